@@ -1,0 +1,5 @@
+"""`python -m cara` is the `cara` command."""
+
+from cara.cli import main
+
+main()
