@@ -1,0 +1,3 @@
+drop table audit_log;
+drop table refresh_tokens;
+drop table users;

@@ -1,0 +1,27 @@
+-- depends: 0001_accounts
+-- Practice sessions. Keys lead with user_id, so that the tables distribute by learner as they are.
+
+create table sessions (
+    user_id          uuid not null references users (id) on delete cascade,
+    id               uuid not null,
+    feature_type     text not null
+                     check (feature_type in ('conversation', 'writing', 'accent', 'listening', 'video')),
+    title            text,
+    description      text,
+    duration_seconds integer check (duration_seconds >= 0),
+    score            numeric(5, 2) check (score between 0 and 100),
+    completed        boolean not null default false,
+    completed_at     timestamptz,
+    clarity          numeric(5, 2) check (clarity between 0 and 100),
+    pace             numeric(5, 2) check (pace between 0 and 100),
+    confidence       numeric(5, 2) check (confidence between 0 and 100),
+    tone             numeric(5, 2) check (tone between 0 and 100),
+    transcript       text,
+    feedback_json    jsonb,
+    version          integer not null default 1,
+    created_at       timestamptz not null default now(),
+    updated_at       timestamptz not null default now(),
+    primary key (user_id, id),
+    check (completed = (completed_at is not null))
+);
+create index sessions_user_created_idx on sessions (user_id, created_at, id);

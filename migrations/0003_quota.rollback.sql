@@ -1,0 +1,3 @@
+drop table quota_reservations;
+drop table quota_days;
+drop table quota_usage;

@@ -1,0 +1,38 @@
+-- depends: 0001_accounts
+-- The ledger of tokens (one row a call), the counter of each day, and what is reserved for calls under way.
+
+create table quota_usage (
+    user_id       uuid not null references users (id) on delete cascade,
+    id            uuid not null,
+    -- the day (UTC) whose quota it counts on: that of the reservation
+    day           date not null,
+    request_type  text not null,
+    model         text not null,
+    tokens_used   integer not null check (tokens_used >= 0),
+    input_tokens  integer not null default 0 check (input_tokens >= 0),
+    output_tokens integer not null default 0 check (output_tokens >= 0),
+    created_at    timestamptz not null default now(),
+    primary key (user_id, id)
+);
+create index quota_usage_user_created_idx on quota_usage (user_id, created_at);
+create index quota_usage_user_day_idx on quota_usage (user_id, day, request_type);
+
+create table quota_days (
+    user_id  uuid not null references users (id) on delete cascade,
+    day      date not null,
+    used     bigint not null default 0 check (used >= 0),
+    reserved bigint not null default 0 check (reserved >= 0),
+    primary key (user_id, day)
+);
+
+create table quota_reservations (
+    user_id      uuid not null references users (id) on delete cascade,
+    id           uuid not null,
+    day          date not null,
+    tokens       integer not null check (tokens > 0),
+    request_type text not null,
+    created_at   timestamptz not null default now(),
+    expires_at   timestamptz not null,
+    primary key (user_id, id)
+);
+create index quota_reservations_expires_at_idx on quota_reservations (expires_at);

@@ -1,0 +1,64 @@
+-- depends: 0002_practice 0003_quota
+-- Feedback jobs, and the feedback that they leave behind: one a session.
+
+create table feedback_jobs (
+    user_id          uuid not null,
+    id               uuid not null,
+    session_id       uuid not null,
+    status           text not null default 'queued'
+                     check (status in ('queued', 'running', 'succeeded', 'failed', 'cancelled')),
+    stage            text not null default 'queued'
+                     check (stage in ('queued', 'measuring', 'asking', 'checking', 'saving', 'finished')),
+    progress         smallint not null default 0 check (progress between 0 and 100),
+    -- counts the claims: the number of the latest claim fences off the workers of earlier ones
+    attempts         integer not null default 0,
+    -- counts the attempts that ended in temporary trouble, against the limit
+    failures         integer not null default 0,
+    -- what is judged, as it was when feedback was asked for
+    feature_type     text not null,
+    transcript       text not null,
+    transcript_hash  bytea not null,
+    duration_seconds integer,
+    idempotency_key  text,
+    reservation_id   uuid not null,
+    cancel_requested boolean not null default false,
+    run_after        timestamptz not null default now(),
+    lease_expires_at timestamptz,
+    problem          jsonb,
+    created_at       timestamptz not null default now(),
+    started_at       timestamptz,
+    finished_at      timestamptz,
+    primary key (user_id, id),
+    foreign key (user_id, session_id) references sessions (user_id, id) on delete cascade,
+    check ((status in ('succeeded', 'failed', 'cancelled')) = (finished_at is not null)),
+    check ((status = 'running') = (lease_expires_at is not null))
+);
+create index feedback_jobs_id_idx on feedback_jobs (id);
+create index feedback_jobs_session_idx on feedback_jobs (user_id, session_id, created_at);
+-- The same session with the same transcript has one live job, whoever asks at the same instant.
+create unique index feedback_jobs_live_key on feedback_jobs (user_id, session_id, transcript_hash)
+    where status in ('queued', 'running');
+create unique index feedback_jobs_idempotency_key on feedback_jobs (user_id, idempotency_key);
+create index feedback_jobs_queued_idx on feedback_jobs (run_after) where status = 'queued';
+create index feedback_jobs_lease_idx on feedback_jobs (lease_expires_at) where status = 'running';
+
+create table feedback (
+    user_id        uuid not null,
+    session_id     uuid not null,
+    job_id         uuid not null,
+    score          numeric(5, 2) not null check (score between 0 and 100),
+    score_change   numeric(5, 2) check (score_change between -100 and 100),
+    summary        text not null,
+    communication  jsonb not null,
+    content        jsonb not null,
+    -- a transcript cannot show it: stays null until a picture is judged
+    body_language  jsonb,
+    measures       jsonb not null,
+    highlights     jsonb not null,
+    action_items   jsonb not null,
+    model          text not null,
+    prompt_version text not null,
+    created_at     timestamptz not null default now(),
+    primary key (user_id, session_id),
+    foreign key (user_id, session_id) references sessions (user_id, id) on delete cascade
+);

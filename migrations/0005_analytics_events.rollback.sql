@@ -1,0 +1,11 @@
+drop table cohort_weeks;
+drop table feature_returns;
+drop table feature_days;
+drop table learner_weeks;
+drop table learner_days;
+drop table stale_learner_quarters;
+drop table learner_quarters;
+drop table rollup_limits;
+drop table pending_event_batches;
+drop table analytics_events;
+drop function create_analytics_partition(date);

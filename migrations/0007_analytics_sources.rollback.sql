@@ -1,0 +1,15 @@
+drop trigger analytics_forget on users;
+drop function forget_learner();
+drop trigger analytics_gemini on quota_usage;
+drop function record_gemini_event();
+drop trigger analytics_feedback on feedback;
+drop trigger analytics_feedback_again on feedback;
+drop function record_feedback_event();
+drop trigger analytics_created on sessions;
+drop trigger analytics_completed on sessions;
+drop function record_session_events();
+drop function record_own_event(uuid, text, uuid, timestamptz, jsonb);
+drop trigger analytics_stale on sessions;
+drop trigger analytics_stale_changed on sessions;
+drop function mark_stale_quarters();
+drop function quarter_of(timestamptz);

@@ -1,0 +1,1 @@
+"""The migrations: plain SQL, each with its rollback, in the order of their numbers."""
