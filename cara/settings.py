@@ -1,0 +1,236 @@
+"""Settings: one frozen object, read once from the environment and `.env`."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from cara.setting_values import DatabaseUrl, Positive, RateLimit, RedisUrl, Seconds, masked
+
+EXAMPLE_JWT_SECRET = "change-me-to-at-least-32-random-bytes"  # noqa: S105 - known to everybody, and refused
+MIN_SECRET_BYTES = 32
+
+
+class UnsafeSettings(Exception):
+    """The settings cannot be used; `problems` says why, a sentence each."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
+
+class SigningKey:
+    """One key of the ring that signs access tokens; `kid` names it without giving it away."""
+
+    def __init__(self, secret: str) -> None:
+        self.secret = secret
+        self.kid = hashlib.sha256(b"cara-kid:" + secret.encode()).hexdigest()[:12]
+
+
+def signing_keys(ring: SecretStr) -> tuple[SigningKey, ...]:
+    """The keys of a ring: secrets between commas, newest first."""
+    secrets = [secret.strip() for secret in ring.get_secret_value().split(",")]
+    return tuple(SigningKey(secret) for secret in secrets if secret)
+
+
+class Settings(BaseSettings):
+    """Everything that the web process and the worker can be told.
+
+    Each field is read from the variable of the same name in capitals. `read_settings` turns what is
+    wrong into sentences, all at once.
+    """
+
+    model_config = SettingsConfigDict(
+        env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True, populate_by_name=True
+    )
+
+    environment: Literal["development", "test", "production"] = Field("development", alias="CARA_ENV")
+    host: str = "127.0.0.1"
+    port: int = Field(3001, ge=0, le=65535)
+    metrics_port: int | None = Field(None, ge=0, le=65535)
+    frontend_url: Annotated[tuple[str, ...], NoDecode] = ("http://localhost:3000",)
+
+    database_url: DatabaseUrl
+    database_pool_size: Positive = 10
+    database_acquire_seconds: Seconds = 5
+    redis_url: RedisUrl
+    redis_pool_size: Positive = 50
+
+    jwt_secret: SecretStr
+    access_token_seconds: Positive = 900
+    refresh_token_days: Positive = 30
+    refresh_grace_seconds: float = Field(20, ge=0)
+    password_time_cost: Positive = 2
+    password_memory_kib: int = Field(19_456, ge=8)
+    password_parallelism: Positive = 1
+    password_threads: Positive = 2
+    password_queue: Positive = 64
+    audit_retention_days: Positive = 365
+
+    gemini_api_key: SecretStr | None = Field(None, validate_default=True)
+    gemini_model: str = "gemini-3.8-flash"
+    gemini_base_url: str | None = None
+    gemini_deadline_seconds: Seconds = 90
+    gemini_first_token_seconds: Seconds = 30
+    gemini_between_chunks_seconds: Seconds = 20
+    gemini_max_in_flight: Positive = 64
+    gemini_slot_wait_seconds: Seconds = 5
+    gemini_attempts: Positive = 3
+    gemini_breaker_failures: Positive = 5
+    gemini_breaker_cooldown_seconds: Seconds = 10
+    gemini_thinking_level: Literal["off", "minimal", "low", "medium", "high"] = "low"
+    gemini_max_output_tokens: Positive = 1_024
+    gemini_history_tokens: Positive = 4_000
+
+    daily_token_quota: Positive = 50_000
+    rate_limits: Literal["on", "off"] = "on"
+    rate_limit_address: RateLimit = "100/15 minutes"
+    rate_limit_sign_in: RateLimit = "10/minute"
+    rate_limit_user: RateLimit = "300/minute"
+    rate_limit_gemini: RateLimit = "20/minute"
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
+
+    worker_max_jobs: Positive = 20
+    worker_drain_seconds: Positive = 30
+    job_lease_seconds: Seconds = 30
+    job_attempts: Positive = 5
+    sweep_seconds: Positive = 10
+    rollup_seconds: Positive = 5
+    analytics_retention_days: Positive = 400
+
+    sentry_dsn: SecretStr | None = None
+    console: Literal["on", "off"] | None = None
+
+    @field_validator("frontend_url", "trusted_proxies", mode="before")
+    @classmethod
+    def _split_list(cls, value: Any) -> Any:
+        return (
+            tuple(part.strip() for part in value.split(",") if part.strip())
+            if isinstance(value, str)
+            else value
+        )
+
+    @field_validator("frontend_url")
+    @classmethod
+    def _origins_are_origins(cls, origins: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        if _for_production(info) and "*" in origins:
+            raise ValueError("must name exact origins in production, not *")
+        for origin in origins:
+            parts = urlsplit(origin)
+            if origin != "*" and (parts.scheme not in ("http", "https") or not parts.netloc):
+                raise ValueError(f"{origin!r} is no origin such as https://app.example.com")
+        return tuple(origin.rstrip("/") for origin in origins)
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _proxies_are_networks(cls, networks: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(str(ip_network(network)) for network in networks)
+
+    @field_validator("jwt_secret")
+    @classmethod
+    def _ring_is_strong(cls, ring: SecretStr, info: ValidationInfo) -> SecretStr:
+        secrets = [key.secret for key in signing_keys(ring)]
+        if not secrets:
+            raise ValueError("holds no key")
+        if _for_production(info) and EXAMPLE_JWT_SECRET in secrets:
+            raise ValueError("is still the example's")
+        if _for_production(info) and any(len(secret.encode()) < MIN_SECRET_BYTES for secret in secrets):
+            raise ValueError(f"must be at least {MIN_SECRET_BYTES} bytes long in production")
+        return ring
+
+    @field_validator("gemini_api_key")
+    @classmethod
+    def _key_is_there(cls, key: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if _for_production(info) and key is None:
+            raise ValueError("is missing, and production needs it")
+        return key
+
+    @field_validator("rate_limits")
+    @classmethod
+    def _limits_are_on(cls, choice: str, info: ValidationInfo) -> str:
+        if _for_production(info) and choice == "off":
+            raise ValueError("off is refused in production")
+        return choice
+
+    @property
+    def production(self) -> bool:
+        return self.environment == "production"
+
+    @property
+    def console_shown(self) -> bool:
+        """Unless `CONSOLE` says otherwise, everywhere except in production."""
+        return self.console == "on" or (self.console is None and not self.production)
+
+    @property
+    def signing_keys(self) -> tuple[SigningKey, ...]:
+        """The ring in `JWT_SECRET`, newest first: the first signs, all verify."""
+        return signing_keys(self.jwt_secret)
+
+    def masked(self) -> dict[str, str]:
+        """The effective settings for a person to read: no secret, no password in a URL."""
+        return {name: masked(name, getattr(self, name)) for name in type(self).model_fields}
+
+
+class LocalSettings(BaseSettings):
+    """What `cara dev` and `cara demo` look at before they start what is missing."""
+
+    model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True)
+
+    environment: Literal["development", "test", "production"] = Field("development", alias="CARA_ENV")
+    cara_data_dir: Path = Path(".cara")
+    host: str = "127.0.0.1"
+    port: int = Field(3001, ge=0, le=65535)
+    metrics_port: int | None = Field(None, ge=0, le=65535)
+    database_url: DatabaseUrl | None = None
+    redis_url: RedisUrl | None = None
+    jwt_secret: SecretStr | None = None
+    gemini_api_key: SecretStr | None = None
+    gemini_base_url: str | None = None
+
+
+def read_settings(**overrides: Any) -> Settings:
+    """The settings of this process.
+
+    Raises:
+        UnsafeSettings: something is missing, malformed or unsafe; all of it is named.
+    """
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        raise _unsafe(error) from None
+
+
+def read_local_settings() -> LocalSettings:
+    """What is set on this machine; nothing needs to be.
+
+    Raises:
+        UnsafeSettings: something is malformed; all of it is named.
+    """
+    try:
+        return LocalSettings()
+    except ValidationError as error:
+        raise _unsafe(error) from None
+
+
+def _for_production(info: ValidationInfo) -> bool:
+    """Known when the other fields are looked at, because the environment is the first of all."""
+    return info.data.get("environment") == "production"
+
+
+def _unsafe(error: ValidationError) -> UnsafeSettings:
+    return UnsafeSettings([_in_words(item) for item in error.errors()])
+
+
+def _in_words(error: Mapping[str, Any]) -> str:
+    field = str(error["loc"][0])
+    variable = "CARA_ENV" if field == "environment" else field.upper()
+    if error["type"] == "missing":
+        return f"{variable} is missing"
+    return f"{variable}: {str(error['msg']).removeprefix('Value error, ')}"

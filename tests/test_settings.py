@@ -1,0 +1,160 @@
+"""Settings: read once, refused with all reasons at once, shown without secrets, and documented."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import cara
+from cara.setting_values import masked_url
+from cara.settings import EXAMPLE_JWT_SECRET, LocalSettings, Settings, UnsafeSettings, read_settings
+
+REPOSITORY = Path(cara.__file__).parents[1]
+NEEDED = {
+    "DATABASE_URL": "postgresql://localhost/cara",
+    "REDIS_URL": "redis://localhost",
+    "JWT_SECRET": "a-secret-of-more-than-thirty-two-bytes",
+}
+IN_PRODUCTION = {
+    "CARA_ENV": "production",
+    "GEMINI_API_KEY": "key",
+    "FRONTEND_URL": "https://app.example.com",
+}
+
+
+@pytest.fixture(autouse=True)
+def nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for variable in variables():
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+def variables() -> set[str]:
+    """Every variable that Cara reads."""
+    names = {name.upper() for model in (Settings, LocalSettings) for name in model.model_fields}
+    return names - {"ENVIRONMENT"} | {"CARA_ENV"}
+
+
+def settings_with(monkeypatch: pytest.MonkeyPatch, **changes: str) -> Settings:
+    for variable, value in {**NEEDED, **changes}.items():
+        monkeypatch.setenv(variable, value)
+    return read_settings()
+
+
+def test_everything_that_is_missing_or_malformed_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORT", "many")
+    monkeypatch.setenv("REDIS_URL", "http://localhost")
+    monkeypatch.setenv("FRONTEND_URL", "app.example.com")
+    with pytest.raises(UnsafeSettings) as refused:
+        read_settings()
+    told = "\n".join(refused.value.problems)
+    for part in ("PORT: ", "REDIS_URL: must begin with", "FRONTEND_URL: ", "DATABASE_URL is missing"):
+        assert part in told
+    assert "JWT_SECRET is missing" in told
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"JWT_SECRET": "short"}, "JWT_SECRET: must be at least 32 bytes long in production"),
+        ({"JWT_SECRET": f"{NEEDED['JWT_SECRET']},short"}, "JWT_SECRET: must be at least 32 bytes"),
+        ({"JWT_SECRET": EXAMPLE_JWT_SECRET}, "JWT_SECRET: is still the example's"),
+        ({"JWT_SECRET": " , "}, "JWT_SECRET: holds no key"),
+        ({"GEMINI_API_KEY": ""}, "GEMINI_API_KEY: is missing, and production needs it"),
+        ({"FRONTEND_URL": "https://app.example.com,*"}, "FRONTEND_URL: must name exact origins"),
+        ({"RATE_LIMITS": "off"}, "RATE_LIMITS: off is refused in production"),
+    ],
+)
+def test_production_refuses_what_is_unsafe(
+    monkeypatch: pytest.MonkeyPatch, changes: dict[str, str], problem: str
+) -> None:
+    with pytest.raises(UnsafeSettings, match=re.escape(problem)) as refused:
+        settings_with(monkeypatch, **{**IN_PRODUCTION, **changes})
+    assert len(refused.value.problems) == 1
+
+
+def test_production_names_its_reasons_beside_what_is_malformed(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UnsafeSettings) as refused:
+        settings_with(monkeypatch, CARA_ENV="production", JWT_SECRET="short", PORT="70000")
+    assert [problem.split(":")[0] for problem in refused.value.problems] == [
+        "PORT",
+        "JWT_SECRET",
+        "GEMINI_API_KEY",
+    ]
+
+
+def test_a_short_secret_and_no_key_will_do_for_development(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert settings_with(monkeypatch, JWT_SECRET="short").gemini_api_key is None
+    assert settings_with(monkeypatch, **IN_PRODUCTION).production
+
+
+def test_the_ring_of_keys_is_read_newest_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = settings_with(monkeypatch, JWT_SECRET="new, old,").signing_keys
+    assert [key.secret for key in keys] == ["new", "old"]
+    assert keys[0].kid != keys[1].kid
+
+
+def test_a_file_is_read_too_and_the_environment_wins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("PORT=4000\nHOST=0.0.0.0\nGEMINI_MODEL=\n")
+    settings = settings_with(monkeypatch, PORT="5000")
+    assert (settings.port, settings.host) == (5000, "0.0.0.0")
+    assert settings.gemini_model == "gemini-3.8-flash", "what is empty counts as not set"
+
+
+def test_no_secret_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    secrets = {
+        "DATABASE_URL": "postgresql://cara:hidden-1@db:5432/cara?sslmode=require",
+        "REDIS_URL": "rediss://:hidden-2@cache:6379/0",
+        "JWT_SECRET": "hidden-3",
+        "GEMINI_API_KEY": "hidden-4",
+        "SENTRY_DSN": "https://hidden-5@sentry.example.com/1",
+    }
+    settings = settings_with(monkeypatch, **secrets)
+    for shown in (settings.masked(), settings, str(settings), repr(settings)):
+        assert "hidden" not in str(shown)
+    assert settings.masked()["database_url"] == "postgresql://cara:********@db:5432/cara?sslmode=require"
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("unix:///run/valkey.sock?db=1", "unix:///run/valkey.sock?db=1"),
+        ("postgresql://cara@/cara?host=/run/pg", "postgresql://cara@/cara?host=/run/pg"),
+        (
+            "postgresql://db/cara?user=u&password=p%40&x=1",
+            "postgresql://db/cara?user=u&password=********&x=1",
+        ),
+        ("postgresql://u:p@ss/w@db/cara", "postgresql://u:********@db/cara"),
+        ("redis+sentinel://:p@a:1,b:2/main", "redis+sentinel://:********@a:1,b:2/main"),
+    ],
+)
+def test_passwords_in_urls_are_masked_wherever_they_stand(url: str, shown: str) -> None:
+    assert masked_url(url) == shown
+
+
+def test_the_readme_lists_every_setting_with_its_default() -> None:
+    rows = re.findall(r"^\| `([A-Z_]+)` \| (.*?) \|", (REPOSITORY / "README.md").read_text(), re.MULTILINE)
+    documented = dict(rows)
+    assert documented.keys() == variables()
+    for name, field in Settings.model_fields.items():
+        default = field.default
+        if isinstance(default, str | int | float):
+            variable = "CARA_ENV" if name == "environment" else name.upper()
+            assert f"`{default}`" in documented[variable], f"{variable} is {default} unless it is set"
+
+
+def test_the_example_file_names_only_what_exists_and_holds_no_secret() -> None:
+    text = (REPOSITORY / ".env.example").read_text()
+    named = set(re.findall(r"^#? ?([A-Z_]+)=", text, re.MULTILINE))
+    assert named <= variables() | {"POSTGRES_PASSWORD"}
+    assert named >= {
+        "DATABASE_URL",
+        "REDIS_URL",
+        "JWT_SECRET",
+        "GEMINI_API_KEY",
+        "FRONTEND_URL",
+        "SENTRY_DSN",
+    }
+    assert re.search(r"^GEMINI_API_KEY=$", text, re.MULTILINE)
