@@ -1,0 +1,26 @@
+"""Free ports and open ports on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+
+
+def free_port() -> int:
+    """A TCP port of 127.0.0.1 that was free a moment ago. Nothing reserves it: use it soon."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+async def port_opens(port: int, host: str = "127.0.0.1") -> None:
+    """Return when something accepts connections there. Waits for ever: bound it from outside."""
+    while True:
+        try:
+            _, writer = await asyncio.open_connection(host, port)
+        except OSError:
+            await asyncio.sleep(0.02)
+        else:
+            writer.close()
+            return
