@@ -1,0 +1,60 @@
+"""Typed keys of what an application and a request carry."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+from uuid import UUID
+
+from aiohttp import web
+
+from cara.database import Connection
+
+Service = TypeVar("Service")
+
+
+@dataclass(frozen=True)
+class Caller:
+    """The learner who is signed in."""
+
+    user_id: UUID
+    is_admin: bool
+    timezone: str
+    daily_token_quota: int | None
+
+
+@dataclass(frozen=True)
+class Claims:
+    """What a verified access token says."""
+
+    user_id: UUID
+    token_id: str
+    issued_at: int
+    generation: int
+
+
+class Authenticator(Protocol):
+    """How the guard turns a bearer token into a caller; the accounts feature provides it."""
+
+    def claims(self, token: str) -> Claims:
+        """Raises Unauthenticated unless the token is genuine and live."""
+
+    async def caller(self, connection: Connection, claims: Claims) -> Caller:
+        """Raises Unauthenticated when the account is gone or the token was ended."""
+
+
+SERVICES = web.AppKey("services", dict[Any, Any])
+REQUEST_ID = web.RequestKey("request_id", str)
+CALLER_ID = web.RequestKey("caller_id", UUID)
+CLIENT_ADDRESS = web.RequestKey("client_address", str)
+
+
+def provide(app: web.Application, kind: Any, service: Any) -> None:
+    """Makes a service available to every handler that names its type."""
+    app[SERVICES][kind] = service
+
+
+def service(app: web.Application, kind: type[Service]) -> Service:
+    """The service of that type; a KeyError is a mistake in the wiring."""
+    found: Service = app[SERVICES][kind]
+    return found

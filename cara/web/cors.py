@@ -1,0 +1,87 @@
+"""Cross-origin requests: aiohttp-cors for the routes, and here what it leaves open.
+
+It answers preflights of known addresses and lets the configured origins read what routes answer. Errors that
+no route answered, preflights of unknown addresses and OPTIONS that is no preflight are ours.
+"""
+
+from __future__ import annotations
+
+import aiohttp_cors
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from cara.settings import Settings
+
+METHODS = ("GET", "POST", "PATCH", "DELETE")
+ALLOWED = (
+    "Authorization",
+    "Content-Type",
+    "If-Match",
+    "If-None-Match",
+    "Idempotency-Key",
+    "Prefer",
+    "Last-Event-ID",
+    "Accept",
+    "X-Request-Id",
+)
+EXPOSED = ("Location", "Retry-After", "ETag", "X-Request-Id", "RateLimit", "RateLimit-Policy")
+PREFLIGHT_SECONDS = 600
+
+
+def allow_origins(app: web.Application, routes: list[web.AbstractRoute], settings: Settings) -> None:
+    """Answers preflights for the routes, and lets the configured origins read every answer."""
+    options = aiohttp_cors.ResourceOptions(  # type: ignore[no-untyped-call]
+        allow_credentials=True,
+        expose_headers=EXPOSED,
+        allow_headers=ALLOWED,
+        allow_methods=METHODS,
+        max_age=PREFLIGHT_SECONDS,
+    )
+    cors = aiohttp_cors.setup(app, defaults=dict.fromkeys(exact_origins(settings), options))
+    for route in routes:
+        cors.add(route)
+
+
+def exact_origins(settings: Settings) -> tuple[str, ...]:
+    """Credentials and a wildcard do not go together: `*` allows no origin."""
+    return tuple(origin for origin in settings.frontend_url if origin != "*")
+
+
+@web.middleware
+async def answer_options(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """OPTIONS that is no preflight tells the methods of an address.
+
+    A preflight of an unknown address passes: only so can a browser read the 404 that follows.
+    """
+    if request.method != "OPTIONS":
+        return await handler(request)
+    resource = request.match_info.route.resource
+    if not _is_preflight(request):
+        if resource is None:
+            return await handler(request)
+        methods = sorted({route.method for route in resource})
+        return web.Response(status=204, headers={"Allow": ",".join(methods)})
+    if resource is not None:
+        return await handler(request)
+    return web.Response(
+        headers={
+            "Access-Control-Allow-Methods": ",".join(METHODS),
+            "Access-Control-Allow-Headers": ",".join(ALLOWED),
+            "Access-Control-Max-Age": str(PREFLIGHT_SECONDS),
+        }
+    )
+
+
+def complete_cors(request: web.Request, response: web.StreamResponse, origins: frozenset[str]) -> None:
+    """What aiohttp-cors left out: `Vary`, and the answers that belong to no route."""
+    headers = response.headers
+    headers.add("Vary", "Origin")
+    origin = request.headers.get("Origin")
+    if origin in origins and "Access-Control-Allow-Origin" not in headers:
+        headers["Access-Control-Allow-Origin"] = origin
+        headers["Access-Control-Allow-Credentials"] = "true"
+        headers["Access-Control-Expose-Headers"] = ",".join(EXPOSED)
+
+
+def _is_preflight(request: web.Request) -> bool:
+    return "Origin" in request.headers and "Access-Control-Request-Method" in request.headers

@@ -1,0 +1,200 @@
+"""From a typed handler to an aiohttp handler.
+
+A handler's parameters say what it needs: a path parameter by its name, `body` and `query` by a model, a
+header by `Header`, and everything else by type: the request, the caller, a connection (held for the length
+of the handler), a transaction (committed before the answer leaves), or a service that the application
+provides. What it returns is the answer.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
+
+from aiohttp import web
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from cara.database import Connection, Database
+from cara.errors import FieldProblem
+from cara.web.body import expect_body, read_body
+from cara.web.context import CALLER_ID, Authenticator, Caller, service
+from cara.web.guard import bearer_token
+from cara.web.models import Answered
+from cara.web.problems import invalid, invalid_fields
+from cara.web.rate_limits import RateLimits
+from cara.web.routing import Route
+from cara.web.sse import EventStream
+
+
+class _InTransaction:
+    """Marks a connection parameter that wants a transaction around the whole handler."""
+
+
+Transaction = Annotated[Connection, _InTransaction]
+
+
+@dataclass(frozen=True)
+class Header:
+    """Names the header field that a parameter is read from."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What the annotations of one handler ask for."""
+
+    path: Mapping[str, TypeAdapter[Any]] = field(default_factory=dict)
+    headers: Mapping[str, tuple[Header, TypeAdapter[Any]]] = field(default_factory=dict)
+    body: type[BaseModel] | None = None
+    body_required: bool = True
+    query: type[BaseModel] | None = None
+    request: str | None = None
+    caller: str | None = None
+    connection: str | None = None
+    transactional: bool = False
+    services: Mapping[str, Any] = field(default_factory=dict)
+
+
+def inputs_of(route: Route) -> Inputs:
+    """Reads the annotations of a route's handler."""
+    hints = get_type_hints(route.handler, include_extras=True)
+    path: dict[str, TypeAdapter[Any]] = {}
+    headers: dict[str, tuple[Header, TypeAdapter[Any]]] = {}
+    services: dict[str, Any] = {}
+    found: dict[str, Any] = {}
+    for name in inspect.signature(route.handler).parameters:
+        hint = hints[name]
+        if f"{{{name}}}" in route.path:
+            path[name] = TypeAdapter(hint)
+        elif name == "body":
+            found["body"], found["body_required"] = _model(hint)
+        elif name == "query":
+            found["query"] = hint
+        elif header := _header(hint):
+            headers[name] = (header, TypeAdapter(hint))
+        elif kind := _held(hint):
+            found[kind] = name
+            found["transactional"] = hint == Transaction
+        else:
+            services[name] = hint
+    return Inputs(path=path, headers=headers, services=services, **found)
+
+
+def _model(hint: Any) -> tuple[Any, bool]:
+    """The model of a body, and whether there must be one: `Model | None` takes a request without."""
+    models = [part for part in get_args(hint) if part is not type(None)]
+    return (models[0], False) if models else (hint, True)
+
+
+def _header(hint: Any) -> Header | None:
+    extras = get_args(hint)[1:] if get_origin(hint) is Annotated else ()
+    return next((extra for extra in extras if isinstance(extra, Header)), None)
+
+
+def _held(hint: Any) -> str | None:
+    if hint in (Connection, Transaction):
+        return "connection"
+    return {web.Request: "request", Caller: "caller"}.get(hint)
+
+
+def compile_handler(route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    """The aiohttp handler of a route.
+
+    In this order: the token is checked, the request is counted, the input is read and validated, and only
+    then a connection is taken, so that a slow client never holds one. A public handler that asks for
+    `RateLimits` finds out by itself who calls, and counts for itself.
+    """
+    inputs = inputs_of(route)
+    counts_itself = route.public and RateLimits in inputs.services.values()
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        authenticator = service(request.app, Authenticator)  # type: ignore[type-abstract]
+        claims = None if route.public else authenticator.claims(bearer_token(request))
+        if claims:
+            request[CALLER_ID] = claims.user_id
+        if not counts_itself:
+            await service(request.app, RateLimits).count(request, claims.user_id if claims else None)
+        arguments = await _read(request, inputs)
+        async with AsyncExitStack() as held:
+            if claims or inputs.connection:
+                database = service(request.app, Database)
+                holding = database.transaction() if inputs.transactional else database.acquire()
+                connection = await held.enter_async_context(holding)
+                if inputs.connection:
+                    arguments[inputs.connection] = connection
+                if claims:
+                    caller = await authenticator.caller(connection, claims)
+                    if inputs.caller:
+                        arguments[inputs.caller] = caller
+            if not inputs.connection:
+                await held.aclose()
+            answer = await route.handler(**arguments)
+        return _respond(answer, route.status)
+
+    return handle
+
+
+async def _read(request: web.Request, inputs: Inputs) -> dict[str, Any]:
+    arguments: dict[str, Any] = {name: service(request.app, kind) for name, kind in inputs.services.items()}
+    if inputs.request:
+        arguments[inputs.request] = request
+    for name, adapter in inputs.path.items():
+        arguments[name] = _validated(adapter, request.match_info[name], name)
+    for name, (header, adapter) in inputs.headers.items():
+        arguments[name] = _validated(adapter, request.headers.get(header.name), header.name)
+    if inputs.query:
+        arguments["query"] = _query(request, inputs.query)
+    if inputs.body:
+        wanted = inputs.body_required or request.can_read_body
+        arguments["body"] = await read_body(request, inputs.body) if wanted else None
+    return arguments
+
+
+def _validated(adapter: TypeAdapter[Any], value: Any, name: str) -> Any:
+    try:
+        return adapter.validate_python(value)
+    except ValidationError as error:
+        raise invalid_fields(error, within=name) from None
+
+
+def _query(request: web.Request, model: type[BaseModel]) -> BaseModel:
+    repeated = {name for name in request.query if len(request.query.getall(name)) > 1}
+    if repeated:
+        raise invalid(FieldProblem(name, "is given more than once") for name in sorted(repeated))
+    try:
+        return model.model_validate(dict(request.query))
+    except ValidationError as error:
+        raise invalid_fields(error, within="query") from None
+
+
+def _respond(answer: Any, status: int) -> web.StreamResponse:
+    if isinstance(answer, web.StreamResponse):
+        return answer
+    if not isinstance(answer, Answered):
+        answer = Answered(answer)
+    status = answer.status or status
+    if answer.model is None:
+        return web.Response(status=204 if status == 200 else status, headers=answer.headers)
+    body = answer.model.model_dump_json(by_alias=True).encode()
+    return web.Response(status=status, body=body, content_type="application/json", headers=answer.headers)
+
+
+def mount(app: web.Application, routes: list[Route]) -> list[web.AbstractRoute]:
+    """Adds the routes to an application, one resource a path, so that preflights know all its methods.
+
+    What can be read by GET can be asked for by HEAD, except event streams.
+    """
+    resources = {
+        path: app.router.add_resource(path) for path in dict.fromkeys(route.path for route in routes)
+    }
+    mounted: list[web.AbstractRoute] = []
+    for route in routes:
+        handler = compile_handler(route)
+        mounted.append(resources[route.path].add_route(route.method, handler, expect_handler=expect_body))
+        if route.method == "GET" and EventStream not in (route.answers or {}).values():
+            resources[route.path].add_route("HEAD", handler, expect_handler=expect_body)
+    return mounted

@@ -1,0 +1,171 @@
+"""Every error as one problem document (RFC 9457). The only place that gives errors a status."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+from collections.abc import Iterable
+from http import HTTPStatus
+from typing import Any
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+from pydantic import ValidationError
+
+from cara.errors import (
+    CaraError,
+    Conflict,
+    FieldProblem,
+    Forbidden,
+    InvalidInput,
+    LimitReached,
+    NotFound,
+    Outdated,
+    TookTooLong,
+    TooLarge,
+    Unauthenticated,
+    Unavailable,
+    Unprocessable,
+    UpstreamFailed,
+)
+from cara.web.context import REQUEST_ID
+
+logger = logging.getLogger(__name__)
+
+STATUSES: dict[type[CaraError], int] = {
+    InvalidInput: 400,
+    Unauthenticated: 401,
+    Forbidden: 403,
+    NotFound: 404,
+    Conflict: 409,
+    Outdated: 412,
+    TooLarge: 413,
+    Unprocessable: 422,
+    LimitReached: 429,
+    UpstreamFailed: 502,
+    Unavailable: 503,
+    TookTooLong: 504,
+}
+
+USUAL_RETRY_SECONDS = 5
+"""When to come back after something was unavailable, where the error itself doesn't know."""
+
+MOST_FIELDS = 50
+LONGEST_FIELD = 100
+"""Members are named by the sender: an error must not grow with what was sent."""
+
+_HTTP_CODES = {
+    400: "invalid_input",
+    403: "origin_refused",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "payload_too_large",
+    417: "expectation_failed",
+    431: "header_too_large",
+    500: "internal_error",
+}
+_HTTP_DETAILS = {
+    400: "This could not be understood as an HTTP request.",
+    403: "The origin, the method or a header field is not allowed across origins.",
+    404: "There is nothing at this address.",
+    405: "This address does not answer to that method.",
+    413: "The request body is too large.",
+    417: "The only expectation that is met is 100-continue.",
+    431: "A header field is too long, or there are too many.",
+    500: "Something went wrong.",
+}
+
+
+def status_of(error: CaraError | type[CaraError]) -> int:
+    """The HTTP status of an error: that of the nearest class in the table, else 500."""
+    kind = error if isinstance(error, type) else type(error)
+    return next((STATUSES[ancestor] for ancestor in kind.__mro__ if ancestor in STATUSES), 500)
+
+
+def problem_document(error: CaraError, request_id: str) -> dict[str, Any]:
+    """The members of a problem; `error` repeats the detail for clients that look there."""
+    status = status_of(error)
+    document: dict[str, Any] = {
+        "type": f"urn:cara:problem:{error.code}",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": error.detail,
+        "code": error.code,
+        "requestId": request_id,
+        "error": error.detail,
+    }
+    if error.fields:
+        document["errors"] = [{"field": item.field, "message": item.message} for item in error.fields]
+    return {**document, **error.further_members()}
+
+
+def problem_response(error: CaraError, request: web.Request) -> web.Response:
+    """The answer that tells a client of an error."""
+    document = problem_document(error, request.get(REQUEST_ID, ""))
+    response = web.Response(
+        status=document["status"],
+        body=json.dumps(document, ensure_ascii=False).encode(),
+        content_type="application/problem+json",
+    )
+    retry_seconds = error.retry_after_seconds
+    if retry_seconds is None and isinstance(error, Unavailable):
+        retry_seconds = USUAL_RETRY_SECONDS
+    if retry_seconds is not None:
+        response.headers["Retry-After"] = str(max(1, math.ceil(retry_seconds)))
+    if response.status == HTTPStatus.UNAUTHORIZED:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+def invalid_fields(error: ValidationError, *, within: str | None = None) -> InvalidInput:
+    """Pydantic's findings as one error of ours, the first of them; the values themselves are left out."""
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    return invalid([FieldProblem(_where(item["loc"], within), item["msg"]) for item in found[:MOST_FIELDS]])
+
+
+def invalid(fields: Iterable[FieldProblem]) -> InvalidInput:
+    listed = tuple(fields)
+    return InvalidInput("; ".join(f"{item.field}: {item.message}" for item in listed[:5]), fields=listed)
+
+
+def _where(location: tuple[int | str, ...], within: str | None) -> str:
+    return ".".join(str(part) for part in location)[:LONGEST_FIELD] or within or "body"
+
+
+@web.middleware
+async def problems_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turns whatever a handler raises into a problem; what nobody foresaw is logged and says nothing."""
+    try:
+        return await handler(request)
+    except CaraError as error:
+        if status_of(error) >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            logger.warning("%s: %s", error.code, error.detail, exc_info=error.__cause__)
+        return problem_response(error, request)
+    except web.HTTPException as error:
+        if error.status < HTTPStatus.BAD_REQUEST:
+            raise
+        return http_problem(error, request)
+    except ConnectionResetError:
+        raise
+    except Exception:
+        logger.exception("unforeseen error in request %s", request.get(REQUEST_ID, ""))
+        return problem_response(CaraError(), request)
+
+
+def http_problem(error: web.HTTPException, request: web.BaseRequest) -> web.Response:
+    """An error that aiohttp itself raised: unknown address, wrong method, too large a body."""
+    problem = CaraError(_HTTP_DETAILS.get(error.status, HTTPStatus(error.status).phrase + "."))
+    document = problem_document(problem, request.get(REQUEST_ID, "")) | {
+        "type": "about:blank",
+        "title": HTTPStatus(error.status).phrase,
+        "status": error.status,
+        "code": _HTTP_CODES.get(error.status, "http_error"),
+    }
+    kept = {name: error.headers[name] for name in ("Allow", "Retry-After") if name in error.headers}
+    return web.Response(
+        status=error.status,
+        body=json.dumps(document, ensure_ascii=False).encode(),
+        content_type="application/problem+json",
+        headers=kept,
+    )

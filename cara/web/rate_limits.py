@@ -1,0 +1,115 @@
+"""How often a client may ask.
+
+Before sign-in requests count for the address, after it for the user. Sign-in and registration have a tighter
+limit of their own by address, and what costs tokens (each POST under /api/gemini) one by user; reading a job
+or the quota there counts for the user only, so that a client may poll. What is not under /api is not counted,
+except unknown addresses.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from uuid import UUID
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+from limits import RateLimitItem, parse
+from redis.asyncio import Redis
+
+from cara.errors import LimitReached, Unauthenticated
+from cara.metrics import REQUESTS_REFUSED
+from cara.settings import Settings
+from cara.web.addresses import client_address, limited_network
+from cara.web.context import service
+from cara.web.counting import RequestCounter, Standing
+
+SIGN_IN_PATHS = frozenset({"/api/auth/login", "/api/auth/register"})
+COSTLY_PREFIX = "/api/gemini/"
+COUNTED_PREFIX = "/api/"
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A named limit, as answers tell it."""
+
+    name: str
+    item: RateLimitItem
+
+
+Counted = list[tuple[Limit, Standing]]
+COUNTED = web.RequestKey("counted", Counted)
+
+
+class RateLimits:
+    """Counts requests, and refuses those that are too many."""
+
+    def __init__(self, settings: Settings, redis: Redis) -> None:
+        self._on = settings.rate_limits == "on"
+        self._address = Limit("address", parse(settings.rate_limit_address))
+        self._sign_in = Limit("sign-in", parse(settings.rate_limit_sign_in))
+        self._user = Limit("user", parse(settings.rate_limit_user))
+        self._gemini = Limit("gemini", parse(settings.rate_limit_gemini))
+        self._counter = RequestCounter(redis)
+
+    async def count(self, request: web.Request, user_id: UUID | None) -> None:
+        """Counts the request for the user, or for its address while nobody is known.
+
+        Raises:
+            LimitReached: one of the limits is used up.
+        """
+        if not self._on:
+            return
+        client = str(user_id) if user_id else limited_network(client_address(request))
+        counted: Counted = []
+        request[COUNTED] = counted
+        for limit in self._limits(request, signed_in=user_id is not None):
+            standing = await self._counter.count(limit.item, limit.name, client)
+            counted.append((limit, standing))
+            if not standing.admitted:
+                REQUESTS_REFUSED.labels(limit.name).inc()
+                raise LimitReached(
+                    "Too many requests. Please wait a moment.", retry_after_seconds=standing.admits_again_in
+                )
+
+    def _limits(self, request: web.Request, *, signed_in: bool) -> list[Limit]:
+        """The tightest first, so that what it refuses does not use up the other."""
+        resource = request.match_info.route.resource
+        path = resource.canonical if resource else COUNTED_PREFIX
+        if not path.startswith(COUNTED_PREFIX):
+            return []
+        if signed_in:
+            tight, wide, applies = self._gemini, self._user, path.startswith(COSTLY_PREFIX)
+        else:
+            tight, wide, applies = self._sign_in, self._address, path in SIGN_IN_PATHS
+        return [tight, wide] if applies and request.method == "POST" else [wide]
+
+
+@web.middleware
+async def count_strangers(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Counts for the address what fails before anybody is known: a bad token, an unknown address or method.
+
+    An address that tries too often is told so instead of what it asked.
+    """
+    try:
+        return await handler(request)
+    except (Unauthenticated, web.HTTPNotFound, web.HTTPMethodNotAllowed):
+        if COUNTED not in request and request.method != "OPTIONS":
+            await service(request.app, RateLimits).count(request, None)
+        raise
+
+
+def rate_limit_fields(request: web.BaseRequest) -> dict[str, str]:
+    """`RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers-10) of a counted request."""
+    counted = request.get(COUNTED)
+    if not counted:
+        return {}
+    return {
+        "RateLimit-Policy": ", ".join(
+            f'"{limit.name}";q={limit.item.amount};w={standing.window_seconds}' for limit, standing in counted
+        ),
+        "RateLimit": ", ".join(
+            f'"{limit.name}";r={standing.remaining};t={math.ceil(standing.window_ends_in)}'
+            for limit, standing in counted
+        ),
+    }

@@ -1,0 +1,32 @@
+"""What a route is. A feature lists its routes; the application mounts them and describes them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cara.errors import CaraError
+
+Handler = Callable[..., Awaitable[Any]]
+
+
+@dataclass(frozen=True)
+class Route:
+    """One operation: where it is, what handles it, and what it may answer.
+
+    Whether a caller must be signed in, what is read from path, query, header and body, and whether the
+    handler holds a connection: all of this the handler's own annotations say. `answers` lists models by
+    status (several in a tuple) where the handler's return annotation does not say it all; `refusals` the
+    errors of its own; `headers` the fields that come with what it answers.
+    """
+
+    method: str
+    path: str
+    handler: Handler
+    tag: str
+    status: int = 200
+    public: bool = False
+    refusals: Sequence[type[CaraError]] = ()
+    answers: Mapping[int, Any] | None = None
+    headers: Sequence[str] = ()

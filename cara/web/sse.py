@@ -1,0 +1,64 @@
+"""Server-sent events (HTML Living Standard, section 9.2): writing a stream that ends well."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Self
+
+from aiohttp import web
+
+HEARTBEAT_SECONDS = 15.0
+WRITE_SECONDS = 20.0
+"""A reader that takes nothing for so long is dropped, instead of being buffered for without end."""
+
+RETRY_MILLISECONDS = 1_000
+
+
+class EventStream:
+    """An open stream of events to one client."""
+
+    def __init__(self) -> None:
+        self.response = web.StreamResponse(
+            headers={
+                "Content-Type": "text/event-stream; charset=utf-8",
+                "Cache-Control": "no-store, no-transform",
+                "X-Accel-Buffering": "no",
+            }
+        )
+
+    async def open(self, request: web.Request) -> Self:
+        """Sends the header; from here on errors can only be told as events."""
+        await self.response.prepare(request)
+        return self
+
+    async def send(self, name: str, data: str, number: int | None = None) -> None:
+        """Sends one event; its data must be one line, as JSON is."""
+        await self._write(_event(name, data, number))
+
+    async def send_last(self, name: str, data: str) -> web.StreamResponse:
+        """Sends one event and closes the stream with it."""
+        async with asyncio.timeout(WRITE_SECONDS):
+            await self.response.write_eof(_event(name, data).encode())
+        return self.response
+
+    async def heartbeat(self) -> None:
+        """A comment, so that proxies keep the connection and a client that left is noticed."""
+        await self._write(": alive\n\n")
+
+    async def hand_over(self) -> None:
+        """Tells the client to come back soon: this process is going away."""
+        await self._write(f"retry: {RETRY_MILLISECONDS}\n\n")
+
+    async def close(self) -> web.StreamResponse:
+        async with asyncio.timeout(WRITE_SECONDS):
+            await self.response.write_eof()
+        return self.response
+
+    async def _write(self, text: str) -> None:
+        async with asyncio.timeout(WRITE_SECONDS):
+            await self.response.write(text.encode())
+
+
+def _event(name: str, data: str, number: int | None = None) -> str:
+    identity = "" if number is None else f"id: {number}\n"
+    return f"{identity}event: {name}\ndata: {data}\n\n"

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import json
+import logging
+
+import pytest
+
+from tests.learners import Learner
+from tests.web.raw import answer_to
+
+
+@pytest.fixture
+async def logged(served, caplog):
+    """A client, and the lines that the access log has written so far."""
+    caplog.set_level(logging.INFO, logger="aiohttp.access")
+    client = await served(trusted_proxies=("127.0.0.0/8",))
+
+    def lines():
+        return [json.loads(record.message) for record in caplog.records if record.name == "aiohttp.access"]
+
+    return client, lines
+
+
+async def test_every_request_leaves_one_line(logged):
+    client, lines = logged
+    learner = await Learner.registers(client)
+    await learner.call("GET", "/api/sessions?limit=5", headers={"X-Request-Id": "of-the-client.1"})
+    await client.get("/api/nowhere")
+    await client.post("/api/sessions", data=b"{")
+    _, listing, nowhere, refused = lines()
+    assert listing == {
+        "method": "GET",
+        "path": "/api/sessions",
+        "status": 200,
+        "durationMs": listing["durationMs"],
+        "userId": learner.user["id"],
+        "address": "127.0.0.1",
+        "requestId": "of-the-client.1",
+    }
+    assert 0 < listing["durationMs"] < 10_000
+    assert (nowhere["status"], nowhere["userId"]) == (404, None)
+    assert (refused["status"], refused["method"]) == (401, "POST")
+
+
+async def test_tickets_tokens_and_passwords_stay_out(logged, caplog):
+    client, lines = logged
+    learner = await Learner.registers(client, password="a rather secret password")
+    job = await learner.asks_for_feedback()
+    ticket = job["eventsUrl"].partition("ticket=")[2]
+    await learner.expects(202, "DELETE", job["statusUrl"])
+    await learner.follows(job)
+    assert lines()[-1]["path"] == job["statusUrl"] + "/events"
+    for secret in (ticket, learner.access_token, learner.refresh_token, learner.password):
+        assert secret not in caplog.text
+
+
+async def test_a_hostile_path_stays_one_line_of_ascii(logged, caplog):
+    client, lines = logged
+    await client.get("/api/%0d%0a%22%7d%e2%80%ae%f0%9f%98%80%ff")
+    assert lines()[-1]["status"] == 404
+    message = caplog.records[-1].message
+    assert message.isascii()
+    assert "\n" not in message
+
+
+async def test_a_forged_token_names_no_user(logged):
+    client, lines = logged
+    await client.get("/api/sessions", headers={"Authorization": "Bearer forged"})
+    assert lines()[-1]["userId"] is None
+
+
+async def test_the_address_is_that_of_the_client_behind_a_trusted_proxy(logged):
+    client, lines = logged
+    await client.get("/health", headers={"X-Forwarded-For": "6.6.6.6, 203.0.113.7"})
+    assert lines()[-1]["address"] == "203.0.113.7"
+
+
+async def test_what_is_no_request_leaves_a_line_too(logged):
+    client, lines = logged
+    await answer_to(client.port, b"nonsense\r\n\r\n")
+    assert (lines()[-1]["status"], lines()[-1]["address"]) == (400, "127.0.0.1")
+    assert lines()[-1]["requestId"]

@@ -1,0 +1,105 @@
+"""Typed inputs of handlers: what is read from path, query and header fields, and how it is refused."""
+
+from __future__ import annotations
+
+from cara.app import ROUTES
+from cara.database import Connection
+from cara.settings import Settings
+from cara.web.context import Caller
+from cara.web.handlers import Transaction, inputs_of
+from cara.web.models import Payload, Query
+from cara.web.routing import Route
+
+SESSION = "/api/sessions/0190b0a0-0000-7000-8000-000000000000"
+
+
+class Body(Payload):
+    name: str
+
+
+class Page(Query):
+    limit: int = 20
+
+
+async def held(caller: Caller, connection: Connection, settings: Settings, body: Body, query: Page) -> None:
+    """Asks for one of each kind."""
+
+
+async def transactional(transaction: Transaction, body: Body | None) -> None:
+    """Asks for a transaction, and takes a body if there is one."""
+
+
+def test_the_annotations_of_a_handler_say_what_it_needs():
+    inputs = inputs_of(Route("POST", "/things", held, tag="Test"))
+    assert (inputs.body, inputs.body_required, inputs.query) == (Body, True, Page)
+    assert (inputs.caller, inputs.connection, inputs.transactional) == ("caller", "connection", False)
+    assert inputs.services == {"settings": Settings}
+
+    inputs = inputs_of(Route("POST", "/things", transactional, tag="Test"))
+    assert (inputs.connection, inputs.transactional) == ("transaction", True)
+    assert (inputs.body, inputs.body_required) == (Body, False)
+
+
+def test_no_parameter_of_a_path_is_forgotten_by_its_handler():
+    for route in ROUTES:
+        named = {part[1:-1] for part in route.path.split("/") if part.startswith("{")}
+        assert set(inputs_of(route).path) == named, route.path
+
+
+QUERIES = {
+    "limit=0": "limit",
+    "limit=101": "limit",
+    "limit=ten": "limit",
+    "limit=": "limit",
+    "limit=1&limit=2": "limit",
+    "limit=99999999999999999999": "limit",
+    "offset=-1": "offset",
+    "unknown=1": "unknown",
+    "featureType=dance": "featureType",
+    "completed=perhaps": "completed",
+    "from=yesterday": "from",
+    "cursor=%00": "cursor",
+    "cursor=%ff%fe": "cursor",
+    "cursor=%F0%9F%98%80": "cursor",
+}
+
+
+async def test_a_query_that_does_not_fit_is_refused_by_its_name(learner):
+    for query, field in QUERIES.items():
+        problem = await learner.expects(400, "GET", f"/api/sessions?{query}")
+        assert problem["code"] == "invalid_input"
+        assert [item["field"] for item in problem["errors"]] == [field], query
+
+
+async def test_an_id_that_is_none_is_refused(learner):
+    for none in ("1", "0190b0a0", "%00", "..%2f..", "0190b0a0-0000-7000-8000-00000000000g", "%ff"):
+        problem = await learner.expects(400, "GET", f"/api/sessions/{none}")
+        assert problem["errors"][0]["field"] == "id"
+
+
+async def test_a_header_field_that_does_not_fit_is_refused_by_its_name(learner):
+    job = await learner.asks_for_feedback()
+    asked = {"sessionId": job["jobId"], "transcript": "A talk."}
+    for value in ("", "a" * 300, "\u00e9\u00ff", "no number and no key"):
+        key, last = {"Idempotency-Key": value}, {"Last-Event-ID": value}
+        problem = await learner.expects(400, "POST", "/api/gemini/generate-feedback", json=asked, headers=key)
+        assert problem["errors"][0]["field"] == "Idempotency-Key"
+        problem = await learner.expects(400, "GET", job["eventsUrl"], headers=last)
+        assert problem["errors"][0]["field"] == "Last-Event-ID"
+
+
+async def test_a_tag_that_is_none_of_ours_matches_nothing(learner):
+    path = f"/api/sessions/{(await learner.opens_session())['id']}"
+    for tag in ('W/"1"', "1", '"x"', '"1", "2"', '"' + "9" * 30 + '"', "\u00ff"):
+        await learner.expects(412, "PATCH", path, json={"title": "Changed"}, headers={"If-Match": tag})
+
+
+async def test_a_method_that_is_not_there_is_told_which_are(learner):
+    response = await learner.call("PUT", SESSION, json={})
+    assert response.status == 405
+    assert {"GET", "PATCH", "DELETE"} <= set(response.headers["Allow"].split(","))
+    assert (await response.json())["code"] == "method_not_allowed"
+
+
+async def test_the_last_slash_matters(learner):
+    assert (await learner.call("GET", "/api/sessions/")).status == 404

@@ -1,0 +1,182 @@
+from __future__ import annotations
+
+import html
+import sys
+import time
+
+import pytest
+from bleach._vendor.html5lib import parseFragment
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from cara.web.markup import LARGE_TEXT_CHARACTERS, clean_text, without_markup
+
+NO_MARKUP = [
+    "Tom & Jerry",
+    "a < b",
+    "a < b && c",
+    "if a<b and c>d",
+    'if a<limit and name=="x" and c>d',
+    "5 > 3",
+    "<3",
+    "I </3 Mondays",
+    "R&D, AT&T",
+    "&amp; &lt; &copy; &nope; &#x41;",
+    "a &lt; b &amp;&amp; c",
+    "on=call",
+    "x <y",
+    "x <y z=3 and i<n and data=5",
+    "List<int>, Map<String, List<int>>",
+    "<a@b.c> and <tom@example.com>",
+    "<you> and <your name>",
+    "-> <- <-- a<=b>=c <>",
+    "👩‍👩‍👧 🏴󠁧󠁢󠁥󠁮󠁧󠁿 ✊🏽",
+    "שלום <עולם> \u2067אבג\u2069 \u200fمرحبا",
+    "two\nlines\tand a tab",
+    "%3Cscript%3E ＜script＞",
+    "",
+]
+
+MARKUP = {
+    "<b>bold</b> and <i>italic</i>": "bold and italic",
+    "<p>One</p><p>Two</p>": "One\nTwo",
+    "<script>alert(1)</script>after": "after",
+    "<ScRiPt x='</b>'>alert(1)</sCrIpT\n>after": "after",
+    "<style>p {}</style >after": "after",
+    "<script>never closed": "never closed",
+    "<img src=x onerror=alert(1)>": "",
+    "<img src=x onerror=alert(1)": "",
+    "before <img src=x onerror=alert(1) after": "before  after",
+    '<img alt="I said <b>hi</b> to him': " said hi to him",
+    "a<!-- hidden -->b<!--->c<!-->d<!--e": "abcde",
+    "<!DOCTYPE html><?xml version='1'?><![CDATA[x]]>text": "text",
+    "<svg/onload=alert(1)>": "",
+    "<x onclick=alert(1)>text": "text",
+    '<x a=">" onclick=alert(1)>text': "text",
+    '<b and a=">" onclick=alert(1)>text': "text",
+    "<b and a<3 onclick=alert(1)>text": "text",
+    "<x</onclick=alert(1)>text": "<xtext",
+    "<b <!-- onclick=x>text": "text",
+    '<foo bar="baz">text': "text",
+    "<input disabled>": "",
+    "<input disabled value=3>": "",
+    "<object x data=y>text": "text",
+    "&lt;script&gt;alert(1)&lt;/script&gt;after": "after",
+    "&amp;lt;script&amp;gt;alert(1)&amp;lt;/script&amp;gt;after": "after",
+    "&amp;amp;lt;img src=x&amp;amp;gt; stays": " stays",
+    "&#60;script&#62;x&#60;/script&#62;": "",
+    "&#x3c;img src=x&#x0003E;R&amp;D": "R&amp;D",
+    "&lt;&#115;cript&gt;": "",
+    "&ltimg src=&quot;x&quot; onerror=&quot;y&quot;&gttext": "text",
+    "<x &gt; onclick=alert(1)>text": "text",
+    "<scr<script>ipt>alert(1)</script>": "<scr",
+    "&l<b></b>t;img src=x>text": "text",
+    "<i\nclass=a\n>text</i\n>": "text",
+}
+
+HOSTILE = [
+    "<",
+    "&",
+    "<a ",
+    "<a b=",
+    '<a b="',
+    "<a b='",
+    "&lt;",
+    "&#60;",
+    "&amp;lt;a b=",
+    "<!--",
+    "<!-- -->",
+    "<script>",
+    "<script></style>",
+    "</",
+    "<b>",
+    "<scr<script>ipt>",
+    '<x a="" b="',
+    "<x y z=\"'",
+    "<?xml ",
+    "&#0",
+]
+
+TAG_PARTS = "< <b <a <x <script </script </b > / = \" ' onclick=alert(1) href=x style svg img s cript text 3"
+OTHER_PARTS = (
+    "& ; &lt; &amp; &gt; &#60; &#38; &quot; lt; amp; <!-- --> --!> <!doctype <?xml <![CDATA[ ]]> \x00 \r ſ"
+)
+PARTS = [*TAG_PARTS.split(" "), *OTHER_PARTS.split(" "), " ", "\n"]
+
+
+@pytest.mark.parametrize("text", NO_MARKUP)
+def test_text_without_markup_comes_back_as_it_was(text: str) -> None:
+    assert without_markup(text) == text
+
+
+@pytest.mark.parametrize(("text", "left"), MARKUP.items())
+def test_markup_goes_and_the_rest_stays(text: str, left: str) -> None:
+    assert without_markup(text) == left
+
+
+def test_control_characters_and_overrides_go_and_line_ends_become_line_feeds() -> None:
+    assert without_markup("a\x00\x08b\x7f\x85\r\nc\rd\t\u202e\ufdd0\ud800e") == "ab\nc\nd\te"
+
+
+def test_a_tag_split_by_a_control_character_is_still_taken_out() -> None:
+    assert without_markup("<scr\x00ipt>alert(1)</script>") == ""
+
+
+@given(st.lists(st.sampled_from(PARTS), max_size=16).map("".join))
+@example("<scr<scr<scr<scr<scr<script>ipt>ipt>ipt>ipt>ipt>")
+@example("&#38;#38;#38;#38;#38;#38;#60;script>")
+@settings(max_examples=400, deadline=None)
+def test_no_tag_that_acts_is_left_however_often_it_is_decoded(text: str) -> None:
+    left = without_markup(text)
+    assert without_markup(left) == left
+    for _ in range(3):
+        assert not acting_elements(left), left
+        left = html.unescape(left)
+
+
+@given(st.text(st.sampled_from("<>&;=\"'/!-lt#60xab \n") | st.characters(), max_size=40))
+@settings(max_examples=400, deadline=None)
+def test_cleaning_twice_changes_nothing_more_and_never_adds(text: str) -> None:
+    left = without_markup(text)
+    assert without_markup(left) == left
+    assert len(left) <= len(text)
+
+
+@given(st.text(st.characters(exclude_categories=["Cc", "Cs", "Cn"], exclude_characters="<\u202d\u202e")))
+def test_text_that_holds_no_angle_bracket_in_any_writing_is_never_changed(text: str) -> None:
+    if "<" not in html.unescape(html.unescape(text)):
+        assert without_markup(text) == text
+
+
+@pytest.mark.parametrize("unit", HOSTILE)
+def test_two_hundred_thousand_hostile_characters_take_little_time(unit: str) -> None:
+    text = (unit * (200_000 // len(unit) + 1))[:200_000]
+    slowed_by_measuring = 8 if sys.gettrace() else 1
+    assert min(seconds_to_clean(text) for _ in range(3)) < 0.25 * slowed_by_measuring
+
+
+async def test_a_large_text_is_cleaned_alike_off_the_loop() -> None:
+    text = "<b>word</b> " * LARGE_TEXT_CHARACTERS
+    assert await clean_text(text) == "word " * LARGE_TEXT_CHARACTERS
+    assert await clean_text("<b>word</b>") == "word"
+
+
+def seconds_to_clean(text: str) -> float:
+    started = time.thread_time()
+    without_markup(text)
+    return time.thread_time() - started
+
+
+def acting_elements(text: str) -> list[str]:
+    """What would run, load or lead somewhere if a browser took the text, or its beginning, for HTML."""
+    found = []
+    for ending in ("", ">"):
+        for element in parseFragment(text + ending, namespaceHTMLElements=False).iter():
+            names = [name for name, value in element.attrib.items() if isinstance(name, str) and value]
+            if (
+                element.tag in ("script", "style", "svg", "img", "iframe")
+                or "href" in names
+                or "onclick" in names
+            ):
+                found.append(str(element.tag))
+    return found

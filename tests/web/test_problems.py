@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import pytest
+from aiohttp.test_utils import make_mocked_request
+from pydantic import BaseModel, ValidationError
+
+from cara.errors import (
+    CaraError,
+    Conflict,
+    FieldProblem,
+    InvalidInput,
+    LimitReached,
+    NotFound,
+    Unauthenticated,
+)
+from cara.web.problems import (
+    LONGEST_FIELD,
+    MOST_FIELDS,
+    STATUSES,
+    invalid_fields,
+    problem_document,
+    problem_response,
+    status_of,
+)
+from tests.learners import Learner
+
+
+class Taken(Conflict):
+    code = "taken"
+    detail = "Somebody was faster."
+
+
+class Numbers(BaseModel, extra="forbid"):
+    number: int
+
+
+def test_an_error_has_the_status_of_its_nearest_ancestor():
+    assert status_of(Taken) == status_of(Taken()) == 409
+    assert status_of(CaraError) == 500
+    assert all(400 <= status < 600 for status in STATUSES.values())
+
+
+def test_a_problem_says_the_same_in_detail_and_error():
+    document = problem_document(Taken(), "request-1")
+    assert document == {
+        "type": "urn:cara:problem:taken",
+        "title": "Conflict",
+        "status": 409,
+        "detail": "Somebody was faster.",
+        "code": "taken",
+        "requestId": "request-1",
+        "error": "Somebody was faster.",
+    }
+
+
+def test_fields_at_fault_are_listed():
+    error = InvalidInput(fields=(FieldProblem("email", "is no address"),))
+    assert problem_document(error, "")["errors"] == [{"field": "email", "message": "is no address"}]
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(0.0, "1"), (0.2, "1"), (1.0, "1"), (41.2, "42")])
+def test_the_time_to_wait_is_told_in_whole_seconds_and_never_too_short(seconds, told):
+    error = LimitReached(retry_after_seconds=seconds)
+    assert problem_response(error, make_mocked_request("GET", "/")).headers["Retry-After"] == told
+
+
+def test_what_is_not_signed_in_is_told_how_to():
+    request = make_mocked_request("GET", "/")
+    assert problem_response(Unauthenticated(), request).headers["WWW-Authenticate"] == "Bearer"
+    assert "WWW-Authenticate" not in problem_response(NotFound(), request).headers
+
+
+def test_what_does_not_fit_is_named_but_never_repeated():
+    with pytest.raises(ValidationError) as caught:
+        Numbers.model_validate({"number": "secret", "x" * 500: 1} | {f"m{n}": 1 for n in range(500)})
+    error = invalid_fields(caught.value)
+    assert len(error.fields) == MOST_FIELDS
+    assert max(len(item.field) for item in error.fields) == LONGEST_FIELD
+    assert not any("secret" in f"{item.field}{item.message}" for item in error.fields)
+    assert "secret" not in error.detail
+
+
+async def test_an_unforeseen_error_says_nothing_of_the_inside(served, spoiled_database_url, caplog):
+    learner = await Learner.registers(await served(database_url=spoiled_database_url))
+    response = await learner.call("GET", "/api/sessions")
+    problem = await response.json()
+    assert (response.status, problem["code"]) == (500, "internal_error")
+    assert problem["detail"] == "Something went wrong."
+    assert problem["requestId"] in caplog.text

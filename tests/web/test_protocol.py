@@ -1,0 +1,126 @@
+"""What arrives that is no proper request, or a proper one with an improper body."""
+
+from __future__ import annotations
+
+import gzip
+
+import pytest
+
+from cara.web import body
+from tests.web.raw import RawConnection, answer_to
+
+HOST = b"Host: localhost\r\n"
+JSON = b"Content-Type: application/json\r\n"
+LOGIN = b"POST /api/auth/login HTTP/1.1\r\n" + HOST + JSON
+
+
+IMPROPER = [
+    (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", 400, "invalid_input"),
+    (b"GET\r\n\r\n", 400, "invalid_input"),
+    (b"GET /health HTTP/9.9\r\n" + HOST + b"\r\n", 400, "invalid_input"),
+    (b"GET /health HTTP/1.1\r\n" + HOST + b"no colon\r\n\r\n", 400, "invalid_input"),
+    (b"GET /health HTTP/1.1\r\n" + HOST + b"X: \x00\r\n\r\n", 400, "invalid_input"),
+    (b"GET /" + b"a" * 20_000 + b" HTTP/1.1\r\n" + HOST + b"\r\n", 431, "header_too_large"),
+    (b"GET /health HTTP/1.1\r\n" + HOST + b"X: " + b"a" * 20_000 + b"\r\n\r\n", 431, "header_too_large"),
+    (LOGIN + b"Content-Length: -1\r\n\r\n", 400, "invalid_input"),
+    (LOGIN + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}", 400, "invalid_input"),
+    (LOGIN + b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n{}", 400, "invalid_input"),
+    (LOGIN + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n", 400, None),
+    (LOGIN + b"Transfer-Encoding: gzip\r\n\r\n{}", 400, None),
+    (LOGIN + b"Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}", 400, None),
+    (LOGIN + b"Content-Encoding: nonsense\r\nContent-Length: 2\r\n\r\n{}", 400, None),
+    (b"GET /health HTTP/1.1\r\n" + HOST + b"Expect: miracles\r\n\r\n", 200, None),
+    (b"GET /nowhere HTTP/1.1\r\n" + HOST + b"Expect: miracles\r\n\r\n", 417, "expectation_failed"),
+    (b"GET /nowhere\x7f%00%ff HTTP/1.1\r\n" + HOST + b"\r\n", 400, None),
+    (b"BREW /health HTTP/1.1\r\n" + HOST + b"\r\n", 400, "invalid_input"),
+    (b"PROPFIND /health HTTP/1.1\r\n" + HOST + b"\r\n", 405, "method_not_allowed"),
+    (b"CONNECT localhost:80 HTTP/1.1\r\n" + HOST + b"\r\n", 404, None),
+    (b"OPTIONS * HTTP/1.1\r\n" + HOST + b"\r\n", 404, None),
+    (b"GET http://elsewhere.example/health HTTP/1.1\r\n" + HOST + b"\r\n", 200, None),
+    (b"GET /health HTTP/1.0\r\n\r\n", 200, None),
+]
+
+
+@pytest.fixture
+async def port(served) -> int:
+    """Where the application listens."""
+    return (await served()).port
+
+
+async def test_nothing_improper_is_answered_by_text_or_a_server_error(port):
+    for text, status, code in IMPROPER:
+        answer = await answer_to(port, text)
+        assert answer.status == status, text[:80]
+        assert answer.headers["x-request-id"]
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        if status >= 400:
+            assert code in (None, answer.problem["code"]), text[:80]
+
+
+async def test_a_compressed_body_is_read_and_a_bomb_is_refused(port):
+    head = LOGIN + b"Content-Encoding: gzip\r\n"
+    small = gzip.compress(b'{"email": "nobody@example.com", "password": "wrong"}')
+    answer = await answer_to(port, head + b"Content-Length: %d\r\n\r\n" % len(small) + small)
+    assert answer.problem["code"] == "invalid_credentials"
+
+    bomb = gzip.compress(b" " * 100_000_000)
+    answer = await answer_to(port, head + b"Content-Length: %d\r\n\r\n" % len(bomb) + bomb)
+    assert (answer.status, answer.problem["code"]) == (413, "payload_too_large")
+
+
+async def test_a_body_that_says_it_is_too_large_is_refused_before_it_is_sent(port):
+    answer = await answer_to(
+        port, LOGIN + b"Origin: http://localhost:3000\r\nContent-Length: 1048577\r\n\r\n"
+    )
+    assert (answer.status, answer.problem["code"]) == (413, "payload_too_large")
+    assert answer.headers["access-control-allow-origin"] == "http://localhost:3000"
+
+
+async def test_a_body_without_a_length_is_refused_once_it_is_too_large(port):
+    chunk = b"10000\r\n" + b" " * 0x10000 + b"\r\n"
+    answer = await answer_to(port, LOGIN + b"Transfer-Encoding: chunked\r\n\r\n" + chunk * 17)
+    assert (answer.status, answer.problem["code"]) == (413, "payload_too_large")
+
+
+async def test_a_body_that_comes_too_slowly_is_not_waited_for(port, monkeypatch):
+    monkeypatch.setattr(body, "READ_SECONDS", 0.1)
+    answer = await answer_to(port, LOGIN + b"Content-Length: 100\r\n\r\n{")
+    assert (answer.status, answer.problem["code"]) == (400, "body_timeout")
+
+
+async def test_a_body_is_asked_for_only_when_it_is_wanted(port):
+    expecting = HOST + JSON + b"Expect: 100-continue\r\nContent-Length: 52\r\n\r\n"
+    answer = await answer_to(port, b"POST /api/sessions HTTP/1.1\r\n" + expecting)
+    assert (answer.status, answer.interim) == (401, [])
+
+    connection = await RawConnection.open(port)
+    await connection.send(b"POST /api/auth/login HTTP/1.1\r\n" + expecting)
+    await connection.send(b'{"email": "nobody@example.com", "password": "wrong"}')
+    answer = await connection.answer()
+    assert (answer.status, answer.interim) == (401, [100])
+    assert answer.problem["code"] == "invalid_credentials"
+    await connection.close()
+
+
+async def test_the_connection_is_closed_after_what_was_not_understood(port):
+    connection = await RawConnection.open(port)
+    await connection.send(b"nonsense\r\n\r\nGET /health HTTP/1.1\r\n" + HOST + b"\r\n")
+    assert (await connection.answer()).status == 400
+    assert await connection.ends()
+    await connection.close()
+
+
+async def test_a_client_that_leaves_amid_its_body_harms_nobody(port):
+    connection = await RawConnection.open(port)
+    await connection.send(LOGIN + b"Content-Length: 100\r\n\r\n{")
+    await connection.close()
+    assert (await answer_to(port, b"GET /health HTTP/1.1\r\n" + HOST + b"\r\n")).status == 200
+
+
+async def test_pipelined_requests_are_answered_in_turn(port):
+    connection = await RawConnection.open(port)
+    await connection.send(
+        (b"GET /health HTTP/1.1\r\n" + HOST + b"\r\n") * 2 + b"GET /no HTTP/1.1\r\n" + HOST + b"\r\n"
+    )
+    assert [(await connection.answer()).status for _ in range(3)] == [200, 200, 404]
+    await connection.close()

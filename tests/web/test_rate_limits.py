@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import asyncio
+import re
+
+from pydantic import SecretStr
+
+from cara.metrics import COUNTED_ALONE
+from tests.learners import Learner
+
+SIGN_IN = {"email": "nobody@example.com", "password": "wrong"}
+ORIGIN = "http://localhost:3000"
+
+
+async def statuses(client, method, path, times, **options):
+    return [(await client.request(method, path, **options)).status for _ in range(times)]
+
+
+async def test_sign_ins_are_limited_by_address_and_the_refusal_says_until_when(served):
+    client = await served(rate_limits="on", rate_limit_sign_in="3/minute")
+    assert await statuses(client, "POST", "/api/auth/login", 3, json=SIGN_IN) == [401] * 3
+
+    refused = await client.post("/api/auth/login", json=SIGN_IN, headers={"Origin": ORIGIN})
+    assert refused.status == 429
+    assert refused.content_type == "application/problem+json"
+    assert (await refused.json())["code"] == "rate_limited"
+    assert 1 <= int(refused.headers["Retry-After"]) <= 60
+    assert refused.headers["RateLimit-Policy"] == '"sign-in";q=3;w=60'
+    assert re.fullmatch(r'"sign-in";r=0;t=\d+', refused.headers["RateLimit"])
+    assert refused.headers["Access-Control-Allow-Origin"] == ORIGIN
+    assert "RateLimit" in refused.headers["Access-Control-Expose-Headers"]
+
+
+async def test_answers_say_how_much_is_left_of_every_limit_that_was_counted(served):
+    client = await served(rate_limits="on")
+    answer = await client.post("/api/auth/login", json=SIGN_IN)
+    assert answer.headers["RateLimit-Policy"] == '"sign-in";q=10;w=60, "address";q=100;w=900'
+    assert re.fullmatch(r'"sign-in";r=9;t=\d+, "address";r=99;t=\d+', answer.headers["RateLimit"])
+
+    learner = await Learner.registers(client)
+    answer = await learner.call("GET", "/api/sessions")
+    assert re.fullmatch(r'"user";r=299;t=\d+', answer.headers["RateLimit"])
+
+
+async def test_what_is_spent_before_sign_in_does_not_count_afterwards(served):
+    client = await served(rate_limits="on", rate_limit_address="4/15 minutes")
+    learner = await Learner.registers(client)
+    assert await statuses(client, "POST", "/api/auth/login", 4, json=SIGN_IN) == [401, 401, 401, 429]
+    assert (await learner.call("GET", "/api/sessions")).status == 200
+
+
+async def test_each_user_has_a_limit_of_their_own(served):
+    client = await served(rate_limits="on", rate_limit_user="2/minute")
+    busy, quiet = await Learner.registers(client), await Learner.registers(client)
+    calls = [(await busy.call("GET", "/api/sessions")).status for _ in range(3)]
+    assert calls == [200, 200, 429]
+    assert (await quiet.call("GET", "/api/sessions")).status == 200
+
+
+async def test_a_job_can_be_polled_beyond_the_limit_of_what_costs_tokens(served):
+    client = await served(rate_limits="on", rate_limit_gemini="2/minute")
+    learner = await Learner.registers(client)
+    job = await learner.asks_for_feedback()
+    await learner.asks_for_feedback()
+    polls = [(await learner.call("GET", job["statusUrl"])).status for _ in range(10)]
+    assert polls == [200] * 10
+    session = await learner.opens_session(transcript="One more talk.")
+    refused = await learner.call("POST", "/api/gemini/generate-feedback", json={"sessionId": session["id"]})
+    assert refused.status == 429
+    assert refused.headers["RateLimit-Policy"] == '"gemini";q=2;w=60'
+
+
+async def test_a_ticket_counts_for_its_user_and_not_for_the_address(served):
+    client = await served(rate_limits="on", rate_limit_user="4/minute", rate_limit_address="2/minute")
+    learner = await Learner.registers(client)
+    job = await learner.asks_for_feedback()
+    await learner.expects(202, "DELETE", job["statusUrl"])
+    followed = [(await client.get(job["eventsUrl"])).status for _ in range(2)]
+    assert followed == [200, 429]
+    assert (await client.get("/api/openapi.json")).status == 200
+
+
+KNOCKS = [
+    ("/api/nowhere", 404, {}),
+    ("/wp-login.php", 404, {}),
+    ("/api/sessions", 401, {}),
+    ("/api/sessions", 401, {"Authorization": "Bearer forged"}),
+    ("/api/gemini/jobs/0190b0a0-0000-7000-8000-000000000000/events?ticket=forged", 401, {}),
+    ("/api/auth/login", 405, {}),
+]
+
+
+async def test_strangers_who_knock_everywhere_are_told_to_stop(served):
+    client = await served(
+        rate_limits="on", rate_limit_address="2/minute", trusted_proxies=("127.0.0.0/8", "::1/128")
+    )
+    for number, (path, status, headers) in enumerate(KNOCKS):
+        from_elsewhere = {**headers, "X-Forwarded-For": f"203.0.113.{number}"}
+        assert await statuses(client, "GET", path, 3, headers=from_elsewhere) == [status, status, 429], path
+
+
+async def test_health_readiness_and_preflights_are_never_counted(served):
+    client = await served(rate_limits="on", rate_limit_address="1/minute")
+    assert await statuses(client, "GET", "/health", 5) == [200] * 5
+    assert 429 not in await statuses(client, "GET", "/ready", 3)
+    preflight = {"Origin": ORIGIN, "Access-Control-Request-Method": "POST"}
+    assert await statuses(client, "OPTIONS", "/api/auth/login", 5, headers=preflight) == [200] * 5
+    answer = await client.get("/api/openapi.json")
+    assert answer.status == 200
+    assert '"address";r=0' in answer.headers["RateLimit"]
+
+
+async def test_limits_follow_the_client_behind_a_trusted_proxy(served):
+    client = await served(
+        rate_limits="on", rate_limit_address="1/minute", trusted_proxies=("127.0.0.0/8", "::1/128")
+    )
+    for number in range(3):
+        answer = await client.get("/api/nowhere", headers={"X-Forwarded-For": f"6.6.6.6, 203.0.113.{number}"})
+        assert answer.status == 404
+    again = await client.get("/api/nowhere", headers={"X-Forwarded-For": "9.9.9.9, 203.0.113.1"})
+    assert again.status == 429
+
+
+async def test_a_forwarded_address_from_anybody_else_changes_nothing(served):
+    client = await served(rate_limits="on", rate_limit_address="1/minute")
+    fields = [{"X-Forwarded-For": f"203.0.113.{number}"} for number in range(2)]
+    assert [(await client.get("/api/nowhere", headers=each)).status for each in fields] == [404, 429]
+
+
+async def test_the_body_of_a_request_that_is_too_much_is_never_read(served):
+    client = await served(rate_limits="on", rate_limit_sign_in="1/minute")
+    await client.post("/api/auth/login", json=SIGN_IN)
+    refused = await client.post("/api/auth/login", data=b"{" * 2_000_000, headers={"Expect": "100-continue"})
+    assert refused.status == 429
+
+
+async def test_limits_that_are_off_say_nothing(client):
+    answer = await client.get("/api/nowhere")
+    assert answer.status == 404
+    assert "RateLimit" not in answer.headers
+
+
+async def test_redis_may_go_and_come_back_while_requests_are_answered_and_limited(served, valkey):
+    client = await served(rate_limits="on", rate_limit_user="3/minute", redis_url=SecretStr(valkey.url))
+    learner = await Learner.registers(client)
+    assert (await learner.call("GET", "/api/sessions")).headers["RateLimit"].startswith('"user";r=2;')
+
+    valkey.stop()
+    answers = [await learner.call("GET", "/api/sessions") for _ in range(5)]
+    assert [answer.status for answer in answers] == [200, 200, 200, 429, 429]
+    assert answers[0].headers["RateLimit"].startswith('"user";r=2;')
+
+    valkey.start()
+    async with asyncio.timeout(10):
+        before = -1.0
+        while before != COUNTED_ALONE._value.get():
+            before = COUNTED_ALONE._value.get()
+            await client.get("/api/nowhere")
+            await asyncio.sleep(0.05)
+    assert (await learner.call("GET", "/api/sessions")).headers["RateLimit"].startswith('"user";r=2;')

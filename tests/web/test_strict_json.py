@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cara.web.strict_json import InvalidJson, parse_object
+
+JSON_VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00")),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00")), inner, max_size=4
+        )
+    ),
+    max_leaves=12,
+)
+
+REFUSED = {
+    b"": "empty",
+    b" \n": "empty",
+    b"[]": "must be a JSON object",
+    b'"text"': "must be a JSON object",
+    b"null": "must be a JSON object",
+    b"{": "not valid JSON: look at line 1",
+    b'{"a": 1,}': "not valid JSON",
+    b'{"a": 1} {}': "not valid JSON",
+    b"{'a': 1}": "not valid JSON",
+    b'{"a": "line\nbreak"}': "not valid JSON",
+    b'{"a": "\x00"}': "not valid JSON",
+    b'\xef\xbb\xbf{"a": 1}': "byte order mark",
+    '{"a": 1}'.encode("utf-16"): "not UTF-8",
+    b'{"a": "\xff"}': "not UTF-8: look at byte 7",
+    b'{"a": "\xed\xa0\x80"}': "not UTF-8",
+    b'{"a": NaN}': "NaN is not a JSON number",
+    b'{"a": [-Infinity]}': "-Infinity is not",
+    b'{"a": 9223372036854775808}': "64 bits",
+    b'{"a": -9223372036854775809}': "64 bits",
+    b'{"a": ' + b"9" * 100_000 + b"}": "64 bits",
+    b'{"a": 1e400}': "too large",
+    b'{"a": ' + b"9" * 400 + b".5}": "too large",
+}
+
+
+@given(
+    st.dictionaries(
+        st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00")), JSON_VALUES, max_size=4
+    )
+)
+def test_every_sound_object_is_read_as_it_was_written(value: dict[str, object]) -> None:
+    assert parse_object(json.dumps(value).encode()) == value
+    assert parse_object(json.dumps(value, ensure_ascii=False).encode()) == value
+
+
+@pytest.mark.parametrize(("raw", "words"), REFUSED.items(), ids=range(len(REFUSED)))
+def test_what_is_no_sound_object_is_refused_in_words(raw: bytes, words: str) -> None:
+    with pytest.raises(InvalidJson, match=words):
+        parse_object(raw)
+
+
+@given(st.binary(max_size=40))
+def test_arbitrary_bytes_never_raise_anything_else(raw: bytes) -> None:
+    with contextlib.suppress(InvalidJson):
+        assert isinstance(parse_object(raw), dict)
+
+
+@pytest.mark.parametrize(
+    ("raw", "field"),
+    [
+        (rb'{"a": {"b": ["x", "\u0000"]}}', "a.b.1"),
+        (rb'{"a": "\ud800"}', "a"),
+        (rb'{"a": "\uDFFF\ud800"}', "a"),
+        (rb'{"a": {"b\ud83d": 1}}', "a.b\ufffd"),
+        (rb'{"\u0000": 1}', "\ufffd"),
+    ],
+)
+def test_nul_and_lone_surrogates_are_refused_in_values_and_names(raw: bytes, field: str) -> None:
+    with pytest.raises(InvalidJson, match="NUL or half a surrogate pair") as refused:
+        parse_object(raw)
+    assert refused.value.field == field
+
+
+def test_escaped_pairs_and_escaped_backslashes_are_fine() -> None:
+    assert parse_object(rb'{"a": "\ud83d\ude00", "b": "\\u0000 \\ud800"}') == {
+        "a": "😀",
+        "b": r"\u0000 \ud800",
+    }
+
+
+@pytest.mark.parametrize("raw", [b'{"a": 1, "a": 1}', rb'{"b": [{"a": 1, "\u0061": 2}]}'])
+def test_a_member_given_twice_is_refused_by_name(raw: bytes) -> None:
+    with pytest.raises(InvalidJson, match="more than once") as refused:
+        parse_object(raw)
+    assert refused.value.field == "a"
+
+
+def test_the_depth_is_bounded_and_brackets_in_strings_do_not_count() -> None:
+    text = json.dumps({"a": "[" * 100 + '\\"{'})
+    assert parse_object(text.encode(), max_depth=1) == json.loads(text)
+    assert parse_object(b'{"a": [[1]], "b": [[2]]}', max_depth=3)
+    for deep in (b'{"a": [[1]]}', b'{"a": {"b": {"c": "]}]}"}}}', b'{"a": [[', b"[[[[]]]]"):
+        with pytest.raises(InvalidJson, match="deeper than 2 levels"):
+            parse_object(deep, max_depth=2)
+    for broken in (b'{"a": 1}]]]][[', b'{"a": [}', b'{"a": 1]]}'):
+        with pytest.raises(InvalidJson, match="not valid JSON"):
+            parse_object(broken, max_depth=2)
+
+
+@pytest.mark.parametrize("unit", [b"[", b"[]", b'{"a":', b'\\"', b'"', b'[]"\\'])
+def test_a_megabyte_of_brackets_or_quotes_is_refused_cheaply(unit: bytes) -> None:
+    raw = b'{"a":' + unit * (1_000_000 // len(unit)) + b"]" * 400_000
+    started = time.thread_time()
+    with pytest.raises(InvalidJson):
+        parse_object(raw)
+    assert time.thread_time() - started < 0.5
+
+
+def test_no_message_repeats_a_value() -> None:
+    for raw in (b'{"a": "secret-value', b'{"secret-value": 1 "b"}', b'{"a": "secret-value\xff"}'):
+        with pytest.raises(InvalidJson) as refused:
+            parse_object(raw)
+        assert "secret-value" not in refused.value.message
