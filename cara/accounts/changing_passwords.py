@@ -1,0 +1,65 @@
+"""Changing one's password, which ends everything that was signed in with the old one."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from cara.accounts import audit, queries, refresh_queries
+from cara.accounts.lockout import Lockout
+from cara.accounts.passwords import Passwords, check_new_password
+from cara.accounts.schemas import PasswordChange
+from cara.accounts.signing_in import InvalidCredentials
+from cara.accounts.tokens import TokenInvalid
+from cara.accounts.visitors import Visitor
+from cara.database import Database, Record
+
+
+class WrongPassword(InvalidCredentials):
+    detail = "The current password is wrong."
+
+
+class ChangingPasswords:
+    """Exchanges the current password for a new one."""
+
+    def __init__(self, database: Database, passwords: Passwords, lockout: Lockout) -> None:
+        self._database = database
+        self._passwords = passwords
+        self._lockout = lockout
+
+    async def change(self, user_id: UUID, change: PasswordChange, visitor: Visitor) -> None:
+        """Stores the new password and ends every refresh family and access token, the caller's too.
+
+        Raises:
+            WeakPassword: the new one may not be chosen.
+            WrongPassword: the current one is wrong, or was changed meanwhile.
+            AccountLocked: too many attempts have failed; sign-ins from this address count too.
+            PasswordsBusy: too many passwords are being hashed.
+        """
+        async with self._database.acquire() as connection:
+            user = await queries.user_by_id(connection, user_id)
+        if user is None:
+            raise TokenInvalid
+        chosen = change.new_password.get_secret_value()
+        check_new_password(chosen, email=user["email"], name=user["name"], member="newPassword")
+        await self._verify(user, change.current_password.get_secret_value(), visitor)
+        await self._store(user, await self._passwords.hash(chosen), visitor)
+
+    async def _verify(self, user: Record, current: str, visitor: Visitor) -> None:
+        email = user["email"]
+        await self._lockout.check(email, visitor.address, familiar=True)
+        verified = await self._passwords.verify(user["password_hash"], current)
+        if not verified.ok:
+            await self._lockout.failed(email, visitor.address)
+            async with self._database.acquire() as connection:
+                await audit.record(connection, "password_change_failed", visitor, user["id"])
+            raise WrongPassword
+        await self._lockout.check(email, visitor.address, familiar=True)
+        await self._lockout.succeeded(email, visitor.address)
+
+    async def _store(self, user: Record, password_hash: str, visitor: Visitor) -> None:
+        user_id, old = user["id"], user["password_hash"]
+        async with self._database.transaction() as connection:
+            if not await queries.change_password(connection, user_id, old, password_hash):
+                raise WrongPassword
+            await refresh_queries.revoke_all_families(connection, user_id)
+            await audit.record(connection, "password_changed", visitor, user_id)

@@ -1,0 +1,88 @@
+"""Everything that is stored of a user, as one JSON document that is written while it is read."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from datetime import UTC, datetime
+from uuid import UUID
+
+from pydantic.alias_generators import to_camel
+from pydantic_core import to_json
+
+from cara.accounts import audit
+from cara.accounts.export_sections import PROFILE, SECTIONS
+from cara.accounts.visitors import Visitor
+from cara.database import Connection, Database, Record
+from cara.errors import Unavailable
+
+MAX_AT_ONCE = 2
+"""Each export holds a connection for as long as its reader takes."""
+
+PREFETCH_ROWS = 20
+PIECE_BYTES = 64 * 1024
+
+
+class ExportsBusy(Unavailable):
+    code = "exports_busy"
+    detail = "Other exports are being written just now. Please try again in a moment."
+
+
+class Exports:
+    """Writes exports, a few at a time."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._running = 0
+
+    @asynccontextmanager
+    async def document(self, user_id: UUID, visitor: Visitor) -> AsyncIterator[AsyncIterator[bytes]]:
+        """The document of one user in pieces of about `PIECE_BYTES`, to be read within the block.
+
+        It shows one moment, and holds a connection for as long as the block lasts. Memory stays bounded:
+        rows come through a cursor.
+
+        Raises:
+            ExportsBusy: enough others are being written.
+        """
+        if self._running >= MAX_AT_ONCE:
+            raise ExportsBusy(retry_after_seconds=5)
+        self._running += 1
+        try:
+            async with self._database.acquire() as connection:
+                await audit.record(connection, "exported", visitor, user_id)
+                async with (
+                    connection.transaction(isolation="repeatable_read", readonly=True),
+                    aclosing(_in_pieces(_document(connection, user_id))) as pieces,
+                ):
+                    yield pieces
+        finally:
+            self._running -= 1
+
+
+async def _document(connection: Connection, user_id: UUID) -> AsyncIterator[bytes]:
+    profile = await connection.fetchrow(PROFILE, user_id)
+    yield b'{"exportedAt":' + to_json(datetime.now(UTC))
+    yield b',"profile":' + (_json(profile) if profile else b"null")
+    for name, statement in SECTIONS.items():
+        yield b',"' + name.encode() + b'":['
+        separator = b""
+        async for row in connection.cursor(statement, user_id, prefetch=PREFETCH_ROWS):
+            yield separator + _json(row)
+            separator = b","
+        yield b"]"
+    yield b"}"
+
+
+async def _in_pieces(fragments: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
+    piece = bytearray()
+    async for fragment in fragments:
+        piece += fragment
+        if len(piece) >= PIECE_BYTES:
+            yield bytes(piece)
+            piece.clear()
+    yield bytes(piece)
+
+
+def _json(row: Record) -> bytes:
+    return to_json({to_camel(column): value for column, value in row.items()})

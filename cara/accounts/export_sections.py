@@ -1,0 +1,86 @@
+"""What an export holds: a statement for each table that knows of users, in the order of the document.
+
+The export reads the tables of all features, as the deletion of an account does through its foreign keys. It
+names columns, so that hashes stay where they are; a test compares this with the tables that there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+PROFILE: Final = """
+    select id, email, name, role, level, xp, streak, longest_streak, last_practice_day, streak_started_at,
+           timezone, is_admin, daily_token_quota, created_at, updated_at
+    from users
+    where id = $1
+"""
+
+SECTIONS: Final[Mapping[str, str]] = {
+    "sessions": """
+        select id, feature_type, title, description, duration_seconds, score, completed, completed_at,
+               clarity, pace, confidence, tone, transcript, feedback_json, version, created_at, updated_at
+        from sessions
+        where user_id = $1
+        order by created_at, id
+    """,
+    "feedback": """
+        select session_id, job_id, score, score_change, summary, communication, content, body_language,
+               measures, highlights, action_items, model, prompt_version, created_at
+        from feedback
+        where user_id = $1
+        order by session_id
+    """,
+    "feedbackJobs": """
+        select id, session_id, status, stage, progress, attempts, failures, feature_type, transcript,
+               duration_seconds, idempotency_key, cancel_requested, problem, created_at, started_at,
+               finished_at
+        from feedback_jobs
+        where user_id = $1
+        order by id
+    """,
+    "quotaUsage": """
+        select id, day, request_type, model, tokens_used, input_tokens, output_tokens, created_at
+        from quota_usage
+        where user_id = $1
+        order by created_at
+    """,
+    "quotaDays": "select day, used, reserved from quota_days where user_id = $1 order by day",
+    "quotaReservations": """
+        select id, day, tokens, request_type, created_at, expires_at
+        from quota_reservations
+        where user_id = $1
+        order by id
+    """,
+    "events": """
+        select id, event_type, metadata, occurred_at, created_at
+        from analytics_events
+        where user_id = $1
+        order by event_type, created_at
+    """,
+    "practiceByQuarterHour": """
+        select quarter, feature_type, sessions, completed, scored, score_sum, duration_seconds, clarity_count,
+               clarity_sum, pace_count, pace_sum, confidence_count, confidence_sum, tone_count, tone_sum,
+               first_used_at, last_used_at
+        from learner_quarters
+        where user_id = $1
+        order by quarter, feature_type
+    """,
+    "eventsByDay": """
+        select feature_type, day, events from learner_days where user_id = $1 order by feature_type, day
+    """,
+    "activeWeeks": "select week from learner_weeks where user_id = $1 order by week",
+    "signIns": """
+        select family, replaced_at, revoked_at, created_at, expires_at
+        from refresh_tokens
+        where user_id = $1
+        order by created_at
+    """,
+    "audit": """
+        select id, action, host(address) as address, user_agent, request_id, details, created_at
+        from audit_log
+        where user_id = $1
+        order by created_at
+    """,
+}
+"""Members of the document by name; the one parameter is the user's id."""

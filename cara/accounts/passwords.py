@@ -1,0 +1,176 @@
+"""Hashes and verifies passwords off the event loop, and judges new ones."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Final, Self, TypeVar
+
+from argon2 import PasswordHasher, Type
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from cara.errors import FieldProblem, InvalidInput, Unavailable
+from cara.settings import Settings
+
+MIN_CHARACTERS: Final = 8
+MAX_BYTES: Final = 1024
+_TELLING_LOCAL_PART_CHARACTERS: Final = 4
+_LOWER_PRIORITY: Final = 10
+
+Outcome = TypeVar("Outcome")
+
+
+class WeakPassword(InvalidInput):
+    """The password may not be chosen; the reason is for people."""
+
+    def __init__(self, reason: str, *, member: str = "password") -> None:
+        super().__init__(reason, fields=(FieldProblem(member, reason),))
+
+
+class PasswordsBusy(Unavailable):
+    """More sign-ins are waiting than the queue takes."""
+
+    code = "sign_in_busy"
+    detail = "Too many people are signing in just now. Please try again in a moment."
+
+
+@dataclass(frozen=True)
+class Verified:
+    """Whether the password was right and, if its hash should be replaced, the one to store instead."""
+
+    ok: bool
+    rehash: str | None = None
+
+
+class Passwords:
+    """argon2id in a few threads of its own, with a queue of bounded length.
+
+    The cost defaults to OWASP's first recommendation (Password Storage Cheat Sheet): 19 MiB, two passes, one
+    lane. At most `threads` hashes are computed at a time, so memory is bounded by `threads * memory_kib`.
+    """
+
+    def __init__(
+        self,
+        *,
+        threads: int = 2,
+        queue_limit: int = 64,
+        time_cost: int = 2,
+        memory_kib: int = 19_456,
+        parallelism: int = 1,
+    ) -> None:
+        self._hasher = PasswordHasher(time_cost, memory_kib, parallelism, type=Type.ID)
+        self._threads = threads
+        self._queue_limit = queue_limit
+        self._unfinished = 0
+        self._counting = threading.Lock()
+        started = time.perf_counter()
+        self._nobodys_hash = self._hasher.hash(os.urandom(16))
+        self._seconds_each = time.perf_counter() - started
+        self._pool = ThreadPoolExecutor(threads, "passwords", initializer=_yield_to_the_event_loop)
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """As the settings say."""
+        return cls(
+            threads=settings.password_threads,
+            queue_limit=settings.password_queue,
+            time_cost=settings.password_time_cost,
+            memory_kib=settings.password_memory_kib,
+            parallelism=settings.password_parallelism,
+        )
+
+    async def hash(self, password: str) -> str:
+        """The argon2id hash to store, with its parameters and salt in it.
+
+        Raises:
+            PasswordsBusy: the queue is full.
+        """
+        return await self._run(lambda: self._hasher.hash(_bytes_of(password)))
+
+    async def verify(self, stored: str | None, password: str) -> Verified:
+        """Whether the password is the stored one. Without a stored hash the same work is done, to say no.
+
+        A right password whose hash was made with other parameters is hashed anew.
+
+        Raises:
+            PasswordsBusy: the queue is full.
+        """
+        return await self._run(lambda: self._verify(stored, _bytes_of(password)))
+
+    def close(self) -> None:
+        """Ends the threads; what is still queued is cancelled, what is being computed is waited for."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def _verify(self, stored: str | None, password: bytes) -> Verified:
+        try:
+            self._hasher.verify(stored or self._nobodys_hash, password)
+        except (VerificationError, InvalidHashError):
+            return Verified(ok=False)
+        if not stored:
+            return Verified(ok=False)
+        outdated = self._hasher.check_needs_rehash(stored)
+        return Verified(ok=True, rehash=self._hasher.hash(password) if outdated else None)
+
+    async def _run(self, work: Callable[[], Outcome]) -> Outcome:
+        self._take_a_place()
+        future = self._pool.submit(work)
+        # Not when the caller is done with it: a thread goes on when its caller is cancelled.
+        future.add_done_callback(self._give_up_the_place)
+        return await asyncio.wrap_future(future)
+
+    def _take_a_place(self) -> None:
+        with self._counting:
+            if self._unfinished >= self._threads + self._queue_limit:
+                raise PasswordsBusy(retry_after_seconds=self._seconds_each * self._unfinished / self._threads)
+            self._unfinished += 1
+
+    def _give_up_the_place(self, _: Future[Outcome]) -> None:
+        with self._counting:
+            self._unfinished -= 1
+
+
+def check_new_password(password: str, *, email: str, name: str, member: str = "password") -> None:
+    """Judges a password that somebody wants to have; `member` is what the request calls it.
+
+    Raises:
+        WeakPassword: shorter than 8 characters, longer than 1,024 bytes, one of the most common ones, the
+            person's own name, or with the part of the email before the @ in it, if that has 4 characters.
+    """
+    folded = password.casefold()
+    local_part = email.partition("@")[0].casefold()
+    refusals = {
+        f"Use at least {MIN_CHARACTERS} characters.": len(password) < MIN_CHARACTERS,
+        f"Use at most {MAX_BYTES:,} bytes.": len(_bytes_of(password)) > MAX_BYTES,
+        "This password is one of the most common ones.": folded in _common_passwords(),
+        "Leave the name in your email address out of your password.": (
+            len(local_part) >= _TELLING_LOCAL_PART_CHARACTERS and local_part in folded
+        ),
+        "Your name alone is no password.": folded == name.casefold(),
+    }
+    for reason, refused in refusals.items():
+        if refused:
+            raise WeakPassword(reason, member=member)
+
+
+@cache
+def _common_passwords() -> frozenset[str]:
+    listed = resources.files("cara.accounts").joinpath("common_passwords.txt").read_text("utf-8")
+    return frozenset(line for line in listed.splitlines() if not line.startswith("#"))
+
+
+def _bytes_of(password: str) -> bytes:
+    return password.encode("utf-8", "surrogatepass")
+
+
+def _yield_to_the_event_loop() -> None:
+    """Lets the thread that serves requests go first on busy cores; only Linux has priorities by thread."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _LOWER_PRIORITY)

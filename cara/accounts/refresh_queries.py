@@ -1,0 +1,110 @@
+"""SQL of refresh tokens: one function a statement. All of them expect the user's row to be locked."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from cara.database import Connection
+
+
+async def insert_token(
+    connection: Connection, user_id: UUID, token_hash: bytes, family: UUID, expires_at: datetime
+) -> None:
+    await connection.execute(
+        """
+        insert into refresh_tokens (user_id, token_hash, family, expires_at)
+        values ($1, $2, $3, $4)
+        """,
+        user_id,
+        token_hash,
+        family,
+        expires_at,
+    )
+
+
+async def spend_token(
+    connection: Connection, user_id: UUID, token_hash: bytes, successor_hash: bytes, grace: timedelta
+) -> UUID | None:
+    """The family of a token that still counts, which is marked as spent.
+
+    One that was spent less than `grace` ago counts once more, and keeps its first successor and hour.
+    """
+    family: UUID | None = await connection.fetchval(
+        """
+        update refresh_tokens
+        set replaced_by = coalesce(replaced_by, $3), replaced_at = coalesce(replaced_at, now())
+        where user_id = $1 and token_hash = $2
+          and revoked_at is null and expires_at > now()
+          and (replaced_at is null or replaced_at > now() - $4::interval)
+        returning family
+        """,
+        user_id,
+        token_hash,
+        successor_hash,
+        grace,
+    )
+    return family
+
+
+async def revoke_family_of_spent_token(connection: Connection, user_id: UUID, token_hash: bytes) -> int:
+    """Ends the family whose token this is, if it was spent and its family lives; returns the tokens ended."""
+    revoked = await connection.fetch(
+        """
+        update refresh_tokens
+        set revoked_at = now()
+        where user_id = $1 and revoked_at is null
+          and family = (
+              select family
+              from refresh_tokens
+              where user_id = $1 and token_hash = $2
+                and replaced_at is not null and revoked_at is null and expires_at > now()
+          )
+        returning true
+        """,
+        user_id,
+        token_hash,
+    )
+    return len(revoked)
+
+
+async def revoke_family_of_token(connection: Connection, user_id: UUID, token_hash: bytes) -> int:
+    """Ends the family of a token, in whatever state that is; returns how many tokens it ended."""
+    revoked = await connection.fetch(
+        """
+        update refresh_tokens
+        set revoked_at = now()
+        where user_id = $1 and revoked_at is null
+          and family = (select family from refresh_tokens where user_id = $1 and token_hash = $2)
+        returning true
+        """,
+        user_id,
+        token_hash,
+    )
+    return len(revoked)
+
+
+async def revoke_all_families(connection: Connection, user_id: UUID) -> None:
+    await connection.execute(
+        "update refresh_tokens set revoked_at = now() where user_id = $1 and revoked_at is null", user_id
+    )
+
+
+async def delete_expired_tokens(connection: Connection, moment: datetime, limit: int) -> int:
+    """Deletes tokens that expired before the moment, so many at a time; returns how many there were."""
+    deleted = await connection.fetch(
+        """
+        delete from refresh_tokens
+        where (user_id, token_hash) in (
+            select user_id, token_hash
+            from refresh_tokens
+            where expires_at < $1
+            order by expires_at
+            limit $2
+        )
+        returning true
+        """,
+        moment,
+        limit,
+    )
+    return len(deleted)

@@ -1,0 +1,130 @@
+"""What the accounts feature takes and gives."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import AfterValidator, EmailStr, Field, SecretStr, StringConstraints
+
+from cara.accounts.time_zones import known_time_zone
+from cara.web.free_text import FreeText
+from cara.web.models import Answer, Instant, Payload, Query
+
+Email = Annotated[EmailStr, StringConstraints(max_length=254)]
+Name = Annotated[str, FreeText(1, 100)]
+Role = Annotated[str, FreeText(max_length=100)]
+TimeZone = Annotated[str, Field(max_length=64, examples=["Europe/Berlin"]), AfterValidator(known_time_zone)]
+
+
+class NewAccount(Payload):
+    """A registration. The password is taken as it is, to the last space."""
+
+    email: Email
+    name: Name
+    role: Role | None = None
+    password: SecretStr
+
+
+class Credentials(Payload):
+    """An attempt to sign in."""
+
+    email: Annotated[str, Field(max_length=254)]
+    password: SecretStr
+
+
+class RefreshToken(Payload):
+    """A refresh token in the body, for clients that do not send the cookie."""
+
+    refresh_token: Annotated[str, Field(max_length=256)] | None = None
+
+
+class PasswordChange(Payload):
+    """The current password and the one to have instead, taken as they are."""
+
+    current_password: SecretStr
+    new_password: SecretStr
+
+
+class ProfileChanges(Payload):
+    """What to change of the profile; members that are left out stay as they are. A role of null is none.
+
+    `timezone` is a name of the IANA time zone database.
+    """
+
+    name: Annotated[Name, Field(default_factory=str)]
+    role: Role | None = None
+    timezone: Annotated[TimeZone, Field(default_factory=str)]
+
+
+class AuditQuery(Query):
+    """Which entries to list: the newest, or those behind a cursor."""
+
+    limit: Annotated[int, Field(ge=1, le=100)] = 20
+    cursor: UUID | None = None
+
+
+class User(Answer):
+    """A learner, as other parts of the front end show them."""
+
+    id: UUID
+    email: str
+    name: str
+    role: str | None
+    level: int
+    xp: int
+    streak: int
+    created_at: Instant
+
+
+class Profile(User):
+    """A learner as they see themselves: with the record of their streak and the way to the next level."""
+
+    timezone: str
+    longest_streak: int
+    xp_to_next_level: int
+
+
+class Refreshed(Answer):
+    """A fresh pair of tokens; `expiresIn` is the access token's life in seconds."""
+
+    access_token: str
+    refresh_token: str
+    expires_in: int
+
+
+class SignedIn(Refreshed):
+    """A fresh pair of tokens and whom they belong to."""
+
+    token_type: str = "Bearer"  # noqa: S105
+    user: User
+
+
+class SignedOut(Answer):
+    """It is done; the refresh cookie is gone too."""
+
+    signed_out: bool = True
+
+
+class Verified(Answer):
+    """The token was accepted, and this is its owner."""
+
+    valid: bool = True
+    user: User
+
+
+class AuditEntry(Answer):
+    """Something that was done with the account, from where, and in which request."""
+
+    id: UUID
+    action: str
+    address: str | None
+    user_agent: str | None
+    request_id: str | None
+    details: dict[str, Any]
+    created_at: Instant
+
+
+class AuditPage(Answer):
+    """Entries of the audit trail, newest first; `nextCursor` leads to the next page."""
+
+    entries: list[AuditEntry]
+    next_cursor: UUID | None

@@ -1,0 +1,96 @@
+"""Access tokens (JWT, HS256) signed by the newest key of the ring and verified by any of them."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+from uuid import UUID, uuid4
+
+import jwt
+
+from cara.accounts import queries
+from cara.database import Connection
+from cara.errors import Unauthenticated
+from cara.settings import Settings
+from cara.web.context import Caller, Claims
+
+ISSUER = "cara"
+AUDIENCE = "cara-api"
+ALGORITHM = "HS256"
+REQUIRED_CLAIMS = ["iss", "aud", "sub", "jti", "iat", "exp", "gen"]
+
+
+class TokenExpired(Unauthenticated):
+    code = "token_expired"
+    detail = "The access token has expired."
+
+
+class TokenInvalid(Unauthenticated):
+    code = "token_invalid"
+    detail = "The access token is not valid."
+
+
+class AccessTokens:
+    """Signs and verifies access tokens; the guard's authenticator.
+
+    Beside the registered claims a token says of which generation it is (`gen`). Its owner's row holds the
+    current one: ending all tokens of a user is counting it up, without a clock to compare with.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._keys = {key.kid: key.secret for key in settings.signing_keys}
+        self._newest = settings.signing_keys[0]
+        self.lifetime_seconds = settings.access_token_seconds
+
+    def sign(self, user_id: UUID, generation: int) -> str:
+        """A new token for the user, good for `lifetime_seconds` or until its generation is ended."""
+        now = int(time.time())
+        claims = {
+            "iss": ISSUER,
+            "aud": AUDIENCE,
+            "sub": str(user_id),
+            "jti": uuid4().hex,
+            "iat": now,
+            "exp": now + self.lifetime_seconds,
+            "gen": generation,
+        }
+        return jwt.encode(claims, self._newest.secret, ALGORITHM, headers={"kid": self._newest.kid})
+
+    def claims(self, token: str) -> Claims:
+        """What a genuine, live token says.
+
+        Raises:
+            TokenExpired: it was genuine once.
+            TokenInvalid: anything else.
+        """
+        try:
+            kid = jwt.get_unverified_header(token).get("kid")
+            decoded = self._decoded(token, self._keys.get(str(kid), ""))
+            return Claims(UUID(decoded["sub"]), decoded["jti"], decoded["iat"], int(decoded["gen"]))
+        except jwt.ExpiredSignatureError:
+            raise TokenExpired from None
+        except (jwt.InvalidTokenError, ValueError, TypeError, AttributeError):
+            raise TokenInvalid from None
+
+    def _decoded(self, token: str, secret: str) -> dict[str, Any]:
+        if not secret:
+            raise jwt.InvalidTokenError("signed with a key that is not on the ring")
+        return jwt.decode(
+            token,
+            secret,
+            algorithms=[ALGORITHM],
+            issuer=ISSUER,
+            audience=AUDIENCE,
+            options={"require": REQUIRED_CLAIMS},
+        )
+
+    async def caller(self, connection: Connection, claims: Claims) -> Caller:
+        """The owner of the token.
+
+        Raises:
+            TokenInvalid: the account is gone, or its tokens of that generation were ended.
+        """
+        user = await queries.caller_by_id(connection, claims.user_id)
+        if user is None or user["token_generation"] != claims.generation:
+            raise TokenInvalid
+        return Caller(user["id"], user["is_admin"], user["timezone"], user["daily_token_quota"])

@@ -1,0 +1,60 @@
+"""What is forgotten with time."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+from cara.accounts import retention
+from cara.accounts.retention import Forgotten, forget_what_is_over
+from cara.database import Database
+from cara.settings import Settings
+from tests.accounts.signing import Client, refreshes
+from tests.learners import Learner
+from worker.crew import workers
+from worker.retention import forget_old_entries
+
+NOW = datetime.now(UTC)
+
+
+async def _insert_entries(database: Database, count: int, days_ago: float) -> None:
+    async with database.acquire() as connection:
+        await connection.executemany(
+            "insert into audit_log (id, action, created_at) values ($1, 'sign_in_failed', $2)",
+            [(uuid4(), NOW - timedelta(days=days_ago)) for _ in range(count)],
+        )
+
+
+async def test_entries_go_when_they_are_older_than_the_retention(database: Database) -> None:
+    await _insert_entries(database, 3, days_ago=30.01)
+    await _insert_entries(database, 2, days_ago=29.99)
+    assert await forget_what_is_over(database, now=NOW, audit_days=30) == Forgotten(3, 0)
+    assert await forget_what_is_over(database, now=NOW, audit_days=30) == Forgotten(0, 0)
+
+
+async def test_refresh_tokens_go_when_they_have_expired(
+    client: Client, learner: Learner, database: Database
+) -> None:
+    kept = (await refreshes(client, learner.refresh_token))["refreshToken"]
+    async with database.acquire() as connection:
+        await connection.execute(
+            "update refresh_tokens set expires_at = now() - interval '1 second' where replaced_at is not null"
+        )
+    assert await forget_what_is_over(database, now=datetime.now(UTC), audit_days=30) == Forgotten(0, 1)
+    await refreshes(client, kept)
+
+
+async def test_more_rows_than_a_batch_takes_go_too(database: Database) -> None:
+    rows = retention.BATCH_ROWS * 2 + 1
+    await _insert_entries(database, rows, days_ago=400)
+    assert (await forget_what_is_over(database, now=NOW, audit_days=365)).audit_entries == rows
+
+
+async def test_the_worker_forgets_by_the_clock(settings: Settings, database: Database) -> None:
+    await _insert_entries(database, 1, days_ago=settings.audit_retention_days + 1)
+    await forget_old_entries({"database": database, "settings": settings, "job_id": "a test"})
+    async with database.acquire() as connection:
+        assert await connection.fetchval("select count(*) from audit_log") == 0
+    context = {"subscriber": None, "redis": None}
+    jobs = [job.coroutine for worker in workers(settings, context) for job in worker.cron_jobs or ()]
+    assert forget_old_entries in jobs
