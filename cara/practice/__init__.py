@@ -1,0 +1,1 @@
+"""Practice sessions, experience, levels and streaks."""

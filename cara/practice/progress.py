@@ -1,0 +1,72 @@
+"""Experience and streaks: plain arithmetic, and the one statement of facts that moves them."""
+
+from __future__ import annotations
+
+from dataclasses import astuple, dataclass
+from datetime import date, datetime, timedelta
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from cara.accounts.standing import level_for
+from cara.database import Connection
+from cara.practice import queries
+
+COMPLETION_XP = 10
+MAX_MINUTES_XP = 20
+
+
+@dataclass(frozen=True)
+class Streak:
+    """Days in a row with a completed session, the record, the last such day, and when the streak began.
+
+    Days are calendar days in the learner's time zone.
+    """
+
+    days: int = 0
+    longest: int = 0
+    last_day: date | None = None
+    started_at: datetime | None = None
+
+
+def experience_for(score: float | None, duration_seconds: int | None) -> int:
+    """XP of a completed session: 10 + score/10 + minutes practised (at most 20), whole numbers each."""
+    minutes = min((duration_seconds or 0) // 60, MAX_MINUTES_XP)
+    return COMPLETION_XP + round((score or 0) / 10) + minutes
+
+
+def streak_after(streak: Streak, completed_at: datetime, zone: ZoneInfo) -> Streak:
+    """The streak once a session was completed at the moment, in the learner's time zone.
+
+    A day that is not later than the last one counted adds nothing, a missed day begins anew. A streak never
+    has more days than one zone could have given it since it began, so that who changes zones gains none.
+    """
+    today = completed_at.astimezone(zone).date()
+    if streak.last_day is None or streak.started_at is None or today - streak.last_day > timedelta(days=1):
+        return Streak(1, max(1, streak.longest), today, completed_at)
+    days = streak.days + 1
+    if today <= streak.last_day or days > _most_days(completed_at - streak.started_at):
+        return streak
+    return Streak(days, max(days, streak.longest), today, streak.started_at)
+
+
+def _most_days(elapsed: timedelta) -> int:
+    """How many calendar days one zone can touch in the time, an hour of daylight saving allowed for."""
+    return (elapsed + timedelta(hours=1)) // timedelta(days=1) + 2
+
+
+async def award_completion(
+    connection: Connection,
+    user_id: UUID,
+    *,
+    score: float | None,
+    duration_seconds: int | None,
+    completed_at: datetime,
+) -> None:
+    """Moves XP, level and streak for one completed session, inside the transaction that completes it."""
+    user = await queries.lock_progress(connection, user_id)
+    xp = user["xp"] + experience_for(score, duration_seconds)
+    before = Streak(
+        user["streak"], user["longest_streak"], user["last_practice_day"], user["streak_started_at"]
+    )
+    streak = streak_after(before, completed_at, ZoneInfo(user["timezone"]))
+    await queries.save_progress(connection, user_id, xp, level_for(xp), *astuple(streak))

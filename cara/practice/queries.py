@@ -1,0 +1,243 @@
+"""SQL of practice sessions and of progress: one function a statement."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from cara.database import Connection, Record
+
+CHANGEABLE = (
+    "title",
+    "description",
+    "duration_seconds",
+    "score",
+    "completed",
+    "clarity",
+    "pace",
+    "confidence",
+    "tone",
+    "transcript",
+    "feedback_json",
+)
+
+
+async def insert_session(
+    connection: Connection,
+    user_id: UUID,
+    session_id: UUID,
+    feature_type: str,
+    title: str | None,
+    description: str | None,
+) -> Record:
+    return await connection.fetchrow(  # type: ignore[return-value]
+        """
+        insert into sessions (user_id, id, feature_type, title, description)
+        values ($1, $2, $3, $4, $5)
+        returning *
+        """,
+        user_id,
+        session_id,
+        feature_type,
+        title,
+        description,
+    )
+
+
+async def session_of_user(connection: Connection, user_id: UUID, session_id: UUID) -> Record | None:
+    return await connection.fetchrow(
+        "select * from sessions where user_id = $1 and id = $2", user_id, session_id
+    )
+
+
+async def lock_session(connection: Connection, user_id: UUID, session_id: UUID) -> Record | None:
+    """The session, held against other changes until the transaction ends."""
+    return await connection.fetchrow(
+        "select * from sessions where user_id = $1 and id = $2 for update", user_id, session_id
+    )
+
+
+async def update_session(
+    connection: Connection, user_id: UUID, session_id: UUID, changes: Mapping[str, Any], *, completed: bool
+) -> Record:
+    """Writes the changed columns of a locked session; completing stamps the time, once."""
+    columns = [column for column in CHANGEABLE if column in changes]
+    assignments = "".join(f"{column} = ${number}, " for number, column in enumerate(columns, start=4))
+    return await connection.fetchrow(  # type: ignore[return-value]
+        f"""
+        update sessions
+        set {assignments} completed_at = case when $3 then coalesce(completed_at, now()) end,
+            version = version + 1, updated_at = now()
+        where user_id = $1 and id = $2
+        returning *
+        """,  # noqa: S608 - the columns come from the list above
+        user_id,
+        session_id,
+        completed,
+        *(changes[column] for column in columns),
+    )
+
+
+async def scene_of_session(connection: Connection, user_id: UUID, session_id: UUID) -> Record | None:
+    """What a coach has to know of a session, without loading its transcript."""
+    return await connection.fetchrow(
+        """
+        select id, feature_type, title, description,
+               coalesce(char_length(transcript), 0) as transcript_characters
+        from sessions
+        where user_id = $1 and id = $2
+        """,
+        user_id,
+        session_id,
+    )
+
+
+async def append_to_transcript(
+    connection: Connection, user_id: UUID, session_id: UUID, lines: str, most_characters: int
+) -> bool:
+    """Adds lines to the end, all or nothing; False when there is no such session, or no room in it."""
+    appended = await connection.fetchval(
+        """
+        update sessions
+        set transcript = concat_ws(E'\n', nullif(transcript, ''), $3::text),
+            version = version + 1, updated_at = now()
+        where user_id = $1 and id = $2
+          and char_length(concat_ws(E'\n', nullif(transcript, ''), $3::text)) <= $4
+        returning true
+        """,
+        user_id,
+        session_id,
+        lines,
+        most_characters,
+    )
+    return appended is not None
+
+
+async def sessions_of_user(
+    connection: Connection,
+    user_id: UUID,
+    feature_type: str | None,
+    completed: bool | None,
+    created_from: datetime | None,
+    created_to: datetime | None,
+    before: tuple[datetime, UUID] | None,
+    limit: int,
+    offset: int,
+) -> list[Record]:
+    """A page, newest first, without transcripts and feedback; walks the index (user_id, created_at, id)."""
+    return await connection.fetch(
+        """
+        select id, user_id, feature_type, title, description, duration_seconds, score, completed,
+               completed_at, clarity, pace, confidence, tone, created_at, updated_at
+        from sessions
+        where user_id = $1
+          and ($2::text is null or feature_type = $2)
+          and ($3::boolean is null or completed = $3)
+          and ($4::timestamptz is null or created_at >= $4)
+          and ($5::timestamptz is null or created_at < $5)
+          and ($6::timestamptz is null or (created_at, id) < ($6, $7::uuid))
+        order by created_at desc, id desc
+        limit $8 offset $9
+        """,
+        user_id,
+        feature_type,
+        completed,
+        created_from,
+        created_to,
+        *(before or (None, None)),
+        limit,
+        offset,
+    )
+
+
+async def count_sessions_of_user(
+    connection: Connection,
+    user_id: UUID,
+    feature_type: str | None,
+    completed: bool | None,
+    created_from: datetime | None,
+    created_to: datetime | None,
+) -> int:
+    count: int = await connection.fetchval(
+        """
+        select count(*)
+        from sessions
+        where user_id = $1
+          and ($2::text is null or feature_type = $2)
+          and ($3::boolean is null or completed = $3)
+          and ($4::timestamptz is null or created_at >= $4)
+          and ($5::timestamptz is null or created_at < $5)
+        """,
+        user_id,
+        feature_type,
+        completed,
+        created_from,
+        created_to,
+    )
+    return count
+
+
+async def delete_session(connection: Connection, user_id: UUID, session_id: UUID) -> bool:
+    """True when there was one to delete."""
+    deleted = await connection.fetchval(
+        "delete from sessions where user_id = $1 and id = $2 returning true", user_id, session_id
+    )
+    return deleted is not None
+
+
+async def live_job_of_session(connection: Connection, user_id: UUID, session_id: UUID) -> UUID | None:
+    """The newest feedback job of the session that has not ended."""
+    job_id: UUID | None = await connection.fetchval(
+        """
+        select id
+        from feedback_jobs
+        where user_id = $1 and session_id = $2 and status in ('queued', 'running')
+        order by created_at desc
+        limit 1
+        """,
+        user_id,
+        session_id,
+    )
+    return job_id
+
+
+async def lock_progress(connection: Connection, user_id: UUID) -> Record:
+    """The learner's progress, held until the transaction ends: completions come one after another."""
+    return await connection.fetchrow(  # type: ignore[return-value]
+        """
+        select xp, streak, longest_streak, last_practice_day, streak_started_at, timezone
+        from users
+        where id = $1
+        for no key update
+        """,
+        user_id,
+    )
+
+
+async def save_progress(
+    connection: Connection,
+    user_id: UUID,
+    xp: int,
+    level: int,
+    streak: int,
+    longest_streak: int,
+    last_practice_day: date | None,
+    streak_started_at: datetime | None,
+) -> None:
+    await connection.execute(
+        """
+        update users
+        set xp = $2, level = $3, streak = $4, longest_streak = $5, last_practice_day = $6,
+            streak_started_at = $7, updated_at = now()
+        where id = $1
+        """,
+        user_id,
+        xp,
+        level,
+        streak,
+        longest_streak,
+        last_practice_day,
+        streak_started_at,
+    )

@@ -1,0 +1,110 @@
+"""HTTP of practice sessions."""
+
+import re
+from typing import Annotated
+from uuid import UUID
+
+from cara.database import Connection, Record
+from cara.errors import NotFound, Outdated
+from cara.practice import queries, sessions
+from cara.practice.schemas import (
+    NewSession,
+    PracticeSession,
+    SessionChanges,
+    SessionPage,
+    SessionsQuery,
+    SessionSummary,
+)
+from cara.practice.sessions import SessionCompleted, SessionNotFound
+from cara.web.context import Caller
+from cara.web.handlers import Header, Transaction
+from cara.web.models import Answered
+from cara.web.routing import Route
+
+
+async def open_session(caller: Caller, connection: Connection, body: NewSession) -> Answered[PracticeSession]:
+    """Open a practice session."""
+    session = await sessions.open_session(connection, caller.user_id, body)
+    return _answered(session, {"Location": f"/api/sessions/{session['id']}"})
+
+
+async def list_sessions(caller: Caller, connection: Connection, query: SessionsQuery) -> SessionPage:
+    """List your sessions, newest first, without transcripts and feedback."""
+    page, total, following = await sessions.page_of_sessions(connection, caller.user_id, query)
+    return SessionPage(
+        sessions=[SessionSummary.model_validate(dict(row)) for row in page],
+        total=total,
+        limit=query.limit,
+        offset=query.offset,
+        next_cursor=following,
+    )
+
+
+async def read_session(caller: Caller, connection: Connection, id: UUID) -> Answered[PracticeSession]:
+    """Read one session with its transcript, its feedback and its live feedback job."""
+    session = await queries.session_of_user(connection, caller.user_id, id)
+    if session is None:
+        raise SessionNotFound
+    live_job = await queries.live_job_of_session(connection, caller.user_id, id)
+    return _answered(session, live_job=live_job)
+
+
+async def change_session(
+    caller: Caller,
+    transaction: Transaction,
+    id: UUID,
+    body: SessionChanges,
+    if_match: Annotated[str | None, Header("If-Match")],
+) -> Answered[PracticeSession]:
+    """Change a session; `completed: true` awards XP and moves the streak, once."""
+    changes = body.model_dump(exclude_unset=True)
+    version = _expected_version(if_match)
+    return _answered(
+        await sessions.change_session(transaction, caller.user_id, id, changes, expected_version=version)
+    )
+
+
+async def delete_session(caller: Caller, connection: Connection, id: UUID) -> None:
+    """Delete a session and its feedback."""
+    if not await queries.delete_session(connection, caller.user_id, id):
+        raise SessionNotFound
+
+
+def _answered(
+    session: Record, headers: dict[str, str] | None = None, live_job: UUID | None = None
+) -> Answered[PracticeSession]:
+    model = PracticeSession.model_validate({**session, "live_job_id": live_job})
+    return Answered(model, headers={"ETag": f'"{session["version"]}"', **(headers or {})})
+
+
+def _expected_version(if_match: str | None) -> int | None:
+    """The version that If-Match (RFC 9110) asks for; a tag that is none of ours matches nothing."""
+    if if_match is None or if_match.strip() == "*":
+        return None
+    tag = re.fullmatch(r'\s*"(\d{1,9})"\s*', if_match)
+    if tag is None:
+        raise Outdated
+    return int(tag[1])
+
+
+ROUTES = [
+    Route("POST", "/api/sessions", open_session, tag="Sessions", status=201, headers=("Location", "ETag")),
+    Route("GET", "/api/sessions", list_sessions, tag="Sessions"),
+    Route(
+        "GET",
+        "/api/sessions/{id}",
+        read_session,
+        tag="Sessions",
+        refusals=(SessionNotFound,),
+        headers=("ETag",),
+    ),
+    Route(
+        "PATCH",
+        "/api/sessions/{id}",
+        change_session,
+        tag="Sessions",
+        headers=("ETag",),
+        refusals=(SessionNotFound, Outdated, SessionCompleted),
+    ),
+    Route("DELETE", "/api/sessions/{id}", delete_session, tag="Sessions", status=204, refusals=(NotFound,)),
+]

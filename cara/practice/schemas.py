@@ -1,0 +1,101 @@
+"""What the practice feature takes and gives."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import AfterValidator, Field
+
+from cara.practice.features import FeatureType
+from cara.web.free_text import FreeText
+from cara.web.models import Answer, Instant, Payload, Query
+
+MAX_TRANSCRIPT_CHARACTERS = 200_000
+MAX_DURATION_SECONDS = 86_400
+
+Title = Annotated[str, FreeText(max_length=200)]
+Description = Annotated[str, FreeText(max_length=2_000)]
+Transcript = Annotated[str, FreeText(max_length=MAX_TRANSCRIPT_CHARACTERS)]
+Score = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
+DurationSeconds = Annotated[int, Field(ge=0, le=MAX_DURATION_SECONDS)]
+
+
+def _assume_utc(moment: datetime) -> datetime:
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+Moment = Annotated[datetime, AfterValidator(_assume_utc)]
+
+
+class NewSession(Payload):
+    """A practice session to open."""
+
+    feature_type: FeatureType
+    title: Title | None = None
+    description: Description | None = None
+
+
+class SessionChanges(Payload):
+    """What to change of a session; members that are left out stay as they are."""
+
+    title: Title | None = None
+    description: Description | None = None
+    duration_seconds: DurationSeconds | None = None
+    score: Score | None = None
+    completed: bool = False
+    clarity: Score | None = None
+    pace: Score | None = None
+    confidence: Score | None = None
+    tone: Score | None = None
+    transcript: Transcript | None = None
+    feedback_json: Annotated[dict[str, Any], FreeText()] | None = None
+
+
+class SessionSummary(Answer):
+    """A session without its long parts; scores are 0-100 or null."""
+
+    id: UUID
+    user_id: UUID
+    feature_type: FeatureType
+    title: str | None
+    description: str | None
+    duration_seconds: int | None
+    score: float | None
+    completed: bool
+    completed_at: Instant | None
+    clarity: float | None
+    pace: float | None
+    confidence: float | None
+    tone: float | None
+    created_at: Instant
+    updated_at: Instant
+
+
+class PracticeSession(SessionSummary):
+    """A whole session, with its transcript and its feedback; `liveJobId` names a feedback job under way."""
+
+    transcript: str | None
+    feedback_json: dict[str, Any] | None
+    live_job_id: UUID | None = None
+
+
+class SessionsQuery(Query):
+    """Which sessions to list: a page by offset, or everything after a cursor."""
+
+    limit: Annotated[int, Field(ge=1, le=100)] = 20
+    offset: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+    cursor: Annotated[str, Field(max_length=200)] | None = None
+    feature_type: FeatureType | None = None
+    completed: bool | None = None
+    from_: Annotated[Moment | None, Field(alias="from")] = None
+    to: Moment | None = None
+
+
+class SessionPage(Answer):
+    """A page of sessions, newest first; `total` counts all that the filter lets through."""
+
+    sessions: list[SessionSummary]
+    total: int
+    limit: int
+    offset: int
+    next_cursor: str | None

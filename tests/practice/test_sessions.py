@@ -1,0 +1,174 @@
+"""Practice sessions over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tests.learners import Learner
+
+LISTED = {
+    "id", "userId", "featureType", "title", "description", "durationSeconds", "score", "completed",
+    "completedAt", "clarity", "pace", "confidence", "tone", "createdAt", "updatedAt",
+}  # fmt: skip
+
+
+async def test_a_new_session_is_answered_whole(learner: Learner) -> None:
+    response = await learner.call(
+        "POST",
+        "/api/sessions",
+        json={"featureType": "conversation", "title": "Salary Negotiation Practice"},
+    )
+    session = await response.json()
+    assert response.status == 201
+    assert response.headers["Location"] == f"/api/sessions/{session['id']}"
+    assert set(session) == LISTED | {"transcript", "feedbackJson", "liveJobId"}
+    assert (session["title"], session["userId"]) == ("Salary Negotiation Practice", learner.user["id"])
+    assert session["createdAt"].endswith("Z")
+    assert session["score"] is None
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, "featureType"),
+        ({"featureType": "dancing"}, "featureType"),
+        ({"featureType": "video", "title": 7}, "title"),
+        ({"featureType": "video", "title": "x" * 201}, "title"),
+        ({"featureType": "video", "colour": "red"}, "colour"),
+    ],
+)
+async def test_a_wrong_member_is_named(learner: Learner, body: dict[str, Any], field: str) -> None:
+    problem = await learner.expects(400, "POST", "/api/sessions", json=body)
+    assert problem["code"] == "invalid_input"
+    assert [error["field"] for error in problem["errors"]] == [field]
+    assert problem["error"] == problem["detail"]
+
+
+async def test_changes_keep_what_they_leave_out(learner: Learner) -> None:
+    session = await learner.opens_session(title="Before", description="Stays")
+    changed = await learner.expects(
+        200, "PATCH", f"/api/sessions/{session['id']}", json={"title": "After", "score": 71.25}
+    )
+    assert (changed["title"], changed["description"], changed["score"]) == ("After", "Stays", 71.25)
+    cleared = await learner.expects(200, "PATCH", f"/api/sessions/{session['id']}", json={"title": None})
+    assert (cleared["title"], cleared["score"]) == (None, 71.25)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"score": 101}, {"score": -1}, {"clarity": "high"}, {"durationSeconds": -5}, {"completed": "yes"}],
+)
+async def test_values_out_of_bounds_are_refused(learner: Learner, changes: dict[str, Any]) -> None:
+    session = await learner.opens_session()
+    await learner.expects(400, "PATCH", f"/api/sessions/{session['id']}", json=changes)
+
+
+async def test_completing_awards_once_however_often_it_is_sent(learner: Learner) -> None:
+    session = await learner.opens_session(score=80, durationSeconds=150)
+    path = f"/api/sessions/{session['id']}"
+    await asyncio.gather(*(learner.expects(200, "PATCH", path, json={"completed": True}) for _ in range(8)))
+    user = (await learner.expects(200, "GET", "/api/auth/verify"))["user"]
+    assert (user["xp"], user["level"], user["streak"]) == (10 + 8 + 2, 1, 1)
+
+
+async def test_a_completion_cannot_be_undone(learner: Learner) -> None:
+    session = await learner.opens_session(completed=True)
+    problem = await learner.expects(409, "PATCH", f"/api/sessions/{session['id']}", json={"completed": False})
+    assert problem["code"] == "session_completed"
+
+
+async def test_simultaneous_completions_of_several_sessions_all_count(learner: Learner) -> None:
+    sessions = [await learner.opens_session() for _ in range(6)]
+    await asyncio.gather(
+        *(
+            learner.expects(200, "PATCH", f"/api/sessions/{session['id']}", json={"completed": True})
+            for session in sessions
+        )
+    )
+    assert (await learner.expects(200, "GET", "/api/auth/verify"))["user"]["xp"] == 60
+
+
+async def test_a_change_of_an_outdated_version_is_refused(learner: Learner) -> None:
+    session = await learner.opens_session()
+    path = f"/api/sessions/{session['id']}"
+    tag = (await learner.call("GET", path)).headers["ETag"]
+    await learner.expects(200, "PATCH", path, json={"title": "One"}, headers={"If-Match": tag})
+    problem = await learner.expects(412, "PATCH", path, json={"title": "Two"}, headers={"If-Match": tag})
+    assert problem["code"] == "precondition_failed"
+    await learner.expects(412, "PATCH", path, json={"title": "Two"}, headers={"If-Match": '"x"'})
+    assert (await learner.expects(200, "GET", path))["title"] == "One"
+
+
+async def test_a_list_is_newest_first_and_can_be_walked_by_cursor(learner: Learner) -> None:
+    opened = [(await learner.opens_session())["id"] for _ in range(7)]
+    seen: list[str] = []
+    query: dict[str, str] = {"limit": "3"}
+    while True:
+        page = await learner.expects(200, "GET", "/api/sessions", params=query)
+        assert page["total"] == 7
+        assert all(set(session) == LISTED for session in page["sessions"])
+        seen += [session["id"] for session in page["sessions"]]
+        if page["nextCursor"] is None:
+            break
+        query = {"limit": "3", "cursor": page["nextCursor"]}
+    assert seen == opened[::-1]
+
+
+async def test_a_list_can_be_filtered(learner: Learner) -> None:
+    await learner.opens_session("writing")
+    done = await learner.opens_session("video", completed=True)
+    page = await learner.expects(200, "GET", "/api/sessions", params={"completed": "true"})
+    assert [session["id"] for session in page["sessions"]] == [done["id"]]
+    page = await learner.expects(200, "GET", "/api/sessions", params={"featureType": "writing"})
+    assert (page["total"], len(page["sessions"])) == (1, 1)
+    page = await learner.expects(200, "GET", "/api/sessions", params={"to": done["createdAt"], "offset": "1"})
+    assert (page["total"], page["sessions"]) == (1, [])
+    page = await learner.expects(200, "GET", "/api/sessions", params={"from": "2999-01-01"})
+    assert page["total"] == 0
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"limit": "0"},
+        {"limit": "101"},
+        {"offset": "-1"},
+        {"cursor": "nonsense"},
+        {"cursor": "é"},
+        {"from": "yesterday"},
+        {"colour": "red"},
+        {"featureType": "dancing"},
+    ],
+)
+async def test_a_wrong_query_is_refused(learner: Learner, query: dict[str, str]) -> None:
+    problem = await learner.expects(400, "GET", "/api/sessions", params=query)
+    assert problem["errors"][0]["field"] == next(iter(query))
+
+
+async def test_a_deleted_session_is_gone(learner: Learner) -> None:
+    session = await learner.opens_session()
+    await learner.expects(204, "DELETE", f"/api/sessions/{session['id']}")
+    await learner.expects(404, "GET", f"/api/sessions/{session['id']}")
+    await learner.expects(404, "DELETE", f"/api/sessions/{session['id']}")
+
+
+@pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
+async def test_a_strangers_session_is_as_if_it_were_not(learner: Learner, method: str) -> None:
+    stranger = await Learner.registers(learner.client)
+    theirs = (await stranger.opens_session())["id"]
+    for session_id in (theirs, str(uuid4())):
+        problem = await learner.expects(404, method, f"/api/sessions/{session_id}", json={})
+        assert problem["code"] == "not_found"
+    await stranger.expects(200, "GET", f"/api/sessions/{theirs}")
+
+
+async def test_markup_goes_and_what_was_written_stays(learner: Learner) -> None:
+    session = await learner.opens_session(
+        title="Tom & Jerry: a < b <script>alert(1)</script>", feedbackJson={"note": "<b>5 > 3</b>"}
+    )
+    assert session["title"] == "Tom & Jerry: a < b "
+    assert session["feedbackJson"] == {"note": "5 > 3"}
