@@ -1,0 +1,91 @@
+"""What the emulator can be told to do wrong, and when."""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Fault(StrEnum):
+    """The ways in which Gemini, or the network before it, fails."""
+
+    RATE_LIMITED = "rate_limited"
+    INTERNAL = "internal"
+    UNAVAILABLE = "unavailable"
+    BAD_GATEWAY = "bad_gateway"
+    BAD_KEY = "bad_key"
+    BAD_REQUEST = "bad_request"
+    STALL = "stall"
+    STALL_MIDSTREAM = "stall_midstream"
+    CUT_STREAM = "cut_stream"
+    DROP_CONNECTION = "drop_connection"
+    ERROR_MIDSTREAM = "error_midstream"
+    BROKEN_JSON = "broken_json"
+    SCHEMA_BREACH = "schema_breach"
+    BLOCKED_PROMPT = "blocked_prompt"
+    BLOCKED_ANSWER = "blocked_answer"
+
+
+GENERATION = frozenset({"generateContent", "streamGenerateContent"})
+
+
+@dataclass(frozen=True)
+class PlannedFault:
+    """One fault with its details: `retry_delay_seconds` goes into RetryInfo (None leaves it out),
+    `after_chunks` says how much of a stream is sent first, `methods` which calls it strikes."""
+
+    fault: Fault
+    retry_delay_seconds: float | None = 1.0
+    after_chunks: int = 2
+    methods: frozenset[str] = GENERATION
+
+
+@dataclass
+class _Rate:
+    planned: PlannedFault
+    rate: float
+    dice: random.Random
+
+
+@dataclass
+class FaultPlan:
+    """Decides which fault strikes a request: first those planned by count, in order, then those by rate."""
+
+    _next: deque[PlannedFault] = field(default_factory=deque)
+    _rates: list[_Rate] = field(default_factory=list)
+
+    def fail_next(self, fault: Fault | str | PlannedFault, times: int = 1) -> None:
+        """The next `times` requests fail so, after those that were planned before."""
+        self._next.extend([_planned(fault)] * times)
+
+    def fail_rate(self, fault: Fault | str | PlannedFault, rate: float, seed: int = 0) -> None:
+        """From now on each request fails so with probability `rate`, the same way for the same seed.
+
+        Raises:
+            ValueError: the rate is no probability.
+        """
+        if not 0 <= rate <= 1:
+            raise ValueError("the rate of a fault lies between 0 and 1")
+        self._rates.append(_Rate(_planned(fault), rate, random.Random(seed)))
+
+    def clear(self) -> None:
+        """Nothing fails any more."""
+        self._next.clear()
+        self._rates.clear()
+
+    def strike(self, method: str) -> PlannedFault | None:
+        """The fault for the request that just came in, if any; a counted one is used up."""
+        for planned in self._next:
+            if method in planned.methods:
+                self._next.remove(planned)
+                return planned
+        for rate in self._rates:
+            if method in rate.planned.methods and rate.dice.random() < rate.rate:
+                return rate.planned
+        return None
+
+
+def _planned(fault: Fault | str | PlannedFault) -> PlannedFault:
+    return fault if isinstance(fault, PlannedFault) else PlannedFault(Fault(fault))

@@ -1,0 +1,95 @@
+"""Composes what the emulator will say to a prompt, whole or spoilt by a fault."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from enum import Enum, auto
+
+from .coaching import chat_reply
+from .emulator import EmulatorSettings
+from .faults import Fault, PlannedFault
+from .prompt import Prompt
+from .schema_answers import SchemaAnswer
+from .talk import learner_talk
+from .tokens import TokenUsage, count_tokens, cut_to_tokens
+
+
+class Ending(Enum):
+    """What happens on the connection after the last piece."""
+
+    COMPLETE = auto()
+    STALL = auto()
+    DROP = auto()
+    ERROR = auto()
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer in pieces, with its bill. Without a `finish_reason` it was cut off."""
+
+    pieces: tuple[str, ...]
+    prompt_usage: TokenUsage
+    finish_reason: str | None = "STOP"
+    block_reason: str | None = None
+    ending: Ending = Ending.COMPLETE
+
+    def usage(self, pieces: int) -> TokenUsage:
+        """The running total once the first `pieces` pieces are out."""
+        return replace(self.prompt_usage, output=count_tokens("".join(self.pieces[:pieces])))
+
+
+def compose(prompt: Prompt, settings: EmulatorSettings, planned: PlannedFault | None) -> Reply:
+    """The reply to `prompt`, spoilt as planned."""
+    fault = planned.fault if planned else None
+    text, finish_reason = _spoilt(_text(prompt), fault), "STOP"
+    if prompt.max_output_tokens is not None:
+        room = prompt.max_output_tokens - settings.thinking_tokens
+        finish_reason = "STOP" if count_tokens(text) <= room else "MAX_TOKENS"
+        text = cut_to_tokens(text, room)
+    usage = TokenUsage(
+        prompt=prompt.tokens,
+        thinking=settings.thinking_tokens,
+        cached=min(settings.cached_tokens, prompt.tokens),
+    )
+    reply = Reply(_pieces(text, settings.chunk_characters), usage, finish_reason)
+    return _interrupted(reply, planned) if planned else reply
+
+
+def _text(prompt: Prompt) -> str:
+    if not prompt.wants_json:
+        return chat_reply(prompt)
+    talk = learner_talk(prompt.transcript)
+    schema = prompt.schema or {"properties": {"answer": {"type": "string"}}}
+    return json.dumps(SchemaAnswer(schema, talk).instance(), ensure_ascii=False)
+
+
+def _spoilt(text: str, fault: Fault | None) -> str:
+    if fault is Fault.BROKEN_JSON:
+        return text[: len(text) * 2 // 3]
+    if fault is Fault.SCHEMA_BREACH:
+        return json.dumps({"unexpected": text[:40]}, ensure_ascii=False)
+    return text
+
+
+def _pieces(text: str, characters: int) -> tuple[str, ...]:
+    return tuple(text[start : start + characters] for start in range(0, len(text), characters)) or ("",)
+
+
+def _interrupted(reply: Reply, planned: PlannedFault) -> Reply:
+    begun = reply.pieces[: planned.after_chunks]
+    match planned.fault:
+        case Fault.BLOCKED_PROMPT:
+            usage = replace(reply.prompt_usage, thinking=0)
+            return Reply((), usage, finish_reason=None, block_reason="PROHIBITED_CONTENT")
+        case Fault.BLOCKED_ANSWER:
+            return replace(reply, pieces=begun, finish_reason="SAFETY")
+        case Fault.CUT_STREAM:
+            return replace(reply, pieces=begun, finish_reason=None)
+        case Fault.STALL_MIDSTREAM:
+            return replace(reply, pieces=begun, finish_reason=None, ending=Ending.STALL)
+        case Fault.DROP_CONNECTION:
+            return replace(reply, pieces=begun, finish_reason=None, ending=Ending.DROP)
+        case Fault.ERROR_MIDSTREAM:
+            return replace(reply, pieces=begun, finish_reason=None, ending=Ending.ERROR)
+    return reply

@@ -1,0 +1,54 @@
+"""How the emulator counts tokens: deterministic, and additive over the parts of a prompt."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+CHARACTERS_A_TOKEN = 4
+
+
+def count_tokens(text: str) -> int:
+    """One token for every four characters begun."""
+    return -(-len(text) // CHARACTERS_A_TOKEN)
+
+
+def count_parts(texts: Iterable[str]) -> int:
+    """The tokens of several parts, each counted on its own."""
+    return sum(count_tokens(text) for text in texts)
+
+
+def count_schema(schema: dict[str, Any] | None) -> int:
+    """The tokens of an answer schema, which Gemini counts as part of the prompt."""
+    return count_tokens(json.dumps(schema, separators=(",", ":"))) if schema else 0
+
+
+def cut_to_tokens(text: str, tokens: int) -> str:
+    """The beginning of `text` that fits into `tokens`."""
+    return text[: max(tokens, 0) * CHARACTERS_A_TOKEN]
+
+
+@dataclass(frozen=True)
+class TokenUsage:
+    """What a call has cost so far; `cached` is a part of `prompt`."""
+
+    prompt: int = 0
+    output: int = 0
+    thinking: int = 0
+    cached: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.prompt + self.output + self.thinking
+
+    def as_metadata(self) -> dict[str, int]:
+        """The `usageMetadata` of an answer."""
+        metadata = {"promptTokenCount": self.prompt, "totalTokenCount": self.total}
+        optional = {
+            "candidatesTokenCount": self.output,
+            "thoughtsTokenCount": self.thinking,
+            "cachedContentTokenCount": self.cached,
+        }
+        return metadata | {name: count for name, count in optional.items() if count}

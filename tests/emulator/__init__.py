@@ -1,0 +1,1 @@
+"""Tests of the emulator, through HTTP and through the real SDK."""
