@@ -1,0 +1,1 @@
+"""The way to Gemini, and the quota of tokens that it spends."""

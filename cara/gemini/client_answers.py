@@ -1,0 +1,92 @@
+"""Puts an answer together from its pieces and judges whether it can be used."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import jsonschema_rs
+
+from .client_calls import AnswerPiece, GeminiAnswer, GeminiChunk
+from .errors import NOTHING_USED, ContentBlocked, GeminiBadAnswer, GeminiUsage
+
+USABLE = frozenset({"STOP", "MAX_TOKENS"})
+BLOCKED = frozenset(
+    {"SAFETY", "PROHIBITED_CONTENT", "BLOCKLIST", "SPII", "RECITATION", "LANGUAGE", "IMAGE_SAFETY"}
+)
+
+
+class AnswerInProgress:
+    """What one attempt has brought so far. Usage within an answer is a running total: the last one holds."""
+
+    def __init__(self, schema: dict[str, Any] | None) -> None:
+        self._schema = schema
+        self.clear()
+
+    def clear(self) -> None:
+        """Forgets everything, for another attempt."""
+        self._texts: list[str] = []
+        self.usage: GeminiUsage = NOTHING_USED
+        self.model = ""
+        self._finish_reason: str | None = None
+        self._block_reason: str | None = None
+        self._categories: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        return "".join(self._texts)
+
+    @property
+    def started(self) -> bool:
+        """Whether any text has come."""
+        return bool(self._texts)
+
+    def take(self, piece: AnswerPiece) -> GeminiChunk | None:
+        """Adds a piece; gives its text, if it has any."""
+        self.usage = piece.usage or self.usage
+        self.model = piece.model or self.model
+        self._finish_reason = piece.finish_reason or self._finish_reason
+        self._block_reason = piece.block_reason or self._block_reason
+        self._categories = piece.blocked_categories or self._categories
+        if not piece.text:
+            return None
+        text = sayable(piece.text)
+        self._texts.append(text)
+        return GeminiChunk(text, self.usage)
+
+    def finish(self) -> GeminiAnswer:
+        """The answer, once the service has nothing more to say.
+
+        Raises:
+            ContentBlocked: the prompt or the answer was held back.
+            GeminiBadAnswer: it is cut off, empty, not JSON though it should be, or off the schema.
+        """
+        reason = self._finish_reason
+        if self._block_reason or reason in BLOCKED:
+            named = self._categories or (self._block_reason or reason or "other",)
+            raise ContentBlocked(named[0].removeprefix("HARM_CATEGORY_").lower(), usage=self.usage)
+        if reason is None or reason not in USABLE:
+            raise self._bad("cut" if reason is None else reason.lower())
+        text = self.text
+        if not text.strip():
+            raise self._bad("empty")
+        return GeminiAnswer(text, self._data(text), self.usage, self.model, reason)
+
+    def _data(self, text: str) -> Any:
+        if self._schema is None:
+            return None
+        try:
+            data = json.loads(text)
+        except json.JSONDecodeError:
+            raise self._bad("not_json") from None
+        if not jsonschema_rs.is_valid(self._schema, data):
+            raise self._bad("off_schema")
+        return data
+
+    def _bad(self, reason: str) -> GeminiBadAnswer:
+        return GeminiBadAnswer(reason, usage=self.usage)
+
+
+def sayable(text: str) -> str:
+    """The text without what neither UTF-8 nor PostgreSQL can hold: NUL and lone surrogates."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode()

@@ -1,0 +1,79 @@
+"""From what a learner says, and said before, to the turns that Gemini gets.
+
+Every word of a learner stands inside a fence, as data. The fence cannot be left from within.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from cara.gemini.estimate import upper_estimate
+from cara.gemini.schemas import HistoryTurn, ProcessRequest
+
+MESSAGE, SESSION = "learner_message", "practice_session"
+OPENING = "(The learner has come in. Please begin.)"
+"""Stands before a history that begins with the coach: Gemini wants the user to have the first word."""
+
+_FENCE_MARK = re.compile(rf"<(?=[\s/]*(?:{MESSAGE}|{SESSION}))", re.IGNORECASE)
+
+Turns = list[dict[str, Any]]
+
+
+def turns_of(asked: ProcessRequest, scene: Mapping[str, Any] | None, history_tokens: int) -> Turns:
+    """The contents of a call: the newest turns of the history that fit the budget, then the prompt.
+
+    `scene` is the session that is practised in; its title and description come along as a note. A prompt
+    that the history ends with already is not said twice.
+    """
+    history = list(asked.conversation_history or ())
+    if history and history[-1].role == "user" and history[-1].content.strip() == asked.prompt.strip():
+        history.pop()
+    said = [(_role(turn), _as_data(turn)) for turn in newest(history, history_tokens)]
+    if said and said[0][0] == "model":
+        said.insert(0, ("user", OPENING))
+    note = _note(scene)
+    return _alternating([*said, ("user", note + fenced(MESSAGE, asked.prompt))])
+
+
+def newest(history: list[HistoryTurn], tokens: int) -> list[HistoryTurn]:
+    """The latest turns whose estimates come to `tokens` at most; the oldest go first, always whole."""
+    kept = 0
+    for turn in reversed(history):
+        tokens -= upper_estimate(turn.content)
+        if tokens < 0:
+            break
+        kept += 1
+    return history[len(history) - kept :]
+
+
+def fenced(name: str, text: str) -> str:
+    """The text between two lines that nothing in it can imitate."""
+    inside = _FENCE_MARK.sub("<\u200b", text)
+    return f"<{name}>\n{inside}\n</{name}>"
+
+
+def _role(turn: HistoryTurn) -> str:
+    return "user" if turn.role == "user" else "model"
+
+
+def _as_data(turn: HistoryTurn) -> str:
+    return fenced(MESSAGE, turn.content) if turn.role == "user" else turn.content
+
+
+def _note(scene: Mapping[str, Any] | None) -> str:
+    named = ("title", "description")
+    lines = [f"{name.capitalize()}: {scene[name]}" for name in named if scene[name]] if scene else []
+    return fenced(SESSION, "\n".join(lines)) + "\n" if lines else ""
+
+
+def _alternating(said: Iterable[tuple[str, str]]) -> Turns:
+    """Turns of one speaker in a row become one: Gemini wants them to alternate."""
+    turns: Turns = []
+    for role, text in said:
+        if turns and turns[-1]["role"] == role:
+            turns[-1]["parts"].append({"text": text})
+        else:
+            turns.append({"role": role, "parts": [{"text": text}]})
+    return turns

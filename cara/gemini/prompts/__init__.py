@@ -1,0 +1,20 @@
+"""The instructions to the coach, in files that people can read; `VERSION` names this edition of them.
+
+`coach.md` holds for every call. To it comes one file for the kind of practice (or `general.md`), which states
+its purpose, its tone, and what it refuses.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+
+VERSION = "coach-1"
+
+
+@cache
+def instruction_for(feature_type: str | None) -> str:
+    """The system instruction for a kind of practice, or for none in particular."""
+    folder = files(__name__)
+    names = ("coach", feature_type or "general")
+    return "\n".join(folder.joinpath(f"{name}.md").read_text(encoding="utf-8") for name in names)

@@ -1,0 +1,65 @@
+"""A turn with the coach as server-sent events: `delta` with each piece, then `done`, or `error`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+
+from cara.errors import CaraError
+from cara.gemini.turn import Turn
+from cara.web.context import REQUEST_ID
+from cara.web.problems import problem_document
+from cara.web.sse import HEARTBEAT_SECONDS, EventStream
+
+EVENT_STREAM = "text/event-stream"
+
+
+def wants_events(request: web.Request) -> bool:
+    """Whether the client asks for a stream (RFC 9110, Accept)."""
+    return EVENT_STREAM in request.headers.get("Accept", "").lower()
+
+
+async def tell(turn: Turn, request: web.Request) -> web.StreamResponse:
+    """Passes each piece on as it comes.
+
+    The response begins with the first piece, so that whatever fails before it has a status of its own.
+    """
+    events = EventStream()
+    try:
+        return await events.send_last(*await _last_event(turn, events, request))
+    except (ConnectionResetError, TimeoutError):
+        return events.response
+
+
+async def _last_event(turn: Turn, events: EventStream, request: web.Request) -> tuple[str, str]:
+    try:
+        async for text in _with_pauses(turn):
+            if not events.response.prepared:
+                await events.open(request)
+            if text is None:
+                await events.heartbeat()
+            else:
+                await events.send("delta", json.dumps({"text": text}, ensure_ascii=False))
+        return "done", (await turn.answer()).model_dump_json(by_alias=True)
+    except CaraError as error:
+        if not events.response.prepared:
+            raise
+        problem = problem_document(error, request.get(REQUEST_ID, ""))
+        return "error", json.dumps(problem, ensure_ascii=False)
+
+
+async def _with_pauses(turn: Turn) -> AsyncIterator[str | None]:
+    """The pieces, and None whenever none has come for a while."""
+    while True:
+        try:
+            async with asyncio.timeout(HEARTBEAT_SECONDS):
+                text = await anext(turn)
+        except TimeoutError:
+            yield None
+        except StopAsyncIteration:
+            return
+        else:
+            yield text

@@ -1,0 +1,108 @@
+"""The SDK's errors in our own words."""
+
+import aiohttp
+import pytest
+from google.genai import errors
+
+from cara.gemini.client_answers import AnswerInProgress
+from cara.gemini.client_calls import AnswerPiece
+from cara.gemini.client_failures import failure_of, in_our_words
+from cara.gemini.errors import (
+    ContentBlocked,
+    GeminiBadAnswer,
+    GeminiMisconfigured,
+    GeminiRefused,
+    GeminiTimedOut,
+    GeminiUnavailable,
+    GeminiUsage,
+)
+
+
+class Headers:
+    def __init__(self, **headers):
+        self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
+
+
+def refusal(code, status="", details=None, response=None):
+    body = {"error": {"code": code, "message": "words", "status": status, "details": details or []}}
+    return errors.APIError(code, body, response)
+
+
+def in_our_tree(error):
+    return failure_of(error, AnswerInProgress(None))
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "kind"),
+    [
+        (401, "UNAUTHENTICATED", GeminiMisconfigured),
+        (403, "PERMISSION_DENIED", GeminiMisconfigured),
+        (404, "NOT_FOUND", GeminiMisconfigured),
+        (400, "FAILED_PRECONDITION", GeminiMisconfigured),
+        (400, "INVALID_ARGUMENT", GeminiRefused),
+        (413, "", GeminiRefused),
+        (408, "", GeminiTimedOut),
+        (504, "DEADLINE_EXCEEDED", GeminiTimedOut),
+        (502, "", GeminiUnavailable),
+    ],
+)
+def test_a_status_has_its_place_in_the_tree(code, status, kind):
+    assert type(in_our_tree(refusal(code, status))) is kind
+
+
+@pytest.mark.parametrize(
+    ("details", "header", "seconds"),
+    [
+        ([{"retryDelay": "12.5s"}], "3", 12.5),
+        ([{"reason": "busy"}, "odd"], "3", 3.0),
+        ([], "Wed, 21 Oct 2026 07:28:00 GMT", None),
+        ([{"retryDelay": "soon"}], "", None),
+    ],
+)
+def test_the_wait_is_read_from_retry_info_or_else_from_the_header(details, header, seconds):
+    error = refusal(429, "RESOURCE_EXHAUSTED", details, Headers(Retry_After=header))
+    assert in_our_tree(error).retry_after_seconds == seconds
+
+
+def test_a_refusal_without_a_readable_body_is_still_one():
+    assert type(in_our_tree(errors.APIError(503, {"message": "<html>"}))) is GeminiUnavailable
+
+
+@pytest.mark.parametrize(
+    "error", [errors.UnknownApiResponseError("no JSON"), ValueError("no model of an answer")]
+)
+def test_an_answer_that_the_sdk_cannot_read_is_a_bad_one(error):
+    assert in_our_tree(error).reason == "unreadable"
+
+
+def test_a_lost_connection_cuts_an_answer_that_had_begun():
+    progress = AnswerInProgress(None)
+    assert type(failure_of(aiohttp.ServerDisconnectedError(), progress)) is GeminiUnavailable
+    progress.take(AnswerPiece(text="We", usage=GeminiUsage(total_tokens=9)))
+    cut = failure_of(aiohttp.ClientPayloadError(), progress)
+    assert (type(cut), cut.usage.total_tokens) == (GeminiBadAnswer, 9)
+
+
+async def test_a_mistake_of_our_own_is_not_blamed_on_gemini():
+    async def mistaken():
+        raise KeyError("ours")
+
+    with pytest.raises(KeyError):
+        await in_our_words(mistaken, AnswerInProgress(None), deadline=float("inf"))
+
+
+@pytest.mark.parametrize(("reason", "category"), [("RECITATION", "recitation"), ("SPII", "spii")])
+def test_a_held_back_answer_without_ratings_is_named_by_its_reason(reason, category):
+    progress = AnswerInProgress(None)
+    progress.take(AnswerPiece(text="We", finish_reason=reason))
+    with pytest.raises(ContentBlocked) as blocked:
+        progress.finish()
+    assert blocked.value.category == category
+
+
+def test_any_other_end_is_a_bad_answer_named_by_its_reason():
+    progress = AnswerInProgress(None)
+    progress.take(AnswerPiece(text="We", finish_reason="MALFORMED_RESPONSE"))
+    with pytest.raises(GeminiBadAnswer) as bad:
+        progress.finish()
+    assert bad.value.reason == "malformed_response"

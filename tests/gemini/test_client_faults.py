@@ -1,0 +1,169 @@
+"""Every way in which Gemini fails × whole answers and streams: which error, what it cost, how long."""
+
+import asyncio
+
+import pytest
+
+from cara.emulator.emulator import EmulatorSettings
+from cara.emulator.faults import Fault, PlannedFault
+from cara.emulator.serving import running_emulator
+from cara.gemini.client import GeminiCall, GeminiClient, GeminiLimits
+from cara.gemini.errors import (
+    NOTHING_USED,
+    ContentBlocked,
+    GeminiBadAnswer,
+    GeminiError,
+    GeminiLasting,
+    GeminiMisconfigured,
+    GeminiRateLimited,
+    GeminiRefused,
+    GeminiTemporary,
+    GeminiTimedOut,
+    GeminiUnavailable,
+)
+
+LIMITS = GeminiLimits(
+    deadline_seconds=0.6,
+    first_token_seconds=0.25,
+    between_chunks_seconds=0.15,
+    attempts=1,
+    breaker_failures=99,
+)
+SCHEMA = {"type": "object", "properties": {"quote": {"type": "string"}}, "required": ["quote"]}
+CALL = GeminiCall(
+    "Judge.",
+    [{"role": "user", "parts": [{"text": "We " + "really " * 30 + "tried."}]}],
+    2000,
+    response_schema=SCHEMA,
+)
+BOTH = {
+    Fault.RATE_LIMITED: GeminiRateLimited,
+    Fault.INTERNAL: GeminiUnavailable,
+    Fault.UNAVAILABLE: GeminiUnavailable,
+    Fault.BAD_GATEWAY: GeminiUnavailable,
+    Fault.BAD_KEY: GeminiMisconfigured,
+    Fault.BAD_REQUEST: GeminiRefused,
+    Fault.STALL: GeminiTimedOut,
+    Fault.STALL_MIDSTREAM: GeminiTimedOut,
+    Fault.CUT_STREAM: GeminiBadAnswer,
+    Fault.ERROR_MIDSTREAM: GeminiUnavailable,
+    Fault.BROKEN_JSON: GeminiBadAnswer,
+    Fault.SCHEMA_BREACH: GeminiBadAnswer,
+    Fault.BLOCKED_PROMPT: ContentBlocked,
+    Fault.BLOCKED_ANSWER: ContentBlocked,
+}
+# A connection lost before any text may be tried again; one lost in the middle of a text has cost tokens.
+WHOLE = BOTH | {Fault.DROP_CONNECTION: GeminiUnavailable}
+STREAMED = BOTH | {Fault.DROP_CONNECTION: GeminiBadAnswer}
+LASTING = {Fault.BAD_KEY, Fault.BAD_REQUEST, Fault.BLOCKED_PROMPT, Fault.BLOCKED_ANSWER}
+
+
+@pytest.fixture
+async def running():
+    async with running_emulator(EmulatorSettings(chunk_delay_seconds=0.001)) as running:
+        yield running
+
+
+@pytest.fixture
+async def client(running):
+    client = GeminiClient(api_key="any", model="gemini-3.8-flash", base_url=running.url, limits=LIMITS)
+    await client.warm_up()
+    yield client
+    await client.close()
+
+
+async def streamed(client, call=CALL):
+    async with client.stream(call) as stream:
+        async for _ in stream:
+            pass
+    return stream.answer
+
+
+async def failure(asking, within_seconds):
+    async with asyncio.timeout(within_seconds):
+        with pytest.raises(GeminiError) as failed:
+            await asking
+    return failed.value
+
+
+def test_every_fault_is_looked_at():
+    assert set(WHOLE) == set(STREAMED) == set(Fault)
+
+
+@pytest.mark.parametrize("fault", WHOLE)
+async def test_a_whole_answer_fails_as(client, running, fault):
+    running.emulator.fail_next(fault)
+    error = await failure(client.generate(CALL), within_seconds=2)
+    assert type(error) is WHOLE[fault]
+    assert isinstance(error, GeminiLasting if fault in LASTING else GeminiTemporary)
+    assert error.usage.total_tokens == running.emulator.ledger.total_tokens
+
+
+@pytest.mark.parametrize("fault", STREAMED)
+async def test_a_stream_fails_as(client, running, fault):
+    running.emulator.fail_next(fault)
+    error = await failure(streamed(client), within_seconds=2)
+    assert type(error) is STREAMED[fault]
+    assert isinstance(error, GeminiLasting if fault in LASTING else GeminiTemporary)
+    assert error.usage.total_tokens == running.emulator.ledger.total_tokens
+    await running.emulator.until(lambda ledger: ledger.in_flight == 0)
+
+
+@pytest.mark.parametrize("fault", [Fault.STALL_MIDSTREAM, Fault.CUT_STREAM, Fault.BLOCKED_ANSWER])
+async def test_what_came_before_the_failure_reaches_the_reader_first(client, running, fault):
+    running.emulator.fail_next(PlannedFault(fault, after_chunks=3))
+    async with client.stream(CALL) as stream:
+        pieces = [await anext(stream) for _ in range(3)]
+        error = await failure(anext(stream), within_seconds=2)
+    assert "".join(piece.text for piece in pieces) == stream.text
+    assert error.usage == stream.usage == pieces[-1].usage != NOTHING_USED
+
+
+async def test_a_blocked_answer_names_its_category(client, running):
+    running.emulator.fail_next(Fault.BLOCKED_PROMPT)
+    blocked = await failure(client.generate(CALL), within_seconds=2)
+    assert blocked.category == "harassment"
+    assert blocked.code == "content_blocked"
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [(Fault.CUT_STREAM, "cut"), (Fault.BROKEN_JSON, "not_json"), (Fault.SCHEMA_BREACH, "off_schema")],
+)
+async def test_a_bad_answer_says_what_is_bad_about_it(client, running, fault, reason):
+    running.emulator.fail_next(fault)
+    assert (await failure(streamed(client), within_seconds=2)).reason == reason
+
+
+async def test_json_that_ran_into_the_output_limit_is_a_bad_answer(client):
+    short = GeminiCall(CALL.system_instruction, CALL.contents, 5, response_schema=SCHEMA)
+    assert (await failure(client.generate(short), within_seconds=2)).reason == "not_json"
+
+
+async def test_an_answer_without_any_text_is_a_bad_answer(client):
+    nothing = GeminiCall("", CALL.contents, 0)
+    assert (await failure(client.generate(nothing), within_seconds=2)).reason == "empty"
+
+
+async def test_the_first_word_has_its_own_bound(client, running):
+    running.emulator.fail_next(Fault.STALL)
+    await failure(streamed(client), within_seconds=0.55)
+    await running.emulator.until(lambda ledger: ledger.aborted == 1)
+
+
+async def test_the_deadline_holds_for_a_slow_stream_that_never_pauses_for_long():
+    settings = EmulatorSettings(chunk_delay_seconds=0.1, chunk_characters=4)
+    async with running_emulator(settings) as running:
+        client = GeminiClient(api_key="any", model="gemini-3.8-flash", base_url=running.url, limits=LIMITS)
+        await client.warm_up()
+        error = await failure(streamed(client), within_seconds=1.5)
+        await client.close()
+        await running.emulator.until(lambda ledger: ledger.aborted == 1)
+    assert isinstance(error, GeminiTimedOut)
+    assert error.usage != NOTHING_USED
+
+
+@pytest.mark.parametrize("fault", [Fault.RATE_LIMITED, Fault.BAD_KEY])
+async def test_counting_tokens_fails_in_the_same_words(client, running, fault):
+    running.emulator.fail_next(PlannedFault(fault, methods=frozenset({"countTokens"})))
+    assert type(await failure(client.count_tokens(CALL), within_seconds=2)) is BOTH[fault]
