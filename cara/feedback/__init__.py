@@ -1,0 +1,1 @@
+"""Feedback on a transcript: jobs, measures, judgement and progress events."""

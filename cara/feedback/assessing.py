@@ -1,0 +1,107 @@
+"""From what was measured and what was judged to the feedback that the learner gets."""
+
+from __future__ import annotations
+
+from cara.feedback import prompts, scores
+from cara.feedback.grounding import Transcript
+from cara.feedback.judgement import JudgedHighlight, Judgement
+from cara.feedback.schemas import (
+    ActionItem,
+    Aspect,
+    Breakdown,
+    Communication,
+    Content,
+    Feedback,
+    Highlight,
+    Overview,
+)
+from cara.feedback.speech import SpeechMeasures
+from cara.metrics import QUOTES_DROPPED
+
+
+class Ungrounded(Exception):
+    """Not one quote stands in the transcript: the judgement cannot be trusted."""
+
+
+def assess(
+    transcript: str,
+    feature_type: str,
+    measures: SpeechMeasures,
+    judgement: Judgement,
+    *,
+    model: str,
+    recent_mean_score: float | None,
+) -> Feedback:
+    """The feedback: computed scores, mixed scores, judged scores, and quotes that stand in the transcript.
+
+    Raises:
+        Ungrounded: no highlight survives.
+    """
+    breakdown = _breakdown(feature_type, measures, judgement)
+    score = scores.overall(_components(breakdown), feature_type)
+    assert score is not None, "a judgement always has scores"
+    change = None if recent_mean_score is None else round(score - recent_mean_score, 2)
+    return Feedback(
+        overview=Overview(score=score, score_change=change, summary=judgement.summary),
+        breakdown=breakdown,
+        measures=measures,
+        highlights=grounded(transcript, judgement.highlights),
+        action_items=[ActionItem.model_validate(item) for item in judgement.action_items],
+        model=model,
+        prompt_version=prompts.VERSION,
+    )
+
+
+def grounded(transcript: str, highlights: list[JudgedHighlight]) -> list[Highlight]:
+    """The highlights whose quotes stand in the transcript, with their places.
+
+    Raises:
+        Ungrounded: none of them does.
+    """
+    text = Transcript(transcript)
+    found = [(highlight, text.find(highlight.quote)) for highlight in highlights]
+    kept = [
+        Highlight(
+            quote=place.text, start=place.start, end=place.end, type=highlight.type, comment=highlight.comment
+        )
+        for highlight, place in found
+        if place
+    ]
+    QUOTES_DROPPED.inc(len(highlights) - len(kept))
+    if not kept:
+        raise Ungrounded
+    return kept
+
+
+def _breakdown(feature_type: str, measures: SpeechMeasures, judgement: Judgement) -> Breakdown:
+    fillers = measures.fillers.per_hundred_words if measures.fillers else None
+    hedges = measures.hedges.per_hundred_words if measures.hedges else None
+    assertives = measures.assertives.per_hundred_words if measures.assertives else None
+    clarity = scores.clarity_measured(
+        fillers, measures.mean_sentence_words, measures.repairs_per_hundred_words
+    )
+    confidence = scores.confidence_measured(hedges, assertives)
+    pace = scores.pace_score(measures.scorable_words_per_minute, feature_type)
+    return Breakdown(
+        communication=Communication(
+            clarity=_aspect(scores.mixed(clarity, judgement.clarity.score), judgement.clarity.feedback),
+            pace=_aspect(pace, judgement.pace.feedback),
+            tone=_aspect(judgement.tone.score, judgement.tone.feedback),
+            confidence=_aspect(
+                scores.mixed(confidence, judgement.confidence.score), judgement.confidence.feedback
+            ),
+        ),
+        content=Content(
+            relevance=_aspect(judgement.relevance.score, judgement.relevance.feedback),
+            structure=_aspect(judgement.structure.score, judgement.structure.feedback),
+        ),
+    )
+
+
+def _aspect(score: float | None, feedback: str) -> Aspect:
+    return Aspect(score=score, feedback=feedback)
+
+
+def _components(breakdown: Breakdown) -> dict[str, float | None]:
+    parts = (*breakdown.communication, *breakdown.content)
+    return {name: aspect.score for name, aspect in parts}

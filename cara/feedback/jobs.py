@@ -1,0 +1,185 @@
+"""The life of a job as the web process sees it: asked for, looked at, cancelled."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from uuid import UUID
+
+from asyncpg import UniqueViolationError
+
+from cara.database import Connection, Record
+from cara.errors import Conflict, FieldProblem, InvalidInput, NotFound
+from cara.feedback import queries, transitions
+from cara.feedback.judging import MAX_OUTPUT_TOKENS, instruction_for
+from cara.feedback.schemas import FINISHED, Feedback, FeedbackJob, FeedbackRequest, JobProblem
+from cara.gemini.estimate import upper_estimate
+from cara.gemini.quota import Quota
+from cara.identifiers import new_id
+from cara.practice import sessions
+from cara.practice.queries import lock_session
+from cara.practice.sessions import SessionNotFound
+from cara.web.context import Caller
+
+REQUEST_TYPE = "feedback"
+KEEP_RESERVATION_SECONDS = 3_600
+"""A reservation lives this long unless the sweeper prolongs it for a live job."""
+
+
+class JobNotFound(NotFound):
+    detail = "There is no such feedback job."
+
+
+class IdempotencyConflict(Conflict):
+    code = "idempotency_conflict"
+    detail = "This Idempotency-Key was used for another request."
+
+
+class TranscriptMissing(InvalidInput):
+    detail = "The session has no transcript yet: send one along."
+
+    def __init__(self) -> None:
+        super().__init__(fields=(FieldProblem("transcript", "is missing"),))
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The job that answers a request, and whether it was made for it."""
+
+    job: Record
+    new: bool
+
+
+async def ask_for_feedback(
+    connection: Connection, quota: Quota, caller: Caller, request: FeedbackRequest, key: str | None
+) -> Asked:
+    """The job for this request: a new one, or the one that is at work on the same already.
+
+    Belongs in a transaction; the session is locked, so that of two requests at the same instant one makes
+    the job and the other finds it.
+
+    Raises:
+        SessionNotFound: no such session, or somebody else's.
+        TranscriptMissing: there is nothing to judge.
+        QuotaExceeded: today's tokens do not suffice.
+        IdempotencyConflict: the key was used for something else.
+    """
+    session = await _with_transcript(connection, caller.user_id, request)
+    fingerprint = _fingerprint(session)
+    if key and (known := await queries.job_by_key(connection, caller.user_id, key)):
+        if known["session_id"] != session["id"] or known["transcript_hash"] != fingerprint:
+            raise IdempotencyConflict
+        return Asked(known, new=False)
+    if live := await queries.live_job(connection, caller.user_id, session["id"], fingerprint):
+        return Asked(live, new=False)
+    reservation_id = await reserve(connection, quota, caller.user_id, session, caller.daily_token_quota)
+    try:
+        job = await queries.insert_job(
+            connection, caller.user_id, new_id(), session, fingerprint, key, reservation_id
+        )
+    except UniqueViolationError:
+        raise IdempotencyConflict from None
+    return Asked(job, new=True)
+
+
+async def reserve(
+    connection: Connection, quota: Quota, user_id: UUID, judged: Record, own_limit: int | None
+) -> UUID:
+    """Reserves what judging this transcript can cost at the most, for one attempt."""
+    prompt = upper_estimate(instruction_for(judged["feature_type"]), judged["transcript"])
+    return await quota.reserve(
+        connection,
+        user_id,
+        prompt + MAX_OUTPUT_TOKENS,
+        REQUEST_TYPE,
+        own_limit=own_limit,
+        keep_seconds=KEEP_RESERVATION_SECONDS,
+    )
+
+
+async def _with_transcript(connection: Connection, user_id: UUID, request: FeedbackRequest) -> Record:
+    """The locked session, with the transcript and duration of the request if they are given."""
+    session = await lock_session(connection, user_id, request.session_id)
+    if session is None:
+        raise SessionNotFound
+    given = request.model_dump(include={"transcript", "duration_seconds"}, exclude_none=True)
+    changes = {name: value for name, value in given.items() if session[name] != value}
+    if changes:
+        session = await sessions.change_session(connection, user_id, request.session_id, changes)
+    if not (session["transcript"] or "").strip():
+        raise TranscriptMissing
+    return session
+
+
+def _fingerprint(session: Record) -> bytes:
+    """Tells one thing to judge from another: the transcript and how long it took."""
+    return hashlib.sha256(f"{session['duration_seconds']}\n{session['transcript']}".encode()).digest()
+
+
+async def cancel_job(connection: Connection, quota: Quota, user_id: UUID, job_id: UUID) -> FeedbackJob:
+    """Cancels a queued job at once, and asks the worker of a running one to stop; in a transaction.
+
+    Raises:
+        JobNotFound: no such job, or somebody else's.
+    """
+    cancelled = await transitions.cancel_queued_job(connection, user_id, job_id)
+    if cancelled:
+        await quota.settle(connection, user_id, cancelled["reservation_id"], REQUEST_TYPE, None)
+    else:
+        await transitions.request_cancel(connection, user_id, job_id)
+    job = await job_answer(connection, user_id, job_id)
+    if job is None:
+        raise JobNotFound
+    return job
+
+
+async def job_answer(connection: Connection, user_id: UUID, job_id: UUID) -> FeedbackJob | None:
+    """The job as clients see it, with its feedback when it succeeded."""
+    job = await queries.job_of_user(connection, user_id, job_id)
+    if job is None:
+        return None
+    stored = None
+    if job["status"] == "succeeded":
+        stored = await queries.feedback_of_job(connection, user_id, job["session_id"], job_id)
+    return FeedbackJob(
+        job_id=job["id"],
+        feedback=feedback_of(stored) if stored else None,
+        problem=JobProblem.model_validate(job["problem"]) if job["problem"] else None,
+        **{name: job[name] for name in _SHOWN},
+    )
+
+
+_SHOWN = (
+    "session_id",
+    "status",
+    "progress",
+    "stage",
+    "attempts",
+    "created_at",
+    "started_at",
+    "finished_at",
+)
+
+
+def feedback_of(row: Record) -> Feedback:
+    """Feedback as clients see it, from how it is stored."""
+    return Feedback.model_validate(
+        {
+            "overview": {
+                "score": row["score"],
+                "scoreChange": row["score_change"],
+                "summary": row["summary"],
+            },
+            "breakdown": {"communication": row["communication"], "content": row["content"]},
+            "measures": row["measures"],
+            "highlights": row["highlights"],
+            "actionItems": row["action_items"],
+            "model": row["model"],
+            "promptVersion": row["prompt_version"],
+        }
+    )
+
+
+def finished(job: FeedbackJob) -> bool:
+    """Whether the job has ended, in whatever way."""
+    return job.status in FINISHED

@@ -1,0 +1,110 @@
+"""Asking Gemini for a judgement: the prompt, the call, and the text as it is written."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from pydantic_core import from_json
+
+from cara.feedback import prompts
+from cara.feedback.judgement import judgement_schema
+from cara.feedback.speech import SpeechMeasures
+from cara.gemini.client import GeminiCall
+
+MAX_OUTPUT_TOKENS = 4_096
+_FENCE = re.compile(r"<(?=/?\s*transcript)", re.IGNORECASE)
+
+
+@cache
+def instruction_for(feature_type: str) -> str:
+    """The system instruction for a kind of practice: the judge's brief and the rubric of that kind."""
+    folder = files(prompts)
+    return "\n".join(
+        folder.joinpath(f"{name}.md").read_text(encoding="utf-8") for name in ("judge", feature_type)
+    )
+
+
+def question(transcript: str, measures: SpeechMeasures, last_actions: list[dict[str, Any]]) -> str:
+    """The user turn: measures as facts, earlier action items, and the transcript fenced as data."""
+    facts = measures.model_dump_json(
+        by_alias=True, exclude_none=True, exclude={"opening_words", "closing_words"}
+    )
+    lines = ["Measures (counted, take as facts):", facts]
+    if measures.opening_words and measures.closing_words:
+        lines += [
+            "First and last sentence, to judge whether a purpose is stated and whether the talk concludes:",
+            json.dumps([measures.opening_words, measures.closing_words], ensure_ascii=False),
+        ]
+    if last_actions:
+        titles = [str(item.get("title", "")) for item in last_actions]
+        lines += ["Earlier action items:", json.dumps(titles, ensure_ascii=False)]
+    return "\n".join([*lines, "<transcript>", _fenced(transcript), "</transcript>"])
+
+
+def _fenced(transcript: str) -> str:
+    """Nothing inside the transcript can end its fence: a zero-width space breaks what looks like one."""
+    return _FENCE.sub("<\u200b", transcript)
+
+
+def feedback_call(
+    feature_type: str, transcript: str, measures: SpeechMeasures, last_actions: list[dict[str, Any]]
+) -> GeminiCall:
+    """The call that asks for a judgement of one transcript."""
+    text = question(transcript, measures, last_actions)
+    return GeminiCall(
+        system_instruction=instruction_for(feature_type),
+        contents=[{"role": "user", "parts": [{"text": text}]}],
+        max_output_tokens=MAX_OUTPUT_TOKENS,
+        response_schema=judgement_schema(),
+    )
+
+
+def texts_of(judgement: Any) -> Iterator[tuple[str, str]]:
+    """The readable texts of a judgement, however incomplete, in the order of reading, each with its place."""
+    if not isinstance(judgement, dict):
+        return
+    if isinstance(judgement.get("summary"), str):
+        yield "summary", judgement["summary"]
+    for name in ("clarity", "pace", "tone", "confidence", "relevance", "structure"):
+        aspect = judgement.get(name)
+        if isinstance(aspect, dict) and isinstance(aspect.get("feedback"), str):
+            yield name, aspect["feedback"]
+    for number, highlight in enumerate(judgement.get("highlights") or ()):
+        if isinstance(highlight, dict) and isinstance(highlight.get("comment"), str):
+            yield f"highlights.{number}", highlight["comment"]
+    for number, action in enumerate(judgement.get("actionItems") or ()):
+        if isinstance(action, dict) and isinstance(action.get("why"), str):
+            yield f"actionItems.{number}", action["why"]
+
+
+class GrowingTexts:
+    """Finds in growing JSON what is new to read."""
+
+    def __init__(self) -> None:
+        self._json = ""
+        self._told: dict[str, int] = {}
+
+    @property
+    def length(self) -> int:
+        """Characters of JSON so far."""
+        return len(self._json)
+
+    def grow(self, json_text: str) -> list[tuple[str, str]]:
+        """The new pieces of readable text, each with the part that it belongs to."""
+        self._json += json_text
+        try:
+            so_far = from_json(self._json, allow_partial="trailing-strings")
+        except ValueError:
+            return []
+        fresh = []
+        for part, text in texts_of(so_far):
+            told = self._told.get(part, 0)
+            if len(text) > told:
+                fresh.append((part, text[told:]))
+                self._told[part] = len(text)
+        return fresh

@@ -1,0 +1,186 @@
+"""SQL of feedback and its jobs, but for the jobs' transitions: one function a statement."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from cara.database import Connection, Record
+
+
+async def insert_job(
+    connection: Connection,
+    user_id: UUID,
+    job_id: UUID,
+    session: Record,
+    transcript_hash: bytes,
+    idempotency_key: str | None,
+    reservation_id: UUID,
+) -> Record:
+    """A queued job for the session's transcript as it is now."""
+    return await connection.fetchrow(  # type: ignore[return-value]
+        """
+        insert into feedback_jobs
+            (user_id, id, session_id, feature_type, transcript, duration_seconds,
+             transcript_hash, idempotency_key, reservation_id)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+        returning *
+        """,
+        user_id,
+        job_id,
+        session["id"],
+        session["feature_type"],
+        session["transcript"],
+        session["duration_seconds"],
+        transcript_hash,
+        idempotency_key,
+        reservation_id,
+    )
+
+
+async def job_of_user(connection: Connection, user_id: UUID, job_id: UUID) -> Record | None:
+    return await connection.fetchrow(
+        "select * from feedback_jobs where user_id = $1 and id = $2", user_id, job_id
+    )
+
+
+async def job_by_key(connection: Connection, user_id: UUID, idempotency_key: str) -> Record | None:
+    return await connection.fetchrow(
+        "select * from feedback_jobs where user_id = $1 and idempotency_key = $2", user_id, idempotency_key
+    )
+
+
+async def live_job(
+    connection: Connection, user_id: UUID, session_id: UUID, transcript_hash: bytes
+) -> Record | None:
+    """The job that is at work on this very transcript."""
+    return await connection.fetchrow(
+        """
+        select *
+        from feedback_jobs
+        where user_id = $1 and session_id = $2 and transcript_hash = $3 and status in ('queued', 'running')
+        """,
+        user_id,
+        session_id,
+        transcript_hash,
+    )
+
+
+async def overdue_jobs(connection: Connection, grace_seconds: float, limit: int) -> list[Record]:
+    """Queued jobs that should have been claimed by now."""
+    return await connection.fetch(
+        """
+        select id, attempts
+        from feedback_jobs
+        where status = 'queued' and run_after < now() - make_interval(secs => $1)
+        order by run_after
+        limit $2
+        """,
+        grace_seconds,
+        limit,
+    )
+
+
+async def keep_reservations(connection: Connection, keep_seconds: float) -> None:
+    """Prolongs the reservations of live jobs that would expire soon."""
+    await connection.execute(
+        """
+        update quota_reservations
+        set expires_at = now() + make_interval(secs => $1)
+        from feedback_jobs
+        where feedback_jobs.user_id = quota_reservations.user_id
+          and feedback_jobs.reservation_id = quota_reservations.id
+          and feedback_jobs.status in ('queued', 'running')
+          and quota_reservations.expires_at < now() + make_interval(secs => $1 / 2)
+        """,
+        keep_seconds,
+    )
+
+
+async def upsert_feedback(
+    connection: Connection, user_id: UUID, session_id: UUID, job_id: UUID, feedback: dict[str, Any]
+) -> None:
+    """Keeps the feedback as the session's; newer feedback replaces older."""
+    overview, breakdown = feedback["overview"], feedback["breakdown"]
+    await connection.execute(
+        """
+        insert into feedback
+            (user_id, session_id, job_id, score, score_change, summary, communication, content,
+             measures, highlights, action_items, model, prompt_version)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+        on conflict (user_id, session_id) do update
+        set job_id = excluded.job_id, score = excluded.score, score_change = excluded.score_change,
+            summary = excluded.summary, communication = excluded.communication,
+            content = excluded.content, measures = excluded.measures, highlights = excluded.highlights,
+            action_items = excluded.action_items, model = excluded.model,
+            prompt_version = excluded.prompt_version, created_at = now()
+        """,
+        user_id,
+        session_id,
+        job_id,
+        overview["score"],
+        overview["scoreChange"],
+        overview["summary"],
+        breakdown["communication"],
+        breakdown["content"],
+        feedback["measures"],
+        feedback["highlights"],
+        feedback["actionItems"],
+        feedback["model"],
+        feedback["promptVersion"],
+    )
+
+
+async def feedback_of_job(
+    connection: Connection, user_id: UUID, session_id: UUID, job_id: UUID
+) -> Record | None:
+    """The session's feedback, if this job wrote it."""
+    return await connection.fetchrow(
+        "select * from feedback where user_id = $1 and session_id = $2 and job_id = $3",
+        user_id,
+        session_id,
+        job_id,
+    )
+
+
+async def recent_mean_score(
+    connection: Connection, user_id: UUID, feature_type: str, session_id: UUID, sessions: int
+) -> float | None:
+    """The mean score of the learner's last scored sessions of the feature, this one left out."""
+    mean: float | None = await connection.fetchval(
+        """
+        select avg(score)
+        from (
+            select score
+            from sessions
+            where user_id = $1 and feature_type = $2 and id <> $3 and score is not null
+            order by created_at desc
+            limit $4
+        ) as recent
+        """,
+        user_id,
+        feature_type,
+        session_id,
+        sessions,
+    )
+    return mean
+
+
+async def last_action_items(
+    connection: Connection, user_id: UUID, feature_type: str, session_id: UUID
+) -> list[dict[str, Any]]:
+    """What the learner was last told to practise in this feature."""
+    items: list[dict[str, Any]] | None = await connection.fetchval(
+        """
+        select feedback.action_items
+        from feedback
+        join sessions on sessions.user_id = feedback.user_id and sessions.id = feedback.session_id
+        where feedback.user_id = $1 and sessions.feature_type = $2 and sessions.id <> $3
+        order by feedback.created_at desc
+        limit 1
+        """,
+        user_id,
+        feature_type,
+        session_id,
+    )
+    return items or []

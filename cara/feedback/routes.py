@@ -1,0 +1,172 @@
+"""HTTP of feedback jobs."""
+
+import re
+from typing import Annotated
+from urllib.parse import urlencode
+from uuid import UUID
+
+from aiohttp import web
+from pydantic import Field
+
+from cara.database import Connection, Database, Record
+from cara.feedback import jobs
+from cara.feedback.events import Announcer, final_number
+from cara.feedback.jobs import IdempotencyConflict, JobNotFound, TranscriptMissing
+from cara.feedback.listening import Feeds
+from cara.feedback.schemas import EventsQuery, FeedbackJob, FeedbackRequest, JobAccepted
+from cara.feedback.storytelling import tell_story
+from cara.feedback.tickets import TicketInvalid, Tickets
+from cara.gemini.quota import Quota, QuotaExceeded
+from cara.practice.sessions import SessionNotFound
+from cara.web.context import Authenticator, Caller
+from cara.web.guard import bearer_token
+from cara.web.handlers import Header
+from cara.web.models import Answered
+from cara.web.rate_limits import RateLimits
+from cara.web.routing import Route
+from cara.web.sse import EventStream
+
+MAX_WAIT_SECONDS = 30
+
+IdempotencyKey = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[\x21-\x7e]+$")]
+LastEventId = Annotated[int, Field(ge=0, lt=2**53)]
+
+
+async def generate_feedback(
+    caller: Caller,
+    database: Database,
+    quota: Quota,
+    announcer: Announcer,
+    feeds: Feeds,
+    tickets: Tickets,
+    body: FeedbackRequest,
+    idempotency_key: Annotated[IdempotencyKey | None, Header("Idempotency-Key")],
+    prefer: Annotated[str | None, Header("Prefer")],
+) -> Answered[FeedbackJob] | Answered[JobAccepted]:
+    """Ask for feedback on a session; a worker writes it."""
+    async with database.transaction() as connection:
+        asked = await jobs.ask_for_feedback(connection, quota, caller, body, idempotency_key)
+    job_id = asked.job["id"]
+    if asked.new:
+        await announcer.hand_over(job_id)
+    wait = _wait_seconds(prefer)
+    if wait and (done := await feeds.finished_within(caller.user_id, job_id, wait)):
+        return Answered(done, status=200, headers={"Preference-Applied": f"wait={wait}"})
+    accepted = _accepted(asked.job, tickets.issue(caller.user_id, job_id))
+    return Answered(accepted, headers={"Location": accepted.status_url, "Retry-After": "1"})
+
+
+async def read_job(
+    caller: Caller,
+    connection: Connection,
+    id: UUID,
+    if_none_match: Annotated[str | None, Header("If-None-Match")],
+) -> Answered[FeedbackJob]:
+    """Read a job: how far it is, or what came of it."""
+    job = await jobs.job_answer(connection, caller.user_id, id)
+    if job is None:
+        raise JobNotFound
+    tag = f'"{job.attempts}-{job.stage}-{job.progress}-{job.status}"'
+    headers = {"ETag": tag} | ({} if jobs.finished(job) else {"Retry-After": "1"})
+    if if_none_match and tag in re.split(r"\s*,\s*", if_none_match.replace("W/", "")):
+        return Answered(None, status=304, headers=headers)
+    return Answered(job, headers=headers)
+
+
+async def cancel_job(
+    caller: Caller, database: Database, quota: Quota, announcer: Announcer, id: UUID
+) -> FeedbackJob:
+    """Cancel a job: a queued one never starts, a running one stops at its next step."""
+    async with database.transaction() as connection:
+        job = await jobs.cancel_job(connection, quota, caller.user_id, id)
+    await announcer.cancelled(id, ended=jobs.finished(job), attempts=job.attempts)
+    return job
+
+
+async def follow_job(
+    request: web.Request,
+    database: Database,
+    feeds: Feeds,
+    tickets: Tickets,
+    authenticator: Authenticator,
+    limits: RateLimits,
+    id: UUID,
+    query: EventsQuery,
+    last_event_id: Annotated[LastEventId | None, Header("Last-Event-ID")],
+) -> web.StreamResponse:
+    """Follow a job by server-sent events, from the beginning or behind Last-Event-ID."""
+    async with database.acquire() as connection:
+        user_id = await _listener(request, connection, authenticator, tickets, id, query.ticket)
+        await limits.count(request, user_id)
+        job = await jobs.job_answer(connection, user_id, id)
+    if job is None:
+        raise JobNotFound
+    if jobs.finished(job) and last_event_id == final_number(job.attempts):
+        return web.Response(status=204)
+    stream = await EventStream().open(request)
+    return await tell_story(feeds, stream, user_id, id, last_event_id or 0)
+
+
+async def _listener(
+    request: web.Request,
+    connection: Connection,
+    authenticator: Authenticator,
+    tickets: Tickets,
+    job_id: UUID,
+    ticket: str | None,
+) -> UUID:
+    """Who listens: the holder of the ticket, else the bearer of the token."""
+    if ticket is not None:
+        return tickets.holder(ticket, job_id)
+    claims = authenticator.claims(bearer_token(request))
+    return (await authenticator.caller(connection, claims)).user_id
+
+
+def _accepted(job: Record, ticket: str) -> JobAccepted:
+    address = f"/api/gemini/jobs/{job['id']}"
+    return JobAccepted(
+        job_id=job["id"],
+        status=job["status"],
+        status_url=address,
+        events_url=f"{address}/events?{urlencode({'ticket': ticket})}",
+        created_at=job["created_at"],
+    )
+
+
+def _wait_seconds(prefer: str | None) -> int:
+    """The whole seconds of `wait` in a Prefer field (RFC 7240), at most `MAX_WAIT_SECONDS`; 0 without."""
+    wanted = re.search(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,6})", prefer or "", re.IGNORECASE)
+    return min(int(wanted[1]), MAX_WAIT_SECONDS) if wanted else 0
+
+
+ROUTES = [
+    Route(
+        "POST",
+        "/api/gemini/generate-feedback",
+        generate_feedback,
+        tag="Feedback",
+        status=202,
+        answers={202: JobAccepted, 200: FeedbackJob},
+        headers=("Location", "Retry-After"),
+        refusals=(SessionNotFound, TranscriptMissing, QuotaExceeded, IdempotencyConflict),
+    ),
+    Route(
+        "GET",
+        "/api/gemini/jobs/{id}",
+        read_job,
+        tag="Feedback",
+        answers={200: FeedbackJob, 304: None},
+        headers=("ETag", "Retry-After"),
+        refusals=(JobNotFound,),
+    ),
+    Route("DELETE", "/api/gemini/jobs/{id}", cancel_job, tag="Feedback", status=202, refusals=(JobNotFound,)),
+    Route(
+        "GET",
+        "/api/gemini/jobs/{id}/events",
+        follow_job,
+        tag="Feedback",
+        public=True,
+        answers={200: EventStream, 204: None},
+        refusals=(TicketInvalid, JobNotFound),
+    ),
+]

@@ -1,0 +1,132 @@
+"""What the feedback feature takes and gives."""
+
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from cara.feedback.speech import SpeechMeasures
+from cara.practice.schemas import DurationSeconds, Transcript
+from cara.web.models import Answer, Instant, Payload, Query
+
+JobStatus = Literal["queued", "running", "succeeded", "failed", "cancelled"]
+JobStage = Literal["queued", "measuring", "asking", "checking", "saving", "finished"]
+FINISHED: frozenset[str] = frozenset({"succeeded", "failed", "cancelled"})
+
+
+class FeedbackRequest(Payload):
+    """Which session to judge; a transcript or duration given here is stored with the session."""
+
+    session_id: UUID
+    transcript: Transcript | None = None
+    duration_seconds: DurationSeconds | None = None
+
+
+class JobAccepted(Answer):
+    """A job was taken on; `eventsUrl` works as it is, for a while and for this job alone."""
+
+    job_id: UUID
+    status: JobStatus
+    status_url: str
+    events_url: str
+    created_at: Instant
+
+
+class Aspect(Answer):
+    """One aspect of the talk: 0-100, or null where it cannot be known, and what to say about it."""
+
+    score: float | None
+    feedback: str
+
+
+class Overview(Answer):
+    """The whole in one number, how it moved against the last five sessions of this feature, and in words."""
+
+    score: float
+    score_change: float | None
+    summary: str
+
+
+class Communication(Answer):
+    """How it was said."""
+
+    clarity: Aspect
+    pace: Aspect
+    tone: Aspect
+    confidence: Aspect
+
+
+class Content(Answer):
+    """What was said."""
+
+    relevance: Aspect
+    structure: Aspect
+
+
+class Breakdown(Answer):
+    """The scores behind the overview."""
+
+    communication: Communication
+    content: Content
+
+
+class Highlight(Answer):
+    """A passage that stands in the transcript, at [start, end) in characters."""
+
+    quote: str
+    start: int
+    end: int
+    type: Literal["strength", "improvement"]
+    comment: str
+
+
+class ActionItem(Answer):
+    """Something to practise next, why, and how."""
+
+    title: str
+    why: str
+    exercise: str
+
+
+class Feedback(Answer):
+    """Feedback on one transcript."""
+
+    overview: Overview
+    breakdown: Breakdown
+    measures: SpeechMeasures
+    highlights: list[Highlight]
+    action_items: list[ActionItem]
+    model: str
+    prompt_version: str
+
+
+class JobProblem(Answer):
+    """Why a job failed: a stable word and a sentence."""
+
+    code: str
+    detail: str
+
+
+class FeedbackJob(Answer):
+    """A feedback job; the feedback comes with success, the problem with failure."""
+
+    job_id: UUID
+    session_id: UUID
+    status: JobStatus
+    progress: Annotated[int, Field(ge=0, le=100)]
+    stage: JobStage
+    attempts: int
+    created_at: Instant
+    started_at: Instant | None
+    finished_at: Instant | None
+    feedback: Feedback | None = None
+    problem: JobProblem | None = None
+
+
+class EventsQuery(Query):
+    """The ticket that stands in for the Authorization field, which native EventSource cannot send."""
+
+    ticket: Annotated[str, Field(max_length=1024)] | None = None
+
+
+JsonObject = dict[str, Any]

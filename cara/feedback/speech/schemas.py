@@ -1,0 +1,84 @@
+"""The measures as they are kept and sent: frozen, with camelCase members in JSON.
+
+A member that is null was not measured; `not_applicable` names the measures that could not be taken and
+`notes` says why in words. Pauses, pitch and loudness can't be known from a transcript and are never claimed.
+"""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+
+
+class _Measure(BaseModel):
+    model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True, extra="forbid")
+
+
+class Fillers(_Measure):
+    """Filler words: how many, how dense, and which (see `fillers.py`)."""
+
+    count: int
+    per_hundred_words: float | None
+    per_minute: float | None
+    by_word: dict[str, int]
+
+
+class PhraseUse(_Measure):
+    """Phrases of one list that occur in the talk: hedges or assertives."""
+
+    count: int
+    per_hundred_words: float | None
+    phrases: dict[str, int]
+
+
+class Vocabulary(_Measure):
+    """Variety of words; `kind` says which of the two measures `value` is (see `vocabulary.py`)."""
+
+    kind: Literal["mtld", "typeTokenRatio"]
+    value: float
+    distinct_words: int
+
+
+class PaceNorm(_Measure):
+    """Words a minute that count as usual for the kind of talk (see `pace.py`)."""
+
+    low: int
+    high: int
+
+
+class SpeechMeasures(_Measure):
+    """Everything that is counted in the learner's own turns."""
+
+    language: str
+    words: int
+    sentences: int
+    turns: int
+    duration_seconds: int | None
+    words_per_minute: float | None
+    speaking_words_per_minute: float | None
+    words_per_minute_implausible: bool
+    pace_norm: PaceNorm | None
+    fillers: Fillers | None
+    hedges: PhraseUse | None
+    assertives: PhraseUse | None
+    repetitions: int
+    false_starts: int
+    repairs_per_hundred_words: float | None
+    mean_sentence_words: float | None
+    longest_sentence_words: int | None
+    reading_ease: float | None
+    vocabulary: Vocabulary | None
+    questions: int
+    talk_share: float | None
+    stage_marks: dict[str, int]
+    opening_words: str | None
+    closing_words: str | None
+    not_applicable: list[str]
+    notes: list[str]
+
+    @property
+    def scorable_words_per_minute(self) -> float | None:
+        """The speed that `pace_score` may judge: none when implausible or without a norm for the talk."""
+        if self.words_per_minute_implausible or self.pace_norm is None:
+            return None
+        return self.speaking_words_per_minute

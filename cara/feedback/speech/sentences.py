@@ -1,0 +1,90 @@
+"""What sentences tell: their length, the questions among them, the first and the last."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from cara.feedback.speech.words import ASKED, Words, sentence_ranges
+
+_TERMINAL = re.compile(r"[.!?…。！？؟।](?:[\s'\")\]»”]|$)")
+_LONG_WITHOUT_STOP = 60
+_QUOTED_WORDS = 60
+_QUOTED_CHARACTERS = 600
+_QUOTED_GAP = 20
+_SPACE = re.compile(r"\s+")
+
+_ASKING_VERBS = "do does did can could will would is are was have has may am".split()
+_ASKED = "i you we they he she it there this that".split()
+_QUESTION_WORDS = "what why how who where when".split()
+_QUESTION_VERBS = "is are was were do does did can could will would should has have".split()
+_OPENINGS = (
+    {(verb, subject) for verb in _ASKING_VERBS for subject in _ASKED}
+    | {(word, verb) for word in _QUESTION_WORDS for verb in _QUESTION_VERBS}
+    | {("should", "i"), ("should", "we"), ("how", "about"), ("what", "about"), ("why", "not")}
+)
+_OPENING_WORDS = frozenset({"what's", "who's", "where's", "how's", "why's"})
+
+
+@dataclass(frozen=True, slots=True)
+class SentenceLengths:
+    """Words a sentence, fillers left out."""
+
+    mean: float | None
+    longest: int | None
+
+
+def is_unpunctuated(text: str, words: int) -> bool:
+    """Whether a long transcript has no terminal punctuation at all, so that nothing is known of sentences."""
+    return words > _LONG_WITHOUT_STOP and not _TERMINAL.search(text)
+
+
+def sentence_lengths(fluent: Words) -> SentenceLengths:
+    """The mean and the longest sentence in words; fillers, and sentences of fillers alone, are left out.
+
+    Fillers add sound to a sentence and no thought, and are counted elsewhere.
+    Norm: 15 to 20 words read easily aloud, over 35 lose listeners. Source: plain-language guidance of GOV.UK
+    and plainlanguage.gov. Where speech was punctuated by a machine, its guesses at full stops are measured.
+    """
+    lengths = [end - start for start, end in sentence_ranges(fluent)]
+    if not lengths:
+        return SentenceLengths(None, None)
+    return SentenceLengths(round(sum(lengths) / len(lengths), 1), max(lengths))
+
+
+def questions(words: Words, fluent: Words, *, english: bool) -> int:
+    """Counts sentences that end in a question mark or, in English, begin as a question.
+
+    Those begin with a verb and a subject (`Could you`) or a question word and a verb (`What is`). No norm.
+    A statement that begins like a question (`What is true is that …`) is counted too.
+    """
+    marked = sum(1 for what in words.after if what & ASKED)
+    ranges = sentence_ranges(fluent) if english else []
+    return marked + sum(1 for start, end in ranges if _begins_as_question(fluent, start, end))
+
+
+def opening_and_closing(words: Words) -> tuple[str | None, str | None]:
+    """The first and the last sentence, quoted (at most 60 words of each), for a judge to say what they do.
+
+    Whether the first states a purpose and the last asks or concludes is no matter of counting.
+    """
+    ranges = sentence_ranges(words)
+    if not ranges:
+        return None, None
+    first, last = ranges[0], ranges[-1]
+    opening = _quoted(words, first[0], min(first[1], first[0] + _QUOTED_WORDS))
+    return opening, _quoted(words, max(last[0], last[1] - _QUOTED_WORDS), last[1])
+
+
+def _quoted(words: Words, start: int, end: int) -> str:
+    gaps = (_SPACE.sub(" ", words.gaps[place])[:_QUOTED_GAP] for place in range(start, end))
+    joined = "".join(raw + gap for raw, gap in zip(words.raw[start:end], gaps, strict=True))
+    return _SPACE.sub(" ", joined).strip()[:_QUOTED_CHARACTERS]
+
+
+def _begins_as_question(words: Words, start: int, end: int) -> bool:
+    if words.after[end - 1] & ASKED:
+        return False
+    if words.small[start] in _OPENING_WORDS:
+        return True
+    return end - start > 1 and (words.small[start], words.small[start + 1]) in _OPENINGS

@@ -1,0 +1,135 @@
+"""Tells the turns of a conversation apart, so that only the learner's own words are measured."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+
+from cara.feedback.speech.cleaning import TIMESTAMP, TURN
+
+LEARNER_LABELS = frozenset({"you", "me", "user", "learner", "i", "myself"})
+NEVER_THE_LEARNER = frozenset(
+    {
+        "coach", "interviewer", "ai", "assistant", "cara", "ai coach", "ai assistant", "bot", "model",
+        "system", "gemini",
+    }
+)  # fmt: skip
+OTHER_LABELS = NEVER_THE_LEARNER | frozenset(
+    {
+        "manager", "hiring manager", "recruiter", "host", "moderator", "examiner", "teacher", "tutor", "boss",
+        "customer", "client", "colleague", "narrator",
+    }
+)  # fmt: skip
+# Words that open a line with a colon in ordinary prose, and are nobody's name.
+_NO_LABELS = frozenset(
+    {
+        "first", "second", "third", "fourth", "fifth", "finally", "last", "next", "then", "now", "so", "but",
+        "and", "note", "notes", "example", "problem", "solution", "result", "results", "question", "answer",
+        "reason", "remember", "fact", "title", "subject", "topic", "agenda", "summary", "conclusion", "yes",
+        "no", "well", "step", "point", "goal", "today", "http", "https", "date", "time", "re",
+    }
+)  # fmt: skip
+
+_NUMBERED = re.compile(r"(?:speaker|person|participant|voice) ?[#\w]{1,3}")
+_LABEL = re.compile(
+    rf"^[ \t>*•{TIMESTAMP}-]*+"
+    rf"(?P<label>[^\W\d_][\w.'-]{{0,30}}+(?: (?!\d{{1,2}}:\d)[\w.'#-]{{1,30}}+){{0,2}}+)"
+    rf"(?:[ \t*{TIMESTAMP}]*+[:：]\*{{0,2}}"
+    rf"|[ \t]++(?:{TIMESTAMP}|\d{{1,2}}:\d{{2}})[ \t]*+$)",
+    re.MULTILINE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Turns:
+    """The learner's own text (its turns joined by the turn character), the others', and notes on both."""
+
+    own: str
+    others: str
+    own_turns: int
+    labelled: bool
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Label:
+    name: str
+    start: int
+    end: int
+
+    @property
+    def known(self) -> bool:
+        return (
+            self.name in LEARNER_LABELS or self.name in OTHER_LABELS or bool(_NUMBERED.fullmatch(self.name))
+        )
+
+
+def turns(text: str, learner_label: str | None = None) -> Turns:
+    """Splits a uniform transcript into the learner's turns and everybody else's.
+
+    A label stands at the start of a line and ends in a colon (or is followed by a timestamp alone). The
+    learner is `learner_label` when the transcript has it, else You, Me, User, Learner, I or Myself, else (as
+    with `Speaker 1:` and `Speaker 2:`) the first speaker who isn't a coach, an interviewer or a machine;
+    those never are the learner, whatever `learner_label` says. Unknown names count as labels when they begin
+    with capitals, in a transcript that is a dialogue by its other labels, or that begins with a name, has two
+    of them and one of them twice. Text before the first label is nobody's. Without labels all is the
+    learner's.
+    """
+    wanted = _folded(learner_label or "")
+    found = [label for match in _LABEL.finditer(text) if (label := _label(match, wanted))]
+    if not _is_dialogue(text, found, wanted):
+        notes = ("No turns are labelled: the whole transcript is taken as the learner's.",) if wanted else ()
+        return Turns(text, "", 1 if text.strip() else 0, False, notes)
+    learners, note = _learners(found, wanted)
+    return _split(text, found, learners, note)
+
+
+def _folded(label: str) -> str:
+    return " ".join(label.casefold().strip(" *:.").split())
+
+
+def _label(match: re.Match[str], wanted: str) -> _Label | None:
+    shown = match["label"]
+    label = _Label(_folded(shown), match.start(), match.end())
+    if label.known or (wanted and label.name == wanted):
+        return label
+    begins_large = all(word[0].isupper() or word[0].isdigit() or word[0] == "#" for word in shown.split())
+    return label if begins_large and label.name.split()[0] not in _NO_LABELS else None
+
+
+def _is_dialogue(text: str, found: list[_Label], wanted: str) -> bool:
+    counts = Counter(label.name for label in found)
+    if not found or counts.keys() & LEARNER_LABELS or wanted in counts:
+        return bool(found)
+    if text[: found[0].start].strip(f" \t\n{TIMESTAMP}"):
+        return False
+    return found[0].known or (len(counts) > 1 and max(counts.values()) > 1)
+
+
+def _learners(found: list[_Label], wanted: str) -> tuple[frozenset[str], tuple[str, ...]]:
+    names = list(dict.fromkeys(label.name for label in found))
+    if wanted in names and wanted not in NEVER_THE_LEARNER:
+        return frozenset({wanted}), ()
+    named = LEARNER_LABELS.intersection(names)
+    if named:
+        return frozenset(named), ()
+    possible = [name for name in names if name not in OTHER_LABELS] or [
+        name for name in names if name not in NEVER_THE_LEARNER
+    ]
+    if not possible:
+        return frozenset(), (
+            "Only other speakers' turns are in the transcript: there is nothing to measure.",
+        )
+    note = f"No label says who the learner is: the first speaker, “{possible[0][:40]}”, was taken."
+    return frozenset({possible[0]}), (note,)
+
+
+def _split(text: str, found: list[_Label], learners: frozenset[str], notes: tuple[str, ...]) -> Turns:
+    own: list[str] = []
+    others: list[str] = []
+    ends = [label.start for label in found[1:]] + [len(text)]
+    for label, end in zip(found, ends, strict=True):
+        (own if label.name in learners else others).append(text[label.end : end])
+    own_turns = sum(1 for turn in own if turn.strip())
+    return Turns(f"\n{TURN}\n".join(own), "\n".join(others), own_turns, True, notes)

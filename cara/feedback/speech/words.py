@@ -1,0 +1,168 @@
+"""Words and what stands between them: one tokenisation that all measures share.
+
+A word is a run of letters, digits, apostrophes and inner hyphens; figures keep their inner points and commas
+(`1,000`, `3.5`, `10:30`), so that each is one word.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Container
+from dataclasses import dataclass
+from itertools import compress
+
+from cara.feedback.speech.cleaning import PAUSE, TURN
+from cara.feedback.speech.hesitations import hesitations_among
+
+# What stands after a word, as bits.
+BREAK = 1  # a comma, colon, dash or bracket
+SILENCE = 2  # an ellipsis, a dash or a [pause]
+END = 4  # the sentence ends
+ASKED = 8  # it ends in a question mark
+CUT = 16  # the word is broken off with a hyphen
+DASH = 32  # a dash stands right at the word: perhaps broken off
+_POINT = 64  # a full stop that may belong to an abbreviation
+_ELLIPSIS = 128  # ends the sentence only when a new one begins
+_TURN = 256  # the turn ends
+
+# Signs that join to letters and that Python does not count as letters (accents, vowel signs of many scripts).
+_JOINED = "\u0300-\u036f\u0483-\u0487\u0591-\u05bd\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e4\u0900-\u0903\u093a-\u094f\u0951-\u0957\u0962\u0963\u0981-\u0983\u09bc-\u09cd\u0a01-\u0a51\u0a81-\u0acd\u0b01-\u0bcd\u0c00-\u0c56\u0c81-\u0cd6\u0d00-\u0d57\u0d81-\u0ddf\u0e31\u0e34-\u0e3a\u0e47-\u0e4e\u102b-\u103e\u17b4-\u17d3"  # noqa: E501
+_WORD_AND_GAP = re.compile(
+    rf"([\w{_JOINED}]+(?:['-][\w{_JOINED}]+|(?<=\d)[.,:](?=\d)[\w{_JOINED}]+)*)([^\w{_JOINED}]*)"
+)
+
+_SILENT = re.compile(rf"…|\.\.|--|[–—―{PAUSE}]|\s-\s")
+_STOP = re.compile(r"\.['\")\]»”’]*\s")
+_HYPHEN_CUT = re.compile(r"-(?:[\s.,…]|$)")
+_DASH_CUT = re.compile(r"--|[–—―]")
+_BREAKS = frozenset(",;:()，、；：،؛")
+_ASKS = frozenset("?？؟")
+_SHOUTS = frozenset("!！。।॥։｡۔‽")
+_ABBREVIATIONS = frozenset(
+    {"mr", "mrs", "ms", "dr", "prof", "st", "vs", "jr", "sr", "approx", "dept", "inc", "ltd"}
+)
+_FIRST_PERSON = frozenset({"I", "I'm", "I'd", "I'll", "I've"})
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """The words as written, in small letters, and the bits of what stands after each."""
+
+    raw: list[str]
+    small: list[str]
+    after: list[int]
+    gaps: list[str]
+
+    def __len__(self) -> int:
+        return len(self.small)
+
+
+class _GapBits(dict[str, int]):
+    def __missing__(self, gap: str) -> int:
+        bits = self[gap] = _bits(gap)
+        return bits
+
+
+def words_in(text: str) -> Words:
+    """All words of the text, in linear time.
+
+    After an ellipsis a new sentence begins only when the next word, hesitations apart, has a capital.
+    """
+    pairs = _WORD_AND_GAP.findall(text + "\n")
+    raw = [word for word, _ in pairs]
+    gaps = [gap for _, gap in pairs]
+    small = [word.lower() for word in raw]
+    bits = _GapBits({" ": 0})
+    words = Words(raw, small, [bits[gap] for gap in gaps], gaps)
+    if raw:
+        words.after[-1] |= _TURN
+        _settle(words, hesitations_among(set(small)))
+    return words
+
+
+def word_count(text: str) -> int:
+    """How many words the text has."""
+    return len(_WORD_AND_GAP.findall(text))
+
+
+def without(words: Words, dropped: Collection[int]) -> Words:
+    """The words but those at the dropped places; what stood after one now stands after the word before."""
+    if not dropped:
+        return words
+    kept = [True] * len(words)
+    after = words.after.copy()
+    anchor, previous = -1, -1
+    for place in sorted(dropped):
+        anchor = anchor if place == previous + 1 else place - 1
+        previous = place
+        kept[place] = False
+        if anchor >= 0:
+            after[anchor] |= after[place] & ~(CUT | DASH)
+    return Words(
+        raw=list(compress(words.raw, kept)),
+        small=list(compress(words.small, kept)),
+        after=list(compress(after, kept)),
+        gaps=list(compress(words.gaps, kept)),
+    )
+
+
+def sentence_ranges(words: Words) -> list[tuple[int, int]]:
+    """Where each sentence begins and ends (the end not included).
+
+    Terminal punctuation ends a sentence; a turn without any is one.
+    """
+    ends = [place + 1 for place, what in enumerate(words.after) if what & END]
+    if words.small and (not ends or ends[-1] != len(words)):
+        ends.append(len(words))
+    return list(zip([0, *ends[:-1]], ends, strict=True)) if ends else []
+
+
+def _bits(gap: str) -> int:
+    seen = set(gap)
+    bits = 0
+    if seen & _BREAKS:
+        bits |= BREAK
+    if _SILENT.search(gap):
+        bits |= BREAK | SILENCE
+    if seen & _ASKS:
+        bits |= END | ASKED
+    if seen & _SHOUTS:
+        bits |= END
+    if "…" in seen or ".." in gap:
+        bits |= _ELLIPSIS
+    elif _STOP.search(gap):
+        bits |= _POINT
+    if TURN in seen:
+        bits |= END | _TURN
+    if _HYPHEN_CUT.match(gap):
+        bits |= CUT
+    elif _DASH_CUT.match(gap):
+        bits |= DASH
+    return bits
+
+
+def _settle(words: Words, hesitations: Container[str]) -> None:
+    """Decides the doubtful bits, from the last word to the first: an ellipsis depends on what follows."""
+    following = ""
+    for place in range(len(words) - 1, -1, -1):
+        what = words.after[place]
+        if what >= _POINT:
+            ends = _ends_sentence(words, place, what, following)
+            words.after[place] = what & (_POINT - 1) | (END if ends else 0)
+        if words.small[place] not in hesitations:
+            following = words.raw[place]
+
+
+def _ends_sentence(words: Words, place: int, what: int, following: str) -> bool:
+    if what & (_TURN | END):
+        return True
+    if what & _POINT:
+        return not _is_abbreviation(words, place)
+    return following[:1].isupper() and following not in _FIRST_PERSON
+
+
+def _is_abbreviation(words: Words, place: int) -> bool:
+    raw = words.raw[place]
+    if words.small[place] in _ABBREVIATIONS or (len(raw) == 1 and raw.isupper() and raw != "I"):
+        return True
+    return raw.isdigit() and (place == 0 or "\n" in words.gaps[place - 1])

@@ -1,0 +1,89 @@
+"""The story of a job as server-sent events: what was, what comes, and exactly one end."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from uuid import UUID
+
+from aiohttp import web
+
+from cara.feedback.events import final_number
+from cara.feedback.listening import Feed, Feeds
+from cara.metrics import OPEN_STREAMS
+from cara.web.sse import HEARTBEAT_SECONDS, EventStream
+
+
+async def tell_story(
+    feeds: Feeds, stream: EventStream, user_id: UUID, job_id: UUID, last_number: int
+) -> web.StreamResponse:
+    """Tells a job on an open stream from a number on, until it ends or the client is gone."""
+    try:
+        with OPEN_STREAMS.track_inprogress():
+            async with feeds.listen(user_id, job_id) as feed:
+                await Storyteller(feed, stream, last_number).tell()
+        return await stream.close()
+    except (ConnectionResetError, TimeoutError):
+        return stream.response
+
+
+class Storyteller:
+    """Tells a feed to one open stream, from a number on."""
+
+    def __init__(self, feed: Feed, stream: EventStream, last_number: int) -> None:
+        self._feed = feed
+        self._stream = stream
+        self._last = last_number
+        self._sent_at = time.monotonic()
+
+    async def tell(self) -> None:
+        """Sends what is behind the last number, then what comes, until the job ends or the process does."""
+        while True:
+            news = self._feed.news
+            await self._catch_up()
+            if self._feed.ended or self._feed.closing:
+                break
+            await self._wait(news)
+        if self._feed.finished:
+            await self._tell_the_end()
+        elif self._feed.closing:
+            await self._stream.hand_over()
+
+    async def _catch_up(self) -> None:
+        if self._feed.known and not self._feed.events and not self._feed.ended:
+            await self._tell_the_present()
+        for event in self._feed.behind(self._last):
+            await self._send(event.name, event.data, event.number)
+            self._last = event.number
+
+    async def _tell_the_present(self) -> None:
+        """What PostgreSQL knows, when Redis has nothing to tell: without a number, for it is no event."""
+        job = self._feed.job
+        assert job is not None
+        present = {
+            "status": job.status,
+            "stage": job.stage,
+            "progress": job.progress,
+            "attempt": job.attempts,
+        }
+        await self._send("status", json.dumps(present))
+
+    async def _tell_the_end(self) -> None:
+        job = self._feed.job
+        assert job is not None
+        await self._send(job.status, job.model_dump_json(by_alias=True), final_number(job.attempts))
+
+    async def _send(self, name: str, data: str, number: int | None = None) -> None:
+        await self._stream.send(name, data, number)
+        self._sent_at = time.monotonic()
+
+    async def _wait(self, news: asyncio.Event) -> None:
+        """Waits for news, with a heartbeat whenever nothing was sent for long."""
+        patience = self._sent_at + HEARTBEAT_SECONDS - time.monotonic()
+        try:
+            async with asyncio.timeout(max(patience, 0)):
+                await news.wait()
+        except TimeoutError:
+            await self._stream.heartbeat()
+            self._sent_at = time.monotonic()

@@ -1,0 +1,54 @@
+"""The sweeper: finds what Redis forgot or a dead worker held, and hands it out again."""
+
+from __future__ import annotations
+
+import logging
+
+from cara.database import Database
+from cara.feedback import queries, transitions
+from cara.feedback.ending import WriteFailed, problem_of
+from cara.feedback.jobs import KEEP_RESERVATION_SECONDS, REQUEST_TYPE
+from cara.gemini.queries import release_expired
+from cara.gemini.quota import Quota
+from cara.metrics import JOBS_ENDED, JOBS_SWEPT
+from cara.queue import Queue
+
+logger = logging.getLogger(__name__)
+
+GRACE_SECONDS = 5.0
+"""A queued job that is due for longer is taken for unknown to Redis; to be told twice does no harm."""
+
+SWEEP_LIMIT = 1_000
+CLAIMS_LIMIT = 50
+"""A job that was claimed so often and never ended is taken for the cause of its workers' deaths."""
+
+
+async def sweep(database: Database, queue: Queue, quota: Quota) -> int:
+    """Puts abandoned jobs back, enqueues what is overdue, and gives back expired reservations.
+
+    Returns the number of jobs that were handed out again. Several sweepers may run at once.
+    """
+    await _end_hopeless(database, quota)
+    async with database.acquire() as connection:
+        abandoned = await transitions.requeue_abandoned(connection, SWEEP_LIMIT)
+        overdue = await queries.overdue_jobs(connection, GRACE_SECONDS, SWEEP_LIMIT)
+        await queries.keep_reservations(connection, KEEP_RESERVATION_SECONDS)
+        released = await release_expired(connection)
+    for job in (*abandoned, *overdue):
+        await queue.revive_feedback(job["id"], attempts=job["attempts"])
+    JOBS_SWEPT.labels("abandoned").inc(len(abandoned))
+    JOBS_SWEPT.labels("overdue").inc(len(overdue))
+    if abandoned or overdue or released:
+        logger.info(
+            "swept: %d abandoned, %d overdue, %d reservations", len(abandoned), len(overdue), released
+        )
+    return len(abandoned) + len(overdue)
+
+
+async def _end_hopeless(database: Database, quota: Quota) -> None:
+    async with database.transaction() as connection:
+        problem = problem_of(WriteFailed())
+        for job in await transitions.fail_hopeless(connection, CLAIMS_LIMIT, problem, SWEEP_LIMIT):
+            await quota.settle(connection, job["user_id"], job["reservation_id"], REQUEST_TYPE, None)
+            JOBS_ENDED.labels("failed").inc()
+            logger.error("job %s was given up after %d claims", job["id"], CLAIMS_LIMIT)

@@ -1,0 +1,160 @@
+"""Working on a job: claim it, measure, ask, check, save. What the worker process calls.
+
+The job's row is the only truth. Every step is guarded by the number of the attempt, so that a worker whose
+lease was lost can do no harm, and running a job twice changes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from uuid import UUID
+
+from redis.asyncio import Redis
+
+from cara.database import Database
+from cara.errors import Unavailable
+from cara.feedback import queries, transitions
+from cara.feedback.assessing import Ungrounded, assess
+from cara.feedback.ending import Attempt, Ending, WriteFailed
+from cara.feedback.events import Publisher
+from cara.feedback.judgement import Judgement
+from cara.feedback.judging import GrowingTexts, feedback_call
+from cara.feedback.lease import CancelWanted, LeaseLost, ensure_held, keep_lease, while_held
+from cara.feedback.schemas import Feedback
+from cara.feedback.speech import SpeechMeasures, measure
+from cara.gemini.client import GeminiAnswer, GeminiClient
+from cara.gemini.errors import GeminiBadAnswer, GeminiError, GeminiTemporary
+from cara.redis import Subscriber
+
+logger = logging.getLogger(__name__)
+
+COMPARED_SESSIONS = 5
+"""The score is compared with the mean of so many earlier sessions of the feature."""
+
+ASKING_PROGRESS, CHECKING_PROGRESS, SAVING_PROGRESS = 15, 88, 95
+USUAL_ANSWER_CHARACTERS = 3_000
+"""How long a judgement usually is: progress while it is written goes by its length."""
+
+
+class FeedbackWork:
+    """Works on feedback jobs, one call of `run` a job."""
+
+    def __init__(
+        self,
+        database: Database,
+        redis: Redis,
+        subscriber: Subscriber,
+        gemini: GeminiClient,
+        ending: Ending,
+        lease_seconds: float,
+    ) -> None:
+        self._database = database
+        self._redis = redis
+        self._subscriber = subscriber
+        self._gemini = gemini
+        self._ending = ending
+        self._lease_seconds = lease_seconds
+
+    async def run(self, job_id: UUID) -> None:
+        """Makes one attempt at the job, if it is to be had. Raises only what nobody foresaw."""
+        async with self._database.acquire() as connection:
+            job = await transitions.claim_job(connection, job_id, self._lease_seconds)
+        if job is None:
+            logger.info("job %s is not to be had", job_id)
+            return
+        attempt = Attempt(job, Publisher(self._redis, job_id, job["attempts"]), self._gemini.model)
+        await attempt.publisher.status("running")
+        try:
+            await self._work(attempt)
+        except LeaseLost:
+            logger.warning("job %s: attempt %d lost its lease", job_id, job["attempts"])
+
+    async def _work(self, attempt: Attempt) -> None:
+        """The attempt, and the ending that fits how it went."""
+        lease = keep_lease(self._database, self._subscriber, attempt.job, self._lease_seconds)
+        try:
+            await while_held(lease, self._write(attempt))
+        except CancelWanted:
+            await self._ending.cancel(attempt)
+        except GeminiTemporary as error:
+            await self._ending.retry(attempt, error)
+        except GeminiError as error:
+            await self._ending.fail(attempt, error)
+        except asyncio.CancelledError:
+            await asyncio.shield(self._ending.hand_back(attempt))
+            raise
+        except (LeaseLost, Unavailable):
+            raise
+        except Exception:
+            await self._ending.retry(attempt, WriteFailed())
+            raise
+
+    async def _write(self, attempt: Attempt) -> None:
+        job = attempt.job
+        measures = await asyncio.to_thread(
+            measure,
+            job["transcript"],
+            duration_seconds=job["duration_seconds"],
+            feature_type=job["feature_type"],
+        )
+        await self._reach(attempt, "asking", ASKING_PROGRESS)
+        answer = await self._ask(attempt, measures)
+        await self._reach(attempt, "checking", CHECKING_PROGRESS)
+        feedback = await self._check(attempt, measures, answer)
+        await self._reach(attempt, "saving", SAVING_PROGRESS)
+        await self._ending.succeed(attempt, feedback)
+
+    async def _reach(self, attempt: Attempt, stage: str, progress: int) -> None:
+        async with self._database.acquire() as connection:
+            ensure_held(await transitions.advance_job(connection, *attempt.key, stage, progress))
+        await attempt.publisher.progress(stage, progress)
+
+    async def _ask(self, attempt: Attempt, measures: SpeechMeasures) -> GeminiAnswer:
+        """Streams the judgement, telling listeners the text as it is written."""
+        job = attempt.job
+        async with self._database.acquire() as connection:
+            last_actions = await queries.last_action_items(
+                connection, job["user_id"], job["feature_type"], job["session_id"]
+            )
+        call = feedback_call(job["feature_type"], job["transcript"], measures, last_actions)
+        texts = GrowingTexts()
+        told = ASKING_PROGRESS
+        async with self._gemini.stream(call) as stream:
+            try:
+                async for chunk in stream:
+                    for part, text in texts.grow(chunk.text):
+                        await attempt.publisher.partial(part, text)
+                    reached = _asking_progress(texts.length)
+                    if reached > told:
+                        told = reached
+                        await attempt.publisher.progress("asking", reached)
+            finally:
+                attempt.usage = stream.usage
+        attempt.model = stream.answer.model
+        return stream.answer
+
+    async def _check(self, attempt: Attempt, measures: SpeechMeasures, answer: GeminiAnswer) -> Feedback:
+        """The feedback that the answer amounts to; an answer without a true quote is a broken one."""
+        job = attempt.job
+        async with self._database.acquire() as connection:
+            mean = await queries.recent_mean_score(
+                connection, job["user_id"], job["feature_type"], job["session_id"], COMPARED_SESSIONS
+            )
+        try:
+            return assess(
+                job["transcript"],
+                job["feature_type"],
+                measures,
+                Judgement.model_validate(answer.data),
+                model=answer.model,
+                recent_mean_score=mean,
+            )
+        except Ungrounded:
+            raise GeminiBadAnswer("ungrounded", usage=answer.usage) from None
+
+
+def _asking_progress(characters: int) -> int:
+    """Progress while Gemini writes, in steps of five."""
+    share = min(characters / USUAL_ANSWER_CHARACTERS, 1)
+    return ASKING_PROGRESS + 5 * int(share * (CHECKING_PROGRESS - ASKING_PROGRESS) / 5)

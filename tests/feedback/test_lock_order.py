@@ -1,0 +1,40 @@
+"""Whoever works for one learner at the same moment takes locks in one order: session, job, quota."""
+
+from __future__ import annotations
+
+import asyncio
+
+from cara.database import Connection, Database
+from cara.emulator.faults import Fault
+from cara.practice.queries import lock_session
+from cara.settings import Settings
+from tests.conftest import RunningEmulator
+from tests.learners import Learner
+from tests.workers import running_worker
+
+BOUND_SECONDS = 10
+
+
+async def test_a_job_that_is_put_back_waits_for_its_session_before_it_holds_the_quota(
+    learner: Learner, database: Database, emulator: RunningEmulator, settings: Settings
+) -> None:
+    emulator.emulator.fail_next(Fault.BROKEN_JSON, times=1)
+    job = await learner.asks_for_feedback()
+    read = await learner.expects(200, "GET", job["statusUrl"])
+    async with running_worker(settings):
+        async with database.transaction() as connection:
+            await lock_session(connection, learner.user["id"], read["sessionId"])
+            await _somebody_waits_for(connection)
+            await connection.execute("set local lock_timeout = '500ms'; select * from quota_days for update")
+        events = await learner.follows(job)
+    assert events[-1].name == "succeeded"
+
+
+async def _somebody_waits_for(connection: Connection) -> None:
+    waiting = """
+        select exists (select from pg_stat_activity where pg_backend_pid() = any(pg_blocking_pids(pid)))
+    """
+    async with asyncio.timeout(BOUND_SECONDS):
+        while not await connection.fetchval(waiting):
+            await connection.execute("select pg_stat_clear_snapshot()")
+            await asyncio.sleep(0.02)
