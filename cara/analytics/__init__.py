@@ -1,0 +1,1 @@
+"""Events, roll-ups, and the statistics and adoption that are read from them."""

@@ -1,0 +1,168 @@
+"""What statistics and adoption are asked and what they answer."""
+
+from datetime import UTC, date, datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, PlainValidator, WithJsonSchema
+
+from cara.accounts.schemas import TimeZone
+from cara.practice.features import FeatureType
+from cara.web.models import Answer, Instant, Query
+
+_YEARS = range(2000, 2101)
+
+
+def _read_day(value: Any) -> date | datetime:
+    try:
+        day = date.fromisoformat(value) if len(value) == len("2026-01-31") else _read_moment(value)
+    except ValueError:
+        raise ValueError("must be a day such as 2026-01-31, or an RFC 3339 date and time") from None
+    if day.year not in _YEARS:
+        raise ValueError(f"must lie between {_YEARS[0]} and {_YEARS[-1]}")
+    return day
+
+
+def _read_moment(value: str) -> datetime:
+    moment = datetime.fromisoformat(value)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+Day = Annotated[
+    date | datetime,
+    PlainValidator(_read_day),
+    WithJsonSchema({"anyOf": [{"type": "string", "format": name} for name in ("date", "date-time")]}),
+]
+
+
+class StatisticsQuery(Query):
+    """From which day to which, both included, in which IANA time zone; by default the learner's own."""
+
+    from_: Annotated[Day | None, Field(alias="from")] = None
+    to: Day | None = None
+    tz: TimeZone | None = None
+
+
+class AdoptionQuery(Query):
+    """From which day (UTC) to which, both included, and whose adoption: only administrators see all."""
+
+    from_: Annotated[Day | None, Field(alias="from")] = None
+    to: Day | None = None
+    scope: Literal["me", "all"] = "me"
+
+
+class ExportQuery(Query):
+    """From which day (UTC) to which, both included."""
+
+    from_: Annotated[Day | None, Field(alias="from")] = None
+    to: Day | None = None
+
+
+class FeatureStatistics(Answer):
+    """A learner's sessions with one feature."""
+
+    feature_type: FeatureType
+    sessions: int
+    completed: int
+    average_score: float | None
+    duration_seconds: int
+
+
+class DayStatistics(Answer):
+    """A learner's sessions of one day."""
+
+    day: date
+    sessions: int
+    completed: int
+    average_score: float | None
+    duration_seconds: int
+
+
+class Trend(Answer):
+    """How many points better the later half of the practised days was than the earlier one; null: unknown."""
+
+    clarity: float | None
+    pace: float | None
+    confidence: float | None
+    tone: float | None
+
+
+class Statistics(Answer):
+    """What a learner has practised, everything that was committed before `asOf` included.
+
+    Sessions belong to the day on which they were created. Without `from`, totals and features count from the
+    very first session, and days and trend cover the last 30 days.
+    """
+
+    total_sessions: int
+    completed_sessions: int
+    average_score: float | None
+    total_duration_seconds: int
+    current_streak: int
+    longest_streak: int
+    level: int
+    xp: int
+    by_feature: list[FeatureStatistics]
+    daily: list[DayStatistics]
+    trend: Trend
+    timezone: str
+    as_of: Instant
+
+
+class FeatureAdoption(Answer):
+    """How one feature was used in the period; `firstUsedAt` and `lastUsedAt` are of all time.
+
+    `users` used it in a session or an event; `adoptionRate` is their share of all who were active.
+    """
+
+    feature_type: FeatureType
+    sessions: int
+    completed: int
+    completion_rate: float | None
+    users: int
+    adoption_rate: float
+    first_used_at: Instant | None
+    last_used_at: Instant | None
+
+
+class ActiveUsers(Answer):
+    """Distinct active users of the last day of the period, and of the 7 and 30 days that end with it."""
+
+    daily: int
+    weekly: int
+    monthly: int
+
+
+class DayAdoption(Answer):
+    """One day (UTC) of everybody."""
+
+    day: date
+    active_users: int
+    sessions: int
+    completed: int
+    events: int
+
+
+class Cohort(Answer):
+    """Users by the week (its Monday) of their first activity.
+
+    `active` says how many of them were active in that week, in the next one, and so on.
+    """
+
+    week: date
+    users: int
+    active: list[int]
+    retention: list[float]
+
+
+class Adoption(Answer):
+    """Which features are used, everything that was committed before `asOf` included.
+
+    `stickiness` is daily active users ÷ monthly active users.
+    """
+
+    features: list[FeatureAdoption]
+    active_users: ActiveUsers
+    stickiness: float
+    daily: list[DayAdoption]
+    retention: list[Cohort]
+    as_of: Instant

@@ -1,0 +1,78 @@
+"""HTTP of analytics."""
+
+from datetime import UTC, datetime
+
+from aiohttp import web
+
+from cara.analytics import adoption, events, exporting, statistics
+from cara.analytics.adoption import AdministratorsOnly
+from cara.analytics.exporting import CsvDownload
+from cara.analytics.periods import ZONE_OF_EVERYBODY, period_of
+from cara.analytics.report_schemas import (
+    Adoption,
+    AdoptionQuery,
+    ExportQuery,
+    Statistics,
+    StatisticsQuery,
+)
+from cara.analytics.schemas import Event, EventsAccepted, NewEvent, PostedEvents
+from cara.analytics.writing import EventsBusy, EventsNotStored, EventWriter
+from cara.database import Connection, Database
+from cara.web.context import Caller
+from cara.web.handlers import Transaction
+from cara.web.models import Answered
+from cara.web.routing import Route
+
+
+async def post_events(
+    caller: Caller, database: Database, writer: EventWriter, body: PostedEvents
+) -> Answered[Event] | Answered[EventsAccepted]:
+    """Store one event, or up to 500; answered when they are durable. The same eventId counts once."""
+    posted = body.root
+    if isinstance(posted, NewEvent):
+        return Answered(await events.store_event(database, writer, caller.user_id, posted))
+    return Answered(await events.store_events(writer, caller.user_id, posted.events), status=202)
+
+
+async def read_statistics(caller: Caller, connection: Connection, query: StatisticsQuery) -> Statistics:
+    """Read your statistics: totals, features, days without holes, and trends."""
+    return await statistics.statistics_of(connection, caller, query, datetime.now(UTC))
+
+
+async def read_adoption(caller: Caller, connection: Connection, query: AdoptionQuery) -> Adoption:
+    """Read which features are used: by you, or by everybody for administrators."""
+    return await adoption.adoption_of(connection, caller, query, datetime.now(UTC))
+
+
+async def export_adoption(
+    request: web.Request, caller: Caller, transaction: Transaction, query: ExportQuery
+) -> web.StreamResponse:
+    """Download everybody's adoption by day and feature; for administrators."""
+    adoption.refuse_others(caller)
+    period = period_of(
+        query.from_, query.to, ZONE_OF_EVERYBODY, datetime.now(UTC), max_days=exporting.MAX_DAYS
+    )
+    return await exporting.send_adoption(request, transaction, period)
+
+
+ROUTES = [
+    Route(
+        "POST",
+        "/api/analytics/events",
+        post_events,
+        tag="Analytics",
+        status=201,
+        answers={201: Event, 202: EventsAccepted},
+        refusals=(EventsBusy, EventsNotStored),
+    ),
+    Route("GET", "/api/analytics/stats", read_statistics, tag="Analytics"),
+    Route("GET", "/api/analytics/adoption", read_adoption, tag="Analytics", refusals=(AdministratorsOnly,)),
+    Route(
+        "GET",
+        "/api/analytics/adoption.csv",
+        export_adoption,
+        tag="Analytics",
+        answers={200: CsvDownload},
+        refusals=(AdministratorsOnly,),
+    ),
+]

@@ -1,0 +1,95 @@
+"""What events look like when they come in and go out."""
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Self
+from uuid import UUID
+
+from pydantic import AfterValidator, Field, RootModel
+from pydantic_core import from_json, to_json
+
+from cara.practice.schemas import Moment
+from cara.web.free_text import FreeText
+from cara.web.models import Answer, Instant, Payload
+
+MAX_BATCH_EVENTS = 500
+MAX_METADATA_BYTES = 8 * 1024
+MAX_METADATA_LEVELS = 5
+OWN_PREFIX = "cara."
+
+
+def _not_ours(event_type: str) -> str:
+    if event_type.startswith(OWN_PREFIX):
+        raise ValueError(f"must not begin with {OWN_PREFIX}: such events are written by Cara itself")
+    return event_type
+
+
+def _bounded(metadata: dict[str, Any]) -> dict[str, Any]:
+    if _levels(metadata) > MAX_METADATA_LEVELS:
+        raise ValueError(f"must not be nested deeper than {MAX_METADATA_LEVELS} levels")
+    if len(to_json(metadata)) > MAX_METADATA_BYTES:
+        raise ValueError(f"must not be larger than {MAX_METADATA_BYTES} bytes of JSON")
+    return metadata
+
+
+def _levels(value: Any) -> int:
+    """How many objects and lists stand within each other; the JSON reader has bounded it before."""
+    inside: Iterator[Any]
+    if isinstance(value, dict):
+        inside = iter(value.values())
+    elif isinstance(value, list):
+        inside = iter(value)
+    else:
+        return 0
+    return 1 + max(map(_levels, inside), default=0)
+
+
+EventType = Annotated[
+    str, Field(max_length=64, pattern=r"^[A-Za-z][A-Za-z0-9_.:-]*$"), AfterValidator(_not_ours)
+]
+Metadata = Annotated[dict[str, Any], FreeText(), AfterValidator(_bounded)]
+
+
+class NewEvent(Payload):
+    """Something that a learner did.
+
+    `metadata.featureType` attributes it to a feature. The same `eventId` of a learner counts once, so that
+    a post may be repeated. `occurredAt` is believed within a window and clamped to it.
+    """
+
+    event_type: EventType
+    metadata: Metadata = Field(default_factory=dict)
+    event_id: UUID | None = None
+    occurred_at: Moment | None = None
+
+
+class NewEvents(Payload):
+    """Several events at once."""
+
+    events: Annotated[list[NewEvent], Field(min_length=1, max_length=MAX_BATCH_EVENTS)]
+
+
+class PostedEvents(RootModel[NewEvent | NewEvents]):
+    """One event, or several."""
+
+    @classmethod
+    def model_validate_json(cls, json_data: str | bytes | bytearray, **_: Any) -> Self:
+        """Validates what the members say it is, so that problems name members and no alternatives."""
+        kind = NewEvents if "events" in from_json(json_data) else NewEvent
+        return cls(kind.model_validate_json(json_data))
+
+
+class Event(Answer):
+    """An event as it was first stored; `receivedAt` is when that was."""
+
+    event_id: UUID
+    event_type: str
+    metadata: dict[str, Any]
+    occurred_at: Instant
+    received_at: Instant
+
+
+class EventsAccepted(Answer):
+    """How many events of a batch are new, and how many were there before."""
+
+    accepted: int
+    duplicates: int

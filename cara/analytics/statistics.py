@@ -1,0 +1,152 @@
+"""A learner's own statistics.
+
+They are read from sums by quarter of an hour. Days differ between time zones, so sums by day could only be
+right in one of them; all zones in use differ from UTC by whole quarters of an hour, some (India, Nepal,
+Newfoundland) not by whole hours. A learner has at most one such row for each session, so this costs the
+same however many events and other learners there are.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from cara.accounts.queries import user_by_id
+from cara.accounts.standing import streak_on
+from cara.accounts.tokens import TokenInvalid
+from cara.analytics import statistics_queries
+from cara.analytics.periods import Period, period_of
+from cara.analytics.report_schemas import (
+    DayStatistics,
+    FeatureStatistics,
+    Statistics,
+    StatisticsQuery,
+    Trend,
+)
+from cara.analytics.rollups import fresh_as_of
+from cara.database import Connection, Record
+from cara.practice.features import FEATURE_TYPES
+from cara.web.context import Caller
+
+MEASURES = ("clarity", "pace", "confidence", "tone")
+
+Sums = Counter[str]
+
+
+async def statistics_of(
+    connection: Connection, caller: Caller, query: StatisticsQuery, now: datetime
+) -> Statistics:
+    """The statistics of the caller.
+
+    Raises:
+        InvalidInput: the period is none.
+        TokenInvalid: the account is gone.
+    """
+    zone = ZoneInfo(query.tz or caller.timezone)
+    period = period_of(query.from_, query.to, zone, now)
+    as_of = await fresh_as_of(connection)
+    beginnings = period.beginnings()
+    counted_from = beginnings[0] if query.from_ else None
+    rows = await statistics_queries.sums_of_learner(
+        connection, caller.user_id, counted_from, beginnings, period.end()
+    )
+    return Statistics(
+        **_totals(rows),
+        **await _standing(connection, caller, now),
+        **_series(rows, period),
+        timezone=zone.key,
+        as_of=as_of,
+    )
+
+
+async def _standing(connection: Connection, caller: Caller, now: datetime) -> dict[str, Any]:
+    """Progress is kept with the user; whether a streak still stands is a matter of today's date."""
+    user = await user_by_id(connection, caller.user_id)
+    if user is None:
+        raise TokenInvalid
+    today = now.astimezone(ZoneInfo(user["timezone"])).date()
+    return {
+        "current_streak": streak_on(today, user["streak"], user["last_practice_day"]),
+        "longest_streak": user["longest_streak"],
+        "level": user["level"],
+        "xp": user["xp"],
+    }
+
+
+def _totals(rows: Sequence[Record]) -> dict[str, Any]:
+    total = _summed(rows)
+    return {
+        "total_sessions": total["sessions"],
+        "completed_sessions": total["completed"],
+        "average_score": mean(total["score_sum"], total["scored"]),
+        "total_duration_seconds": total["duration_seconds"],
+        "by_feature": [
+            FeatureStatistics(
+                feature_type=feature_type,
+                **_shown(_summed(row for row in rows if row["feature_type"] == feature_type)),
+            )
+            for feature_type in FEATURE_TYPES
+        ],
+    }
+
+
+def _series(rows: Sequence[Record], period: Period) -> dict[str, Any]:
+    by_day: dict[int, Sums] = {number: Counter() for number in range(1, len(period) + 1)}
+    for row in rows:
+        if row["day_number"]:
+            _add(by_day[row["day_number"]], row)
+    days = list(by_day.values())
+    return {
+        "daily": [
+            DayStatistics(day=day, **_shown(sums)) for day, sums in zip(period.days(), days, strict=True)
+        ],
+        "trend": Trend(**{measure: trend_of(days, measure) for measure in MEASURES}),
+    }
+
+
+def trend_of(days: Sequence[Sums], measure: str) -> float | None:
+    """Mean of the later half of the days that have the measure, minus that of the earlier half, in points.
+
+    Days count by their sessions. With an odd number of days the one in the middle is left out; with fewer
+    than two there is no trend.
+    """
+    measured = [sums for sums in days if sums[f"{measure}_count"]]
+    half = len(measured) // 2
+    if not half:
+        return None
+    earlier, later = _summed(measured[:half]), _summed(measured[-half:])
+    return round(_mean(later, measure) - _mean(earlier, measure), 2)
+
+
+def mean(total: float, count: int) -> float | None:
+    """Rounded to hundredths; None of nothing."""
+    return round(total / count, 2) if count else None
+
+
+def _mean(sums: Sums, measure: str) -> float:
+    return sums[f"{measure}_sum"] / sums[f"{measure}_count"]
+
+
+def _shown(sums: Sums) -> dict[str, Any]:
+    return {
+        "sessions": sums["sessions"],
+        "completed": sums["completed"],
+        "average_score": mean(sums["score_sum"], sums["scored"]),
+        "duration_seconds": sums["duration_seconds"],
+    }
+
+
+def _summed(parts: Iterable[Record | Sums]) -> Sums:
+    total: Sums = Counter()
+    for part in parts:
+        _add(total, part)
+    return total
+
+
+def _add(total: Sums, part: Record | Sums) -> None:
+    for name, value in part.items():
+        if name not in ("day_number", "feature_type"):
+            total[name] += value

@@ -1,0 +1,66 @@
+"""Tells the workers that there is something to fold: at most once a second, whatever comes in."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+
+from aiohttp import web
+from arq.connections import ArqRedis
+
+from cara.queue import wake_channel
+from cara.redis import AWAY
+from cara.web.context import service
+
+logger = logging.getLogger(__name__)
+
+ROLLUP_QUEUE = "cara:queue:rollups"
+FOLD = "fold_rollups"
+SLOT_SECONDS = 1.0
+
+_CHANGING = frozenset({"POST", "PATCH", "DELETE"})
+_SESSION_PATHS = ("/api/sessions", "/api/gemini")
+
+
+class RollupWaker:
+    """Gathers wake-ups; `run` is its life.
+
+    All processes name the entry of a second alike, so that the queue holds one. Whoever finds it taken asks
+    again in the next second: the run that it belongs to may have looked before this process committed.
+    A wake-up that Redis loses costs a few seconds: the workers also look by the clock.
+    """
+
+    def __init__(self, redis: ArqRedis) -> None:
+        self._redis = redis
+        self._wanted = asyncio.Event()
+
+    def wake(self) -> None:
+        """Says that something was committed; costs nothing."""
+        self._wanted.set()
+
+    async def run(self) -> None:
+        """Passes wake-ups on until cancelled."""
+        while True:
+            await self._wanted.wait()
+            self._wanted.clear()
+            if not await self._enqueue():
+                self._wanted.set()
+            await asyncio.sleep(SLOT_SECONDS)
+
+    async def _enqueue(self) -> bool:
+        slot = int(time.time() / SLOT_SECONDS)
+        try:
+            job = await self._redis.enqueue_job(FOLD, _job_id=f"{FOLD}:{slot}", _queue_name=ROLLUP_QUEUE)
+            await self._redis.publish(wake_channel(ROLLUP_QUEUE), b"")
+        except AWAY as error:
+            logger.debug("roll-ups wait for the clock: redis is away (%s)", type(error).__name__)
+            return True
+        return job is not None
+
+
+async def wake_rollups(request: web.Request, response: web.StreamResponse) -> None:
+    """A signal handler: sessions have changed when a request that changes them was answered well."""
+    changing = request.method in _CHANGING and request.path.startswith(_SESSION_PATHS)
+    if changing and response.status < 400:
+        service(request.app, RollupWaker).wake()

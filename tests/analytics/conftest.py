@@ -1,0 +1,58 @@
+"""What tests of analytics share."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import suppress
+from uuid import UUID, uuid4
+
+import pytest
+
+from cara.analytics.writing import EventWriter
+from cara.database import Database
+from cara.identifiers import new_id
+from tests.servers import Servers
+
+NewUser = Callable[[], Awaitable[UUID]]
+StartWriter = Callable[[EventWriter], EventWriter]
+
+
+@pytest.fixture
+def database_url(servers: Servers) -> Iterator[str]:
+    """A database of its own for each test: partitions come and go here."""
+    with servers.database(f"analytics_{uuid4().hex}") as url:
+        yield url
+
+
+@pytest.fixture
+async def new_user(database: Database) -> NewUser:
+    """Makes accounts without the ceremony."""
+
+    async def insert() -> UUID:
+        user_id = new_id()
+        async with database.acquire() as connection:
+            await connection.execute(
+                "insert into users (id, email, name, password_hash) values ($1, $2, 'A Learner', '')",
+                user_id,
+                f"{user_id}@example.com",
+            )
+        return user_id
+
+    return insert
+
+
+@pytest.fixture
+async def start_writer() -> AsyncIterator[StartWriter]:
+    """Lets writers of events run until the test ends."""
+    tasks: list[asyncio.Task[None]] = []
+
+    def start(writer: EventWriter) -> EventWriter:
+        tasks.append(asyncio.create_task(writer.run()))
+        return writer
+
+    yield start
+    for task in tasks:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task

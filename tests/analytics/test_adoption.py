@@ -1,0 +1,159 @@
+"""Feature adoption, of a learner and of everybody."""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+from aiohttp.test_utils import TestClient
+
+from cara.analytics import rollups
+from cara.analytics.arrivals import Arrival
+from cara.analytics.event_queries import insert_events
+from cara.database import Database
+from cara.identifiers import new_id
+from tests.learners import Learner
+
+ADOPTION, EXPORT = "/api/analytics/adoption", "/api/analytics/adoption.csv"
+LAST = datetime(2026, 5, 20, 12, tzinfo=UTC)
+PERIOD = {"from": "2026-05-11", "to": "2026-05-20"}
+
+
+@pytest.fixture
+async def admin(client: TestClient[Any, Any], database: Database) -> Learner:
+    admin = await Learner.registers(client)
+    async with database.acquire() as connection:
+        await connection.execute("update users set is_admin = true where id = $1::uuid", admin.user["id"])
+    return admin
+
+
+async def uses(learner: Learner, database: Database, days_ago: int, feature: str | None = None) -> None:
+    """Something that the learner did some days before the last day of the period."""
+    moment = LAST - timedelta(days=days_ago)
+    metadata = {"featureType": feature} if feature else {}
+    async with database.transaction() as connection:
+        await connection.execute("select create_analytics_partition($1)", moment.date())
+        arrival = Arrival(learner.user["id"], new_id(), "used", metadata, moment)
+        await insert_events(connection, [arrival], moment)
+
+
+def by_feature(adoption: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {one["featureType"]: one for one in adoption["features"]}
+
+
+async def test_features_never_used_appear_with_zero(learner: Learner) -> None:
+    adoption = await learner.expects(200, "GET", ADOPTION)
+    assert adoption["features"][0] == {
+        "featureType": "conversation",
+        "sessions": 0,
+        "completed": 0,
+        "completionRate": None,
+        "users": 0,
+        "adoptionRate": 0.0,
+        "firstUsedAt": None,
+        "lastUsedAt": None,
+    }
+    assert len(adoption["features"]) == 5
+    assert len(adoption["daily"]) == 30
+    assert adoption["activeUsers"] == {"daily": 0, "weekly": 0, "monthly": 0}
+    assert adoption["stickiness"] == 0
+    assert adoption["retention"] == []
+
+
+async def test_a_learner_sees_what_they_use_themselves(
+    client: TestClient[Any, Any], learner: Learner, database: Database
+) -> None:
+    other = await Learner.registers(client)
+    opened = await learner.opens_session("video", completed=True)
+    await learner.opens_session("video")
+    await other.opens_session("accent")
+    await rollups.fold(database)
+    adoption = await learner.expects(200, "GET", ADOPTION)
+    video, accent = by_feature(adoption)["video"], by_feature(adoption)["accent"]
+    assert (video["sessions"], video["completed"], video["completionRate"]) == (2, 1, 0.5)
+    assert (video["users"], video["adoptionRate"]) == (1, 1.0)
+    assert video["firstUsedAt"] == opened["createdAt"] < video["lastUsedAt"]
+    assert accent["sessions"] == accent["users"] == 0
+    assert adoption["activeUsers"] == {"daily": 1, "weekly": 1, "monthly": 1}
+    assert adoption["daily"][-1]["sessions"] == 2
+    (cohort,) = adoption["retention"]
+    assert cohort["active"] == [1]
+
+
+async def test_everybody_is_counted_once_however_often_they_come(
+    client: TestClient[Any, Any], admin: Learner, database: Database
+) -> None:
+    ann, ben, cem, dee = [await Learner.registers(client) for _ in range(4)]
+    for days in range(10):
+        await uses(ann, database, days, "video")
+    await uses(ben, database, 5, "video")
+    await uses(ben, database, 5, "accent")
+    await uses(cem, database, 0)
+    await uses(dee, database, 20, "video")
+    await uses(dee, database, 40, "video")
+    await rollups.fold(database)
+
+    adoption = await admin.expects(200, "GET", ADOPTION, params={**PERIOD, "scope": "all"})
+    assert adoption["activeUsers"] == {"daily": 2, "weekly": 3, "monthly": 4}
+    assert adoption["stickiness"] == 0.5
+    features = by_feature(adoption)
+    assert (features["video"]["users"], features["video"]["adoptionRate"]) == (2, 0.6667)
+    assert (features["accent"]["users"], features["accent"]["adoptionRate"]) == (1, 0.3333)
+    assert features["writing"]["users"] == 0
+    assert [day["day"] for day in adoption["daily"]] == [f"2026-05-{day}" for day in range(11, 21)]
+    assert [day["activeUsers"] for day in adoption["daily"]] == [1, 1, 1, 1, 2, 1, 1, 1, 1, 2]
+    assert sum(day["events"] for day in adoption["daily"]) == 13
+
+
+async def test_cohorts_are_followed_from_week_to_week(
+    client: TestClient[Any, Any], admin: Learner, database: Database
+) -> None:
+    ann, ben, cem = [await Learner.registers(client) for _ in range(3)]
+    for learner, weeks_ago in ((ann, (3, 1, 0)), (ben, (3, 2)), (cem, (1,))):
+        for weeks in weeks_ago:
+            await uses(learner, database, 7 * weeks)
+    await rollups.fold(database)
+    adoption = await admin.expects(200, "GET", ADOPTION, params={**PERIOD, "scope": "all"})
+    assert adoption["retention"] == [
+        {"week": "2026-04-27", "users": 2, "active": [2, 1, 1, 1], "retention": [1.0, 0.5, 0.5, 0.5]},
+        {"week": "2026-05-11", "users": 1, "active": [1, 0], "retention": [1.0, 0.0]},
+    ]
+
+
+async def test_everybody_is_for_administrators(learner: Learner) -> None:
+    for path in (f"{ADOPTION}?scope=all", EXPORT):
+        problem = await learner.expects(403, "GET", path)
+        assert problem["code"] == "forbidden"
+    await learner.expects(400, "GET", f"{ADOPTION}?scope=team")
+
+
+async def test_the_table_for_spreadsheets_has_every_day_and_feature(
+    learner: Learner, admin: Learner, database: Database
+) -> None:
+    await uses(learner, database, 0, "video")
+    await uses(learner, database, 1, "video")
+    await uses(learner, database, 1)
+    await rollups.fold(database)
+    response = await admin.call("GET", EXPORT, params={"from": "2025-01-01", "to": "2026-05-20"})
+    assert response.status == 200
+    assert response.content_type == "text/csv"
+    assert "adoption-2025-01-01-2026-05-20.csv" in response.headers["Content-Disposition"]
+    rows = list(csv.DictReader(io.StringIO(await response.text())))
+    days = (date(2026, 5, 20) - date(2025, 1, 1)).days + 1
+    assert len(rows) == days * 6
+    used = [tuple(row.values()) for row in rows if row["events"] != "0"]
+    assert used == [
+        ("2026-05-19", "", "0", "0", "1", "2"),
+        ("2026-05-19", "video", "0", "0", "1", "1"),
+        ("2026-05-20", "", "0", "0", "1", "1"),
+        ("2026-05-20", "video", "0", "0", "1", "1"),
+    ]
+
+
+async def test_a_look_at_the_head_of_the_table_sends_none(admin: Learner) -> None:
+    response = await admin.client.head(EXPORT, headers=admin.authorization)
+    assert response.status == 200
+    assert await response.read() == b""

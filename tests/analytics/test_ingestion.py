@@ -1,0 +1,157 @@
+"""Posting events, as the front end does."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+from aiohttp import web
+from aiohttp.test_utils import TestClient
+
+from cara.analytics.writing import EventWriter
+from cara.database import Database
+from cara.web.context import SERVICES
+from tests.learners import Learner
+
+EVENTS = "/api/analytics/events"
+
+
+def moment(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+async def rows_of(database: Database, learner: Learner) -> list[Any]:
+    async with database.acquire() as connection:
+        return await connection.fetch(
+            "select * from analytics_events where user_id = $1::uuid order by id", learner.user["id"]
+        )
+
+
+async def test_an_event_is_stored_when_it_is_answered(learner: Learner, database: Database) -> None:
+    posted = {
+        "eventType": "page.view",
+        "metadata": {"page": "<b>home</b>", "numbers": [1, 2.5]},
+        "eventId": str(uuid4()),
+    }
+    event = await learner.expects(201, "POST", EVENTS, json=posted)
+    (row,) = await rows_of(database, learner)
+    assert event["eventId"] == posted["eventId"] == str(row["id"])
+    assert event["metadata"] == row["metadata"] == {"page": "home", "numbers": [1, 2.5]}
+    assert event["eventType"] == row["event_type"] == "page.view"
+    assert event["receivedAt"].endswith("Z")
+    assert moment(event["receivedAt"]) == moment(event["occurredAt"]) == row["created_at"]
+
+
+async def test_an_event_without_an_id_is_given_one(learner: Learner) -> None:
+    first = await learner.expects(201, "POST", EVENTS, json={"eventType": "opened"})
+    second = await learner.expects(201, "POST", EVENTS, json={"eventType": "opened"})
+    assert first["eventId"] != second["eventId"]
+    assert first["metadata"] == {}
+
+
+async def test_a_repeated_event_is_answered_as_it_was_first_stored(
+    learner: Learner, database: Database
+) -> None:
+    event_id = str(uuid4())
+    first = await learner.expects(201, "POST", EVENTS, json={"eventType": "one", "eventId": event_id})
+    again = await learner.expects(201, "POST", EVENTS, json={"eventType": "other", "eventId": event_id})
+    assert again == first
+    assert len(await rows_of(database, learner)) == 1
+
+
+async def test_the_same_id_of_two_learners_is_two_events(
+    client: TestClient[Any, Any], learner: Learner, database: Database
+) -> None:
+    other = await Learner.registers(client)
+    event = {"eventType": "one", "eventId": str(uuid4())}
+    await learner.expects(201, "POST", EVENTS, json=event)
+    await other.expects(201, "POST", EVENTS, json=event)
+    assert len(await rows_of(database, other)) == 1
+
+
+async def test_a_batch_counts_what_is_new_and_what_was_there(learner: Learner, database: Database) -> None:
+    known, twice = str(uuid4()), str(uuid4())
+    await learner.expects(201, "POST", EVENTS, json={"eventType": "known", "eventId": known})
+    events = [{"eventType": "new", "eventId": one} for one in (known, twice, twice, str(uuid4()))]
+    answer = await learner.expects(202, "POST", EVENTS, json={"events": events})
+    assert answer == {"accepted": 2, "duplicates": 2}
+    assert len(await rows_of(database, learner)) == 3
+
+
+async def test_a_batch_holds_up_to_500_events(learner: Learner) -> None:
+    events = [{"eventType": f"step_{number}"} for number in range(500)]
+    answer = await learner.expects(202, "POST", EVENTS, json={"events": events})
+    assert answer == {"accepted": 500, "duplicates": 0}
+    await learner.expects(400, "POST", EVENTS, json={"events": [*events, {"eventType": "more"}]})
+    await learner.expects(400, "POST", EVENTS, json={"events": []})
+
+
+async def test_the_time_of_an_event_is_believed_within_a_window(learner: Learner) -> None:
+    now = datetime.now(UTC)
+    believed = {
+        timedelta(hours=-20): timedelta(hours=-20),
+        timedelta(minutes=3): timedelta(minutes=3),
+        timedelta(days=-40): timedelta(days=-7),
+        timedelta(days=2): timedelta(minutes=5),
+    }
+    for stated, expected in believed.items():
+        posted = {"eventType": "late", "occurredAt": (now + stated).isoformat()}
+        event = await learner.expects(201, "POST", EVENTS, json=posted)
+        assert abs(moment(event["occurredAt"]) - (now + expected)) < timedelta(seconds=10)
+        assert abs(moment(event["receivedAt"]) - now) < timedelta(seconds=10)
+
+
+async def test_times_at_the_ends_of_the_calendar_are_clamped_too(learner: Learner) -> None:
+    for stated in ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"):
+        await learner.expects(201, "POST", EVENTS, json={"eventType": "odd", "occurredAt": stated})
+
+
+def nested(levels: int) -> dict[str, Any]:
+    return {"inside": nested(levels - 1)} if levels > 1 else {"bottom": 1}
+
+
+NO_EVENTS: list[tuple[str, dict[str, Any]]] = [
+    ("eventType", {}),
+    ("eventType", {"eventType": ""}),
+    ("eventType", {"eventType": "two words"}),
+    ("eventType", {"eventType": "x" * 65}),
+    ("eventType", {"eventType": "cara.session_created"}),
+    ("eventId", {"eventType": "ok", "eventId": "17"}),
+    ("occurredAt", {"eventType": "ok", "occurredAt": "yesterday"}),
+    ("metadata", {"eventType": "ok", "metadata": nested(6)}),
+    ("metadata", {"eventType": "ok", "metadata": {"long": "x" * 8192}}),
+    ("metadata", {"eventType": "ok", "metadata": [1]}),
+    ("userId", {"eventType": "ok", "userId": "other"}),
+]
+
+
+async def test_what_is_no_event_is_refused_with_the_field_named(learner: Learner, database: Database) -> None:
+    for field, event in NO_EVENTS:
+        problem = await learner.expects(400, "POST", EVENTS, json=event)
+        assert problem["errors"][0]["field"] == field
+        in_a_batch = {"events": [{"eventType": "fine"}, event]}
+        problem = await learner.expects(400, "POST", EVENTS, json=in_a_batch)
+        assert problem["errors"][0]["field"] == f"events.1.{field}"
+    assert await rows_of(database, learner) == []
+
+
+async def test_metadata_at_its_bounds_is_taken(learner: Learner) -> None:
+    await learner.expects(201, "POST", EVENTS, json={"eventType": "deep", "metadata": nested(5)})
+    large = {"long": "x" * (8192 - len('{"long":""}'))}
+    await learner.expects(201, "POST", EVENTS, json={"eventType": "large", "metadata": large})
+
+
+async def test_over_the_bound_a_client_is_told_when_to_come_again(
+    app: web.Application, learner: Learner, database: Database
+) -> None:
+    app[SERVICES][EventWriter] = EventWriter(database, on_stored=lambda: None, queue_events=1)
+    response = await learner.call("POST", EVENTS, json={"events": [{"eventType": "one"}] * 2})
+    assert response.status == 503
+    assert response.headers["Retry-After"] == "1"
+    assert (await response.json())["code"] == "events_busy"
+
+
+async def test_strangers_cannot_post(client: TestClient[Any, Any]) -> None:
+    response = await client.post(EVENTS, json={"eventType": "opened"})
+    assert response.status == 401

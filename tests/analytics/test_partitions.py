@@ -1,0 +1,99 @@
+"""Partitions: made ahead, dropped after retention."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+
+from cara.analytics import partition_queries, rollups
+from cara.analytics.arrivals import Arrival
+from cara.analytics.event_queries import insert_events
+from cara.analytics.partitions import keep_partitions, month_after, month_of
+from cara.database import Database
+from cara.identifiers import new_id
+from cara.settings import Settings
+from tests.analytics.conftest import NewUser
+from tests.analytics.rollup_tables import contents
+from tests.servers import Servers
+from tests.workers import running_worker
+
+NOW = datetime(2026, 12, 5, tzinfo=UTC)
+
+
+@pytest.fixture
+def database_url(servers: Servers) -> Iterator[str]:
+    """A database of its own: partitions come and go."""
+    with servers.database(f"partitions_{uuid4().hex}") as url:
+        yield url
+
+
+async def names(database: Database) -> list[str]:
+    async with database.acquire() as connection:
+        return await partition_queries.partition_names(connection)
+
+
+async def receive(database: Database, new_user: NewUser, received_at: datetime) -> None:
+    async with database.transaction() as connection:
+        await connection.execute("select create_analytics_partition($1)", received_at.date())
+        occurred_at = received_at - timedelta(days=6)
+        await insert_events(
+            connection, [Arrival(await new_user(), new_id(), "used", {}, occurred_at)], received_at
+        )
+
+
+async def test_months_are_made_ahead_once(database: Database) -> None:
+    assert await keep_partitions(database, 400, NOW) == []
+    made = await names(database)
+    assert {"analytics_events_2026_12", "analytics_events_2027_01", "analytics_events_2027_02"} <= set(made)
+    await asyncio.gather(*(keep_partitions(database, 400, NOW) for _ in range(4)))
+    assert await names(database) == made
+
+
+async def test_an_event_of_last_month_is_stored_and_counted_on_its_own_day(
+    database: Database, new_user: NewUser
+) -> None:
+    await receive(database, new_user, datetime(2026, 12, 2, tzinfo=UTC))
+    await rollups.fold(database)
+    ((_, _, day, events),) = (await contents(database))["learner_days"]
+    assert (day, events) == (date(2026, 11, 26), 1)
+
+
+async def test_a_month_past_retention_goes_and_its_roll_ups_stay(
+    database: Database, new_user: NewUser
+) -> None:
+    await receive(database, new_user, datetime(2026, 8, 20, tzinfo=UTC))
+    await receive(database, new_user, datetime(2026, 9, 20, tzinfo=UTC))
+    await rollups.fold(database)
+    before = await contents(database)
+    assert await keep_partitions(database, 70, NOW) == ["analytics_events_2026_08"]
+    assert "analytics_events_2026_09" in await names(database)
+    assert await contents(database) == before
+    async with database.acquire() as connection:
+        assert await partition_queries.recomputable_from(connection) == date(2026, 9, 2)
+
+
+async def test_a_partition_in_use_is_left_for_the_next_run(database: Database, new_user: NewUser) -> None:
+    await receive(database, new_user, datetime(2026, 8, 20, tzinfo=UTC))
+    async with database.transaction() as connection:
+        await connection.fetch("select * from analytics_events_2026_08")
+        assert await keep_partitions(database, 70, NOW, patience_seconds=0.05) == []
+    assert await keep_partitions(database, 70, NOW) == ["analytics_events_2026_08"]
+
+
+async def test_a_worker_makes_them_as_soon_as_it_starts(database: Database, settings: Settings) -> None:
+    wanted = f"analytics_events_{month_after(datetime.now(UTC).date(), 2):%Y_%m}"
+    assert wanted not in await names(database)
+    async with running_worker(settings), asyncio.timeout(20):
+        while wanted not in await names(database):
+            await asyncio.sleep(0)
+
+
+def test_months_are_counted_across_years() -> None:
+    assert month_after(date(2026, 12, 31), 0) == date(2026, 12, 1)
+    assert month_after(date(2026, 12, 31), 1) == date(2027, 1, 1)
+    assert month_after(date(2026, 11, 15), 14) == date(2028, 1, 1)
+    assert month_of("analytics_events_2026_08") == date(2026, 8, 1)

@@ -1,0 +1,126 @@
+"""Folding: what is stored moves into the roll-ups, once."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from cara.analytics import rollups
+from cara.analytics.event_queries import insert_events
+from cara.database import Database
+from cara.practice import queries as practice
+from tests.analytics.conftest import NewUser
+from tests.analytics.rollup_tables import NOW, compare_with_rebuilt, contents, event, insert_session, store
+
+
+async def test_events_are_counted_by_learner_day_and_feature(database: Database, new_user: NewUser) -> None:
+    user_id = await new_user()
+    yesterday = NOW - timedelta(days=1)
+    await store(
+        database,
+        event(user_id, NOW, "video"),
+        event(user_id, NOW, "video"),
+        event(user_id, NOW, "no such feature"),
+        event(user_id, yesterday),
+    )
+    assert await rollups.fold(database) == 4
+    assert (await contents(database))["learner_days"] == [
+        (user_id, "", yesterday.date(), 1),
+        (user_id, "", NOW.date(), 3),
+        (user_id, "video", NOW.date(), 2),
+    ]
+
+
+async def test_folding_again_adds_nothing(database: Database, new_user: NewUser) -> None:
+    await store(database, event(await new_user(), NOW))
+    assert await rollups.fold(database) == 1
+    before = await contents(database)
+    assert await rollups.fold(database) == 0
+    assert await contents(database) == before
+
+
+async def test_a_transaction_that_commits_late_is_not_missed(database: Database, new_user: NewUser) -> None:
+    """It has drawn its number first, and others were folded before it committed."""
+    slow, quick = await new_user(), await new_user()
+    async with database.transaction() as connection:
+        await insert_events(connection, [event(slow, NOW)], datetime.now(UTC))
+        await store(database, event(quick, NOW))
+        assert await rollups.fold(database) == 1
+    assert await rollups.fold(database) == 1
+    assert {row[0] for row in (await contents(database))["learner_days"]} == {slow, quick}
+
+
+async def test_a_fold_that_fails_changes_nothing_and_is_made_good(
+    database: Database, new_user: NewUser
+) -> None:
+    await store(database, event(await new_user(), NOW))
+    async with database.acquire() as connection:
+        await connection.execute("alter table learner_weeks add constraint broken check (false) not valid")
+        with pytest.raises(Exception, match="broken"):
+            await rollups.fold(database)
+        assert not any((await contents(database)).values())
+        await connection.execute("alter table learner_weeks drop constraint broken")
+    assert await rollups.fold(database) == 1
+
+
+async def test_freshness_is_the_age_of_what_is_pending(database: Database, new_user: NewUser) -> None:
+    async with database.acquire() as connection:
+        await rollups.fold(database)
+        assert datetime.now(UTC) - await rollups.fresh_as_of(connection) < timedelta(seconds=5)
+        await store(database, event(await new_user(), NOW))
+        assert await rollups.fresh_as_of(connection) == NOW
+        await rollups.fold(database)
+        assert await rollups.fresh_as_of(connection) > NOW
+
+
+async def test_sessions_follow_their_changes_and_their_deletion(
+    database: Database, new_user: NewUser
+) -> None:
+    user_id = await new_user()
+    async with database.acquire() as connection:
+        kept = await insert_session(connection, user_id, NOW, "accent")
+        gone = await insert_session(connection, user_id, NOW, "accent")
+        changes = {"score": 80.0, "clarity": 70.0, "duration_seconds": 90, "completed": True}
+        await practice.update_session(connection, user_id, kept, changes, completed=True)
+        await rollups.fold(database)
+        (quarter,) = (await contents(database))["learner_quarters"]
+        assert quarter[1:9] == (NOW, "accent", 2, 1, 1, 80.0, 90, 1)
+
+        await practice.delete_session(connection, user_id, gone)
+        await rollups.fold(database)
+        (quarter,) = (await contents(database))["learner_quarters"]
+        assert quarter[1:5] == (NOW, "accent", 1, 1)
+        days = (await contents(database))["feature_days"]
+        assert (NOW.date(), "accent", 1, 1, 0, 0) in days
+
+        await practice.delete_session(connection, user_id, kept)
+        await rollups.fold(database)
+        assert (await contents(database))["learner_quarters"] == []
+        assert all(row[2] == 0 for row in (await contents(database))["feature_days"])
+
+
+async def test_a_deleted_account_takes_its_contribution_along(database: Database, new_user: NewUser) -> None:
+    staying, leaving = await new_user(), await new_user()
+    await store(database, event(staying, NOW, "video"))
+    async with database.acquire() as connection:
+        await insert_session(connection, staying, NOW, "video")
+        await rollups.fold(database)
+        before = await contents(database)
+
+        for days in range(6):
+            await store(database, event(leaving, NOW - timedelta(days=days), "video"))
+        await insert_session(connection, leaving, NOW, "video")
+        await rollups.fold(database)
+        assert await contents(database) != before
+        await store(database, event(leaving, NOW - timedelta(days=3)))
+        await insert_session(connection, leaving, NOW, "accent")
+
+        await connection.execute("delete from users where id = $1", leaving)
+        assert await contents(database) == before
+        await rollups.fold(database)
+        assert await contents(database) == before
+        assert not await connection.fetchval(
+            "select count(*) from analytics_events where user_id = $1", leaving
+        )
+    await compare_with_rebuilt(database)
