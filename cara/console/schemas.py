@@ -1,0 +1,21 @@
+"""What the console is told when it opens."""
+
+from cara.practice.features import FeatureType
+from cara.web.models import Answer
+
+
+class ShippedTalk(Answer):
+    """A talk that ships with Cara, as the form of the console takes it."""
+
+    name: str
+    title: str
+    feature_type: FeatureType
+    duration_seconds: int
+    transcript: str
+
+
+class ConsoleSamples(Answer):
+    """The kinds of practice there are, and talks to try them with."""
+
+    feature_types: list[FeatureType]
+    samples: list[ShippedTalk]
