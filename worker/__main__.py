@@ -1,0 +1,5 @@
+"""`python -m worker` is the worker process."""
+
+from worker.main import main
+
+main()

@@ -1,0 +1,111 @@
+"""Puts the worker together: connections, rules, one arq worker a queue, and an orderly end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+from cara import __version__
+from cara.database import Database, DatabaseAway
+from cara.feedback.ending import Ending
+from cara.feedback.work import FeedbackWork
+from cara.gemini.connecting import connect_gemini
+from cara.gemini.quota import Quota
+from cara.logs import set_up_logs
+from cara.metrics import metrics_served
+from cara.queue import Queue, arq_client
+from cara.redis import Subscriber
+from cara.schema_version import DatabaseBehind, missing_migrations
+from cara.settings import Settings, UnsafeSettings, read_settings
+from cara.telemetry import start_sentry, stop_sentry
+from worker.crew import workers
+from worker.wakeful import WakefulWorker
+
+logger = logging.getLogger(__name__)
+
+
+def main() -> None:
+    """Runs a worker until SIGTERM or SIGINT."""
+    set_up_logs()
+    try:
+        settings = read_settings()
+        asyncio.run(run(settings))
+    except (UnsafeSettings, DatabaseBehind) as error:
+        sys.exit(f"cara worker: {error}")
+    except DatabaseAway as error:
+        sys.exit(f"cara worker: the database cannot be used: {error.__cause__}")
+
+
+async def run(settings: Settings) -> None:
+    """The life of a worker process: work, and when asked to stop, drain."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with metrics_served(settings.host, settings.metrics_port), resources(settings) as context:
+        await work_until(stop, workers(settings, context), settings.worker_drain_seconds)
+
+
+async def work_until(stop: asyncio.Event, crew: list[WakefulWorker], drain_seconds: float) -> None:
+    """Runs the workers until the event is set, or one of them fails; then drains them."""
+    tasks = [asyncio.create_task(worker.run_until_cancelled(), name=worker.queue_name) for worker in crew]
+    stopping = asyncio.create_task(stop.wait())
+    logger.info("working on %s", ", ".join(worker.queue_name for worker in crew))
+    try:
+        await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
+        logger.info("draining for at most %g s", drain_seconds)
+        await asyncio.gather(*(worker.drain(drain_seconds) for worker in crew))
+    finally:
+        for task in (stopping, *tasks):
+            task.cancel()
+        ended = await asyncio.gather(*tasks, return_exceptions=True)
+    for failure in ended:
+        if isinstance(failure, Exception):
+            raise failure
+
+
+@asynccontextmanager
+async def resources(settings: Settings) -> AsyncIterator[dict[str, Any]]:
+    """Everything that the tasks use, in the context that arq hands them."""
+    start_sentry(
+        dsn=settings.sentry_dsn.get_secret_value() if settings.sentry_dsn else None,
+        environment=settings.environment,
+        release=__version__,
+        role="worker",
+    )
+    url = settings.redis_url.get_secret_value()
+    database = await Database.connect(settings)
+    redis = arq_client(url, size=settings.redis_pool_size, retries=5)
+    subscriber = Subscriber(url)
+    reading = asyncio.create_task(subscriber.run(), name="redis subscriber")
+    gemini = connect_gemini(settings)
+    try:
+        async with database.acquire() as connection:
+            if missing := await missing_migrations(connection):
+                raise DatabaseBehind(missing)
+        await gemini.warm_up()
+        queue = Queue(redis)
+        quota = Quota(settings.daily_token_quota)
+        ending = Ending(database, quota, queue, settings.job_attempts)
+        work = FeedbackWork(database, redis, subscriber, gemini, ending, settings.job_lease_seconds)
+        yield {
+            "settings": settings,
+            "database": database,
+            "redis": redis,
+            "subscriber": subscriber,
+            "queue": queue,
+            "quota": quota,
+            "feedback_work": work,
+        }
+    finally:
+        reading.cancel()
+        with suppress(asyncio.CancelledError):
+            await reading
+        await gemini.close()
+        await redis.aclose(close_connection_pool=True)
+        await database.close()
+        await asyncio.to_thread(stop_sentry)
