@@ -1,0 +1,87 @@
+"""Which talks are given: those that ship with Cara, or a file of your own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cara.practice.features import FEATURE_TYPES
+from cara.practice.schemas import MAX_TRANSCRIPT_CHARACTERS
+from cara.samples import SAMPLES, Sample
+
+SHOWN_BY_DEFAULT = 2
+"""One talk shows feedback; a second one, that it depends on the talk."""
+
+_MAX_BYTES_A_CHARACTER = 4
+
+
+class UnusableTalk(Exception):
+    """There is nothing that feedback could be given on; says why."""
+
+
+@dataclass(frozen=True)
+class Talk:
+    """What a learner says, as what, and how long it takes if that is known."""
+
+    title: str
+    feature_type: str
+    transcript: str
+    duration_seconds: int | None
+
+
+def chosen_talks(
+    samples: Sequence[str], *, every: bool, file: Path | None, seconds: int | None, feature: str
+) -> list[Talk]:
+    """The talks that were asked for; two of ours when none was.
+
+    Raises:
+        UnusableTalk: a sample is unknown, or the file cannot serve as a transcript.
+    """
+    if file is not None:
+        return [talk_from_file(file, seconds, feature)]
+    if every:
+        return [_talk(sample) for sample in SAMPLES]
+    if not samples:
+        return [_talk(sample) for sample in SAMPLES[:SHOWN_BY_DEFAULT]]
+    known = {sample.name: sample for sample in SAMPLES}
+    if unknown := [name for name in samples if name not in known]:
+        raise UnusableTalk(f"there is no sample {', '.join(unknown)}: choose from {', '.join(known)}")
+    return [_talk(known[name]) for name in samples]
+
+
+def talk_from_file(path: Path, seconds: int | None, feature: str) -> Talk:
+    """A talk of one's own.
+
+    Raises:
+        UnusableTalk: no such file, not readable, not UTF-8, empty, too long, or an unknown kind of talk.
+    """
+    if feature not in FEATURE_TYPES:
+        raise UnusableTalk(f"{feature} is none of {', '.join(FEATURE_TYPES)}")
+    text = _text_of(path)
+    if not text.strip():
+        raise UnusableTalk(f"{path} is empty")
+    if len(text) > MAX_TRANSCRIPT_CHARACTERS:
+        raise UnusableTalk(
+            f"{path} has {len(text):,} characters; at most {MAX_TRANSCRIPT_CHARACTERS:,} are taken"
+        )
+    return Talk(path.name, feature, text, seconds)
+
+
+def _text_of(path: Path) -> str:
+    limit = MAX_TRANSCRIPT_CHARACTERS * _MAX_BYTES_A_CHARACTER
+    try:
+        with path.open("rb") as file:
+            raw = file.read(limit + 1)
+    except OSError as error:
+        raise UnusableTalk(f"{path} cannot be read: {error.strerror}") from None
+    if len(raw) > limit:
+        raise UnusableTalk(f"{path} is too large; at most {MAX_TRANSCRIPT_CHARACTERS:,} characters are taken")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise UnusableTalk(f"{path} is no text in UTF-8") from None
+
+
+def _talk(sample: Sample) -> Talk:
+    return Talk(sample.title, sample.feature_type, sample.transcript(), sample.duration_seconds)

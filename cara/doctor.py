@@ -1,0 +1,225 @@
+"""`cara doctor`: the effective settings, and whether everything that Cara depends on is there."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import asyncpg
+from redis.asyncio import Redis
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+from sentry_sdk.utils import BadDsn, Dsn
+
+from cara.gemini.client import GeminiCall, GeminiClient, GeminiLimits
+from cara.gemini.errors import GeminiError
+from cara.queue import FEEDBACK_QUEUE, health_key
+from cara.redis import AWAY
+from cara.redis_connections import connection_pool
+from cara.schema_version import missing_migrations
+from cara.settings import EXAMPLE_JWT_SECRET, MIN_SECRET_BYTES, Settings
+
+CHECK_SECONDS = 10.0
+TESTED_POSTGRESQL = 18
+
+Verdict = Literal["good", "warning", "bad"]
+MARKS: dict[Verdict, tuple[str, str]] = {
+    "good": ("ok", "green"),
+    "warning": ("warning", "yellow"),
+    "bad": ("failed", "red"),
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was found out about one thing, in a sentence."""
+
+    about: str
+    verdict: Verdict
+    sentence: str
+
+
+Check = Callable[[Settings], Awaitable[list[Finding]]]
+
+
+def run(settings: Settings) -> int:
+    """Prints settings and findings; returns 0, or 1 when something that is needed is not there."""
+    console = Console()
+    console.print(_settings_table(settings))
+    findings = asyncio.run(examine(settings))
+    console.print(_findings_table(findings))
+    return 1 if any(finding.verdict == "bad" for finding in findings) else 0
+
+
+def check_worker(settings: Settings) -> int:
+    """Prints whether a worker was seen lately; returns 0 if so, else 1."""
+    finding = asyncio.run(_worker(settings))
+    Console().print(finding.sentence)
+    return 0 if finding.verdict == "good" else 1
+
+
+async def examine(settings: Settings) -> list[Finding]:
+    """Everything that was found, each thing looked at within a bounded time."""
+    checks: list[Check] = [_postgresql, _redis, _gemini, _secrets, _sentry]
+    found = await asyncio.gather(*(check(settings) for check in checks))
+    return [finding for findings in found for finding in findings]
+
+
+async def _postgresql(settings: Settings) -> list[Finding]:
+    try:
+        async with asyncio.timeout(CHECK_SECONDS):
+            connection = await asyncpg.connect(settings.database_url.get_secret_value())
+            try:
+                return await _about_database(connection, settings)
+            finally:
+                await connection.close(timeout=1)
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
+        return [Finding("PostgreSQL", "bad", f"cannot be used: {_reason(error)}")]
+
+
+async def _about_database(
+    connection: asyncpg.Connection[asyncpg.Record], settings: Settings
+) -> list[Finding]:
+    version = str(await connection.fetchval("show server_version"))
+    findings = [Finding("PostgreSQL", "good", f"version {version.split()[0]} answers")]
+    if connection.get_server_version().major < TESTED_POSTGRESQL:
+        findings.append(
+            Finding(
+                "PostgreSQL", "warning", f"Cara is tested with version {TESTED_POSTGRESQL}, not older ones"
+            )
+        )
+    private = await connection.fetchval(
+        "select ssl or inet_server_addr() is null from pg_stat_ssl where pid = pg_backend_pid()"
+    )
+    if settings.production and not private:
+        findings.append(Finding("PostgreSQL", "warning", "the connection is not encrypted"))
+    missing = await missing_migrations(connection)
+    if missing:
+        sentence = f"missing: {', '.join(missing)}; run `cara migrate up`"
+        return [*findings, Finding("migrations", "bad", sentence)]
+    return [*findings, Finding("migrations", "good", "all are applied")]
+
+
+async def _redis(settings: Settings) -> list[Finding]:
+    client = _redis_client(settings)
+    try:
+        async with asyncio.timeout(CHECK_SECONDS):
+            facts = await client.info()
+    except AWAY as error:
+        return [Finding("Redis", "bad", f"cannot be used: {_reason(error)}")]
+    finally:
+        await client.aclose(close_connection_pool=True)
+    findings = [Finding("Redis", "good", f"{_redis_version(facts)} answers"), *_redis_warnings(facts)]
+    return [*findings, await _worker(settings)]
+
+
+def _redis_version(facts: dict[str, object]) -> str:
+    if "valkey_version" in facts:
+        return f"Valkey {facts['valkey_version']}"
+    return f"Redis {facts.get('redis_version', 'of an unknown version')}"
+
+
+def _redis_warnings(facts: dict[str, object]) -> list[Finding]:
+    warnings = []
+    policy = facts.get("maxmemory_policy", "noeviction")
+    if policy != "noeviction":
+        warnings.append(
+            f"maxmemory-policy is {policy}: with noeviction no queue entry is thrown away when memory is full"
+        )
+    if not facts.get("aof_enabled"):
+        warnings.append(
+            "no append-only file: after a restart of Redis jobs wait for the sweeper, and counters begin anew"
+        )
+    return [Finding("Redis", "warning", sentence) for sentence in warnings]
+
+
+async def _worker(settings: Settings) -> Finding:
+    client = _redis_client(settings)
+    try:
+        async with asyncio.timeout(CHECK_SECONDS):
+            alive = await client.exists(health_key(FEEDBACK_QUEUE))
+    except AWAY as error:
+        return Finding("worker", "bad", f"cannot be told: Redis cannot be used: {_reason(error)}")
+    finally:
+        await client.aclose(close_connection_pool=True)
+    if alive:
+        return Finding("worker", "good", "one was seen lately")
+    return Finding("worker", "bad", "none was seen lately: run `cara worker`")
+
+
+def _redis_client(settings: Settings) -> Redis:
+    pool = connection_pool(settings.redis_url.get_secret_value(), size=2, retries=0)
+    return Redis(connection_pool=pool)
+
+
+async def _gemini(settings: Settings) -> list[Finding]:
+    """Asks the model to count tokens, which costs nothing."""
+    if settings.gemini_api_key is None:
+        return [Finding("Gemini", "bad", "GEMINI_API_KEY is missing: nothing can be judged")]
+    where = f" at {settings.gemini_base_url}" if settings.gemini_base_url else ""
+    client = GeminiClient(
+        api_key=settings.gemini_api_key.get_secret_value(),
+        model=settings.gemini_model,
+        base_url=settings.gemini_base_url,
+        limits=GeminiLimits(deadline_seconds=CHECK_SECONDS, attempts=1),
+    )
+    try:
+        await client.count_tokens(_SMALL_CALL)
+    except GeminiError as error:
+        reason = getattr(error, "cause", "") or error.detail
+        return [Finding("Gemini", "bad", f"{settings.gemini_model}{where}: {reason}")]
+    finally:
+        await client.close()
+    return [Finding("Gemini", "good", f"{settings.gemini_model} answers{where}")]
+
+
+_SMALL_CALL = GeminiCall(
+    system_instruction="Count.",
+    contents=[{"role": "user", "parts": [{"text": "one"}]}],
+    max_output_tokens=1,
+)
+
+
+async def _secrets(settings: Settings) -> list[Finding]:
+    ring = [key.secret for key in settings.signing_keys]
+    if any(len(secret.encode()) < MIN_SECRET_BYTES or secret == EXAMPLE_JWT_SECRET for secret in ring):
+        return [Finding("JWT_SECRET", "warning", "short or the example's: production refuses it")]
+    return [Finding("JWT_SECRET", "good", f"{len(ring)} key{'s' if len(ring) > 1 else ''} in the ring")]
+
+
+async def _sentry(settings: Settings) -> list[Finding]:
+    if settings.sentry_dsn is None:
+        verdict: Verdict = "warning" if settings.production else "good"
+        return [Finding("Sentry", verdict, "SENTRY_DSN is not set: errors go to the log alone")]
+    try:
+        dsn = Dsn(settings.sentry_dsn.get_secret_value())
+    except BadDsn as error:
+        return [Finding("Sentry", "bad", f"SENTRY_DSN cannot be used: {error}")]
+    return [Finding("Sentry", "good", f"errors go to {dsn.host}")]
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, TimeoutError):
+        return f"no answer within {CHECK_SECONDS:g} s"
+    return str(error).partition("\n")[0] or type(error).__name__
+
+
+def _settings_table(settings: Settings) -> Table:
+    table = Table(title="Settings", title_justify="left", title_style="bold", box=None, pad_edge=False)
+    table.add_column("variable", no_wrap=True)
+    table.add_column("value", overflow="fold")
+    for name, value in settings.masked().items():
+        variable = "CARA_ENV" if name == "environment" else name.upper()
+        table.add_row(variable, Text("not set", style="dim") if value == "None" else Text(value))
+    return table
+
+
+def _findings_table(findings: list[Finding]) -> Table:
+    table = Table(title="\nChecks", title_justify="left", title_style="bold", box=None, show_header=False)
+    for finding in findings:
+        mark, style = MARKS[finding.verdict]
+        table.add_row(Text(mark, style=style), finding.about, Text(finding.sentence))
+    return table

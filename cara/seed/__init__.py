@@ -1,0 +1,1 @@
+"""`cara seed`: learners who have practised for weeks, for a development database."""

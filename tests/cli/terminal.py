@@ -1,0 +1,129 @@
+"""The `cara` command as somebody at a terminal uses it."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+import psutil
+
+import cara
+from cara.settings import LocalSettings, Settings
+
+REPOSITORY = Path(cara.__file__).parents[1]
+LINE_SECONDS = 60.0
+
+
+def request(
+    url: str, json_body: dict[str, Any] | None = None, token: str = "", fields: dict[str, str] | None = None
+) -> tuple[int, Any]:
+    """Status and JSON of a GET, or of a POST when there is a body; `fields` go into the header."""
+    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}", **(fields or {})}
+    data = None if json_body is None else json.dumps(json_body).encode()
+    try:
+        with urlopen(Request(url, data, headers), timeout=30) as response:
+            return response.status, json.load(response)
+    except HTTPError as error:
+        return error.code, json.load(error)
+
+
+def environment(**changes: str) -> dict[str, str]:
+    """Ours without any setting of Cara's, and with the changes."""
+    known = {name.upper() for model in (Settings, LocalSettings) for name in model.model_fields} | {
+        "CARA_ENV"
+    }
+    kept = {name: value for name, value in os.environ.items() if name not in known}
+    return {"PYTHONPATH": str(REPOSITORY), **kept, **changes}
+
+
+def cara_command(
+    *arguments: str, folder: Path, seconds: float = 60, **settings: str
+) -> subprocess.CompletedProcess[str]:
+    """Runs a command to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "cara", *arguments],
+        cwd=folder,
+        env=environment(**settings),
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+    )
+
+
+class Running:
+    """A command that was started, and its lines so far."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self.process = process
+        self.lines: list[str] = []
+        self._pending = b""
+
+    def until(self, text: str, *, times: int = 1, seconds: float = LINE_SECONDS) -> None:
+        """Returns when lines with the text have come so many times since the start; fails when too late."""
+        deadline = time.monotonic() + seconds
+        while sum(text in line for line in self.lines) < times:
+            line = self._line(deadline)
+            assert line is not None, f"{text!r} was not said, but:\n{chr(10).join(self.lines)}"
+            self.lines.append(line)
+
+    def _line(self, deadline: float) -> str | None:
+        """The next line; None when it does not come before the deadline, or never."""
+        assert self.process.stdout is not None
+        output = self.process.stdout.fileno()
+        while b"\n" not in self._pending:
+            if not select.select([output], [], [], max(0.0, deadline - time.monotonic()))[0]:
+                return None
+            if not (chunk := os.read(output, 65_536)):
+                return None
+            self._pending += chunk
+        line, _, self._pending = self._pending.partition(b"\n")
+        return line.decode()
+
+    def family(self) -> list[psutil.Process]:
+        """The processes that it has started, however deep."""
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+
+@contextmanager
+def running(*command: str, folder: Path, **settings: str) -> Iterator[Running]:
+    """Starts a command in a session of its own; kills it at the end of the block, should it still run."""
+    process = subprocess.Popen(
+        [sys.executable, *command],
+        cwd=folder,
+        env=environment(PYTHONUNBUFFERED="1", **settings),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    try:
+        yield Running(process)
+    finally:
+        process.kill()
+        process.communicate(timeout=20)
+
+
+def assert_all_end(processes: Iterable[psutil.Process], seconds: float = 20.0) -> None:
+    """Waits until processes, children of ours or not, have ended. Zombies that init has to bury have."""
+    for process in processes:
+        assert _has_ended(process.pid, seconds), f"still there: {process}"
+
+
+def _has_ended(pid: int, seconds: float) -> bool:
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        return bool(select.select([descriptor], [], [], seconds)[0])
+    finally:
+        os.close(descriptor)
