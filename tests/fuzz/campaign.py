@@ -1,0 +1,171 @@
+"""Generates requests from the OpenAPI document, sends them, and holds every answer against the document."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+import requests
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
+from hypothesis.errors import Unsatisfiable
+from schemathesis import APIOperation, Case, GenerationMode
+from schemathesis.core.failures import FailureGroup
+from schemathesis.specs.openapi import checks
+
+from cara.web.markup import without_markup
+from tests.fuzz.visitor import Visitor
+
+CHECKS = [
+    checks.status_code_conformance,
+    checks.content_type_conformance,
+    checks.response_schema_conformance,
+    checks.response_headers_conformance,
+]
+ANSWER_SECONDS = 30
+
+
+@dataclass
+class Figures:
+    """What was sent and what came back."""
+
+    requests: int = 0
+    seconds: float = 0
+    statuses: Counter[int] = field(default_factory=Counter)
+    by_operation: Counter[str] = field(default_factory=Counter)
+    accepted: Counter[str] = field(default_factory=Counter)
+    failures: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    @property
+    def server_errors(self) -> int:
+        return sum(count for status, count in self.statuses.items() if status >= 500)
+
+    def report(self) -> str:
+        lines = [
+            f"requests: {self.requests:,} in {self.seconds:.0f} s to {len(self.by_operation)} operations",
+            "statuses: "
+            + ", ".join(f"{status}: {count:,}" for status, count in sorted(self.statuses.items())),
+            f"server errors (5xx): {self.server_errors:,}",
+            "never accepted: " + (", ".join(sorted(set(self.by_operation) - set(+self.accepted))) or "none"),
+            f"kinds of failure: {len(self.failures)}",
+        ]
+        lines += [f"\n{operation}: {text}" for (operation, _), text in sorted(self.failures.items())]
+        return "\n".join(lines)
+
+
+class Campaign:
+    """One run against a running web process."""
+
+    def __init__(self, url: str, *, in_a_row: int = 40) -> None:
+        """Sends so many requests in a row to one operation, half of them valid and half not."""
+        document = requests.get(f"{url}/api/openapi.json", timeout=ANSWER_SECONDS).json()
+        schema = schemathesis.openapi.from_dict(document, config=schemathesis.Config())
+        schema.config.generation.update(with_security_parameters=False)
+        self._operations = [found.ok() for found in schema.get_all_operations()]
+        self._in_a_row = in_a_row
+        self._url = url
+        self._visitor = Visitor(url)
+        self._connections = requests.Session()
+        self.figures = Figures()
+
+    @property
+    def labels(self) -> list[str]:
+        """The operations, as the figures name them."""
+        return [operation.label for operation in self._operations]
+
+    def run(self, *, at_least: int, within_seconds: float = float("inf"), first_seed: int = 0) -> Figures:
+        """Goes round all operations until there were enough requests or the time is over, once at least."""
+        began = time.monotonic()
+        turn = first_seed
+        while self.figures.requests < at_least and time.monotonic() - began < within_seconds:
+            for operation in self._operations:
+                for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
+                    self._explore(operation, mode, turn)
+            turn += 1
+        self.figures.seconds = time.monotonic() - began
+        return self.figures
+
+    def _explore(self, operation: APIOperation, mode: GenerationMode, turn: int) -> None:
+        @seed(turn)
+        @settings(
+            max_examples=self._in_a_row // 2,
+            deadline=None,
+            database=None,
+            phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        )
+        @given(case=operation.as_strategy(generation_mode=mode), existing=st.booleans())
+        def send(case: Case, existing: bool) -> None:
+            if existing and mode is GenerationMode.POSITIVE:
+                self._name_what_exists(case)
+            self._send(case)
+
+        with suppress(Unsatisfiable):  # without parameters or a body nothing can be invalid
+            send()
+
+    def _name_what_exists(self, case: Case) -> None:
+        """Puts ids, email and password of the visitor where random ones were."""
+        if "id" in case.path_parameters:
+            case.path_parameters["id"] = self._visitor.id_for(case.path)
+        if isinstance(case.body, dict):
+            case.body = {name: self._visitor.members.get(name, value) for name, value in case.body.items()}
+
+    def _send(self, case: Case) -> None:
+        self._connections.cookies.clear()
+        response = case.call(
+            base_url=self._url,
+            session=self._connections,
+            headers=self._visitor.headers,
+            timeout=ANSWER_SECONDS,
+        )
+        self.figures.requests += 1
+        self.figures.statuses[response.status_code] += 1
+        self.figures.by_operation[case.operation.label] += 1
+        self.figures.accepted[case.operation.label] += response.status_code < 400
+        self._judge(case, response)
+        if response.status_code == 401 or (case.method == "DELETE" and response.status_code == 204):
+            self._visitor.renew()
+
+    def _judge(self, case: Case, response: Any) -> None:
+        if response.status_code == HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE:
+            return
+        try:
+            case.validate_response(
+                response, checks=[_no_server_error, _carries_a_request_id, _refuses_what_is_invalid, *CHECKS]
+            )
+        except FailureGroup as group:
+            for failure in group.exceptions:
+                self.figures.failures.setdefault((case.operation.label, type(failure).__name__), str(failure))
+
+
+def _no_server_error(_: Any, response: Any, case: Case) -> None:
+    assert response.status_code < 500, f"answered {response.status_code}: {case.as_curl_command()}"
+
+
+def _carries_a_request_id(_: Any, response: Any, __: Case) -> None:
+    assert response.headers.get("x-request-id"), "no request id"
+
+
+def _refuses_what_is_invalid(context: Any, response: Any, case: Case) -> None:
+    """Except texts from which markup or control characters are taken: what is left of them is measured.
+
+    A body that is too large is refused too, which schemathesis does not count as a refusal.
+    """
+    if response.status_code != HTTPStatus.REQUEST_ENTITY_TOO_LARGE and all(
+        without_markup(text) == text for text in _texts(case.body)
+    ):
+        checks.negative_data_rejection(context, response, case)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for member in value.values() if isinstance(value, dict) else value:
+            yield from _texts(member)

@@ -1,0 +1,50 @@
+"""A learner for the fuzzer: signed in, with something of everything, and replaced when it has signed out."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+import requests
+
+PASSWORD = "correct horse battery"
+
+
+class Visitor:
+    """Who makes the requests, and the ids of what is theirs."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self.renew()
+
+    def renew(self) -> None:
+        """Registers anew; what was requested may have deleted the account or ended its tokens."""
+        account = {"email": f"{uuid4().hex}@example.com", "name": "A Learner", "password": PASSWORD}
+        signed_in = self._call("POST", "/api/auth/register", json=account)
+        self.token: str = signed_in["accessToken"]
+        session = self._call("POST", "/api/sessions", json={"featureType": "conversation"})["id"]
+        asked = {"sessionId": session, "transcript": "Um, I think we should start."}
+        job = self._call("POST", "/api/gemini/generate-feedback", json=asked)
+        self._call("DELETE", job["statusUrl"])
+        self.ids = {"/api/sessions/": session, "/api/gemini/jobs/": job["jobId"]}
+        self.members = {
+            "email": account["email"],
+            "password": PASSWORD,
+            "currentPassword": PASSWORD,
+            "refreshToken": signed_in["refreshToken"],
+            "sessionId": session,
+        }
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token}"}
+
+    def id_for(self, path: str) -> str:
+        """An id that exists, for a path with one."""
+        return next(value for prefix, value in self.ids.items() if path.startswith(prefix))
+
+    def _call(self, method: str, path: str, **options: Any) -> Any:
+        headers = self.headers if hasattr(self, "token") and path != "/api/auth/register" else {}
+        response = requests.request(method, self._url + path, headers=headers, timeout=30, **options)
+        response.raise_for_status()
+        return response.json() if response.content else None

@@ -1,0 +1,39 @@
+"""Reading server-sent events as a browser would."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+from aiohttp import ClientResponse
+
+STREAM_SECONDS = 20
+
+
+@dataclass(frozen=True)
+class SentEvent:
+    """One event as it came."""
+
+    name: str
+    data: Any
+    number: int | None
+
+
+async def read_events(response: ClientResponse) -> AsyncIterator[SentEvent]:
+    """The events of a stream until the server closes it, within a bounded time."""
+    fields: dict[str, str] = {}
+    async with asyncio.timeout(STREAM_SECONDS):
+        async for raw in response.content:
+            line = raw.decode().rstrip("\n")
+            if line:
+                name, _, value = line.partition(": ")
+                fields[name] = value
+            elif "event" in fields:
+                number = int(fields["id"]) if "id" in fields else None
+                yield SentEvent(fields["event"], json.loads(fields["data"]), number)
+                fields = {}
+            else:
+                fields = {}
