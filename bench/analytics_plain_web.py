@@ -1,0 +1,49 @@
+"""The same web process, but every request makes an INSERT and a commit of its own: what grouping is measured
+against.
+
+    python -m bench.analytics_plain_web
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+
+from aiohttp import web
+
+from cara import serving
+from cara.analytics import event_queries
+from cara.analytics.arrivals import Arrival, utc_now
+from cara.analytics.writing import EventWriter, Stored
+from cara.app import create_app
+from cara.database import Database
+from cara.settings import Settings, read_settings
+from cara.web.context import SERVICES, service
+
+
+class UngroupedWriter:
+    """Takes the place of the writer that groups."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def store(self, arrivals: Sequence[Arrival]) -> Stored:
+        async with self._database.acquire() as connection:
+            rows = await event_queries.insert_events(connection, arrivals, utc_now())
+        found = {(row["user_id"], row["id"]): row for row in rows}
+        return [found.get(arrival.key) for arrival in arrivals]
+
+
+async def _without_groups(app: web.Application) -> AsyncIterator[None]:
+    app[SERVICES][EventWriter] = UngroupedWriter(service(app, Database))
+    yield
+
+
+def create_ungrouped_app(settings: Settings) -> web.Application:
+    app = create_app(settings)
+    app.cleanup_ctx.append(_without_groups)
+    return app
+
+
+if __name__ == "__main__":
+    serving.create_app = create_ungrouped_app
+    serving.run_one(read_settings())

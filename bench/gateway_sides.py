@@ -1,0 +1,143 @@
+"""The two things that `bench.gateway` compares /process with, each as a process of its own.
+
+python -m bench.gateway_sides proxy URL PORT         a bare aiohttp proxy to Gemini: no sign-in, no books
+python -m bench.gateway_sides sdk URL CONNECTIONS SECONDS PAUSE    the SDK in a loop; prints timings
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+from uuid import uuid4
+
+from aiohttp import ClientSession, TCPConnector, web
+
+from cara.gemini.prompts import instruction_for
+
+MODEL = "gemini-3.8-flash"
+PROMPT = "Can you help me practice a salary negotiation? I have three minutes with my manager ({})."
+
+
+@dataclass
+class Timings:
+    """Calls that were made: how long each took in all, and when the first piece of its answer came, by the
+    marker that its prompt carries; moments by the clock that all processes of a machine share."""
+
+    seconds: list[float] = field(default_factory=list)
+    first_bytes: dict[str, float] = field(default_factory=dict)
+    elapsed: float = 0.0
+    processor_seconds: float = 0.0
+
+    def add(self, more: Timings) -> None:
+        """Puts the calls of another round to these."""
+        self.seconds += more.seconds
+        self.first_bytes |= more.first_bytes
+        self.elapsed += more.elapsed
+        self.processor_seconds += more.processor_seconds
+
+
+async def in_a_loop(
+    call: Callable[[str], Awaitable[float]],
+    processor_seconds: Callable[[], float],
+    connections: int,
+    seconds: float,
+    pause: float,
+) -> Timings:
+    """So many callers at once, each again and again; `call` gives the moment of its first piece.
+
+    Each pauses before a call for a random time of at most `pause` seconds, so that they do not come as one.
+    `processor_seconds` is what the process under test has used so far.
+    """
+    timings = Timings()
+    await asyncio.gather(*(call(uuid4().hex) for _ in range(2 * connections)))
+    begun, used = time.monotonic(), processor_seconds()
+
+    async def caller() -> None:
+        while True:
+            await asyncio.sleep(random.uniform(0, pause))
+            marker, start = uuid4().hex, time.monotonic()
+            if start > begun + seconds:
+                return
+            timings.first_bytes[marker] = await call(marker)
+            timings.seconds.append(time.monotonic() - start)
+
+    await asyncio.gather(*(caller() for _ in range(connections)))
+    timings.elapsed = time.monotonic() - begun
+    timings.processor_seconds = processor_seconds() - used
+    return timings
+
+
+def sdk_call(url: str) -> Callable[[str], Awaitable[float]]:
+    """The SDK as its documentation shows it, streaming."""
+    from google.genai import Client, types
+
+    options = types.HttpOptions(base_url=url, api_version="v1beta", timeout=90_000)
+    client = Client(api_key="emulator", http_options=options)
+    config = types.GenerateContentConfig(
+        system_instruction=instruction_for("conversation"), max_output_tokens=1_024
+    )
+
+    async def call(marker: str) -> float:
+        first = 0.0
+        stream = await client.aio.models.generate_content_stream(
+            model=MODEL, contents=PROMPT.format(marker), config=config
+        )
+        async for _ in stream:
+            first = first or time.monotonic()
+        return first
+
+    return call
+
+
+def body_for_proxy(marker: str) -> dict[str, Any]:
+    """The request that the SDK would send."""
+    return {
+        "contents": [{"role": "user", "parts": [{"text": PROMPT.format(marker)}]}],
+        "systemInstruction": {"parts": [{"text": instruction_for("conversation")}]},
+        "generationConfig": {"maxOutputTokens": 1_024},
+    }
+
+
+def proxy(url: str) -> web.Application:
+    """Passes a request on to Gemini, and each piece of the answer back as it comes."""
+    app = web.Application()
+    upstream = f"{url}/v1beta/models/{MODEL}:streamGenerateContent?alt=sse"
+    key = web.AppKey("http", ClientSession)
+
+    async def http(app: web.Application) -> Any:
+        async with ClientSession(connector=TCPConnector(limit=0)) as session:
+            app[key] = session
+            yield
+
+    async def pass_on(request: web.Request) -> web.StreamResponse:
+        headers = {"x-goog-api-key": "emulator", "Content-Type": "application/json"}
+        async with request.app[key].post(upstream, data=await request.read(), headers=headers) as answer:
+            response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+            await response.prepare(request)
+            async for piece in answer.content.iter_any():
+                await response.write(piece)
+            await response.write_eof()
+            return response
+
+    app.cleanup_ctx.append(http)
+    app.router.add_post("/", pass_on)
+    return app
+
+
+async def _sdk(url: str, connections: int, seconds: float, pause: float) -> None:
+    timings = await in_a_loop(sdk_call(url), time.process_time, connections, seconds, pause)
+    sys.stdout.write(json.dumps(asdict(timings)))
+
+
+if __name__ == "__main__":
+    role, gemini_url, *rest = sys.argv[1:]
+    if role == "proxy":
+        web.run_app(proxy(gemini_url), host="127.0.0.1", port=int(rest[0]), access_log=None, print=None)
+    else:
+        asyncio.run(_sdk(gemini_url, int(rest[0]), float(rest[1]), float(rest[2])))
