@@ -22,6 +22,8 @@ else:
 
 Record: TypeAlias = asyncpg.Record
 
+_CONFLICT = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+
 _AWAY = (
     OSError,
     asyncpg.InterfaceError,
@@ -81,7 +83,7 @@ class Database:
         """A connection for the length of the block.
 
         Raises:
-            DatabaseBusy: none became free in time.
+            DatabaseBusy: none became free in time, or what the block did was undone to break a deadlock.
             DatabaseAway: PostgreSQL refused, or went away within the block.
         """
         try:
@@ -92,6 +94,8 @@ class Database:
             raise DatabaseAway(retry_after_seconds=1) from error
         try:
             yield connection
+        except _CONFLICT as error:
+            raise DatabaseBusy(retry_after_seconds=1) from error
         except _AWAY as error:
             raise DatabaseAway(retry_after_seconds=1) from error
         finally:

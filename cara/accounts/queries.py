@@ -122,6 +122,15 @@ async def change_profile(
     )
 
 
+async def lock_work_of_user(connection: Connection, user_id: UUID) -> None:
+    """Waits for whoever works for the user, and holds sessions, jobs and quota in this order."""
+    for table in ("sessions", "feedback_jobs", "quota_days"):
+        await connection.execute(
+            f"select from {table} where user_id = $1 for update",
+            user_id,
+        )
+
+
 async def delete_user(connection: Connection, user_id: UUID) -> bool:
     """True when there was one. What refers to the user goes too, and their events by a trigger."""
     deleted = await connection.fetchval("delete from users where id = $1 returning true", user_id)

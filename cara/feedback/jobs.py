@@ -11,9 +11,8 @@ from asyncpg import UniqueViolationError
 from cara.database import Connection, Record
 from cara.errors import Conflict, FieldProblem, InvalidInput, NotFound
 from cara.feedback import queries, transitions
-from cara.feedback.judging import MAX_OUTPUT_TOKENS, instruction_for
+from cara.feedback.judging import upper_estimate_of_judging
 from cara.feedback.schemas import FINISHED, Feedback, FeedbackJob, FeedbackRequest, JobProblem
-from cara.gemini.estimate import upper_estimate
 from cara.gemini.quota import Quota
 from cara.identifiers import new_id
 from cara.practice import sessions
@@ -86,11 +85,10 @@ async def reserve(
     connection: Connection, quota: Quota, user_id: UUID, judged: Record, own_limit: int | None
 ) -> UUID:
     """Reserves what judging this transcript can cost at the most, for one attempt."""
-    prompt = upper_estimate(instruction_for(judged["feature_type"]), judged["transcript"])
     return await quota.reserve(
         connection,
         user_id,
-        prompt + MAX_OUTPUT_TOKENS,
+        upper_estimate_of_judging(judged["feature_type"], judged["transcript"]),
         REQUEST_TYPE,
         own_limit=own_limit,
         keep_seconds=KEEP_RESERVATION_SECONDS,

@@ -15,8 +15,12 @@ from cara.feedback import prompts
 from cara.feedback.judgement import judgement_schema
 from cara.feedback.speech import SpeechMeasures
 from cara.gemini.client import GeminiCall
+from cara.gemini.estimate import upper_estimate
 
 MAX_OUTPUT_TOKENS = 4_096
+MATERIAL_TOKENS = 3_000
+"""What measures, first and last sentence and the titles of earlier action items come to at the most."""
+
 _FENCE = re.compile(r"<(?=/?\s*transcript)", re.IGNORECASE)
 
 
@@ -62,6 +66,13 @@ def feedback_call(
         max_output_tokens=MAX_OUTPUT_TOKENS,
         response_schema=judgement_schema(),
     )
+
+
+def upper_estimate_of_judging(feature_type: str, transcript: str) -> int:
+    """More tokens than one call for a judgement of the transcript will cost, its answer included."""
+    schema = json.dumps(judgement_schema(), separators=(",", ":"))
+    prompt = upper_estimate(instruction_for(feature_type), schema, transcript)
+    return prompt + MATERIAL_TOKENS + MAX_OUTPUT_TOKENS
 
 
 def texts_of(judgement: Any) -> Iterator[tuple[str, str]]:

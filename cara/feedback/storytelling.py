@@ -35,6 +35,7 @@ class Storyteller:
         self._feed = feed
         self._stream = stream
         self._last = last_number
+        self._present: str | None = None
         self._sent_at = time.monotonic()
 
     async def tell(self) -> None:
@@ -61,13 +62,12 @@ class Storyteller:
         """What PostgreSQL knows, when Redis has nothing to tell: without a number, for it is no event."""
         job = self._feed.job
         assert job is not None
-        present = {
-            "status": job.status,
-            "stage": job.stage,
-            "progress": job.progress,
-            "attempt": job.attempts,
-        }
-        await self._send("status", json.dumps(present))
+        present = json.dumps(
+            {"status": job.status, "stage": job.stage, "progress": job.progress, "attempt": job.attempts}
+        )
+        if present != self._present:
+            self._present = present
+            await self._send("status", present)
 
     async def _tell_the_end(self) -> None:
         job = self._feed.job

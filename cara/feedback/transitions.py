@@ -13,15 +13,17 @@ from cara.database import Connection, Record
 
 
 async def claim_job(connection: Connection, job_id: UUID, lease_seconds: float) -> Record | None:
-    """Takes a queued job that is due, under a lease; None when it is not to be had."""
+    """Takes a queued job that is due, under a lease; None when it is not to be had.
+
+    One whose worker died before it saw that the learner cancelled is to be had too: its next worker ends it.
+    """
     return await connection.fetchrow(
         """
         update feedback_jobs
         set status = 'running', stage = 'measuring', progress = 5, attempts = attempts + 1,
             lease_expires_at = now() + make_interval(secs => $2),
             started_at = coalesce(started_at, now())
-        where id = $1 and status = 'queued' and not cancel_requested
-          and run_after <= now() + interval '1 second'
+        where id = $1 and status = 'queued' and run_after <= now() + interval '1 second'
         returning *
         """,
         job_id,

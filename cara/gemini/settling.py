@@ -15,6 +15,7 @@ from cara.database import Database, DatabaseBusy
 from cara.errors import Unavailable
 from cara.gemini.quota import Charge, Quota
 from cara.practice.dialogue import append_dialogue
+from cara.practice.queries import lock_session
 from cara.telemetry import report
 from cara.web.context import Caller
 
@@ -99,6 +100,9 @@ class Settlements:
         caller, dialogue = settlement.caller, settlement.dialogue
         holding = self._database.transaction() if dialogue else self._database.acquire()
         async with holding as connection:
+            if dialogue:
+                # Everybody locks the session before the quota.
+                await lock_session(connection, caller.user_id, dialogue.session_id)
             settled = await self._quota.settle(
                 connection,
                 caller.user_id,

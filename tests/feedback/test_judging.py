@@ -8,9 +8,18 @@ import pytest
 
 from cara.emulator.faults import Fault
 from cara.feedback.judgement import Judgement, judgement_schema
-from cara.feedback.judging import GrowingTexts, feedback_call, instruction_for, question
+from cara.feedback.judging import (
+    MAX_OUTPUT_TOKENS,
+    GrowingTexts,
+    feedback_call,
+    instruction_for,
+    question,
+    upper_estimate_of_judging,
+)
 from cara.feedback.speech import measure
+from cara.gemini.estimate import upper_estimate_of_prompt
 from cara.practice.features import FEATURE_TYPES
+from cara.samples import SAMPLES
 from tests.conftest import RunningEmulator
 from tests.learners import Learner
 
@@ -34,6 +43,15 @@ def test_every_kind_of_practice_has_its_rubric_with_anchors(feature_type: str) -
     instruction = instruction_for(feature_type)
     assert all(f"- {anchor}:" in instruction for anchor in (20, 50, 80, 95))
     assert instruction != instruction_for("video" if feature_type != "video" else "writing")
+
+
+@pytest.mark.parametrize(
+    "talk", [*(sample.transcript() for sample in SAMPLES), "Um.", "我们应该雇用两个人。" * 400]
+)
+def test_what_is_reserved_for_a_judgement_covers_all_that_is_sent(talk: str) -> None:
+    measures = measure(talk, duration_seconds=60, feature_type="video")
+    call = feedback_call("video", talk, measures, [{"title": "x" * 120}] * 4)
+    assert upper_estimate_of_judging("video", talk) >= upper_estimate_of_prompt(call) + MAX_OUTPUT_TOKENS
 
 
 def test_the_transcript_cannot_leave_its_fence() -> None:

@@ -30,6 +30,33 @@ async def test_a_job_that_is_put_back_waits_for_its_session_before_it_holds_the_
     assert events[-1].name == "succeeded"
 
 
+async def test_a_dialogue_waits_for_its_session_before_it_holds_the_quota(
+    learner: Learner, database: Database
+) -> None:
+    session = await learner.opens_session()
+    asked = {"prompt": "How do I begin the talk?", "sessionId": session["id"]}
+    async with asyncio.TaskGroup() as group, database.transaction() as connection:
+        await lock_session(connection, learner.user["id"], session["id"])
+        group.create_task(learner.expects(200, "POST", "/api/gemini/process", json=asked))
+        await _somebody_waits_for(connection)
+        await connection.execute("set local lock_timeout = '500ms'; select * from quota_days for update")
+    kept = await learner.expects(200, "GET", f"/api/sessions/{session['id']}")
+    assert kept["transcript"].startswith("You: How do I begin the talk?")
+
+
+async def test_a_deletion_waits_for_the_work_on_a_job_before_it_holds_the_account(
+    learner: Learner, database: Database
+) -> None:
+    await learner.asks_for_feedback()
+    async with asyncio.TaskGroup() as group, database.transaction() as connection:
+        await connection.execute("select from feedback_jobs for update")
+        group.create_task(learner.expects(204, "DELETE", "/api/users/me"))
+        await _somebody_waits_for(connection)
+        await connection.execute("set local lock_timeout = '500ms'; select from users for key share")
+    async with database.acquire() as connection:
+        assert await connection.fetchval("select count(*) from feedback_jobs") == 0
+
+
 async def _somebody_waits_for(connection: Connection) -> None:
     waiting = """
         select exists (select from pg_stat_activity where pg_backend_pid() = any(pg_blocking_pids(pid)))

@@ -177,6 +177,25 @@ async def test_a_job_whose_worker_died_is_found_by_the_sweeper(
     assert events[-1].data["attempts"] == 2
 
 
+async def test_a_cancelled_job_whose_worker_died_is_ended_by_the_next_one(
+    learner: Learner, settings: Settings, database: Database, emulator: RunningEmulator
+) -> None:
+    job = await learner.asks_for_feedback()
+    async with database.acquire() as connection:
+        await connection.execute(
+            """
+            update feedback_jobs
+            set status = 'running', attempts = 1, started_at = now(), cancel_requested = true,
+                lease_expires_at = now() - interval '1 second'
+            """
+        )
+    async with running_worker(settings):
+        events = await learner.follows(job)
+    assert events[-1].name == "cancelled"
+    assert emulator.emulator.ledger.calls == 0
+    assert (await learner.expects(200, "GET", "/api/gemini/quota"))["reserved"] == 0
+
+
 async def test_a_job_that_redis_forgot_is_found_by_the_sweeper(
     learner: Learner, settings: Settings, database: Database, redis_url: str
 ) -> None:
