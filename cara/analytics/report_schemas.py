@@ -1,37 +1,25 @@
 """What statistics and adoption are asked and what they answer."""
 
-from datetime import UTC, date, datetime
-from typing import Annotated, Any, Literal
+from datetime import date
+from typing import Annotated, Literal
 
-from pydantic import Field, PlainValidator, WithJsonSchema
+from pydantic import AfterValidator, Field
 
 from cara.accounts.schemas import TimeZone
 from cara.practice.features import FeatureType
 from cara.web.models import Answer, Instant, Query
+from cara.web.moments import DayOrMoment
 
 _YEARS = range(2000, 2101)
 
 
-def _read_day(value: Any) -> date | datetime:
-    try:
-        day = date.fromisoformat(value) if len(value) == len("2026-01-31") else _read_moment(value)
-    except ValueError:
-        raise ValueError("must be a day such as 2026-01-31, or an RFC 3339 date and time") from None
+def _within_years(day: date) -> date:
     if day.year not in _YEARS:
         raise ValueError(f"must lie between {_YEARS[0]} and {_YEARS[-1]}")
     return day
 
 
-def _read_moment(value: str) -> datetime:
-    moment = datetime.fromisoformat(value)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-Day = Annotated[
-    date | datetime,
-    PlainValidator(_read_day),
-    WithJsonSchema({"anyOf": [{"type": "string", "format": name} for name in ("date", "date-time")]}),
-]
+Day = Annotated[DayOrMoment, AfterValidator(_within_years)]
 
 
 class StatisticsQuery(Query):

@@ -7,9 +7,9 @@ from uuid import UUID
 from pydantic import AfterValidator, Field, RootModel
 from pydantic_core import from_json, to_json
 
-from cara.practice.schemas import Moment
 from cara.web.free_text import FreeText
 from cara.web.models import Answer, Instant, Payload
+from cara.web.moments import Moment
 
 MAX_BATCH_EVENTS = 500
 MAX_METADATA_BYTES = 8 * 1024

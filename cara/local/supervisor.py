@@ -234,7 +234,7 @@ class Supervisor:
         await running.ended.wait()
 
     async def _reload(self, names: Collection[str], folders: Collection[Path]) -> None:
-        # The first answer, changes or not, is the sign that the kernel watches: an earlier edit may go unseen.
+        # The first answer, changes or not, is the sign that the kernel watches: earlier edits may go unseen.
         changes_or_not = watchfiles.awatch(
             *folders, stop_event=self._over, rust_timeout=WATCH_MILLISECONDS, yield_on_timeout=True
         )

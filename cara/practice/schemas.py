@@ -1,14 +1,14 @@
 """What the practice feature takes and gives."""
 
-from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from cara.practice.features import FeatureType
 from cara.web.free_text import FreeText
 from cara.web.models import Answer, Instant, Payload, Query
+from cara.web.moments import MomentOrDay
 
 MAX_TRANSCRIPT_CHARACTERS = 200_000
 MAX_DURATION_SECONDS = 86_400
@@ -18,13 +18,6 @@ Description = Annotated[str, FreeText(max_length=2_000)]
 Transcript = Annotated[str, FreeText(max_length=MAX_TRANSCRIPT_CHARACTERS)]
 Score = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
 DurationSeconds = Annotated[int, Field(ge=0, le=MAX_DURATION_SECONDS)]
-
-
-def _assume_utc(moment: datetime) -> datetime:
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-Moment = Annotated[datetime, AfterValidator(_assume_utc)]
 
 
 class NewSession(Payload):
@@ -87,8 +80,8 @@ class SessionsQuery(Query):
     cursor: Annotated[str, Field(max_length=200)] | None = None
     feature_type: FeatureType | None = None
     completed: bool | None = None
-    from_: Annotated[Moment | None, Field(alias="from")] = None
-    to: Moment | None = None
+    from_: Annotated[MomentOrDay | None, Field(alias="from")] = None
+    to: MomentOrDay | None = None
 
 
 class SessionPage(Answer):

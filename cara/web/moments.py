@@ -1,0 +1,47 @@
+"""Points in time as clients write them: RFC 3339, or a day alone where a day is meant."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime
+from typing import Annotated, Any
+
+from pydantic import PlainValidator, WithJsonSchema
+
+_FULL_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_DATE_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)", re.ASCII)
+_EITHER_SCHEMA = {"anyOf": [{"type": "string", "format": name} for name in ("date-time", "date")]}
+
+
+def read_moment(value: Any) -> datetime:
+    """A `date-time` of RFC 3339; raises ValueError for anything else, also where ISO 8601 would allow it."""
+    text = value.upper() if isinstance(value, str) else ""
+    try:
+        if _DATE_TIME.fullmatch(text):
+            return datetime.fromisoformat(text)
+    except ValueError:
+        pass
+    raise ValueError("must be an RFC 3339 date and time, such as 2026-01-31T09:30:00Z")
+
+
+def read_day_or_moment(value: Any) -> date | datetime:
+    """A `full-date` or a `date-time` of RFC 3339; raises ValueError for anything else."""
+    try:
+        if isinstance(value, str) and _FULL_DATE.fullmatch(value):
+            return date.fromisoformat(value)
+        return read_moment(value)
+    except ValueError:
+        raise ValueError("must be a day such as 2026-01-31, or an RFC 3339 date and time") from None
+
+
+def _beginning(value: Any) -> datetime:
+    """A day is read as its first instant in UTC."""
+    read = read_day_or_moment(value)
+    return read if isinstance(read, datetime) else datetime(read.year, read.month, read.day, tzinfo=UTC)
+
+
+Moment = Annotated[
+    datetime, PlainValidator(read_moment), WithJsonSchema({"type": "string", "format": "date-time"})
+]
+MomentOrDay = Annotated[datetime, PlainValidator(_beginning), WithJsonSchema(_EITHER_SCHEMA)]
+DayOrMoment = Annotated[date | datetime, PlainValidator(read_day_or_moment), WithJsonSchema(_EITHER_SCHEMA)]
