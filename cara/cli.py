@@ -10,7 +10,15 @@ from typing import Annotated
 
 import typer
 
-from cara.at_terminal import database_url, errors_in_a_line, local_settings, settings, settings_here
+from cara.at_terminal import (
+    borrow_environment,
+    database_url,
+    errors_in_a_line,
+    local_settings,
+    settings,
+    settings_here,
+)
+from cara.settings import UnsafeSettings, read_settings
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="The backend of an AI communication coach."
@@ -171,7 +179,12 @@ def doctor() -> None:
     """Show the effective settings and check everything that Cara depends on."""
     from cara import doctor
 
-    raise typer.Exit(doctor.run(settings_here()))
+    local = local_settings()
+    borrow_environment(local)
+    try:
+        raise typer.Exit(doctor.run(read_settings()))
+    except UnsafeSettings as error:
+        raise typer.Exit(doctor.tell_problems(local, error.problems)) from None
 
 
 def _new_password() -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import secrets
 import socket
 import sys
@@ -14,7 +13,7 @@ from pathlib import Path
 
 import cara
 from cara.local.errors import LocalServerError
-from cara.local.ports import free_port, port_opens
+from cara.local.ports import free_port, port_opens, reachable_host
 from cara.local.running import running_file, write_privately
 from cara.local.servers import embedded_postgres_server, embedded_valkey
 from cara.local.supervisor import Process, Supervisor
@@ -43,13 +42,15 @@ class LocalCara:
 
     environment: dict[str, str]
     for_worker: dict[str, str]
+    host: str
     port: int
     emulator_port: int | None
     notes: tuple[str, ...]
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        host = reachable_host(self.host)
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
 
 def run(local: LocalSettings, *, reload: bool) -> int:
@@ -101,7 +102,7 @@ def local_cara(local: LocalSettings, folder: Path, port: int, *, durable: bool =
             **({} if local.metrics_port is None else {"METRICS_PORT": str(local.metrics_port)}),
             **gemini,
         }
-        yield LocalCara(environment, _for_worker(local), port, emulator_port, tuple(notes))
+        yield LocalCara(environment, _for_worker(local), local.host, port, emulator_port, tuple(notes))
 
 
 def _postgresql(
@@ -165,14 +166,13 @@ async def start_processes(supervisor: Supervisor, here: LocalCara) -> bool:
     await supervisor.start(Process("worker", [*python, "worker"], here.environment | here.for_worker))
     return await supervisor.start(
         Process("web", [*python, "cara", "serve"], here.environment),
-        ready=lambda: port_opens(here.port),
+        ready=lambda: port_opens(here.port, reachable_host(here.host)),
         patience_seconds=WEB_PATIENCE_SECONDS,
     )
 
 
 def _for_worker(local: LocalSettings) -> dict[str, str]:
-    """At a terminal nobody waits for jobs to end: they go on at the next start."""
-    drain = {"WORKER_DRAIN_SECONDS": os.environ.get("WORKER_DRAIN_SECONDS", "2")}
+    drain = {"WORKER_DRAIN_SECONDS": str(local.worker_drain_seconds)}
     return drain | ({"METRICS_PORT": str(local.metrics_port + 1)} if local.metrics_port else {})
 
 

@@ -6,8 +6,9 @@ Names follow Prometheus' conventions: a unit or `_total` at the end, few labels 
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, Counter, Gauge, Histogram, generate_latest
@@ -45,9 +46,23 @@ QUOTES_DROPPED = Counter(
 )
 
 
+class PortUnusable(Exception):
+    """Nothing can listen there; says why in one line."""
+
+
+@contextmanager
+def port_at_hand(host: str, port: int) -> Iterator[None]:
+    """Raises PortUnusable when the block could not listen there."""
+    try:
+        yield
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise PortUnusable(f"{host}:{port} cannot be used: {reason}") from None
+
+
 @asynccontextmanager
 async def metrics_served(host: str, port: int | None) -> AsyncIterator[None]:
-    """Serves `/metrics` for the length of the block; nothing without a port."""
+    """Serves `/metrics` for the length of the block; nothing without a port. Raises PortUnusable."""
     if port is None:
         yield
         return
@@ -56,7 +71,8 @@ async def metrics_served(host: str, port: int | None) -> AsyncIterator[None]:
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     try:
-        await web.TCPSite(runner, host, port).start()
+        with port_at_hand(host, port):
+            await web.TCPSite(runner, host, port).start()
         logger.info("metrics on http://%s:%d/metrics", host, port)
         yield
     finally:

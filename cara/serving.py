@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import multiprocessing
-import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import Sequence
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 
@@ -18,7 +16,7 @@ from aiohttp import web
 from cara.app import create_app
 from cara.database import DatabaseAway
 from cara.logs import set_up_logs
-from cara.metrics import metrics_served
+from cara.metrics import PortUnusable, metrics_served, port_at_hand
 from cara.schema_version import DatabaseBehind
 from cara.settings import Settings
 from cara.web.access_log import AccessLogger
@@ -40,7 +38,8 @@ async def serve(settings: Settings, *, reuse_port: bool = False) -> None:
     streams end.
 
     Raises:
-        CannotServe: the database is away or behind, or the port cannot be used.
+        CannotServe: the database is away or behind.
+        PortUnusable: somebody listens there.
     """
     stop = _told_to_stop()
     runner = ProblemRunner(
@@ -52,9 +51,7 @@ async def serve(settings: Settings, *, reuse_port: bool = False) -> None:
     )
     try:
         await _begin(runner, settings, reuse_port=reuse_port)
-        async with AsyncExitStack() as beside:
-            with _port_at_hand(settings.host, settings.metrics_port):
-                await beside.enter_async_context(metrics_served(settings.host, settings.metrics_port))
+        async with metrics_served(settings.host, settings.metrics_port):
             addresses = ("{}:{}".format(*address[:2]) for address in runner.addresses)
             logger.info("serving on %s", ", ".join(addresses))
             await stop.wait()
@@ -78,18 +75,8 @@ async def _begin(runner: web.AppRunner, settings: Settings, *, reuse_port: bool)
         raise CannotServe(str(error)) from None
     except DatabaseAway as error:
         raise CannotServe(f"the database cannot be used: {error.__cause__}") from None
-    with _port_at_hand(settings.host, settings.port):
+    with port_at_hand(settings.host, settings.port):
         await web.TCPSite(runner, settings.host, settings.port, reuse_port=reuse_port or None).start()
-
-
-@contextmanager
-def _port_at_hand(host: str, port: int | None) -> Iterator[None]:
-    """Raises CannotServe when the block could not listen there."""
-    try:
-        yield
-    except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else str(error)
-        raise CannotServe(f"{host}:{port} cannot be used: {reason}") from None
 
 
 def run_one(settings: Settings, *, reuse_port: bool = False) -> None:
@@ -97,7 +84,7 @@ def run_one(settings: Settings, *, reuse_port: bool = False) -> None:
     set_up_logs()
     try:
         asyncio.run(serve(settings, reuse_port=reuse_port))
-    except CannotServe as error:
+    except (CannotServe, PortUnusable) as error:
         sys.stderr.write(f"cara serve: {error}\n")
         sys.exit(CANNOT_SERVE)
 
@@ -133,11 +120,6 @@ def run_many(settings: Settings, processes: int) -> int:
         if not stopping:
             child.start()
     return _until_all_end([child for child in children if child.pid])
-
-
-def _child(settings: Settings) -> BaseProcess:
-    spawning = multiprocessing.get_context("spawn")
-    return spawning.Process(target=run_one, args=(settings,), kwargs={"reuse_port": True}, daemon=True)
 
 
 def _with_own_metrics(settings: Settings, number: int) -> Settings:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr
 
@@ -14,9 +15,41 @@ def _scheme_among(*schemes: str) -> AfterValidator:
     def check(url: SecretStr) -> SecretStr:
         if url.get_secret_value().partition("://")[0] not in schemes:
             raise ValueError(f"must begin with {' or '.join(f'{scheme}://' for scheme in schemes)}")
+        _ensure_ports(url.get_secret_value())
         return url
 
     return AfterValidator(check)
+
+
+def _ensure_ports(url: str) -> None:
+    """Each of the hosts, of which there may be several between commas, has a port that is one."""
+    for host in urlsplit(url).netloc.rpartition("@")[2].split(","):
+        port = host.rpartition("]")[2].partition(":")[2]
+        if port and not (port.isascii() and port.isdigit() and 0 < int(port) < 65_536):
+            raise ValueError("has a port that is no number from 1 to 65535")
+
+
+def _is_http(url: str) -> str:
+    if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).netloc:
+        raise ValueError("must be an address such as https://gemini.example.com")
+    _ensure_ports(url)
+    return url
+
+
+def _is_dsn(value: SecretStr) -> SecretStr:
+    from sentry_sdk.utils import BadDsn, Dsn
+
+    try:
+        Dsn(value.get_secret_value())
+    except BadDsn as error:
+        raise ValueError(f"is no DSN: {error}") from None
+    return value
+
+
+def _divides_a_minute(seconds: int) -> int:
+    if 60 % seconds:
+        raise ValueError("must divide a minute: 1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30 or 60 seconds")
+    return seconds
 
 
 def _is_rate_limit(limit: str) -> str:
@@ -30,6 +63,11 @@ def _is_rate_limit(limit: str) -> str:
 
 Positive = Annotated[int, Field(gt=0)]
 Seconds = Annotated[float, Field(gt=0)]
+PartOfMinute = Annotated[int, Field(gt=0), AfterValidator(_divides_a_minute)]
+"""How often by the clock, in seconds."""
+
+HttpUrl = Annotated[str, AfterValidator(_is_http)]
+SentryDsn = Annotated[SecretStr, AfterValidator(_is_dsn)]
 DatabaseUrl = Annotated[SecretStr, _scheme_among("postgresql", "postgres")]
 RedisUrl = Annotated[SecretStr, _scheme_among("redis", "rediss", "unix", "redis+sentinel")]
 

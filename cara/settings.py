@@ -7,12 +7,22 @@ from collections.abc import Mapping
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from cara.setting_values import DatabaseUrl, Positive, RateLimit, RedisUrl, Seconds, masked
+from cara.setting_values import (
+    DatabaseUrl,
+    HttpUrl,
+    PartOfMinute,
+    Positive,
+    RateLimit,
+    RedisUrl,
+    Seconds,
+    SentryDsn,
+    masked,
+)
 
 EXAMPLE_JWT_SECRET = "change-me-to-at-least-32-random-bytes"  # noqa: S105 - known to everybody, and refused
 MIN_SECRET_BYTES = 32
@@ -76,7 +86,7 @@ class Settings(BaseSettings):
 
     gemini_api_key: SecretStr | None = Field(None, validate_default=True)
     gemini_model: str = "gemini-3.8-flash"
-    gemini_base_url: str | None = None
+    gemini_base_url: HttpUrl | None = None
     gemini_deadline_seconds: Seconds = 90
     gemini_first_token_seconds: Seconds = 30
     gemini_between_chunks_seconds: Seconds = 20
@@ -98,14 +108,15 @@ class Settings(BaseSettings):
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
 
     worker_max_jobs: Positive = 20
+    worker_fleet: Positive = 10
     worker_drain_seconds: Positive = 30
     job_lease_seconds: Seconds = 30
     job_attempts: Positive = 5
-    sweep_seconds: Positive = 10
-    rollup_seconds: Positive = 5
+    sweep_seconds: PartOfMinute = 10
+    rollup_seconds: PartOfMinute = 5
     analytics_retention_days: Positive = 400
 
-    sentry_dsn: SecretStr | None = None
+    sentry_dsn: SentryDsn | None = None
     console: Literal["on", "off"] | None = None
 
     @field_validator("frontend_url", "trusted_proxies", mode="before")
@@ -120,13 +131,14 @@ class Settings(BaseSettings):
     @field_validator("frontend_url")
     @classmethod
     def _origins_are_origins(cls, origins: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
-        if _for_production(info) and "*" in origins:
-            raise ValueError("must name exact origins in production, not *")
-        for origin in origins:
+        if _for_production(info) and any("*" in origin for origin in origins):
+            raise ValueError("must name exact origins in production, without *")
+        exact = tuple(origin.rstrip("/") for origin in origins)
+        for origin in exact:
             parts = urlsplit(origin)
-            if origin != "*" and (parts.scheme not in ("http", "https") or not parts.netloc):
+            if origin != "*" and (parts.scheme not in ("http", "https") or origin != _origin(parts)):
                 raise ValueError(f"{origin!r} is no origin such as https://app.example.com")
-        return tuple(origin.rstrip("/") for origin in origins)
+        return exact
 
     @field_validator("trusted_proxies")
     @classmethod
@@ -175,7 +187,7 @@ class Settings(BaseSettings):
 
     def masked(self) -> dict[str, str]:
         """The effective settings for a person to read: no secret, no password in a URL."""
-        return {name: masked(name, getattr(self, name)) for name in type(self).model_fields}
+        return masked_settings(self)
 
 
 class LocalSettings(BaseSettings):
@@ -192,7 +204,18 @@ class LocalSettings(BaseSettings):
     redis_url: RedisUrl | None = None
     jwt_secret: SecretStr | None = None
     gemini_api_key: SecretStr | None = None
-    gemini_base_url: str | None = None
+    gemini_base_url: HttpUrl | None = None
+    worker_drain_seconds: Positive = 2
+    """At a terminal nobody waits for jobs to end: they go on at the next start."""
+
+    def masked(self) -> dict[str, str]:
+        """What is set, for a person to read: no secret, no password in a URL."""
+        return masked_settings(self)
+
+
+def masked_settings(settings: BaseSettings) -> dict[str, str]:
+    """Each setting by its name, without its secrets."""
+    return {name: masked(name, getattr(settings, name)) for name in type(settings).model_fields}
 
 
 def read_settings(**overrides: Any) -> Settings:
@@ -217,6 +240,11 @@ def read_local_settings() -> LocalSettings:
         return LocalSettings()
     except ValidationError as error:
         raise _unsafe(error) from None
+
+
+def _origin(url: SplitResult) -> str:
+    """Scheme, host and port alone (RFC 6454): nothing that a browser would not send as an origin."""
+    return f"{url.scheme}://{url.netloc.rpartition('@')[2].replace('*', '')}"
 
 
 def _for_production(info: ValidationInfo) -> bool:

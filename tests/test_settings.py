@@ -64,6 +64,7 @@ def test_everything_that_is_missing_or_malformed_is_named_at_once(monkeypatch: p
         ({"JWT_SECRET": " , "}, "JWT_SECRET: holds no key"),
         ({"GEMINI_API_KEY": ""}, "GEMINI_API_KEY: is missing, and production needs it"),
         ({"FRONTEND_URL": "https://app.example.com,*"}, "FRONTEND_URL: must name exact origins"),
+        ({"FRONTEND_URL": "https://*.example.com"}, "FRONTEND_URL: must name exact origins"),
         ({"RATE_LIMITS": "off"}, "RATE_LIMITS: off is refused in production"),
     ],
 )
@@ -83,6 +84,44 @@ def test_production_names_its_reasons_beside_what_is_malformed(monkeypatch: pyte
         "JWT_SECRET",
         "GEMINI_API_KEY",
     ]
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "problem"),
+    [
+        ("REDIS_URL", "redis://cache:abc", "has a port that is no number"),
+        ("REDIS_URL", "redis+sentinel://:secret@a:1,b:70000/main", "has a port that is no number"),
+        ("DATABASE_URL", "postgresql://cara:p:w@db:0/cara", "has a port that is no number"),
+        ("SENTRY_DSN", "nonsense", "is no DSN"),
+        ("GEMINI_BASE_URL", "nonsense", "must be an address"),
+        ("FRONTEND_URL", "https://app.example.com/practice", "is no origin"),
+        ("FRONTEND_URL", "https://*.example.com", "is no origin"),
+        ("FRONTEND_URL", "https://user@app.example.com", "is no origin"),
+        ("SWEEP_SECONDS", "7", "must divide a minute"),
+        ("ROLLUP_SECONDS", "3600", "must divide a minute"),
+    ],
+)
+def test_what_is_malformed_is_told_in_words_without_its_secret(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, problem: str
+) -> None:
+    with pytest.raises(UnsafeSettings) as refused:
+        settings_with(monkeypatch, **{variable: value})
+    (told,) = refused.value.problems
+    assert told.startswith(f"{variable}: ")
+    assert problem in told
+    assert "secret" not in told
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql:///cara?host=/run/postgresql",
+        "postgresql://cara:p%40w@[::1]:5432/cara",
+        "postgres://a:5432,b:5433/cara",
+    ],
+)
+def test_addresses_of_every_form_are_taken(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    assert settings_with(monkeypatch, DATABASE_URL=url).database_url.get_secret_value() == url
 
 
 def test_a_short_secret_and_no_key_will_do_for_development(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -74,8 +74,10 @@ def _every(seconds: int, task: Any, *, timeout: float) -> Any:
     return cron(task, second=set(range(0, 60, seconds)), run_at_startup=True, timeout=timeout)
 
 
-def _worker(context: dict[str, Any], queue: str, **options: Any) -> WakefulWorker:
+def _worker(context: dict[str, Any], queue: str, *, max_jobs: int, **options: Any) -> WakefulWorker:
     return WakefulWorker(
+        max_jobs=max_jobs,
+        fleet_jobs=max_jobs * context["settings"].worker_fleet,
         subscriber=context["subscriber"],
         redis_pool=context["redis"],
         ctx=context,

@@ -11,13 +11,14 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from cara import __version__
+from cara.at_terminal import MISUSED
 from cara.database import Database, DatabaseAway
 from cara.feedback.ending import Ending
 from cara.feedback.work import FeedbackWork
 from cara.gemini.connecting import connect_gemini
 from cara.gemini.quota import Quota
 from cara.logs import set_up_logs
-from cara.metrics import metrics_served
+from cara.metrics import PortUnusable, metrics_served
 from cara.queue import Queue, arq_client
 from cara.redis import Subscriber
 from cara.schema_version import DatabaseBehind, missing_migrations
@@ -35,7 +36,10 @@ def main() -> None:
     try:
         settings = read_settings()
         asyncio.run(run(settings))
-    except (UnsafeSettings, DatabaseBehind) as error:
+    except UnsafeSettings as error:
+        sys.stderr.writelines(f"cara worker: {problem}\n" for problem in error.problems)
+        sys.exit(MISUSED)
+    except (DatabaseBehind, PortUnusable) as error:
         sys.exit(f"cara worker: {error}")
     except DatabaseAway as error:
         sys.exit(f"cara worker: the database cannot be used: {error.__cause__}")

@@ -25,7 +25,7 @@ AWAY_SECONDS = 0.5
 class WakefulWorker(Worker):
     """A worker of one queue; `run_until_cancelled` is its life."""
 
-    def __init__(self, *, subscriber: Subscriber, fleet_jobs: int = 200, **options: Any) -> None:
+    def __init__(self, *, subscriber: Subscriber, fleet_jobs: int, **options: Any) -> None:
         super().__init__(
             handle_signals=False,
             poll_delay=POLL_SECONDS,

@@ -72,7 +72,8 @@ def temporary_folder() -> Iterator[Path]:
 
 def _introduce(console: Console, here: LocalCara) -> None:
     if here.emulator_port is None:
-        console.print("Starting PostgreSQL, Valkey, worker and web process; Gemini judges.")
+        judge = here.environment.get("GEMINI_BASE_URL", "Gemini")
+        console.print(f"Starting PostgreSQL, Valkey, worker and web process; {judge} judges.")
     else:
         console.print(
             "Starting PostgreSQL, Valkey, worker, web process and a local emulator of Gemini: without "

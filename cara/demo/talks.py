@@ -36,8 +36,12 @@ def chosen_talks(
     """The talks that were asked for; two of ours when none was.
 
     Raises:
-        UnusableTalk: a sample is unknown, or the file cannot serve as a transcript.
+        UnusableTalk: a sample is unknown, the file cannot serve, or the wishes exclude each other.
     """
+    if file is None and seconds is not None:
+        raise UnusableTalk("the seconds are those of a file of your own: name one")
+    if file is not None and (samples or every):
+        raise UnusableTalk("give either a file of your own or talks that ship with Cara, not both")
     if file is not None:
         return [talk_from_file(file, seconds, feature)]
     if every:

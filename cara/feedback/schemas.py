@@ -1,6 +1,6 @@
 """What the feedback feature takes and gives."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import Field
@@ -127,6 +127,3 @@ class EventsQuery(Query):
     """The ticket that stands in for the Authorization field, which native EventSource cannot send."""
 
     ticket: Annotated[str, Field(max_length=1024)] | None = None
-
-
-JsonObject = dict[str, Any]

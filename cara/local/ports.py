@@ -14,6 +14,11 @@ def free_port() -> int:
         return port
 
 
+def reachable_host(host: str) -> str:
+    """Where somebody on this machine reaches what listens at the host, which may be every interface."""
+    return {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+
+
 async def port_opens(port: int, host: str = "127.0.0.1") -> None:
     """Return when something accepts connections there. Waits for ever: bound it from outside."""
     while True:

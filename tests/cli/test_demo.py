@@ -82,6 +82,13 @@ def test_a_file_that_is_no_talk_is_refused_at_once(
     assert refused.stdout == ""
 
 
+@pytest.mark.parametrize("options", [("--seconds", "95"), ("--file", "talk.txt", "--all")])
+def test_wishes_that_would_be_ignored_are_refused(tmp_path: Path, options: tuple[str, ...]) -> None:
+    refused = cara_command("demo", *options, folder=tmp_path)
+    assert refused.returncode == 2
+    assert "of your own" in refused.stderr
+
+
 @pytest.mark.parametrize("options", [("--sample", "nothing"), ("--file", "x", "--feature", "opera")])
 def test_unknown_names_are_answered_with_the_known_ones(tmp_path: Path, options: tuple[str, ...]) -> None:
     refused = cara_command("demo", *options, folder=tmp_path)
