@@ -132,7 +132,7 @@ async def measure_reading(system: System, authorization: str, sizes: list[int], 
     connection = await asyncpg.connect(system.database_url)
     await connection.execute("truncate analytics_events, pending_event_batches")
     await connection.execute("update users set is_admin = true")
-    await practise(system, authorization)
+    await practise(system, authorization, connection)
     settings = Settings(_env_file=None, **{name.lower(): value for name, value in system.environment.items()})
     database = await Database.connect(settings)
     rows = ManyRows(connection)
@@ -144,14 +144,22 @@ async def measure_reading(system: System, authorization: str, sizes: list[int], 
     await connection.close()
 
 
-async def practise(system: System, authorization: str) -> None:
-    """The learner whose statistics are read has sessions of their own."""
+async def practise(
+    system: System, authorization: str, connection: asyncpg.Connection[asyncpg.Record]
+) -> None:
+    """The learner whose statistics are read has sessions of their own, over the last 90 days."""
     http = PlainHttp(system.web_urls[0])
     await http.open()
     for number in range(100):
         body = {"featureType": ("conversation", "video", "accent")[number % 3]}
         await http.send(request_bytes("POST", "/api/sessions", authorization, body))
     await http.close()
+    await connection.execute(
+        """
+        update sessions set created_at = now() - random() * interval '90 days', score = 40 + random() * 60,
+            clarity = 50 + random() * 50, duration_seconds = 60 + random() * 600
+        """
+    )
 
 
 async def measure_size(

@@ -78,7 +78,6 @@ def create_app(settings: Settings) -> web.Application:
     app.on_shutdown.append(_let_streams_end)
     allow_origins(app, mount(app, [*ROUTES, *console.routes(settings)]), settings)
     app.on_response_prepare.append(finish_headers(settings))
-    app.on_response_prepare.append(wake_rollups)
     return app
 
 
@@ -102,6 +101,7 @@ def _middlewares(reporting: bool) -> list[Middleware]:
         problems_middleware,
         answer_options,
         count_strangers,
+        wake_rollups,
     ]
 
 

@@ -114,7 +114,7 @@ class Settings(BaseSettings):
     job_attempts: Positive = 5
     sweep_seconds: PartOfMinute = 10
     rollup_seconds: PartOfMinute = 5
-    analytics_retention_days: Positive = 400
+    analytics_retention_days: int = Field(400, ge=62)
 
     sentry_dsn: SentryDsn | None = None
     console: Literal["on", "off"] | None = None

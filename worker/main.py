@@ -7,10 +7,11 @@ import logging
 import signal
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any
 
 from cara import __version__
+from cara.analytics.waking import RollupWaker
 from cara.at_terminal import MISUSED
 from cara.database import Database, DatabaseAway
 from cara.feedback.ending import Ending
@@ -85,7 +86,11 @@ async def resources(settings: Settings) -> AsyncIterator[dict[str, Any]]:
     database = await Database.connect(settings)
     redis = arq_client(url, size=settings.redis_pool_size, retries=5)
     subscriber = Subscriber(url)
-    reading = asyncio.create_task(subscriber.run(), name="redis subscriber")
+    waker = RollupWaker(redis)
+    running = [
+        asyncio.create_task(subscriber.run(), name="redis subscriber"),
+        asyncio.create_task(waker.run(), name="roll-up waker"),
+    ]
     gemini = connect_gemini(settings)
     try:
         async with database.acquire() as connection:
@@ -103,12 +108,13 @@ async def resources(settings: Settings) -> AsyncIterator[dict[str, Any]]:
             "subscriber": subscriber,
             "queue": queue,
             "quota": quota,
+            "rollup_waker": waker,
             "feedback_work": work,
         }
     finally:
-        reading.cancel()
-        with suppress(asyncio.CancelledError):
-            await reading
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
         await gemini.close()
         await redis.aclose(close_connection_pool=True)
         await database.close()

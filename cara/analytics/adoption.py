@@ -18,7 +18,7 @@ from cara.analytics.report_schemas import (
     DayAdoption,
     FeatureAdoption,
 )
-from cara.analytics.rollups import fresh_as_of
+from cara.analytics.rollup_queries import shown_until
 from cara.database import Connection, Record
 from cara.errors import Forbidden
 from cara.practice.features import FEATURE_TYPES, FeatureType
@@ -56,8 +56,9 @@ async def adoption_of(
     if query.scope == "all":
         refuse_others(caller)
     period = period_of(query.from_, query.to, ZONE_OF_EVERYBODY, now)
-    as_of = await fresh_as_of(connection)
-    records = await _read(connection, period, caller.user_id if query.scope == "me" else None)
+    async with connection.transaction(isolation="repeatable_read", readonly=True):
+        as_of = await shown_until(connection)
+        records = await _read(connection, period, caller.user_id if query.scope == "me" else None)
     active = _active(records.users.get(ANY_ACTIVITY))
     return Adoption(
         features=_features(records),

@@ -19,6 +19,14 @@ _SUMS = """
 """
 
 
+_FIRST_AND_LAST_USE = """
+    least(first_session, case when first_day < coalesce((first_session at time zone 'UTC')::date, 'infinity')
+                              then first_day::timestamp at time zone 'UTC' end) as first_used_at,
+    greatest(last_session, case when last_day > coalesce((last_session at time zone 'UTC')::date, '-infinity')
+                                then last_day::timestamp at time zone 'UTC' end) as last_used_at
+"""
+
+
 async def users_of_everybody(
     connection: Connection, first: date, last: date, features: tuple[str, ...]
 ) -> list[Record]:
@@ -110,20 +118,34 @@ async def sums_of_learner(connection: Connection, user_id: UUID, first: date, la
 
 
 async def first_and_last_use_of_everybody(connection: Connection, features: tuple[str, ...]) -> list[Record]:
-    """When each feature was used for the first and for the last time; both are found by the index."""
+    """When each feature was used for the first and for the last time; all of it is found by indexes.
+
+    Of sessions the moment is known. Where only events tell of an earlier or later day, it is their day's
+    first instant (UTC).
+    """
     return await connection.fetch(
-        """
-        select feature_type,
-               (select min(first_used_at) from learner_quarters as known
-                where known.feature_type = feature.feature_type
-                  and quarter = (select min(quarter) from learner_quarters as oldest
-                                 where oldest.feature_type = feature.feature_type)) as first_used_at,
-               (select max(last_used_at) from learner_quarters as known
-                where known.feature_type = feature.feature_type
-                  and quarter = (select max(quarter) from learner_quarters as newest
-                                 where newest.feature_type = feature.feature_type)) as last_used_at
+        f"""
+        select feature_type, {_FIRST_AND_LAST_USE}
         from unnest($1::text[]) as feature (feature_type)
-        """,
+        cross join lateral (
+            select (select min(first_used_at) from learner_quarters as known
+                    where known.feature_type = feature.feature_type
+                      and quarter = (select min(quarter) from learner_quarters as oldest
+                                     where oldest.feature_type = feature.feature_type)) as first_session,
+                   (select max(last_used_at) from learner_quarters as known
+                    where known.feature_type = feature.feature_type
+                      and quarter = (select max(quarter) from learner_quarters as newest
+                                     where newest.feature_type = feature.feature_type)) as last_session
+        ) as sessions
+        cross join lateral (
+            select (select day from feature_days as oldest
+                    where oldest.feature_type = feature.feature_type and users > 0
+                    order by day limit 1) as first_day,
+                   (select day from feature_days as newest
+                    where newest.feature_type = feature.feature_type and users > 0
+                    order by day desc limit 1) as last_day
+        ) as events
+        """,  # noqa: S608 - the fragment is the one above
         features,
     )
 
@@ -131,12 +153,21 @@ async def first_and_last_use_of_everybody(connection: Connection, features: tupl
 async def first_and_last_use_of_learner(connection: Connection, user_id: UUID) -> list[Record]:
     """The same for a single learner."""
     return await connection.fetch(
-        """
-        select feature_type, min(first_used_at) as first_used_at, max(last_used_at) as last_used_at
-        from learner_quarters
-        where user_id = $1
-        group by feature_type
-        """,
+        f"""
+        select feature_type, {_FIRST_AND_LAST_USE}
+        from (
+            select feature_type, min(first_used_at) as first_session, max(last_used_at) as last_session
+            from learner_quarters
+            where user_id = $1
+            group by feature_type
+        ) as sessions
+        full join (
+            select feature_type, min(day) as first_day, max(day) as last_day
+            from learner_days
+            where user_id = $1
+            group by feature_type
+        ) as events using (feature_type)
+        """,  # noqa: S608 - the fragment is the one above
         user_id,
     )
 

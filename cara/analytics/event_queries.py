@@ -26,7 +26,6 @@ _INSERT_EVENTS = """
             select
             from analytics_events as earlier
             where earlier.user_id = arrived.user_id and earlier.id = arrived.id
-              and earlier.created_at >= $7
         )
     ), batch as (
         insert into pending_event_batches (events, created_at)
@@ -47,8 +46,8 @@ async def insert_events(
 ) -> list[Record]:
     """Stores what is new, as one batch for the roll-ups; returns the new rows.
 
-    Of two copies in one month the primary key of the partition keeps one. A copy of the month before, or
-    of the next (another process' clock may be ahead), is looked for. Rows go in in the order of their key,
+    Of two copies in one month the primary key of the partition keeps one; a copy of another month is looked
+    for, a probe into each partition's key. Rows go in in the order of their key,
     so that two writers with the same events wait for each other and never deadlock. Events of an account
     that is gone are dropped.
     """
@@ -60,17 +59,6 @@ async def insert_events(
         [arrival.metadata for arrival in arrivals],
         [believed_time(arrival.occurred_at, received_at) for arrival in arrivals],
         received_at,
-        month_before(received_at),
-    )
-
-
-def month_before(moment: datetime) -> datetime:
-    """The first instant (UTC) of the month before that of the moment."""
-    first = moment.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    return (
-        first.replace(year=first.year - 1, month=12)
-        if first.month == 1
-        else first.replace(month=first.month - 1)
     )
 
 
@@ -84,17 +72,14 @@ async def create_partition(connection: Connection, day: date) -> None:
     await connection.execute("select create_analytics_partition($1)", day)
 
 
-async def event_of_user(
-    connection: Connection, user_id: UUID, event_id: UUID, received_from: datetime
-) -> Record | None:
+async def event_of_user(connection: Connection, user_id: UUID, event_id: UUID) -> Record | None:
     """The stored copy of an event."""
     return await connection.fetchrow(
         """
         select user_id, id, event_type, metadata, occurred_at, created_at
         from analytics_events
-        where user_id = $1 and id = $2 and created_at >= $3
+        where user_id = $1 and id = $2
         """,
         user_id,
         event_id,
-        received_from,
     )

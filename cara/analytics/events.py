@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
+from cara.accounts.tokens import TokenInvalid
 from cara.analytics import event_queries
-from cara.analytics.arrivals import arrival_of, utc_now
+from cara.analytics.arrivals import arrival_of
 from cara.analytics.schemas import Event, EventsAccepted, NewEvent
-from cara.analytics.writing import EventsNotStored, EventWriter
+from cara.analytics.writing import EventWriter
 from cara.database import Database, Record
 
 
@@ -18,6 +19,8 @@ async def store_event(database: Database, writer: EventWriter, user_id: UUID, ev
     Raises:
         EventsBusy: try again in a moment.
         EventsNotStored: try again with the same id.
+        EventsRefused: there is no use in trying again.
+        TokenInvalid: the account is gone.
     """
     arrival = arrival_of(user_id, event)
     (stored,) = await writer.store([arrival])
@@ -30,7 +33,7 @@ async def store_events(writer: EventWriter, user_id: UUID, events: Sequence[NewE
     """Stores several events in one transaction, but for those that are there already.
 
     Raises:
-        EventsBusy, EventsNotStored: as `store_event`.
+        EventsBusy, EventsNotStored, EventsRefused: as `store_event`.
     """
     stored = await writer.store([arrival_of(user_id, event) for event in events])
     accepted = sum(row is not None for row in stored)
@@ -39,11 +42,9 @@ async def store_events(writer: EventWriter, user_id: UUID, events: Sequence[NewE
 
 async def _first_copy(database: Database, user_id: UUID, event_id: UUID) -> Record:
     async with database.acquire() as connection:
-        copy = await event_queries.event_of_user(
-            connection, user_id, event_id, event_queries.month_before(utc_now())
-        )
+        copy = await event_queries.event_of_user(connection, user_id, event_id)
     if copy is None:
-        raise EventsNotStored
+        raise TokenInvalid
     return copy
 
 

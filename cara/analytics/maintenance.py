@@ -25,7 +25,7 @@ def rebuild(settings: Settings, from_day: date | None, to_day: date | None) -> N
     """Rebuilds the days (UTC, both included).
 
     Raises:
-        DaysForgotten, RollupsBusy: as `rebuilding.rebuild`.
+        DaysReversed, DaysForgotten, RollupsBusy: as `rebuilding.rebuild`.
     """
     percentage = TextColumn("{task.percentage:>3.0f} %")
     with Progress(TextColumn("{task.description}"), BarColumn(), percentage, TimeElapsedColumn()) as bar:

@@ -26,6 +26,19 @@ async def drop_partition(connection: Connection, name: str) -> None:
     await connection.execute(f'drop table "{name}"')
 
 
+async def waits_to_be_folded(connection: Connection, before: date) -> bool:
+    """Whether events that were received before this day (UTC) are not in the roll-ups yet."""
+    waits: bool = await connection.fetchval(
+        """
+        select exists (
+            select from pending_event_batches where created_at < $1::date::timestamp at time zone 'UTC'
+        )
+        """,
+        before,
+    )
+    return waits
+
+
 async def recomputable_from(connection: Connection) -> date:
     """The first day whose events are all still there; `date.min` while none were dropped."""
     day: date = await connection.fetchval("select recomputable_from from rollup_limits")

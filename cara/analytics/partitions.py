@@ -10,7 +10,7 @@ import asyncpg
 
 from cara.analytics import partition_queries
 from cara.analytics.event_queries import create_partition
-from cara.analytics.locks import wait_at_most
+from cara.analytics.locks import take_turn, wait_at_most
 from cara.database import Database
 
 logger = logging.getLogger(__name__)
@@ -40,11 +40,17 @@ async def keep_partitions(
 
 
 async def _drop(database: Database, name: str, patience_seconds: float) -> bool:
-    """False when running statements are in the way: the next run tries again."""
+    """False when running statements are in the way or some of its events wait to be folded: the next run
+    tries again."""
     try:
         async with database.transaction() as connection:
             # Others wait behind this one while it waits for them.
             await wait_at_most(connection, patience_seconds)
+            # Nobody folds or rebuilds what is about to go.
+            await take_turn(connection)
+            if await partition_queries.waits_to_be_folded(connection, month_after(month_of(name), 1)):
+                logger.info("partition %s is not folded yet", name)
+                return False
             # An event may have happened a little after it was received, hence one more day.
             first_whole_day = month_after(month_of(name), 1) + timedelta(days=1)
             await partition_queries.limit_recomputing(connection, first_whole_day)

@@ -26,6 +26,10 @@ class DaysForgotten(InvalidInput):
     code = "days_forgotten"
 
 
+class DaysReversed(InvalidInput):
+    detail = "The last day lies before the first one."
+
+
 class RollupsBusy(Unavailable):
     """Somebody else has been changing the roll-ups without a pause."""
 
@@ -50,15 +54,16 @@ async def rebuild(
     accepted; only deletions of accounts wait. What is pending stays so, and the next fold adds it.
 
     Raises:
+        DaysReversed: there are no such days.
         DaysForgotten: raw events of `from_day` have been dropped.
-        RollupsBusy: they have been folded for `TURN_SECONDS` without a pause.
+        RollupsBusy: somebody else was in the way for `TURN_SECONDS`.
     """
+    last = to_day or date.max
+    if from_day and from_day > last:
+        raise DaysReversed
     async with database.transaction() as connection:
-        await _take_turn(connection)
+        await _hold_all(connection)
         first = await _first_day(connection, from_day)
-        last = to_day or date.max
-        await rebuild_queries.hold_all_accounts(connection)
-        await rebuild_queries.take_turn_with_derived(connection)
         await rebuild_queries.rest_triggers(connection)
         await _count(connection, first, last, on_progress)
         await _rebuild_learners(connection, first, last)
@@ -67,10 +72,13 @@ async def rebuild(
     return RebuiltDays(None if first == date.min else first, to_day)
 
 
-async def _take_turn(connection: Connection) -> None:
+async def _hold_all(connection: Connection) -> None:
+    """Keeps everybody else from folding, from dropping partitions and from deleting accounts."""
     await wait_at_most(connection, TURN_SECONDS)
     try:
         await take_turn(connection)
+        await rebuild_queries.hold_all_accounts(connection)
+        await rebuild_queries.take_turn_with_derived(connection)
     except asyncpg.LockNotAvailableError:
         raise RollupsBusy(retry_after_seconds=TURN_SECONDS) from None
 

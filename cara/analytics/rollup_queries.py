@@ -158,13 +158,14 @@ async def compute_quarters(connection: Connection, stale: Sequence[Record]) -> N
     )
 
 
-async def oldest_pending(connection: Connection) -> datetime | None:
-    """When the oldest change was committed that no roll-up shows yet; None when they show everything."""
-    moment: datetime | None = await connection.fetchval(
+async def shown_until(connection: Connection) -> datetime:
+    """When the oldest change was made that no roll-up shows yet; now, when they show everything."""
+    moment: datetime = await connection.fetchval(
         """
         select least(
             (select created_at from pending_event_batches order by id limit 1),
-            (select created_at from stale_learner_quarters order by id limit 1)
+            (select created_at from stale_learner_quarters order by id limit 1),
+            statement_timestamp()
         )
         """
     )

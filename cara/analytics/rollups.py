@@ -19,12 +19,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from datetime import datetime
 
 import asyncpg
 
 from cara.analytics import rollup_queries
-from cara.analytics.arrivals import utc_now
 from cara.analytics.locks import take_turn, wait_at_most
 from cara.database import Connection, Database
 from cara.metrics import ROLLUP_ROWS
@@ -83,8 +81,3 @@ async def _fold_sessions(connection: Connection) -> int:
         await rollup_queries.drop_empty_quarters(connection, stale)
         await rollup_queries.compute_quarters(connection, stale)
     return len(stale)
-
-
-async def fresh_as_of(connection: Connection) -> datetime:
-    """The roll-ups show everything that was committed before this moment."""
-    return await rollup_queries.oldest_pending(connection) or utc_now()

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, RootModel
 from pydantic_core import from_json, to_json
 
 from cara.web.free_text import FreeText
+from cara.web.markup import without_markup
 from cara.web.models import Answer, Instant, Payload
 from cara.web.moments import Moment
 
@@ -15,12 +16,34 @@ MAX_BATCH_EVENTS = 500
 MAX_METADATA_BYTES = 8 * 1024
 MAX_METADATA_LEVELS = 5
 OWN_PREFIX = "cara."
+OWN_VERSION = 8
 
 
 def _not_ours(event_type: str) -> str:
     if event_type.startswith(OWN_PREFIX):
         raise ValueError(f"must not begin with {OWN_PREFIX}: such events are written by Cara itself")
     return event_type
+
+
+def _not_of_ours(event_id: UUID) -> UUID:
+    if event_id.version == OWN_VERSION:
+        raise ValueError(f"must not be of version {OWN_VERSION}: such ids are those of Cara's own events")
+    return event_id
+
+
+def _plainly_named(metadata: dict[str, Any]) -> dict[str, Any]:
+    if any(without_markup(name) != name for name in _names(metadata)):
+        raise ValueError("must not have names that hold markup or control characters")
+    return metadata
+
+
+def _names(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        yield from value
+        value = list(value.values())
+    if isinstance(value, list):
+        for member in value:
+            yield from _names(member)
 
 
 def _bounded(metadata: dict[str, Any]) -> dict[str, Any]:
@@ -46,7 +69,8 @@ def _levels(value: Any) -> int:
 EventType = Annotated[
     str, Field(max_length=64, pattern=r"^[A-Za-z][A-Za-z0-9_.:-]*$"), AfterValidator(_not_ours)
 ]
-Metadata = Annotated[dict[str, Any], FreeText(), AfterValidator(_bounded)]
+EventId = Annotated[UUID, AfterValidator(_not_of_ours)]
+Metadata = Annotated[dict[str, Any], FreeText(), AfterValidator(_bounded), AfterValidator(_plainly_named)]
 
 
 class NewEvent(Payload):
@@ -58,7 +82,7 @@ class NewEvent(Payload):
 
     event_type: EventType
     metadata: Metadata = Field(default_factory=dict)
-    event_id: UUID | None = None
+    event_id: EventId | None = None
     occurred_at: Moment | None = None
 
 
@@ -89,7 +113,11 @@ class Event(Answer):
 
 
 class EventsAccepted(Answer):
-    """How many events of a batch are new, and how many were there before."""
+    """How many events of a batch are new, and how many were there before.
+
+    When the database breaks off while it commits, and the batch is written again, events that it had taken
+    count as duplicates.
+    """
 
     accepted: int
     duplicates: int

@@ -26,7 +26,7 @@ from cara.analytics.report_schemas import (
     StatisticsQuery,
     Trend,
 )
-from cara.analytics.rollups import fresh_as_of
+from cara.analytics.rollup_queries import shown_until
 from cara.database import Connection, Record
 from cara.practice.features import FEATURE_TYPES
 from cara.web.context import Caller
@@ -47,12 +47,13 @@ async def statistics_of(
     """
     zone = ZoneInfo(query.tz or caller.timezone)
     period = period_of(query.from_, query.to, zone, now)
-    as_of = await fresh_as_of(connection)
     beginnings = period.beginnings()
     counted_from = beginnings[0] if query.from_ else None
-    rows = await statistics_queries.sums_of_learner(
-        connection, caller.user_id, counted_from, beginnings, period.end()
-    )
+    async with connection.transaction(isolation="repeatable_read", readonly=True):
+        as_of = await shown_until(connection)
+        rows = await statistics_queries.sums_of_learner(
+            connection, caller.user_id, counted_from, beginnings, period.end()
+        )
     return Statistics(
         **_totals(rows),
         **await _standing(connection, caller, now),

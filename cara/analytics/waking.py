@@ -7,6 +7,7 @@ import logging
 import time
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 from arq.connections import ArqRedis
 
 from cara.queue import wake_channel
@@ -59,8 +60,10 @@ class RollupWaker:
         return job is not None
 
 
-async def wake_rollups(request: web.Request, response: web.StreamResponse) -> None:
-    """A signal handler: sessions have changed when a request that changes them was answered well."""
-    changing = request.method in _CHANGING and request.path.startswith(_SESSION_PATHS)
-    if changing and response.status < 400:
+@web.middleware
+async def wake_rollups(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Sessions have changed once a request that changes them was answered, to the end of its stream."""
+    response = await handler(request)
+    if request.method in _CHANGING and request.path.startswith(_SESSION_PATHS):
         service(request.app, RollupWaker).wake()
+    return response

@@ -1,11 +1,10 @@
 """Group commit: events that arrive together are written together, and answered once they are durable.
 
 The guarantee. `store` returns after the commit, so an event that was acknowledged survives a crash of any
-process. An event of a learner that comes again under the same id is recognised as long as its first copy was
-received in the same or the previous month (UTC), which is at least 28 days; whatever its `occurredAt`, for
-events are partitioned by the time of receipt. Within a month the primary key decides. Across its end the
-writer looks into the neighbouring months, and for an hour on either side all writers pass singly, so that no
-copy can hide in a transaction that has not committed yet.
+process. An event of a learner that comes again under the same id is recognised for as long as its first copy
+is kept; whatever its `occurredAt`, for events are partitioned by the time of receipt. Within a month the
+primary key decides. The writer looks for a copy in the other months, and for an hour on either side of their
+ends all writers pass singly, so that no copy can hide in a transaction that has not committed yet.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ import asyncpg
 from cara.analytics import event_queries
 from cara.analytics.arrivals import Arrival, utc_now
 from cara.database import Connection, Database, DatabaseAway, Record
-from cara.errors import CaraError, Unavailable
+from cara.errors import CaraError, InvalidInput, Unavailable
 from cara.metrics import EVENT_GROUP_SIZE, EVENTS_REFUSED, EVENTS_STORED
 
 logger = logging.getLogger(__name__)
@@ -44,6 +43,11 @@ class EventsBusy(Unavailable):
 class EventsNotStored(Unavailable):
     code = "events_not_stored"
     detail = "The events could not be written. Please send them again."
+
+
+class EventsRefused(InvalidInput):
+    code = "events_refused"
+    detail = "PostgreSQL does not take these events as they are: sending them again will not help."
 
 
 Stored = list[Record | None]
@@ -92,7 +96,8 @@ class EventWriter:
 
         Raises:
             EventsBusy: too many are waiting, or it took too long; what still waited is not written.
-            EventsNotStored: PostgreSQL did not take them. Some may be stored: send them with the same ids.
+            EventsNotStored: PostgreSQL could not take them. Some may be stored: send them with the same ids.
+            EventsRefused: it never will.
         """
         if self._waiting_events + len(arrivals) > self._queue_events:
             EVENTS_REFUSED.labels(EventsBusy.code).inc(len(arrivals))
@@ -150,7 +155,7 @@ class EventWriter:
         """One post that PostgreSQL refuses must not take the others with it."""
         if len(group) == 1:
             logger.error("a post of events was refused", exc_info=error)
-            _fail(group, EventsNotStored())
+            _fail(group, EventsRefused())
             return
         for post in group:
             await self._write([post])

@@ -122,6 +122,9 @@ NO_EVENTS: list[tuple[str, dict[str, Any]]] = [
     ("metadata", {"eventType": "ok", "metadata": nested(6)}),
     ("metadata", {"eventType": "ok", "metadata": {"long": "x" * 8192}}),
     ("metadata", {"eventType": "ok", "metadata": [1]}),
+    ("metadata", {"eventType": "ok", "metadata": {"<script>alert(1)</script>": 1}}),
+    ("metadata", {"eventType": "ok", "metadata": {"inside": [{"a\u0001b": 1}]}}),
+    ("eventId", {"eventType": "ok", "eventId": "01a210b2-7033-8223-92a9-ba07b2cf72ba"}),
     ("userId", {"eventType": "ok", "userId": "other"}),
 ]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -34,6 +34,15 @@ async def test_opening_and_completing_a_session_are_events_once_each(
         ("cara.session_created", told),
         ("cara.session_completed", {**told, "score": 75, "durationSeconds": 60}),
     ]
+
+
+async def test_ids_of_our_own_events_are_none_that_a_client_may_use(
+    learner: Learner, database: Database
+) -> None:
+    await learner.opens_session("writing")
+    async with database.acquire() as connection:
+        ids = await connection.fetch("select id from analytics_events")
+    assert [UUID(str(row["id"])).version for row in ids] == [8]
 
 
 async def test_what_is_rolled_back_is_no_event(learner: Learner, database: Database) -> None:

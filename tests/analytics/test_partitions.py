@@ -12,6 +12,7 @@ import pytest
 from cara.analytics import partition_queries, rollups
 from cara.analytics.arrivals import Arrival
 from cara.analytics.event_queries import insert_events
+from cara.analytics.locks import take_turn
 from cara.analytics.partitions import keep_partitions, month_after, month_of
 from cara.database import Database
 from cara.identifiers import new_id
@@ -76,8 +77,26 @@ async def test_a_month_past_retention_goes_and_its_roll_ups_stay(
         assert await partition_queries.recomputable_from(connection) == date(2026, 9, 2)
 
 
+async def test_what_nobody_has_folded_yet_is_not_dropped(database: Database, new_user: NewUser) -> None:
+    await receive(database, new_user, datetime(2026, 8, 20, tzinfo=UTC))
+    assert await keep_partitions(database, 70, NOW) == []
+    await rollups.fold(database)
+    assert await keep_partitions(database, 70, NOW) == ["analytics_events_2026_08"]
+    assert len((await contents(database))["learner_days"]) == 1
+
+
+async def test_nothing_is_dropped_while_roll_ups_are_rebuilt(database: Database, new_user: NewUser) -> None:
+    await receive(database, new_user, datetime(2026, 8, 20, tzinfo=UTC))
+    await rollups.fold(database)
+    async with database.transaction() as rebuilding:
+        await take_turn(rebuilding)
+        assert await keep_partitions(database, 70, NOW, patience_seconds=0.05) == []
+    assert await keep_partitions(database, 70, NOW) == ["analytics_events_2026_08"]
+
+
 async def test_a_partition_in_use_is_left_for_the_next_run(database: Database, new_user: NewUser) -> None:
     await receive(database, new_user, datetime(2026, 8, 20, tzinfo=UTC))
+    await rollups.fold(database)
     async with database.transaction() as connection:
         await connection.fetch("select * from analytics_events_2026_08")
         assert await keep_partitions(database, 70, NOW, patience_seconds=0.05) == []

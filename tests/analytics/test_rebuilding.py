@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from cara.analytics import rollups
-from cara.analytics.rebuilding import DaysForgotten, RebuiltDays, rebuild
+from cara.analytics.rebuilding import DaysForgotten, DaysReversed, RebuiltDays, RollupsBusy, rebuild
 from cara.database import Database
 from cara.practice import queries as practice
 from cara.practice.features import FEATURE_TYPES
@@ -45,7 +45,9 @@ async def test_rebuilt_tables_equal_those_that_concurrent_workers_kept(
             ago = timedelta(minutes=chance.randrange(60 * 24 * 6))
             feature = chance.choice(FEATURE_TYPES)
             await store(
-                database, *(event(user_id, NOW - ago, feature) for _ in range(chance.randrange(1, 9)))
+                database,
+                *(event(user_id, NOW - ago, feature) for _ in range(chance.randrange(1, 9))),
+                received_at=NOW + timedelta(days=31 * chance.randrange(3)),
             )
             async with database.acquire() as connection:
                 session_id = await insert_session(connection, user_id, NOW - ago, feature)
@@ -100,6 +102,22 @@ async def test_what_is_pending_during_a_rebuild_is_counted_once(
     assert (await contents(database))["learner_days"] == [(user_id, "", NOW.date(), 1)]
     await rollups.fold(database)
     assert (await contents(database))["learner_days"] == [(user_id, "", NOW.date(), 2)]
+
+
+async def test_days_in_the_wrong_order_are_refused(database: Database) -> None:
+    with pytest.raises(DaysReversed):
+        await rebuild(database, date(2026, 5, 2), date(2026, 5, 1), ignore)
+
+
+async def test_whoever_is_in_the_way_is_not_waited_for_without_end(
+    database: Database, new_user: NewUser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cara.analytics.rebuilding.TURN_SECONDS", 0.05)
+    await new_user()
+    async with database.transaction() as connection:
+        await connection.execute("select from users for update")
+        with pytest.raises(RollupsBusy):
+            await rebuild(database, None, None, ignore)
 
 
 async def test_days_whose_events_are_gone_are_not_rebuilt(database: Database, new_user: NewUser) -> None:

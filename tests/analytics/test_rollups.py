@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from cara.analytics import rollups
+from cara.analytics import rollup_queries, rollups
 from cara.analytics.event_queries import insert_events
 from cara.database import Database
 from cara.practice import queries as practice
@@ -67,11 +67,11 @@ async def test_a_fold_that_fails_changes_nothing_and_is_made_good(
 async def test_freshness_is_the_age_of_what_is_pending(database: Database, new_user: NewUser) -> None:
     async with database.acquire() as connection:
         await rollups.fold(database)
-        assert datetime.now(UTC) - await rollups.fresh_as_of(connection) < timedelta(seconds=5)
+        assert datetime.now(UTC) - await rollup_queries.shown_until(connection) < timedelta(seconds=5)
         await store(database, event(await new_user(), NOW))
-        assert await rollups.fresh_as_of(connection) == NOW
+        assert await rollup_queries.shown_until(connection) == NOW
         await rollups.fold(database)
-        assert await rollups.fresh_as_of(connection) > NOW
+        assert await rollup_queries.shown_until(connection) > NOW
 
 
 async def test_sessions_follow_their_changes_and_their_deletion(

@@ -55,6 +55,7 @@ async def working(
         queue_name=QUEUE,
         redis_pool=redis,
         max_jobs=max_jobs,
+        fleet_jobs=200,
         keep_result=0,
         job_serializer=serialize,
         job_deserializer=deserialize,
