@@ -1,7 +1,8 @@
 """A quota that cannot be overspent: a crowd of calls with little left, and a web process that dies.
 
 First many calls at once, spread over several web processes, from a learner with few tokens left; a checker
-reads the learner's counter all the while. Then a web process is killed with -9 while calls are in flight, and
+reads all the while both the counter that the guard goes by and what it should come to: the rows of the ledger
+and of the reservations. Then a web process is killed with -9 while calls are in flight, and
 the time is taken until nothing is reserved any more. Ledger, counter and what the emulator says it served are
 compared each time. Ends with exit code 1 when anything is wrong.
 
@@ -28,13 +29,22 @@ PROMPT = "Can you help me to prepare a talk about our budget? This is attempt nu
 MOST_VOLLEYS = 20
 
 
+_TAKEN = """
+    select (select coalesce(sum(used + reserved), 0)::int from quota_days) as counted,
+           (select coalesce(sum(tokens_used), 0)::int from quota_usage)
+           + (select coalesce(sum(tokens), 0)::int from quota_reservations) as booked
+"""
+
+
 @dataclass
 class Checker:
-    """Reads the counter as often as it can while calls are made."""
+    """Reads counter and rows, as of one moment, as often as it can while calls are made."""
 
     database_url: str
     samples: int = 0
-    highest: int = 0
+    highest_counted: int = 0
+    highest_booked: int = 0
+    disagreements: int = 0
     _reading: asyncio.Task[None] | None = None
     _begun: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -52,8 +62,10 @@ class Checker:
         connection = await asyncpg.connect(self.database_url)
         try:
             while True:
-                taken = await connection.fetchval("select max(used + reserved) from quota_days")
-                self.highest = max(self.highest, taken or 0)
+                counted, booked = await connection.fetchrow(_TAKEN)
+                self.highest_counted = max(self.highest_counted, counted)
+                self.highest_booked = max(self.highest_booked, booked)
+                self.disagreements += counted != booked
                 self.samples += 1
                 self._begun.set()
         finally:
@@ -152,12 +164,17 @@ async def race(system: System, http: ClientSession, headers: dict[str, str], cal
                 break
     seen = await read_books(system, http)
     spent = LIMIT - tokens
-    print(f"checker: {checker.samples} samples, highest used + reserved {checker.highest} of {LIMIT}")
+    print(
+        f"checker: {checker.samples} samples, highest used + reserved {checker.highest_counted} by the "
+        f"counter and {checker.highest_booked} by the rows, of {LIMIT}; "
+        f"they disagreed {checker.disagreements} times"
+    )
     print(
         f"counter {seen.used - spent}, ledger {seen.ledger - spent} in {seen.calls} calls, "
         f"emulator {seen.served}, reserved {seen.reserved}"
     )
-    return fine and seen.agree and checker.highest <= LIMIT and seen.ledger - spent == seen.served > 0
+    fine &= max(checker.highest_counted, checker.highest_booked) <= LIMIT and not checker.disagreements
+    return fine and seen.agree and seen.ledger - spent == seen.served > 0
 
 
 async def crash(system: System, http: ClientSession, headers: dict[str, str], in_flight: int) -> bool:

@@ -8,21 +8,24 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
 from uuid import UUID
 
 from redis.asyncio import Redis
 
 from cara.database import Database
-from cara.errors import Unavailable
+from cara.errors import TookTooLong, Unavailable
 from cara.feedback import queries, transitions
 from cara.feedback.assessing import Ungrounded, assess
 from cara.feedback.ending import Attempt, Ending, WriteFailed
 from cara.feedback.events import Publisher
 from cara.feedback.judgement import Judgement
 from cara.feedback.judging import GrowingTexts, feedback_call
-from cara.feedback.lease import CancelWanted, LeaseLost, ensure_held, keep_lease, while_held
+from cara.feedback.lease import CancelWanted, LeaseLost, ensure_held, keep_lease, to_its_end, while_held
 from cara.feedback.schemas import Feedback
 from cara.feedback.speech import SpeechMeasures, measure
+from cara.gemini.alerting import tell_operator
 from cara.gemini.client import GeminiAnswer, GeminiClient
 from cara.gemini.errors import GeminiBadAnswer, GeminiError, GeminiTemporary
 from cara.redis import Subscriber
@@ -32,13 +35,22 @@ logger = logging.getLogger(__name__)
 COMPARED_SESSIONS = 5
 """The score is compared with the mean of so many earlier sessions of the feature."""
 
+BESIDE_GEMINI_SECONDS = 20.0
+"""An attempt may take so much longer than Gemini. The worker's own limit lies behind that: an attempt that it
+cancels nevertheless is handed back, and not counted against the tries.
+"""
+
 ASKING_PROGRESS, CHECKING_PROGRESS, SAVING_PROGRESS = 15, 88, 95
 USUAL_ANSWER_CHARACTERS = 3_000
 """How long a judgement usually is: progress while it is written goes by its length."""
 
 
 class FeedbackWork:
-    """Works on feedback jobs, one call of `run` a job."""
+    """Works on feedback jobs, one call of `run` a job.
+
+    `thinking_level` is that of `GeminiCall`. An attempt ends after `attempt_seconds`; by default Gemini's
+    deadline and what is to be done beside.
+    """
 
     def __init__(
         self,
@@ -48,6 +60,9 @@ class FeedbackWork:
         gemini: GeminiClient,
         ending: Ending,
         lease_seconds: float,
+        *,
+        thinking_level: str | None = None,
+        attempt_seconds: float | None = None,
     ) -> None:
         self._database = database
         self._redis = redis
@@ -55,43 +70,61 @@ class FeedbackWork:
         self._gemini = gemini
         self._ending = ending
         self._lease_seconds = lease_seconds
+        self._thinking_level = thinking_level
+        self._attempt_seconds = attempt_seconds or gemini.limits.deadline_seconds + BESIDE_GEMINI_SECONDS
 
     async def run(self, job_id: UUID) -> None:
-        """Makes one attempt at the job, if it is to be had. Raises only what nobody foresaw."""
+        """Makes one attempt at the job, if it is to be had. Raises only what nobody foresaw.
+
+        To be cancelled means that the worker goes away: the job is handed back for another one.
+        """
         async with self._database.acquire() as connection:
             job = await transitions.claim_job(connection, job_id, self._lease_seconds)
         if job is None:
             logger.info("job %s is not to be had", job_id)
             return
-        attempt = Attempt(job, Publisher(self._redis, job_id, job["attempts"]), self._gemini.model)
-        await attempt.publisher.status("running")
-        try:
-            await self._work(attempt)
-        except LeaseLost:
-            logger.warning("job %s: attempt %d lost its lease", job_id, job["attempts"])
+        await self._work(Attempt(job, Publisher(self._redis, job_id, job["attempts"]), self._gemini.model))
 
     async def _work(self, attempt: Attempt) -> None:
         """The attempt, and the ending that fits how it went."""
         lease = keep_lease(self._database, self._subscriber, attempt.job, self._lease_seconds)
         try:
-            await while_held(lease, self._write(attempt))
+            async with asyncio.timeout(self._attempt_seconds):
+                await while_held(lease, self._write(attempt))
+        except LeaseLost:
+            await self._end(self._ending.lose, attempt)
         except CancelWanted:
-            await self._ending.cancel(attempt)
+            await self._end(self._ending.cancel, attempt)
         except GeminiTemporary as error:
-            await self._ending.retry(attempt, error)
+            await self._end(self._ending.retry, attempt, error)
         except GeminiError as error:
-            await self._ending.fail(attempt, error)
+            tell_operator(error)
+            await self._end(self._ending.fail, attempt, error)
+        except TimeoutError:
+            await self._end(self._ending.retry, attempt, TookTooLong())
         except asyncio.CancelledError:
-            await asyncio.shield(self._ending.hand_back(attempt))
+            await self._end(self._ending.hand_back, attempt)
             raise
-        except (LeaseLost, Unavailable):
+        except Unavailable:
             raise
         except Exception:
-            await self._ending.retry(attempt, WriteFailed())
+            await self._end(self._ending.retry, attempt, WriteFailed())
             raise
+
+    async def _end(self, ending: Callable[..., Awaitable[None]], attempt: Attempt, *why: Any) -> None:
+        """Ends the attempt in a way of `Ending`, cancelled or not."""
+
+        async def end() -> None:
+            try:
+                await ending(attempt, *why)
+            except LeaseLost:
+                await self._ending.lose(attempt)
+
+        await to_its_end(end())
 
     async def _write(self, attempt: Attempt) -> None:
         job = attempt.job
+        await attempt.publisher.status("running")
         measures = await asyncio.to_thread(
             measure,
             job["transcript"],
@@ -103,7 +136,7 @@ class FeedbackWork:
         await self._reach(attempt, "checking", CHECKING_PROGRESS)
         feedback = await self._check(attempt, measures, answer)
         await self._reach(attempt, "saving", SAVING_PROGRESS)
-        await self._ending.succeed(attempt, feedback)
+        await to_its_end(self._ending.succeed(attempt, feedback))
 
     async def _reach(self, attempt: Attempt, stage: str, progress: int) -> None:
         async with self._database.acquire() as connection:
@@ -117,7 +150,9 @@ class FeedbackWork:
             last_actions = await queries.last_action_items(
                 connection, job["user_id"], job["feature_type"], job["session_id"]
             )
-        call = feedback_call(job["feature_type"], job["transcript"], measures, last_actions)
+        call = feedback_call(
+            job["feature_type"], job["transcript"], measures, last_actions, self._thinking_level
+        )
         texts = GrowingTexts()
         told = ASKING_PROGRESS
         async with self._gemini.stream(call) as stream:

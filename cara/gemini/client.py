@@ -13,18 +13,19 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from .breaker import GeminiBreaker
 from .client_answers import AnswerInProgress
-from .client_calls import AnswerPiece, GeminiAnswer, GeminiCall, GeminiChunk, GeminiLimits
+from .client_calls import GeminiAnswer, GeminiCall, GeminiChunk, GeminiLimits
 from .client_failures import in_our_words
 from .client_http import open_session
+from .client_pieces import piece_of
 from .client_slots import GeminiSlots
 from .client_streams import GeminiStream
-from .errors import GeminiUnavailable, GeminiUsage
+from .errors import GeminiTimedOut, GeminiUnavailable
 from .retry import with_retries
 
 if TYPE_CHECKING:
     from aiohttp import ClientSession
     from google.genai import Client
-    from google.genai.types import GenerateContentConfig, GenerateContentResponse
+    from google.genai.types import GenerateContentConfig
 
 __all__ = ["GeminiAnswer", "GeminiCall", "GeminiChunk", "GeminiClient", "GeminiLimits", "GeminiStream"]
 
@@ -67,6 +68,14 @@ class GeminiClient:
         """`closed` (all is well), `open` or `half_open`."""
         return self._breaker.state
 
+    def ensure_available(self) -> None:
+        """Nothing, unless a call made now would be refused because Gemini is down.
+
+        Raises:
+            GeminiCircuitOpen: it would; says when to come back.
+        """
+        self._breaker.check()
+
     async def warm_up(self) -> None:
         """Imports the SDK and builds its client, off the loop; otherwise the first call does."""
         async with self._sdk_lock:
@@ -81,13 +90,12 @@ class GeminiClient:
             GeminiError
         """
         progress = AnswerInProgress(call.response_schema)
-        sdk = await self._opened()
 
-        async def read() -> GeminiAnswer:
+        async def read(sdk: Client) -> GeminiAnswer:
             response = await sdk.aio.models.generate_content(
                 model=self.model, contents=call.contents, config=_config(call)
             )
-            progress.take(_piece(response))
+            progress.take(piece_of(response))
             return progress.finish()
 
         return await self._ask(read, progress)
@@ -121,9 +129,8 @@ class GeminiClient:
             said.append(json.dumps(call.response_schema, separators=(",", ":")))
         head = {"role": "user", "parts": [{"text": text} for text in said if text]}
         contents: Any = ([head] if head["parts"] else []) + call.contents
-        sdk = await self._opened()
 
-        async def read() -> int:
+        async def read(sdk: Client) -> int:
             counted = await sdk.aio.models.count_tokens(model=self.model, contents=contents)
             return counted.total_tokens or 0
 
@@ -141,9 +148,14 @@ class GeminiClient:
         if self._session is not None:
             await self._session.close()
 
-    async def _opened(self) -> Client:
-        if self._sdk is None:
-            await self.warm_up()
+    async def _opened(self, deadline: float) -> Client:
+        """The SDK's client, unless building it takes too long."""
+        try:
+            async with asyncio.timeout_at(deadline):
+                if self._sdk is None:
+                    await self.warm_up()
+        except TimeoutError:
+            raise GeminiTimedOut from None
         assert self._sdk is not None
         return self._sdk
 
@@ -163,8 +175,7 @@ class GeminiClient:
     async def _fill(self, stream: GeminiStream, progress: AnswerInProgress, call: GeminiCall) -> None:
         """Reads one answer into `stream`; a task, because only cancelling one ends the call at Gemini."""
         try:
-            sdk = await self._opened()
-            stream.end(await self._ask(lambda: self._read(sdk, stream, progress, call), progress))
+            stream.end(await self._ask(lambda sdk: self._read(sdk, stream, progress, call), progress))
         except asyncio.CancelledError:
             stream.fail(GeminiUnavailable(usage=progress.usage))
             raise
@@ -180,25 +191,28 @@ class GeminiClient:
                 model=self.model, contents=call.contents, config=_config(call)
             )
             async for response in responses:
-                if chunk := progress.take(_piece(response)):
+                if chunk := progress.take(piece_of(response)):
                     stream.push(chunk)
                 patience.reschedule(loop.time() + self.limits.between_chunks_seconds)
+                await self._breaker.answering()
         return progress.finish()
 
-    async def _ask(self, read: Callable[[], Awaitable[T]], progress: AnswerInProgress) -> T:
+    async def _ask(self, read: Callable[[Client], Awaitable[T]], progress: AnswerInProgress) -> T:
         """`read` with all that surrounds a call: deadline, retries, slot, circuit, our own errors."""
-        deadline = asyncio.get_running_loop().time() + self.limits.deadline_seconds
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self.limits.deadline_seconds
+        sdk = await self._opened(deadline)
 
         async def attempt() -> T:
             progress.clear()
             self._breaker.check()
             async with self._slots.one(deadline):
-                return await self._breaker.call(lambda: in_our_words(read, progress, deadline))
+                return await self._breaker.call(lambda: in_our_words(lambda: read(sdk), progress, deadline))
 
         return await with_retries(
             attempt,
             attempts=self.limits.attempts,
-            within_seconds=self.limits.deadline_seconds,
+            within_seconds=deadline - loop.time(),
             unless=lambda: progress.started,
         )
 
@@ -217,30 +231,3 @@ def _config(call: GeminiCall) -> GenerateContentConfig:
         automatic_continuation=False,
         automatic_function_calling=types.AutomaticFunctionCallingConfig(disable=True),
     )
-
-
-def _piece(response: GenerateContentResponse) -> AnswerPiece:
-    candidate = response.candidates[0] if response.candidates else None
-    feedback = response.prompt_feedback
-    parts = (candidate.content.parts if candidate and candidate.content else None) or []
-    ratings = (
-        (feedback.safety_ratings if feedback else None) or (candidate and candidate.safety_ratings) or []
-    )
-    return AnswerPiece(
-        text="".join(part.text for part in parts if part.text and not part.thought),
-        usage=_usage(response),
-        finish_reason=candidate.finish_reason.value if candidate and candidate.finish_reason else None,
-        block_reason=feedback.block_reason.value if feedback and feedback.block_reason else None,
-        blocked_categories=tuple(str(one.category.value) for one in ratings if one.blocked and one.category),
-        model=response.model_version,
-    )
-
-
-def _usage(response: GenerateContentResponse) -> GeminiUsage | None:
-    told = response.usage_metadata
-    if told is None:
-        return None
-    prompt = (told.prompt_token_count or 0) + (told.tool_use_prompt_token_count or 0)
-    output, thinking = told.candidates_token_count or 0, told.thoughts_token_count or 0
-    total = told.total_token_count or prompt + output + thinking
-    return GeminiUsage(prompt, output, thinking, told.cached_content_token_count or 0, total)

@@ -14,6 +14,7 @@ from .client_answers import AnswerInProgress
 from .errors import (
     GeminiBadAnswer,
     GeminiError,
+    GeminiInterrupted,
     GeminiMisconfigured,
     GeminiRateLimited,
     GeminiRefused,
@@ -30,6 +31,8 @@ OPERATORS_FAULT = frozenset({401, 403, 404})
 TOOK_TOO_LONG = frozenset({408, 504})
 KEY_REASONS = frozenset({"API_KEY_INVALID", "API_KEY_EXPIRED", "API_KEY_SERVICE_BLOCKED"})
 SECONDS = re.compile(r"(\d+(?:\.\d+)?)s?")
+QUOTED = re.compile(r'".*"', re.DOTALL)
+LONGEST_CAUSE_CHARACTERS = 300
 
 
 @runtime_checkable
@@ -77,7 +80,7 @@ def failure_of(error: Exception, progress: AnswerInProgress) -> GeminiError | No
     if isinstance(error, TimeoutError):
         return GeminiTimedOut(usage=usage)
     if isinstance(error, aiohttp.ClientError | OSError):
-        return GeminiBadAnswer("cut", usage=usage) if progress.started else GeminiUnavailable(usage=usage)
+        return GeminiInterrupted(usage=usage) if progress.started else GeminiUnavailable(usage=usage)
     if isinstance(error, ApiFailure):
         return _of_response(error, usage)
     if isinstance(error, ValueError):
@@ -86,7 +89,7 @@ def failure_of(error: Exception, progress: AnswerInProgress) -> GeminiError | No
 
 
 def _of_response(error: ApiFailure, usage: GeminiUsage) -> GeminiError:
-    cause = f"{error.code} {error.status}: {error.message}"
+    cause = f"{error.code} {error.status}: {_without_quotes(error.message or '')}"
     details = _details(error.details)
     if error.code == 429:
         return GeminiRateLimited(usage=usage, retry_after_seconds=_retry_after(error, details))
@@ -98,6 +101,12 @@ def _of_response(error: ApiFailure, usage: GeminiUsage) -> GeminiError:
     if error.code in OPERATORS_FAULT or bad_key or error.status == "FAILED_PRECONDITION":
         return GeminiMisconfigured(cause, usage=usage)
     return GeminiRefused(cause, usage=usage)
+
+
+def _without_quotes(message: str) -> str:
+    """The message up to a length, less all from its first to its last double quote: between these Gemini
+    repeats what it was sent."""
+    return QUOTED.sub('"…"', message)[:LONGEST_CAUSE_CHARACTERS]
 
 
 def _details(body: Any) -> list[dict[str, Any]]:

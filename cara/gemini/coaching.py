@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from cara.database import Connection, Database
+from cara.database import Connection, Database, DatabaseAway
 from cara.errors import FieldProblem, InvalidInput
 from cara.gemini import prompts
 from cara.gemini.client import GeminiCall, GeminiClient
@@ -21,6 +21,7 @@ from cara.gemini.settling import SETTLING_SECONDS, Settlement, Settlements
 from cara.gemini.turn import REQUEST_TYPE, Turn
 from cara.identifiers import new_id
 from cara.practice.dialogue import scene_for_talk
+from cara.practice.features import FeatureType
 from cara.settings import Settings
 from cara.web.context import Caller
 
@@ -57,9 +58,11 @@ class Coach:
         However it is left, what was used is charged, and the rest of the reservation is given back.
 
         Raises:
+            GeminiCircuitOpen: Gemini is down; nothing was looked up or reserved.
             SessionNotFound, TranscriptFull, OtherFeature: the session is not to be had for this.
             QuotaExceeded: today's tokens do not suffice.
         """
+        self._gemini.ensure_available()
         reservation_id = new_id()
         call = await self._prepare(caller, asked, reservation_id)
         turn = Turn(self._settlements, caller, asked, reservation_id, self._gemini.model)
@@ -90,16 +93,26 @@ class Coach:
 
     async def _prepare(self, caller: Caller, asked: ProcessRequest, reservation_id: UUID) -> GeminiCall:
         """The call, no longer than the tokens suffice that were reserved for it."""
+        reserving = False
         try:
             async with self._database.acquire() as connection:
                 scene = await _scene(connection, caller, asked)
-                return await self._reserve(connection, caller, self._call(asked, scene), reservation_id)
-        except asyncio.CancelledError:
-            self._settlements.begin(Settlement(caller, reservation_id, REQUEST_TYPE))
+                call, feature_type = self._call(asked, scene), _feature_type(asked, scene)
+                reserving = True
+                return await self._reserve(connection, caller, call, reservation_id, feature_type)
+        except (asyncio.CancelledError, DatabaseAway):
+            # It may be reserved all the same, though the answer never came.
+            if reserving:
+                self._settlements.begin(Settlement(caller, reservation_id, REQUEST_TYPE))
             raise
 
     async def _reserve(
-        self, connection: Connection, caller: Caller, call: GeminiCall, reservation_id: UUID
+        self,
+        connection: Connection,
+        caller: Caller,
+        call: GeminiCall,
+        reservation_id: UUID,
+        feature_type: str | None,
     ) -> GeminiCall:
         """Reserves the prompt and the longest answer; when little remains, a shorter one."""
         prompt_tokens = upper_estimate_of_prompt(call)
@@ -111,6 +124,7 @@ class Coach:
             REQUEST_TYPE,
             own_limit=caller.daily_token_quota,
             keep_seconds=self._keep_seconds,
+            feature_type=feature_type,
             reservation_id=reservation_id,
             durable=False,
         )
@@ -119,13 +133,16 @@ class Coach:
     def _call(self, asked: ProcessRequest, scene: dict[str, Any] | None) -> GeminiCall:
         level = self._settings.gemini_thinking_level
         return GeminiCall(
-            system_instruction=prompts.instruction_for(
-                scene["feature_type"] if scene else asked.feature_type
-            ),
+            system_instruction=prompts.instruction_for(_feature_type(asked, scene)),
             contents=turns_of(asked, scene, self._settings.gemini_history_tokens),
             max_output_tokens=self._settings.gemini_max_output_tokens,
             thinking_level=None if level == "off" else level,
         )
+
+
+def _feature_type(asked: ProcessRequest, scene: dict[str, Any] | None) -> FeatureType | None:
+    """What is practised: in a session, what that is for."""
+    return scene["feature_type"] if scene else asked.feature_type
 
 
 async def _scene(connection: Connection, caller: Caller, asked: ProcessRequest) -> dict[str, Any] | None:

@@ -1,6 +1,7 @@
 """From what a learner says, and said before, to the turns that Gemini gets.
 
-Every word of a learner stands inside a fence, as data. The fence cannot be left from within.
+Every word of a learner stands inside a fence, as data. The fence cannot be left from within, nor be imitated
+in what the client says the coach has said.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from cara.gemini.estimate import upper_estimate
+from cara.gemini.estimate import TURN_TOKENS, upper_estimate
 from cara.gemini.schemas import HistoryTurn, ProcessRequest
 
 MESSAGE, SESSION = "learner_message", "practice_session"
@@ -38,10 +39,11 @@ def turns_of(asked: ProcessRequest, scene: Mapping[str, Any] | None, history_tok
 
 
 def newest(history: list[HistoryTurn], tokens: int) -> list[HistoryTurn]:
-    """The latest turns whose estimates come to `tokens` at most; the oldest go first, always whole."""
+    """The latest turns that come to `tokens` at most, by an upper estimate of all that is sent for them; the
+    oldest go first, always whole."""
     kept = 0
     for turn in reversed(history):
-        tokens -= upper_estimate(turn.content)
+        tokens -= upper_estimate(_as_data(turn)) + TURN_TOKENS
         if tokens < 0:
             break
         kept += 1
@@ -50,8 +52,12 @@ def newest(history: list[HistoryTurn], tokens: int) -> list[HistoryTurn]:
 
 def fenced(name: str, text: str) -> str:
     """The text between two lines that nothing in it can imitate."""
-    inside = _FENCE_MARK.sub("<\u200b", text)
-    return f"<{name}>\n{inside}\n</{name}>"
+    return f"<{name}>\n{_without_marks(text)}\n</{name}>"
+
+
+def _without_marks(text: str) -> str:
+    """The text as people read it, with every mark of a fence broken."""
+    return _FENCE_MARK.sub("<\u200b", text)
 
 
 def _role(turn: HistoryTurn) -> str:
@@ -59,7 +65,7 @@ def _role(turn: HistoryTurn) -> str:
 
 
 def _as_data(turn: HistoryTurn) -> str:
-    return fenced(MESSAGE, turn.content) if turn.role == "user" else turn.content
+    return fenced(MESSAGE, turn.content) if turn.role == "user" else _without_marks(turn.content)
 
 
 def _note(scene: Mapping[str, Any] | None) -> str:

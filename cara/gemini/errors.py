@@ -98,6 +98,13 @@ class GeminiBadAnswer(GeminiTemporary):
         self.reason = reason
 
 
+class GeminiInterrupted(GeminiBadAnswer):
+    """The connection broke within an answer."""
+
+    def __init__(self, *, usage: GeminiUsage = NOTHING_USED) -> None:
+        super().__init__("cut", usage=usage)
+
+
 class GeminiLasting(GeminiError):
     """The same call will fail again."""
 
@@ -119,7 +126,7 @@ class ContentBlocked(GeminiLasting, Unprocessable):
 class GeminiMisconfigured(GeminiLasting, UpstreamFailed):
     """Wrong key, unknown model, no permission: for the operator to put right, not for the learner.
 
-    `cause` is Gemini's message, for log and alert only.
+    `cause` is Gemini's message without what it quotes, for log and alert only.
     """
 
     code = "gemini_misconfigured"
@@ -131,7 +138,8 @@ class GeminiMisconfigured(GeminiLasting, UpstreamFailed):
 
 
 class GeminiRefused(GeminiLasting, UpstreamFailed):
-    """Gemini finds the request itself wrong. `cause` is its message, for the log only."""
+    """Gemini finds the request itself wrong. `cause` is its message without what it quotes, for log and alert
+    only."""
 
     code = "gemini_refused"
     detail = "Gemini could not work with this request."

@@ -6,7 +6,7 @@ therefore never pass the limit, however many calls come at once.
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date
 from uuid import UUID
 
 from cara.database import Connection, Record
@@ -32,21 +32,22 @@ with standing as (
     where days.used + days.reserved + excluded.reserved <= $6
     returning day
 )
-insert into quota_reservations (user_id, id, day, tokens, request_type, expires_at)
-select $1, $2, day, tokens, $7, $8 from counted, fitting
+insert into quota_reservations (user_id, id, day, tokens, request_type, feature_type, expires_at)
+select $1, $2, day, tokens, $7, $10, now() + make_interval(secs => $8) from counted, fitting
 returning tokens
 """
 
 _SETTLE = """
 with gone as (
-    delete from quota_reservations where user_id = $1 and id = $2 returning day, tokens
+    delete from quota_reservations where user_id = $1 and id = $2 returning day, tokens, feature_type
 ), target as (
     select coalesce((select day from gone), $3::date) as day,
-           coalesce((select tokens from gone), 0) as reserved
+           coalesce((select tokens from gone), 0) as reserved,
+           (select feature_type from gone) as feature_type
 ), entry as (
     insert into quota_usage
-        (user_id, id, day, request_type, model, tokens_used, input_tokens, output_tokens)
-    select $1, $2, day, $4, $5::text, $6::integer, $7::integer, $8::integer
+        (user_id, id, day, request_type, feature_type, model, tokens_used, input_tokens, output_tokens)
+    select $1, $2, day, $4, feature_type, $5::text, $6::integer, $7::integer, $8::integer
     from target
     where $5::text is not null
     on conflict (user_id, id) do nothing
@@ -70,10 +71,13 @@ async def reserve(
     most: int,
     limit: int,
     request_type: str,
-    expires_at: datetime,
+    keep_seconds: float,
     durable: bool,
+    feature_type: str | None,
 ) -> int | None:
     """Counts as many tokens as reserved as fit under the limit, from `least` to `most`; None if too few do.
+
+    The reservation expires after `keep_seconds` by PostgreSQL's clock, which all processes share.
 
     Unless `durable`, the transaction does not wait for the disk. Should PostgreSQL itself crash within the
     next instants, counter and reservation are forgotten together; a settlement charges all the same.
@@ -91,8 +95,9 @@ async def reserve(
         most,
         limit,
         request_type,
-        expires_at,
+        keep_seconds,
         durable,
+        feature_type,
     )
     return reserved
 
@@ -144,6 +149,45 @@ async def release_expired(connection: Connection) -> int:
     return count
 
 
+async def release_expired_of_user(connection: Connection, user_id: UUID, day: date) -> int:
+    """Gives back what crashes left behind of a learner's day; the number of reservations.
+
+    Only those of talks with the coach: a feedback job's is the sweeper's, who keeps it while the job lives.
+    The day's row may be locked already by who asks; therefore no reservation is waited for that somebody else
+    is about to settle or release.
+    """
+    count: int = await connection.fetchval(
+        """
+        with expired as (
+            select id
+            from quota_reservations
+            where user_id = $1 and day = $2 and request_type = 'process' and expires_at < now()
+            for update skip locked
+        ), gone as (
+            delete from quota_reservations
+            using expired
+            where quota_reservations.user_id = $1 and quota_reservations.id = expired.id
+            returning tokens
+        ), given_back as (
+            update quota_days
+            set reserved = reserved - (select sum(tokens) from gone)
+            where user_id = $1 and day = $2 and exists (select from gone)
+        )
+        select count(*) from gone
+        """,
+        user_id,
+        day,
+    )
+    return count
+
+
+async def hold_session(connection: Connection, user_id: UUID, session_id: UUID) -> None:
+    """Locks a session until the transaction ends, without reading its transcript."""
+    await connection.execute(
+        "select from sessions where user_id = $1 and id = $2 for update", user_id, session_id
+    )
+
+
 async def day_of_user(connection: Connection, user_id: UUID, day: date) -> Record | None:
     """What is used and reserved on a day."""
     return await connection.fetchrow(
@@ -151,15 +195,21 @@ async def day_of_user(connection: Connection, user_id: UUID, day: date) -> Recor
     )
 
 
-async def usage_by_type(connection: Connection, user_id: UUID, day: date) -> list[Record]:
-    """Tokens of a day's ledger, by request type."""
-    return await connection.fetch(
+async def standing_of_user(connection: Connection, user_id: UUID, day: date) -> Record:
+    """What is used and reserved on a day, and the tokens of its ledger by request type: as of one moment."""
+    return await connection.fetchrow(  # type: ignore[return-value]
         """
-        select request_type, sum(tokens_used)::int as tokens_used
-        from quota_usage
-        where user_id = $1 and day = $2
-        group by request_type
-        order by request_type
+        with counted as (
+            select used, reserved from quota_days where user_id = $1 and day = $2
+        ), by_type as (
+            select request_type, sum(tokens_used) as tokens
+            from quota_usage
+            where user_id = $1 and day = $2
+            group by request_type
+        )
+        select coalesce((select used from counted), 0) as used,
+               coalesce((select reserved from counted), 0) as reserved,
+               (select coalesce(jsonb_object_agg(request_type, tokens), '{}') from by_type) as by_type
         """,
         user_id,
         day,

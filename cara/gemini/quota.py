@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 from typing import Self
 from uuid import UUID
 
@@ -94,7 +95,7 @@ class Standing:
 
 
 class Quota:
-    """The quota of every learner; days are days in UTC.
+    """The quota of every learner; days are days in UTC, by `clock`. Reservations expire by PostgreSQL's.
 
     Used and reserved together never pass the limit by a reservation. What a call really cost is charged in
     full, also when it is more than was reserved for it: the reservation has to be an upper estimate.
@@ -117,8 +118,11 @@ class Quota:
         *,
         own_limit: int | None,
         keep_seconds: float,
+        feature_type: str | None = None,
     ) -> UUID:
         """Reserves an upper estimate of a call's tokens, for so long unless it is settled before.
+
+        The ledger will tell what was practised, if `feature_type` does.
 
         Raises:
             QuotaExceeded: they do not fit under today's limit.
@@ -131,6 +135,7 @@ class Quota:
             request_type,
             own_limit=own_limit,
             keep_seconds=keep_seconds,
+            feature_type=feature_type,
         )
         return reservation.id
 
@@ -144,34 +149,29 @@ class Quota:
         *,
         own_limit: int | None,
         keep_seconds: float,
+        feature_type: str | None = None,
         reservation_id: UUID | None = None,
         durable: bool = True,
     ) -> Reservation:
         """Reserves as many tokens as fit, from `least` to `most`; otherwise like `reserve`.
 
-        Where it is a transaction of its own and a call that lasts seconds, it need not be `durable`.
+        Where it is a transaction of its own and a call that lasts seconds, it need not be `durable`. Before
+        anybody is refused, what crashes left behind of their day is given back, and it is tried once more.
 
         Raises:
             QuotaExceeded: not even the least fit under today's limit.
         """
         now = self._clock()
-        reservation_id = reservation_id or new_id()
-        for _ in range(1 if least == most else 2):
-            tokens = await queries.reserve(
-                connection,
-                user_id,
-                reservation_id,
-                self._day(now),
-                least,
-                most,
-                self.limit_of(own_limit),
-                request_type,
-                now + timedelta(seconds=keep_seconds),
-                durable,
-            )
-            if tokens is not None:
-                return Reservation(reservation_id, tokens)
-        raise QuotaExceeded(midnight_after(now), now)
+        today, limit, own_id = self._day(now), self.limit_of(own_limit), reservation_id or new_id()
+        wanted = (user_id, own_id, today, least, most, limit, request_type)
+        reserve = partial(queries.reserve, connection, *wanted, keep_seconds, durable, feature_type)
+        tokens = await reserve()
+        if tokens is None:
+            released = await queries.release_expired_of_user(connection, user_id, today)
+            tokens = await reserve() if released or least < most else None
+        if tokens is None:
+            raise QuotaExceeded(midnight_after(now), now)
+        return Reservation(own_id, tokens)
 
     async def settle(
         self,
@@ -207,16 +207,8 @@ class Quota:
     async def standing(self, connection: Connection, user_id: UUID, own_limit: int | None) -> Standing:
         """Where the learner stands today."""
         now = self._clock()
-        resets_at = midnight_after(now)
-        day = await queries.day_of_user(connection, user_id, self._day(now))
-        rows = await queries.usage_by_type(connection, user_id, self._day(now))
-        return Standing(
-            used=day["used"] if day else 0,
-            reserved=day["reserved"] if day else 0,
-            limit=self.limit_of(own_limit),
-            resets_at=resets_at,
-            by_type={row["request_type"]: row["tokens_used"] for row in rows},
-        )
+        standing = await queries.standing_of_user(connection, user_id, self._day(now))
+        return Standing(**standing, limit=self.limit_of(own_limit), resets_at=midnight_after(now))
 
     @staticmethod
     def _day(now: datetime) -> date:

@@ -1,9 +1,9 @@
 """What the Gemini feature takes and gives."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field
 
 from cara.practice.features import FeatureType
 from cara.web.free_text import FreeText
@@ -11,8 +11,8 @@ from cara.web.models import Answer, Instant, Payload
 
 MIN_PROMPT_CHARACTERS, MAX_PROMPT_CHARACTERS = 5, 4_000
 MAX_TURN_CHARACTERS = 8_000
-MAX_HISTORY_TURNS = 100
-MAX_HISTORY_CHARACTERS = 60_000
+MAX_HISTORY_TURNS = 1_000
+"""Far more than are ever sent on: a bound on the work of reading them."""
 
 
 def _not_blank(text: str) -> str:
@@ -43,20 +43,15 @@ class HistoryTurn(Payload):
 class ProcessRequest(Payload):
     """Something that the learner says to the coach.
 
-    `conversationHistory` is what was said before, oldest first; of a long one the newest turns are used. With
-    a `sessionId` both this turn and the answer are added to that session's transcript.
+    `conversationHistory` is what was said before, oldest first. However long it is, the newest turns that
+    there is room for are used, and the older ones left out. With a `sessionId` both this turn and the answer
+    are added to that session's transcript.
     """
 
     prompt: Prompt
     feature_type: FeatureType | None = None
     conversation_history: Annotated[list[HistoryTurn], Field(max_length=MAX_HISTORY_TURNS)] | None = None
     session_id: UUID | None = None
-
-    @model_validator(mode="after")
-    def _history_is_bounded(self) -> Self:
-        if sum(len(turn.content) for turn in self.conversation_history or ()) > MAX_HISTORY_CHARACTERS:
-            raise ValueError(f"conversationHistory: at most {MAX_HISTORY_CHARACTERS:,} characters in all")
-        return self
 
 
 class CoachAnswer(Answer):

@@ -13,9 +13,9 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, w
 from cara.accounts.tokens import TokenInvalid
 from cara.database import Database, DatabaseBusy
 from cara.errors import Unavailable
+from cara.gemini import queries
 from cara.gemini.quota import Charge, Quota
 from cara.practice.dialogue import append_dialogue
-from cara.practice.queries import lock_session
 from cara.telemetry import report
 from cara.web.context import Caller
 
@@ -102,7 +102,7 @@ class Settlements:
         async with holding as connection:
             if dialogue:
                 # Everybody locks the session before the quota.
-                await lock_session(connection, caller.user_id, dialogue.session_id)
+                await queries.hold_session(connection, caller.user_id, dialogue.session_id)
             settled = await self._quota.settle(
                 connection,
                 caller.user_id,

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator
 
 from aiohttp import web
 
 from cara.errors import CaraError
 from cara.gemini.turn import Turn
+from cara.telemetry import report
 from cara.web.context import REQUEST_ID
 from cara.web.problems import problem_document
 from cara.web.sse import HEARTBEAT_SECONDS, EventStream
 
 EVENT_STREAM = "text/event-stream"
+
+logger = logging.getLogger(__name__)
 
 
 def wants_events(request: web.Request) -> bool:
@@ -25,7 +28,8 @@ def wants_events(request: web.Request) -> bool:
 async def tell(turn: Turn, request: web.Request) -> web.StreamResponse:
     """Passes each piece on as it comes.
 
-    The response begins with the first piece, so that whatever fails before it has a status of its own.
+    The response begins with the first piece, so that whatever fails before it has a status of its own. What
+    fails after it, foreseen or not, is told as the last event.
     """
     events = EventStream()
     try:
@@ -44,22 +48,28 @@ async def _last_event(turn: Turn, events: EventStream, request: web.Request) -> 
             else:
                 await events.send("delta", json.dumps({"text": text}, ensure_ascii=False))
         return "done", (await turn.answer()).model_dump_json(by_alias=True)
-    except CaraError as error:
+    except (ConnectionResetError, TimeoutError):
+        raise
+    except Exception as error:
         if not events.response.prepared:
             raise
-        problem = problem_document(error, request.get(REQUEST_ID, ""))
-        return "error", json.dumps(problem, ensure_ascii=False)
+        return "error", _problem(error, request.get(REQUEST_ID, ""))
+
+
+def _problem(error: Exception, request_id: str) -> str:
+    """The problem as JSON; what nobody foresaw is logged and reported, and says nothing."""
+    if not isinstance(error, CaraError):
+        logger.error("unforeseen error in the stream of request %s", request_id, exc_info=error)
+        report(error)
+        error = CaraError()
+    return json.dumps(problem_document(error, request_id), ensure_ascii=False)
 
 
 async def _with_pauses(turn: Turn) -> AsyncIterator[str | None]:
     """The pieces, and None whenever none has come for a while."""
     while True:
         try:
-            async with asyncio.timeout(HEARTBEAT_SECONDS):
-                text = await anext(turn)
-        except TimeoutError:
-            yield None
+            text = await turn.next_piece(HEARTBEAT_SECONDS)
         except StopAsyncIteration:
             return
-        else:
-            yield text
+        yield text

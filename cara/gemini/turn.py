@@ -9,19 +9,12 @@ from uuid import UUID
 
 from cara.errors import Unavailable
 from cara.gemini import prompts
+from cara.gemini.alerting import tell_operator
 from cara.gemini.client import GeminiStream
-from cara.gemini.errors import (
-    NOTHING_USED,
-    ContentBlocked,
-    GeminiError,
-    GeminiLasting,
-    GeminiMisconfigured,
-    GeminiUsage,
-)
+from cara.gemini.errors import NOTHING_USED, GeminiError, GeminiUsage
 from cara.gemini.quota import Charge
 from cara.gemini.schemas import CoachAnswer, ProcessRequest
 from cara.gemini.settling import Dialogue, Settlement, Settlements
-from cara.telemetry import report
 from cara.web.context import Caller
 
 REQUEST_TYPE = "process"
@@ -57,11 +50,27 @@ class Turn:
         return self
 
     async def __anext__(self) -> str:
+        piece = await self.next_piece()
+        assert piece is not None
+        return piece
+
+    async def next_piece(self, within_seconds: float | None = None) -> str | None:
+        """The next piece, or None when none has come in time.
+
+        Only the wait for it is bounded: what a failure calls for is done to its end, and once.
+
+        Raises:
+            StopAsyncIteration: all have come.
+            GeminiError: no more will come.
+        """
         assert self._stream is not None
         try:
-            return (await anext(self._stream)).text
+            async with asyncio.timeout(within_seconds):
+                return (await anext(self._stream)).text
+        except TimeoutError:
+            return None
         except GeminiError as error:
-            _tell_operator(error)
+            tell_operator(error)
             await self._settle(error.code)
             raise
 
@@ -85,8 +94,12 @@ class Turn:
         )
 
     async def end(self) -> None:
-        """Settles what nobody has settled yet: the learner has left."""
-        await self._settle("left")
+        """Settles what nobody has settled yet: the learner has left.
+
+        How a settlement went is told to who began it, and not here once more.
+        """
+        if self._settling is None:
+            await self._settle("left")
 
     async def _settle(self, outcome: str) -> None:
         settling = self._begin_settling(outcome)
@@ -133,12 +146,3 @@ class Turn:
             self._model,
             prompts.VERSION,
         )
-
-
-def _tell_operator(error: GeminiError) -> None:
-    """A failure that is neither the learner's nor a passing one needs somebody who puts it right."""
-    if not isinstance(error, GeminiLasting) or isinstance(error, ContentBlocked):
-        return
-    if isinstance(error, GeminiMisconfigured):
-        logger.error("gemini is not set up correctly: %s", error.cause)
-    report(error)

@@ -68,6 +68,49 @@ async def test_temporary_trouble_is_tried_again(
     assert spent == emulator.emulator.ledger.total_tokens
 
 
+@pytest.mark.parametrize(
+    "fault",
+    [Fault.INTERNAL, Fault.STALL, Fault.STALL_MIDSTREAM, Fault.DROP_CONNECTION, Fault.ERROR_MIDSTREAM],
+)
+async def test_an_attempt_that_gemini_or_the_network_failed_costs_what_was_said_and_is_made_again(
+    learner: Learner, settings: Settings, database: Database, emulator: RunningEmulator, fault: Fault
+) -> None:
+    emulator.emulator.fail_next(fault, times=1)
+    impatient = {
+        "gemini_attempts": 1,
+        "gemini_first_token_seconds": 0.5,
+        "gemini_between_chunks_seconds": 0.5,
+    }
+    async with running_worker(settings.model_copy(update=impatient)):
+        events = await learner.follows(await learner.asks_for_feedback())
+    assert (events[-1].name, events[-1].data["attempts"]) == ("succeeded", 2)
+    spent, used, reserved = await ledger(database)
+    assert (spent, used, reserved) == (emulator.emulator.ledger.total_tokens, spent, 0)
+
+
+async def test_the_delay_that_gemini_asks_for_is_kept_between_attempts(
+    learner: Learner, settings: Settings, emulator: RunningEmulator
+) -> None:
+    emulator.emulator.fail_next(PlannedFault(Fault.RATE_LIMITED, retry_delay_seconds=2.5))
+    async with running_worker(settings.model_copy(update={"gemini_attempts": 1})):
+        events = await learner.follows(await learner.asks_for_feedback())
+    assert (events[-1].name, events[-1].data["attempts"]) == ("succeeded", 2)
+    first, second = (asked.arrived_at for asked in emulator.emulator.requests)
+    assert second - first >= 2.5
+
+
+@pytest.mark.usefixtures("worker")
+async def test_a_bad_key_is_told_to_the_operator(
+    learner: Learner, emulator: RunningEmulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    emulator.emulator.fail_next(Fault.BAD_KEY)
+    events = await learner.follows(await learner.asks_for_feedback())
+    assert "API key" not in events[-1].data["problem"]["detail"]
+    told = [record for record in caplog.records if record.name == "cara.gemini.alerting"]
+    assert [record.levelname for record in told] == ["ERROR"]
+    assert "API key not valid" in told[0].message
+
+
 @pytest.mark.usefixtures("worker")
 @pytest.mark.parametrize(
     ("fault", "code"),

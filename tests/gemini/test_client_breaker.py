@@ -8,7 +8,13 @@ import pytest
 from cara.emulator.emulator import EmulatorSettings
 from cara.emulator.serving import running_emulator
 from cara.gemini.client import GeminiCall, GeminiClient, GeminiLimits
-from cara.gemini.errors import GeminiCircuitOpen, GeminiError, GeminiRateLimited, GeminiUnavailable
+from cara.gemini.errors import (
+    GeminiCircuitOpen,
+    GeminiError,
+    GeminiInterrupted,
+    GeminiRateLimited,
+    GeminiUnavailable,
+)
 
 LIMITS = GeminiLimits(
     deadline_seconds=2, first_token_seconds=0.2, attempts=1, breaker_failures=3, breaker_cooldown_seconds=0.3
@@ -68,6 +74,14 @@ async def test_time_outs_of_streams_open_it_too(client, running):
     running.emulator.fail_next("stall", times=3)
     for _ in range(3):
         with pytest.raises(GeminiError):
+            await streamed(client)
+    assert client.circuit == "open"
+
+
+async def test_streams_that_the_network_cuts_open_it_too(client, running):
+    running.emulator.fail_next("drop_connection", times=3)
+    for _ in range(3):
+        with pytest.raises(GeminiInterrupted):
             await streamed(client)
     assert client.circuit == "open"
 
@@ -137,6 +151,23 @@ async def test_a_rate_limited_or_cancelled_probe_leaves_the_question_open_for_th
     await asyncio.wait([probe])
     assert (await client.generate(CALL)).text
     assert client.circuit == "closed"
+
+
+async def test_the_first_piece_of_a_probe_lets_all_others_in(client, running):
+    running.emulator.fail_next("unavailable", times=3)
+    await fails(client, 3)
+    await cooled_down(client)
+    running.emulator.fail_next("stall_midstream")
+    async with client.stream(CALL) as probe:
+        await anext(probe)
+        assert client.circuit == "closed"
+        client.ensure_available()
+        assert (await client.generate(CALL)).text
+        running.emulator.fail_next("unavailable", times=3)
+        await fails(client, 3)
+        await cooled_down(client)
+        async with asyncio.timeout(1):
+            assert (await client.generate(CALL)).text
 
 
 async def test_an_open_circuit_stops_the_retries_of_calls_under_way(running):

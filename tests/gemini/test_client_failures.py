@@ -10,6 +10,7 @@ from cara.gemini.client_failures import failure_of, in_our_words
 from cara.gemini.errors import (
     ContentBlocked,
     GeminiBadAnswer,
+    GeminiInterrupted,
     GeminiMisconfigured,
     GeminiRefused,
     GeminiTimedOut,
@@ -50,6 +51,15 @@ def test_a_status_has_its_place_in_the_tree(code, status, kind):
     assert type(in_our_tree(refusal(code, status))) is kind
 
 
+def test_a_cause_says_what_is_wrong_and_not_what_was_sent():
+    said = 'She said "no" to me'
+    body = {"error": {"code": 400, "message": f"Invalid value at 'contents', \"{said}\".", "status": "BAD"}}
+    cause = in_our_tree(errors.APIError(400, body)).cause
+    assert cause == "400 BAD: Invalid value at 'contents', \"…\"."
+    body["error"]["message"] = "word " * 1_000
+    assert len(in_our_tree(errors.APIError(400, body)).cause) < 350
+
+
 @pytest.mark.parametrize(
     ("details", "header", "seconds"),
     [
@@ -80,7 +90,7 @@ def test_a_lost_connection_cuts_an_answer_that_had_begun():
     assert type(failure_of(aiohttp.ServerDisconnectedError(), progress)) is GeminiUnavailable
     progress.take(AnswerPiece(text="We", usage=GeminiUsage(total_tokens=9)))
     cut = failure_of(aiohttp.ClientPayloadError(), progress)
-    assert (type(cut), cut.usage.total_tokens) == (GeminiBadAnswer, 9)
+    assert (type(cut), cut.usage.total_tokens) == (GeminiInterrupted, 9)
 
 
 async def test_a_mistake_of_our_own_is_not_blamed_on_gemini():

@@ -1,6 +1,8 @@
 """Every way in which Gemini fails × whole answers and streams: which error, what it cost, how long."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 
 import pytest
 
@@ -13,6 +15,7 @@ from cara.gemini.errors import (
     ContentBlocked,
     GeminiBadAnswer,
     GeminiError,
+    GeminiInterrupted,
     GeminiLasting,
     GeminiMisconfigured,
     GeminiRateLimited,
@@ -54,7 +57,7 @@ BOTH = {
 }
 # A connection lost before any text may be tried again; one lost in the middle of a text has cost tokens.
 WHOLE = BOTH | {Fault.DROP_CONNECTION: GeminiUnavailable}
-STREAMED = BOTH | {Fault.DROP_CONNECTION: GeminiBadAnswer}
+STREAMED = BOTH | {Fault.DROP_CONNECTION: GeminiInterrupted}
 LASTING = {Fault.BAD_KEY, Fault.BAD_REQUEST, Fault.BLOCKED_PROMPT, Fault.BLOCKED_ANSWER}
 
 
@@ -149,6 +152,22 @@ async def test_the_first_word_has_its_own_bound(client, running):
     running.emulator.fail_next(Fault.STALL)
     await failure(streamed(client), within_seconds=0.55)
     await running.emulator.until(lambda ledger: ledger.aborted == 1)
+
+
+async def test_the_deadline_holds_for_the_building_of_the_sdk_too(running):
+    blocked = Event()
+    client = GeminiClient(api_key="any", model="gemini-3.8-flash", base_url=running.url, limits=LIMITS)
+    with ThreadPoolExecutor(1) as only_thread:
+        loop = asyncio.get_running_loop()
+        loop.set_default_executor(only_thread)
+        loop.run_in_executor(None, blocked.wait)
+        try:
+            for asking in (client.generate(CALL), streamed(client), client.count_tokens(CALL)):
+                assert type(await failure(asking, within_seconds=2)) is GeminiTimedOut
+        finally:
+            blocked.set()
+    assert client.circuit == "closed"
+    await client.close()
 
 
 async def test_the_deadline_holds_for_a_slow_stream_that_never_pauses_for_long():

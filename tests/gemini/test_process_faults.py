@@ -164,15 +164,37 @@ async def test_spoilt_json_is_no_fault_of_a_conversation(
     assert (await says(learner)).status == 200
 
 
-async def test_a_bad_key_is_told_to_the_operator_and_not_to_the_learner(
-    learner: Learner, emulator: RunningEmulator, log: pytest.LogCaptureFixture
+@pytest.mark.parametrize(
+    ("fault", "cause"), [(Fault.BAD_KEY, "API key not valid"), (Fault.BAD_REQUEST, "invalid argument")]
+)
+async def test_what_the_operator_has_to_put_right_is_told_to_them_and_not_to_the_learner(
+    learner: Learner, emulator: RunningEmulator, log: pytest.LogCaptureFixture, fault: Fault, cause: str
 ) -> None:
-    emulator.emulator.fail_next(Fault.BAD_KEY)
+    emulator.emulator.fail_next(fault)
     problem = await (await says(learner)).json()
-    assert "key" not in problem["detail"].lower()
+    assert cause not in problem["detail"]
     told = [record for record in log.records if record.levelno == logging.ERROR]
-    assert [record.name for record in told] == ["cara.gemini.turn"]
-    assert "API key not valid" in told[0].message
+    assert [record.name for record in told] == ["cara.gemini.alerting"]
+    assert cause in told[0].message
+
+
+class TestWithoutGemini:
+    @pytest.fixture
+    def settings(self, settings: Settings, unused_tcp_port: int) -> Settings:
+        return settings.model_copy(update={"gemini_base_url": f"http://127.0.0.1:{unused_tcp_port}"})
+
+    @pytest.mark.parametrize("headers", [{}, STREAM])
+    async def test_a_refused_connection_is_told_as_unavailable_and_costs_nothing(
+        self, learner: Learner, database: Database, headers: dict[str, str]
+    ) -> None:
+        response = await learner.call("POST", PATH, json={"prompt": PROMPT}, headers=headers)
+        problem = await response.json()
+        assert (response.status, problem["code"]) == UNAVAILABLE
+        assert response.content_type == "application/problem+json"
+        assert "Retry-After" in response.headers
+        assert problem["requestId"]
+        seen = await books(database)
+        assert (seen.used, seen.reserved, seen.reservations, seen.ledger) == (0, 0, 0, [])
 
 
 async def test_a_failed_turn_is_not_kept_in_the_session(learner: Learner, emulator: RunningEmulator) -> None:

@@ -12,7 +12,6 @@ from aiohttp import web
 
 from cara.app import create_app
 from cara.database import Database
-from cara.gemini.queries import release_expired
 from cara.gemini.quota import Charge, Quota, QuotaExceeded
 from cara.identifiers import new_id
 from cara.settings import Settings
@@ -165,38 +164,6 @@ async def test_reservations_of_the_first_instant_of_a_day_share_what_there_is(
     assert sorted(granted) == [300, 300, 300] or sum(granted) == 1_000
     assert all(isinstance(result, int | QuotaExceeded) for result in results)
     assert (await books(database)).reserved == sum(granted) <= 1_000
-
-
-async def test_what_a_crash_left_behind_is_given_back_once_it_has_expired(
-    learner: Learner, database: Database, clock: MovableClock
-) -> None:
-    quota = Quota(50_000, clock)
-    clock.moment = datetime.now(UTC) - timedelta(seconds=59)
-    await reserve(database, quota, learner, 100, 100)
-    clock.moment -= timedelta(seconds=2)
-    await reserve(database, quota, learner, 300, 300)
-    async with database.acquire() as connection:
-        assert await release_expired(connection) == 1
-        assert await release_expired(connection) == 0
-    seen = await books(database)
-    assert (seen.reserved, seen.reservations) == (100, 1)
-
-
-async def test_a_settlement_that_comes_after_the_expiry_still_charges_and_does_so_once(
-    learner: Learner, database: Database
-) -> None:
-    quota, user_id, reservation_id = Quota(50_000), UUID(learner.user["id"]), new_id()
-    async with database.acquire() as connection:
-        await quota.reserve_some(
-            connection, user_id, 500, 500, "process", own_limit=None, keep_seconds=-1,
-            reservation_id=reservation_id,
-        )  # fmt: skip
-        await release_expired(connection)
-        charge = Charge("a-model", 30, 12, 42)
-        first = await quota.settle(connection, user_id, reservation_id, "process", charge)
-        again = await quota.settle(connection, user_id, reservation_id, "process", charge)
-    assert (first.new, again.new) == (True, False)
-    assert (again.used, again.reserved) == (42, 0)
 
 
 async def test_a_call_that_cost_more_than_was_reserved_is_charged_in_full_and_nothing_remains(
