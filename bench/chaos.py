@@ -11,25 +11,22 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import os
 import random
 import shutil
 import signal
 import sys
 import time
-from collections import Counter
 from typing import Any
 
-import asyncpg
-from aiohttp import ClientError, ClientSession, ClientTimeout
+from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout
 from redis.asyncio import Redis
 
-from bench.system import Servers, System, percentile, register, running_system
+from bench.chaos_verdict import Story, verdict
+from bench.system import Servers, System, register, running_system
 from cara.samples import SAMPLES
 
 LEARNERS = 10
-FINAL = {"succeeded", "failed", "cancelled"}
 DEADLINE_SECONDS = 480
 SETTINGS = {
     "JOB_LEASE_SECONDS": "3",
@@ -55,30 +52,39 @@ async def patiently(
         await asyncio.sleep(0.2)
 
 
-async def follow(http: ClientSession, url: str) -> Counter[str]:
-    """The names of all events of a job, over as many connections as it takes."""
-    names: Counter[str] = Counter()
-    last = ""
+async def follow(http: ClientSession, url: str) -> Story:
+    """All events of a job, over as many connections as it takes."""
+    story = Story()
     while True:
-        headers = {"Last-Event-ID": last} if last else {}
+        headers = {"Last-Event-ID": str(story.numbers[-1])} if story.numbers else {}
         try:
             async with http.get(url, headers=headers) as response:
                 if response.status == 204:
-                    return names
-                async for raw in response.content:
-                    field, _, value = raw.decode().strip().partition(": ")
-                    if field == "event":
-                        names[value] += 1
-                    elif field == "id":
-                        last = value
+                    return story
+                await hear(story, response)
         except (ClientError, TimeoutError):
             pass
-        if any(names[name] for name in FINAL):
-            return names
+        if story.ended:
+            return story
         await asyncio.sleep(0.2)
 
 
-async def one_job(http: ClientSession, url: str, headers: dict[str, str], number: int) -> Counter[str]:
+async def hear(story: Story, response: ClientResponse) -> None:
+    """Takes in each event that comes whole."""
+    fields: dict[str, str] = {}
+    async for raw in response.content:
+        field, _, value = raw.decode().strip().partition(": ")
+        if field:
+            fields[field] = value
+            continue
+        if "event" in fields:
+            story.names[fields["event"]] += 1
+        if "id" in fields:
+            story.numbers.append(int(fields["id"]))
+        fields.clear()
+
+
+async def one_job(http: ClientSession, url: str, headers: dict[str, str], number: int) -> Story:
     """A session, its job, and the job's story until its end."""
     sample = SAMPLES[number % len(SAMPLES)]
     session = await patiently(
@@ -133,70 +139,6 @@ async def restart_postgres(servers: Servers) -> None:
     await asyncio.to_thread(servers.stop_postgres)
     await asyncio.to_thread(servers.start_postgres)
     print("postgresql was restarted")
-
-
-async def verdict(system: System, stories: list[Counter[str]], jobs: int) -> dict[str, int]:
-    """What must all be zero."""
-    connection = await asyncpg.connect(system.database_url)
-    count = connection.fetchval
-    async with ClientSession() as http, http.get(f"{system.emulator_url}/emulator/ledger") as response:
-        served = await response.json()
-    print(
-        "jobs by status:",
-        dict(Counter(r[0] for r in await connection.fetch("select status from feedback_jobs"))),
-    )
-    print("attempts a job: p50/p99", *_attempts(await connection.fetch("select attempts from feedback_jobs")))
-    print("emulator:", json.dumps(served))
-    charged = await count("select coalesce(sum(tokens_used), 0)::int from quota_usage")
-    print(f"tokens charged {charged}, served by Gemini {_total(served)}")
-    found = {
-        "jobs lost": jobs - await count("select count(*) from feedback_jobs"),
-        "jobs without an end": await count("select count(*) from feedback_jobs where finished_at is null"),
-        "successes without feedback": await count(
-            """
-            select count(*)
-            from feedback_jobs
-            left join feedback on feedback.user_id = feedback_jobs.user_id and job_id = feedback_jobs.id
-            where status = 'succeeded' and feedback.job_id is null
-            """
-        ),
-        "learners whose XP is not that of their sessions": await count(
-            """
-            select count(*)
-            from users
-            where xp <> (
-                select coalesce(sum(10 + round(score / 10) + least(duration_seconds / 60, 20)), 0)
-                from sessions
-                where user_id = users.id and completed
-            )
-            """
-        ),
-        "days whose counter is not the ledger's": await count(
-            """
-            select count(*)
-            from quota_days
-            where used <> (
-                select coalesce(sum(tokens_used), 0)
-                from quota_usage
-                where quota_usage.user_id = quota_days.user_id and quota_usage.day = quota_days.day
-            )
-            """
-        ),
-        "tokens still reserved": await count("select coalesce(sum(reserved), 0)::int from quota_days"),
-        "tokens charged beyond what was served": max(0, charged - _total(served)),
-        "streams without exactly one end": sum(sum(story[name] for name in FINAL) != 1 for story in stories),
-    }
-    await connection.close()
-    return found
-
-
-def _attempts(rows: list[asyncpg.Record]) -> tuple[float, float]:
-    values = [float(row[0]) for row in rows]
-    return percentile(values, 50), percentile(values, 99)
-
-
-def _total(served: dict[str, Any]) -> int:
-    return int(served.get("totalTokens", served.get("total_tokens", 0)))
 
 
 async def main(jobs: int, kills: int, seed: int) -> int:

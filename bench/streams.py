@@ -16,12 +16,14 @@ import resource
 import sys
 import time
 from collections import defaultdict
+from itertools import pairwise
 from typing import Any
 
 from aiohttp import ClientSession
 from redis.asyncio import Redis
 
 from bench.system import percentile, register, running_system
+from cara.feedback.events import NUMBERS_PER_ATTEMPT
 from cara.samples import SAMPLES
 
 LEARNERS = 10
@@ -30,11 +32,13 @@ DEADLINE_SECONDS = 300
 
 
 class Reader(asyncio.Protocol):
-    """Reads one event stream: notes when each number came, and how the story ended."""
+    """Reads one event stream: notes which numbers came and when, and how the story ended."""
 
     def __init__(self, target: str, arrivals: list[tuple[str, int, float]], job: str) -> None:
         self.target, self.arrivals, self.job = target, arrivals, job
         self.ends = 0
+        self.numbers: list[int] = []
+        self._unread = b""
         self.opened = asyncio.get_running_loop().create_future()
         self.closed = asyncio.get_running_loop().create_future()
 
@@ -48,10 +52,12 @@ class Reader(asyncio.Protocol):
         if not self.opened.done():
             assert b" 200 " in data[:20], data[:200]
             self.opened.set_result(None)
-        self.ends += sum(data.count(end) for end in FINAL)
-        for line in data.split(b"\n"):
+        *lines, self._unread = (self._unread + data).split(b"\n")
+        for line in lines:
+            self.ends += line in FINAL
             if line.startswith(b"id: "):
-                self.arrivals.append((self.job, int(line[4:]), now))
+                self.numbers.append(int(line[4:]))
+                self.arrivals.append((self.job, self.numbers[-1], now))
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         if not self.closed.done():
@@ -75,7 +81,22 @@ async def read_streams(port: int, targets: list[str]) -> None:
     print("open", flush=True)
     await asyncio.gather(*(reader.closed for reader in readers))
     wrong = sum(reader.ends != 1 for reader in readers)
-    json.dump({"arrivals": arrivals, "wrong": wrong}, sys.stdout)
+    json.dump({"arrivals": arrivals, "wrong": wrong, "broken": broken(readers)}, sys.stdout)
+
+
+def broken(readers: list[Reader]) -> int:
+    """Streams with a gap or a repeat: with other numbers than all streams of the job together, or with some
+    that do not follow on, by one or to the beginning of the next attempt."""
+    stories: dict[str, set[int]] = defaultdict(set)
+    for reader in readers:
+        stories[reader.job].update(reader.numbers)
+    wholes = {job: sorted(numbers) for job, numbers in stories.items()}
+    gaps = {
+        job
+        for job, numbers in wholes.items()
+        if any(b != a + 1 and b % NUMBERS_PER_ATTEMPT > 1 for a, b in pairwise(numbers))
+    }
+    return sum(reader.job in gaps or reader.numbers != wholes[reader.job] for reader in readers)
 
 
 async def publishing_times(redis_url: str, times: dict[str, list[float]]) -> None:
@@ -150,7 +171,7 @@ def report_figures(
 ) -> None:
     numbers: dict[str, set[int]] = defaultdict(set)
     for job, number, _ in report["arrivals"]:
-        if number >= 1_000_000:
+        if number >= NUMBERS_PER_ATTEMPT:
             numbers[job].add(number)
     moments = {
         (job, number): published[job][place]
@@ -166,6 +187,7 @@ def report_figures(
     ]
     print(f"{len(report['arrivals'])} events received in {seconds:.1f} s, {len(delays)} of them timed")
     print(f"streams without exactly one end: {report['wrong']}")
+    print(f"streams with gaps or repeats: {report['broken']}")
     figures = ", ".join(f"p{percent} {percentile(delays, percent):.1f} ms" for percent in (50, 90, 99))
     print(f"from publishing to receiving: {figures}, longest {max(delays):.1f} ms")
     print(f"web {100 * web_cpu / seconds:.0f} % of a core, worker {100 * worker_cpu / seconds:.0f} %")

@@ -10,6 +10,8 @@ create table users (
     xp                integer not null default 0 check (xp >= 0),
     streak            integer not null default 0 check (streak >= 0),
     longest_streak    integer not null default 0 check (longest_streak >= streak),
+    -- the instant tells the day in any time zone; beside it, its day in that of the learner at the time
+    last_practice_at  timestamptz,
     last_practice_day date,
     -- so that moving between time zones cannot gain days
     streak_started_at timestamptz,
@@ -52,5 +54,6 @@ create table audit_log (
 );
 create index audit_log_user_idx on audit_log (user_id, created_at);
 create index audit_log_created_at_idx on audit_log (created_at);
--- Whether somebody signed in from an address lately.
-create index audit_log_signed_in_idx on audit_log (user_id, address, created_at) where action = 'signed_in';
+-- Whether somebody got in from an address, or its network, lately.
+create index audit_log_signed_in_idx on audit_log (user_id, address, created_at)
+    where action in ('signed_in', 'registered');

@@ -11,6 +11,8 @@ create table quota_usage (
     tokens_used   integer not null check (tokens_used >= 0),
     input_tokens  integer not null default 0 check (input_tokens >= 0),
     output_tokens integer not null default 0 check (output_tokens >= 0),
+    -- what was practised, where that is known
+    feature_type  text,
     created_at    timestamptz not null default now(),
     primary key (user_id, id)
 );
@@ -31,6 +33,7 @@ create table quota_reservations (
     day          date not null,
     tokens       integer not null check (tokens > 0),
     request_type text not null,
+    feature_type text,
     created_at   timestamptz not null default now(),
     expires_at   timestamptz not null,
     primary key (user_id, id)

@@ -1,5 +1,5 @@
 -- depends: 0002_practice 0003_quota
--- Feedback jobs, and the feedback that they leave behind: one a session.
+-- Feedback jobs, and the feedback that each of them leaves behind.
 
 create table feedback_jobs (
     user_id          uuid not null,
@@ -20,6 +20,8 @@ create table feedback_jobs (
     transcript_hash  bytea not null,
     duration_seconds integer,
     idempotency_key  text,
+    -- what was asked under the key
+    request_hash     bytea,
     reservation_id   uuid not null,
     cancel_requested boolean not null default false,
     run_after        timestamptz not null default now(),
@@ -31,7 +33,8 @@ create table feedback_jobs (
     primary key (user_id, id),
     foreign key (user_id, session_id) references sessions (user_id, id) on delete cascade,
     check ((status in ('succeeded', 'failed', 'cancelled')) = (finished_at is not null)),
-    check ((status = 'running') = (lease_expires_at is not null))
+    check ((status = 'running') = (lease_expires_at is not null)),
+    check ((idempotency_key is null) = (request_hash is null))
 );
 create index feedback_jobs_id_idx on feedback_jobs (id);
 create index feedback_jobs_session_idx on feedback_jobs (user_id, session_id, created_at);
@@ -59,6 +62,7 @@ create table feedback (
     model          text not null,
     prompt_version text not null,
     created_at     timestamptz not null default now(),
-    primary key (user_id, session_id),
+    primary key (user_id, job_id),
     foreign key (user_id, session_id) references sessions (user_id, id) on delete cascade
 );
+create index feedback_session_idx on feedback (user_id, session_id, created_at);

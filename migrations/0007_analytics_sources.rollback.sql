@@ -3,7 +3,6 @@ drop function forget_learner();
 drop trigger analytics_gemini on quota_usage;
 drop function record_gemini_event();
 drop trigger analytics_feedback on feedback;
-drop trigger analytics_feedback_again on feedback;
 drop function record_feedback_event();
 drop trigger analytics_created on sessions;
 drop trigger analytics_completed on sessions;

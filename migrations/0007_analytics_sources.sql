@@ -41,7 +41,8 @@ create trigger analytics_stale_changed after update on sessions
 insert into stale_learner_quarters (user_id, quarter, feature_type)
 select distinct user_id, quarter_of(created_at), feature_type from sessions;
 
--- Events of our own. Their ids follow from what they tell of, so that none is there twice.
+-- Events of our own. Their ids follow from what they tell of, so that none is there twice; they are UUIDs of
+-- version 8, which clients may not use, so that nobody can be there before them.
 
 create function record_own_event(of_user uuid, type text, subject uuid, moment timestamptz, details jsonb)
 returns void
@@ -52,7 +53,7 @@ begin
     perform create_analytics_partition((now() at time zone 'UTC')::date);
     insert into pending_event_batches (events) values (1) returning id into of_batch;
     insert into analytics_events (user_id, id, occurred_at, batch, event_type, metadata)
-    values (of_user, md5(type || ':' || subject)::uuid, moment, of_batch, 'cara.' || type,
+    values (of_user, overlay(overlay(md5(type || ':' || subject) placing '8' from 13) placing '8' from 17)::uuid, moment, of_batch, 'cara.' || type,
             jsonb_strip_nulls(details))
     on conflict do nothing;
 end
@@ -98,15 +99,14 @@ end
 $$;
 create trigger analytics_feedback after insert on feedback
     for each row execute function record_feedback_event();
-create trigger analytics_feedback_again after update on feedback
-    for each row when (new.job_id <> old.job_id) execute function record_feedback_event();
 
 create function record_gemini_event() returns trigger
 language plpgsql as $$
 begin
     perform record_own_event(
         new.user_id, 'gemini_called', new.id, new.created_at,
-        jsonb_build_object('requestType', new.request_type, 'model', new.model, 'tokensUsed', new.tokens_used)
+        jsonb_build_object('requestType', new.request_type, 'featureType', new.feature_type, 'model', new.model,
+                           'tokensUsed', new.tokens_used)
     );
     return null;
 end

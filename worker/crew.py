@@ -38,6 +38,7 @@ def workers(settings: Settings, context: dict[str, Any]) -> list[WakefulWorker]:
             context,
             FEEDBACK_QUEUE,
             max_jobs=settings.worker_max_jobs,
+            fleet=settings.worker_fleet,
             functions=[
                 func(
                     cast(Any, write_feedback),
@@ -50,6 +51,7 @@ def workers(settings: Settings, context: dict[str, Any]) -> list[WakefulWorker]:
             context,
             HOUSEKEEPING_QUEUE,
             max_jobs=4,
+            fleet=settings.worker_fleet,
             cron_jobs=[
                 _every(settings.sweep_seconds, sweep_jobs, timeout=30),
                 # What one hour leaves for want of time, the next one takes up.
@@ -60,6 +62,7 @@ def workers(settings: Settings, context: dict[str, Any]) -> list[WakefulWorker]:
             context,
             ROLLUP_QUEUE,
             max_jobs=2,
+            fleet=settings.worker_fleet,
             functions=[func(cast(Any, fold_rollups), name=FOLD, timeout=FOLDING_SECONDS)],
             cron_jobs=[
                 _every(settings.rollup_seconds, fold_rollups, timeout=FOLDING_SECONDS),
@@ -74,10 +77,12 @@ def _every(seconds: int, task: Any, *, timeout: float) -> Any:
     return cron(task, second=set(range(0, 60, seconds)), run_at_startup=True, timeout=timeout)
 
 
-def _worker(context: dict[str, Any], queue: str, *, max_jobs: int, **options: Any) -> WakefulWorker:
+def _worker(
+    context: dict[str, Any], queue: str, *, max_jobs: int, fleet: int, **options: Any
+) -> WakefulWorker:
     return WakefulWorker(
         max_jobs=max_jobs,
-        fleet_jobs=max_jobs * context["settings"].worker_fleet,
+        fleet_jobs=max_jobs * fleet,
         subscriber=context["subscriber"],
         redis_pool=context["redis"],
         ctx=context,

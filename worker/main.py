@@ -100,7 +100,16 @@ async def resources(settings: Settings) -> AsyncIterator[dict[str, Any]]:
         queue = Queue(redis)
         quota = Quota(settings.daily_token_quota)
         ending = Ending(database, quota, queue, settings.job_attempts)
-        work = FeedbackWork(database, redis, subscriber, gemini, ending, settings.job_lease_seconds)
+        level = settings.gemini_thinking_level
+        work = FeedbackWork(
+            database,
+            redis,
+            subscriber,
+            gemini,
+            ending,
+            settings.job_lease_seconds,
+            thinking_level=None if level == "off" else level,
+        )
         yield {
             "settings": settings,
             "database": database,

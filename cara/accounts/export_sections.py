@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import Final
 
 PROFILE: Final = """
-    select id, email, name, role, level, xp, streak, longest_streak, last_practice_day, streak_started_at,
-           timezone, is_admin, daily_token_quota, created_at, updated_at
+    select id, email, name, role, level, xp, streak, longest_streak, last_practice_at, last_practice_day,
+           streak_started_at, timezone, is_admin, daily_token_quota, created_at, updated_at
     from users
     where id = $1
 """
@@ -29,25 +29,25 @@ SECTIONS: Final[Mapping[str, str]] = {
                measures, highlights, action_items, model, prompt_version, created_at
         from feedback
         where user_id = $1
-        order by session_id
+        order by session_id, created_at
     """,
     "feedbackJobs": """
         select id, session_id, status, stage, progress, attempts, failures, feature_type, transcript,
-               duration_seconds, idempotency_key, cancel_requested, problem, created_at, started_at,
-               finished_at
+               duration_seconds, idempotency_key, encode(request_hash, 'hex') as request_hash,
+               cancel_requested, problem, created_at, started_at, finished_at
         from feedback_jobs
         where user_id = $1
         order by id
     """,
     "quotaUsage": """
-        select id, day, request_type, model, tokens_used, input_tokens, output_tokens, created_at
+        select id, day, request_type, feature_type, model, tokens_used, input_tokens, output_tokens, created_at
         from quota_usage
         where user_id = $1
         order by created_at
     """,
     "quotaDays": "select day, used, reserved from quota_days where user_id = $1 order by day",
     "quotaReservations": """
-        select id, day, tokens, request_type, created_at, expires_at
+        select id, day, tokens, request_type, feature_type, created_at, expires_at
         from quota_reservations
         where user_id = $1
         order by id

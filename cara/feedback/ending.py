@@ -5,16 +5,20 @@ from __future__ import annotations
 import logging
 import math
 import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
+
+from asyncpg import ForeignKeyViolationError
 
 from cara.accounts.queries import caller_by_id
 from cara.database import Connection, Database, Record
 from cara.errors import CaraError
 from cara.feedback import queries, transitions
 from cara.feedback.events import Publisher
-from cara.feedback.jobs import REQUEST_TYPE, reserve
+from cara.feedback.jobs import REQUEST_TYPE, ledger_id_of_lost, reserve
 from cara.feedback.lease import LeaseLost
 from cara.feedback.schemas import Feedback
 from cara.gemini.errors import NOTHING_USED, GeminiUsage
@@ -28,6 +32,8 @@ logger = logging.getLogger(__name__)
 
 FIRST_DELAY_SECONDS = 1.0
 LONGEST_DELAY_SECONDS = 60.0
+LONGEST_WAIT_SECONDS = 900.0
+"""When Gemini wants to be left alone for longer, nobody is kept waiting for that."""
 
 
 class WriteFailed(CaraError):
@@ -35,14 +41,32 @@ class WriteFailed(CaraError):
     detail = "Something went wrong while the feedback was written."
 
 
+class GeminiAwayForLong(CaraError):
+    """Gemini can be asked again, but not soon."""
+
+    code = "gemini_unavailable"
+
+    def __init__(self, seconds: float) -> None:
+        minutes = math.ceil(seconds / 60)
+        wait = f"{minutes} minutes" if minutes < 120 else f"{math.ceil(minutes / 60)} hours"
+        super().__init__(
+            f"Gemini is taking no more requests for now. Please ask for feedback again in {wait}.",
+            retry_after_seconds=seconds,
+        )
+
+
 @dataclass
 class Attempt:
-    """One claim of a job by this worker, and what it has cost so far by Gemini's own count."""
+    """One claim of a job by this worker, and what it has cost so far by Gemini's own count.
+
+    It is `settled` from the moment on from which its cost may stand in the ledger.
+    """
 
     job: Record
     publisher: Publisher
     model: str
     usage: GeminiUsage = NOTHING_USED
+    settled: bool = False
 
     @property
     def key(self) -> tuple[UUID, UUID, int]:
@@ -51,16 +75,13 @@ class Attempt:
 
     def charge(self) -> Charge | None:
         """What goes into the ledger; nothing when Gemini counted nothing."""
-        used = self.usage
-        if not used.total_tokens:
-            return None
-        return Charge(
-            self.model, used.prompt_tokens, used.output_tokens + used.thinking_tokens, used.total_tokens
-        )
+        return Charge.of(self.model, self.usage)
 
 
 class Ending:
-    """Ends attempts. All methods raise LeaseLost, and change nothing, when the job is not ours any more."""
+    """Ends attempts. When the job is not ours any more, all methods raise LeaseLost and change nothing, but
+    for `lose`, which is for just that.
+    """
 
     def __init__(self, database: Database, quota: Quota, queue: Queue, attempts_limit: int) -> None:
         self._database = database
@@ -69,32 +90,42 @@ class Ending:
         self._attempts_limit = attempts_limit
 
     async def succeed(self, attempt: Attempt, feedback: Feedback) -> None:
-        """Saves the feedback, completes the session, moves XP and streak, and settles the quota."""
+        """Saves the feedback, completes the session, moves XP and streak, and settles the quota.
+
+        The session keeps the feedback of the newest job that succeeded.
+        """
         job = attempt.job
-        async with self._database.transaction() as connection:
-            await lock_session(connection, job["user_id"], job["session_id"])
+        user_id, session_id = job["user_id"], job["session_id"]
+        document = feedback.model_dump(mode="json", by_alias=True)
+        async with self._transaction(attempt) as connection:
+            await lock_session(connection, user_id, session_id)
             await self._finish(connection, attempt, "succeeded")
-            document = feedback.model_dump(mode="json", by_alias=True)
-            await queries.upsert_feedback(connection, job["user_id"], job["session_id"], job["id"], document)
-            await sessions.change_session(
-                connection, job["user_id"], job["session_id"], _session_changes(feedback, document)
-            )
+            await queries.insert_feedback(connection, user_id, session_id, job["id"], document)
+            if not await queries.newer_job_succeeded(connection, job):
+                changes = _session_changes(feedback, document)
+                await sessions.change_session(connection, user_id, session_id, changes)
         await attempt.publisher.finished()
 
     async def cancel(self, attempt: Attempt) -> None:
         """Ends a job that the learner does not want any more."""
-        async with self._database.transaction() as connection:
+        async with self._transaction(attempt) as connection:
             await self._finish(connection, attempt, "cancelled")
         await attempt.publisher.finished()
 
     async def fail(self, attempt: Attempt, error: CaraError) -> None:
         """Ends a job for good, with the reason in words that a person understands."""
-        async with self._database.transaction() as connection:
+        async with self._transaction(attempt) as connection:
             await self._finish(connection, attempt, "failed", error)
         await attempt.publisher.finished()
 
     async def retry(self, attempt: Attempt, error: CaraError) -> None:
-        """Puts the job back for another try after a while, unless the tries are used up."""
+        """Puts the job back for another try after a while, unless the tries are used up.
+
+        Nor is it put back for a Gemini that wants to be left alone for longer than `LONGEST_WAIT_SECONDS`.
+        """
+        if (error.retry_after_seconds or 0) > LONGEST_WAIT_SECONDS:
+            await self.fail(attempt, GeminiAwayForLong(error.retry_after_seconds or 0))
+            return
         failures = attempt.job["failures"] + 1
         if failures >= self._attempts_limit:
             await self.fail(attempt, error)
@@ -108,9 +139,33 @@ class Ending:
         """Puts the job back at once: this worker is going away."""
         await self._put_back(attempt, delay_seconds=0, failed=False)
 
+    async def lose(self, attempt: Attempt) -> None:
+        """Lets go of a job that is not ours any more; what Gemini counted is charged, once, and nothing else.
+
+        The reservation belongs to whoever has the job now: the ledger's row has an id of its own.
+        """
+        job = attempt.job
+        if attempt.settled:
+            return
+        logger.warning("job %s: attempt %d lost its lease", job["id"], job["attempts"])
+        if charge := attempt.charge():
+            ledger_id = ledger_id_of_lost(job["id"], job["attempts"])
+            try:
+                async with self._transaction(attempt) as connection:
+                    await self._quota.settle(connection, job["user_id"], ledger_id, REQUEST_TYPE, charge)
+            except ForeignKeyViolationError:
+                logger.info("job %s: the account is gone, and its books with it", job["id"])
+
+    @asynccontextmanager
+    async def _transaction(self, attempt: Attempt) -> AsyncIterator[Connection]:
+        """A transaction that settles the attempt. Should its commit be cut off, it counts as settled."""
+        async with self._database.transaction() as connection:
+            yield connection
+            attempt.settled = True
+
     async def _put_back(self, attempt: Attempt, *, delay_seconds: float, failed: bool) -> None:
         user_id, job_id, attempts = attempt.key
-        async with self._database.transaction() as connection:
+        async with self._transaction(attempt) as connection:
             if attempt.usage.total_tokens and not await self._renew_reservation(connection, attempt):
                 requeued = None
             else:

@@ -82,6 +82,7 @@ class Publisher:
         self._number = attempts * NUMBERS_PER_ATTEMPT
         self._attempt = attempts
         self._texts: dict[str, str] = {}
+        self._told: dict[str, int] = {}
         self._grouped_since = 0.0
         self._muted_until = 0.0
 
@@ -95,7 +96,12 @@ class Publisher:
         await self._publish("progress", {"stage": stage, "progress": percent, "attempt": self._attempt})
 
     async def partial(self, part: str, text: str) -> None:
-        """More text of one part of the feedback; what comes close together is sent together."""
+        """More text of one part of the feedback; what comes close together is sent together.
+
+        The event tells `{part, text, offset, attempt}`: the offset is the number of characters (Unicode code
+        points) of the part that went before. Where it is more than a listener has, events were lost; the
+        final event has the whole text.
+        """
         now = time.monotonic()
         if not self._texts:
             self._grouped_since = now
@@ -107,7 +113,11 @@ class Publisher:
         """Sends the text that still waits for company."""
         texts, self._texts = self._texts, {}
         for part, text in texts.items():
-            await self._publish("partial", {"part": part, "text": text, "attempt": self._attempt})
+            offset = self._told.get(part, 0)
+            self._told[part] = offset + len(text)
+            await self._publish(
+                "partial", {"part": part, "text": text, "offset": offset, "attempt": self._attempt}
+            )
 
     async def finished(self) -> None:
         """The job has ended; listeners read how from PostgreSQL."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from asyncpg import UniqueViolationError
 
@@ -52,10 +52,10 @@ class Asked:
 async def ask_for_feedback(
     connection: Connection, quota: Quota, caller: Caller, request: FeedbackRequest, key: str | None
 ) -> Asked:
-    """The job for this request: a new one, or the one that is at work on the same already.
+    """The job for this request: the one of the same key, the one at work on the same already, or a new one.
 
     Belongs in a transaction; the session is locked, so that of two requests at the same instant one makes
-    the job and the other finds it.
+    the job and the other finds it. A request that is repeated under its key changes nothing.
 
     Raises:
         SessionNotFound: no such session, or somebody else's.
@@ -63,18 +63,22 @@ async def ask_for_feedback(
         QuotaExceeded: today's tokens do not suffice.
         IdempotencyConflict: the key was used for something else.
     """
-    session = await _with_transcript(connection, caller.user_id, request)
-    fingerprint = _fingerprint(session)
+    session = await lock_session(connection, caller.user_id, request.session_id)
+    if session is None:
+        raise SessionNotFound
+    request_hash = _hash_of_request(request) if key else None
     if key and (known := await queries.job_by_key(connection, caller.user_id, key)):
-        if known["session_id"] != session["id"] or known["transcript_hash"] != fingerprint:
+        if known["request_hash"] != request_hash:
             raise IdempotencyConflict
         return Asked(known, new=False)
+    session = await _with_what_was_sent(connection, session, request)
+    fingerprint = _fingerprint(session)
     if live := await queries.live_job(connection, caller.user_id, session["id"], fingerprint):
         return Asked(live, new=False)
     reservation_id = await reserve(connection, quota, caller.user_id, session, caller.daily_token_quota)
     try:
         job = await queries.insert_job(
-            connection, caller.user_id, new_id(), session, fingerprint, key, reservation_id
+            connection, caller.user_id, new_id(), session, fingerprint, key, request_hash, reservation_id
         )
     except UniqueViolationError:
         raise IdempotencyConflict from None
@@ -92,18 +96,21 @@ async def reserve(
         REQUEST_TYPE,
         own_limit=own_limit,
         keep_seconds=KEEP_RESERVATION_SECONDS,
+        feature_type=judged["feature_type"],
     )
 
 
-async def _with_transcript(connection: Connection, user_id: UUID, request: FeedbackRequest) -> Record:
+def ledger_id_of_lost(job_id: UUID, attempts: int) -> UUID:
+    """What an attempt that lost its job is charged under: always the same, so that it is charged once."""
+    return uuid5(job_id, str(attempts))
+
+
+async def _with_what_was_sent(connection: Connection, session: Record, request: FeedbackRequest) -> Record:
     """The locked session, with the transcript and duration of the request if they are given."""
-    session = await lock_session(connection, user_id, request.session_id)
-    if session is None:
-        raise SessionNotFound
     given = request.model_dump(include={"transcript", "duration_seconds"}, exclude_none=True)
     changes = {name: value for name, value in given.items() if session[name] != value}
     if changes:
-        session = await sessions.change_session(connection, user_id, request.session_id, changes)
+        session = await sessions.change_session(connection, session["user_id"], session["id"], changes)
     if not (session["transcript"] or "").strip():
         raise TranscriptMissing
     return session
@@ -112,6 +119,11 @@ async def _with_transcript(connection: Connection, user_id: UUID, request: Feedb
 def _fingerprint(session: Record) -> bytes:
     """Tells one thing to judge from another: the transcript and how long it took."""
     return hashlib.sha256(f"{session['duration_seconds']}\n{session['transcript']}".encode()).digest()
+
+
+def _hash_of_request(request: FeedbackRequest) -> bytes:
+    """Tells one request from another by what was sent, whatever has become of the session since."""
+    return hashlib.sha256(request.model_dump_json().encode()).digest()
 
 
 async def cancel_job(connection: Connection, quota: Quota, user_id: UUID, job_id: UUID) -> FeedbackJob:
@@ -138,7 +150,7 @@ async def job_answer(connection: Connection, user_id: UUID, job_id: UUID) -> Fee
         return None
     stored = None
     if job["status"] == "succeeded":
-        stored = await queries.feedback_of_job(connection, user_id, job["session_id"], job_id)
+        stored = await queries.feedback_of_job(connection, user_id, job_id)
     return FeedbackJob(
         job_id=job["id"],
         feedback=feedback_of(stored) if stored else None,

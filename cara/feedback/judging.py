@@ -21,7 +21,8 @@ MAX_OUTPUT_TOKENS = 4_096
 MATERIAL_TOKENS = 3_000
 """What measures, first and last sentence and the titles of earlier action items come to at the most."""
 
-_FENCE = re.compile(r"<(?=/?\s*transcript)", re.IGNORECASE)
+_FENCE = re.compile(r"<(?=\s*+/?\s*+(?:transcript|sentences))", re.IGNORECASE)
+_WORDS_OF_THE_TRANSCRIPT = {"opening_words", "closing_words", "stage_marks", "notes"}
 
 
 @cache
@@ -34,37 +35,42 @@ def instruction_for(feature_type: str) -> str:
 
 
 def question(transcript: str, measures: SpeechMeasures, last_actions: list[dict[str, Any]]) -> str:
-    """The user turn: measures as facts, earlier action items, and the transcript fenced as data."""
-    facts = measures.model_dump_json(
-        by_alias=True, exclude_none=True, exclude={"opening_words", "closing_words"}
-    )
+    """The user turn: measures as facts, earlier action items, and what the learner said, fenced as data.
+
+    Facts are numbers and words of our own lists; what repeats the transcript (stage marks, notes with
+    speakers' names, first and last sentence) is left out of them or stands in a fence.
+    """
+    facts = measures.model_dump_json(by_alias=True, exclude_none=True, exclude=_WORDS_OF_THE_TRANSCRIPT)
     lines = ["Measures (counted, take as facts):", facts]
-    if measures.opening_words and measures.closing_words:
-        lines += [
-            "First and last sentence, to judge whether a purpose is stated and whether the talk concludes:",
-            json.dumps([measures.opening_words, measures.closing_words], ensure_ascii=False),
-        ]
     if last_actions:
         titles = [str(item.get("title", "")) for item in last_actions]
-        lines += ["Earlier action items:", json.dumps(titles, ensure_ascii=False)]
+        lines += ["Earlier action items:", _fenced(json.dumps(titles, ensure_ascii=False))]
+    if measures.opening_words and measures.closing_words:
+        sentences = json.dumps([measures.opening_words, measures.closing_words], ensure_ascii=False)
+        lines += ["<sentences>", _fenced(sentences), "</sentences>"]
     return "\n".join([*lines, "<transcript>", _fenced(transcript), "</transcript>"])
 
 
-def _fenced(transcript: str) -> str:
-    """Nothing inside the transcript can end its fence: a zero-width space breaks what looks like one."""
-    return _FENCE.sub("<\u200b", transcript)
+def _fenced(words: str) -> str:
+    """Nothing inside a fence can end it: a zero-width space breaks what looks like one."""
+    return _FENCE.sub("<\u200b", words)
 
 
 def feedback_call(
-    feature_type: str, transcript: str, measures: SpeechMeasures, last_actions: list[dict[str, Any]]
+    feature_type: str,
+    transcript: str,
+    measures: SpeechMeasures,
+    last_actions: list[dict[str, Any]],
+    thinking_level: str | None = None,
 ) -> GeminiCall:
-    """The call that asks for a judgement of one transcript."""
+    """The call that asks for a judgement of one transcript; the level is that of `GeminiCall`."""
     text = question(transcript, measures, last_actions)
     return GeminiCall(
         system_instruction=instruction_for(feature_type),
         contents=[{"role": "user", "parts": [{"text": text}]}],
         max_output_tokens=MAX_OUTPUT_TOKENS,
         response_schema=judgement_schema(),
+        thinking_level=thinking_level,
     )
 
 
@@ -85,12 +91,16 @@ def texts_of(judgement: Any) -> Iterator[tuple[str, str]]:
         aspect = judgement.get(name)
         if isinstance(aspect, dict) and isinstance(aspect.get("feedback"), str):
             yield name, aspect["feedback"]
-    for number, highlight in enumerate(judgement.get("highlights") or ()):
+    for number, highlight in enumerate(_items(judgement.get("highlights"))):
         if isinstance(highlight, dict) and isinstance(highlight.get("comment"), str):
             yield f"highlights.{number}", highlight["comment"]
-    for number, action in enumerate(judgement.get("actionItems") or ()):
+    for number, action in enumerate(_items(judgement.get("actionItems"))):
         if isinstance(action, dict) and isinstance(action.get("why"), str):
             yield f"actionItems.{number}", action["why"]
+
+
+def _items(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 class GrowingTexts:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
@@ -11,6 +12,8 @@ from cara.errors import Unavailable
 from cara.feedback import transitions
 from cara.feedback.events import cancel_channel
 from cara.redis import Subscriber
+
+logger = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 
@@ -62,6 +65,18 @@ async def keep_lease(database: Database, subscriber: Subscriber, job: Record, le
             except TimeoutError:
                 continue
             wake.clear()
+
+
+async def to_its_end(ending: Coroutine[Any, Any, Result]) -> Result:
+    """What must not be left half done: whoever is cancelled meanwhile is so when it is through."""
+    task = asyncio.create_task(ending)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        (outcome,) = await asyncio.gather(task, return_exceptions=True)
+        if isinstance(outcome, Exception):
+            logger.info("an ending failed while it was cancelled: %s", type(outcome).__name__)
+        raise
 
 
 async def while_held(lease: Coroutine[Any, Any, None], work: Coroutine[Any, Any, Result]) -> Result:

@@ -15,15 +15,16 @@ async def insert_job(
     session: Record,
     transcript_hash: bytes,
     idempotency_key: str | None,
+    request_hash: bytes | None,
     reservation_id: UUID,
 ) -> Record:
-    """A queued job for the session's transcript as it is now."""
+    """A queued job for the session's transcript as it is now; a key comes with the hash of its request."""
     return await connection.fetchrow(  # type: ignore[return-value]
         """
         insert into feedback_jobs
             (user_id, id, session_id, feature_type, transcript, duration_seconds,
-             transcript_hash, idempotency_key, reservation_id)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+             transcript_hash, idempotency_key, request_hash, reservation_id)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
         returning *
         """,
         user_id,
@@ -34,6 +35,7 @@ async def insert_job(
         session["duration_seconds"],
         transcript_hash,
         idempotency_key,
+        request_hash,
         reservation_id,
     )
 
@@ -97,10 +99,10 @@ async def keep_reservations(connection: Connection, keep_seconds: float) -> None
     )
 
 
-async def upsert_feedback(
+async def insert_feedback(
     connection: Connection, user_id: UUID, session_id: UUID, job_id: UUID, feedback: dict[str, Any]
 ) -> None:
-    """Keeps the feedback as the session's; newer feedback replaces older."""
+    """Keeps the feedback of a job that is just succeeding."""
     overview, breakdown = feedback["overview"], feedback["breakdown"]
     await connection.execute(
         """
@@ -108,12 +110,6 @@ async def upsert_feedback(
             (user_id, session_id, job_id, score, score_change, summary, communication, content,
              measures, highlights, action_items, model, prompt_version)
         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
-        on conflict (user_id, session_id) do update
-        set job_id = excluded.job_id, score = excluded.score, score_change = excluded.score_change,
-            summary = excluded.summary, communication = excluded.communication,
-            content = excluded.content, measures = excluded.measures, highlights = excluded.highlights,
-            action_items = excluded.action_items, model = excluded.model,
-            prompt_version = excluded.prompt_version, created_at = now()
         """,
         user_id,
         session_id,
@@ -131,16 +127,30 @@ async def upsert_feedback(
     )
 
 
-async def feedback_of_job(
-    connection: Connection, user_id: UUID, session_id: UUID, job_id: UUID
-) -> Record | None:
-    """The session's feedback, if this job wrote it."""
+async def feedback_of_job(connection: Connection, user_id: UUID, job_id: UUID) -> Record | None:
+    """What the job wrote; None unless it succeeded."""
     return await connection.fetchrow(
-        "select * from feedback where user_id = $1 and session_id = $2 and job_id = $3",
-        user_id,
-        session_id,
-        job_id,
+        "select * from feedback where user_id = $1 and job_id = $2", user_id, job_id
     )
+
+
+async def newer_job_succeeded(connection: Connection, job: Record) -> bool:
+    """Whether a job of the same session that was asked for later has succeeded already."""
+    newer: bool = await connection.fetchval(
+        """
+        select exists (
+            select
+            from feedback_jobs
+            where user_id = $1 and session_id = $2 and (created_at, id) > ($3, $4::uuid)
+              and status = 'succeeded'
+        )
+        """,
+        job["user_id"],
+        job["session_id"],
+        job["created_at"],
+        job["id"],
+    )
+    return newer
 
 
 async def recent_mean_score(
@@ -169,14 +179,14 @@ async def recent_mean_score(
 async def last_action_items(
     connection: Connection, user_id: UUID, feature_type: str, session_id: UUID
 ) -> list[dict[str, Any]]:
-    """What the learner was last told to practise in this feature."""
+    """What the learner was told to practise by the newest feedback on another session of this feature."""
     items: list[dict[str, Any]] | None = await connection.fetchval(
         """
         select feedback.action_items
         from feedback
-        join sessions on sessions.user_id = feedback.user_id and sessions.id = feedback.session_id
-        where feedback.user_id = $1 and sessions.feature_type = $2 and sessions.id <> $3
-        order by feedback.created_at desc
+        join feedback_jobs as jobs on jobs.user_id = feedback.user_id and jobs.id = feedback.job_id
+        where feedback.user_id = $1 and jobs.feature_type = $2 and feedback.session_id <> $3
+        order by jobs.created_at desc, jobs.id desc
         limit 1
         """,
         user_id,

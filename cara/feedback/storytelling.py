@@ -41,15 +41,16 @@ class Storyteller:
     async def tell(self) -> None:
         """Sends what is behind the last number, then what comes, until the job ends or the process does."""
         while True:
-            news = self._feed.news
+            # Looked at before catching up: what comes while a send is under way is told in the next round.
+            news, ended, closing = self._feed.news, self._feed.ended, self._feed.closing
             await self._catch_up()
-            if self._feed.ended or self._feed.closing:
+            if ended or closing:
                 break
             await self._wait(news)
-        if self._feed.finished:
-            await self._tell_the_end()
-        elif self._feed.closing:
+        if not ended:
             await self._stream.hand_over()
+        elif self._feed.finished:
+            await self._tell_the_end()
 
     async def _catch_up(self) -> None:
         if self._feed.known and not self._feed.events and not self._feed.ended:

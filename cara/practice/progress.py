@@ -17,14 +17,14 @@ MAX_MINUTES_XP = 20
 
 @dataclass(frozen=True)
 class Streak:
-    """Days in a row with a completed session, the record, the last such day, and when the streak began.
+    """Days in a row with a completed session, the record, and when the first and the last was completed.
 
-    Days are calendar days in the learner's time zone.
+    Days are calendar days in the learner's time zone. Instants are kept, for these have a day in any zone.
     """
 
     days: int = 0
     longest: int = 0
-    last_day: date | None = None
+    last_at: datetime | None = None
     started_at: datetime | None = None
 
 
@@ -35,18 +35,25 @@ def experience_for(score: float | None, duration_seconds: int | None) -> int:
 
 
 def streak_after(streak: Streak, completed_at: datetime, zone: ZoneInfo) -> Streak:
-    """The streak once a session was completed at the moment, in the learner's time zone.
+    """The streak once a session was completed at the moment, in the time zone that is the learner's now.
 
-    A day that is not later than the last one counted adds nothing, a missed day begins anew. A streak never
-    has more days than one zone could have given it since it began, so that who changes zones gains none.
+    A day that is not later than the last one adds nothing, a missed day begins anew. Both days are told in
+    the same zone, so that who travels neither gains nor loses one. Nor has a streak ever more days than one
+    zone could have given it since it began, so that chasing midnights gains none.
     """
-    today = completed_at.astimezone(zone).date()
-    if streak.last_day is None or streak.started_at is None or today - streak.last_day > timedelta(days=1):
-        return Streak(1, max(1, streak.longest), today, completed_at)
-    days = streak.days + 1
-    if today <= streak.last_day or days > _most_days(completed_at - streak.started_at):
-        return streak
-    return Streak(days, max(days, streak.longest), today, streak.started_at)
+    if streak.last_at is None or streak.started_at is None:
+        return Streak(1, max(1, streak.longest), completed_at, completed_at)
+    later = day_of(completed_at, zone) - day_of(streak.last_at, zone)
+    if later > timedelta(days=1):
+        return Streak(1, max(1, streak.longest), completed_at, completed_at)
+    grows = later == timedelta(days=1) and streak.days < _most_days(completed_at - streak.started_at)
+    days = streak.days + int(grows)
+    return Streak(days, max(days, streak.longest), max(completed_at, streak.last_at), streak.started_at)
+
+
+def day_of(moment: datetime, zone: ZoneInfo) -> date:
+    """The calendar day of a moment in a time zone."""
+    return moment.astimezone(zone).date()
 
 
 def _most_days(elapsed: timedelta) -> int:
@@ -65,8 +72,10 @@ async def award_completion(
     """Moves XP, level and streak for one completed session, inside the transaction that completes it."""
     user = await queries.lock_progress(connection, user_id)
     xp = user["xp"] + experience_for(score, duration_seconds)
+    zone = ZoneInfo(user["timezone"])
     before = Streak(
-        user["streak"], user["longest_streak"], user["last_practice_day"], user["streak_started_at"]
+        user["streak"], user["longest_streak"], user["last_practice_at"], user["streak_started_at"]
     )
-    streak = streak_after(before, completed_at, ZoneInfo(user["timezone"]))
-    await queries.save_progress(connection, user_id, xp, level_for(xp), *astuple(streak))
+    streak = streak_after(before, completed_at, zone)
+    last_day = day_of(streak.last_at or completed_at, zone)
+    await queries.save_progress(connection, user_id, xp, level_for(xp), last_day, *astuple(streak))

@@ -207,7 +207,7 @@ async def lock_progress(connection: Connection, user_id: UUID) -> Record:
     """The learner's progress, held until the transaction ends: completions come one after another."""
     return await connection.fetchrow(  # type: ignore[return-value]
         """
-        select xp, streak, longest_streak, last_practice_day, streak_started_at, timezone
+        select xp, streak, longest_streak, last_practice_at, streak_started_at, timezone
         from users
         where id = $1
         for no key update
@@ -221,23 +221,25 @@ async def save_progress(
     user_id: UUID,
     xp: int,
     level: int,
+    last_practice_day: date,
     streak: int,
     longest_streak: int,
-    last_practice_day: date | None,
+    last_practice_at: datetime | None,
     streak_started_at: datetime | None,
 ) -> None:
     await connection.execute(
         """
         update users
-        set xp = $2, level = $3, streak = $4, longest_streak = $5, last_practice_day = $6,
-            streak_started_at = $7, updated_at = now()
+        set xp = $2, level = $3, last_practice_day = $4, streak = $5, longest_streak = $6,
+            last_practice_at = $7, streak_started_at = $8, updated_at = now()
         where id = $1
         """,
         user_id,
         xp,
         level,
+        last_practice_day,
         streak,
         longest_streak,
-        last_practice_day,
+        last_practice_at,
         streak_started_at,
     )

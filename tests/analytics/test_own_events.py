@@ -75,7 +75,22 @@ async def test_feedback_and_what_gemini_was_called_for_are_events(
     assert events["cara.feedback_succeeded"]["jobId"] == job["jobId"]
     assert events["cara.feedback_succeeded"]["featureType"] == "video"
     assert events["cara.gemini_called"]["requestType"] == "feedback"
+    assert events["cara.gemini_called"]["featureType"] == "video"
     assert events["cara.gemini_called"]["tokensUsed"] > 0
+
+
+async def test_a_talk_with_the_coach_counts_for_its_feature_without_the_front_end(
+    learner: Learner, database: Database
+) -> None:
+    asked = {"prompt": "Can you help me practise?", "featureType": "accent"}
+    await learner.expects(200, "POST", "/api/gemini/process", json=asked)
+    assert dict(await own_events(database, learner))["cara.gemini_called"]["featureType"] == "accent"
+    await rollups.fold(database)
+    adoption = await learner.expects(200, "GET", "/api/analytics/adoption")
+    (accent,) = (one for one in adoption["features"] if one["featureType"] == "accent")
+    assert (accent["users"], accent["sessions"]) == (1, 0)
+    assert accent["firstUsedAt"] is not None
+    assert accent["firstUsedAt"] == accent["lastUsedAt"]
 
 
 async def test_a_month_without_a_partition_does_not_stop_practice(

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import Any
+
 import pytest
 
+from cara.database import Database
+from cara.settings import Settings
 from tests.learners import TALK, Learner
+from tests.workers import running_worker
 
 
 @pytest.mark.usefixtures("worker")
@@ -19,3 +25,58 @@ async def test_a_talk_becomes_feedback_whose_quotes_stand_in_it(learner: Learner
     assert done["feedback"]["highlights"]
     for highlight in done["feedback"]["highlights"]:
         assert TALK[highlight["start"] : highlight["end"]] == highlight["quote"]
+
+
+async def two_jobs_of_one_session(learner: Learner) -> tuple[str, list[dict[str, Any]]]:
+    """The address of the session, and the older and the newer job."""
+    session = await learner.opens_session()
+    jobs = [
+        await learner.expects(
+            202,
+            "POST",
+            "/api/gemini/generate-feedback",
+            json={"sessionId": session["id"], "transcript": transcript, "durationSeconds": 20},
+        )
+        for transcript in ("Um, uh, like, well. Um. I, um, guess so.", TALK)
+    ]
+    return f"/api/sessions/{session['id']}", jobs
+
+
+async def test_every_job_of_a_session_keeps_its_own_feedback(learner: Learner, settings: Settings) -> None:
+    path, jobs = await two_jobs_of_one_session(learner)
+    async with running_worker(settings):
+        ends = [(await learner.follows(job))[-1] for job in jobs]
+    assert [end.name for end in ends] == ["succeeded", "succeeded"]
+    for job, end in zip(jobs, ends, strict=True):
+        assert await learner.expects(200, "GET", job["statusUrl"]) == end.data
+    assert ends[0].data["feedback"] != ends[1].data["feedback"]
+    session = await learner.expects(200, "GET", path)
+    assert session["feedbackJson"] == ends[1].data["feedback"]
+    assert session["score"] == ends[1].data["feedback"]["overview"]["score"]
+
+
+async def test_an_older_job_that_ends_later_leaves_the_session_alone(
+    learner: Learner, settings: Settings, database: Database
+) -> None:
+    path, (older, newer) = await two_jobs_of_one_session(learner)
+    put_off = "update feedback_jobs set run_after = now() + $2::interval where id = $1::uuid"
+    async with database.acquire() as connection:
+        await connection.execute(put_off, older["jobId"], timedelta(hours=1))
+        async with running_worker(settings):
+            assert (await learner.follows(newer))[-1].name == "succeeded"
+            before = await learner.expects(200, "GET", path)
+            await connection.execute(put_off, older["jobId"], timedelta(minutes=-1))
+            end = (await learner.follows(older))[-1]
+    assert end.name == "succeeded"
+    assert end.data["feedback"] != before["feedbackJson"]
+    assert await learner.expects(200, "GET", older["statusUrl"]) == end.data
+    after = await learner.expects(200, "GET", path)
+    assert after == {**before, "liveJobId": None}
+
+
+@pytest.mark.usefixtures("worker")
+async def test_feedback_goes_with_its_session(learner: Learner, database: Database) -> None:
+    events = await learner.follows(await learner.asks_for_feedback())
+    await learner.expects(204, "DELETE", f"/api/sessions/{events[-1].data['sessionId']}")
+    async with database.acquire() as connection:
+        assert await connection.fetchval("select count(*) from feedback") == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -62,6 +63,46 @@ async def test_an_idempotency_key_gives_the_same_job_and_refuses_another_request
     assert again["jobId"] == first["jobId"]
     other = await learner.expects(409, "POST", path, json={**asked, "transcript": "Other."}, headers=key)
     assert other["code"] == "idempotency_conflict"
+
+
+async def test_a_request_repeated_under_its_key_changes_nothing_whatever_has_become_of_the_session(
+    learner: Learner,
+) -> None:
+    session = await learner.opens_session(transcript="The first version of it.")
+    path, own = "/api/gemini/generate-feedback", f"/api/sessions/{session['id']}"
+    requests = [
+        {"sessionId": session["id"]},
+        {"sessionId": session["id"], "transcript": "The second version of it.", "durationSeconds": 30},
+    ]
+    keys = [{"Idempotency-Key": f"practice-{number}"} for number in (1, 2)]
+    jobs = [
+        await learner.expects(202, "POST", path, json=request, headers=key)
+        for request, key in zip(requests, keys, strict=True)
+    ]
+    await learner.expects(200, "PATCH", own, json={"transcript": "The third version of it."})
+    before = await learner.expects(200, "GET", own)
+
+    for request, key, job in zip(requests, keys, jobs, strict=True):
+        again = await learner.expects(202, "POST", path, json=request, headers=key)
+        assert again["jobId"] == job["jobId"]
+    assert await learner.expects(200, "GET", own) == before
+
+
+@pytest.mark.parametrize(
+    "other", [{"transcript": "Other."}, {"durationSeconds": 31}, {"transcript": TALK, "durationSeconds": 30}]
+)
+async def test_a_key_belongs_to_what_was_sent_with_it(learner: Learner, other: dict[str, Any]) -> None:
+    session = await learner.opens_session(transcript=TALK)
+    key, path = {"Idempotency-Key": "practice-1"}, "/api/gemini/generate-feedback"
+    asked = {"sessionId": session["id"], "durationSeconds": 30}
+    await learner.expects(202, "POST", path, json=asked, headers=key)
+    before = await learner.expects(200, "GET", f"/api/sessions/{session['id']}")
+
+    problem = await learner.expects(409, "POST", path, json={**asked, **other}, headers=key)
+    assert problem["code"] == "idempotency_conflict"
+    elsewhere = {**asked, "sessionId": (await learner.opens_session(transcript=TALK))["id"]}
+    await learner.expects(409, "POST", path, json=elsewhere, headers=key)
+    assert await learner.expects(200, "GET", f"/api/sessions/{session['id']}") == before
 
 
 async def test_a_session_without_a_transcript_is_refused_by_name_of_the_field(learner: Learner) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -37,9 +37,14 @@ def test_a_streak_grows_by_days_in_a_row_and_a_missed_day_ends_it() -> None:
     first = datetime(2026, 3, 1, 9, tzinfo=UTC)
     for hours in (0, 10, 24):
         streak = streak_after(streak, first + timedelta(hours=hours), UTC_ZONE)
-    assert streak == Streak(2, 2, date(2026, 3, 2), first)
+    assert streak == Streak(2, 2, first + timedelta(days=1), first)
     later = first + timedelta(days=3)
-    assert streak_after(streak, later, UTC_ZONE) == Streak(1, 2, date(2026, 3, 4), later)
+    assert streak_after(streak, later, UTC_ZONE) == Streak(1, 2, later, later)
+
+
+def test_a_completion_that_comes_late_sets_nothing_back() -> None:
+    streak = Streak(3, 3, datetime(2026, 3, 3, 9, tzinfo=UTC), datetime(2026, 3, 1, 9, tzinfo=UTC))
+    assert streak_after(streak, datetime(2026, 3, 2, 9, tzinfo=UTC), UTC_ZONE) == streak
 
 
 async def practised(database: Database, learner: Learner, zone: str, *moments: datetime) -> tuple[int, int]:
@@ -102,3 +107,56 @@ async def test_chasing_midnights_around_the_world_gains_no_day(learner: Learner,
     assert await practised(database, learner, "Pacific/Honolulu", *honolulu) == (2, 2)
     auckland = datetime(2026, 11, 10, 11, 1, tzinfo=UTC)
     assert await practised(database, learner, "Pacific/Auckland", auckland) == (2, 2)
+
+
+async def test_flying_across_the_date_line_gains_no_day(learner: Learner, database: Database) -> None:
+    """11 o'clock of 10 November in Honolulu is 10 o'clock of 11 November in Auckland."""
+    landing = datetime(2026, 11, 10, 21, tzinfo=UTC)
+    assert await practised(database, learner, "Pacific/Honolulu", landing) == (1, 1)
+    assert await practised(database, learner, "Pacific/Auckland", landing + timedelta(minutes=1)) == (1, 1)
+
+
+@pytest.mark.parametrize("hour", range(0, 24, 3))
+@pytest.mark.parametrize(
+    "zones", [("Pacific/Honolulu", "Pacific/Auckland"), ("Pacific/Auckland", "Pacific/Honolulu")]
+)
+def test_who_practises_every_24_hours_keeps_the_streak_across_a_flight(
+    zones: tuple[str, str], hour: int
+) -> None:
+    first = datetime(2026, 11, 10, hour, tzinfo=UTC)
+    streak, days = Streak(), []
+    for number, zone in enumerate((zones[0], zones[0], zones[1], zones[1])):
+        streak = streak_after(streak, first + timedelta(days=number), ZoneInfo(zone))
+        days.append(streak.days)
+    assert days == [1, 2, 3, 4]
+
+
+async def test_the_last_day_is_kept_in_the_zone_of_the_latest_completion(
+    learner: Learner, database: Database
+) -> None:
+    moment = datetime(2026, 11, 10, 21, tzinfo=UTC)
+    await practised(database, learner, "Pacific/Auckland", moment)
+    async with database.acquire() as connection:
+        kept = await connection.fetchrow("select last_practice_at, last_practice_day from users")
+    assert (kept["last_practice_at"], kept["last_practice_day"].isoformat()) == (moment, "2026-11-11")
+
+
+def test_the_day_of_25_hours_is_one_day() -> None:
+    """In Berlin the clocks go back on 25 October 2026: from 0:30 to 23:30 it is 24 hours, not 23."""
+    half_past_midnight = datetime(2026, 10, 24, 22, 30, tzinfo=UTC)
+    streak, days = Streak(), []
+    for hours in (0, 2, 3, 24, 25):
+        streak = streak_after(streak, half_past_midnight + timedelta(hours=hours), ZoneInfo("Europe/Berlin"))
+        days.append(streak.days)
+    assert days == [1, 1, 1, 1, 2]
+
+
+@pytest.mark.parametrize(("seconds_apart", "days"), [(-1, 2), (0, 1)])
+async def test_of_two_midnights_only_that_of_the_zone_where_one_is_now_counts(
+    learner: Learner, database: Database, seconds_apart: int, days: int
+) -> None:
+    """At midnight in Auckland it is one o'clock in Honolulu."""
+    midnight = datetime(2026, 11, 10, 11, tzinfo=UTC)
+    before = midnight + timedelta(seconds=seconds_apart)
+    assert await practised(database, learner, "Pacific/Honolulu", before) == (1, 1)
+    assert await practised(database, learner, "Pacific/Auckland", midnight) == (days, days)

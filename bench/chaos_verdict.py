@@ -1,0 +1,127 @@
+"""What a crash run must have left behind: the tables compared with each other and with what was seen."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+import asyncpg
+from aiohttp import ClientSession
+
+from bench.system import System, percentile
+from cara.feedback.jobs import ledger_id_of_lost
+
+FINAL = ("succeeded", "failed", "cancelled")
+
+
+@dataclass
+class Story:
+    """What was heard of one job: events by name, and the numbers in the order in which they came."""
+
+    names: Counter[str] = field(default_factory=Counter)
+    numbers: list[int] = field(default_factory=list)
+
+    @property
+    def ends(self) -> int:
+        return sum(self.names[name] for name in FINAL)
+
+    @property
+    def ended(self) -> bool:
+        return self.ends > 0
+
+    @property
+    def rises(self) -> bool:
+        """Whether no number came twice, or after a higher one."""
+        return all(before < after for before, after in pairwise(self.numbers))
+
+
+async def verdict(system: System, stories: list[Story], jobs: int) -> dict[str, int]:
+    """What must all be zero."""
+    connection = await asyncpg.connect(system.database_url)
+    count = connection.fetchval
+    async with ClientSession() as http, http.get(f"{system.emulator_url}/emulator/ledger") as response:
+        served = await response.json()
+    print(
+        "jobs by status:",
+        dict(Counter(r[0] for r in await connection.fetch("select status from feedback_jobs"))),
+    )
+    print("attempts a job: p50/p99", *_attempts(await connection.fetch("select attempts from feedback_jobs")))
+    print("emulator:", json.dumps(served))
+    charged = await count("select coalesce(sum(tokens_used), 0)::int from quota_usage")
+    print(f"tokens charged {charged}, served by Gemini {_total(served)}")
+    found = {
+        "jobs lost": jobs - await count("select count(*) from feedback_jobs"),
+        "jobs without an end": await count("select count(*) from feedback_jobs where finished_at is null"),
+        "successes without feedback": await count(
+            """
+            select count(*)
+            from feedback_jobs
+            left join feedback on feedback.user_id = feedback_jobs.user_id and job_id = feedback_jobs.id
+            where status = 'succeeded' and feedback.job_id is null
+            """
+        ),
+        "learners whose XP is not that of their sessions": await count(
+            """
+            select count(*)
+            from users
+            where xp <> (
+                select coalesce(sum(10 + round(score / 10) + least(duration_seconds / 60, 20)), 0)
+                from sessions
+                where user_id = users.id and completed
+            )
+            """
+        ),
+        "days whose counter is not the ledger's": await count(
+            """
+            select count(*)
+            from quota_days
+            where used <> (
+                select coalesce(sum(tokens_used), 0)
+                from quota_usage
+                where quota_usage.user_id = quota_days.user_id and quota_usage.day = quota_days.day
+            )
+            """
+        ),
+        "tokens still reserved": await count("select coalesce(sum(reserved), 0)::int from quota_days"),
+        "tokens charged beyond what was served": max(0, charged - _total(served)),
+        **await _charges(connection),
+        "streams without exactly one end": sum(story.ends != 1 for story in stories),
+        "streams whose numbers do not rise": sum(not story.rises for story in stories),
+    }
+    await connection.close()
+    return found
+
+
+async def _charges(connection: asyncpg.Connection) -> dict[str, int]:
+    """An attempt is charged under the job's reservation, or as lost, but never both."""
+    jobs = await connection.fetch("select id, status, attempts, reservation_id from feedback_jobs")
+    entries = {row["id"] for row in await connection.fetch("select id from quota_usage")}
+    unsettled = [job for job in jobs if job["status"] == "succeeded" and job["reservation_id"] not in entries]
+    twice = [
+        job
+        for job in jobs
+        if job["reservation_id"] in entries and ledger_id_of_lost(job["id"], job["attempts"]) in entries
+    ]
+    beyond = """
+        select count(*)
+        from users
+        where (select count(*) from quota_usage where user_id = users.id)
+            > (select coalesce(sum(attempts), 0) from feedback_jobs where user_id = users.id)
+    """
+    return {
+        "successes that were not charged": len(unsettled),
+        "jobs charged twice for an attempt": len(twice),
+        "learners with more charges than attempts": await connection.fetchval(beyond),
+    }
+
+
+def _attempts(rows: list[asyncpg.Record]) -> tuple[float, float]:
+    values = [float(row[0]) for row in rows]
+    return percentile(values, 50), percentile(values, 99)
+
+
+def _total(served: dict[str, Any]) -> int:
+    return int(served.get("totalTokens", served.get("total_tokens", 0)))

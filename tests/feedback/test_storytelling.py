@@ -1,0 +1,113 @@
+"""The story that one stream is told, whatever happens while it is being told."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
+
+import pytest
+from redis.asyncio import Redis
+from redis.asyncio.connection import ConnectionPool
+
+from cara.feedback.events import Event, Publisher, events_after
+from cara.feedback.judging import GrowingTexts
+from cara.feedback.listening import Feed
+from cara.feedback.schemas import FeedbackJob, JobStatus
+from cara.feedback.storytelling import Storyteller
+from cara.web.sse import EventStream
+
+BOUND_SECONDS = 5
+
+
+def job(job_id: UUID, status: JobStatus) -> FeedbackJob:
+    now = datetime(2026, 11, 10, 12, tzinfo=UTC)
+    return FeedbackJob(
+        job_id=job_id,
+        session_id=uuid4(),
+        status=status,
+        progress=100,
+        stage="finished",
+        attempts=1,
+        created_at=now,
+        started_at=now,
+        finished_at=now,
+    )
+
+
+class SlowStream(EventStream):
+    """A stream to a client; while its first event is being sent, the world goes on."""
+
+    def __init__(self, feed: Feed, meanwhile: list[Event], status: JobStatus, *, closing: bool) -> None:
+        self.sent: list[tuple[str, int | None]] = []
+        self.handed_over = False
+        self._feed, self._meanwhile, self._status, self._closing = feed, meanwhile, status, closing
+
+    async def send(self, name: str, data: str, number: int | None = None) -> None:  # noqa: ARG002
+        self.sent.append((name, number))
+        if self._meanwhile:
+            self._feed.events.extend(self._meanwhile)
+            self._meanwhile = []
+            self._feed.job, self._feed.known = job(self._feed.job_id, self._status), True
+            self._feed.closing = self._closing
+            self._feed.announce()
+
+    async def hand_over(self) -> None:
+        self.handed_over = True
+
+
+def feed_with_one_event() -> Feed:
+    feed = Feed(uuid4(), uuid4())
+    feed.events.append(Event(1_000_001, "status", "{}"))
+    return feed
+
+
+MEANWHILE = [Event(1_000_002, "partial", "{}"), Event(1_000_003, "progress", "{}")]
+
+
+@pytest.mark.parametrize("closing", [False, True])
+async def test_what_comes_with_the_end_while_something_is_sent_is_told_before_the_end(closing: bool) -> None:
+    feed = feed_with_one_event()
+    stream = SlowStream(feed, list(MEANWHILE), "succeeded", closing=closing)
+    async with asyncio.timeout(BOUND_SECONDS):
+        await Storyteller(feed, stream, 0).tell()
+    assert stream.sent == [
+        ("status", 1_000_001),
+        ("partial", 1_000_002),
+        ("progress", 1_000_003),
+        ("succeeded", 2_000_000),
+    ]
+    assert not stream.handed_over
+
+
+async def test_what_comes_with_the_shutdown_is_told_before_the_stream_is_handed_over() -> None:
+    feed = feed_with_one_event()
+    stream = SlowStream(feed, list(MEANWHILE), "running", closing=True)
+    async with asyncio.timeout(BOUND_SECONDS):
+        await Storyteller(feed, stream, 0).tell()
+    assert [number for _, number in stream.sent] == [1_000_001, 1_000_002, 1_000_003]
+    assert stream.handed_over
+
+
+async def test_text_that_was_lost_shows_in_the_offset_of_what_follows(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cara.feedback.events._MUTE_SECONDS", 0)
+    job_id = uuid4()
+    async with Redis.from_url(redis_url) as redis:
+        there, nowhere = redis.connection_pool, ConnectionPool.from_url("redis://127.0.0.1:1/0")
+        publisher = Publisher(redis, job_id, attempts=1)
+        for text, pool in (("Well ", there), ("begun, ", nowhere), ("half ", there), ("done.", there)):
+            redis.connection_pool = pool
+            await publisher.partial("summary", text)
+            await publisher.flush()
+        events = await events_after(redis, job_id, 0)
+    told = [json.loads(event.data) for event in events]
+    assert [(one["offset"], one["text"]) for one in told] == [(0, "Well "), (12, "half "), (17, "done.")]
+
+
+@pytest.mark.parametrize("name", ["highlights", "actionItems"])
+@pytest.mark.parametrize("value", ["5", '"five"', "true", "{}", "[5]", "null"])
+def test_lists_that_are_none_tell_nothing(name: str, value: str) -> None:
+    assert GrowingTexts().grow(f'{{"{name}": {value}') == []
