@@ -40,7 +40,8 @@ SECTIONS: Final[Mapping[str, str]] = {
         order by id
     """,
     "quotaUsage": """
-        select id, day, request_type, feature_type, model, tokens_used, input_tokens, output_tokens, created_at
+        select id, day, request_type, feature_type, model, tokens_used, input_tokens, output_tokens,
+               created_at
         from quota_usage
         where user_id = $1
         order by created_at
