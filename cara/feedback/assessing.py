@@ -20,7 +20,7 @@ from cara.metrics import QUOTES_DROPPED
 
 
 class Ungrounded(Exception):
-    """Not one quote stands in the transcript: the judgement cannot be trusted."""
+    """Not one quote stands in the learner's words: the judgement cannot be trusted."""
 
 
 def assess(
@@ -32,7 +32,7 @@ def assess(
     model: str,
     recent_mean_score: float | None,
 ) -> Feedback:
-    """The feedback: computed scores, mixed scores, judged scores, and quotes that stand in the transcript.
+    """The feedback: computed scores, mixed scores, judged scores, and quotes of the learner's.
 
     Raises:
         Ungrounded: no highlight survives.
@@ -53,7 +53,7 @@ def assess(
 
 
 def grounded(transcript: str, highlights: list[JudgedHighlight]) -> list[Highlight]:
-    """The highlights whose quotes stand in the transcript, with their places.
+    """The highlights whose quotes stand in the learner's turns, with their places in the transcript.
 
     Raises:
         Ungrounded: none of them does.

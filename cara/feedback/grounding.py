@@ -1,12 +1,23 @@
-"""Grounding: a highlight counts only when its quote really stands in the transcript."""
+"""Grounding: a highlight counts only when its quote really stands in what the learner said."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+
+from cara.feedback.speech.cleaning import TURN
+from cara.feedback.speech.placing import Placed, composed
+from cara.feedback.speech.turns import own_passages
+from cara.feedback.speech.words import JOINED
 
 _QUOTATION_MARKS = str.maketrans(
     {"‘": "'", "’": "'", "‚": "'", "‛": "'", "`": "'", "“": '"', "”": '"', "„": '"', "«": '"', "»": '"'}
 )
+# Thai, Lao, Myanmar, Khmer, kana and Han: nothing stands between the words there.
+_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"  # noqa: E501
+_INSIDE_A_WORD = re.compile(rf"(?<=[\w{JOINED}])(?<![{_UNSPACED}])['’]?(?![{_UNSPACED}])[\w{JOINED}]")
+_WORD_BEGINS = re.compile(rf"(?<![\w{JOINED}])[\w{JOINED}]|[{_UNSPACED}]")
 
 
 @dataclass(frozen=True)
@@ -19,35 +30,53 @@ class Passage:
 
 
 class Transcript:
-    """A transcript in which quotes are looked up; folding it once serves them all."""
+    """A transcript in which quotes of the learner's are looked up; folding it once serves them all."""
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self._folded, self._places = _fold(text)
+        own = own_passages(text)
+        self._exact = _joined(text, own, _as_it_stands)
+        self._folded = _joined(text, own, _fold)
 
     def find(self, quote: str) -> Passage | None:
-        """The first place where the quote stands.
+        """The first place in one of the learner's turns where the quote stands, as whole words.
 
-        First to the letter; then with white space, case and quotation marks folded, ignoring marks and
-        dots that a model puts around what it quotes. None when it does not stand there.
+        First to the letter; then with composition, white space, case and quotation marks folded, ignoring
+        marks and dots that a model puts around what it quotes. None when it does not stand there. In scripts
+        without spaces a word's end is not looked for.
         """
         exact = quote.strip()
-        if exact and (start := self.text.find(exact)) >= 0:
-            return self._passage(start, start + len(exact))
-        folded = _fold(exact)[0].strip(" \"'…").removesuffix("...").strip()
-        if not folded or (at := self._folded.find(folded)) < 0:
-            return None
-        return self._passage(self._places[at], self._places[at + len(folded) - 1] + 1)
-
-    def _passage(self, start: int, end: int) -> Passage:
-        return Passage(self.text[start:end], start, end)
+        folded = _fold(exact).text.strip(" \"'…").removesuffix("...").strip()
+        for own, wanted in ((self._exact, exact), (self._folded, folded)):
+            if wanted and TURN not in wanted and (at := _place_of(wanted, own.text)) is not None:
+                start, end = own.span(at, at + len(wanted))
+                return Passage(self.text[start:end], start, end)
+        return None
 
 
-def _fold(text: str) -> tuple[str, list[int]]:
-    """Folded text, and for each of its characters the place in the original that it comes from."""
+def _joined(text: str, ranges: Iterable[tuple[int, int]], change: Callable[[str], Placed]) -> Placed:
+    """The changed passages one after the other, with the turn character, which no quote has, between."""
+    pieces: list[str] = []
+    places: list[int] = []
+    for start, end in ranges:
+        if text[start:end].isspace():
+            continue
+        passage = change(text[start:end])
+        pieces.append(passage.text)
+        places += [start + place for place in passage.places]
+    return Placed(TURN.join(pieces), places or [0])
+
+
+def _as_it_stands(text: str) -> Placed:
+    return Placed(text, list(range(len(text) + 1)))
+
+
+def _fold(text: str) -> Placed:
+    """The text composed, in small letters, with single spaces and plain quotation marks."""
+    whole = composed(text)
     folded: list[str] = []
     places: list[int] = []
-    for place, character in enumerate(text.translate(_QUOTATION_MARKS)):
+    for character, place in zip(whole.text.translate(_QUOTATION_MARKS), whole.places, strict=False):
         if character.isspace():
             if folded and folded[-1] == " ":
                 continue
@@ -55,4 +84,25 @@ def _fold(text: str) -> tuple[str, list[int]]:
         for piece in character.casefold():
             folded.append(piece)
             places.append(place)
-    return "".join(folded), places
+    return Placed("".join(folded), [*places, len(text)])
+
+
+def _place_of(quote: str, text: str) -> int | None:
+    """The first place where the quote stands as whole words."""
+    at = text.find(quote)
+    while at >= 0:
+        if _splits_a_word(text, at):
+            # No whole word before the next one begins: to try each letter would take quadratic time.
+            begins = _WORD_BEGINS.search(text, at + 1)
+            at = text.find(quote, begins.start()) if begins else -1
+        elif _splits_a_word(text, at + len(quote)):
+            at = text.find(quote, at + 1)
+        else:
+            return at
+    return None
+
+
+def _splits_a_word(text: str, place: int) -> bool:
+    """Whether letters of one word, `don't` being one, stand on both sides of the place."""
+    after_apostrophe = place > 1 and text[place - 1] in "'’"
+    return bool(_INSIDE_A_WORD.match(text, place - 1 if after_apostrophe else place))

@@ -37,6 +37,7 @@ def test_words_in_honest_work_are_no_fillers():
         ("You know we tried.", {"you know": 1}),
         ("You know that we tried, as you know.", {}),
         ("I mean we tried. I mean it.", {"i mean": 1}),
+        ("I mean to go. I mean, to go was right.", {"i mean": 1}),
         ("We, sort of, left. It is, kind of, late.", {"sort of": 1, "kind of": 1}),
         ("What kind of tea? This sort of tea.", {}),
         ("Basically we left. Actually, we ran. We, literally, flew.",

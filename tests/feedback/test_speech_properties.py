@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import unicodedata
 
 import pytest
 from hypothesis import given, settings
@@ -10,6 +11,7 @@ from hypothesis import strategies as some
 
 from cara.feedback.scores import clarity_measured
 from cara.feedback.speech import SpeechMeasures, measure
+from cara.feedback.speech.placing import composed, in_nfc
 
 _SOUNDS = ("um", "uh", "er", "erm", "ah", "hmm", "Umm")
 _MARKERS = ("like", "you know", "i mean", "sort of", "kind of", "basically", "actually", "literally", "well")
@@ -54,9 +56,9 @@ def test_no_count_is_ever_negative_and_parts_never_exceed_the_whole(text: str, s
         measures.words, measures.sentences, measures.turns, measures.repetitions, measures.false_starts,
         measures.questions, *measures.stage_marks.values(),
     )  # fmt: skip
-    assert min(counts) >= 0
+    assert min(count for count in counts if count is not None) >= 0
     assert measures.sentences <= measures.words
-    assert measures.repetitions + measures.false_starts <= measures.words
+    assert (measures.repetitions or 0) + (measures.false_starts or 0) <= measures.words
     assert measures.talk_share is None or 0 <= measures.talk_share <= 1
     for found in (measures.fillers, measures.hedges, measures.assertives):
         assert found is None or 0 <= found.count <= measures.words
@@ -136,6 +138,29 @@ def test_instructions_to_the_judge_move_the_measures_only_by_being_words(order: 
     assert (hostile.repetitions, hostile.false_starts) == (plain.repetitions, plain.false_starts)
 
 
+_LETTERS = some.text(
+    alphabet=some.one_of(
+        some.sampled_from(
+            list("ab e1:.\n\r\x1c\u200b\u0301\u0323\u1112\u1161\u11ab\u0958\u093c\u0f73\u212b\u3099か")
+        ),
+        some.characters(codec="utf-8"),
+    ),
+    max_size=25,
+)
+
+
+@given(_LETTERS)
+@settings(max_examples=300, deadline=None)
+def test_composed_text_is_that_of_unicode_and_knows_its_places(text: str):
+    found = composed(text)
+    assert found.text == in_nfc(text) == unicodedata.normalize("NFC", text)
+    assert found.places == sorted(found.places)
+    assert len(found.places) == len(found.text) + 1
+    for place in range(len(found.text)):
+        start, end = found.span(place, place + 1)
+        assert found.text[place] in unicodedata.normalize("NFC", text[start:end])
+
+
 _LENGTH = 100_000
 _HOSTILE = {
     "one filler": "um ",
@@ -169,6 +194,8 @@ _HOSTILE = {
     "repeated pairs": "I want ",
     "hesitation letters": "uh" * 10,
     "accents": "\u0301",
+    "accents out of order": "\u0301\u0323",
+    "jamo": "\u1112\u1161\u11ab",
     "kana": "あ",
     "question marks": "?",
     "control characters": "\x1c",

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from cara.feedback.speech import SpeechMeasures, measure
+from cara.feedback.speech.turns import own_passages
 
 
 def _measured(text: str, learner_label: str | None = None, seconds: int = 60) -> SpeechMeasures:
@@ -96,3 +97,37 @@ def test_in_a_conversation_the_speed_is_that_of_the_learners_share_of_the_time()
     measures = _measured("You: " + "this is the word " * 15 + "\nCoach: " + "yes it is so " * 15)
     assert measures.words_per_minute == 60
     assert measures.scorable_words_per_minute == 120
+
+
+@pytest.mark.parametrize(
+    ("own", "others", "seconds", "words_per_minute", "speaking"),
+    [
+        (70, 70, 60, 70, 140),  # both together, inside the norm of 120 to 160
+        (40, 40, 60, 40, 80),  # both slow
+        (100, 300, 60, 100, 160),  # others' words lift it to the norm's upper end at the most
+        (200, 100, 60, 200, 200),  # the learner's own are above it
+        (130, 0, 60, 130, 130),
+    ],
+)
+def test_others_words_never_make_the_learner_seem_hasty(
+    own: int, others: int, seconds: int, words_per_minute: float, speaking: float
+):
+    measures = _measured(f"You: {'we go ' * (own // 2)}\nCoach: {'yes ' * others}", seconds=seconds)
+    assert measures.words_per_minute == words_per_minute
+    assert measures.scorable_words_per_minute == speaking
+
+
+def test_whether_a_speed_is_plausible_is_told_from_the_learners_own_words():
+    few = _measured(f"You: {'go ' * 19}\nCoach: {'yes ' * 121}")
+    assert (few.words_per_minute, few.words_per_minute_implausible) == (19, True)
+    assert few.scorable_words_per_minute is None
+    many = _measured(f"You: {'go ' * 150}\nCoach: {'yes ' * 300}")
+    assert (many.words_per_minute, many.words_per_minute_implausible) == (150, False)
+
+
+def test_own_passages_are_places_in_the_transcript_as_it_came():
+    subtitle = "\ufeff1\r\n00:00:01,000 --> 00:00:02,000\r\nE\u0301va: Hi.\r\n"
+    text = f"{subtitle}[00:03] You: We\u200b go.\r\nE\u0301va: Bye.\nYou: So."
+    assert [text[start:end] for start, end in own_passages(text)] == [" We\u200b go.\r\n", " So."]
+    assert own_passages("We go.") == [(0, 6)]
+    assert own_passages("Coach: We go.") == own_passages("") == []

@@ -83,6 +83,13 @@ def test_repairs_are_counted_per_hundred_words_that_are_no_fillers():
         ("What we need is time. When we left it rained. Should you need help, call.", 0),
         ("So, can we go.", 1),
         ("What's new. Yes.", 1),
+        ("Do it. Do it now. Do that again. Have it ready.", 0),
+        ("Do you agree. Do they. Have we met.", 3),
+        ("Which one do you want. What time is it. How many do you have.", 3),
+        ("How many of them did you sell. Whose idea was it.", 2),
+        ("Isn't it nice. Don't you think so. Shall we go. Should you go.", 4),
+        ("Were you there. Were you to call, it would help. Should I call, or wait.", 2),
+        ("What we want is it. How people did it was odd. What matters is that we go.", 0),
     ],
 )
 def test_questions_end_or_begin_as_questions(text: str, questions: int):
@@ -164,6 +171,9 @@ def test_other_languages_get_the_measures_that_make_sense_and_say_which_do_not()
         ("我们今天讨论计划。", "zh"),
         ("Сегодня мы говорим о плане.", "und-Cyrl"),
         ("Um, hello there.", "en"),
+        ("No. No, I said no.", "en"),
+        ("No, no, die so, no. Me too.", "en"),
+        ("No. Yo no lo sé.", "es"),  # `yo` and `lo`
         ("um " * 100, "en"),
         ("kvetch blorp snarf " * 20, "und"),
     ],
@@ -176,4 +186,5 @@ def test_a_script_without_spaces_claims_no_word_counts():
     measures = measure("我们今天讨论计划。谢谢大家。", duration_seconds=60, feature_type="video")
     assert measures.sentences == 2
     assert measures.words_per_minute is measures.vocabulary is measures.mean_sentence_words is None
-    assert "wordsPerMinute" in measures.not_applicable
+    assert measures.repetitions is measures.false_starts is None
+    assert {"wordsPerMinute", "repetitions", "falseStarts"} <= set(measures.not_applicable)

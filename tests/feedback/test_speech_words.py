@@ -48,6 +48,13 @@ def test_composed_and_decomposed_letters_count_alike():
         ("nothing ends here", 1),
         ("1. We begin. 2. We end.\n3. We go.", 4),
         ("She said “stop.” Then she left.", 2),
+        ("We met at 3 p.m. today and we talked, e.g. about the plan, i.e. the new one.", 1),
+        ("We met at 3 p.m. Then we talked.", 2),
+        ("We saw cities, e.g. Paris, and one man, i.e. Gray.", 1),
+        ("It is No. 5 on the list. I said no. 5 people left.", 3),
+        ("We left. um, then it rained.", 1),
+        ("We left. Um, then it rained. I ran.", 3),
+        ("we left. then it rained. i ran.", 3),  # a text without capitals
     ],
 )
 def test_sentences_end_where_a_person_would_end_them(text: str, sentences: int):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import Counter
+
+from cara.feedback.speech.placing import Placed, composed
 
 TURN = "\x1c"
 TIMESTAMP = "\x1d"
@@ -15,8 +16,10 @@ STAGE_MARKS_KEPT = 20
 _CONTROLS = re.compile(
     "[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]+"
 )
+_WINDOWS_LINE_END = re.compile("\r\n")
+# Each one character long, so that places stay as they are.
 _REPLACED = (
-    ("\r\n", "\n"), ("\r", "\n"), ("\x85", "\n"), ("\u2028", "\n"), ("\u2029", "\n"), ("\x0b", " "),
+    ("\r", "\n"), ("\x85", "\n"), ("\u2028", "\n"), ("\u2029", "\n"), ("\x0b", " "),
     ("\x0c", " "), ("’", "'"), ("‘", "'"), ("ʼ", "'"), ("＇", "'"), ("`", "'"), ("´", "'"), ("\u2011", "-"),
     ("\u2010", "-"), ("_", " "),
 )  # fmt: skip
@@ -45,19 +48,20 @@ _STAGE = re.compile(
 _SILENT = re.compile(r"pause|silence|beat|breath|break")
 
 
-def uniform(transcript: str) -> str:
+def uniform(transcript: str) -> Placed:
     """The transcript in NFC, with plain apostrophes and line ends, without control or invisible characters.
 
     Timestamps become one sentinel character: those in brackets (`[00:12]`), those of three parts
     (`00:12:03`), and those of two parts that begin a line (so a time of day that begins a line is lost).
     """
-    text = unicodedata.normalize("NFC", transcript)
+    placed = composed(transcript).replaced(_WINDOWS_LINE_END, "\n")
+    text = placed.text
     for found, wanted in _REPLACED:
         text = text.replace(found, wanted)
-    text = _CONTROLS.sub("", text)
+    placed = Placed(text, placed.places).replaced(_CONTROLS, "")
     if ":" not in text:
-        return text
-    return _TIMESTAMPS.sub(TIMESTAMP, _CUE_NUMBERS.sub("", text))
+        return placed
+    return placed.replaced(_CUE_NUMBERS, "").replaced(_TIMESTAMPS, TIMESTAMP)
 
 
 def without_stage_marks(text: str) -> tuple[str, dict[str, int]]:

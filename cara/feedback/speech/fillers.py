@@ -52,7 +52,9 @@ _MARKERS = {
         ),
         not_after=_KNOWING,
     ),
-    "i mean": _Marker(not_before=frozenset("it this that".split()), not_after=_KNOWING | {"things", "which"}),
+    "i mean": _Marker(
+        not_before=frozenset("it this that to".split()), not_after=_KNOWING | {"things", "which"}
+    ),
     "sort of": _Marker(not_after=_NOUN_BEFORE),
     "kind of": _Marker(not_after=_NOUN_BEFORE),
     "basically": _Marker(),

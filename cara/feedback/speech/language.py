@@ -33,6 +33,11 @@ _STOP_WORDS = {
     "pl": "i w na nie to że się z do jest jak ale o po tak co za jestem był był przez",
     "tr": "ve bir bu da de için ile çok ben biz ama ne gibi daha var değil olarak o kadar",
 }
+# Stop words of other languages that English has as well, in a sense of its own.
+_ALSO_ENGLISH = frozenset(
+    "no me do so die war man men an am has he by om con per van ten most son ton".split()
+)
+_LEAST_SIGNS = 2
 _STOP_SETS = {language: frozenset(words.split()) for language, words in _STOP_WORDS.items()}
 _SCRIPTS = {
     "HIRAGANA": "ja", "KATAKANA": "ja", "CJK": "zh", "HANGUL": "ko", "THAI": "th", "LAO": "lo", "KHMER": "km",
@@ -45,7 +50,8 @@ def language_of(words: Words) -> str:
     """The language as a BCP 47 tag, from the script and, for Latin letters, the share of stop words.
 
     It knows English, nine other European languages, and scripts; `und` (undetermined) is its answer to the
-    rest. Under 30 words without any sign of another language are taken as English. It looks at the first
+    rest. Another language shows by two different stop words that English doesn't have (`no` is none of them);
+    under 30 words without such signs are taken as English. It looks at the first
     3,000 words, hesitations left out, and can't see a change of language later on.
     """
     seen = list(islice(words.small, _LOOKED_AT))
@@ -73,6 +79,7 @@ def _by_stop_words(counts: Counter[str]) -> str:
     shares = {
         language: sum(counts[word] for word in stop_words) / max(1, total)
         for language, stop_words in _STOP_SETS.items()
+        if language == ENGLISH or _has_signs_of(language, counts)
     }
     best = max(shares, key=shares.__getitem__)
     if shares[best] >= _LEAST_SHARE and (best == ENGLISH or shares[best] > 1.3 * shares[ENGLISH]):
@@ -80,3 +87,8 @@ def _by_stop_words(counts: Counter[str]) -> str:
     if shares[ENGLISH] >= _LEAST_SHARE or total < _ENOUGH_WORDS:
         return ENGLISH
     return UNDETERMINED
+
+
+def _has_signs_of(language: str, counts: Counter[str]) -> bool:
+    signs = _STOP_SETS[language] - _STOP_SETS[ENGLISH] - _ALSO_ENGLISH
+    return sum(1 for word in signs if counts[word]) >= _LEAST_SIGNS

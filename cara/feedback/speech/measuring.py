@@ -10,9 +10,10 @@ from cara.feedback.speech.cleaning import uniform, without_stage_marks
 from cara.feedback.speech.fillers import FillerWords, fillers, find_fillers
 from cara.feedback.speech.hedges import assertives, hedges
 from cara.feedback.speech.language import language_of
+from cara.feedback.speech.placing import in_nfc
 from cara.feedback.speech.readability import reading_ease
 from cara.feedback.speech.repairs import repairs
-from cara.feedback.speech.schemas import SpeechMeasures
+from cara.feedback.speech.schemas import PaceNorm, SpeechMeasures
 from cara.feedback.speech.turns import Turns, turns
 from cara.feedback.speech.words import Words, sentence_ranges, word_count, words_in
 
@@ -31,7 +32,7 @@ def measure(
     if duration_seconds is not None and duration_seconds < 0:
         raise ValueError("the duration is negative")
     norm = pace.pace_norm(feature_type)
-    parts = turns(uniform(transcript), learner_label)
+    parts = turns(uniform(in_nfc(transcript)).text, learner_label)
     own, stage_marks = without_stage_marks(parts.own)
     words = words_in(own)
     about = limiting.Circumstances(
@@ -43,7 +44,7 @@ def measure(
     )
     found = limiting.limits(about)
     members = {
-        **_speed(about, parts),
+        **_speed(about, parts, norm),
         **_wording(words, about),
         "language": about.language,
         "words": len(words),
@@ -68,14 +69,17 @@ def talk_share(own_words: int, others_words: int) -> float | None:
     return round(own_words / in_all, 3) if in_all else None
 
 
-def _speed(about: limiting.Circumstances, parts: Turns) -> dict[str, object]:
+def _speed(about: limiting.Circumstances, parts: Turns, norm: PaceNorm | None) -> dict[str, object]:
     others_words = word_count(without_stage_marks(parts.others)[0])
-    known = about.spaced and about.spoken
-    speaking = pace.speaking_words_per_minute(about.words, about.seconds, others_words) if known else None
+    if about.spaced and about.spoken:
+        own = pace.words_per_minute(about.words, about.seconds)
+        speaking = pace.speaking_words_per_minute(about.words, about.seconds, others_words, norm)
+    else:
+        own = speaking = None
     return {
-        "words_per_minute": pace.words_per_minute(about.words, about.seconds) if known else None,
+        "words_per_minute": own,
         "speaking_words_per_minute": speaking,
-        "words_per_minute_implausible": pace.is_implausible(speaking),
+        "words_per_minute_implausible": pace.is_implausible(own),
         "talk_share": talk_share(about.words, others_words) if parts.labelled and about.spaced else None,
     }
 
@@ -112,8 +116,8 @@ def _spaced(fluent: Words, about: limiting.Circumstances) -> dict[str, object]:
     known = about.spaced and not about.unpunctuated
     again = repairs(fluent)
     return {
-        "repetitions": again.repetitions if about.spaced else 0,
-        "false_starts": again.false_starts if about.spaced else 0,
+        "repetitions": again.repetitions if about.spaced else None,
+        "false_starts": again.false_starts if about.spaced else None,
         "repairs_per_hundred_words": again.per_hundred_words if about.spaced else None,
         "mean_sentence_words": lengths.mean if known else None,
         "longest_sentence_words": lengths.longest if known else None,

@@ -32,7 +32,7 @@ def pace_norm(feature_type: str) -> PaceNorm | None:
 
 
 def words_per_minute(words: int, seconds: int | None) -> float | None:
-    """Words (fillers too) ÷ minutes, to one decimal; nothing without words or under 5 seconds.
+    """The learner's words (fillers too) ÷ minutes, to one decimal; nothing without words or under 5 seconds.
 
     The minutes are the whole session's, with the turns of others and all silences: pauses can't be known from
     a transcript.
@@ -42,15 +42,27 @@ def words_per_minute(words: int, seconds: int | None) -> float | None:
     return round(60 * words / seconds, 1)
 
 
-def speaking_words_per_minute(words: int, seconds: int | None, others_words: int) -> float | None:
+def speaking_words_per_minute(
+    words: int, seconds: int | None, others_words: int, norm: PaceNorm | None
+) -> float | None:
     """How fast the learner speaks while speaking: the figure that is compared with the norm.
 
-    In a talk alone it is the words a minute. In a labelled conversation the learner's part of the time isn't
-    known; it is taken to be their share of the words, that is, both sides are taken to speak equally fast.
+    In a talk alone it is the words a minute. In a labelled conversation those are too few, since the minutes
+    hold the others' turns as well: good partners who share the time would both seem slow. The learner's part
+    of the time isn't known; it is taken to be their share of the words, which comes to the words of all ÷
+    minutes. But others' words never make the learner seem hasty: they lift the speed to the norm's upper end
+    at the most, and above it only the learner's own words a minute count.
     """
-    return words_per_minute(words + others_words, seconds) if words else None
+    own = words_per_minute(words, seconds)
+    together = words_per_minute(words + others_words, seconds)
+    if own is None or together is None or norm is None:
+        return own
+    return max(own, min(together, float(norm.high)))
 
 
 def is_implausible(words_per_minute: float | None) -> bool:
-    """Over 400 or under 20 words a minute: the duration, or the transcript, is not that of the talk."""
+    """Over 400 or under 20 words of the learner's a minute: nothing that a speed can be told from.
+
+    Duration and transcript don't belong together, or the learner said too little.
+    """
     return words_per_minute is not None and not SLOWEST_PLAUSIBLE <= words_per_minute <= FASTEST_PLAUSIBLE

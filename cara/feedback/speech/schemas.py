@@ -61,8 +61,8 @@ class SpeechMeasures(_Measure):
     fillers: Fillers | None
     hedges: PhraseUse | None
     assertives: PhraseUse | None
-    repetitions: int
-    false_starts: int
+    repetitions: int | None
+    false_starts: int | None
     repairs_per_hundred_words: float | None
     mean_sentence_words: float | None
     longest_sentence_words: int | None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 
-from cara.feedback.speech.words import ASKED, Words, sentence_ranges
+from cara.feedback.speech.words import ASKED, BREAK, Words, sentence_ranges
 
 _TERMINAL = re.compile(r"[.!?…。！？؟।](?:[\s'\")\]»”]|$)")
 _LONG_WITHOUT_STOP = 60
@@ -14,16 +15,30 @@ _QUOTED_CHARACTERS = 600
 _QUOTED_GAP = 20
 _SPACE = re.compile(r"\s+")
 
-_ASKING_VERBS = "do does did can could will would is are was have has may am".split()
-_ASKED = "i you we they he she it there this that".split()
+_PERSONS = "i you we they".split()
+_ASKED = [*_PERSONS, *"he she it there this that".split()]
+_ASKING_VERBS = (
+    "does did can could will would is are was has may am isn't aren't wasn't doesn't didn't can't couldn't "
+    "won't wouldn't shouldn't hasn't"
+).split()
+_ASKING_OF_PERSONS = "do have don't haven't".split()  # `Do it`, `Have it ready` are orders
 _QUESTION_WORDS = "what why how who where when".split()
 _QUESTION_VERBS = "is are was were do does did can could will would should has have".split()
+_INVERTED = {(verb, subject) for verb in _ASKING_VERBS for subject in _ASKED} | {
+    (verb, person) for verb in _ASKING_OF_PERSONS for person in _PERSONS
+}
 _OPENINGS = (
-    {(verb, subject) for verb in _ASKING_VERBS for subject in _ASKED}
+    _INVERTED
     | {(word, verb) for word in _QUESTION_WORDS for verb in _QUESTION_VERBS}
-    | {("should", "i"), ("should", "we"), ("how", "about"), ("what", "about"), ("why", "not")}
+    | {(verb, person) for verb in ("should", "shall") for person in ("i", "we")}
+    | {("how", "about"), ("what", "about"), ("why", "not")}
 )
+# Also the beginning of a condition, `Should you need help, call`, which has a comma.
+_CONDITIONS = {("should", subject) for subject in _ASKED} | {("were", person) for person in _PERSONS}
 _OPENING_WORDS = frozenset({"what's", "who's", "where's", "how's", "why's"})
+# How many words may stand between question word and verb: `What time is it`, `How many of them do you have`.
+_ASKED_OF = {"which": 3, "what": 1, "whose": 2, "how": 3}
+_MEASURED = frozenset("many much often long far old soon big well good fast".split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +70,10 @@ def sentence_lengths(fluent: Words) -> SentenceLengths:
 def questions(words: Words, fluent: Words, *, english: bool) -> int:
     """Counts sentences that end in a question mark or, in English, begin as a question.
 
-    Those begin with a verb and a subject (`Could you`) or a question word and a verb (`What is`). No norm.
-    A statement that begins like a question (`What is true is that …`) is counted too.
+    Those begin with a verb and a subject (`Could you`, `Don't you`), a question word and a verb (`What is`),
+    or a question word, what it asks of, verb and subject (`What time is it`). No norm. Orders (`Do it now`)
+    and conditions (`Should you need help, call`) are none; a statement that begins like a question (`What is
+    true is that …`) is counted too.
     """
     marked = sum(1 for what in words.after if what & ASKED)
     ranges = sentence_ranges(fluent) if english else []
@@ -85,6 +102,20 @@ def _quoted(words: Words, start: int, end: int) -> str:
 def _begins_as_question(words: Words, start: int, end: int) -> bool:
     if words.after[end - 1] & ASKED:
         return False
-    if words.small[start] in _OPENING_WORDS:
+    first, *rest = words.small[start : min(end, start + 6)]
+    if first in _OPENING_WORDS:
         return True
-    return end - start > 1 and (words.small[start], words.small[start + 1]) in _OPENINGS
+    if not rest:
+        return False
+    opening = (first, rest[0])
+    if opening in _CONDITIONS and opening not in _OPENINGS:
+        return not any(what & BREAK for what in words.after[start:end])
+    return opening in _OPENINGS or _asks_of_something(first, rest)
+
+
+def _asks_of_something(first: str, rest: list[str]) -> bool:
+    """Whether a verb and its subject follow on what is asked of, as in `Which one do you want`."""
+    if first not in _ASKED_OF or rest[0] in _ASKED or (first == "how" and rest[0] not in _MEASURED):
+        return False
+    pairs = list(pairwise(rest))[1 : 1 + _ASKED_OF[first]]
+    return any(pair in _INVERTED and pair[1] not in ("this", "that") for pair in pairs)

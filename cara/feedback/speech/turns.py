@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
-from cara.feedback.speech.cleaning import TIMESTAMP, TURN
+from cara.feedback.speech.cleaning import TIMESTAMP, TURN, uniform
 
 LEARNER_LABELS = frozenset({"you", "me", "user", "learner", "i", "myself"})
 NEVER_THE_LEARNER = frozenset(
@@ -43,13 +43,21 @@ _LABEL = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Turns:
-    """The learner's own text (its turns joined by the turn character), the others', and notes on both."""
+    """The learner's own text (its turns joined by the turn character), the others', and notes on both.
+
+    `own_ranges` are the places of the learner's turns in the text, without their labels.
+    """
 
     own: str
     others: str
-    own_turns: int
+    own_ranges: tuple[tuple[int, int], ...]
     labelled: bool
     notes: tuple[str, ...]
+
+    @property
+    def own_turns(self) -> int:
+        """How many turns of the learner's have anything in them."""
+        return sum(1 for turn in self.own.split(TURN) if turn.strip())
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +88,16 @@ def turns(text: str, learner_label: str | None = None) -> Turns:
     found = [label for match in _LABEL.finditer(text) if (label := _label(match, wanted))]
     if not _is_dialogue(text, found, wanted):
         notes = ("No turns are labelled: the whole transcript is taken as the learner's.",) if wanted else ()
-        return Turns(text, "", 1 if text.strip() else 0, False, notes)
+        return Turns(text, "", ((0, len(text)),), False, notes)
     learners, note = _learners(found, wanted)
     return _split(text, found, learners, note)
+
+
+def own_passages(transcript: str) -> list[tuple[int, int]]:
+    """Where the learner's turns stand in a transcript as it came, in characters, without their labels."""
+    placed = uniform(transcript)
+    ranges = turns(placed.text).own_ranges
+    return [placed.span(start, end) for start, end in ranges if start < end]
 
 
 def _folded(label: str) -> str:
@@ -126,10 +141,11 @@ def _learners(found: list[_Label], wanted: str) -> tuple[frozenset[str], tuple[s
 
 
 def _split(text: str, found: list[_Label], learners: frozenset[str], notes: tuple[str, ...]) -> Turns:
-    own: list[str] = []
-    others: list[str] = []
+    own: list[tuple[int, int]] = []
+    others: list[tuple[int, int]] = []
     ends = [label.start for label in found[1:]] + [len(text)]
     for label, end in zip(found, ends, strict=True):
-        (own if label.name in learners else others).append(text[label.end : end])
-    own_turns = sum(1 for turn in own if turn.strip())
-    return Turns(f"\n{TURN}\n".join(own), "\n".join(others), own_turns, True, notes)
+        (own if label.name in learners else others).append((label.end, end))
+    own_text = f"\n{TURN}\n".join(text[start:end] for start, end in own)
+    others_text = "\n".join(text[start:end] for start, end in others)
+    return Turns(own_text, others_text, tuple(own), True, notes)

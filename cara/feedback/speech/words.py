@@ -26,9 +26,9 @@ _ELLIPSIS = 128  # ends the sentence only when a new one begins
 _TURN = 256  # the turn ends
 
 # Signs that join to letters and that Python does not count as letters (accents, vowel signs of many scripts).
-_JOINED = "\u0300-\u036f\u0483-\u0487\u0591-\u05bd\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e4\u0900-\u0903\u093a-\u094f\u0951-\u0957\u0962\u0963\u0981-\u0983\u09bc-\u09cd\u0a01-\u0a51\u0a81-\u0acd\u0b01-\u0bcd\u0c00-\u0c56\u0c81-\u0cd6\u0d00-\u0d57\u0d81-\u0ddf\u0e31\u0e34-\u0e3a\u0e47-\u0e4e\u102b-\u103e\u17b4-\u17d3"  # noqa: E501
+JOINED = "\u0300-\u036f\u0483-\u0487\u0591-\u05bd\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e4\u0900-\u0903\u093a-\u094f\u0951-\u0957\u0962\u0963\u0981-\u0983\u09bc-\u09cd\u0a01-\u0a51\u0a81-\u0acd\u0b01-\u0bcd\u0c00-\u0c56\u0c81-\u0cd6\u0d00-\u0d57\u0d81-\u0ddf\u0e31\u0e34-\u0e3a\u0e47-\u0e4e\u102b-\u103e\u17b4-\u17d3"  # noqa: E501
 _WORD_AND_GAP = re.compile(
-    rf"([\w{_JOINED}]+(?:['-][\w{_JOINED}]+|(?<=\d)[.,:](?=\d)[\w{_JOINED}]+)*)([^\w{_JOINED}]*)"
+    rf"([\w{JOINED}]+(?:['-][\w{JOINED}]+|(?<=\d)[.,:](?=\d)[\w{JOINED}]+)*)([^\w{JOINED}]*)"
 )
 
 _SILENT = re.compile(rf"…|\.\.|--|[–—―{PAUSE}]|\s-\s")
@@ -41,6 +41,8 @@ _SHOUTS = frozenset("!！。।॥։｡۔‽")
 _ABBREVIATIONS = frozenset(
     {"mr", "mrs", "ms", "dr", "prof", "st", "vs", "jr", "sr", "approx", "dept", "inc", "ltd"}
 )
+_NUMBERING = frozenset({"No", "Nos", "Nr"})
+_IN_OTHER_WORDS = frozenset({("e", "g"), ("i", "e")})
 _FIRST_PERSON = frozenset({"I", "I'm", "I'd", "I'll", "I've"})
 
 
@@ -66,7 +68,8 @@ class _GapBits(dict[str, int]):
 def words_in(text: str) -> Words:
     """All words of the text, in linear time.
 
-    After an ellipsis a new sentence begins only when the next word, hesitations apart, has a capital.
+    A full stop ends no sentence where the next word begins small (`3 p.m. today`), but in a text without
+    capitals. After an ellipsis a new sentence begins only when the next word, hesitations apart, has one.
     """
     pairs = _WORD_AND_GAP.findall(text + "\n")
     raw = [word for word, _ in pairs]
@@ -142,27 +145,45 @@ def _bits(gap: str) -> int:
 
 
 def _settle(words: Words, hesitations: Container[str]) -> None:
-    """Decides the doubtful bits, from the last word to the first: an ellipsis depends on what follows."""
-    following = ""
+    """Decides the doubtful bits, from the last word to the first: they depend on what follows.
+
+    `following` is the next word, hesitations apart; `small` says that it begins small, and they as well.
+    """
+    following, small = "", False
+    capitals = _has_capitals(words, hesitations)
     for place in range(len(words) - 1, -1, -1):
-        what = words.after[place]
+        what, raw = words.after[place], words.raw[place]
         if what >= _POINT:
-            ends = _ends_sentence(words, place, what, following)
+            ends = _ends_sentence(words, place, following, goes_on=capitals and small)
             words.after[place] = what & (_POINT - 1) | (END if ends else 0)
-        if words.small[place] not in hesitations:
-            following = words.raw[place]
+        if words.small[place] in hesitations:
+            small = small and raw[0].islower()
+        else:
+            following, small = raw, raw[0].islower()
 
 
-def _ends_sentence(words: Words, place: int, what: int, following: str) -> bool:
+def _has_capitals(words: Words, hesitations: Container[str]) -> bool:
+    return any(
+        raw[0].isupper() and small not in hesitations and raw not in _FIRST_PERSON
+        for raw, small in zip(words.raw, words.small, strict=True)
+    )
+
+
+def _ends_sentence(words: Words, place: int, following: str, *, goes_on: bool) -> bool:
+    what = words.after[place]
     if what & (_TURN | END):
         return True
     if what & _POINT:
-        return not _is_abbreviation(words, place)
+        return not goes_on and not _is_abbreviation(words, place, following)
     return following[:1].isupper() and following not in _FIRST_PERSON
 
 
-def _is_abbreviation(words: Words, place: int) -> bool:
-    raw = words.raw[place]
-    if words.small[place] in _ABBREVIATIONS or (len(raw) == 1 and raw.isupper() and raw != "I"):
+def _is_abbreviation(words: Words, place: int, following: str) -> bool:
+    raw, small = words.raw[place], words.small[place]
+    if small in _ABBREVIATIONS or (len(raw) == 1 and raw.isupper() and raw != "I"):
+        return True
+    if place and words.gaps[place - 1] == "." and (words.small[place - 1], small) in _IN_OTHER_WORDS:
+        return True
+    if raw in _NUMBERING and following[:1].isdigit():
         return True
     return raw.isdigit() and (place == 0 or "\n" in words.gaps[place - 1])
