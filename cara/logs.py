@@ -1,15 +1,51 @@
-"""What the processes write to their logs: one line an event, to standard error."""
+"""What the processes write to their logs: one line an event, to standard error.
+
+Errors are told by their types, frames and numbers. Their messages stay out: people's words turn up there.
+"""
 
 from __future__ import annotations
 
+import copy
 import logging
 import sys
+import traceback
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Any, Final, TypeAlias
+
+from cara.redaction import harmless_description
+
+_ErrorInfo: TypeAlias = (
+    tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
+)
+
+MOST_ERRORS: Final = 20
+_CAUSED: Final = "The above exception was the direct cause of the following exception:"
+_MEANWHILE: Final = "During handling of the above exception, another exception occurred:"
+
+
+class HarmlessFormatter(logging.Formatter):
+    """Formats records without the messages of errors, be they logged as the error or as an argument."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """A copy is formatted: another handler may have left the error's full text in the record."""
+        harmless = copy.copy(record)
+        harmless.exc_text = None
+        harmless.args = _without_messages(record.args)
+        if record.name == "asyncio":
+            # Behind the first line it describes tasks and callbacks, with their errors and arguments.
+            harmless.msg, harmless.args = record.getMessage().partition("\n")[0], None
+        return super().format(harmless)
+
+    def formatException(self, ei: _ErrorInfo) -> str:  # noqa: N802 - the name is that of the base class
+        """Frames and types as Python prints them, with a harmless description in place of each message."""
+        return "\n".join(_lines(ei[1], ei[2], set())) if ei[1] else ""
 
 
 def set_up_logs(level: int = logging.INFO) -> None:
     """Sends log lines to standard error; the access log's lines are JSON and stay as they are."""
     plain = logging.StreamHandler(sys.stderr)
-    plain.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    plain.setFormatter(HarmlessFormatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
     logging.basicConfig(level=level, handlers=[plain])
     access = logging.getLogger("aiohttp.access")
     access.propagate = False
@@ -18,3 +54,39 @@ def set_up_logs(level: int = logging.INFO) -> None:
     access.handlers = [as_it_is]
     for chatty in ("httpx", "google_genai", "google.genai", "yoyo"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+def _without_messages(arguments: Any) -> Any:
+    if isinstance(arguments, tuple):
+        return tuple(_without_message(each) for each in arguments)
+    if isinstance(arguments, dict):
+        return {name: _without_message(each) for name, each in arguments.items()}
+    return arguments
+
+
+def _without_message(argument: Any) -> Any:
+    return _told(argument) if isinstance(argument, BaseException) else argument
+
+
+def _told(error: BaseException) -> str:
+    return f"{type(error).__qualname__}: {harmless_description(error)}"
+
+
+def _lines(error: BaseException, frames: TracebackType | None, seen: set[int]) -> Iterator[str]:
+    """What led to the error first. Nothing twice, and bounded: chains can be long, and circles."""
+    seen.add(id(error))
+    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if cause and _is_news(cause, seen):
+        yield from _lines(cause, cause.__traceback__, seen)
+        yield f"\n{_CAUSED if error.__cause__ else _MEANWHILE}\n"
+    yield "Traceback (most recent call last):"
+    yield from (line.rstrip("\n") for line in traceback.format_tb(frames))
+    yield f"{type(error).__module__}.{_told(error)}"
+    for member in error.exceptions if isinstance(error, BaseExceptionGroup) else ():
+        if _is_news(member, seen):
+            yield f"\nOne of the errors in {type(error).__qualname__}:\n"
+            yield from _lines(member, member.__traceback__, seen)
+
+
+def _is_news(error: BaseException, seen: set[int]) -> bool:
+    return id(error) not in seen and len(seen) < MOST_ERRORS

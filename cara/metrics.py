@@ -26,6 +26,10 @@ REQUESTS_REFUSED = Counter("cara_http_requests_refused_total", "Requests over a 
 COUNTED_ALONE = Counter(
     "cara_rate_limit_counted_alone_total", "Requests that this process counted by itself, without Redis."
 )
+FAILURES_COUNTED_ALONE = Counter(
+    "cara_sign_in_counted_alone_total",
+    "Looks at failed sign-ins that this process answered by itself, without Redis.",
+)
 JOBS_ENDED = Counter("cara_feedback_jobs_ended_total", "Feedback jobs that ended, by how.", ["status"])
 JOBS_RETRIED = Counter(
     "cara_feedback_jobs_retried_total", "Attempts that are tried again, by reason.", ["code"]

@@ -75,7 +75,7 @@ def _only(values: Mapping[str, Any] | None, names: Iterable[str]) -> dict[str, A
 
 
 def _exceptions(values: Iterable[Mapping[str, Any]], error: BaseException | None) -> Iterator[dict[str, Any]]:
-    descriptions = {type(each).__name__: _description(each) for each in _chain(error)}
+    descriptions = {type(each).__name__: harmless_description(each) for each in _chain(error)}
     for value in values:
         yield {
             "type": value.get("type"),
@@ -100,7 +100,8 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         waiting += current.exceptions if isinstance(current, BaseExceptionGroup) else ()
 
 
-def _description(error: BaseException) -> str:
+def harmless_description(error: BaseException) -> str:
+    """What an error says beside its message: code, SQL state, constraint, status, number of wrong fields."""
     if isinstance(error, CaraError):
         return error.code
     if isinstance(error, ValidationError):

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pydantic import TypeAdapter, ValidationError
 
 from cara.accounts import audit, queries
+from cara.accounts.emails import Email, spelling_of_the_account
 from cara.accounts.passwords import Passwords, check_new_password
-from cara.accounts.schemas import Email
 from cara.database import Connection, Database
 from cara.errors import InvalidInput
 from cara.identifiers import new_id
@@ -44,7 +44,7 @@ async def create_admin(settings: Settings, email: str, ask_password: Callable[[]
         async with database.transaction() as connection:
             if missing := await missing_migrations(connection):
                 raise DatabaseBehind(missing)
-            if await _promote(connection, email):
+            if await _promote(connection, spelling_of_the_account(email)):
                 return False
         await _create(settings, database, email, ask_password())
         return True

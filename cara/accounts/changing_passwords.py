@@ -8,7 +8,7 @@ from cara.accounts import audit, queries, refresh_queries
 from cara.accounts.lockout import Lockout
 from cara.accounts.passwords import Passwords, check_new_password
 from cara.accounts.schemas import PasswordChange
-from cara.accounts.signing_in import InvalidCredentials
+from cara.accounts.signing_in import MOST_LOOKS, InvalidCredentials
 from cara.accounts.tokens import TokenInvalid
 from cara.accounts.visitors import Visitor
 from cara.database import Database, Record
@@ -35,31 +35,41 @@ class ChangingPasswords:
             AccountLocked: too many attempts have failed; sign-ins from this address count too.
             PasswordsBusy: too many passwords are being hashed.
         """
+        chosen = change.new_password.get_secret_value()
+        for _ in range(MOST_LOOKS):
+            user = await self._user(user_id)
+            check_new_password(chosen, email=user["email"], name=user["name"], member="newPassword")
+            await self._verify(user, change.current_password.get_secret_value(), visitor)
+            if await self._store(user, await self._passwords.hash(chosen), visitor):
+                return
+        raise WrongPassword
+
+    async def _user(self, user_id: UUID) -> Record:
         async with self._database.acquire() as connection:
             user = await queries.user_by_id(connection, user_id)
         if user is None:
             raise TokenInvalid
-        chosen = change.new_password.get_secret_value()
-        check_new_password(chosen, email=user["email"], name=user["name"], member="newPassword")
-        await self._verify(user, change.current_password.get_secret_value(), visitor)
-        await self._store(user, await self._passwords.hash(chosen), visitor)
+        return user
 
     async def _verify(self, user: Record, current: str, visitor: Visitor) -> None:
         email = user["email"]
         await self._lockout.check(email, visitor.address, familiar=True)
         verified = await self._passwords.verify(user["password_hash"], current)
+        # For right and wrong alike: see `SignIn`.
+        await self._lockout.check(email, visitor.address, familiar=True)
         if not verified.ok:
             await self._lockout.failed(email, visitor.address)
             async with self._database.acquire() as connection:
                 await audit.record(connection, "password_change_failed", visitor, user["id"])
             raise WrongPassword
-        await self._lockout.check(email, visitor.address, familiar=True)
         await self._lockout.succeeded(email, visitor.address)
 
-    async def _store(self, user: Record, password_hash: str, visitor: Visitor) -> None:
+    async def _store(self, user: Record, password_hash: str, visitor: Visitor) -> bool:
+        """False when there is another hash than the one that was verified."""
         user_id, old = user["id"], user["password_hash"]
         async with self._database.transaction() as connection:
             if not await queries.change_password(connection, user_id, old, password_hash):
-                raise WrongPassword
+                return False
             await refresh_queries.revoke_all_families(connection, user_id)
             await audit.record(connection, "password_changed", visitor, user_id)
+        return True

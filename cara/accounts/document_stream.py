@@ -15,8 +15,15 @@ logger = logging.getLogger(__name__)
 WRITE_SECONDS = 20.0
 """A reader that takes nothing for so long is left."""
 
-WHOLE_SECONDS = 300.0
-"""Longer than this no document takes: it holds a connection to the database."""
+WHOLE_SECONDS = 3600.0
+"""Longer than this no document takes, though its reader goes on: it holds a connection to the database."""
+
+
+def document_head(filename: str) -> web.StreamResponse:
+    """The answer that a document begins with, and to HEAD all of it."""
+    response = web.StreamResponse(headers={"Content-Disposition": f'attachment; filename="{filename}"'})
+    response.content_type = "application/json"
+    return response
 
 
 async def stream_document(
@@ -28,11 +35,8 @@ async def stream_document(
     cut, so that nobody takes half a document for a whole one.
     """
     first = await anext(pieces)
-    response = web.StreamResponse(headers={"Content-Disposition": f'attachment; filename="{filename}"'})
-    response.content_type = "application/json"
+    response = document_head(filename)
     await response.prepare(request)
-    if request.method == "HEAD":
-        return response
     try:
         async with asyncio.timeout(WHOLE_SECONDS):
             await _write(response, first)

@@ -16,6 +16,7 @@ from typing import Protocol, TypeVar
 
 from redis.asyncio import Redis
 
+from cara.metrics import FAILURES_COUNTED_ALONE
 from cara.redis import AWAY
 
 logger = logging.getLogger(__name__)
@@ -122,7 +123,6 @@ class ResilientFailureCounts:
         self._own = OwnFailureCounts()
         self._away = False
         self._ask_again_at = 0.0
-        self.counted_alone = 0
 
     async def locked_seconds(self, names: list[str]) -> list[float]:
         return await self._ask(lambda counts: counts.locked_seconds(names))
@@ -137,7 +137,7 @@ class ResilientFailureCounts:
         await self._ask(lambda counts: counts.forget(name))
 
     async def _ask(self, question: Callable[[FailureCounts], Awaitable[Found]]) -> Found:
-        if time.monotonic() >= self._ask_again_at:
+        if self._may_ask_redis():
             try:
                 async with asyncio.timeout(ANSWER_SECONDS):
                     answer = await question(self._shared)
@@ -146,8 +146,18 @@ class ResilientFailureCounts:
             else:
                 self._redis_is_back()
                 return answer
-        self.counted_alone += 1
+        FAILURES_COUNTED_ALONE.inc()
         return await question(self._own)
+
+    def _may_ask_redis(self) -> bool:
+        """While Redis is away only the first to come after each pause may wait for it."""
+        now = time.monotonic()
+        if not self._away:
+            return True
+        if now < self._ask_again_at:
+            return False
+        self._ask_again_at = now + PAUSE_SECONDS
+        return True
 
     def _redis_is_away(self, error: BaseException) -> None:
         if not self._away:

@@ -22,7 +22,7 @@ from cara.settings import Settings
 
 MIN_CHARACTERS: Final = 8
 MAX_BYTES: Final = 1024
-_TELLING_LOCAL_PART_CHARACTERS: Final = 4
+_TELLING_LOCAL_PART_CHARACTERS: Final = 3
 _LOWER_PRIORITY: Final = 10
 
 Outcome = TypeVar("Outcome")
@@ -142,7 +142,8 @@ def check_new_password(password: str, *, email: str, name: str, member: str = "p
 
     Raises:
         WeakPassword: shorter than 8 characters, longer than 1,024 bytes, one of the most common ones, the
-            person's own name, or with the part of the email before the @ in it, if that has 4 characters.
+            person's own name, or with the part of the email before the @ in it, if that has 3 characters or
+            more: shorter ones stand in too many words by chance.
     """
     folded = password.casefold()
     local_part = email.partition("@")[0].casefold()

@@ -5,7 +5,7 @@ from aiohttp import web
 from cara.accounts import audit, profiles
 from cara.accounts.cookies import no_refresh_cookie
 from cara.accounts.deletion import delete_account
-from cara.accounts.document_stream import stream_document
+from cara.accounts.document_stream import document_head, stream_document
 from cara.accounts.export import Exports, ExportsBusy
 from cara.accounts.schemas import AuditEntry, AuditPage, AuditQuery, Profile, ProfileChanges
 from cara.accounts.visitors import visitor_of
@@ -16,6 +16,7 @@ from cara.web.models import Answered
 from cara.web.routing import Route
 
 TAG = "Profile"
+EXPORT_NAME = "cara-export.json"
 
 
 async def read_profile(caller: Caller, connection: Connection) -> Profile:
@@ -41,8 +42,10 @@ async def export_profile(request: web.Request, caller: Caller, exports: Exports)
 
     It is streamed: a document whose end is missing was cut off.
     """
+    if request.method == "HEAD":
+        return document_head(EXPORT_NAME)
     async with exports.document(caller.user_id, visitor_of(request)) as pieces:
-        return await stream_document(request, pieces, filename="cara-export.json")
+        return await stream_document(request, pieces, filename=EXPORT_NAME)
 
 
 async def list_audit_entries(caller: Caller, connection: Connection, query: AuditQuery) -> AuditPage:

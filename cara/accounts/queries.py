@@ -26,22 +26,22 @@ async def insert_user(
     )
 
 
-async def user_at_the_door(connection: Connection, email: str, address: str | None) -> Record | None:
-    """The user with this email; `familiar` says whether they signed in from the address within 30 days."""
+async def user_at_the_door(connection: Connection, email: str, network: str | None) -> Record | None:
+    """The user with this email; `familiar` says whether they got in from the network within 30 days."""
     return await connection.fetchrow(
         """
         select users.*,
                exists (
                    select
                    from audit_log
-                   where audit_log.user_id = users.id and action = 'signed_in' and address = $2
-                     and audit_log.created_at > now() - interval '30 days'
+                   where audit_log.user_id = users.id and action in ('signed_in', 'registered')
+                     and address <<= $2::inet and audit_log.created_at > now() - interval '30 days'
                ) as familiar
         from users
         where lower(email) = lower($1)
         """,
         email,
-        address,
+        network,
     )
 
 

@@ -7,7 +7,7 @@ from cara.accounts.changing_passwords import ChangingPasswords, WrongPassword
 from cara.accounts.cookies import no_refresh_cookie, offered_tokens, refresh_cookie
 from cara.accounts.lockout import AccountLocked
 from cara.accounts.passwords import PasswordsBusy, WeakPassword
-from cara.accounts.refresh import Refreshing, RefreshTokenInvalid, RefreshTokenReused
+from cara.accounts.refresh import Refreshing, RefreshTokenInvalid, RefreshTokenReused, owner_of
 from cara.accounts.schemas import (
     Credentials,
     NewAccount,
@@ -22,7 +22,7 @@ from cara.accounts.signing_in import EmailTaken, InvalidCredentials, SignIn
 from cara.accounts.visitors import visitor_of
 from cara.database import Connection, Database
 from cara.settings import Settings
-from cara.web.context import Caller
+from cara.web.context import CALLER_ID, Caller
 from cara.web.handlers import Transaction
 from cara.web.models import Answered
 from cara.web.routing import Route
@@ -35,6 +35,7 @@ async def register(
 ) -> Answered[SignedIn]:
     """Create an account and sign in."""
     answer = await sign_in.register(body, visitor_of(request))
+    request[CALLER_ID] = answer.user.id
     return Answered(answer, headers=refresh_cookie(answer.refresh_token, settings))
 
 
@@ -43,6 +44,7 @@ async def login(
 ) -> Answered[SignedIn]:
     """Sign in with email and password."""
     answer = await sign_in.sign_in(body, visitor_of(request))
+    request[CALLER_ID] = answer.user.id
     return Answered(answer, headers=refresh_cookie(answer.refresh_token, settings))
 
 
@@ -60,6 +62,8 @@ async def refresh(
     token is good once, and for a few seconds more for another tab. Use of a spent one ends its whole family.
     """
     answer = await refreshing.refresh(offered_tokens(request, body), visitor_of(request))
+    if owner := owner_of(answer.refresh_token):
+        request[CALLER_ID] = owner
     return Answered(answer, headers=refresh_cookie(answer.refresh_token, settings))
 
 

@@ -3,14 +3,15 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AfterValidator, EmailStr, Field, SecretStr, StringConstraints
+from pydantic import AfterValidator, Field, SecretStr
 
+from cara.accounts.emails import MAX_CHARACTERS, Email
 from cara.accounts.time_zones import known_time_zone
+from cara.accounts.visible_text import with_something_to_see
 from cara.web.free_text import FreeText
 from cara.web.models import Answer, Instant, Payload, Query
 
-Email = Annotated[EmailStr, StringConstraints(max_length=254)]
-Name = Annotated[str, FreeText(1, 100)]
+Name = Annotated[str, FreeText(1, 100), AfterValidator(with_something_to_see)]
 Role = Annotated[str, FreeText(max_length=100)]
 TimeZone = Annotated[str, Field(max_length=64, examples=["Europe/Berlin"]), AfterValidator(known_time_zone)]
 
@@ -27,7 +28,7 @@ class NewAccount(Payload):
 class Credentials(Payload):
     """An attempt to sign in."""
 
-    email: Annotated[str, Field(max_length=254)]
+    email: Annotated[str, Field(max_length=MAX_CHARACTERS)]
     password: SecretStr
 
 

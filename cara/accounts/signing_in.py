@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cara.accounts import audit, queries, refresh
+from cara.accounts.emails import spelling_of_the_account
 from cara.accounts.lockout import Lockout
 from cara.accounts.passwords import Passwords, check_new_password
 from cara.accounts.profiles import as_shown
@@ -13,6 +14,9 @@ from cara.database import Connection, Database, Record
 from cara.errors import Conflict, Unauthenticated
 from cara.identifiers import new_id
 from cara.settings import Settings
+
+MOST_LOOKS = 2
+"""A hash that was replaced while it was verified is read again: it may be of the same password."""
 
 
 class EmailTaken(Conflict):
@@ -70,19 +74,27 @@ class SignIn:
             AccountLocked: too many attempts have failed.
             PasswordsBusy: too many passwords are being verified.
         """
-        email, password = credentials.email, credentials.password.get_secret_value()
+        email, password = spelling_of_the_account(credentials.email), credentials.password.get_secret_value()
+        for _ in range(MOST_LOOKS):
+            user, rehash = await self._verified(email, password, visitor)
+            if signed_in := await self._enter(user, rehash, visitor):
+                await self._lockout.succeeded(email, visitor.address)
+                return signed_in
+        raise InvalidCredentials
+
+    async def _verified(self, email: str, password: str, visitor: Visitor) -> tuple[Record, str | None]:
+        """The user whose password it is, and the hash to store instead if there should be another."""
         async with self._database.acquire() as connection:
-            user = await queries.user_at_the_door(connection, email, visitor.address)
+            user = await queries.user_at_the_door(connection, email, visitor.network)
         familiar = bool(user and user["familiar"])
         await self._lockout.check(email, visitor.address, familiar=familiar)
         verified = await self._passwords.verify(user["password_hash"] if user else None, password)
+        # Once more, for right and wrong alike: other guesses may have failed while this one waited its turn,
+        # and behind the lock nobody is told which was which.
+        await self._lockout.check(email, visitor.address, familiar=familiar)
         if user is None or not verified.ok:
             raise await self._refusal(user, email, visitor)
-        # Once more: other guesses may have failed while this one waited for its turn.
-        await self._lockout.check(email, visitor.address, familiar=familiar)
-        signed_in = await self._enter(user, verified.rehash, visitor)
-        await self._lockout.succeeded(email, visitor.address)
-        return signed_in
+        return user, verified.rehash
 
     async def _refusal(self, user: Record | None, email: str, visitor: Visitor) -> InvalidCredentials:
         locked_seconds = int(await self._lockout.failed(email, visitor.address))
@@ -91,12 +103,13 @@ class SignIn:
             await audit.record(connection, "sign_in_failed", visitor, user["id"] if user else None, **details)
         return InvalidCredentials()
 
-    async def _enter(self, verified_user: Record, rehash: str | None, visitor: Visitor) -> SignedIn:
+    async def _enter(self, verified_user: Record, rehash: str | None, visitor: Visitor) -> SignedIn | None:
+        """None when the account is gone, or has another hash than the one that was verified."""
         user_id, stored = verified_user["id"], verified_user["password_hash"]
         async with self._database.transaction() as connection:
             user = await queries.lock_user(connection, user_id)
             if user is None or user["password_hash"] != stored:
-                raise InvalidCredentials  # deleted, or given another password, while this one was verified
+                return None
             if rehash:
                 await queries.rehash_password(connection, user_id, stored, rehash)
             await audit.record(connection, "signed_in", visitor, user_id)

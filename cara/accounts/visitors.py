@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from cara.web.addresses import UNKNOWN, client_address
+from cara.web.addresses import UNKNOWN, client_address, limited_network
 from cara.web.context import REQUEST_ID
 from cara.web.markup import without_markup
 
@@ -20,6 +20,11 @@ class Visitor:
     address: str | None = None
     user_agent: str | None = None
     request_id: str | None = None
+
+    @property
+    def network(self) -> str | None:
+        """What the lock-out counts for: the address, or of IPv6 the network around it."""
+        return limited_network(self.address) if self.address else None
 
 
 def visitor_of(request: web.Request) -> Visitor:

@@ -4,6 +4,8 @@ from datetime import UTC, datetime
 
 from aiohttp import web
 
+from cara.accounts import audit
+from cara.accounts.visitors import visitor_of
 from cara.analytics import adoption, events, exporting, statistics
 from cara.analytics.adoption import AdministratorsOnly
 from cara.analytics.exporting import CsvDownload
@@ -19,7 +21,6 @@ from cara.analytics.schemas import Event, EventsAccepted, NewEvent, PostedEvents
 from cara.analytics.writing import EventsBusy, EventsNotStored, EventWriter
 from cara.database import Connection, Database
 from cara.web.context import Caller
-from cara.web.handlers import Transaction
 from cara.web.models import Answered
 from cara.web.routing import Route
 
@@ -39,20 +40,34 @@ async def read_statistics(caller: Caller, connection: Connection, query: Statist
     return await statistics.statistics_of(connection, caller, query, datetime.now(UTC))
 
 
-async def read_adoption(caller: Caller, connection: Connection, query: AdoptionQuery) -> Adoption:
+async def read_adoption(
+    request: web.Request, caller: Caller, connection: Connection, query: AdoptionQuery
+) -> Adoption:
     """Read which features are used: by you, or by everybody for administrators."""
-    return await adoption.adoption_of(connection, caller, query, datetime.now(UTC))
+    answer = await adoption.adoption_of(connection, caller, query, datetime.now(UTC))
+    if query.scope == "all":
+        await _record_admin_read(request, caller, connection)
+    return answer
 
 
 async def export_adoption(
-    request: web.Request, caller: Caller, transaction: Transaction, query: ExportQuery
+    request: web.Request, caller: Caller, connection: Connection, query: ExportQuery
 ) -> web.StreamResponse:
     """Download everybody's adoption by day and feature; for administrators."""
     adoption.refuse_others(caller)
     period = period_of(
         query.from_, query.to, ZONE_OF_EVERYBODY, datetime.now(UTC), max_days=exporting.MAX_DAYS
     )
-    return await exporting.send_adoption(request, transaction, period)
+    # Before the transaction, whose end a reader that leaves would undo.
+    await _record_admin_read(request, caller, connection)
+    async with connection.transaction():
+        return await exporting.send_adoption(request, connection, period)
+
+
+async def _record_admin_read(request: web.Request, caller: Caller, connection: Connection) -> None:
+    """What HEAD asks for is not read."""
+    if request.method != "HEAD":
+        await audit.record(connection, "admin_read", visitor_of(request), caller.user_id, path=request.path)
 
 
 ROUTES = [

@@ -18,8 +18,8 @@ from cara.feedback.storytelling import tell_story
 from cara.feedback.tickets import TicketInvalid, Tickets
 from cara.gemini.quota import Quota, QuotaExceeded
 from cara.practice.sessions import SessionNotFound
-from cara.web.context import Authenticator, Caller
-from cara.web.guard import bearer_token
+from cara.web.context import CALLER_ID, Authenticator, Caller, Claims
+from cara.web.guard import bearer_token, confirmed_caller
 from cara.web.handlers import Header
 from cara.web.models import Answered
 from cara.web.rate_limits import RateLimits
@@ -52,7 +52,7 @@ async def generate_feedback(
     wait = _wait_seconds(prefer)
     if wait and (done := await feeds.finished_within(caller.user_id, job_id, wait)):
         return Answered(done, status=200, headers={"Preference-Applied": f"wait={wait}"})
-    accepted = _accepted(asked.job, tickets.issue(caller.user_id, job_id))
+    accepted = _accepted(asked.job, tickets.issue(caller, job_id))
     return Answered(accepted, headers={"Location": accepted.status_url, "Retry-After": "1"})
 
 
@@ -95,31 +95,27 @@ async def follow_job(
     last_event_id: Annotated[LastEventId | None, Header("Last-Event-ID")],
 ) -> web.StreamResponse:
     """Follow a job by server-sent events, from the beginning or behind Last-Event-ID."""
+    claims = _claims(request, authenticator, tickets, id, query.ticket)
+    request[CALLER_ID] = claims.user_id
+    await limits.count(request, claims)
     async with database.acquire() as connection:
-        user_id = await _listener(request, connection, authenticator, tickets, id, query.ticket)
-        await limits.count(request, user_id)
-        job = await jobs.job_answer(connection, user_id, id)
+        caller = await confirmed_caller(request, authenticator, connection, claims)
+        job = await jobs.job_answer(connection, caller.user_id, id)
     if job is None:
         raise JobNotFound
     if jobs.finished(job) and last_event_id == final_number(job.attempts):
         return web.Response(status=204)
     stream = await EventStream().open(request)
-    return await tell_story(feeds, stream, user_id, id, last_event_id or 0)
+    return await tell_story(feeds, stream, caller.user_id, id, last_event_id or 0)
 
 
-async def _listener(
-    request: web.Request,
-    connection: Connection,
-    authenticator: Authenticator,
-    tickets: Tickets,
-    job_id: UUID,
-    ticket: str | None,
-) -> UUID:
-    """Who listens: the holder of the ticket, else the bearer of the token."""
+def _claims(
+    request: web.Request, authenticator: Authenticator, tickets: Tickets, job_id: UUID, ticket: str | None
+) -> Claims:
+    """What the ticket says of who listens, else the bearer token."""
     if ticket is not None:
-        return tickets.holder(ticket, job_id)
-    claims = authenticator.claims(bearer_token(request))
-    return (await authenticator.caller(connection, claims)).user_id
+        return tickets.claims(ticket, job_id)
+    return authenticator.claims(bearer_token(request))
 
 
 def _accepted(job: Record, ticket: str) -> JobAccepted:

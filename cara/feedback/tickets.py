@@ -9,6 +9,7 @@ import jwt
 
 from cara.errors import Unauthenticated
 from cara.settings import Settings
+from cara.web.context import Caller, Claims
 
 AUDIENCE = "cara-events"
 LIFETIME_SECONDS = 900
@@ -27,18 +28,19 @@ class Tickets:
         self._keys = {key.kid: key.secret for key in settings.signing_keys}
         self._newest = settings.signing_keys[0]
 
-    def issue(self, user_id: UUID, job_id: UUID) -> str:
-        """A ticket for one job of the user, good for `LIFETIME_SECONDS`."""
+    def issue(self, caller: Caller, job_id: UUID) -> str:
+        """A ticket for one job of the caller, good for `LIFETIME_SECONDS` or until their tokens are ended."""
         claims = {
             "aud": AUDIENCE,
-            "sub": str(user_id),
+            "sub": str(caller.user_id),
+            "gen": caller.generation,
             "job": str(job_id),
             "exp": int(time.time()) + LIFETIME_SECONDS,
         }
         return jwt.encode(claims, self._newest.secret, _ALGORITHM, headers={"kid": self._newest.kid})
 
-    def holder(self, ticket: str, job_id: UUID) -> UUID:
-        """Whose ticket it is.
+    def claims(self, ticket: str, job_id: UUID) -> Claims:
+        """Whose ticket it is; whether it was ended meanwhile is told by the authenticator, as of any token.
 
         Raises:
             TicketInvalid: forged, expired, or for another job.
@@ -50,10 +52,10 @@ class Tickets:
                 secret,
                 algorithms=[_ALGORITHM],
                 audience=AUDIENCE,
-                options={"require": ["aud", "sub", "exp"]},
+                options={"require": ["aud", "sub", "gen", "exp"]},
             )
             if claims["job"] != str(job_id):
                 raise TicketInvalid
-            return UUID(claims["sub"])
+            return Claims(UUID(claims["sub"]), int(claims["gen"]))
         except (jwt.InvalidTokenError, KeyError, TypeError, ValueError):
             raise TicketInvalid from None

@@ -21,15 +21,15 @@ class Caller:
     is_admin: bool
     timezone: str
     daily_token_quota: int | None
+    generation: int
+    """Of which generation the token was that they came with."""
 
 
 @dataclass(frozen=True)
 class Claims:
-    """What a verified access token says."""
+    """Whose a verified token is, and of which generation: what it opens is known once that still counts."""
 
     user_id: UUID
-    token_id: str
-    issued_at: int
     generation: int
 
 

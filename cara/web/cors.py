@@ -72,10 +72,11 @@ async def answer_options(request: web.Request, handler: Handler) -> web.StreamRe
     )
 
 
-def complete_cors(request: web.Request, response: web.StreamResponse, origins: frozenset[str]) -> None:
+def complete_cors(request: web.BaseRequest, response: web.StreamResponse, origins: frozenset[str]) -> None:
     """What aiohttp-cors left out: `Vary`, and the answers that belong to no route."""
     headers = response.headers
-    headers.add("Vary", "Origin")
+    if "Origin" not in headers.getall("Vary", ()):
+        headers.add("Vary", "Origin")
     origin = request.headers.get("Origin")
     if origin in origins and "Access-Control-Allow-Origin" not in headers:
         headers["Access-Control-Allow-Origin"] = origin

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -36,13 +35,6 @@ class FreeText(GroupedMetadata):
             yield MinLen(self.min_length)
         if self.max_length is not None:
             yield MaxLen(self.max_length)
-
-
-async def cleaned(model: type[BaseModel], payload: object, raw_bytes: int) -> object:
-    """`clean_members`, in a thread when the body that the payload came from is large."""
-    if raw_bytes <= LARGE_BODY_BYTES:
-        return clean_members(model, payload)
-    return await asyncio.to_thread(clean_members, model, payload)
 
 
 def clean_members(model: type[BaseModel], payload: object) -> object:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from cara.database import Connection
 from cara.errors import Unauthenticated
+from cara.web.context import Authenticator, Caller, Claims
+from cara.web.rate_limits import count_as_stranger
 
 MAX_TOKEN_CHARACTERS = 4096
 """Longer tokens are refused unread: decoding time grows with the length."""
@@ -23,3 +26,18 @@ def bearer_token(request: web.Request) -> str:
     if len(token) > MAX_TOKEN_CHARACTERS:
         raise Unauthenticated("The bearer token is too long.")
     return token
+
+
+async def confirmed_caller(
+    request: web.Request, authenticator: Authenticator, connection: Connection, claims: Claims
+) -> Caller:
+    """The owner of a genuine token, which was counted for them; if it was ended, it counts for the address.
+
+    Raises:
+        Unauthenticated: the account is gone, or its tokens of that generation were ended.
+    """
+    try:
+        return await authenticator.caller(connection, claims)
+    except Unauthenticated:
+        count_as_stranger(request)
+        raise

@@ -21,7 +21,7 @@ from cara.database import Connection, Database
 from cara.errors import FieldProblem
 from cara.web.body import expect_body, read_body
 from cara.web.context import CALLER_ID, Authenticator, Caller, service
-from cara.web.guard import bearer_token
+from cara.web.guard import bearer_token, confirmed_caller
 from cara.web.models import Answered
 from cara.web.problems import invalid, invalid_fields
 from cara.web.rate_limits import RateLimits
@@ -117,7 +117,7 @@ def compile_handler(route: Route) -> Callable[[web.Request], Awaitable[web.Strea
         if claims:
             request[CALLER_ID] = claims.user_id
         if not counts_itself:
-            await service(request.app, RateLimits).count(request, claims.user_id if claims else None)
+            await service(request.app, RateLimits).count(request, claims)
         arguments = await _read(request, inputs)
         async with AsyncExitStack() as held:
             if claims or inputs.connection:
@@ -127,7 +127,7 @@ def compile_handler(route: Route) -> Callable[[web.Request], Awaitable[web.Strea
                 if inputs.connection:
                     arguments[inputs.connection] = connection
                 if claims:
-                    caller = await authenticator.caller(connection, claims)
+                    caller = await confirmed_caller(request, authenticator, connection, claims)
                     if inputs.caller:
                         arguments[inputs.caller] = caller
             if not inputs.connection:

@@ -24,10 +24,20 @@ _HSTS = "max-age=63072000; includeSubDomains"
 
 def finish_headers(settings: Settings) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
     """The signal handler that completes the fields of each answer, errors and unknown routes included."""
+    complete = completing_headers(settings)
+
+    async def finish(request: web.Request, response: web.StreamResponse) -> None:
+        complete(request, response)
+
+    return finish
+
+
+def completing_headers(settings: Settings) -> Callable[[web.BaseRequest, web.StreamResponse], None]:
+    """What adds these fields to any answer, also below the application; twice is as good as once."""
     origins = frozenset(exact_origins(settings))
     fixed = SECURITY | ({"Strict-Transport-Security": _HSTS} if settings.production else {})
 
-    async def complete(request: web.Request, response: web.StreamResponse) -> None:
+    def complete(request: web.BaseRequest, response: web.StreamResponse) -> None:
         headers = response.headers
         headers["Server"] = "cara"  # which software in which version is nobody's business
         headers["X-Request-Id"] = request.get(REQUEST_ID, "")

@@ -7,7 +7,8 @@ What counts as markup
     `<script>` and `<style>` go with their content, the text inside any other element stays.
     An unterminated tag goes up to its last attribute value.
 What does not
-    A `<` that starts none of these: `a < b`, `<3`, `if a<b and c>d`, `x <y`, `List<int>`, `<a@b.c>`, `<you>`.
+    A `<` that starts none of these: `a < b`, `<3`, `if a<b and c>d`, `x <y`, `List<int>`, `<a@b.c>`, `<you>`,
+    and behind a name that is no element what looks like an assignment: `x<y; src = 4; z>1`, `x<y style = z`.
     `vector<b>` does lose its `<b>`, for nothing tells it from a tag. References that make no tag stay as they
     were typed: `R&amp;D`.
 Characters
@@ -20,7 +21,6 @@ What comes back is plain text, with nothing escaped: whoever shows it as HTML es
 
 from __future__ import annotations
 
-import asyncio
 import html
 import re
 from collections.abc import Iterator, Sequence
@@ -32,7 +32,6 @@ from bleach.sanitizer import Cleaner
 
 from cara.web.tags import Tags
 
-LARGE_TEXT_CHARACTERS: Final = 10_000
 _ENCODINGS: Final = 4
 _PASSES: Final = 4
 _BLEACHED_PIECES: Final = 1_000
@@ -65,13 +64,6 @@ def without_markup(text: str) -> str:
             return kept
     # Only text built to grow new tags out of the removal of others comes here; without these two it cannot.
     return kept.replace("<", "").replace("&", "")
-
-
-async def clean_text(text: str) -> str:
-    """`without_markup`, in a thread when the text is large enough to hold the event loop up."""
-    if len(text) <= LARGE_TEXT_CHARACTERS:
-        return without_markup(text)
-    return await asyncio.to_thread(without_markup, text)
 
 
 def _without_visible_markup(text: str) -> str:

@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
+from typing import Any
 from uuid import uuid4
 
 from aiohttp import web
 from aiohttp.http_exceptions import LineTooLong
 
-from cara.web.context import REQUEST_ID
-from cara.web.headers import SECURITY
+from cara.settings import Settings
+from cara.web.context import REQUEST_ID, service
+from cara.web.headers import completing_headers
 from cara.web.problems import http_problem
 
 logger = logging.getLogger(__name__)
 
 Answering = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+Completing = Callable[[web.BaseRequest, web.StreamResponse], None]
 
 
 class ProblemRunner(web.AppRunner):
@@ -27,8 +30,10 @@ class ProblemRunner(web.AppRunner):
 
     async def _make_server(self) -> web.Server:
         server = await super()._make_server()
+        complete = completing_headers(service(self.app, Settings))
         return _ProblemServer(
-            _with_problems(server.request_handler),
+            complete,
+            _with_problems(server.request_handler, complete),
             request_factory=server.request_factory,
             handler_cancellation=server.handler_cancellation,
             **server._kwargs,
@@ -36,14 +41,22 @@ class ProblemRunner(web.AppRunner):
 
 
 class _ProblemServer(web.Server):
+    def __init__(self, complete: Completing, answer: Answering, **options: Any) -> None:
+        super().__init__(answer, **options)
+        self.complete_headers = complete
+
     def __call__(self) -> web.RequestHandler:
-        return _ProblemProtocol(self, loop=self._loop, **self._kwargs)
+        return _ProblemProtocol(self, self.complete_headers, loop=self._loop, **self._kwargs)
 
 
 class _ProblemProtocol(web.RequestHandler):
     """One connection."""
 
-    __slots__ = ()
+    __slots__ = ("_complete_headers",)
+
+    def __init__(self, server: web.Server, complete: Completing, **options: Any) -> None:
+        super().__init__(server, **options)
+        self._complete_headers = complete
 
     def handle_error(
         self,
@@ -63,24 +76,26 @@ class _ProblemProtocol(web.RequestHandler):
             status, web.HTTPInternalServerError
         )
         if isinstance(exc, LineTooLong):
-            return _bare_problem(web.HTTPRequestHeaderFieldsTooLarge(), request)
-        return _bare_problem(error(), request)
+            return _bare_problem(web.HTTPRequestHeaderFieldsTooLarge(), request, self._complete_headers)
+        return _bare_problem(error(), request, self._complete_headers)
 
 
-def _with_problems(answer: Answering) -> Answering:
+def _with_problems(answer: Answering, complete: Completing) -> Answering:
     async def answer_or_problem(request: web.BaseRequest) -> web.StreamResponse:
         try:
             return await answer(request)
         except web.HTTPException as error:
-            return _bare_problem(error, request)
+            return _bare_problem(error, request, complete)
 
     return answer_or_problem
 
 
-def _bare_problem(error: web.HTTPException, request: web.BaseRequest) -> web.StreamResponse:
-    """A problem outside of the application, where nobody else completes the header."""
+def _bare_problem(
+    error: web.HTTPException, request: web.BaseRequest, complete: Completing
+) -> web.StreamResponse:
+    """A problem outside of the application, where no signal completes the header."""
     request[REQUEST_ID] = request.get(REQUEST_ID) or uuid4().hex
     response = http_problem(error, request)
-    response.headers.update({**SECURITY, "X-Request-Id": request[REQUEST_ID]})
+    complete(request, response)
     response.force_close()
     return response

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from uuid import UUID
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -21,7 +20,7 @@ from cara.errors import LimitReached, Unauthenticated
 from cara.metrics import REQUESTS_REFUSED
 from cara.settings import Settings
 from cara.web.addresses import client_address, limited_network
-from cara.web.context import service
+from cara.web.context import Claims, service
 from cara.web.counting import RequestCounter, Standing
 
 SIGN_IN_PATHS = frozenset({"/api/auth/login", "/api/auth/register"})
@@ -52,18 +51,21 @@ class RateLimits:
         self._gemini = Limit("gemini", parse(settings.rate_limit_gemini))
         self._counter = RequestCounter(redis)
 
-    async def count(self, request: web.Request, user_id: UUID | None) -> None:
-        """Counts the request for the user, or for its address while nobody is known.
+    async def count(self, request: web.Request, claims: Claims | None) -> None:
+        """Counts the request for the user of a token, or for its address while nobody is known.
+
+        Each generation of a user's tokens counts by itself: so a token that was ended spends nothing of its
+        owner's, although whether it was is known only later.
 
         Raises:
             LimitReached: one of the limits is used up.
         """
         if not self._on:
             return
-        client = str(user_id) if user_id else limited_network(client_address(request))
+        client = _name(claims) if claims else limited_network(client_address(request))
         counted: Counted = []
         request[COUNTED] = counted
-        for limit in self._limits(request, signed_in=user_id is not None):
+        for limit in self._limits(request, signed_in=claims is not None):
             standing = await self._counter.count(limit.item, limit.name, client)
             counted.append((limit, standing))
             if not standing.admitted:
@@ -83,6 +85,15 @@ class RateLimits:
         else:
             tight, wide, applies = self._sign_in, self._address, path in SIGN_IN_PATHS
         return [tight, wide] if applies and request.method == "POST" else [wide]
+
+
+def _name(claims: Claims) -> str:
+    return f"{claims.user_id}:{claims.generation}"
+
+
+def count_as_stranger(request: web.Request) -> None:
+    """Makes `count_strangers` count for the address what was counted for a token that opens nothing."""
+    request.pop(COUNTED, None)
 
 
 @web.middleware

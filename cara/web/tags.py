@@ -49,6 +49,13 @@ _ACTING_ATTRIBUTE: Final = re.compile(
     r"""[\s/"':](?:on[a-z]{3,}|action|formaction|href|http-equiv|poster|src|srcdoc|srcset|style)\s*=""",
     re.IGNORECASE | re.ASCII,
 )
+# Behind a name that is no element: a browser runs handlers there, the rest is as likely an assignment.
+_ACTING_ANYWHERE: Final = re.compile(
+    r"""[\s/"'](?:on[a-z]{3,}+\s*+|action|formaction|href|http-equiv|poster|src|srcdoc|srcset|style)=""",
+    re.IGNORECASE | re.ASCII,
+)
+_ACTING_BEHIND_CODE: Final = re.compile(r"""[\s/"'](?:on[a-z]{3,}+\s*+|href)=""", re.IGNORECASE | re.ASCII)
+_NAME: Final = re.compile(r"[A-Za-z][\w.:-]*+", re.ASCII)
 _QUOTES_PAIRED: Final = re.compile(r"""(?:[^=]++|=\s*+(?:"[^"]*+"|'[^']*+')|=(?!\s*+["']))*+\Z""", re.ASCII)
 _COMMENT: Final = re.compile(r"<!--(?:-?>|.*?--!?>)", re.DOTALL)
 _COMMENT_END: Final = re.compile(r"--!?>")
@@ -66,22 +73,26 @@ class Tags:
 
     def spans(self) -> Iterator[tuple[int, int]]:
         """Start and end of each piece of markup, in order, never overlapping."""
-        position = 0
+        position, begun, begun_until = 0, "", -1
         while found := _CANDIDATE.search(self._text, position):
-            end = self._end_of_markup(found)
+            within = begun if found.start() == begun_until else ""
+            end = self._end_of_markup(found, within)
+            begun = within or (found["name"] or "").lower()
+            begun_until = -1 if found["closed"] else found.end()
             if end is None:
                 position = found.end()
             else:
                 yield found.start(), end
                 position = end
 
-    def _end_of_markup(self, found: re.Match[str]) -> int | None:
+    def _end_of_markup(self, found: re.Match[str], within: str) -> int | None:
+        """`within` is the name of the tag that a browser would still be reading here, if any."""
         if found["comment"]:
             return self._end_of_comment(found)
         if found["declaration"]:
             whole = _DECLARATION.match(self._text, found.start())
             return whole.end() if whole else found.end()
-        if not _is_tag(found):
+        if not _is_tag(found, within):
             return None
         end = self._end_of_tag(found)
         name = found["name"].lower()
@@ -114,14 +125,14 @@ class Tags:
         return start
 
 
-def _is_tag(found: re.Match[str]) -> bool:
+def _is_tag(found: re.Match[str], within: str) -> bool:
     """Whether `<name rest>` is markup rather than a comparison, a type parameter or an address."""
     name, rest = found["name"].lower(), found["rest"]
     element = name in _ELEMENTS
     if name in _ALWAYS_MARKUP or (found["closing"] and name in _CLOSED_ELEMENTS):
         return True
     if "=" in found[0]:
-        return _has_attribute_of_a_tag(element, found)
+        return _has_attribute_of_a_tag(element, found) or _acts(element, found, within)
     if not found["closed"] or not element:
         return False
     first = _FIRST_ATTRIBUTE.match(rest)
@@ -132,7 +143,15 @@ def _has_attribute_of_a_tag(element: bool, found: re.Match[str]) -> bool:
     first = _FIRST_ATTRIBUTE.match(found["rest"])
     if first and first["value"] and (element or first["value"][-1] in "\"'"):
         return True
-    if element and first and first["name"].lower() in _SWITCH_ATTRIBUTES:
-        return True
+    return element and first is not None and first["name"].lower() in _SWITCH_ATTRIBUTES
+
+
+def _acts(element: bool, found: re.Match[str], within: str) -> bool:
+    """Whether it could do something in a browser, now or with what follows behind an open quote."""
+    acting = _ACTING_ATTRIBUTE
+    if not element and within not in _ELEMENTS:
+        acting = _ACTING_ANYWHERE if _NAME.fullmatch(found["name"]) else _ACTING_BEHIND_CODE
     # Over the name too: to a browser, `</onclick=…` right after `<x` is an attribute of `x<`.
-    return bool(_ACTING_ATTRIBUTE.search(found[0])) or not _QUOTES_PAIRED.match(found[0])
+    if acting.search(found[0]):
+        return True
+    return not _QUOTES_PAIRED.match(found[0] if within else found["rest"])

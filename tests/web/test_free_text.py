@@ -4,7 +4,7 @@ import pytest
 from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError
 from pydantic.alias_generators import to_camel
 
-from cara.web.free_text import LARGE_BODY_BYTES, FreeText, clean_members, cleaned
+from cara.web.free_text import FreeText, clean_members
 
 Title = Annotated[str, FreeText(1, 10)]
 
@@ -93,9 +93,3 @@ def test_length_is_judged_after_cleaning() -> None:
 def test_the_lengths_reach_the_schema() -> None:
     title = Practice.model_json_schema()["$defs"]["Practice"]["properties"]["shortTitle"]
     assert (title["minLength"], title["maxLength"]) == (1, 10)
-
-
-async def test_a_large_body_is_cleaned_alike_off_the_loop() -> None:
-    payload = {"shortTitle": "<b>a</b>"}
-    assert await cleaned(Practice, payload, 10) == {"shortTitle": "a"}
-    assert await cleaned(Practice, payload, LARGE_BODY_BYTES + 1) == {"shortTitle": "a"}

@@ -9,7 +9,7 @@ from bleach._vendor.html5lib import parseFragment
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from cara.web.markup import LARGE_TEXT_CHARACTERS, clean_text, without_markup
+from cara.web.markup import without_markup
 
 NO_MARKUP = [
     "Tom & Jerry",
@@ -25,6 +25,11 @@ NO_MARKUP = [
     "a &lt; b &amp;&amp; c",
     "on=call",
     "x <y",
+    "let x<y; src = 4; z>1",
+    "let x<y; src=4; z>1",
+    "for (i=0; i<n; i++) style=bold, a>b",
+    "x<y style = z",
+    "don't a<b='c",
     "x <y z=3 and i<n and data=5",
     "List<int>, Map<String, List<int>>",
     "<a@b.c> and <tom@example.com>",
@@ -56,6 +61,11 @@ MARKUP = {
     '<b and a=">" onclick=alert(1)>text': "text",
     "<b and a<3 onclick=alert(1)>text": "text",
     "<x</onclick=alert(1)>text": "<xtext",
+    "<x; onclick = alert(1)>text": "text",
+    "<x style=color:red>text": "text",
+    "<x a=b c='d'onclick=alert(1)>text": "text",
+    "<form x<y; action = z>text": "<form xtext",
+    "<x/<b='>' onclick=alert(1)>text": "text",
     "<b <!-- onclick=x>text": "text",
     '<foo bar="baz">text': "text",
     "<input disabled>": "",
@@ -153,12 +163,6 @@ def test_two_hundred_thousand_hostile_characters_take_little_time(unit: str) -> 
     text = (unit * (200_000 // len(unit) + 1))[:200_000]
     slowed_by_measuring = 8 if sys.gettrace() else 1
     assert min(seconds_to_clean(text) for _ in range(3)) < 0.25 * slowed_by_measuring
-
-
-async def test_a_large_text_is_cleaned_alike_off_the_loop() -> None:
-    text = "<b>word</b> " * LARGE_TEXT_CHARACTERS
-    assert await clean_text(text) == "word " * LARGE_TEXT_CHARACTERS
-    assert await clean_text("<b>word</b>") == "word"
 
 
 def seconds_to_clean(text: str) -> float:
