@@ -10,9 +10,8 @@ create table users (
     xp                integer not null default 0 check (xp >= 0),
     streak            integer not null default 0 check (streak >= 0),
     longest_streak    integer not null default 0 check (longest_streak >= streak),
-    -- the instant tells the day in any time zone; beside it, its day in that of the learner at the time
+    -- an instant, for it has a day in any time zone
     last_practice_at  timestamptz,
-    last_practice_day date,
     -- so that moving between time zones cannot gain days
     streak_started_at timestamptz,
     timezone          text not null default 'UTC',

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Final
 
 PROFILE: Final = """
-    select id, email, name, role, level, xp, streak, longest_streak, last_practice_at, last_practice_day,
+    select id, email, name, role, level, xp, streak, longest_streak, last_practice_at,
            streak_started_at, timezone, is_admin, daily_token_quota, created_at, updated_at
     from users
     where id = $1

@@ -9,17 +9,17 @@ from zoneinfo import ZoneInfo
 
 from cara.accounts import queries
 from cara.accounts.schemas import Profile, ProfileChanges
-from cara.accounts.standing import streak_on, xp_to_next_level
+from cara.accounts.standing import streak_at, xp_to_next_level
 from cara.accounts.tokens import TokenInvalid
 from cara.database import Connection, Record
 
 
 def as_shown(user: Record, now: datetime | None = None) -> dict[str, Any]:
     """The user with the streak as it stands today in their time zone, and the way to the next level."""
-    today = (now or datetime.now(UTC)).astimezone(ZoneInfo(user["timezone"])).date()
+    now, zone = now or datetime.now(UTC), ZoneInfo(user["timezone"])
     return {
         **user,
-        "streak": streak_on(today, user["streak"], user["last_practice_day"]),
+        "streak": streak_at(now, zone, user["streak"], user["last_practice_at"]),
         "xp_to_next_level": xp_to_next_level(user["xp"]),
     }
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 LEVEL_STEP_XP = 100
 
@@ -18,8 +19,16 @@ def xp_to_next_level(xp: int) -> int:
     return LEVEL_STEP_XP * level_for(xp) ** 2 - xp
 
 
-def streak_on(today: date, days: int, last_day: date | None) -> int:
-    """The streak as it stands today, from what it was on its last day: a missed day has ended it."""
-    if last_day is None or today - last_day > timedelta(days=1):
+def day_of(moment: datetime, zone: ZoneInfo) -> date:
+    """The calendar day of a moment in a time zone."""
+    return moment.astimezone(zone).date()
+
+
+def streak_at(now: datetime, zone: ZoneInfo, days: int, last_practice: datetime | None) -> int:
+    """The streak as it stands now, from what the last practice made it: a missed day has ended it.
+
+    Both days are told in the time zone that is the learner's now, so that a journey ends no streak.
+    """
+    if last_practice is None or day_of(now, zone) - day_of(last_practice, zone) > timedelta(days=1):
         return 0
     return days

@@ -15,7 +15,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from cara.accounts.queries import user_by_id
-from cara.accounts.standing import streak_on
+from cara.accounts.standing import streak_at
 from cara.accounts.tokens import TokenInvalid
 from cara.analytics import statistics_queries
 from cara.analytics.periods import Period, period_of
@@ -68,9 +68,9 @@ async def _standing(connection: Connection, caller: Caller, now: datetime) -> di
     user = await user_by_id(connection, caller.user_id)
     if user is None:
         raise TokenInvalid
-    today = now.astimezone(ZoneInfo(user["timezone"])).date()
+    zone = ZoneInfo(user["timezone"])
     return {
-        "current_streak": streak_on(today, user["streak"], user["last_practice_day"]),
+        "current_streak": streak_at(now, zone, user["streak"], user["last_practice_at"]),
         "longest_streak": user["longest_streak"],
         "level": user["level"],
         "xp": user["xp"],

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import astuple, dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from cara.accounts.standing import level_for
+from cara.accounts.standing import day_of, level_for
 from cara.database import Connection
 from cara.practice import queries
 
@@ -51,11 +51,6 @@ def streak_after(streak: Streak, completed_at: datetime, zone: ZoneInfo) -> Stre
     return Streak(days, max(days, streak.longest), max(completed_at, streak.last_at), streak.started_at)
 
 
-def day_of(moment: datetime, zone: ZoneInfo) -> date:
-    """The calendar day of a moment in a time zone."""
-    return moment.astimezone(zone).date()
-
-
 def _most_days(elapsed: timedelta) -> int:
     """How many calendar days one zone can touch in the time, an hour of daylight saving allowed for."""
     return (elapsed + timedelta(hours=1)) // timedelta(days=1) + 2
@@ -77,5 +72,4 @@ async def award_completion(
         user["streak"], user["longest_streak"], user["last_practice_at"], user["streak_started_at"]
     )
     streak = streak_after(before, completed_at, zone)
-    last_day = day_of(streak.last_at or completed_at, zone)
-    await queries.save_progress(connection, user_id, xp, level_for(xp), last_day, *astuple(streak))
+    await queries.save_progress(connection, user_id, xp, level_for(xp), *astuple(streak))

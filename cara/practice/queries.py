@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -221,7 +221,6 @@ async def save_progress(
     user_id: UUID,
     xp: int,
     level: int,
-    last_practice_day: date,
     streak: int,
     longest_streak: int,
     last_practice_at: datetime | None,
@@ -230,14 +229,13 @@ async def save_progress(
     await connection.execute(
         """
         update users
-        set xp = $2, level = $3, last_practice_day = $4, streak = $5, longest_streak = $6,
-            last_practice_at = $7, streak_started_at = $8, updated_at = now()
+        set xp = $2, level = $3, streak = $4, longest_streak = $5, last_practice_at = $6,
+            streak_started_at = $7, updated_at = now()
         where id = $1
         """,
         user_id,
         xp,
         level,
-        last_practice_day,
         streak,
         longest_streak,
         last_practice_at,

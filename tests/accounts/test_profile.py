@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from cara.accounts.standing import level_for, streak_on, xp_to_next_level
+from cara.accounts.standing import level_for, streak_at, xp_to_next_level
 from cara.accounts.visitors import MAX_USER_AGENT_CHARACTERS
 from cara.database import Database
 from tests.accounts.signing import Client, signs_in
@@ -37,8 +38,8 @@ async def test_a_missed_day_has_ended_the_streak_wherever_it_is_shown(
     for days_ago, streak in ((0, 3), (1, 3), (2, 0)):
         async with database.acquire() as connection:
             await connection.execute(
-                "update users set streak = 3, longest_streak = 7, last_practice_day = $1",
-                datetime.now(UTC).date() - timedelta(days=days_ago),
+                "update users set streak = 3, longest_streak = 7, last_practice_at = $1",
+                datetime.now(UTC) - timedelta(days=days_ago),
             )
         profile = await learner.expects(200, "GET", PROFILE)
         assert (profile["streak"], profile["longestStreak"]) == (streak, 7)
@@ -47,9 +48,18 @@ async def test_a_missed_day_has_ended_the_streak_wherever_it_is_shown(
 
 
 def test_a_streak_lasts_through_the_day_after_its_last() -> None:
-    last = date(2026, 3, 1)
-    assert [streak_on(last + timedelta(days=days), 5, last) for days in (-1, 0, 1, 2, 30)] == [5, 5, 5, 0, 0]
-    assert streak_on(last, 0, None) == 0
+    last, zone = datetime(2026, 3, 1, 8, tzinfo=UTC), ZoneInfo("UTC")
+    ages = (-1, 0, 1, 2, 30)
+    assert [streak_at(last + timedelta(days=age), zone, 5, last) for age in ages] == [5, 5, 5, 0, 0]
+    assert streak_at(last, zone, 0, None) == 0
+
+
+def test_both_days_of_a_streak_are_told_in_the_zone_of_now() -> None:
+    """31 hours from 17:00 in Honolulu are the day after the next, from 16:00 in Auckland the next day."""
+    last = datetime(2026, 3, 1, 3, tzinfo=UTC)
+    now = last + timedelta(hours=31)
+    assert streak_at(now, ZoneInfo("Pacific/Honolulu"), 5, last) == 0
+    assert streak_at(now, ZoneInfo("Pacific/Auckland"), 5, last) == 5
 
 
 @pytest.mark.parametrize(("xp", "level"), [(0, 1), (99, 1), (100, 2), (399, 2), (400, 3), (1_000_000, 101)])

@@ -131,16 +131,6 @@ def test_who_practises_every_24_hours_keeps_the_streak_across_a_flight(
     assert days == [1, 2, 3, 4]
 
 
-async def test_the_last_day_is_kept_in_the_zone_of_the_latest_completion(
-    learner: Learner, database: Database
-) -> None:
-    moment = datetime(2026, 11, 10, 21, tzinfo=UTC)
-    await practised(database, learner, "Pacific/Auckland", moment)
-    async with database.acquire() as connection:
-        kept = await connection.fetchrow("select last_practice_at, last_practice_day from users")
-    assert (kept["last_practice_at"], kept["last_practice_day"].isoformat()) == (moment, "2026-11-11")
-
-
 def test_the_day_of_25_hours_is_one_day() -> None:
     """In Berlin the clocks go back on 25 October 2026: from 0:30 to 23:30 it is 24 hours, not 23."""
     half_past_midnight = datetime(2026, 10, 24, 22, 30, tzinfo=UTC)
