@@ -5,18 +5,18 @@ from aiohttp import web
 from cara.accounts import audit, profiles
 from cara.accounts.cookies import no_refresh_cookie
 from cara.accounts.deletion import delete_account
-from cara.accounts.document_stream import document_head, stream_document
 from cara.accounts.export import Exports, ExportsBusy
 from cara.accounts.schemas import AuditEntry, AuditPage, AuditQuery, Profile, ProfileChanges
 from cara.accounts.visitors import visitor_of
 from cara.database import Connection, Database
 from cara.settings import Settings
 from cara.web.context import REQUEST_ID, Caller
+from cara.web.document_stream import Document, stream_document
 from cara.web.models import Answered
 from cara.web.routing import Route
 
 TAG = "Profile"
-EXPORT_NAME = "cara-export.json"
+EXPORT = Document("cara-export.json", "application/json")
 
 
 async def read_profile(caller: Caller, connection: Connection) -> Profile:
@@ -43,9 +43,9 @@ async def export_profile(request: web.Request, caller: Caller, exports: Exports)
     It is streamed: a document whose end is missing was cut off.
     """
     if request.method == "HEAD":
-        return document_head(EXPORT_NAME)
+        return EXPORT.head()
     async with exports.document(caller.user_id, visitor_of(request)) as pieces:
-        return await stream_document(request, pieces, filename=EXPORT_NAME)
+        return await stream_document(request, EXPORT, pieces)
 
 
 async def list_audit_entries(caller: Caller, connection: Connection, query: AuditQuery) -> AuditPage:

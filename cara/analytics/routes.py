@@ -1,5 +1,6 @@
 """HTTP of analytics."""
 
+from contextlib import aclosing
 from datetime import UTC, datetime
 
 from aiohttp import web
@@ -18,9 +19,10 @@ from cara.analytics.report_schemas import (
     StatisticsQuery,
 )
 from cara.analytics.schemas import Event, EventsAccepted, NewEvent, PostedEvents
-from cara.analytics.writing import EventsBusy, EventsNotStored, EventWriter
+from cara.analytics.writing import EventsBusy, EventsNotStored, EventsRefused, EventWriter
 from cara.database import Connection, Database
 from cara.web.context import Caller
+from cara.web.document_stream import stream_document
 from cara.web.models import Answered
 from cara.web.routing import Route
 
@@ -60,8 +62,11 @@ async def export_adoption(
     )
     # Before the transaction, whose end a reader that leaves would undo.
     await _record_admin_read(request, caller, connection)
-    async with connection.transaction():
-        return await exporting.send_adoption(request, connection, period)
+    document = exporting.adoption_document(period)
+    if request.method == "HEAD":
+        return document.head()
+    async with connection.transaction(), aclosing(exporting.adoption_lines(connection, period)) as lines:
+        return await stream_document(request, document, lines)
 
 
 async def _record_admin_read(request: web.Request, caller: Caller, connection: Connection) -> None:
@@ -78,7 +83,7 @@ ROUTES = [
         tag="Analytics",
         status=201,
         answers={201: Event, 202: EventsAccepted},
-        refusals=(EventsBusy, EventsNotStored),
+        refusals=(EventsRefused, EventsBusy, EventsNotStored),
     ),
     Route("GET", "/api/analytics/stats", read_statistics, tag="Analytics"),
     Route("GET", "/api/analytics/adoption", read_adoption, tag="Analytics", refusals=(AdministratorsOnly,)),

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
+from aiohttp import ClientError
 from aiohttp.test_utils import TestClient
 
 from cara.analytics import rollups
@@ -157,3 +158,10 @@ async def test_a_look_at_the_head_of_the_table_sends_none(admin: Learner) -> Non
     response = await admin.client.head(EXPORT, headers=admin.authorization)
     assert response.status == 200
     assert await response.read() == b""
+
+
+async def test_half_a_table_is_not_taken_for_a_whole_one(admin: Learner, database: Database) -> None:
+    async with database.acquire() as connection:
+        await connection.execute("alter table feature_days rename to feature_days_away")
+    with pytest.raises(ClientError):
+        await (await admin.call("GET", EXPORT)).read()

@@ -1,10 +1,11 @@
-"""Sends a long JSON document as it is being written."""
+"""Sends a long document as it is being written."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 
 from aiohttp import web
 
@@ -19,23 +20,33 @@ WHOLE_SECONDS = 3600.0
 """Longer than this no document takes, though its reader goes on: it holds a connection to the database."""
 
 
-def document_head(filename: str) -> web.StreamResponse:
-    """The answer that a document begins with, and to HEAD all of it."""
-    response = web.StreamResponse(headers={"Content-Disposition": f'attachment; filename="{filename}"'})
-    response.content_type = "application/json"
-    return response
+@dataclass(frozen=True)
+class Document:
+    """What a file to keep is called, and what is in it."""
+
+    filename: str
+    content_type: str
+
+    def head(self) -> web.StreamResponse:
+        """The answer that the document begins with, and to HEAD all of it."""
+        return web.StreamResponse(
+            headers={
+                "Content-Type": self.content_type,
+                "Content-Disposition": f'attachment; filename="{self.filename}"',
+            }
+        )
 
 
 async def stream_document(
-    request: web.Request, pieces: AsyncIterator[bytes], *, filename: str
+    request: web.Request, document: Document, pieces: AsyncIterator[bytes]
 ) -> web.StreamResponse:
-    """Answers with the pieces, as a file to keep.
+    """Answers with the pieces of the document.
 
     What fails before the first piece is there is raised, and told as any other error. Later the connection is
     cut, so that nobody takes half a document for a whole one.
     """
     first = await anext(pieces)
-    response = document_head(filename)
+    response = document.head()
     await response.prepare(request)
     try:
         async with asyncio.timeout(WHOLE_SECONDS):
@@ -45,7 +56,10 @@ async def stream_document(
             await response.write_eof()
     except Exception as error:
         logger.warning(
-            "%s was cut off in request %s: %s", filename, request.get(REQUEST_ID, ""), type(error).__name__
+            "%s was cut off in request %s: %s",
+            document.filename,
+            request.get(REQUEST_ID, ""),
+            type(error).__name__,
         )
         if request.transport is not None:
             request.transport.abort()
