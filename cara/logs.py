@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import logging
+import re
 import sys
 import traceback
 from collections.abc import Iterator
@@ -22,19 +23,20 @@ _ErrorInfo: TypeAlias = (
 MOST_ERRORS: Final = 20
 _CAUSED: Final = "The above exception was the direct cause of the following exception:"
 _MEANWHILE: Final = "During handling of the above exception, another exception occurred:"
+_WITHHELD: Final = "(withheld)"
+_CALLBACK: Final = re.compile(r"^(Exception in callback) .*")
 
 
 class HarmlessFormatter(logging.Formatter):
-    """Formats records without the messages of errors, be they logged as the error or as an argument."""
+    """Formats records without the messages of errors, wherever in the record an error stands."""
 
     def format(self, record: logging.LogRecord) -> str:
         """A copy is formatted: another handler may have left the error's full text in the record."""
         harmless = copy.copy(record)
         harmless.exc_text = None
-        harmless.args = _without_messages(record.args)
+        harmless.msg, harmless.args = _without_messages(record.msg), _without_messages(record.args)
         if record.name == "asyncio":
-            # Behind the first line it describes tasks and callbacks, with their errors and arguments.
-            harmless.msg, harmless.args = record.getMessage().partition("\n")[0], None
+            harmless.msg, harmless.args = _without_tasks(harmless), None
         return super().format(harmless)
 
     def formatException(self, ei: _ErrorInfo) -> str:  # noqa: N802 - the name is that of the base class
@@ -52,20 +54,28 @@ def set_up_logs(level: int = logging.INFO) -> None:
     as_it_is = logging.StreamHandler(sys.stdout)
     as_it_is.setFormatter(logging.Formatter("%(message)s"))
     access.handlers = [as_it_is]
+    logging.raiseExceptions = False  # of a line that it cannot format, logging would print the arguments
     for chatty in ("httpx", "google_genai", "google.genai", "yoyo"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
-def _without_messages(arguments: Any) -> Any:
-    if isinstance(arguments, tuple):
-        return tuple(_without_message(each) for each in arguments)
-    if isinstance(arguments, dict):
-        return {name: _without_message(each) for name, each in arguments.items()}
-    return arguments
+def _without_messages(value: Any) -> Any:
+    """The value as it is, or a copy of a collection, with a harmless text in place of each error."""
+    if isinstance(value, BaseException):
+        return _told(value)
+    if isinstance(value, dict):
+        return {name: _without_messages(each) for name, each in value.items()}
+    if type(value) in (tuple, list):
+        return type(value)(_without_messages(each) for each in value)
+    return value
 
 
-def _without_message(argument: Any) -> Any:
-    return _told(argument) if isinstance(argument, BaseException) else argument
+def _without_tasks(record: logging.LogRecord) -> str:
+    """What asyncio says, without the tasks and callbacks that it describes by their errors and arguments."""
+    arguments = record.args if isinstance(record.args, tuple) else ()
+    numbers = tuple(each if isinstance(each, int | float) else _WITHHELD for each in arguments)
+    told = (str(record.msg) % numbers if numbers else str(record.msg)).partition("\n")[0]
+    return _CALLBACK.sub(rf"\1 {_WITHHELD}", told)
 
 
 def _told(error: BaseException) -> str:
