@@ -84,6 +84,13 @@ def test_a_quote_stands_only_where_its_words_are_whole(quote: str, start: int | 
     assert (passage and passage.start) == start
 
 
+def test_a_quote_may_begin_with_an_apostrophe() -> None:
+    text = "We don't. 'tis so, 'T was."
+    assert Transcript(text).find("'tis so") == Passage("'tis so", 10, 17)
+    assert Transcript("don't, 't x").find("'t x") == Passage("'t x", 7, 11)
+    assert Transcript("don't x").find("'t x") is None
+
+
 def test_scripts_without_spaces_have_no_words_to_be_whole() -> None:
     text = "我们应该雇用两个人。ข้อความภาษาไทย"
     assert Transcript(text).find("雇用两个") == Passage("雇用两个", 4, 8)
@@ -122,6 +129,8 @@ def test_a_quote_is_found_however_its_letters_are_composed(
         ("aa ", "a aa " * 79 + "a"),
         ("You: a\nCoach: a\n", "a a"),
         ("\u0301\u0323", "\u0301a"),
+        ("a'", "a'" * 100 + "x"),
+        ("'", "a"),
     ],
 )
 def test_no_transcript_takes_more_than_linear_time(unit: str, quote: str) -> None:

@@ -47,6 +47,7 @@ def test_words_in_honest_work_are_no_fillers():
         ("So we left. And so, we left. So far we stay. So that works.", {"so": 1}),
         ("It was so, so good.", {}),
         ("Well, no. Well we left. Well done. All went well.", {"well": 2}),
+        ("It went well. Well done. Well, well, we know.", {"well": 2}),
         ("So, um, well, you know, we left.", {"so": 1, "um": 1, "well": 1, "you know": 1}),
         ("So well you know we left.", {"so": 1, "well": 1, "you know": 1}),
     ],

@@ -15,7 +15,7 @@ def _measured(text: str, learner_label: str | None = None, seconds: int = 60) ->
 
 
 @pytest.mark.parametrize(
-    "label", ["You", "Me", "User", "Learner", "I", "you", "**You", "[00:12] You", "- Me"]
+    "label", ["You", "Me", "User", "Learner", "I", "you", "**You", "[00:12] You", "- Me", "[You]"]
 )
 def test_the_learners_labels_are_known(label: str):
     measures = _measured(f"{label}: one two three\nCoach: four five\nsix\n{label}: seven")
@@ -66,6 +66,23 @@ def test_names_tell_turns_apart_only_in_a_dialogue():
 def test_a_line_that_opens_with_a_colon_stays_with_its_speaker():
     measures = _measured("You: here is the plan\nFirst: we hire\nThen: we build\nCoach: fine")
     assert measures.words == 10
+
+
+def test_the_voices_of_subtitles_are_labels():
+    cue = "00:00:01.000 --> 00:00:02.000\n"
+    said = ("<v Ann Lee>We grew.</v>\n\n", "<v.loud Bob>Why?</v>\n\n", "<v Ann Lee>We\nhired.</v>")
+    text = "WEBVTT\n\n" + "".join(cue + words for words in said)
+    measures = _measured(text)
+    assert (measures.words, measures.turns, measures.talk_share) == (4, 2, 0.8)
+    assert [text[start:end].strip() for start, end in own_passages(text)] == [
+        "We grew.</v>\n\n" + cue.strip(),
+        "We\nhired.</v>",
+    ]
+
+
+def test_what_a_line_is_about_is_nobodys_name():
+    measures = _measured("You: see this\nURL: it.is\nPros: cheap\nhttps://x.y\nMailto://z\nCoach: fine")
+    assert (measures.words, measures.turns) == (2 + 3 + 2 + 3 + 2, 1)
 
 
 def test_a_label_beside_a_time_begins_a_turn():

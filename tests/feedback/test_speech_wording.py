@@ -158,7 +158,7 @@ def test_other_languages_get_the_measures_that_make_sense_and_say_which_do_not()
     assert measures.scorable_words_per_minute is None
     assert measures.words_per_minute == 40.0
     assert measures.not_applicable == ["fillers", "hedges", "assertives", "readingEase"]
-    assert any("language seems to be es" in note for note in measures.notes)
+    assert any("language seems to be Spanish" in note for note in measures.notes)
 
 
 @pytest.mark.parametrize(
@@ -187,4 +187,5 @@ def test_a_script_without_spaces_claims_no_word_counts():
     assert measures.sentences == 2
     assert measures.words_per_minute is measures.vocabulary is measures.mean_sentence_words is None
     assert measures.repetitions is measures.false_starts is None
-    assert {"wordsPerMinute", "repetitions", "falseStarts"} <= set(measures.not_applicable)
+    assert {"words", "wordsPerMinute", "repetitions", "falseStarts"} <= set(measures.not_applicable)
+    assert any("words can't be counted, nor can speed or repetitions" in note for note in measures.notes)

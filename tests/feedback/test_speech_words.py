@@ -52,6 +52,8 @@ def test_composed_and_decomposed_letters_count_alike():
         ("We met at 3 p.m. Then we talked.", 2),
         ("We saw cities, e.g. Paris, and one man, i.e. Gray.", 1),
         ("It is No. 5 on the list. I said no. 5 people left.", 3),
+        ("It is plan B. We go on with J. Gray in the U.S. Army.", 2),
+        ("We met on Jan. 5 and Fig. 2 shows it. They came in Jan. We did not.", 3),
         ("We left. um, then it rained.", 1),
         ("We left. Um, then it rained. I ran.", 3),
         ("we left. then it rained. i ran.", 3),  # a text without capitals
@@ -95,6 +97,26 @@ def test_timestamps_are_no_words_and_times_of_day_are():
     assert _measured("[00:12] hello [1:02:03.5] there 00:12:03 you (00:15)").words == 3
     assert _measured("1\n00:00:01,000 --> 00:00:04,000\nhello there\n").words == 2
     assert _measured("we meet at 10:30 sharp").words == 5
+
+
+SUBTITLES = (
+    "WEBVTT - Talk\nKind: captions\nLanguage: en\n\nNOTE written\nby a machine\n\n0a1b-2c/12-0\n"
+    "00:03.000 --> 00:00:05.000 align:start position:0%\nUm, we grew.\n\n2\n00:00:05.000 --> 00:00:09.000\n"
+    "Why not <c.loud>more</c>?\n"
+)
+
+
+def test_subtitles_are_what_is_said_in_them():
+    for text in (SUBTITLES, SUBTITLES.replace("\n", "\r\n"), "\ufeff" + SUBTITLES):
+        measures = _measured(text)
+        assert (measures.words, measures.sentences, measures.questions) == (6, 2, 1)
+        assert measures.opening_words == "Um, we grew."
+        assert measures.closing_words == "Why not more?"
+    assert (
+        _measured("1\n00:00:01,000 --> 00:00:02,000\nWe go\n\n2\n00:00:03,000 --> 00:00:04,000\non.").words
+        == 3
+    )
+    assert _measured("NOTE this\n\nNOTE that").words == 4  # no subtitles
 
 
 def test_only_usual_stage_marks_are_taken_out_of_round_brackets():

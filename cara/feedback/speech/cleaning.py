@@ -31,9 +31,14 @@ _TIMESTAMPS = re.compile(
     r"|^[ \t]*+\d{1,2}:\d{2}(?:[.,]\d{1,3})?(?=[\s>–—-]|\Z)",
     re.MULTILINE,
 )
-_CUE_NUMBERS = re.compile(
-    r"^[ \t]*+\d{1,6}[ \t]*+\n(?=[ \t]*+\d{1,2}:\d{2}[\d:.,]{0,10}[ \t]++-->)", re.MULTILINE
+# Subtitles (SubRip, WebVTT): the line of times over each cue with its number or name, and what is no cue.
+_CUE_TIMES = re.compile(
+    rf"(?:^[ \t]*+(?=[\w/-]{{0,60}}?\d)[\w/-]{{1,60}}+[ \t]*+\n)?^[ \t]*+{_CLOCK}[ \t]++-->[^\n]*+",
+    re.MULTILINE,
 )
+_SUBTITLES = re.compile(r"\A\s*+WEBVTT\b[^\n]*+(?:\n(?:Kind|Language|X-[\w-]{1,40}+)[:=][^\n]*+)*+")
+_NO_CUES = re.compile(r"(?<=\n\n)(?:NOTE|STYLE|REGION)(?=\s)[^\n]*+(?:\n[^\n]++)*+")
+_CUE_TAGS = re.compile(r"</v>|</?c(?:\.[\w.-]{1,60})?>")
 
 _MARKED_STAGE = (
     "pause|silence|beat|breath|break|laugh|chuckle|giggle|sigh|cough|applause|clap|cheer|music|noise|inaudible|"
@@ -52,16 +57,19 @@ def uniform(transcript: str) -> Placed:
     """The transcript in NFC, with plain apostrophes and line ends, without control or invisible characters.
 
     Timestamps become one sentinel character: those in brackets (`[00:12]`), those of three parts
-    (`00:12:03`), and those of two parts that begin a line (so a time of day that begins a line is lost).
+    (`00:12:03`), those of two parts that begin a line (so a time of day that begins a line is lost), and the
+    lines of times in subtitles. The head and the notes of a WebVTT file go.
     """
     placed = composed(transcript).replaced(_WINDOWS_LINE_END, "\n")
     text = placed.text
     for found, wanted in _REPLACED:
         text = text.replace(found, wanted)
     placed = Placed(text, placed.places).replaced(_CONTROLS, "")
+    if _SUBTITLES.match(placed.text):
+        placed = placed.replaced(_SUBTITLES, "").replaced(_NO_CUES, "").replaced(_CUE_TAGS, "")
     if ":" not in text:
         return placed
-    return placed.replaced(_CUE_NUMBERS, "").replaced(_TIMESTAMPS, TIMESTAMP)
+    return placed.replaced(_CUE_TIMES, TIMESTAMP).replaced(_TIMESTAMPS, TIMESTAMP)
 
 
 def without_stage_marks(text: str) -> tuple[str, dict[str, int]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from itertools import pairwise
 
 from cara.feedback.speech.hesitations import hesitations_among
 from cara.feedback.speech.phrases import Found, PhraseList, per_hundred
@@ -146,23 +147,23 @@ def _discourse_markers(words: Words) -> list[Found]:
     found: list[Found] = []
     fresh_until = 0
     candidates = list(_MARKER_PHRASES.found_in(words))
-    for index, candidate in enumerate(candidates):
+    again = [_comes_again(words, *pair) for pair in pairwise(candidates)]
+    for candidate, *said_twice in zip(candidates, [False, *again], [*again, False], strict=False):
         start = candidate.start
         fresh = start == 0 or bool(words.after[start - 1] & END) or fresh_until == start
-        said_twice = _adjacent(candidate, candidates, index - 1) or _adjacent(
-            candidate, candidates, index + 1
-        )
-        if _is_marker(words, candidate, fresh, said_twice):
+        if _is_marker(words, candidate, fresh, any(said_twice)):
             found.append(candidate)
             fresh_until = candidate.end if fresh else fresh_until
     return found
 
 
-def _adjacent(one: Found, candidates: list[Found], index: int) -> bool:
-    if not 0 <= index < len(candidates):
-        return False
-    other = candidates[index]
-    return other.phrase == one.phrase and (other.end == one.start or other.start == one.end)
+def _comes_again(words: Words, one: Found, other: Found) -> bool:
+    """Whether a phrase is at once said again in the same sentence, unlike in `it went well. Well done`."""
+    return (
+        one.phrase == other.phrase
+        and one.end == other.start
+        and not words.sentence_ends(one.end - 1, one.end)
+    )
 
 
 def _is_marker(words: Words, candidate: Found, fresh: bool, said_twice: bool) -> bool:

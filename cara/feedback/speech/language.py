@@ -13,6 +13,15 @@ ENGLISH = "en"
 UNDETERMINED = "und"
 UNSPACED = frozenset({"zh", "ja", "th", "lo", "km", "my"})
 
+NAMES = {
+    "es": "Spanish", "fr": "French", "de": "German", "it": "Italian", "pt": "Portuguese", "nl": "Dutch",
+    "sv": "Swedish", "pl": "Polish", "tr": "Turkish", "ja": "Japanese", "zh": "Chinese", "ko": "Korean",
+    "th": "Thai", "lo": "Lao", "km": "Khmer", "my": "Burmese", "el": "Greek", "he": "Hebrew",
+    "und-Cyrl": "one in Cyrillic letters", "und-Arab": "one in Arabic letters",
+    "und-Deva": "one in Devanagari letters",
+}  # fmt: skip
+"""What people call the languages."""
+
 _LOOKED_AT = 3000
 _ENOUGH_WORDS = 30
 _LEAST_SHARE = 0.1

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from cara.feedback.speech.language import ENGLISH, UNDETERMINED, UNSPACED
+from cara.feedback.speech.language import ENGLISH, NAMES, UNDETERMINED, UNSPACED
 from cara.feedback.speech.pace import SHORTEST_SECONDS
 
 _ENGLISH_ONLY = ("fillers", "hedges", "assertives", "readingEase")
 _WORD_BASED = (
-    "wordsPerMinute", "repetitions", "falseStarts", "repairsPerHundredWords", "meanSentenceWords",
+    "words", "wordsPerMinute", "repetitions", "falseStarts", "repairsPerHundredWords", "meanSentenceWords",
     "longestSentenceWords", "vocabulary", "talkShare",
 )  # fmt: skip
 _SENTENCE_BASED = ("meanSentenceWords", "longestSentenceWords", "readingEase")
@@ -51,7 +51,8 @@ def limits(about: Circumstances) -> list[Limit]:
     if not about.english:
         found.append(Limit(_ENGLISH_ONLY, _language_note(about.language)))
     if not about.spaced:
-        found.append(Limit(_WORD_BASED, "The script has no spaces between words: words can't be counted."))
+        note = "The script has no spaces between words: words can't be counted, nor can speed or repetitions."
+        found.append(Limit(_WORD_BASED, note))
     if not about.spoken:
         found.append(Limit(("wordsPerMinute",), "Writing has no pace."))
     elif about.seconds is None or about.seconds < SHORTEST_SECONDS:
@@ -69,5 +70,7 @@ def not_applicable(found: Iterable[Limit]) -> list[str]:
 
 
 def _language_note(language: str) -> str:
-    what = "language could not be told" if language == UNDETERMINED else f"language seems to be {language}"
-    return f"The {what}: word lists, reading ease and the norms of pace are for English only."
+    what = "could not be told" if language == UNDETERMINED else f"seems to be {NAMES.get(language, language)}"
+    return (
+        f"The language {what}: fillers, hedges, reading ease and the usual pace are known for English only."
+    )

@@ -15,7 +15,7 @@ from cara.feedback.speech.readability import reading_ease
 from cara.feedback.speech.repairs import repairs
 from cara.feedback.speech.schemas import PaceNorm, SpeechMeasures
 from cara.feedback.speech.turns import Turns, turns
-from cara.feedback.speech.words import Words, sentence_ranges, word_count, words_in
+from cara.feedback.speech.words import Words, word_count, words_in
 
 
 def measure(
@@ -48,7 +48,7 @@ def measure(
         **_wording(words, about),
         "language": about.language,
         "words": len(words),
-        "sentences": len(sentence_ranges(words)),
+        "sentences": len(words.sentences),
         "turns": parts.own_turns,
         "duration_seconds": duration_seconds,
         "pace_norm": norm if about.english else None,
@@ -102,7 +102,7 @@ def _english(found: FillerWords, about: limiting.Circumstances) -> dict[str, obj
         return dict.fromkeys(("fillers", "hedges", "assertives", "reading_ease"))
     fluent = found.fluent
     minutes_known = about.seconds is not None and about.seconds >= pace.SHORTEST_SECONDS and about.spoken
-    in_sentences = 0 if about.unpunctuated else len(sentence_ranges(fluent))
+    in_sentences = 0 if about.unpunctuated else len(fluent.sentences)
     return {
         "fillers": fillers(found, about.words, about.seconds if minutes_known else None),
         "hedges": hedges(fluent, about.words),

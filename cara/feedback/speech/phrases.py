@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from cara.feedback.speech.schemas import PhraseUse
 from cara.feedback.speech.words import BREAK, END, Words
@@ -35,18 +36,19 @@ class PhraseList:
         """Every phrase in the words, from left to right, none within another and none across a comma or a
         sentence's end."""
         free = 0
-        for start, word in enumerate(words.small):
+        small = words.small
+        for start, (word, following) in enumerate(zip_longest(small, small[1:], fillvalue="")):
             if word in self._first and start >= free:
-                end = self._end_of_phrase(words, start)
+                longer = self._by_pair.get((word, following), ())
+                end = self._end_of_phrase(words, start, longer) if longer or word in self._alone else start
                 if end > start:
-                    yield Found(" ".join(words.small[start:end]), start, end)
+                    yield Found(" ".join(small[start:end]), start, end)
                     free = end
 
-    def _end_of_phrase(self, words: Words, start: int) -> int:
+    def _end_of_phrase(self, words: Words, start: int, longer: Iterable[list[str]]) -> int:
         """Where the longest phrase ends that begins here; the start itself when none does."""
         small = words.small
-        following = small[start + 1] if start + 1 < len(small) else ""
-        for phrase in self._by_pair.get((small[start], following), ()):
+        for phrase in longer:
             end = start + len(phrase)
             if small[start:end] == phrase and unbroken(words, start, end):
                 return end

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import compress, count
+from operator import eq
 
 from cara.feedback.speech.phrases import per_hundred
 from cara.feedback.speech.words import CUT, DASH, END, Words
@@ -46,28 +48,32 @@ def repairs(fluent: Words) -> Repairs:
 
 def _repetitions(words: Words) -> set[int]:
     """The last places of what is then said again."""
-    small = [*words.small, *[""] * _LONGEST_REPETITION]
+    # How many words further on the same word stands, of those that have it again so soon.
+    again = {
+        place: length
+        for length in range(_LONGEST_REPETITION, 0, -1)
+        for place in compress(count(), map(eq, words.small, words.small[length:]))
+    }
     found: set[int] = set()
     free = 0
-    for place, (word, second, third, fourth) in enumerate(
-        zip(small, small[1:], small[2:], small[3:], strict=False)
-    ):
-        if word in (second, third, fourth) and place >= free:
-            length = _length_said_again(words, place)
-            if length:
-                found.add(place + length - 1)
-                free = place + length
+    for place in sorted(again):
+        if place >= free and (length := _length_said_again(words, place, again[place])):
+            found.add(place + length - 1)
+            free = place + length
     return found
 
 
-def _length_said_again(words: Words, place: int) -> int:
-    """How many words from the place on are at once said again, or 0."""
+def _length_said_again(words: Words, place: int, least: int) -> int:
+    """How many words from the place on, `least` or more, are at once said again within a sentence, or 0."""
     small = words.small
-    for length in range(1, _LONGEST_REPETITION + 1):
+    if least == 1:
+        return 0 if words.after[place] & END or _rightly_double(small[place]) else 1
+    for length in range(least, _LONGEST_REPETITION + 1):
         said = small[place : place + length]
         if said == small[place + length : place + 2 * length]:
-            across = any(what & END for what in words.after[place : place + 2 * length - 1])
-            return 0 if across or all(_rightly_double(word) for word in said) else length
+            if all(map(_rightly_double, said)) or words.sentence_ends(place, place + 2 * length - 1):
+                return 0
+            return length
     return 0
 
 

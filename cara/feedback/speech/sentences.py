@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from itertools import pairwise
 
-from cara.feedback.speech.words import ASKED, BREAK, Words, sentence_ranges
+from cara.feedback.speech.words import ASKED, BREAK, Words
 
 _TERMINAL = re.compile(r"[.!?…。！？؟।](?:[\s'\")\]»”]|$)")
 _LONG_WITHOUT_STOP = 60
@@ -61,7 +61,7 @@ def sentence_lengths(fluent: Words) -> SentenceLengths:
     Norm: 15 to 20 words read easily aloud, over 35 lose listeners. Source: plain-language guidance of GOV.UK
     and plainlanguage.gov. Where speech was punctuated by a machine, its guesses at full stops are measured.
     """
-    lengths = [end - start for start, end in sentence_ranges(fluent)]
+    lengths = [end - start for start, end in fluent.sentences]
     if not lengths:
         return SentenceLengths(None, None)
     return SentenceLengths(round(sum(lengths) / len(lengths), 1), max(lengths))
@@ -76,7 +76,7 @@ def questions(words: Words, fluent: Words, *, english: bool) -> int:
     true is that …`) is counted too.
     """
     marked = sum(1 for what in words.after if what & ASKED)
-    ranges = sentence_ranges(fluent) if english else []
+    ranges = fluent.sentences if english else []
     return marked + sum(1 for start, end in ranges if _begins_as_question(fluent, start, end))
 
 
@@ -85,7 +85,7 @@ def opening_and_closing(words: Words) -> tuple[str | None, str | None]:
 
     Whether the first states a purpose and the last asks or concludes is no matter of counting.
     """
-    ranges = sentence_ranges(words)
+    ranges = words.sentences
     if not ranges:
         return None, None
     first, last = ranges[0], ranges[-1]

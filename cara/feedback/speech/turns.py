@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from cara.feedback.speech.cleaning import TIMESTAMP, TURN, uniform
 
@@ -21,23 +22,31 @@ OTHER_LABELS = NEVER_THE_LEARNER | frozenset(
         "customer", "client", "colleague", "narrator",
     }
 )  # fmt: skip
+_KNOWN_LABELS = LEARNER_LABELS | OTHER_LABELS
 # Words that open a line with a colon in ordinary prose, and are nobody's name.
 _NO_LABELS = frozenset(
-    {
-        "first", "second", "third", "fourth", "fifth", "finally", "last", "next", "then", "now", "so", "but",
-        "and", "note", "notes", "example", "problem", "solution", "result", "results", "question", "answer",
-        "reason", "remember", "fact", "title", "subject", "topic", "agenda", "summary", "conclusion", "yes",
-        "no", "well", "step", "point", "goal", "today", "http", "https", "date", "time", "re",
-    }
-)  # fmt: skip
+    "first second third fourth fifth finally last next then now so but and note notes example problem "
+    "solution result results question answer reason remember fact title subject topic agenda summary "
+    "conclusion yes no well step point goal today http https date time re url link email phone ps pros "
+    "cons plan option tip warning update status risk risks decision deadline budget cost price total "
+    "action actions background".split()
+)
 
 _NUMBERED = re.compile(r"(?:speaker|person|participant|voice) ?[#\w]{1,3}")
 _LABEL = re.compile(
-    rf"^[ \t>*•{TIMESTAMP}-]*+"
-    rf"(?P<label>[^\W\d_][\w.'-]{{0,30}}+(?: (?!\d{{1,2}}:\d)[\w.'#-]{{1,30}}+){{0,2}}+)"
-    rf"(?:[ \t*{TIMESTAMP}]*+[:：]\*{{0,2}}"
-    rf"|[ \t]++(?:{TIMESTAMP}|\d{{1,2}}:\d{{2}})[ \t]*+$)",
-    re.MULTILINE,
+    rf"""
+    ^[ \t>*•\[{TIMESTAMP}-]*+                   # a list, bold, brackets
+    (?P<voice><v(?:\.[\w.-]{{1,60}}+)?[ ])?+    # the tag of a subtitle
+    (?P<label>
+        [^\W\d_][\w.'-]{{0,30}}+
+        (?:[ ](?!\d{{1,2}}:\d)[\w.'\#-]{{1,30}}+){{0,2}}+
+    )
+    (?(voice)>|(?:
+        [ \t*\]{TIMESTAMP}]*+[:：](?!//)\*{{0,2}}
+        |[ \t]++(?:{TIMESTAMP}|\d{{1,2}}:\d{{2}})[ \t]*+$
+    ))
+    """,
+    re.MULTILINE | re.VERBOSE,
 )
 
 
@@ -60,29 +69,25 @@ class Turns:
         return sum(1 for turn in self.own.split(TURN) if turn.strip())
 
 
-@dataclass(frozen=True, slots=True)
-class _Label:
+class _Label(NamedTuple):
+    """A label in the text; `known` says that it can be nothing else."""
+
     name: str
     start: int
     end: int
-
-    @property
-    def known(self) -> bool:
-        return (
-            self.name in LEARNER_LABELS or self.name in OTHER_LABELS or bool(_NUMBERED.fullmatch(self.name))
-        )
+    known: bool
 
 
 def turns(text: str, learner_label: str | None = None) -> Turns:
     """Splits a uniform transcript into the learner's turns and everybody else's.
 
-    A label stands at the start of a line and ends in a colon (or is followed by a timestamp alone). The
-    learner is `learner_label` when the transcript has it, else You, Me, User, Learner, I or Myself, else (as
-    with `Speaker 1:` and `Speaker 2:`) the first speaker who isn't a coach, an interviewer or a machine;
-    those never are the learner, whatever `learner_label` says. Unknown names count as labels when they begin
-    with capitals, in a transcript that is a dialogue by its other labels, or that begins with a name, has two
-    of them and one of them twice. Text before the first label is nobody's. Without labels all is the
-    learner's.
+    A label stands at the start of a line and ends in a colon, or is followed by a timestamp alone, or is
+    the voice of a subtitle, `<v Ann>`. The learner is `learner_label` when the transcript has it, else You,
+    Me, User, Learner, I or Myself, else (as with `Speaker 1:` and `Speaker 2:`) the first speaker who isn't
+    a coach, an interviewer or a machine; those never are the learner, whatever `learner_label` says.
+    Unknown names count as labels when they begin with capitals, in a transcript that is a dialogue by its
+    other labels, or that begins with a name, has two of them and one of them twice. Text before the first
+    label is nobody's. Without labels all is the learner's.
     """
     wanted = _folded(learner_label or "")
     found = [label for match in _LABEL.finditer(text) if (label := _label(match, wanted))]
@@ -106,11 +111,17 @@ def _folded(label: str) -> str:
 
 def _label(match: re.Match[str], wanted: str) -> _Label | None:
     shown = match["label"]
-    label = _Label(_folded(shown), match.start(), match.end())
-    if label.known or (wanted and label.name == wanted):
-        return label
-    begins_large = all(word[0].isupper() or word[0].isdigit() or word[0] == "#" for word in shown.split())
-    return label if begins_large and label.name.split()[0] not in _NO_LABELS else None
+    name = _folded(shown)
+    known = bool(match["voice"]) or name in _KNOWN_LABELS or bool(_NUMBERED.fullmatch(name))
+    if known or name == wanted or _may_be_a_name(shown):
+        return _Label(name, match.start(), match.end(), known)
+    return None
+
+
+def _may_be_a_name(shown: str) -> bool:
+    first, *others = shown.split()
+    begins_large = first[0].isupper() and all(not word[0].islower() for word in others)
+    return begins_large and first.casefold().strip(".") not in _NO_LABELS
 
 
 def _is_dialogue(text: str, found: list[_Label], wanted: str) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Container
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import compress
 
 from cara.feedback.speech.cleaning import PAUSE, TURN
@@ -41,12 +42,16 @@ _SHOUTS = frozenset("!！。।॥։｡۔‽")
 _ABBREVIATIONS = frozenset(
     {"mr", "mrs", "ms", "dr", "prof", "st", "vs", "jr", "sr", "approx", "dept", "inc", "ltd"}
 )
-_NUMBERING = frozenset({"No", "Nos", "Nr"})
+_NUMBERING = frozenset("No Nos Nr Fig Vol Ch Sec Jan Feb Mar Apr Jun Jul Aug Sep Sept Oct Nov Dec".split())
 _IN_OTHER_WORDS = frozenset({("e", "g"), ("i", "e")})
+# No name begins with these: an initial before them ends its sentence (`It is plan B. We go on`).
+_OPENERS = frozenset(
+    "The We It He She They You This That These There But And So Then If When My Our What How".split()
+)
 _FIRST_PERSON = frozenset({"I", "I'm", "I'd", "I'll", "I've"})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Words:
     """The words as written, in small letters, and the bits of what stands after each."""
 
@@ -57,6 +62,21 @@ class Words:
 
     def __len__(self) -> int:
         return len(self.small)
+
+    def sentence_ends(self, start: int, end: int) -> bool:
+        """Whether a sentence ends after one of the words from `start` to `end` (which is not included)."""
+        return any(map(END.__and__, self.after[start:end]))
+
+    @cached_property
+    def sentences(self) -> list[tuple[int, int]]:
+        """Where each sentence begins and ends (the end not included).
+
+        Terminal punctuation ends a sentence; a turn without any is one.
+        """
+        ends = [place + 1 for place, what in enumerate(self.after) if what & END]
+        if self.small and (not ends or ends[-1] != len(self)):
+            ends.append(len(self))
+        return list(zip([0, *ends[:-1]], ends, strict=True)) if ends else []
 
 
 class _GapBits(dict[str, int]):
@@ -107,17 +127,6 @@ def without(words: Words, dropped: Collection[int]) -> Words:
         after=list(compress(after, kept)),
         gaps=list(compress(words.gaps, kept)),
     )
-
-
-def sentence_ranges(words: Words) -> list[tuple[int, int]]:
-    """Where each sentence begins and ends (the end not included).
-
-    Terminal punctuation ends a sentence; a turn without any is one.
-    """
-    ends = [place + 1 for place, what in enumerate(words.after) if what & END]
-    if words.small and (not ends or ends[-1] != len(words)):
-        ends.append(len(words))
-    return list(zip([0, *ends[:-1]], ends, strict=True)) if ends else []
 
 
 def _bits(gap: str) -> int:
@@ -180,8 +189,10 @@ def _ends_sentence(words: Words, place: int, following: str, *, goes_on: bool) -
 
 def _is_abbreviation(words: Words, place: int, following: str) -> bool:
     raw, small = words.raw[place], words.small[place]
-    if small in _ABBREVIATIONS or (len(raw) == 1 and raw.isupper() and raw != "I"):
+    if small in _ABBREVIATIONS:
         return True
+    if len(raw) == 1 and raw.isupper() and raw != "I":
+        return following not in _OPENERS
     if place and words.gaps[place - 1] == "." and (words.small[place - 1], small) in _IN_OTHER_WORDS:
         return True
     if raw in _NUMBERING and following[:1].isdigit():
