@@ -1,5 +1,6 @@
 """What Gemini is asked to answer: the schema of its judgement. Out of bounds is a broken answer."""
 
+from functools import cache
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -55,6 +56,7 @@ class Judgement(_Judged):
     action_items: Annotated[list[JudgedAction], Field(min_length=1, max_length=4)]
 
 
+@cache
 def judgement_schema() -> dict[str, Any]:
     """The JSON Schema of a judgement, without references, as Gemini understands it best."""
     schema = Judgement.model_json_schema(by_alias=True)
