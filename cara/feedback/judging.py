@@ -18,11 +18,14 @@ from cara.gemini.client import GeminiCall
 from cara.gemini.estimate import upper_estimate
 
 MAX_OUTPUT_TOKENS = 4_096
-MATERIAL_TOKENS = 3_000
-"""What measures, first and last sentence and the titles of earlier action items come to at the most."""
+MATERIAL_TOKENS = 4_000
+"""What measures, notes, first and last sentence and earlier action items come to at the most."""
 
-_FENCE = re.compile(r"<(?=\s*+/?\s*+(?:transcript|sentences))", re.IGNORECASE)
-_WORDS_OF_THE_TRANSCRIPT = {"opening_words", "closing_words", "stage_marks", "notes"}
+_LISTED_BYTES = 400
+"""Of a sentence, a note or a title, so much is sent: in English, more than they ever have."""
+
+_FENCE = re.compile(r"<(?=\s*+/?\s*+(?:earlier|notes|sentences|transcript))", re.IGNORECASE)
+_WORDS_OF_THE_TRANSCRIPT = {"openingWords", "closingWords", "stageMarks", "notes"}
 
 
 @cache
@@ -35,25 +38,36 @@ def instruction_for(feature_type: str) -> str:
 
 
 def question(transcript: str, measures: SpeechMeasures, last_actions: list[dict[str, Any]]) -> str:
-    """The user turn: measures as facts, earlier action items, and what the learner said, fenced as data.
+    """The user turn: measures as facts, then in a fence each what repeats anybody's words, as data.
 
-    Facts are numbers and words of our own lists; what repeats the transcript (stage marks, notes with
-    speakers' names, first and last sentence) is left out of them or stands in a fence.
+    Facts are numbers and words of our own lists, and only those that apply to the transcript. Earlier action
+    items may repeat what was said then, and notes have speakers' names. Stage marks stand in the transcript.
     """
-    facts = measures.model_dump_json(by_alias=True, exclude_none=True, exclude=_WORDS_OF_THE_TRANSCRIPT)
-    lines = ["Measures (counted, take as facts):", facts]
+    parts = [f"Measures (counted, take as facts):\n{_facts(measures)}"]
     if last_actions:
-        titles = [str(item.get("title", "")) for item in last_actions]
-        lines += ["Earlier action items:", _fenced(json.dumps(titles, ensure_ascii=False))]
+        parts.append(_fenced("earlier", _listed([str(item.get("title", "")) for item in last_actions])))
+    if measures.notes:
+        parts.append(_fenced("notes", _listed(measures.notes)))
     if measures.opening_words and measures.closing_words:
-        sentences = json.dumps([measures.opening_words, measures.closing_words], ensure_ascii=False)
-        lines += ["<sentences>", _fenced(sentences), "</sentences>"]
-    return "\n".join([*lines, "<transcript>", _fenced(transcript), "</transcript>"])
+        parts.append(_fenced("sentences", _listed([measures.opening_words, measures.closing_words])))
+    return "\n".join([*parts, _fenced("transcript", transcript)])
 
 
-def _fenced(words: str) -> str:
-    """Nothing inside a fence can end it: a zero-width space breaks what looks like one."""
-    return _FENCE.sub("<\u200b", words)
+def _facts(measures: SpeechMeasures) -> str:
+    left_out = _WORDS_OF_THE_TRANSCRIPT.union(measures.not_applicable)
+    members = measures.model_dump(mode="json", by_alias=True, exclude_none=True).items()
+    return json.dumps({name: value for name, value in members if name not in left_out}, separators=(",", ":"))
+
+
+def _listed(texts: list[str]) -> str:
+    cut = [text.encode()[:_LISTED_BYTES].decode(errors="ignore") for text in texts]
+    return json.dumps(cut, ensure_ascii=False)
+
+
+def _fenced(name: str, words: str) -> str:
+    """The words between tags: nothing inside can end the fence, a zero-width space breaks what would."""
+    harmless = _FENCE.sub("<\u200b", words)
+    return f"<{name}>\n{harmless}\n</{name}>"
 
 
 def feedback_call(

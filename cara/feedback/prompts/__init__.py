@@ -1,3 +1,3 @@
 """The instructions to the judge, in files that people can read; `VERSION` names this edition of them."""
 
-VERSION = "feedback-2"
+VERSION = "feedback-3"
