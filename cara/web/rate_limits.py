@@ -16,7 +16,7 @@ from aiohttp.typedefs import Handler
 from limits import RateLimitItem, parse
 from redis.asyncio import Redis
 
-from cara.errors import LimitReached, Unauthenticated
+from cara.errors import InvalidInput, LimitReached, Unauthenticated
 from cara.metrics import REQUESTS_REFUSED
 from cara.settings import Settings
 from cara.web.addresses import client_address, limited_network
@@ -98,13 +98,14 @@ def count_as_stranger(request: web.Request) -> None:
 
 @web.middleware
 async def count_strangers(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Counts for the address what fails before anybody is known: a bad token, an unknown address or method.
+    """Counts for the address what fails before anybody is known: a bad token, an unknown address or method,
+    or input that a handler which counts for itself never saw.
 
     An address that tries too often is told so instead of what it asked.
     """
     try:
         return await handler(request)
-    except (Unauthenticated, web.HTTPNotFound, web.HTTPMethodNotAllowed):
+    except (Unauthenticated, InvalidInput, web.HTTPNotFound, web.HTTPMethodNotAllowed):
         if COUNTED not in request and request.method != "OPTIONS":
             await service(request.app, RateLimits).count(request, None)
         raise

@@ -80,12 +80,32 @@ async def test_a_ticket_counts_for_its_user_and_not_for_the_address(served):
     assert (await client.get("/api/openapi.json")).status == 200
 
 
+async def test_a_token_that_was_ended_spends_nothing_of_its_owners(served):
+    client = await served(rate_limits="on", rate_limit_user="9/minute", rate_limit_address="6/15 minutes")
+    learner = await Learner.registers(client)
+    ended = learner.authorization
+    await learner.expects(200, "POST", "/api/auth/logout-all")
+    credentials = {"email": learner.email, "password": learner.password}
+    learner.access_token = (await (await client.post("/api/auth/login", json=credentials)).json())[
+        "accessToken"
+    ]
+
+    uses = [await client.get("/api/sessions", headers=ended) for _ in range(5)]
+    assert [use.status for use in uses] == [401, 401, 401, 401, 429]
+    assert [use.headers["RateLimit"].split(";")[:2] for use in uses] == [
+        ['"address"', f"r={left}"] for left in (3, 2, 1, 0, 0)
+    ]
+    assert (await learner.call("GET", "/api/sessions")).headers["RateLimit"].startswith('"user";r=8;')
+
+
 KNOCKS = [
     ("/api/nowhere", 404, {}),
     ("/wp-login.php", 404, {}),
     ("/api/sessions", 401, {}),
     ("/api/sessions", 401, {"Authorization": "Bearer forged"}),
     ("/api/gemini/jobs/0190b0a0-0000-7000-8000-000000000000/events?ticket=forged", 401, {}),
+    ("/api/gemini/jobs/0190b0a0-0000-7000-8000-000000000000/events?unknown=1", 400, {}),
+    ("/api/gemini/jobs/nonsense/events", 400, {}),
     ("/api/auth/login", 405, {}),
 ]
 
