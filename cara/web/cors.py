@@ -77,11 +77,16 @@ def complete_cors(request: web.BaseRequest, response: web.StreamResponse, origin
     headers = response.headers
     if "Origin" not in headers.getall("Vary", ()):
         headers.add("Vary", "Origin")
-    origin = request.headers.get("Origin")
+    origin = request.headers.get("Origin") if request.headers else _only(origins)
     if origin in origins and "Access-Control-Allow-Origin" not in headers:
         headers["Access-Control-Allow-Origin"] = origin
         headers["Access-Control-Allow-Credentials"] = "true"
         headers["Access-Control-Expose-Headers"] = ",".join(EXPOSED)
+
+
+def _only(origins: frozenset[str]) -> str | None:
+    """The origin of a request that could not be read is unknown: if there is but one, it is that or none."""
+    return next(iter(origins)) if len(origins) == 1 else None
 
 
 def _is_preflight(request: web.Request) -> bool:

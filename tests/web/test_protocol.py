@@ -41,6 +41,33 @@ IMPROPER = [
 ]
 
 
+ORIGIN = "http://localhost:3000"
+COMMON = (
+    "Server",
+    "X-Content-Type-Options",
+    "X-Frame-Options",
+    "Referrer-Policy",
+    "Cross-Origin-Opener-Policy",
+    "Content-Security-Policy",
+    "Cache-Control",
+    "Strict-Transport-Security",
+    "Vary",
+    "Access-Control-Allow-Origin",
+    "Access-Control-Allow-Credentials",
+    "Access-Control-Expose-Headers",
+)
+BELOW = [
+    b"nonsense\r\n\r\n",
+    b"GET /health HTTP/1.1\r\n"
+    + HOST
+    + b"Origin: http://localhost:3000\r\nX: "
+    + b"a" * 20_000
+    + b"\r\n\r\n",
+    b"GET /" + b"a" * 20_000 + b" HTTP/1.1\r\n" + HOST + b"\r\n",
+    b"GET /no HTTP/1.1\r\n" + HOST + b"Origin: http://localhost:3000\r\nExpect: miracles\r\n\r\n",
+]
+
+
 @pytest.fixture
 async def port(served) -> int:
     """Where the application listens."""
@@ -55,6 +82,27 @@ async def test_nothing_improper_is_answered_by_text_or_a_server_error(port):
         assert answer.headers["x-content-type-options"] == "nosniff"
         if status >= 400:
             assert code in (None, answer.problem["code"]), text[:80]
+
+
+async def test_what_is_answered_below_the_application_carries_the_same_fields(served):
+    production = await served(environment="production")
+    whole = await production.get("/api/nowhere", headers={"Origin": ORIGIN})
+    expected = {name.lower(): whole.headers[name] for name in COMMON}
+    for text in BELOW:
+        answer = await answer_to(production.port, text)
+        assert answer.status in (400, 417, 431)
+        assert {name: answer.headers.get(name) for name in expected} == expected, text[:80]
+        assert answer.problem["requestId"] != whole.headers["X-Request-Id"]
+
+
+async def test_where_several_origins_may_read_only_a_known_one_is_named(served):
+    several = (ORIGIN, "https://app.example.com")
+    client = await served(frontend_url=several)
+    unread, expecting = await answer_to(client.port, BELOW[0]), await answer_to(client.port, BELOW[-1])
+    assert "access-control-allow-origin" not in unread.headers
+    assert expecting.headers["access-control-allow-origin"] == ORIGIN
+    stranger = await answer_to(client.port, BELOW[-1].replace(b"localhost:3000", b"evil.example"))
+    assert "access-control-allow-origin" not in stranger.headers
 
 
 async def test_a_compressed_body_is_read_and_a_bomb_is_refused(port):
