@@ -121,12 +121,19 @@ def problem_response(error: CaraError, request: web.Request) -> web.Response:
 def invalid_fields(error: ValidationError, *, within: str | None = None) -> InvalidInput:
     """Pydantic's findings as one error of ours, the first of them; the values themselves are left out."""
     found = error.errors(include_url=False, include_context=False, include_input=False)
-    return invalid([FieldProblem(_where(item["loc"], within), item["msg"]) for item in found[:MOST_FIELDS]])
+    return invalid(
+        [FieldProblem(_where(item["loc"], within), _in_words(item["msg"])) for item in found[:MOST_FIELDS]]
+    )
 
 
 def invalid(fields: Iterable[FieldProblem]) -> InvalidInput:
     listed = tuple(fields)
     return InvalidInput("; ".join(f"{item.field}: {item.message}" for item in listed[:5]), fields=listed)
+
+
+def _in_words(message: str) -> str:
+    """Without the name that pydantic puts before what our own rules say."""
+    return message.removeprefix("Value error, ")
 
 
 def _where(location: tuple[int | str, ...], within: str | None) -> str:
