@@ -134,6 +134,8 @@ class ResilientFailureCounts:
         await self._ask(lambda counts: counts.lock(name, seconds))
 
     async def forget(self, name: str) -> None:
+        """Here too: what this process counted while Redis was away must not outlive a success."""
+        await self._own.forget(name)
         await self._ask(lambda counts: counts.forget(name))
 
     async def _ask(self, question: Callable[[FailureCounts], Awaitable[Found]]) -> Found:

@@ -1,0 +1,81 @@
+"""Guesses from everywhere slow an account down, but not where its owner got in lately."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cara.accounts import queries
+from cara.database import Connection, Database
+from cara.settings import Settings
+from tests.accounts.signing import Client, posts, signs_in
+from tests.learners import Learner
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    """Hashes that cost little, and a proxy that is believed: tests come from many addresses."""
+    return settings.model_copy(
+        update={"password_memory_kib": 64, "password_time_cost": 1, "trusted_proxies": ("127.0.0.0/8",)}
+    )
+
+
+class Explaining:
+    """A connection that tells how it would find a row instead of finding it."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def fetchrow(self, statement: str, *arguments: Any) -> str:
+        rows = await self._connection.fetch(f"explain {statement}", *arguments)
+        return "\n".join(row[0] for row in rows)
+
+
+def _from(address: str) -> dict[str, str]:
+    return {"X-Forwarded-For": address}
+
+
+async def test_guesses_from_many_addresses_slow_an_account_down_but_not_where_its_owner_lives(
+    client: Client, learner: Learner
+) -> None:
+    home = _from("198.51.100.1")
+    assert (await signs_in(client, learner.email, learner.password, **home))[0] == 200
+    for number in range(50):
+        status, _ = await signs_in(client, learner.email, "guess", **_from(f"203.0.113.{number}"))
+        assert status == 401
+    status, refused = await signs_in(client, learner.email, learner.password, **_from("192.0.2.9"))
+    assert (status, refused["code"]) == (429, "account_locked")
+    assert (await signs_in(client, learner.email, learner.password, **home))[0] == 200
+
+
+async def test_the_home_of_an_account_is_the_network_where_it_was_registered(client: Client) -> None:
+    account = {"email": "ada@example.com", "name": "Ada", "password": "correct horse battery"}
+    answer = await posts(client, "/api/auth/register", account, headers=_from("2001:db8:0:1::1"))
+    assert answer.status == 201
+    for number in range(50):
+        await signs_in(client, account["email"], "guess", **_from(f"203.0.113.{number}"))
+    credentials = account["email"], account["password"]
+    for stranger in ("2001:db8:0:2::1", "192.0.2.9"):
+        assert (await signs_in(client, *credentials, **_from(stranger)))[0] == 429
+    for neighbour in ("2001:db8:0:1::1", "2001:db8:0:1:ffff::2"):
+        assert (await signs_in(client, *credentials, **_from(neighbour)))[0] == 200
+
+
+@pytest.mark.parametrize("network", ["192.0.2.1", "2001:db8::/64"])
+async def test_whether_somebody_is_at_home_is_looked_up_in_an_index(
+    learner: Learner, database: Database, network: str
+) -> None:
+    async with database.transaction() as connection:
+        await connection.execute(
+            """
+            insert into audit_log (id, user_id, action, address)
+            select gen_random_uuid(), $1::uuid, 'sign_in_failed', '192.0.2.1' from generate_series(1, 5000)
+            """,
+            learner.user["id"],
+        )
+        await connection.execute("analyze audit_log")
+        await connection.execute("set local enable_seqscan = off")
+        plan = await queries.user_at_the_door(Explaining(connection), learner.email, network)
+    assert "audit_log_signed_in_idx" in plan
+    assert "audit_log_user_idx" not in plan
