@@ -78,7 +78,8 @@ def inputs_of(route: Route) -> Inputs:
             headers[name] = (header, TypeAdapter(hint))
         elif kind := _held(hint):
             found[kind] = name
-            found["transactional"] = hint == Transaction
+            if kind == "connection":
+                found["transactional"] = hint == Transaction
         else:
             services[name] = hint
     return Inputs(path=path, headers=headers, services=services, **found)
