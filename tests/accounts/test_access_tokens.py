@@ -15,7 +15,7 @@ import jwt
 import pytest
 from pydantic import SecretStr
 
-from cara.accounts.tokens import ALGORITHM, AUDIENCE, ISSUER, AccessTokens
+from cara.accounts.tokens import ALGORITHM, AUDIENCE, ISSUER, AccessTokens, TokenExpired, TokenInvalid
 from cara.app import create_app
 from cara.settings import Settings, SigningKey
 from tests.accounts.signing import Client
@@ -101,6 +101,22 @@ async def test_claims_that_are_not_ours_are_refused(learner: Learner, changes: d
 async def test_an_expired_token_is_told_so(learner: Learner) -> None:
     past = int(time.time()) - 1_000
     assert await _refusal(learner, _signed(_claims(learner, iat=past, exp=past + 900))) == "token_expired"
+
+
+async def test_a_clock_that_is_a_little_ahead_is_forgiven_and_one_that_is_far_ahead_is_not(
+    settings: Settings, learner: Learner
+) -> None:
+    tokens, now = AccessTokens(settings), int(time.time())
+    assert tokens.claims(_signed(_claims(learner, iat=now + 4))).generation == 0
+    with pytest.raises(TokenInvalid):
+        tokens.claims(_signed(_claims(learner, iat=now + 10)))
+
+
+async def test_nothing_is_given_to_a_token_that_has_expired(settings: Settings, learner: Learner) -> None:
+    tokens, now = AccessTokens(settings), int(time.time())
+    tokens.claims(_signed(_claims(learner, exp=now + 5)))
+    with pytest.raises(TokenExpired):
+        tokens.claims(_signed(_claims(learner, iat=now - 900, exp=now)))
 
 
 @pytest.mark.filterwarnings("ignore::jwt.warnings.InsecureKeyLengthWarning")

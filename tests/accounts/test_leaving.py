@@ -202,11 +202,23 @@ async def test_half_an_export_is_not_taken_for_a_whole_one(
         await connection.execute("alter table lost rename to learner_weeks")
 
 
-async def test_a_look_at_the_head_of_an_export_sends_none(client: Client, learner: Learner) -> None:
-    response = await client.head(EXPORT, headers=learner.authorization)
-    assert response.status == 200
-    assert await response.read() == b""
-    await learner.expects(200, "GET", PROFILE)
+async def test_a_look_at_the_head_of_an_export_writes_none(
+    client: Client, learner: Learner, database: Database
+) -> None:
+    """Nor does it wait for those that are being written, or stand in the trail."""
+    exports = service(client.app, Exports)
+    async with (
+        exports.document(learner.user["id"], Visitor()),
+        exports.document(learner.user["id"], Visitor()),
+    ):
+        before = await audited(database, learner)
+        for _ in range(MAX_AT_ONCE + 1):
+            response = await client.head(EXPORT, headers=learner.authorization)
+            assert response.status == 200
+            assert response.headers["Content-Disposition"] == 'attachment; filename="cara-export.json"'
+            assert await response.read() == b""
+        assert await audited(database, learner) == before
+    await learner.expects(200, "GET", EXPORT)
 
 
 async def test_a_deleted_account_leaves_nothing_but_that_one_was_deleted(

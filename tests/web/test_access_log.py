@@ -63,6 +63,32 @@ async def test_a_hostile_path_stays_one_line_of_ascii(logged, caplog):
     assert "\n" not in message
 
 
+async def test_who_it_was_is_told_also_where_no_bearer_token_says_so(logged):
+    client, lines = logged
+    learner = await Learner.registers(client)
+    credentials = {"email": learner.email, "password": learner.password}
+    assert (await client.post("/api/auth/login", json=credentials)).status == 200
+    assert (
+        await client.post("/api/auth/refresh", json={"refreshToken": learner.refresh_token})
+    ).status == 200
+    job = await learner.asks_for_feedback()
+    await learner.expects(202, "DELETE", job["statusUrl"])
+    await learner.follows(job)
+    paths = ("/api/auth/register", "/api/auth/login", "/api/auth/refresh", job["statusUrl"] + "/events")
+    named = {line["path"]: line["userId"] for line in lines() if line["path"] in paths}
+    assert named == dict.fromkeys(paths, learner.user["id"])
+
+
+async def test_who_was_not_let_in_is_not_named(logged):
+    client, lines = logged
+    learner = await Learner.registers(client)
+    client.session.cookie_jar.clear()
+    credentials = {"email": learner.email, "password": "a guess"}
+    assert (await client.post("/api/auth/login", json=credentials)).status == 401
+    assert (await client.post("/api/auth/refresh", json={"refreshToken": "forged"})).status == 401
+    assert [line["userId"] for line in lines()[-2:]] == [None, None]
+
+
 async def test_a_forged_token_names_no_user(logged):
     client, lines = logged
     await client.get("/api/sessions", headers={"Authorization": "Bearer forged"})
