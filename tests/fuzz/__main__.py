@@ -26,7 +26,7 @@ def main() -> int:
             servers.database("fuzz") as database_url,
             running_cara(database_url, servers.redis_url, log) as url,
         ):
-            figures = Campaign(url).run(at_least=asked.requests, first_seed=asked.seed)
+            figures = Campaign(url, database_url).run(at_least=asked.requests, first_seed=asked.seed)
         print(figures.report())
         if figures.failures:
             print(*(line for line in log.read_text().splitlines() if not ROUTINE.match(line)), sep="\n")

@@ -62,7 +62,7 @@ class Figures:
 class Campaign:
     """One run against a running web process."""
 
-    def __init__(self, url: str, *, in_a_row: int = 40) -> None:
+    def __init__(self, url: str, database_url: str, *, in_a_row: int = 40) -> None:
         """Sends so many requests in a row to one operation, half of them valid and half not."""
         document = requests.get(f"{url}/api/openapi.json", timeout=ANSWER_SECONDS).json()
         schema = schemathesis.openapi.from_dict(document, config=schemathesis.Config())
@@ -70,7 +70,7 @@ class Campaign:
         self._operations = [found.ok() for found in schema.get_all_operations()]
         self._in_a_row = in_a_row
         self._url = url
-        self._visitor = Visitor(url)
+        self._visitor = Visitor(url, database_url)
         self._connections = requests.Session()
         self.figures = Figures()
 

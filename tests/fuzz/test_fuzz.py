@@ -16,7 +16,7 @@ def test_every_answer_to_generated_requests_fits_the_document(
 ) -> None:
     log = tmp_path / "processes.log"
     with running_cara(database_url, redis_url, log) as url:
-        campaign = Campaign(url, in_a_row=4)
+        campaign = Campaign(url, database_url, in_a_row=4)
         figures = campaign.run(at_least=REQUESTS, within_seconds=SECONDS)
     assert not figures.failures, figures.report() + log.read_text()[-4000:]
     assert figures.server_errors == 0

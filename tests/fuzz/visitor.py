@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from itertools import cycle
 from typing import Any
 from uuid import uuid4
 
+import psycopg
 import requests
 
 PASSWORD = "correct horse battery"
 
 
 class Visitor:
-    """Who makes the requests, and the ids of what is theirs."""
+    """Who makes the requests, and the ids of what is theirs; every second one is an administrator."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, database_url: str) -> None:
         self._url = url
+        self._database_url = database_url
+        self._administrates = cycle((True, False))
         self.renew()
 
     def renew(self) -> None:
@@ -22,6 +26,8 @@ class Visitor:
         account = {"email": f"{uuid4().hex}@example.com", "name": "A Learner", "password": PASSWORD}
         signed_in = self._call("POST", "/api/auth/register", json=account)
         self.token: str = signed_in["accessToken"]
+        if next(self._administrates):
+            self._promote(account["email"])
         session = self._call("POST", "/api/sessions", json={"featureType": "conversation"})["id"]
         asked = {"sessionId": session, "transcript": "Um, I think we should start."}
         job = self._call("POST", "/api/gemini/generate-feedback", json=asked)
@@ -42,6 +48,10 @@ class Visitor:
     def id_for(self, path: str) -> str:
         """An id that exists, for a path with one."""
         return next(value for prefix, value in self.ids.items() if path.startswith(prefix))
+
+    def _promote(self, email: str) -> None:
+        with psycopg.connect(self._database_url) as connection:
+            connection.execute("update users set is_admin = true where email = %s", (email,))
 
     def _call(self, method: str, path: str, **options: Any) -> Any:
         headers = self.headers if hasattr(self, "token") and path != "/api/auth/register" else {}
