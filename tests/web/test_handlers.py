@@ -29,6 +29,14 @@ async def transactional(transaction: Transaction, body: Body | None) -> None:
     """Asks for a transaction, and takes a body if there is one."""
 
 
+async def caller_last(transaction: Transaction, caller: Caller) -> None:
+    """Asks for the caller behind the transaction."""
+
+
+def test_a_transaction_is_one_wherever_the_caller_is_asked_for():
+    assert inputs_of(Route("POST", "/things", caller_last, tag="Test")).transactional
+
+
 def test_the_annotations_of_a_handler_say_what_it_needs():
     inputs = inputs_of(Route("POST", "/things", held, tag="Test"))
     assert (inputs.body, inputs.body_required, inputs.query) == (Body, True, Page)

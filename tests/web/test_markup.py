@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import html
+import re
 import sys
 import time
 
 import pytest
 from bleach._vendor.html5lib import parseFragment
+from bleach.html5lib_shim import HTML_TAGS
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -57,6 +59,11 @@ MARKUP = {
     "<!DOCTYPE html><?xml version='1'?><![CDATA[x]]>text": "text",
     "<svg/onload=alert(1)>": "",
     "<x onclick=alert(1)>text": "text",
+    "<a href=javascript:alert(1)>text</a>": "text",
+    "<a\nhref\n=\njavascript:alert(1)>text": "text",
+    "&amp;lt;x onclick=alert(1)&amp;gt;text": "text",
+    "<x ONCLICK\t=alert(1)>text": "text",
+    "<<b>img src=x onerror=alert(1)>text": "text",
     '<x a=">" onclick=alert(1)>text': "text",
     '<b and a=">" onclick=alert(1)>text': "text",
     "<b and a<3 onclick=alert(1)>text": "text",
@@ -102,16 +109,22 @@ HOSTILE = [
     "<b>",
     "<scr<script>ipt>",
     '<x a="" b="',
+    '<x y="',
+    "<a'",
     "<x y z=\"'",
     "<?xml ",
     "&#0",
 ]
 
-TAG_PARTS = "< <b <a <x <script </script </b > / = \" ' onclick=alert(1) href=x style svg img s cript text 3"
+ACTING_ELEMENTS = {"script", "style", "svg", "math", "img", "iframe", "object", "embed"}
+LOADING = {"src", "srcset", "srcdoc", "action", "formaction", "poster", "style"}
+
+TAG_PARTS = """< <b <a <x <y; <x<y <form <p <textarea <title </title <script </script </b > / = " '
+onclick=alert(1) onload= href=x href= src=x src= style svg <svg <img img s cript text 3"""
 OTHER_PARTS = (
     "& ; &lt; &amp; &gt; &#60; &#38; &quot; lt; amp; <!-- --> --!> <!doctype <?xml <![CDATA[ ]]> \x00 \r ſ"
 )
-PARTS = [*TAG_PARTS.split(" "), *OTHER_PARTS.split(" "), " ", "\n"]
+PARTS = [*TAG_PARTS.split(), *OTHER_PARTS.split(" "), " ", "\n"]
 
 
 @pytest.mark.parametrize("text", NO_MARKUP)
@@ -133,9 +146,11 @@ def test_a_tag_split_by_a_control_character_is_still_taken_out() -> None:
 
 
 @given(st.lists(st.sampled_from(PARTS), max_size=16).map("".join))
+@example("let x<y; src = 4; z>1")
+@example("<b==onclick/onclick=alert(1)>")
 @example("<scr<scr<scr<scr<scr<script>ipt>ipt>ipt>ipt>ipt>")
 @example("&#38;#38;#38;#38;#38;#38;#60;script>")
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400, deadline=None, derandomize=True)
 def test_no_tag_that_acts_is_left_however_often_it_is_decoded(text: str) -> None:
     left = without_markup(text)
     assert without_markup(left) == left
@@ -145,7 +160,7 @@ def test_no_tag_that_acts_is_left_however_often_it_is_decoded(text: str) -> None
 
 
 @given(st.text(st.sampled_from("<>&;=\"'/!-lt#60xab \n") | st.characters(), max_size=40))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400, deadline=None, derandomize=True)
 def test_cleaning_twice_changes_nothing_more_and_never_adds(text: str) -> None:
     left = without_markup(text)
     assert without_markup(left) == left
@@ -174,13 +189,16 @@ def seconds_to_clean(text: str) -> float:
 def acting_elements(text: str) -> list[str]:
     """What would run, load or lead somewhere if a browser took the text, or its beginning, for HTML."""
     found = []
-    for ending in ("", ">"):
+    for ending in ("", ">", "'>", '">'):
         for element in parseFragment(text + ending, namespaceHTMLElements=False).iter():
-            names = [name for name, value in element.attrib.items() if isinstance(name, str) and value]
-            if (
-                element.tag in ("script", "style", "svg", "img", "iframe")
-                or "href" in names
-                or "onclick" in names
-            ):
-                found.append(str(element.tag))
+            name = str(element.tag).lower()
+            attributes = {str(key).lower() for key, value in element.attrib.items() if value}
+            if name in ACTING_ELEMENTS or any(_acts(name, attribute) for attribute in attributes):
+                found.append(f"{name} {attributes}")
     return found
+
+
+def _acts(element: str, attribute: str) -> bool:
+    """A handler runs on any element, a link leads on in any of SVG; what loads needs an element of HTML."""
+    handler = re.fullmatch("on[a-z]{3,}", attribute)
+    return bool(handler) or attribute == "href" or (attribute in LOADING and element in HTML_TAGS)
