@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 from cara import __version__, operations
 from cara.accounts import routes as accounts
 from cara.accounts.changing_passwords import ChangingPasswords
+from cara.accounts.deletion import Stories
 from cara.accounts.export import Exports
 from cara.accounts.failure_counts import ResilientFailureCounts
 from cara.accounts.lockout import Lockout
@@ -149,7 +150,9 @@ def _redis(settings: Settings) -> CleanupContext:
         provide(app, RateLimits, RateLimits(settings, redis))
         provide(app, Subscriber, subscriber)
         provide(app, Queue, queue)
-        provide(app, Announcer, Announcer(redis, queue))
+        announcer = Announcer(redis, queue)
+        provide(app, Announcer, announcer)
+        provide(app, Stories, announcer)
         yield
         reading.cancel()
         with suppress(asyncio.CancelledError):

@@ -4,7 +4,7 @@ from aiohttp import web
 
 from cara.accounts import audit, profiles
 from cara.accounts.cookies import no_refresh_cookie
-from cara.accounts.deletion import delete_account
+from cara.accounts.deletion import Stories, delete_account
 from cara.accounts.export import Exports, ExportsBusy
 from cara.accounts.schemas import AuditEntry, AuditPage, AuditQuery, Profile, ProfileChanges
 from cara.accounts.visitors import visitor_of
@@ -30,10 +30,10 @@ async def change_profile(caller: Caller, connection: Connection, body: ProfileCh
 
 
 async def delete_profile(
-    request: web.Request, caller: Caller, database: Database, settings: Settings
+    request: web.Request, caller: Caller, database: Database, stories: Stories, settings: Settings
 ) -> Answered[Profile]:
     """Delete your account and everything that is stored of you, at once and for ever."""
-    await delete_account(database, caller.user_id, request.get(REQUEST_ID))
+    await delete_account(database, stories, caller.user_id, request.get(REQUEST_ID))
     return Answered(None, headers=no_refresh_cookie(settings))
 
 

@@ -131,6 +131,19 @@ async def lock_work_of_user(connection: Connection, user_id: UUID) -> None:
         )
 
 
+async def recent_jobs_of_user(connection: Connection, user_id: UUID) -> list[UUID]:
+    """Feedback jobs that live or ended within two hours: longer nothing is told of a job."""
+    rows = await connection.fetch(
+        """
+        select id
+        from feedback_jobs
+        where user_id = $1 and (finished_at is null or finished_at > now() - interval '2 hours')
+        """,
+        user_id,
+    )
+    return [row["id"] for row in rows]
+
+
 async def delete_user(connection: Connection, user_id: UUID) -> bool:
     """True when there was one. What refers to the user goes too, and their events by a trigger."""
     deleted = await connection.fetchval("delete from users where id = $1 returning true", user_id)

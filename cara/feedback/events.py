@@ -12,6 +12,7 @@ import asyncio
 import json
 import logging
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +29,7 @@ logger = logging.getLogger(__name__)
 NUMBERS_PER_ATTEMPT = 1_000_000
 KEEP_EVENTS = 2_000
 KEEP_SECONDS = 3_600
+BEYOND_ALL_NUMBERS = 2**53
 FINISHED = "finished"
 """Names the entry that says "the job has ended, look into PostgreSQL"."""
 
@@ -174,3 +176,29 @@ class Announcer:
             return
         with suppress(*AWAY):
             await self._redis.publish(cancel_channel(job_id), b"")
+
+    async def forget(self, job_ids: Sequence[UUID]) -> None:
+        """Empties the stories of jobs that are gone, for listeners to leave and workers to stop.
+
+        Only an end stays of each, beyond all numbers: Redis takes up no more of what a worker still tells.
+        """
+        if not job_ids:
+            return
+        try:
+            async with asyncio.timeout(_HAND_OVER_SECONDS), self._redis.pipeline(transaction=False) as trip:
+                for job_id in job_ids:
+                    trip.xadd(
+                        stream_key(job_id),
+                        {"event": FINISHED, "data": "{}"},
+                        id=f"{BEYOND_ALL_NUMBERS}-0",
+                        maxlen=1,
+                        approximate=False,
+                    )
+                    trip.expire(stream_key(job_id), KEEP_SECONDS)
+                    trip.publish(cancel_channel(job_id), b"")
+                    trip.publish(wake_channel(job_id), b"")
+                await trip.execute()
+        except AWAY as error:
+            logger.warning(
+                "events of %d jobs stay for a while: redis is away (%s)", len(job_ids), type(error).__name__
+            )

@@ -1,0 +1,71 @@
+"""What is told of jobs beside the database goes with the account."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+from uuid import UUID
+
+import pytest
+from redis.asyncio import Redis
+
+from cara.app import create_app
+from cara.feedback.events import Publisher, events_after
+from cara.settings import Settings
+from tests.learners import Learner
+from tests.streams import read_events
+
+BOUND_SECONDS = 10
+
+
+async def _kept(redis_url: str) -> dict[str, list[str]]:
+    """The names of the events that Redis keeps, by job."""
+    async with Redis.from_url(redis_url) as redis:
+        keys = [key.decode() async for key in redis.scan_iter("cara:feedback:*:events")]
+        stories = {key.split(":")[2]: await events_after(redis, UUID(key.split(":")[2]), 0) for key in keys}
+    return {job_id: [event.name for event in story] for job_id, story in stories.items()}
+
+
+@pytest.mark.usefixtures("worker")
+async def test_no_words_of_a_deleted_account_stay_in_redis(learner: Learner, redis_url: str) -> None:
+    other = await Learner.registers(learner.client)
+    jobs = [await somebody.asks_for_feedback() for somebody in (learner, other)]
+    for job in jobs:
+        await learner.follows(job)
+    assert all("partial" in story for story in (await _kept(redis_url)).values())
+
+    await learner.expects(204, "DELETE", "/api/users/me")
+    kept = await _kept(redis_url)
+    assert kept[jobs[0]["jobId"]] == ["finished"]
+    assert "partial" in kept[jobs[1]["jobId"]]
+
+
+async def test_what_a_worker_still_tells_is_not_taken_up(learner: Learner, redis_url: str) -> None:
+    job = await learner.asks_for_feedback()
+    await learner.expects(204, "DELETE", "/api/users/me")
+    async with Redis.from_url(redis_url) as redis:
+        working = Publisher(redis, UUID(job["jobId"]), attempts=7)
+        await working.partial("summary", "what somebody said")
+        await working.flush()
+        assert 0 < await redis.ttl(f"cara:feedback:{job['jobId']}:events") <= 3_600
+    assert await _kept(redis_url) == {job["jobId"]: ["finished"]}
+
+
+async def test_who_listens_is_let_go(learner: Learner) -> None:
+    job = await learner.asks_for_feedback()
+    async with learner.client.get(job["eventsUrl"]) as response, asyncio.timeout(BOUND_SECONDS):
+        events = read_events(response)
+        assert (await anext(events)).name == "status"
+        await learner.expects(204, "DELETE", "/api/users/me")
+        assert [event.name async for event in events] == []
+
+
+async def test_an_account_is_deleted_although_redis_is_away(
+    settings: Settings, unused_tcp_port: int, aiohttp_client: Any
+) -> None:
+    url = type(settings.redis_url)(f"redis://127.0.0.1:{unused_tcp_port}/0")
+    client = await aiohttp_client(create_app(settings.model_copy(update={"redis_url": url})))
+    learner = await Learner.registers(client)
+    await learner.asks_for_feedback()
+    await learner.expects(204, "DELETE", "/api/users/me")
+    await learner.expects(401, "GET", "/api/users/me")
