@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from .facts import Facts, facts_in
 from .tokens import count_parts, count_schema
 
 TRANSCRIPT = re.compile(r"(?is)<transcript(?:\s[^>]*)?>[ \t]*\n(.*)\n[ \t]*</transcript>")
@@ -19,9 +20,11 @@ class UnreadableRequest(Exception):
 
 @dataclass(frozen=True)
 class Prompt:
-    """What a request asks for. `transcript` is the fenced talk, or else the last thing that the user said."""
+    """What a request asks for. `transcript` is the fenced talk, or else the last thing that the user said;
+    `facts` are the measures that come with it."""
 
     transcript: str
+    facts: Facts
     message: str
     turns: int
     tokens: int
@@ -44,6 +47,7 @@ def read_prompt(body: Any) -> Prompt:
     limit = config.get("maxOutputTokens")
     return Prompt(
         transcript=_transcript(users),
+        facts=facts_in(users[-1] if users else ""),
         message=_message(users),
         turns=len(body["contents"]),
         tokens=count_parts(_texts(body)) + count_schema(schema),

@@ -59,7 +59,7 @@ def compose(prompt: Prompt, settings: EmulatorSettings, planned: PlannedFault | 
 def _text(prompt: Prompt) -> str:
     if not prompt.wants_json:
         return chat_reply(prompt)
-    talk = learner_talk(prompt.transcript)
+    talk = learner_talk(prompt.transcript, prompt.facts)
     schema = prompt.schema or {"properties": {"answer": {"type": "string"}}}
     return json.dumps(SchemaAnswer(schema, talk).instance(), ensure_ascii=False)
 

@@ -87,7 +87,10 @@ class SchemaAnswer:
         items = schema.get("items") or {"type": "string"}
         if schema.get("uniqueItems") and items.get("enum"):
             return list(items["enum"][:count])
-        about = [self._focuses[index % len(self._focuses)] if depth < 4 else focus for index in range(count)]
+        spoken_of = self._focuses
+        if names and names[-1].lower().startswith("action"):
+            spoken_of = sorted(spoken_of, key=lambda each: each.strength)  # first what is to be improved
+        about = [spoken_of[index % len(spoken_of)] if depth < 4 else focus for index in range(count)]
         return [self._value(items, names, each, depth + 1) for each in about]
 
     def _string(self, schema: Schema, names: tuple[str, ...], focus: Focus) -> str:

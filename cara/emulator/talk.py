@@ -4,36 +4,57 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
-LABEL = re.compile(r"(?m)^[ \t]*(?:\[?\d{1,2}:\d\d(?::\d\d)?\]?[ \t]*)?([A-Z][\w .'’-]{0,30}?):[ \t]+")
-LEARNER = re.compile(r"(?i)^(you|me|user|learner|i|speaker 1)$")
-SENTENCE = re.compile(r"(?m)[^\s][^\n]*?(?:[.!?…]+[\"”’)]*(?=\s|$)|$)")
-WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
-FILLER = re.compile(r"(?i)\b(um+|uh+|erm?|ah|hmm+|like|you know|i mean|basically|actually|sort of|kind of)\b")
-HEDGE = re.compile(r"(?i)\b(i think|i guess|maybe|perhaps|possibly|probably|might|somewhat|just|not sure)\b")
-LINK = re.compile(r"(?i)\b(first|second|third|then|next|because|therefore|finally|so that|for example)\b")
-COURTESY = re.compile(r"(?i)\b(thank|thanks|please|appreciate|sorry|glad|together|we|our|us)\b")
-COMMON = """
-about after again also because before being could does from have help here into just know like make mean more
-maybe most much only other over perhaps probably really same should some such than thank that their them then
-there these they thing things think this those through very want were what when where which while will with
-would your
-"""
+from .facts import Facts
+from .turns import learner_part
+from .wording import (
+    AGAIN,
+    COMMON,
+    COURTESY,
+    FILLER,
+    LEAD_IN,
+    LINK,
+    MEANT_TWICE,
+    NARROWED,
+    USUAL_HEDGES,
+    WORD,
+)
+
+SENTENCE = re.compile(
+    r"""
+    \S[^\n]*?
+    (?:
+        (?<!\bMr)(?<!\bMrs)(?<!\bDr)(?<!\bNo)(?<!\b[A-Z])
+        [.!?…]+["”’)]*(?=\s+[^\sa-z]|\s*$)
+        |$
+    )
+    """,
+    re.MULTILINE | re.VERBOSE,
+)
+STAGE_MARKS = re.compile(r"^(?:\[[^\]\n]{0,60}\]|\([^)\n]{0,60}\)|[\d:.,]{4,12}(?!\S)|[-–—•>*\s])+")
+LONG_WORDS = 25
+MANY_FILLERS, MANY_HEDGES = 2, 4
+"""In a hundred words."""
+QUOTED_CHARACTERS = 200
+CLAUSE_END = re.compile(r"[,;:—–](?=\s|\w)|\s(?=and\b|but\b|because\b)")
 
 
 @dataclass(frozen=True)
 class Talk:
-    """The learner's part of a transcript, verbatim."""
+    """The learner's part of a transcript, verbatim, with what was counted in it."""
 
     text: str
+    facts: Facts = field(default_factory=Facts)
 
     @cached_property
     def sentences(self) -> list[str]:
         """Spans of the transcript as they stand there, of two words and more where there are such."""
-        spans = [match.group().strip() for match in SENTENCE.finditer(self.text)]
-        return [span for span in spans if len(WORD.findall(span)) > 1] or [span for span in spans if span]
+        spans = [STAGE_MARKS.sub("", match.group()).strip() for match in SENTENCE.finditer(self.text)]
+        spans = [span.removesuffix("</v>") for span in spans if "-->" not in span]
+        spans = [span for span in spans if span]
+        return [span for span in spans if len(WORD.findall(span)) > 1] or spans
 
     @cached_property
     def words(self) -> list[str]:
@@ -41,65 +62,110 @@ class Talk:
 
     @cached_property
     def topics(self) -> list[str]:
-        """Three longer words: those that come most often."""
-        counts = Counter(word.lower() for word in self.words if len(word) > 3)
-        common = COMMON.split()
-        telling = [word for word in counts if word.split("’")[0].split("'")[0] not in common]
+        """Up to three longer words that come most often, no filler, hedge or stop word among them.
+
+        Where the stop words aren't known only long ones will do, and no script without capitals has any.
+        """
+        shortest = 4 if self.facts.english else 7
+        counts = Counter(word.lower() for word in self.words if len(word) >= shortest)
+        telling = [
+            word for word in counts
+            if word.upper() != word and re.split("['’]", word)[0] not in COMMON and not word.endswith("ly")
+        ]  # fmt: skip
+        telling = [word for word in telling if counts[word] > 1] or telling
         return sorted(telling, key=lambda word: (-counts[word], -len(word)))[:3]
 
-    @cached_property
-    def fillers(self) -> list[str]:
-        return [match.group().lower() for match in FILLER.finditer(self.text)]
+    def fillers_in(self, sentence: str) -> list[str]:
+        """The fillers of the sentence, each once; none where none was counted."""
+        if not self.facts.english or self.facts.number("fillers", "count") == 0:
+            return []
+        return _each_once(FILLER.findall(sentence))
 
-    @cached_property
-    def hedges(self) -> list[str]:
-        return [match.group().lower() for match in HEDGE.finditer(self.text)]
-
-    @property
-    def mean_sentence_words(self) -> float:
-        return len(self.words) / max(len(self.sentences), 1)
-
-    def rate(self, pattern: re.Pattern[str]) -> float:
-        """Matches in a hundred words."""
-        return 100 * len(pattern.findall(self.text)) / max(len(self.words), 1)
+    def hedges_in(self, sentence: str) -> list[str]:
+        """The hedges of the sentence, of those that were counted, each once."""
+        return _each_once(self._hedge.findall(sentence.replace("’", "'"))) if self._hedge else []
 
     @property
-    def variety(self) -> float:
-        """Different words ÷ words, 0–1."""
-        return len({word.lower() for word in self.words}) / max(len(self.words), 1)
+    def hedges_matter(self) -> bool:
+        """Whether there are so many that advice is due; without facts, any are."""
+        return self.facts.number("hedges", "perHundredWords") is None or self._rate("hedges") > MANY_HEDGES
+
+    def said_again_in(self, sentence: str) -> str | None:
+        """Words of the sentence that are at once said again; none where no repetition was counted."""
+        if self.facts.number("repetitions") == 0:
+            return None
+        found = (match for match in AGAIN.finditer(sentence) if match[1].lower() not in MEANT_TWICE)
+        return next((match.group() for match in found), None)
+
+    def lead_in_of(self, sentence: str) -> str | None:
+        """What stands at the sentence's beginning and says nothing."""
+        found = LEAD_IN.search(sentence) if self.facts.english else None
+        return found.group() if found else None
+
+    def says_again(self, sentence: str) -> bool:
+        """Whether the whole sentence comes more than once."""
+        return self._said[_bare(sentence)] > 1
+
+    def flaws(self, sentence: str) -> float:
+        """How much there is to say against a sentence; 0 when nothing is."""
+        against = [
+            len(self.fillers_in(sentence)),
+            len(self.hedges_in(sentence)) * (1.0 if self.hedges_matter else 0.1),
+            bool(self.said_again_in(sentence)),
+            2 * self.says_again(sentence),
+            bool(self.lead_in_of(sentence)) / 2,
+            max(len(WORD.findall(sentence)) - LONG_WORDS, 0) / 10,
+        ]
+        return sum(against)
+
+    def with_match(self, pattern: re.Pattern[str]) -> str | None:
+        """The first sentence in which the pattern is found."""
+        return next((sentence for sentence in self.sentences if pattern.search(sentence)), None)
+
+    @cached_property
+    def _hedge(self) -> re.Pattern[str] | None:
+        counted = self.facts.phrases("hedges", "phrases")
+        if counted is None:
+            counted = [] if self.facts.members else list(USUAL_HEDGES)
+        phrases = (NARROWED.get(phrase, re.escape(phrase)) for phrase in counted)
+        return re.compile(rf"(?i)\b(?:{'|'.join(phrases)})\b") if counted else None
+
+    @cached_property
+    def _said(self) -> Counter[str]:
+        return Counter(map(_bare, self.sentences))
 
     def score(self, aspect: str) -> float:
-        """The mark, 0–100, for an aspect such as `clarity`; any other name gets the mean of all."""
+        """The mark, 0-100, for an aspect such as `clarity`; any other name gets the mean of all."""
         marks = self._marks
         return marks.get(aspect, sum(marks.values()) / len(marks))
 
     @cached_property
     def _marks(self) -> dict[str, float]:
-        fillers, hedges = self.rate(FILLER), self.rate(HEDGE)
-        long_winded = abs(self.mean_sentence_words - 16)
+        fillers, hedges = self._rate("fillers", FILLER), self._rate("hedges", self._hedge)
+        words = max(len(self.words), 1)
+        long_winded = abs(words / max(len(self.sentences), 1) - 16)
+        variety = len({word.lower() for word in self.words}) / words
         marks = {
             "clarity": 96 - 4 * fillers - 0.8 * long_winded,
             "confidence": 94 - 6 * hedges - 2 * fillers,
-            "tone": 62 + 4 * self.rate(COURTESY) - 2 * hedges,
+            "tone": 68 + 6 * self._rate("", COURTESY) - hedges,
             "pace": 88 - 0.9 * long_winded - fillers,
-            "relevance": 50 + 45 * self.variety,
-            "structure": 55 + 8 * self.rate(LINK) - 0.5 * long_winded,
+            "relevance": 50 + 45 * variety,
+            "structure": 62 + 8 * self._rate("", LINK) - 0.5 * long_winded,
         }
         return {aspect: min(max(mark, 5.0), 98.0) for aspect, mark in marks.items()}
 
+    def _rate(self, measure: str, pattern: re.Pattern[str] | None = None) -> float:
+        """In a hundred words: what was counted, or else what is found."""
+        counted = self.facts.number(measure, "perHundredWords")
+        if counted is not None or pattern is None:
+            return counted or 0.0
+        return 100 * len(pattern.findall(self.text)) / max(len(self.words), 1)
 
-def learner_talk(transcript: str) -> Talk:
-    """The turns that carry the learner's label, or the whole text when none does."""
-    labels = list(LABEL.finditer(transcript))
-    if not any(LEARNER.match(label[1].strip()) for label in labels):
-        return Talk(transcript)
-    ends = [label.start() for label in labels[1:]] + [len(transcript)]
-    turns = [
-        transcript[label.end() : end].strip()
-        for label, end in zip(labels, ends, strict=True)
-        if LEARNER.match(label[1].strip())
-    ]
-    return Talk("\n".join(turns))
+
+def learner_talk(transcript: str, facts: Facts | None = None) -> Talk:
+    """The learner's turns, or the whole text when none are told apart."""
+    return Talk(learner_part(transcript), facts or Facts())
 
 
 @dataclass(frozen=True)
@@ -109,22 +175,42 @@ class Focus:
     sentence: str
     strength: bool
 
+    @property
+    def quote(self) -> str:
+        """The sentence, or of a long one the beginning, up to the end of a clause where there is one."""
+        if len(self.sentence) <= QUOTED_CHARACTERS:
+            return self.sentence
+        head = self.sentence[:QUOTED_CHARACTERS]
+        ends = [match.start() for match in CLAUSE_END.finditer(head)]
+        return head[: ends[-1]].rstrip() if ends and ends[-1] else head.rsplit(" ", 1)[0]
+
 
 def focuses(talk: Talk) -> list[Focus]:
-    """The sentences worth speaking about, strengths and others by turns, each sentence once."""
-    flawed = sorted(talk.sentences, key=_flaws, reverse=True)
-    clean = sorted(talk.sentences, key=lambda sentence: (_flaws(sentence), _unevenness(sentence)))
-    chosen: dict[str, Focus] = {}
-    for good, bad in zip(clean, flawed, strict=True):
-        chosen.setdefault(good, Focus(good, strength=True))
-        chosen.setdefault(bad, Focus(bad, strength=False))
-    return list(chosen.values()) or [Focus(talk.text.strip(), strength=True)]
+    """The sentences worth speaking about, strengths and others by turns, each sentence once.
+
+    Strengths have no flaw; where nothing has any, the longest sentence is the one to work on.
+    """
+    flaws = {sentence: talk.flaws(sentence) for sentence in talk.sentences}
+    clean = sorted((one for one in flaws if not flaws[one]), key=_unevenness)
+    flawed = sorted((one for one in flaws if flaws[one]), key=lambda one: -flaws[one])
+    if not flawed and len(clean) > 1:
+        flawed = [max(clean, key=lambda one: len(WORD.findall(one)))]
+        clean.remove(flawed[0])
+    chosen: list[Focus] = []
+    for place in range(max(len(clean), len(flawed))):
+        chosen += [Focus(one, strength=True) for one in clean[place : place + 1]]
+        chosen += [Focus(one, strength=False) for one in flawed[place : place + 1]]
+    return chosen or [Focus(talk.text.strip(), strength=True)]
 
 
 def _unevenness(sentence: str) -> int:
     return abs(len(WORD.findall(sentence)) - 14)
 
 
-def _flaws(sentence: str) -> float:
-    long_winded = max(len(WORD.findall(sentence)) - 25, 0) / 10
-    return len(FILLER.findall(sentence)) + len(HEDGE.findall(sentence)) + long_winded
+def _each_once(found: list[str]) -> list[str]:
+    """What differs by more than its capitals, as it was first written."""
+    return list({one.lower(): one for one in reversed(found)}.values())[::-1]
+
+
+def _bare(sentence: str) -> str:
+    return " ".join(WORD.findall(sentence.lower()))

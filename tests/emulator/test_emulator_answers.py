@@ -1,13 +1,21 @@
 """Answers under a schema: valid, and made of the talk that was sent."""
 
+import re
+
 import jsonschema
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cara.emulator.facts import Facts, facts_in
 from cara.emulator.prompt import read_prompt
 from cara.emulator.schema_answers import SchemaAnswer
-from cara.emulator.talk import Talk, learner_talk
+from cara.emulator.talk import Talk, focuses, learner_talk
+from cara.feedback.grounding import Transcript
+from cara.feedback.judgement import judgement_schema
+from cara.feedback.judging import question
+from cara.feedback.speech import measure
+from cara.samples import SAMPLES
 
 SCORE = {"type": "integer", "minimum": 0, "maximum": 100}
 PART = {
@@ -62,8 +70,30 @@ COACH = "Coach: Take your time and tell me about the quarterly budget."
 LABELLED = f"You: {UNSURE}\n{COACH}\n[00:12] You: It costs 3.5 million."
 
 
-def answer(schema, transcript):
-    return SchemaAnswer(schema, learner_talk(transcript)).instance()
+def answer(schema, transcript, **counted):
+    return SchemaAnswer(schema, learner_talk(transcript, Facts(counted))).instance()
+
+
+def texts(value):
+    """All that an answer says in words."""
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, dict):
+        return [text for member in value.values() for text in texts(member)]
+    return [text for member in value for text in texts(member)] if isinstance(value, list) else []
+
+
+def judged(transcript, seconds=60, feature_type="conversation"):
+    """The answer to Cara's own question, and the measures in it."""
+    measures = measure(transcript, duration_seconds=seconds, feature_type=feature_type)
+    text = question(transcript, measures, [])
+    schema = judgement_schema()
+    body = {
+        "contents": [{"role": "user", "parts": [{"text": text}]}],
+        "generationConfig": {"responseJsonSchema": schema},
+    }
+    prompt = read_prompt(body)
+    return SchemaAnswer(schema, learner_talk(prompt.transcript, prompt.facts)).instance(), measures
 
 
 @pytest.mark.parametrize("transcript", [SURE, UNSURE, LABELLED, "Hm", ""])
@@ -167,3 +197,106 @@ def test_without_a_fence_the_last_user_text_is_the_transcript():
 
 def test_marks_stay_between_the_bounds():
     assert all(5 <= Talk("um like maybe " * 50).score(aspect) <= 98 for aspect in ("clarity", "tone", "x"))
+
+
+COUNTS = re.compile(r"(?<![\d.])(\d+|No) (sentences?|fillers?|hedges?|questions?|phrases? of commitment)\b")
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.name)
+def test_no_text_contradicts_the_measures(sample):
+    found, measures = judged(sample.transcript(), sample.duration_seconds, sample.feature_type)
+    counted = {
+        "filler": measures.fillers.count,
+        "hedge": measures.hedges.count,
+        "phrase of commitment": measures.assertives.count,
+    }
+    said = [count for text in texts(found) for count in COUNTS.findall(text)]
+    assert {thing.replace("phrases", "phrase").rstrip("s") for _, thing in said} == set(counted)
+    for number, thing in said:
+        assert counted[thing.replace("phrases", "phrase").rstrip("s")] == int(number.replace("No", "0"))
+        assert thing.startswith(("fillers", "hedges", "phrases")) == (number != "1")
+    assert f"A sentence has {measures.mean_sentence_words:g} words" in found["clarity"]["feedback"]
+    assert f"{measures.speaking_words_per_minute:g} words a minute" in found["pace"]["feedback"]
+    place = Transcript(sample.transcript())
+    assert all(place.find(highlight["quote"]).text == highlight["quote"] for highlight in found["highlights"])
+
+
+def test_without_facts_nothing_is_counted():
+    assert not [text for text in texts(answer(FEEDBACK, UNSURE)) if re.search(r"\d", text)]
+
+
+def test_what_was_not_counted_is_not_named():
+    none = {"fillers": {"count": 0, "byWord": {}}, "hedges": {"count": 0, "phrases": {}}, "repetitions": 0}
+    talk = learner_talk("Um, maybe, maybe we left. The the end is near.", Facts(none))
+    assert all(focus.strength or talk.sentences[0] == focus.sentence for focus in focuses(talk))
+    assert not [text for text in texts(answer(FEEDBACK, UNSURE, **none)) if "“um" in text.lower()[:5]]
+    spanish = Talk("Um, creo que sí.", Facts({"language": "es"}))
+    assert spanish.fillers_in(spanish.text) == spanish.hedges_in(spanish.text) == []
+
+
+@pytest.mark.parametrize(
+    "repeated",
+    ["So we looked at the, the numbers.", "We want to, we want to hire two people now.", "We grew. We grew."],
+)
+def test_what_is_said_twice_is_no_strength(repeated):
+    shown = {focus.sentence: focus.strength for focus in focuses(learner_talk(f"{SURE} {repeated}"))}
+    assert not shown[repeated.split(". ")[0].rstrip(".") + "."]
+    assert any(shown.values())
+
+
+def test_a_plain_sentence_is_not_blamed_but_the_longest():
+    shown = focuses(learner_talk(SURE))
+    assert [focus.sentence for focus in shown if not focus.strength] == [
+        "Our tests pass, and the customers renewed."
+    ]
+    assert len(shown) == 3
+
+
+@pytest.mark.parametrize(
+    ("transcript", "topics"),
+    [
+        ("Basically, basically we just, like, really sell bread. Bread is what we sell.", ["bread"]),
+        ("I guess maybe, perhaps, possibly, probably.", []),
+        ("我们今天讨论计划。", []),
+    ],
+)
+def test_no_filler_hedge_or_stop_word_is_a_topic(transcript, topics):
+    assert Talk(transcript).topics[:1] == topics
+
+
+def test_facts_come_before_every_fence():
+    facts = facts_in('Measures:\n{"words":3}\n<transcript>\n{"words":9}\n</transcript>')
+    assert (facts.number("words"), facts.number("fillers", "count")) == (3, None)
+    assert facts_in('Judge.\n<transcript>\n{"words":9}\n</transcript>').members == {}
+    assert facts_in('{"words":').members == facts_in("").members == {}
+
+
+@pytest.mark.parametrize(
+    "transcript",
+    [
+        "Interviewer: Why do you come?\nCandidate: I like the work here.\nInterviewer: Good for you.",
+        "**You**: I like the work here.\n**Coach**: Good for you.",
+        "[Speaker 1]: I like the work here.\n[Speaker 2]: Good for you.",
+        "WEBVTT\n\n1\n00:01.000 --> 00:02.000\n<v Ann>I like the work here.</v>\n\n"
+        "2\n00:02.000 --> 00:03.000\n<v Bob>Good for you.</v>",
+        "1\n00:00:01,000 --> 00:00:02,000\nI like the work here.\n",
+        "[00:01] You: [pause] I like the work here.",
+    ],
+)
+def test_quotes_are_the_learners_however_turns_are_told_apart(transcript):
+    found, _ = judged(transcript)
+    assert {highlight["quote"] for highlight in found["highlights"]} == {"I like the work here."}
+    assert Transcript(transcript).find("I like the work here.") is not None
+
+
+@pytest.mark.parametrize(
+    "text", ["We meet Dr. Gray at 3 p.m. today and go.", "It is No. 5 in the U.S. market."]
+)
+def test_abbreviations_end_no_sentence(text):
+    assert Talk(text).sentences == [text]
+
+
+def test_a_long_quote_ends_with_a_clause():
+    quote = focuses(learner_talk("We hire, " * 40 + "and go."))[0].quote
+    assert quote.endswith("We hire")
+    assert len(quote) <= 200
