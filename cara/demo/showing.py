@@ -62,7 +62,7 @@ def show_comparison(console: Console, results: Sequence[tuple[Talk, dict[str, An
     table.add_row("score", *(f"{feedback['overview']['score']:.0f}" for _, feedback in results), style="bold")
     for aspect in ASPECTS:
         table.add_row(aspect, *(_number(_aspects(feedback)[aspect]["score"]) for _, feedback in results))
-    for label, member in (("words a minute", "speakingWordsPerMinute"), ("fillers", "fillers")):
+    for label, member in (("words a minute", "wordsPerMinute"), ("fillers", "fillers")):
         table.add_row(
             label, *(_counted(feedback["measures"][member]) for _, feedback in results), style="dim"
         )
@@ -83,22 +83,42 @@ def _aspects(feedback: dict[str, Any]) -> dict[str, Any]:
 
 
 def _measures(measures: dict[str, Any]) -> list[str]:
-    speed, norm = measures["speakingWordsPerMinute"], measures["paceNorm"]
-    lines = [f"{measures['words']} words in {measures['sentences']} sentences"]
-    if speed is not None:
-        usual = f" (usual: {norm['low']}-{norm['high']})" if norm else ""
-        lines.append(f"{speed:g} words a minute{usual}")
+    lines = [_length(measures), *_speed(measures)]
     for name in ("fillers", "hedges"):
         if (found := measures[name]) is not None:
             listed = found.get("byWord") or found.get("phrases") or {}
             often = ", ".join(f"{word} {count}" for word, count in _most(listed))
             lines.append(_count(found["count"], name) + (f": {often}" if often else ""))
-    lines.append(
-        f"{_count(measures['questions'], 'questions')}, {_count(measures['repetitions'], 'repetitions')}"
-    )
+    asked = _count(measures["questions"], "questions")
+    again = measures["repetitions"]
+    lines.append(asked if again is None else f"{asked}, {_count(again, 'repetitions')}")
     if measures["talkShare"] is not None:
         lines.append(f"{measures['talkShare']:.0%} of the words are yours")
     return [*lines, *measures["notes"]]
+
+
+def _length(measures: dict[str, Any]) -> str:
+    sentences = _count(measures["sentences"], "sentences")
+    if "words" in measures["notApplicable"]:
+        return sentences
+    return f"{_count(measures['words'], 'words')} in {sentences}"
+
+
+def _speed(measures: dict[str, Any]) -> list[str]:
+    """Words a minute as anybody would count them, and the speed while speaking where that differs."""
+    speed, speaking = measures["wordsPerMinute"], measures["speakingWordsPerMinute"]
+    if speed is None:
+        return []
+    norm = measures["paceNorm"]
+    usual = f" (usual: {norm['low']}-{norm['high']})" if norm else ""
+    if measures["wordsPerMinuteImplausible"]:
+        return [f"{speed:g} words a minute: words and duration don't belong together"]
+    if speaking == speed:
+        return [f"{speed:g} words a minute{usual}"]
+    return [
+        f"{speed:g} words a minute, with the turns of others in the time",
+        f"about {speaking:.0f} words a minute while you speak, by your share of the words{usual}",
+    ]
 
 
 def _most(counts: dict[str, int]) -> list[tuple[str, int]]:

@@ -60,7 +60,7 @@ def _facts(measures: SpeechMeasures) -> str:
 
 
 def _listed(texts: list[str]) -> str:
-    cut = [text.encode()[:_LISTED_BYTES].decode(errors="ignore") for text in texts]
+    cut = [text.encode(errors="replace")[:_LISTED_BYTES].decode(errors="ignore") for text in texts]
     return json.dumps(cut, ensure_ascii=False)
 
 

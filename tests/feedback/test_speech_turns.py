@@ -40,7 +40,7 @@ def test_of_numbered_speakers_the_first_is_the_learner_and_a_note_says_so():
     assert measures.words == 11 + 3  # `Could you … noon` without its label; `Thanks. That helps`
     assert measures.fillers is not None
     assert measures.fillers.count == 0  # the two `um` are the other speaker's
-    assert any("first speaker" in note for note in measures.notes)
+    assert any("the turns of “speaker 1” were taken" in note for note in measures.notes)
 
 
 def test_a_given_label_names_the_learner():

@@ -147,7 +147,7 @@ def _learners(found: list[_Label], wanted: str) -> tuple[frozenset[str], tuple[s
         return frozenset(), (
             "Only other speakers' turns are in the transcript: there is nothing to measure.",
         )
-    note = f"No label says who the learner is: the first speaker, “{possible[0][:40]}”, was taken."
+    note = f"No label says who the learner is: the turns of “{possible[0][:40]}” were taken."
     return frozenset({possible[0]}), (note,)
 
 
