@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from .prompt import Prompt
-from .talk import LONG_WORDS, MANY_FILLERS, Focus, Talk, focuses, learner_talk
+from .talk import LONG_WORDS, MANY_FILLERS, Focus, Talk, learner_talk
 from .wording import COMMITMENT, COURTESY, FIGURE, LINK, WORD
 
 ASPECTS = ("clarity", "confidence", "tone", "pace", "relevance", "structure")
@@ -119,10 +119,9 @@ def _pace(talk: Talk) -> str:
 
 def _example(aspect: str, talk: Talk) -> str | None:
     """A sentence of the talk in which the aspect shows."""
-    shown = focuses(talk)
     match aspect:
         case "clarity":
-            return next((focus.quote for focus in shown if not focus.strength), shown[0].quote) or None
+            return min(talk.focuses, key=lambda focus: focus.strength).quote or None
         case "confidence":
             hedged = (sentence for sentence in talk.sentences if talk.hedges_in(sentence))
             return next(hedged, None) or talk.with_match(COMMITMENT)

@@ -10,7 +10,7 @@ import math
 from typing import Any
 
 from .coaching import phrase
-from .talk import Focus, Talk, focuses
+from .talk import Focus, Talk
 
 DEEPEST = 12
 USUAL_ITEMS = 3
@@ -26,7 +26,7 @@ class SchemaAnswer:
     def __init__(self, schema: Schema, talk: Talk) -> None:
         self._root = schema
         self._talk = talk
-        self._focuses = focuses(talk)
+        self._focuses = talk.focuses
 
     def instance(self) -> Any:
         """A value that the schema allows."""

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import zip_longest
 
 from .facts import Facts
 from .turns import learner_part
@@ -42,6 +43,23 @@ CLAUSE_END = re.compile(r"[,;:—–](?=\s|\w)|\s(?=and\b|but\b|because\b)")
 
 
 @dataclass(frozen=True)
+class Focus:
+    """One sentence that an answer speaks about, and whether it is held up as a strength."""
+
+    sentence: str
+    strength: bool
+
+    @property
+    def quote(self) -> str:
+        """The sentence, or of a long one the beginning, up to the end of a clause where there is one."""
+        if len(self.sentence) <= QUOTED_CHARACTERS:
+            return self.sentence
+        head = self.sentence[:QUOTED_CHARACTERS]
+        ends = [match.start() for match in CLAUSE_END.finditer(head)]
+        return head[: ends[-1]].rstrip() if ends and ends[-1] else head.rsplit(" ", 1)[0]
+
+
+@dataclass(frozen=True)
 class Talk:
     """The learner's part of a transcript, verbatim, with what was counted in it."""
 
@@ -75,6 +93,24 @@ class Talk:
         telling = [word for word in telling if counts[word] > 1] or telling
         return sorted(telling, key=lambda word: (-counts[word], -len(word)))[:3]
 
+    @cached_property
+    def focuses(self) -> list[Focus]:
+        """The sentences worth speaking about, strengths and others by turns, each sentence once.
+
+        Strengths have no flaw; where nothing has any, the longest sentence is the one to work on.
+        """
+        flaws = {sentence: self._flaws(sentence) for sentence in self.sentences}
+        clean = sorted((one for one in flaws if not flaws[one]), key=_unevenness)
+        flawed = sorted((one for one in flaws if flaws[one]), key=lambda one: -flaws[one])
+        if not flawed and len(clean) > 1:
+            flawed = [max(clean, key=lambda one: len(WORD.findall(one)))]
+            clean.remove(flawed[0])
+        chosen: list[Focus] = []
+        for good, bad in zip_longest(clean, flawed):
+            chosen += [Focus(good, strength=True)] if good else []
+            chosen += [Focus(bad, strength=False)] if bad else []
+        return chosen or [Focus(self.text.strip(), strength=True)]
+
     def fillers_in(self, sentence: str) -> list[str]:
         """The fillers of the sentence, each once; none where none was counted."""
         if not self.facts.english or self.facts.number("fillers", "count") == 0:
@@ -106,7 +142,7 @@ class Talk:
         """Whether the whole sentence comes more than once."""
         return self._said[_bare(sentence)] > 1
 
-    def flaws(self, sentence: str) -> float:
+    def _flaws(self, sentence: str) -> float:
         """How much there is to say against a sentence; 0 when nothing is."""
         against = [
             len(self.fillers_in(sentence)),
@@ -166,41 +202,6 @@ class Talk:
 def learner_talk(transcript: str, facts: Facts | None = None) -> Talk:
     """The learner's turns, or the whole text when none are told apart."""
     return Talk(learner_part(transcript), facts or Facts())
-
-
-@dataclass(frozen=True)
-class Focus:
-    """One sentence that an answer speaks about, and whether it is held up as a strength."""
-
-    sentence: str
-    strength: bool
-
-    @property
-    def quote(self) -> str:
-        """The sentence, or of a long one the beginning, up to the end of a clause where there is one."""
-        if len(self.sentence) <= QUOTED_CHARACTERS:
-            return self.sentence
-        head = self.sentence[:QUOTED_CHARACTERS]
-        ends = [match.start() for match in CLAUSE_END.finditer(head)]
-        return head[: ends[-1]].rstrip() if ends and ends[-1] else head.rsplit(" ", 1)[0]
-
-
-def focuses(talk: Talk) -> list[Focus]:
-    """The sentences worth speaking about, strengths and others by turns, each sentence once.
-
-    Strengths have no flaw; where nothing has any, the longest sentence is the one to work on.
-    """
-    flaws = {sentence: talk.flaws(sentence) for sentence in talk.sentences}
-    clean = sorted((one for one in flaws if not flaws[one]), key=_unevenness)
-    flawed = sorted((one for one in flaws if flaws[one]), key=lambda one: -flaws[one])
-    if not flawed and len(clean) > 1:
-        flawed = [max(clean, key=lambda one: len(WORD.findall(one)))]
-        clean.remove(flawed[0])
-    chosen: list[Focus] = []
-    for place in range(max(len(clean), len(flawed))):
-        chosen += [Focus(one, strength=True) for one in clean[place : place + 1]]
-        chosen += [Focus(one, strength=False) for one in flawed[place : place + 1]]
-    return chosen or [Focus(talk.text.strip(), strength=True)]
 
 
 def _unevenness(sentence: str) -> int:

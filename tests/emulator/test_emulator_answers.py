@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from cara.emulator.facts import Facts, facts_in
 from cara.emulator.prompt import read_prompt
 from cara.emulator.schema_answers import SchemaAnswer
-from cara.emulator.talk import Talk, focuses, learner_talk
+from cara.emulator.talk import Talk, learner_talk
 from cara.feedback.grounding import Transcript
 from cara.feedback.judgement import judgement_schema
 from cara.feedback.judging import question
@@ -228,7 +228,7 @@ def test_without_facts_nothing_is_counted():
 def test_what_was_not_counted_is_not_named():
     none = {"fillers": {"count": 0, "byWord": {}}, "hedges": {"count": 0, "phrases": {}}, "repetitions": 0}
     talk = learner_talk("Um, maybe, maybe we left. The the end is near.", Facts(none))
-    assert all(focus.strength or talk.sentences[0] == focus.sentence for focus in focuses(talk))
+    assert all(focus.strength or talk.sentences[0] == focus.sentence for focus in talk.focuses)
     assert not [text for text in texts(answer(FEEDBACK, UNSURE, **none)) if "“um" in text.lower()[:5]]
     spanish = Talk("Um, creo que sí.", Facts({"language": "es"}))
     assert spanish.fillers_in(spanish.text) == spanish.hedges_in(spanish.text) == []
@@ -239,13 +239,13 @@ def test_what_was_not_counted_is_not_named():
     ["So we looked at the, the numbers.", "We want to, we want to hire two people now.", "We grew. We grew."],
 )
 def test_what_is_said_twice_is_no_strength(repeated):
-    shown = {focus.sentence: focus.strength for focus in focuses(learner_talk(f"{SURE} {repeated}"))}
+    shown = {focus.sentence: focus.strength for focus in learner_talk(f"{SURE} {repeated}").focuses}
     assert not shown[repeated.split(". ")[0].rstrip(".") + "."]
     assert any(shown.values())
 
 
 def test_a_plain_sentence_is_not_blamed_but_the_longest():
-    shown = focuses(learner_talk(SURE))
+    shown = learner_talk(SURE).focuses
     assert [focus.sentence for focus in shown if not focus.strength] == [
         "Our tests pass, and the customers renewed."
     ]
@@ -297,6 +297,6 @@ def test_abbreviations_end_no_sentence(text):
 
 
 def test_a_long_quote_ends_with_a_clause():
-    quote = focuses(learner_talk("We hire, " * 40 + "and go."))[0].quote
+    quote = learner_talk("We hire, " * 40 + "and go.").focuses[0].quote
     assert quote.endswith("We hire")
     assert len(quote) <= 200
