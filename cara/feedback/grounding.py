@@ -14,8 +14,12 @@ from cara.feedback.speech.words import JOINED
 _QUOTATION_MARKS = str.maketrans(
     {"‘": "'", "’": "'", "‚": "'", "‛": "'", "`": "'", "“": '"', "”": '"', "„": '"', "«": '"', "»": '"'}
 )
-# Thai, Lao, Myanmar, Khmer, kana and Han: nothing stands between the words there.
-_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"  # noqa: E501
+# Scripts in which nothing stands between the words.
+_UNSPACED = (
+    r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"  # Thai, Lao, Myanmar, Khmer
+    r"\u3005\u3040-\u30ff\u31f0-\u31ff"  # kana
+    r"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"  # Han
+)
 _INSIDE_A_WORD = re.compile(rf"(?<=[\w{JOINED}])(?<![{_UNSPACED}])['’]?(?![{_UNSPACED}])[\w{JOINED}]")
 _WORD_BEGINS = re.compile(rf"(?<![\w{JOINED}])(?<![\w{JOINED}]['’])['’]?[\w{JOINED}]|[{_UNSPACED}]")
 

@@ -82,6 +82,7 @@ def test_repairs_are_counted_per_hundred_words_that_are_no_fillers():
         ("Could you help me. What is that.", 2),
         ("What we need is time. When we left it rained. Should you need help, call.", 0),
         ("So, can we go.", 1),
+        ("He asked “Why not?” and left. “Is it?” she said.", 2),
         ("What's new. Yes.", 1),
         ("Do it. Do it now. Do that again. Have it ready.", 0),
         ("Do you agree. Do they. Have we met.", 3),

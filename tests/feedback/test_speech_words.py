@@ -48,6 +48,7 @@ def test_composed_and_decomposed_letters_count_alike():
         ("nothing ends here", 1),
         ("1. We begin. 2. We end.\n3. We go.", 4),
         ("She said “stop.” Then she left.", 2),
+        ("He asked “Why not?” and left. “No!” she cried. (Why?) Then it rained.", 4),
         ("We met at 3 p.m. today and we talked, e.g. about the plan, i.e. the new one.", 1),
         ("We met at 3 p.m. Then we talked.", 2),
         ("We saw cities, e.g. Paris, and one man, i.e. Gray.", 1),

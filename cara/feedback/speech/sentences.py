@@ -77,7 +77,11 @@ def questions(words: Words, fluent: Words, *, english: bool) -> int:
     """
     marked = sum(1 for what in words.after if what & ASKED)
     ranges = fluent.sentences if english else []
-    return marked + sum(1 for start, end in ranges if _begins_as_question(fluent, start, end))
+    return marked + sum(
+        1
+        for start, end in ranges
+        if _begins_as_question(fluent, start, end) and not any(map(ASKED.__and__, fluent.after[start:end]))
+    )
 
 
 def opening_and_closing(words: Words) -> tuple[str | None, str | None]:
@@ -100,8 +104,6 @@ def _quoted(words: Words, start: int, end: int) -> str:
 
 
 def _begins_as_question(words: Words, start: int, end: int) -> bool:
-    if words.after[end - 1] & ASKED:
-        return False
     first, *rest = words.small[start : min(end, start + 6)]
     if first in _OPENING_WORDS:
         return True

@@ -22,17 +22,32 @@ END = 4  # the sentence ends
 ASKED = 8  # it ends in a question mark
 CUT = 16  # the word is broken off with a hyphen
 DASH = 32  # a dash stands right at the word: perhaps broken off
-_POINT = 64  # a full stop that may belong to an abbreviation
+_POINT = 64  # a full stop, perhaps of an abbreviation, or the end of what is quoted
 _ELLIPSIS = 128  # ends the sentence only when a new one begins
 _TURN = 256  # the turn ends
 
 # Signs that join to letters and that Python does not count as letters (accents, vowel signs of many scripts).
-JOINED = "\u0300-\u036f\u0483-\u0487\u0591-\u05bd\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e4\u0900-\u0903\u093a-\u094f\u0951-\u0957\u0962\u0963\u0981-\u0983\u09bc-\u09cd\u0a01-\u0a51\u0a81-\u0acd\u0b01-\u0bcd\u0c00-\u0c56\u0c81-\u0cd6\u0d00-\u0d57\u0d81-\u0ddf\u0e31\u0e34-\u0e3a\u0e47-\u0e4e\u102b-\u103e\u17b4-\u17d3"  # noqa: E501
+JOINED = (
+    r"\u0300-\u036f"  # Latin, Greek
+    r"\u0483-\u0487"  # Cyrillic
+    r"\u0591-\u05bd"  # Hebrew
+    r"\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e4"  # Arabic
+    r"\u0900-\u0903\u093a-\u094f\u0951-\u0957\u0962\u0963"  # Devanagari
+    r"\u0981-\u0983\u09bc-\u09cd"  # Bengali
+    r"\u0a01-\u0a51\u0a81-\u0acd"  # Gurmukhi, Gujarati
+    r"\u0b01-\u0bcd\u0c00-\u0c56"  # Oriya, Tamil, Telugu
+    r"\u0c81-\u0cd6\u0d00-\u0d57"  # Kannada, Malayalam
+    r"\u0d81-\u0ddf"  # Sinhala
+    r"\u0e31\u0e34-\u0e3a\u0e47-\u0e4e"  # Thai
+    r"\u0eb1\u0eb4-\u0ebc\u0ec8-\u0ecd"  # Lao
+    r"\u102b-\u103e\u17b4-\u17d3"  # Myanmar, Khmer
+)
 _WORD_AND_GAP = re.compile(
     rf"([\w{JOINED}]+(?:['-][\w{JOINED}]+|(?<=\d)[.,:](?=\d)[\w{JOINED}]+)*)([^\w{JOINED}]*)"
 )
 
 _SILENT = re.compile(rf"…|\.\.|--|[–—―{PAUSE}]|\s-\s")
+_QUOTED_END = re.compile(r"[?!]['\"\])»”’]+\s")  # He asked “Why?” and left
 _STOP = re.compile(r"\.['\")\]»”’]*\s")
 _HYPHEN_CUT = re.compile(r"-(?:[\s.,…]|$)")
 _DASH_CUT = re.compile(r"--|[–—―]")
@@ -140,6 +155,8 @@ def _bits(gap: str) -> int:
         bits |= END | ASKED
     if seen & _SHOUTS:
         bits |= END
+    if bits & END and _QUOTED_END.search(gap):
+        bits = bits & ~END | _POINT
     if "…" in seen or ".." in gap:
         bits |= _ELLIPSIS
     elif _STOP.search(gap):
