@@ -17,7 +17,7 @@ class Stories(Protocol):
     """What is told of jobs beside the database, for a while; the feedback feature provides it."""
 
     async def forget(self, job_ids: Sequence[UUID]) -> None:
-        """Empties the stories of jobs whose account is gone; never fails, and never waits long."""
+        """Empties the stories of jobs that were deleted; never fails, and never waits long."""
 
 
 async def delete_account(database: Database, stories: Stories, user_id: UUID, request_id: str | None) -> None:

@@ -179,12 +179,23 @@ async def count_sessions_of_user(
     return count
 
 
-async def delete_session(connection: Connection, user_id: UUID, session_id: UUID) -> bool:
-    """True when there was one to delete."""
-    deleted = await connection.fetchval(
-        "delete from sessions where user_id = $1 and id = $2 returning true", user_id, session_id
+async def delete_session(connection: Connection, user_id: UUID, session_id: UUID) -> list[UUID] | None:
+    """None when there was none to delete, else its feedback jobs that live or ended within two hours."""
+    job_ids: list[UUID] | None = await connection.fetchval(
+        """
+        delete from sessions
+        where user_id = $1 and id = $2
+        returning array(
+            select id
+            from feedback_jobs
+            where user_id = $1 and session_id = $2
+              and (finished_at is null or finished_at > now() - interval '2 hours')
+        )
+        """,
+        user_id,
+        session_id,
     )
-    return deleted is not None
+    return job_ids
 
 
 async def live_job_of_session(connection: Connection, user_id: UUID, session_id: UUID) -> UUID | None:

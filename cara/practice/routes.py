@@ -4,6 +4,7 @@ import re
 from typing import Annotated
 from uuid import UUID
 
+from cara.accounts.deletion import Stories
 from cara.database import Connection, Record
 from cara.errors import NotFound, Outdated
 from cara.practice import queries, sessions
@@ -64,10 +65,12 @@ async def change_session(
     )
 
 
-async def delete_session(caller: Caller, connection: Connection, id: UUID) -> None:
+async def delete_session(caller: Caller, connection: Connection, stories: Stories, id: UUID) -> None:
     """Delete a session and its feedback."""
-    if not await queries.delete_session(connection, caller.user_id, id):
+    job_ids = await queries.delete_session(connection, caller.user_id, id)
+    if job_ids is None:
         raise SessionNotFound
+    await stories.forget(job_ids)
 
 
 def _answered(

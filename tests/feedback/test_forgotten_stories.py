@@ -1,4 +1,4 @@
-"""What is told of jobs beside the database goes with the account."""
+"""What is told of jobs beside the database goes with the account, or with the session."""
 
 from __future__ import annotations
 
@@ -38,6 +38,17 @@ async def test_no_words_of_a_deleted_account_stay_in_redis(learner: Learner, red
     kept = await _kept(redis_url)
     assert kept[jobs[0]["jobId"]] == ["finished"]
     assert "partial" in kept[jobs[1]["jobId"]]
+
+
+@pytest.mark.usefixtures("worker")
+async def test_no_words_of_a_deleted_session_stay_in_redis(learner: Learner, redis_url: str) -> None:
+    deleted, other = [await learner.asks_for_feedback() for _ in range(2)]
+    await learner.follows(other)
+    session_id = (await learner.follows(deleted))[-1].data["sessionId"]
+    await learner.expects(204, "DELETE", f"/api/sessions/{session_id}")
+    kept = await _kept(redis_url)
+    assert kept[deleted["jobId"]] == ["finished"]
+    assert "partial" in kept[other["jobId"]]
 
 
 async def test_what_a_worker_still_tells_is_not_taken_up(learner: Learner, redis_url: str) -> None:
