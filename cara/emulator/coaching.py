@@ -18,7 +18,7 @@ def chat_reply(prompt: Prompt) -> str:
     question = prompt.message.rstrip().endswith("?")
     parts = [
         f"You {'ask' if question else 'say'}: “{_short(prompt.message, 120)}”",
-        f"That gives us {_listing(talk.topics)} to work with.",
+        f"That gives us {_listing(talk.topics)} to work with." if talk.topics else "",
         _manner(talk),
         f"Say it once more, and this time begin with {_first(talk.topics)}.",
         "What is the one thing that your listener should do afterwards?"
