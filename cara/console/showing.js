@@ -59,7 +59,7 @@ function measureTiles(measures) {
   const { paceNorm: norm, fillers, hedges, vocabulary } = measures;
   return [
     ["Words", measures.words, counted(measures.sentences, "sentence")],
-    ["Words a minute", measures.speakingWordsPerMinute, norm && `usual ${norm.low}–${norm.high}`],
+    ["Words a minute", measures.wordsPerMinute, norm && `usual ${norm.low}–${norm.high}`],
     ["Fillers", fillers?.count, fillers && most(fillers.byWord)],
     ["Hedges", hedges?.count, hedges && most(hedges.phrases)],
     ["Words a sentence", measures.meanSentenceWords, measures.longestSentenceWords && `longest ${measures.longestSentenceWords}`],

@@ -177,7 +177,8 @@ class FeedbackWork:
                 connection, job["user_id"], job["feature_type"], job["session_id"], COMPARED_SESSIONS
             )
         try:
-            return assess(
+            return await asyncio.to_thread(
+                assess,
                 job["transcript"],
                 job["feature_type"],
                 measures,
