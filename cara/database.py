@@ -108,6 +108,13 @@ class Database:
             yield connection
 
 
+async def one_row(connection: Connection, statement: str, *arguments: Any) -> Record:
+    """The row of a statement that always gives one."""
+    row = await connection.fetchrow(statement, *arguments)
+    assert row is not None
+    return row
+
+
 async def _prepare(connection: asyncpg.Connection[asyncpg.Record]) -> None:
     await connection.set_type_codec(
         "jsonb",

@@ -52,6 +52,16 @@ class Unauthenticated(CaraError):
     detail = "Sign in first: a bearer token is needed."
 
 
+class TokenExpired(Unauthenticated):
+    code = "token_expired"
+    detail = "The access token has expired."
+
+
+class TokenInvalid(Unauthenticated):
+    code = "token_invalid"
+    detail = "The access token is not valid."
+
+
 class Forbidden(CaraError):
     code = "forbidden"
     detail = "Your account may not do this."

@@ -9,9 +9,9 @@ from cara.accounts.lockout import Lockout
 from cara.accounts.passwords import Passwords, check_new_password
 from cara.accounts.schemas import PasswordChange
 from cara.accounts.signing_in import MOST_LOOKS, InvalidCredentials
-from cara.accounts.tokens import TokenInvalid
 from cara.accounts.visitors import Visitor
 from cara.database import Database, Record
+from cara.errors import TokenInvalid
 
 
 class WrongPassword(InvalidCredentials):

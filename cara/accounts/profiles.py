@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 from cara.accounts import queries
 from cara.accounts.schemas import Profile, ProfileChanges
 from cara.accounts.standing import streak_at, xp_to_next_level
-from cara.accounts.tokens import TokenInvalid
 from cara.database import Connection, Record
+from cara.errors import TokenInvalid
 
 
 def as_shown(user: Record, now: datetime | None = None) -> dict[str, Any]:

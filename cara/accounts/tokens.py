@@ -10,7 +10,7 @@ import jwt
 
 from cara.accounts import queries
 from cara.database import Connection
-from cara.errors import Unauthenticated
+from cara.errors import TokenExpired, TokenInvalid
 from cara.settings import Settings
 from cara.web.context import Caller, Claims
 
@@ -20,16 +20,6 @@ ALGORITHM = "HS256"
 REQUIRED_CLAIMS = ["iss", "aud", "sub", "jti", "iat", "exp", "gen"]
 CLOCK_SKEW_SECONDS = 5
 """By so much the clock of the process that signed may be ahead. Nothing is given to `exp`."""
-
-
-class TokenExpired(Unauthenticated):
-    code = "token_expired"
-    detail = "The access token has expired."
-
-
-class TokenInvalid(Unauthenticated):
-    code = "token_invalid"
-    detail = "The access token is not valid."
 
 
 class AccessTokens:

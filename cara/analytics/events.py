@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from cara.accounts.tokens import TokenInvalid
 from cara.analytics import event_queries
 from cara.analytics.arrivals import arrival_of
 from cara.analytics.schemas import Event, EventsAccepted, NewEvent
 from cara.analytics.writing import EventWriter
 from cara.database import Database, Record
+from cara.errors import TokenInvalid
 
 
 async def store_event(database: Database, writer: EventWriter, user_id: UUID, event: NewEvent) -> Event:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import date
 
 from cara.analytics.rollup_queries import FEATURES_OF_EVENT, QUARTER_COLUMNS, QUARTER_SUMS
-from cara.database import Connection, Record
+from cara.database import Connection, Record, one_row
 from cara.practice.features import FEATURE_TYPES
 
 STATEMENT_SECONDS = 3_600
@@ -45,8 +45,9 @@ async def make_room(connection: Connection) -> None:
 
 async def batch_bounds(connection: Connection) -> Record:
     """The first and the last batch that any event belongs to."""
-    return await connection.fetchrow(  # type: ignore[return-value]
-        "select coalesce(min(batch), 0) as first, coalesce(max(batch), -1) as last from analytics_events"
+    return await one_row(
+        connection,
+        "select coalesce(min(batch), 0) as first, coalesce(max(batch), -1) as last from analytics_events",
     )
 
 

@@ -16,7 +16,6 @@ from zoneinfo import ZoneInfo
 
 from cara.accounts.queries import user_by_id
 from cara.accounts.standing import streak_at
-from cara.accounts.tokens import TokenInvalid
 from cara.analytics import statistics_queries
 from cara.analytics.periods import Period, period_of
 from cara.analytics.report_schemas import (
@@ -28,6 +27,7 @@ from cara.analytics.report_schemas import (
 )
 from cara.analytics.rollup_queries import shown_until
 from cara.database import Connection, Record
+from cara.errors import TokenInvalid
 from cara.practice.features import FEATURE_TYPES
 from cara.web.context import Caller
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from cara.database import Connection, Record
+from cara.database import Connection, Record, one_row
 
 
 async def insert_job(
@@ -19,7 +19,8 @@ async def insert_job(
     reservation_id: UUID,
 ) -> Record:
     """A queued job for the session's transcript as it is now; a key comes with the hash of its request."""
-    return await connection.fetchrow(  # type: ignore[return-value]
+    return await one_row(
+        connection,
         """
         insert into feedback_jobs
             (user_id, id, session_id, feature_type, transcript, duration_seconds,

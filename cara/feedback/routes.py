@@ -31,6 +31,11 @@ MAX_WAIT_SECONDS = 30
 IdempotencyKey = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[\x21-\x7e]+$")]
 LastEventId = Annotated[int, Field(ge=0, lt=2**53)]
 
+IDEMPOTENCY_KEY = Header("Idempotency-Key", "Makes it harmless to ask again: the same key gets the same job.")
+PREFER = Header("Prefer", "`wait=20` waits for the result for up to so many seconds, 30 at most.")
+IF_NONE_MATCH = Header("If-None-Match", "The ETag of what is known already.")
+LAST_EVENT_ID = Header("Last-Event-ID", "The id of the last event that was received.")
+
 
 async def generate_feedback(
     caller: Caller,
@@ -40,8 +45,8 @@ async def generate_feedback(
     feeds: Feeds,
     tickets: Tickets,
     body: FeedbackRequest,
-    idempotency_key: Annotated[IdempotencyKey | None, Header("Idempotency-Key")],
-    prefer: Annotated[str | None, Header("Prefer")],
+    idempotency_key: Annotated[IdempotencyKey | None, IDEMPOTENCY_KEY],
+    prefer: Annotated[str | None, PREFER],
 ) -> Answered[FeedbackJob] | Answered[JobAccepted]:
     """Ask for feedback on a session; a worker writes it."""
     async with database.transaction() as connection:
@@ -60,7 +65,7 @@ async def read_job(
     caller: Caller,
     connection: Connection,
     id: UUID,
-    if_none_match: Annotated[str | None, Header("If-None-Match")],
+    if_none_match: Annotated[str | None, IF_NONE_MATCH],
 ) -> Answered[FeedbackJob]:
     """Read a job: how far it is, or what came of it."""
     job = await jobs.job_answer(connection, caller.user_id, id)
@@ -92,9 +97,20 @@ async def follow_job(
     limits: RateLimits,
     id: UUID,
     query: EventsQuery,
-    last_event_id: Annotated[LastEventId | None, Header("Last-Event-ID")],
+    last_event_id: Annotated[LastEventId | None, LAST_EVENT_ID],
 ) -> web.StreamResponse:
-    """Follow a job by server-sent events, from the beginning or behind Last-Event-ID."""
+    """Follow a job by server-sent events, from the beginning or behind Last-Event-ID.
+
+    Whoever has the `ticket` of `eventsUrl` needs no other token, for an EventSource can send none. Events:
+
+    - `status`: `{"status", "attempt"}`, when an attempt begins; also with `stage` and `progress`, as of now
+    - `progress`: `{"stage", "progress", "attempt"}`, in percent
+    - `partial`: `{"part", "text", "offset", "attempt"}`, more of a text while it is written; the offset
+      counts the Unicode code points of the part that went before
+    - `succeeded`, `failed` or `cancelled`: the job, as reading it answers. One of them comes last, and once.
+
+    Comments keep a quiet stream alive. After the end, 204 tells an EventSource not to come back.
+    """
     claims = _claims(request, authenticator, tickets, id, query.ticket)
     request[CALLER_ID] = claims.user_id
     await limits.count(request, claims)
@@ -143,7 +159,7 @@ ROUTES = [
         tag="Feedback",
         status=202,
         answers={202: JobAccepted, 200: FeedbackJob},
-        headers=("Location", "Retry-After"),
+        headers={202: ("Location", "Retry-After"), 200: ("Preference-Applied",)},
         refusals=(SessionNotFound, TranscriptMissing, QuotaExceeded, IdempotencyConflict),
     ),
     Route(
@@ -152,7 +168,7 @@ ROUTES = [
         read_job,
         tag="Feedback",
         answers={200: FeedbackJob, 304: None},
-        headers=("ETag", "Retry-After"),
+        headers={200: ("ETag", "Retry-After"), 304: ("ETag", "Retry-After")},
         refusals=(JobNotFound,),
     ),
     Route("DELETE", "/api/gemini/jobs/{id}", cancel_job, tag="Feedback", status=202, refusals=(JobNotFound,)),

@@ -71,7 +71,7 @@ class Breakdown(Answer):
 
 
 class Highlight(Answer):
-    """A passage that stands in the transcript, at [start, end) in characters."""
+    """A passage that stands in the transcript, at [start, end) in Unicode code points."""
 
     quote: str
     start: int

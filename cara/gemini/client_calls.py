@@ -18,7 +18,7 @@ class GeminiCall:
     """
 
     system_instruction: str
-    contents: list[dict[str, Any]]
+    contents: list[Any]
     max_output_tokens: int
     response_schema: dict[str, Any] | None = None
     thinking_level: str | None = None

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import date
 from uuid import UUID
 
-from cara.database import Connection, Record
+from cara.database import Connection, Record, one_row
 
 _RESERVE = """
 with standing as (
@@ -116,7 +116,8 @@ async def settle(
     most once, however often this is repeated. Without a charge nothing is written into the ledger. Gives
     the day as it stands now, and whether the charge is `new` or was written before.
     """
-    return await connection.fetchrow(  # type: ignore[return-value]
+    return await one_row(
+        connection,
         _SETTLE,
         user_id,
         reservation_id,
@@ -197,7 +198,8 @@ async def day_of_user(connection: Connection, user_id: UUID, day: date) -> Recor
 
 async def standing_of_user(connection: Connection, user_id: UUID, day: date) -> Record:
     """What is used and reserved on a day, and the tokens of its ledger by request type: as of one moment."""
-    return await connection.fetchrow(  # type: ignore[return-value]
+    return await one_row(
+        connection,
         """
         with counted as (
             select used, reserved from quota_days where user_id = $1 and day = $2

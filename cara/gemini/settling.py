@@ -10,9 +10,8 @@ from uuid import UUID
 from asyncpg import ForeignKeyViolationError
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
-from cara.accounts.tokens import TokenInvalid
 from cara.database import Database, DatabaseBusy
-from cara.errors import Unavailable
+from cara.errors import TokenInvalid, Unavailable
 from cara.gemini import queries
 from cara.gemini.quota import Charge, Quota
 from cara.practice.dialogue import append_dialogue

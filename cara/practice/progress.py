@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from cara.accounts.standing import day_of, level_for
 from cara.database import Connection
-from cara.practice import queries
+from cara.practice import progress_queries
 
 COMPLETION_XP = 10
 MAX_MINUTES_XP = 20
@@ -65,11 +65,11 @@ async def award_completion(
     completed_at: datetime,
 ) -> None:
     """Moves XP, level and streak for one completed session, inside the transaction that completes it."""
-    user = await queries.lock_progress(connection, user_id)
+    user = await progress_queries.lock_progress(connection, user_id)
     xp = user["xp"] + experience_for(score, duration_seconds)
     zone = ZoneInfo(user["timezone"])
     before = Streak(
         user["streak"], user["longest_streak"], user["last_practice_at"], user["streak_started_at"]
     )
     streak = streak_after(before, completed_at, zone)
-    await queries.save_progress(connection, user_id, xp, level_for(xp), *astuple(streak))
+    await progress_queries.save_progress(connection, user_id, xp, level_for(xp), *astuple(streak))

@@ -1,4 +1,4 @@
-"""SQL of practice sessions and of progress: one function a statement."""
+"""SQL of practice sessions: one function a statement."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from cara.database import Connection, Record
+from cara.database import Connection, Record, one_row
 
 CHANGEABLE = (
     "title",
@@ -32,7 +32,8 @@ async def insert_session(
     title: str | None,
     description: str | None,
 ) -> Record:
-    return await connection.fetchrow(  # type: ignore[return-value]
+    return await one_row(
+        connection,
         """
         insert into sessions (user_id, id, feature_type, title, description)
         values ($1, $2, $3, $4, $5)
@@ -65,7 +66,8 @@ async def update_session(
     """Writes the changed columns of a locked session; completing stamps the time, once."""
     columns = [column for column in CHANGEABLE if column in changes]
     assignments = "".join(f"{column} = ${number}, " for number, column in enumerate(columns, start=4))
-    return await connection.fetchrow(  # type: ignore[return-value]
+    return await one_row(
+        connection,
         f"""
         update sessions
         set {assignments} completed_at = case when $3 then coalesce(completed_at, now()) end,
@@ -212,43 +214,3 @@ async def live_job_of_session(connection: Connection, user_id: UUID, session_id:
         session_id,
     )
     return job_id
-
-
-async def lock_progress(connection: Connection, user_id: UUID) -> Record:
-    """The learner's progress, held until the transaction ends: completions come one after another."""
-    return await connection.fetchrow(  # type: ignore[return-value]
-        """
-        select xp, streak, longest_streak, last_practice_at, streak_started_at, timezone
-        from users
-        where id = $1
-        for no key update
-        """,
-        user_id,
-    )
-
-
-async def save_progress(
-    connection: Connection,
-    user_id: UUID,
-    xp: int,
-    level: int,
-    streak: int,
-    longest_streak: int,
-    last_practice_at: datetime | None,
-    streak_started_at: datetime | None,
-) -> None:
-    await connection.execute(
-        """
-        update users
-        set xp = $2, level = $3, streak = $4, longest_streak = $5, last_practice_at = $6,
-            streak_started_at = $7, updated_at = now()
-        where id = $1
-        """,
-        user_id,
-        xp,
-        level,
-        streak,
-        longest_streak,
-        last_practice_at,
-        streak_started_at,
-    )

@@ -22,6 +22,8 @@ from cara.web.handlers import Header, Transaction
 from cara.web.models import Answered
 from cara.web.routing import Route
 
+IF_MATCH = Header("If-Match", "The ETag of what was read: refused when it has changed since.")
+
 
 async def open_session(caller: Caller, connection: Connection, body: NewSession) -> Answered[PracticeSession]:
     """Open a practice session."""
@@ -55,14 +57,15 @@ async def change_session(
     transaction: Transaction,
     id: UUID,
     body: SessionChanges,
-    if_match: Annotated[str | None, Header("If-Match")],
+    if_match: Annotated[str | None, IF_MATCH],
 ) -> Answered[PracticeSession]:
     """Change a session; `completed: true` awards XP and moves the streak, once."""
     changes = body.model_dump(exclude_unset=True)
     version = _expected_version(if_match)
-    return _answered(
-        await sessions.change_session(transaction, caller.user_id, id, changes, expected_version=version)
+    session = await sessions.change_session(
+        transaction, caller.user_id, id, changes, expected_version=version
     )
+    return _answered(session, live_job=await queries.live_job_of_session(transaction, caller.user_id, id))
 
 
 async def delete_session(caller: Caller, connection: Connection, stories: Stories, id: UUID) -> None:
@@ -91,7 +94,14 @@ def _expected_version(if_match: str | None) -> int | None:
 
 
 ROUTES = [
-    Route("POST", "/api/sessions", open_session, tag="Sessions", status=201, headers=("Location", "ETag")),
+    Route(
+        "POST",
+        "/api/sessions",
+        open_session,
+        tag="Sessions",
+        status=201,
+        headers={201: ("Location", "ETag")},
+    ),
     Route("GET", "/api/sessions", list_sessions, tag="Sessions"),
     Route(
         "GET",
@@ -99,14 +109,14 @@ ROUTES = [
         read_session,
         tag="Sessions",
         refusals=(SessionNotFound,),
-        headers=("ETag",),
+        headers={200: ("ETag",)},
     ),
     Route(
         "PATCH",
         "/api/sessions/{id}",
         change_session,
         tag="Sessions",
-        headers=("ETag",),
+        headers={200: ("ETag",)},
         refusals=(SessionNotFound, Outdated, SessionCompleted),
     ),
     Route("DELETE", "/api/sessions/{id}", delete_session, tag="Sessions", status=204, refusals=(NotFound,)),

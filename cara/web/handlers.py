@@ -38,9 +38,10 @@ Transaction = Annotated[Connection, _InTransaction]
 
 @dataclass(frozen=True)
 class Header:
-    """Names the header field that a parameter is read from."""
+    """Names the header field that a parameter is read from, and says what it is for."""
 
     name: str
+    description: str
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,11 @@ class Answer(BaseModel):
     """What a client gets: camelCase members, made from records or plain values."""
 
     model_config = ConfigDict(
-        alias_generator=to_camel, populate_by_name=True, from_attributes=True, frozen=True
+        alias_generator=to_camel,
+        populate_by_name=True,
+        from_attributes=True,
+        frozen=True,
+        json_schema_serialization_defaults_required=True,
     )
 
 

@@ -9,11 +9,19 @@ from collections.abc import Iterator
 from typing import Annotated, Any
 
 from pydantic import BaseModel, TypeAdapter
+from pydantic.fields import FieldInfo
 from pydantic.json_schema import models_json_schema
 
 from cara import __version__
 from cara.web.handlers import Inputs, inputs_of
-from cara.web.openapi_answers import HEADERS, PROBLEM, answers_of, is_model, responses
+from cara.web.openapi_answers import (
+    HEADERS,
+    PROBLEM,
+    answers_of,
+    authenticates_itself,
+    is_model,
+    responses,
+)
 from cara.web.routing import Route
 
 _REF = "#/components/schemas/{model}"
@@ -88,7 +96,7 @@ def _operation(route: Route, schemas: _Schemas) -> dict[str, Any]:
         "summary": summary.rstrip("."),
         "tags": [route.tag],
         "responses": responses(route, inputs, lambda model: schemas.of(model, "serialization")),
-        "security": [] if route.public else [{"bearer": []}],
+        "security": _security(route, inputs),
     }
     if rest.strip():
         operation["description"] = rest.strip()
@@ -100,6 +108,12 @@ def _operation(route: Route, schemas: _Schemas) -> dict[str, Any]:
     return operation
 
 
+def _security(route: Route, inputs: Inputs) -> list[dict[str, list[str]]]:
+    if not route.public:
+        return [{"bearer": []}]
+    return [{"bearer": []}, {}] if authenticates_itself(inputs) else []
+
+
 def _camel(name: str) -> str:
     return re.sub(r"_(\w)", lambda match: match[1].upper(), name)
 
@@ -108,7 +122,13 @@ def _parameters(inputs: Inputs) -> Iterator[dict[str, Any]]:
     for name, adapter in inputs.path.items():
         yield {"name": name, "in": "path", "required": True, "schema": adapter.json_schema()}
     for header, adapter in inputs.headers.values():
-        yield {"name": header.name, "in": "header", "required": False, "schema": _without_null(adapter)}
+        yield {
+            "name": header.name,
+            "in": "header",
+            "description": header.description,
+            "required": False,
+            "schema": _without_null(adapter),
+        }
     if inputs.query:
         for field in inputs.query.model_fields.values():
             adapter = TypeAdapter(_annotated(field))
@@ -116,11 +136,15 @@ def _parameters(inputs: Inputs) -> Iterator[dict[str, Any]]:
                 "name": field.alias,
                 "in": "query",
                 "required": field.is_required(),
-                "schema": _without_null(adapter),
+                "schema": _without_null(adapter) | _default(field),
             }
 
 
-def _annotated(field: Any) -> Any:
+def _default(field: FieldInfo) -> dict[str, Any]:
+    return {} if field.is_required() or field.default is None else {"default": field.default}
+
+
+def _annotated(field: FieldInfo) -> Any:
     """A field's type with its constraints, as `Annotated` would spell it."""
     return Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
 
@@ -128,5 +152,5 @@ def _annotated(field: Any) -> Any:
 def _without_null(adapter: TypeAdapter[Any]) -> dict[str, Any]:
     """A parameter is left out, never null."""
     schema = adapter.json_schema()
-    choices = [choice for choice in schema.get("anyOf", ()) if choice != {"type": "null"}]
-    return choices[0] if len(choices) == 1 else schema
+    choices = [choice for choice in schema.pop("anyOf", ()) if choice != {"type": "null"}]
+    return schema | (choices[0] if len(choices) == 1 else {"anyOf": choices} if choices else {})

@@ -8,7 +8,19 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel
 
-from cara.errors import CaraError, InvalidInput, LimitReached, TooLarge, Unauthenticated, Unavailable
+from cara.database import Database, DatabaseAway, DatabaseBusy
+from cara.errors import (
+    CaraError,
+    InvalidInput,
+    LimitReached,
+    TokenExpired,
+    TokenInvalid,
+    TooLarge,
+    Unauthenticated,
+    Unavailable,
+)
+from cara.web.body import BodyBroken, BodyTooSlow
+from cara.web.context import Authenticator
 from cara.web.handlers import Inputs
 from cara.web.models import Answered
 from cara.web.problems import problem_document, status_of
@@ -30,6 +42,15 @@ PROBLEM = {
         "code": {"type": "string"},
         "requestId": {"type": "string"},
         "error": {"type": "string"},
+        "resetAt": {
+            "type": "string",
+            "format": "date-time",
+            "description": "With `quota_exceeded`: when the day's quota begins anew.",
+        },
+        "category": {
+            "type": "string",
+            "description": "With `content_blocked`: what Gemini took it for, such as `harassment`.",
+        },
         "errors": {
             "type": "array",
             "description": "The members at fault, where it is the input.",
@@ -61,6 +82,7 @@ HEADERS = {
         "schema": {"type": "integer", "minimum": 1},
     },
     "Location": {"description": "Where what was made is found.", "schema": {"type": "string"}},
+    "Preference-Applied": {"description": "The `Prefer` that was followed.", "schema": {"type": "string"}},
     "ETag": {"description": "The version of what was read.", "schema": {"type": "string"}},
 }
 
@@ -81,6 +103,11 @@ def answers_of(route: Route) -> Mapping[int, tuple[Any, ...]]:
     return {status: given if isinstance(given, tuple) else (given,) for status, given in answers.items()}
 
 
+def authenticates_itself(inputs: Inputs) -> bool:
+    """Whether a handler finds out by itself who calls, by token or otherwise."""
+    return Authenticator in inputs.services.values()
+
+
 def is_model(answer: Any) -> bool:
     return isinstance(answer, type) and issubclass(answer, BaseModel)
 
@@ -92,12 +119,12 @@ def responses(route: Route, inputs: Inputs, schema_of: SchemaOf) -> dict[str, An
         common += ["RateLimit-Policy", "RateLimit"]
     found: dict[str, Any] = {}
     for status, errors in sorted(_refusals(route, inputs).items()):
-        retry = ["Retry-After"] if status in (429, 503) else []
+        retry = ["Retry-After"] if issubclass(errors[0], LimitReached | Unavailable) else []
         found[str(status)] = _problems(status, errors) | _headers([*common, *retry])
     for status, answers in answers_of(route).items():
         content = dict(_media(answer, schema_of) for answer in answers if answer not in (None, type(None)))
         described = {"description": HTTPStatus(status).phrase} | ({"content": content} if content else {})
-        found[str(status)] = described | _headers([*common, *route.headers])
+        found[str(status)] = described | _headers([*common, *route.headers.get(status, ())])
     return dict(sorted(found.items()))
 
 
@@ -148,12 +175,12 @@ def _refusals(route: Route, inputs: Inputs) -> dict[int, list[type[CaraError]]]:
 def _possible(route: Route, inputs: Inputs) -> Iterator[type[CaraError]]:
     if inputs.path or inputs.query or inputs.headers or inputs.body:
         yield InvalidInput
-    if not route.public:
-        yield Unauthenticated
+    if not route.public or authenticates_itself(inputs):
+        yield from (Unauthenticated, TokenExpired, TokenInvalid)
     if inputs.body:
-        yield TooLarge
+        yield from (BodyBroken, BodyTooSlow, TooLarge)
     if route.path.startswith(COUNTED_PREFIX):
         yield LimitReached
     yield from route.refusals
-    if not route.public or inputs.connection or route.refusals:
-        yield Unavailable
+    if not route.public or inputs.connection or Database in inputs.services.values():
+        yield from (DatabaseBusy, DatabaseAway)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from cara.errors import CaraError
@@ -18,7 +18,7 @@ class Route:
     Whether a caller must be signed in, what is read from path, query, header and body, and whether the
     handler holds a connection: all of this the handler's own annotations say. `answers` lists models by
     status (several in a tuple) where the handler's return annotation does not say it all; `refusals` the
-    errors of its own; `headers` the fields that come with what it answers.
+    errors of its own; `headers`, by status too, the fields that come with what it answers.
     """
 
     method: str
@@ -29,4 +29,4 @@ class Route:
     public: bool = False
     refusals: Sequence[type[CaraError]] = ()
     answers: Mapping[int, Any] | None = None
-    headers: Sequence[str] = ()
+    headers: Mapping[int, Sequence[str]] = field(default_factory=dict)

@@ -15,8 +15,9 @@ import jwt
 import pytest
 from pydantic import SecretStr
 
-from cara.accounts.tokens import ALGORITHM, AUDIENCE, ISSUER, AccessTokens, TokenExpired, TokenInvalid
+from cara.accounts.tokens import ALGORITHM, AUDIENCE, ISSUER, AccessTokens
 from cara.app import create_app
+from cara.errors import TokenExpired, TokenInvalid
 from cara.settings import Settings, SigningKey
 from tests.accounts.signing import Client
 from tests.learners import Learner

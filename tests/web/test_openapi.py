@@ -74,6 +74,43 @@ def test_members_are_described_with_their_bounds():
     assert (limit["schema"]["minimum"], limit["schema"]["maximum"], limit["required"]) == (1, 100, False)
 
 
+def test_parameters_tell_their_defaults_their_choices_and_what_they_are_for():
+    found = {p["name"]: p for p in operation("GET", "/api/sessions")["parameters"]}
+    assert (found["limit"]["schema"]["default"], found["offset"]["schema"]["default"]) == (20, 0)
+    for path, method, described in OPERATIONS:
+        for parameter in described.get("parameters", ()):
+            choices = parameter["schema"].get("anyOf", [parameter["schema"]])
+            assert {"type": "null"} not in choices, (method, path, parameter["name"])
+            assert parameter["in"] != "header" or parameter["description"]
+
+
+def test_codes_that_programs_act_on_are_told():
+    def codes(described, status):
+        return set(described["responses"][status]["content"]["application/problem+json"]["examples"])
+
+    signed_in = {"unauthenticated", "token_expired", "token_invalid"}
+    following = operation("GET", "/api/gemini/jobs/{id}/events")
+    assert codes(operation("GET", "/api/users/me"), "401") == signed_in
+    assert codes(following, "401") == {*signed_in, "ticket_invalid"}
+    assert following["security"] == [{"bearer": []}, {}]
+    assert "database_unavailable" in codes(operation("POST", "/api/auth/logout"), "503")
+    assert {"body_broken", "body_timeout"} <= codes(operation("POST", "/api/auth/login"), "400")
+    assert {"resetAt", "category"} <= set(DOCUMENT["components"]["schemas"]["Problem"]["properties"])
+
+
+def test_fields_are_told_with_the_answers_that_carry_them():
+    answers = operation("POST", "/api/gemini/generate-feedback")["responses"]
+    assert "Preference-Applied" in answers["200"]["headers"]
+    assert "Location" not in answers["200"]["headers"]
+    assert "Retry-After" in operation("POST", "/api/gemini/process")["responses"]["504"]["headers"]
+
+
+def test_what_is_always_sent_is_required():
+    schemas = DOCUMENT["components"]["schemas"]
+    assert "tokenType" in schemas["SignedIn"]["required"]
+    assert {"feedback", "problem"} <= set(schemas["FeedbackJob"]["required"])
+
+
 async def test_the_document_is_served_as_it_is(client):
     response = await client.get("/api/openapi.json")
     assert response.content_type == "application/json"
