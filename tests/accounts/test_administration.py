@@ -1,4 +1,4 @@
-"""`cara create-admin`, as it is typed."""
+"""`cara create-admin` and `cara set-quota`, as they are typed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.learners import Learner
 WAIT_SECONDS = 30
 
 
-async def _create_admin(settings: Settings, email: str, stdin: str = "") -> tuple[int, str, str]:
+async def _cara(settings: Settings, *arguments: str, stdin: str = "") -> tuple[int, str, str]:
     environment = {
         **os.environ,
         "CARA_ENV": "test",
@@ -26,7 +26,7 @@ async def _create_admin(settings: Settings, email: str, stdin: str = "") -> tupl
     }
     process = await asyncio.create_subprocess_exec(
         sys.executable,
-        *("-m", "cara", "create-admin", email),
+        *("-m", "cara", *arguments),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -46,7 +46,7 @@ async def _is_admin(database: Database, email: str) -> bool | None:
 async def test_an_account_becomes_an_administrators_and_keeps_its_password(
     settings: Settings, client: Client, learner: Learner, database: Database
 ) -> None:
-    code, out, err = await _create_admin(settings, learner.email.upper())
+    code, out, err = await _cara(settings, "create-admin", learner.email.upper())
     assert (code, err) == (0, "")
     assert "is an administrator now" in out
     assert await _is_admin(database, learner.email) is True
@@ -57,7 +57,9 @@ async def test_an_account_becomes_an_administrators_and_keeps_its_password(
 async def test_a_new_administrator_takes_the_password_from_stdin(
     settings: Settings, client: Client, database: Database
 ) -> None:
-    code, _, _ = await _create_admin(settings, "operator@example.com", " a horse of a battery \n")
+    code, _, _ = await _cara(
+        settings, "create-admin", "operator@example.com", stdin=" a horse of a battery \n"
+    )
     assert code == 0
     assert await _is_admin(database, "operator@example.com") is True
     assert (await signs_in(client, "operator@example.com", " a horse of a battery "))[0] == 200
@@ -70,8 +72,28 @@ async def test_a_new_administrator_takes_the_password_from_stdin(
 async def test_what_cannot_be_an_administrator_is_told_in_a_line(
     settings: Settings, database: Database, email: str, password: str, reason: str
 ) -> None:
-    code, _, err = await _create_admin(settings, email, password)
+    code, _, err = await _cara(settings, "create-admin", email, stdin=password)
     assert code == 2
     assert reason in err
     assert "Traceback" not in err
     assert await _is_admin(database, email) is None
+
+
+async def test_a_learner_gets_a_quota_of_their_own_and_the_usual_one_again(
+    settings: Settings, learner: Learner, database: Database
+) -> None:
+    assert (await _cara(settings, "set-quota", learner.email.upper(), "1234"))[0] == 0
+    assert (await learner.expects(200, "GET", "/api/gemini/quota"))["quota"] == 1234
+    assert (await _cara(settings, "set-quota", learner.email))[0] == 0
+    usual = (await learner.expects(200, "GET", "/api/gemini/quota"))["quota"]
+    assert usual == settings.daily_token_quota
+    assert await audited(database, learner) == ["registered", "quota_set", "quota_set"]
+
+
+@pytest.mark.parametrize(("email", "tokens"), [("nobody@example.com", "10"), ("nobody@example.com", "-1")])
+async def test_a_quota_for_nobody_or_below_nothing_is_refused(
+    settings: Settings, email: str, tokens: str
+) -> None:
+    code, _, err = await _cara(settings, "set-quota", email, "--", tokens)
+    assert code == 2
+    assert "Traceback" not in err
