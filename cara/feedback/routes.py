@@ -16,6 +16,7 @@ from cara.feedback.listening import Feeds
 from cara.feedback.schemas import EventsQuery, FeedbackJob, FeedbackRequest, JobAccepted
 from cara.feedback.storytelling import tell_story
 from cara.feedback.tickets import TicketInvalid, Tickets
+from cara.gemini.errors import TooLongForQuota
 from cara.gemini.quota import Quota, QuotaExceeded
 from cara.practice.sessions import SessionNotFound
 from cara.web.context import CALLER_ID, Authenticator, Caller, Claims
@@ -160,7 +161,7 @@ ROUTES = [
         status=202,
         answers={202: JobAccepted, 200: FeedbackJob},
         headers={202: ("Location", "Retry-After"), 200: ("Preference-Applied",)},
-        refusals=(SessionNotFound, TranscriptMissing, QuotaExceeded, IdempotencyConflict),
+        refusals=(SessionNotFound, TranscriptMissing, QuotaExceeded, TooLongForQuota, IdempotencyConflict),
     ),
     Route(
         "GET",

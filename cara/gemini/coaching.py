@@ -61,6 +61,7 @@ class Coach:
             GeminiCircuitOpen: Gemini is down; nothing was looked up or reserved.
             SessionNotFound, TranscriptFull, OtherFeature: the session is not to be had for this.
             QuotaExceeded: today's tokens do not suffice.
+            TooLongForQuota: no day's tokens would.
         """
         self._gemini.ensure_available()
         reservation_id = new_id()

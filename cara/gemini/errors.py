@@ -20,15 +20,6 @@ class GeminiUsage:
     cached_tokens: int = 0
     total_tokens: int = 0
 
-    def __add__(self, other: GeminiUsage) -> GeminiUsage:
-        return GeminiUsage(
-            self.prompt_tokens + other.prompt_tokens,
-            self.output_tokens + other.output_tokens,
-            self.thinking_tokens + other.thinking_tokens,
-            self.cached_tokens + other.cached_tokens,
-            self.total_tokens + other.total_tokens,
-        )
-
 
 NOTHING_USED = GeminiUsage()
 
@@ -147,3 +138,16 @@ class GeminiRefused(GeminiLasting, UpstreamFailed):
     def __init__(self, cause: str, *, usage: GeminiUsage = NOTHING_USED) -> None:
         super().__init__(usage=usage)
         self.cause = cause
+
+
+class TooLongForQuota(Unprocessable):
+    """One call alone is estimated at more tokens than a learner has on a whole day: waiting does not help."""
+
+    code = "too_long_for_quota"
+    detail = "This would take more tokens than you have on a whole day. Please make it shorter."
+
+    def __init__(self, estimated_tokens: int, daily_tokens: int) -> None:
+        super().__init__(
+            f"This could take {estimated_tokens:,} tokens, more than the {daily_tokens:,} that you have on a "
+            "whole day. Please make it shorter."
+        )

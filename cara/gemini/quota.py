@@ -12,7 +12,7 @@ from uuid import UUID
 from cara.database import Connection
 from cara.errors import LimitReached
 from cara.gemini import queries
-from cara.gemini.errors import GeminiUsage
+from cara.gemini.errors import GeminiUsage, TooLongForQuota
 from cara.identifiers import new_id
 
 Clock = Callable[[], datetime]
@@ -126,6 +126,7 @@ class Quota:
 
         Raises:
             QuotaExceeded: they do not fit under today's limit.
+            TooLongForQuota: nor would they on any other day.
         """
         reservation = await self.reserve_some(
             connection,
@@ -160,9 +161,12 @@ class Quota:
 
         Raises:
             QuotaExceeded: not even the least fit under today's limit.
+            TooLongForQuota: nor would they on any other day.
         """
         now = self._clock()
         today, limit, own_id = self._day(now), self.limit_of(own_limit), reservation_id or new_id()
+        if least > limit:
+            raise TooLongForQuota(least, limit)
         wanted = (user_id, own_id, today, least, most, limit, request_type)
         reserve = partial(queries.reserve, connection, *wanted, keep_seconds, durable, feature_type)
         tokens = await reserve()

@@ -11,6 +11,7 @@ from cara.gemini.errors import (
     GeminiRefused,
     GeminiTimedOut,
     GeminiUnavailable,
+    TooLongForQuota,
 )
 from cara.gemini.quota import Quota, QuotaExceeded
 from cara.gemini.schemas import CoachAnswer, ProcessRequest, QuotaStanding
@@ -59,6 +60,7 @@ ROUTES = [
             OtherFeature,
             TranscriptFull,
             QuotaExceeded,
+            TooLongForQuota,
             ContentBlocked,
             GeminiUnavailable,
             GeminiBadAnswer,

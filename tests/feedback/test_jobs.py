@@ -123,16 +123,30 @@ async def test_an_unknown_session_and_a_stranger_are_answered_alike(learner: Lea
         assert problem["code"] == "not_found"
 
 
-async def test_a_job_that_does_not_fit_the_quota_is_refused_and_reserves_nothing(
+async def test_a_job_that_does_not_fit_what_is_left_of_the_quota_is_refused_and_reserves_nothing(
     learner: Learner, database: Database
 ) -> None:
+    await learner.asks_for_feedback()
+    reserved = (await learner.expects(200, "GET", "/api/gemini/quota"))["reserved"]
     async with database.acquire() as connection:
-        await connection.execute("update users set daily_token_quota = 100")
-    session = await learner.opens_session(transcript=TALK)
-    problem = await learner.expects(
-        429, "POST", "/api/gemini/generate-feedback", json={"sessionId": session["id"]}
-    )
+        await connection.execute("update users set daily_token_quota = $1", reserved + 1_000)
+    session = await learner.opens_session(transcript="The second talk of the day.")
+    path, asked = "/api/gemini/generate-feedback", {"sessionId": session["id"]}
+    problem = await learner.expects(429, "POST", path, json=asked)
     assert problem["code"] == "quota_exceeded"
+    assert (await learner.expects(200, "GET", "/api/gemini/quota"))["reserved"] == reserved
+
+
+@pytest.mark.parametrize("transcript", ["word " * 20_000, "слово " * 4_000])
+async def test_a_transcript_that_no_day_has_tokens_for_is_refused_for_good(
+    learner: Learner, transcript: str
+) -> None:
+    session = await learner.opens_session(transcript=transcript)
+    response = await learner.call("POST", "/api/gemini/generate-feedback", json={"sessionId": session["id"]})
+    problem = await response.json()
+    assert (response.status, problem["code"]) == (422, "too_long_for_quota")
+    assert "50,000" in problem["detail"]
+    assert "Retry-After" not in response.headers
     assert (await learner.expects(200, "GET", "/api/gemini/quota"))["reserved"] == 0
 
 

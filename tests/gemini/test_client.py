@@ -141,7 +141,7 @@ async def test_a_crowd_never_passes_the_bound_on_calls_in_flight(running):
     usages = await asyncio.gather(*(one(number) for number in range(30)))
     ledger = running.emulator.ledger
     assert ledger.peak_in_flight == 4
-    assert sum(usages, NOTHING_USED).total_tokens == ledger.total_tokens
+    assert sum(usage.total_tokens for usage in usages) == ledger.total_tokens
     assert (ledger.calls, ledger.finished, client.in_flight) == (30, 30, 0)
     await client.close()
 

@@ -12,6 +12,7 @@ from aiohttp import web
 
 from cara.app import create_app
 from cara.database import Database
+from cara.gemini.errors import TooLongForQuota
 from cara.gemini.quota import Charge, Quota, QuotaExceeded
 from cara.identifiers import new_id
 from cara.settings import Settings
@@ -75,7 +76,8 @@ async def test_with_little_left_a_small_prompt_gets_a_shorter_answer(
 async def test_who_has_too_little_left_is_told_until_when(
     learner: Learner, database: Database, emulator: RunningEmulator, headers: dict[str, str]
 ) -> None:
-    await limit_tokens(database, 900)
+    await limit_tokens(database, 1_600)
+    before = await (await says(learner)).json()
     response = await learner.call("POST", PATH, json={"prompt": PROMPT}, headers=headers)
     problem = await response.json()
 
@@ -83,8 +85,36 @@ async def test_who_has_too_little_left_is_told_until_when(
     assert problem["resetAt"] == "2026-11-04T00:00:00Z"
     assert problem["resetAt"] in problem["detail"]
     assert response.headers["Retry-After"] == "10"
+    assert emulator.emulator.ledger.calls == 1
+    seen = await books(database)
+    assert (seen.used, seen.reserved) == (before["tokensUsed"], 0)
+
+
+@pytest.mark.parametrize("headers", [{}, STREAM])
+async def test_what_no_day_has_tokens_for_is_refused_for_good(
+    learner: Learner, database: Database, emulator: RunningEmulator, headers: dict[str, str]
+) -> None:
+    await limit_tokens(database, 900)
+    response = await learner.call("POST", PATH, json={"prompt": PROMPT}, headers=headers)
+    problem = await response.json()
+
+    assert (response.status, problem["code"]) == (422, "too_long_for_quota")
+    assert "900" in problem["detail"]
+    assert "Retry-After" not in response.headers
+    assert "resetAt" not in problem
     assert emulator.emulator.ledger.calls == 0
     assert (await books(database)).reserved == 0
+
+
+async def test_what_takes_the_whole_day_fits_until_a_token_is_used(
+    learner: Learner, database: Database
+) -> None:
+    quota = Quota(50_000)
+    assert await reserve(database, quota, learner, 1_000, 1_000) == 1_000
+    with pytest.raises(QuotaExceeded):
+        await reserve(database, quota, learner, 1_000, 1_000)
+    with pytest.raises(TooLongForQuota, match=r"1,001 tokens.* 1,000 "):
+        await reserve(database, quota, learner, 1_001, 2_000)
 
 
 async def test_the_quota_begins_anew_at_midnight_utc(
@@ -121,11 +151,11 @@ async def test_a_call_over_midnight_counts_on_the_day_that_reserved_it(
 
 
 async def test_an_own_limit_holds_for_its_user_alone(learner: Learner, database: Database) -> None:
-    await limit_tokens(database, 900)
+    await limit_tokens(database, 1_600)
     other = await Learner.registers(learner.client)
-    assert (await says(learner)).status == 429
-    assert (await says(other)).status == 200
-    assert (await learner.expects(200, "GET", "/api/gemini/quota"))["quota"] == 900
+    assert [(await says(learner)).status for _ in range(2)] == [200, 429]
+    assert [(await says(other)).status for _ in range(2)] == [200, 200]
+    assert (await learner.expects(200, "GET", "/api/gemini/quota"))["quota"] == 1_600
 
 
 async def test_a_crowd_of_calls_never_takes_more_than_there_is(
