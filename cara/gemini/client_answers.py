@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import jsonschema_rs
@@ -14,6 +15,8 @@ USABLE = frozenset({"STOP", "MAX_TOKENS"})
 BLOCKED = frozenset(
     {"SAFETY", "PROHIBITED_CONTENT", "BLOCKLIST", "SPII", "RECITATION", "LANGUAGE", "IMAGE_SAFETY"}
 )
+_UNSAYABLE_ESCAPE = re.compile(r"\\u(?:0000|d[89a-f])", re.IGNORECASE)
+"""How JSON may write NUL and halves of surrogate pairs."""
 
 
 class AnswerInProgress:
@@ -76,10 +79,11 @@ class AnswerInProgress:
         if self._schema is None:
             return None
         try:
-            data = json.loads(text)
-        except json.JSONDecodeError:
+            data = _parsed(text)
+            on_schema = jsonschema_rs.is_valid(self._schema, data)
+        except (ValueError, RecursionError):
             raise self._bad("not_json") from None
-        if not jsonschema_rs.is_valid(self._schema, data):
+        if not on_schema:
             raise self._bad("off_schema")
         return data
 
@@ -90,3 +94,23 @@ class AnswerInProgress:
 def sayable(text: str) -> str:
     """The text without what neither UTF-8 nor PostgreSQL can hold: NUL and lone surrogates."""
     return text.replace("\0", "").encode("utf-8", "replace").decode()
+
+
+def _parsed(text: str) -> Any:
+    """The value of JSON that is `sayable` as it is written, without what its escapes bring in after all.
+
+    Raises:
+        ValueError, RecursionError: it is no JSON, or none that anybody would write.
+    """
+    data = json.loads(text)
+    return _sayable_throughout(data) if _UNSAYABLE_ESCAPE.search(text) else data
+
+
+def _sayable_throughout(value: Any) -> Any:
+    if isinstance(value, str):
+        return sayable(value)
+    if isinstance(value, list):
+        return [_sayable_throughout(item) for item in value]
+    if isinstance(value, dict):
+        return {sayable(name): _sayable_throughout(item) for name, item in value.items()}
+    return value

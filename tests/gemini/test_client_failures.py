@@ -116,3 +116,40 @@ def test_any_other_end_is_a_bad_answer_named_by_its_reason():
     with pytest.raises(GeminiBadAnswer) as bad:
         progress.finish()
     assert bad.value.reason == "malformed_response"
+
+
+ANY_TEXTS = {"type": "object", "additionalProperties": {"type": ["string", "array"], "minLength": 1}}
+
+
+def json_answer(text, schema=ANY_TEXTS):
+    progress = AnswerInProgress(schema)
+    progress.take(AnswerPiece(text=text, finish_reason="STOP"))
+    return progress.finish()
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        (r'{"summary": "We\u0000 spoke"}', {"summary": "We spoke"}),
+        (
+            r'{"sum\u0000mary": ["half \uD83d", {"deep": "\udE00 too"}]}',
+            {"summary": ["half ?", {"deep": "? too"}]},
+        ),
+        (r'{"whole": "\ud83d\ude00", "written": "\\u0000"}', {"whole": "😀", "written": r"\u0000"}),
+    ],
+)
+def test_what_neither_utf8_nor_postgresql_can_hold_does_not_come_in_by_an_escape(written, said):
+    assert json_answer(written).data == said
+
+
+def test_a_text_of_which_nothing_remains_is_off_the_schema():
+    with pytest.raises(GeminiBadAnswer) as bad:
+        json_answer(r'{"summary": "\u0000"}')
+    assert bad.value.reason == "off_schema"
+
+
+@pytest.mark.parametrize("text", ['{"score": ' + "9" * 5_000 + "}", "[" * 100_000 + "]" * 100_000])
+def test_json_that_cannot_be_read_is_a_bad_answer_whatever_the_parser_says(text):
+    with pytest.raises(GeminiBadAnswer) as bad:
+        json_answer(text, schema={})
+    assert bad.value.reason == "not_json"
