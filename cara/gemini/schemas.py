@@ -55,12 +55,16 @@ class ProcessRequest(Payload):
 
 
 class CoachAnswer(Answer):
-    """The coach's answer, the tokens that it cost, what is left of today's, and the model that gave it."""
+    """The coach's answer, the tokens that it cost, what is left of today's, and the model that gave it.
+
+    `truncated` says that the answer breaks off, because it may be no longer or no more tokens were left.
+    """
 
     response: str
     tokens_used: int
     remaining_quota: int
     model: str
+    truncated: bool
 
 
 class QuotaStanding(Answer):

@@ -84,13 +84,14 @@ class Turn:
         assert self._stream is not None
         async for _ in self:
             pass
-        text = self._stream.answer.text
-        remaining = await self._settlements.wait(self._begin_settling("answered", answered=text))
+        whole = self._stream.answer
+        remaining = await self._settlements.wait(self._begin_settling("answered", answered=whole.text))
         return CoachAnswer(
-            response=text,
+            response=whole.text,
             tokens_used=self._stream.usage.total_tokens,
             remaining_quota=remaining,
             model=self._model,
+            truncated=whole.truncated,
         )
 
     async def end(self) -> None:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from aiohttp.test_utils import TestClient
 
+from cara.app import create_app
 from cara.database import Database
 from cara.gemini import prompts
+from cara.settings import Settings
 from tests.conftest import RunningEmulator
 from tests.gemini.talking import PATH, PROMPT, STREAM, books, hears, says
 from tests.learners import Learner
@@ -22,10 +26,11 @@ async def test_an_answer_comes_with_its_cost_and_what_is_left(
     answer = await response.json()
 
     assert response.status == 200
-    assert set(answer) == {"response", "tokensUsed", "remainingQuota", "model"}
+    assert set(answer) == {"response", "tokensUsed", "remainingQuota", "model", "truncated"}
     assert "negotiation" in answer["response"]
     assert answer["model"] == "cara-emulator/gemini-3.8-flash"
     assert answer["tokensUsed"] == emulator.emulator.ledger.total_tokens
+    assert answer["truncated"] is False
     quota = await learner.expects(200, "GET", "/api/gemini/quota")
     assert quota["remaining"] == answer["remainingQuota"] == 50_000 - answer["tokensUsed"]
     assert quota["byType"] == {"process": answer["tokensUsed"]}
@@ -41,6 +46,17 @@ async def test_a_stream_gives_the_text_in_pieces_and_then_the_same_json(learner:
     assert "".join(event.data["text"] for event in events[:-1]) == done["response"]
     assert (done["response"], done["model"]) == (whole["response"], whole["model"])
     assert done["remainingQuota"] == 50_000 - done["tokensUsed"]
+
+
+async def test_an_answer_cut_at_the_output_limit_says_so_whole_and_streamed(
+    settings: Settings, aiohttp_client: Callable[..., Awaitable[TestClient[Any, Any]]]
+) -> None:
+    brief = create_app(settings.model_copy(update={"gemini_max_output_tokens": 10}))
+    learner = await Learner.registers(await aiohttp_client(brief))
+    whole = await (await says(learner)).json()
+    events = await hears(learner)
+    assert whole["truncated"] is events[-1].data["truncated"] is True
+    assert whole["response"] == "".join(event.data["text"] for event in events[:-1])
 
 
 async def test_every_call_stands_in_the_ledger_with_type_model_and_tokens(
