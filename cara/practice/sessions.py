@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -101,7 +101,7 @@ def decode_cursor(cursor: str) -> tuple[datetime, UUID]:
         created_at = datetime.fromisoformat(moment)
         if created_at.tzinfo is None:
             raise ValueError("no time zone")
-        return created_at, UUID(session_id)
+        return created_at.astimezone(UTC), UUID(session_id)
     except (ValueError, binascii.Error, OverflowError):
         raise InvalidInput(
             "The cursor is not valid.", fields=(FieldProblem("cursor", "is none that we gave out"),)

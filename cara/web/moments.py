@@ -35,9 +35,14 @@ def read_day_or_moment(value: Any) -> date | datetime:
 
 
 def _beginning(value: Any) -> datetime:
-    """A day is read as its first instant in UTC."""
+    """In UTC, where the calendar may have no room for it; a day is read as its first instant."""
     read = read_day_or_moment(value)
-    return read if isinstance(read, datetime) else datetime(read.year, read.month, read.day, tzinfo=UTC)
+    if not isinstance(read, datetime):
+        return datetime(read.year, read.month, read.day, tzinfo=UTC)
+    try:
+        return read.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("must lie within the years 1 to 9999 in UTC") from None
 
 
 Moment = Annotated[

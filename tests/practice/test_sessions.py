@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
+from cara.practice.sessions import encode_cursor
 from tests.learners import Learner
 
 LISTED = {
@@ -131,6 +133,17 @@ async def test_a_list_can_be_filtered(learner: Learner) -> None:
     assert page["total"] == 0
 
 
+async def test_a_list_reaches_from_one_end_of_the_calendar_to_the_other(learner: Learner) -> None:
+    await learner.opens_session()
+    ends = {"from": "0001-01-01T10:00:00+10:00", "to": "9999-12-31T18:59:59-05:00"}
+    page = await learner.expects(200, "GET", "/api/sessions", params=ends)
+    assert page["total"] == 1
+
+
+def doctored_cursor(moment: str) -> str:
+    return encode_cursor(datetime.fromisoformat(moment), uuid4())
+
+
 @pytest.mark.parametrize(
     "query",
     [
@@ -144,6 +157,10 @@ async def test_a_list_can_be_filtered(learner: Learner) -> None:
         {"from": "2026-W01-1"},
         {"to": "2026-02-30"},
         {"to": "2026-01-31T09:30"},
+        {"from": "0001-01-01T00:00:00+10:00"},
+        {"to": "9999-12-31T23:59:59-05:00"},
+        {"cursor": doctored_cursor("0001-01-01T00:00:00+10:00")},
+        {"cursor": doctored_cursor("9999-12-31T23:59:59-05:00")},
         {"colour": "red"},
         {"featureType": "dancing"},
     ],
