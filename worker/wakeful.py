@@ -35,6 +35,7 @@ class WakefulWorker(Worker):
         )
         self._subscriber = subscriber
         self._wake = asyncio.Event()
+        self._ended = 0
 
     async def run_until_cancelled(self) -> None:
         """Takes and runs jobs until cancelled."""
@@ -67,7 +68,15 @@ class WakefulWorker(Worker):
         if not job_ids:
             return
         marks = await self.pool.mget([in_progress_key_prefix.encode() + job_id for job_id in job_ids])
-        await super().start_jobs([job_id for job_id, mark in zip(job_ids, marks, strict=True) if not mark])
+        free = [job_id for job_id, mark in zip(job_ids, marks, strict=True) if not mark]
+        before, taken = set(self.tasks.values()), self._places_taken
+        try:
+            await super().start_jobs(free)
+        except AWAY:
+            # arq takes a place before it asks Redis for a job, and forgets it when Redis does not answer.
+            if self._places_taken - taken > len(set(self.tasks.values()) - before):
+                super()._release_sem_dec_counter_on_complete()
+            raise
 
     async def run_job(self, job_id: str, score: int) -> None:
         """Runs one job. Redis may be away when it ends: the job's own row tells how it went."""
@@ -79,7 +88,13 @@ class WakefulWorker(Worker):
     def _release_sem_dec_counter_on_complete(self) -> None:
         """A job has ended and its place is free: time to look for the next."""
         super()._release_sem_dec_counter_on_complete()
+        self._ended += 1
         self._wake.set()
+
+    @property
+    def _places_taken(self) -> int:
+        """How many places were ever taken for a job; unlike arq's counter, it does not fall when one ends."""
+        return self.job_counter + self._ended
 
     async def _until_woken(self) -> None:
         try:

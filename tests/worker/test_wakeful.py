@@ -8,9 +8,11 @@ from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, cast
 
+import pytest
 from arq import func
 from arq.connections import ArqRedis
 from arq.constants import in_progress_key_prefix
+from redis.exceptions import NoPermissionError
 
 from cara.local.servers import embedded_valkey
 from cara.queue import arq_client, deserialize, serialize, wake_channel
@@ -131,6 +133,44 @@ async def test_a_worker_outlives_a_redis_that_goes_away(tmp_path: Path) -> None:
                 await enqueue(redis, "after")
                 await work.until(2)
     assert work.done == ["before", "after"]
+
+
+@asynccontextmanager
+async def refusing(redis: ArqRedis, command: str) -> AsyncIterator[None]:
+    """A Valkey that refuses one command, whoever asks."""
+    await redis.execute_command("ACL", "SETUSER", "default", f"-{command}")
+    try:
+        yield
+    finally:
+        await redis.execute_command("ACL", "SETUSER", "default", f"+{command}")
+
+
+@pytest.mark.parametrize("command", ["watch", "exists", "zscore"])
+async def test_a_redis_that_fails_while_a_job_is_taken_costs_no_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, command: str
+) -> None:
+    monkeypatch.setattr("worker.wakeful.AWAY_SECONDS", 0.01)
+    work = Work()
+    with embedded_valkey(tmp_path, durable=False) as url:
+        async with working(url, work, poll_seconds=0.01, max_jobs=1) as (worker, redis):
+            async with refusing(redis, command), asyncio.timeout(5):
+                await redis.zadd(QUEUE, {"unknown": 1})
+                while caplog.text.count("redis is away") < 3:
+                    await asyncio.sleep(0.01)
+            assert worker.job_counter == 0
+            await redis.delete(QUEUE)
+            await enqueue(redis, "one")
+            await work.until(1)
+
+
+async def test_a_place_that_was_given_back_is_not_given_back_once_more(tmp_path: Path) -> None:
+    """arq has seen that there is nothing to do, and only then Redis fails."""
+    with embedded_valkey(tmp_path, durable=False) as url:
+        async with working(url, Work(), poll_seconds=NEVER_SECONDS, max_jobs=1) as (worker, redis):
+            async with refusing(redis, "unwatch"):
+                with pytest.raises(NoPermissionError):
+                    await worker.start_jobs([b"unknown"])
+            assert (worker.job_counter, worker.sem._value) == (0, 2)
 
 
 async def test_draining_takes_nothing_new_and_lets_jobs_finish(redis_url: str) -> None:
