@@ -133,11 +133,27 @@ def seed(
 @app.command("create-admin")
 def create_admin(email: Annotated[str, typer.Argument(help="Whose account it is, or is to be.")]) -> None:
     """Make an account an administrator's; a new one takes its password from prompt or stdin."""
-    from cara.accounts.administrators import create_admin_now
+    from cara.accounts.administration import create_admin_now
 
     with errors_in_a_line():
         created = create_admin_now(settings_here(), email, _new_password)
     typer.echo(f"{email} is an administrator now" + (" and can sign in" if created else ""))
+
+
+@app.command("set-quota")
+def set_quota(
+    email: Annotated[str, typer.Argument(help="Whose account it is.")],
+    tokens: Annotated[
+        int | None,
+        typer.Argument(min=0, max=2**31 - 1, help="Tokens a day; without, as DAILY_TOKEN_QUOTA says."),
+    ] = None,
+) -> None:
+    """Give a learner a daily quota of tokens of their own, or the usual one again."""
+    from cara.accounts.administration import set_daily_quota_now
+
+    with errors_in_a_line():
+        set_daily_quota_now(settings_here(), email, tokens)
+    typer.echo(f"{email} may use " + ("the usual quota" if tokens is None else f"{tokens:,} tokens a day"))
 
 
 @app.command()

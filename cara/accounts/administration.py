@@ -1,9 +1,10 @@
-"""Making administrators, from a terminal."""
+"""What is done with accounts from a terminal: making administrators, and giving out quotas."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -11,7 +12,7 @@ from cara.accounts import audit, queries
 from cara.accounts.emails import Email, spelling_of_the_account
 from cara.accounts.passwords import Passwords, check_new_password
 from cara.database import Connection, Database
-from cara.errors import InvalidInput
+from cara.errors import InvalidInput, NotFound
 from cara.identifiers import new_id
 from cara.schema_version import DatabaseBehind, missing_migrations
 from cara.settings import Settings
@@ -21,6 +22,10 @@ NAME = "Administrator"
 
 class NoEmail(InvalidInput):
     detail = "This is no email address."
+
+
+class NoAccount(NotFound):
+    detail = "There is no account with this email."
 
 
 def create_admin_now(settings: Settings, email: str, ask_password: Callable[[], str]) -> bool:
@@ -39,15 +44,44 @@ async def create_admin(settings: Settings, email: str, ask_password: Callable[[]
         DatabaseAway: PostgreSQL cannot be reached.
         DatabaseBehind: it lacks migrations.
     """
-    database = await Database.connect(settings)
-    try:
+    async with _database(settings) as database:
         async with database.transaction() as connection:
-            if missing := await missing_migrations(connection):
-                raise DatabaseBehind(missing)
             if await _promote(connection, spelling_of_the_account(email)):
                 return False
         await _create(settings, database, email, ask_password())
         return True
+
+
+def set_daily_quota_now(settings: Settings, email: str, tokens: int | None) -> None:
+    """`set_daily_quota`, for whoever runs no event loop."""
+    asyncio.run(set_daily_quota(settings, email, tokens))
+
+
+async def set_daily_quota(settings: Settings, email: str, tokens: int | None) -> None:
+    """Gives the account with this email a daily quota of its own; None gives it that of the settings again.
+
+    Raises:
+        NoAccount: there is none.
+        DatabaseAway: PostgreSQL cannot be reached.
+        DatabaseBehind: it lacks migrations.
+    """
+    async with _database(settings) as database, database.transaction() as connection:
+        user_id = await queries.set_daily_quota(connection, spelling_of_the_account(email), tokens)
+        if user_id is None:
+            raise NoAccount
+        told = {} if tokens is None else {"tokens": tokens}
+        await audit.record(connection, "quota_set", audit.NOBODY, user_id, **told)
+
+
+@asynccontextmanager
+async def _database(settings: Settings) -> AsyncIterator[Database]:
+    """The database, if it is up to date."""
+    database = await Database.connect(settings)
+    try:
+        async with database.acquire() as connection:
+            if missing := await missing_migrations(connection):
+                raise DatabaseBehind(missing)
+        yield database
     finally:
         await database.close()
 

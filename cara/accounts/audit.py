@@ -22,6 +22,7 @@ Action = Literal[
     "exported",
     "deleted",
     "made_admin",
+    "quota_set",
     "admin_read",
 ]
 

@@ -157,3 +157,18 @@ async def make_admin(connection: Connection, email: str) -> UUID | None:
         email,
     )
     return user_id
+
+
+async def set_daily_quota(connection: Connection, email: str, tokens: int | None) -> UUID | None:
+    """The id of the user with this email, who may use so many tokens a day now; None: as the settings say."""
+    user_id: UUID | None = await connection.fetchval(
+        """
+        update users
+        set daily_token_quota = $2, updated_at = now()
+        where lower(email) = lower($1)
+        returning id
+        """,
+        email,
+        tokens,
+    )
+    return user_id
