@@ -9,6 +9,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.request import urlopen
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -29,7 +30,7 @@ def settings(database_url: str, redis_url: str) -> dict[str, str]:
 
 @pytest.fixture
 def empty_database_url(servers: Servers) -> str:
-    with servers.database("test_cli_empty", template="template0") as url:
+    with servers.database(f"test_{uuid4().hex}", template="template0") as url:
         yield url
 
 

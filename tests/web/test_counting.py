@@ -27,7 +27,7 @@ async def redis(valkey: RestartableValkey) -> AsyncIterator[Redis]:
 
 @pytest.fixture
 def counter(redis: Redis) -> RequestCounter:
-    return RequestCounter(redis, answer_seconds=0.2, pause_seconds=0.05)
+    return RequestCounter(redis, answer_seconds=5, pause_seconds=0.05)
 
 
 async def counted(counter: RequestCounter, times: int = 1, client: str = "somebody") -> list[Standing]:
@@ -114,7 +114,7 @@ async def test_a_redis_that_hangs_holds_one_request_shortly_and_the_others_not_a
     began = time.monotonic()
     assert [standing.admitted for standing in await counted(counter, times=4)] == [True, True, True, False]
     await counted(counter, times=100, client="somebody else")
-    assert 0.2 <= time.monotonic() - began < 0.6
+    assert 0.2 <= time.monotonic() - began < 2
 
 
 async def test_a_process_that_counts_alone_does_not_remember_without_end(valkey, counter, monkeypatch):
