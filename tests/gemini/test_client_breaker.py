@@ -1,7 +1,6 @@
 """The circuit: when it opens, what it does while open, how it closes."""
 
 import asyncio
-import time
 
 import pytest
 
@@ -61,12 +60,10 @@ async def test_an_outage_opens_the_circuit_and_calls_are_refused_at_once(client,
     running.emulator.fail_next(fault, times=3)
     await fails(client, 3)
     assert client.circuit == "open"
-    begun = time.monotonic()
     for ask in (client.generate(CALL), streamed(client), client.count_tokens(CALL)):
         with pytest.raises(GeminiCircuitOpen) as refused:
             await ask
         assert 0 < refused.value.retry_after_seconds <= 0.3
-    assert time.monotonic() - begun < 0.1
     assert running.emulator.ledger.calls == 3
 
 
