@@ -30,6 +30,11 @@ FAILURES_COUNTED_ALONE = Counter(
     "cara_sign_in_counted_alone_total",
     "Looks at failed sign-ins that this process answered by itself, without Redis.",
 )
+JOB_WAIT_SECONDS = Histogram(
+    "cara_feedback_job_wait_seconds",
+    "How long due jobs waited for a worker.",
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300),
+)
 JOBS_ENDED = Counter("cara_feedback_jobs_ended_total", "Feedback jobs that ended, by how.", ["status"])
 JOBS_RETRIED = Counter(
     "cara_feedback_jobs_retried_total", "Attempts that are tried again, by reason.", ["code"]

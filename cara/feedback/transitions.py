@@ -16,6 +16,7 @@ async def claim_job(connection: Connection, job_id: UUID, lease_seconds: float) 
     """Takes a queued job that is due, under a lease; None when it is not to be had.
 
     One whose worker died before it saw that the learner cancelled is to be had too: its next worker ends it.
+    `waited_seconds` tells how long it was due.
     """
     return await connection.fetchrow(
         """
@@ -24,7 +25,7 @@ async def claim_job(connection: Connection, job_id: UUID, lease_seconds: float) 
             lease_expires_at = now() + make_interval(secs => $2),
             started_at = coalesce(started_at, now())
         where id = $1 and status = 'queued' and run_after <= now() + interval '1 second'
-        returning *
+        returning *, greatest(extract(epoch from now() - run_after), 0)::float8 as waited_seconds
         """,
         job_id,
         lease_seconds,

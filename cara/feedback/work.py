@@ -28,6 +28,7 @@ from cara.feedback.speech import SpeechMeasures, measure
 from cara.gemini.alerting import tell_operator
 from cara.gemini.client import GeminiAnswer, GeminiClient
 from cara.gemini.errors import GeminiBadAnswer, GeminiError, GeminiTemporary
+from cara.metrics import JOB_WAIT_SECONDS
 from cara.redis import Subscriber
 
 logger = logging.getLogger(__name__)
@@ -83,6 +84,7 @@ class FeedbackWork:
         if job is None:
             logger.info("job %s is not to be had", job_id)
             return
+        JOB_WAIT_SECONDS.observe(job["waited_seconds"])
         await self._work(Attempt(job, Publisher(self._redis, job_id, job["attempts"]), self._gemini.model))
 
     async def _work(self, attempt: Attempt) -> None:
@@ -165,8 +167,7 @@ class FeedbackWork:
                         told = reached
                         await attempt.publisher.progress("asking", reached)
             finally:
-                attempt.usage = stream.usage
-        attempt.model = stream.answer.model
+                attempt.usage, attempt.model = stream.usage, stream.model or attempt.model
         return stream.answer
 
     async def _check(self, attempt: Attempt, measures: SpeechMeasures, answer: GeminiAnswer) -> Feedback:
@@ -183,7 +184,7 @@ class FeedbackWork:
                 job["feature_type"],
                 measures,
                 Judgement.model_validate(answer.data),
-                model=answer.model,
+                model=attempt.model,
                 recent_mean_score=mean,
             )
         except Ungrounded:

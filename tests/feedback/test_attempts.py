@@ -6,67 +6,22 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Any
 from uuid import UUID
 
 import pytest
 from redis.asyncio import Redis
 
-from cara.database import Connection, Database, Record
+from cara.database import Connection, Database
 from cara.emulator.faults import Fault, PlannedFault
-from cara.feedback.ending import Attempt, Ending
+from cara.feedback.ending import Attempt
 from cara.feedback.events import Publisher
 from cara.feedback.lease import LeaseLost
-from cara.feedback.work import FeedbackWork
-from cara.gemini.connecting import connect_gemini
 from cara.gemini.errors import GeminiUsage
 from cara.queue import arq_client
 from cara.settings import Settings
 from tests.conftest import RunningEmulator
+from tests.feedback.attempts import charges, the_job, working
 from tests.learners import Learner
-from worker.main import resources
-
-BOUND_SECONDS = 10
-
-
-@asynccontextmanager
-async def working(
-    settings: Settings, *, redis: Redis | None = None, **options: Any
-) -> AsyncIterator[tuple[FeedbackWork, Ending]]:
-    """What a worker process works with, to be called directly."""
-    gemini = connect_gemini(settings)
-    async with resources(settings) as context, asyncio.timeout(BOUND_SECONDS):
-        ending = Ending(context["database"], context["quota"], context["queue"], settings.job_attempts)
-        try:
-            yield (
-                FeedbackWork(
-                    context["database"],
-                    redis or context["redis"],
-                    context["subscriber"],
-                    gemini,
-                    ending,
-                    settings.job_lease_seconds,
-                    **options,
-                ),
-                ending,
-            )
-        finally:
-            await gemini.close()
-
-
-async def the_job(database: Database) -> Record:
-    async with database.acquire() as connection:
-        job: Record = await connection.fetchrow("select * from feedback_jobs")  # type: ignore[assignment]
-    return job
-
-
-async def charges(database: Database) -> list[int]:
-    """The tokens of each entry of the ledger; the day's counter must be their sum."""
-    async with database.acquire() as connection:
-        rows = await connection.fetch("select tokens_used from quota_usage order by created_at")
-        used = await connection.fetchval("select used from quota_days")
-    assert used == sum(row["tokens_used"] for row in rows)
-    return [row["tokens_used"] for row in rows]
 
 
 @asynccontextmanager

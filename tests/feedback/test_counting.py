@@ -1,0 +1,54 @@
+"""What operators can count of feedback jobs, and by what name an answer is booked."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import pytest
+from prometheus_client import REGISTRY
+
+from cara.database import Database
+from cara.settings import Settings
+from tests.feedback.attempts import working
+from tests.learners import Learner
+
+
+def counted(name: str, **labels: str) -> float:
+    """What a metric of this process stands at."""
+    return REGISTRY.get_sample_value(name, labels) or 0.0
+
+
+@pytest.mark.parametrize(("due_since_seconds", "least", "most"), [(40, 40, 50), (-0.5, 0, 0)])
+async def test_how_long_a_due_job_waited_is_observed_when_it_is_claimed(
+    learner: Learner,
+    settings: Settings,
+    database: Database,
+    due_since_seconds: float,
+    least: float,
+    most: float,
+) -> None:
+    job = await learner.asks_for_feedback()
+    async with database.acquire() as connection:
+        await connection.execute(
+            "update feedback_jobs set run_after = now() - make_interval(secs => $1)", due_since_seconds
+        )
+    before = [counted(f"cara_feedback_job_wait_seconds_{part}") for part in ("count", "sum")]
+    async with working(settings) as (work, _):
+        for _ in range(2):
+            await work.run(UUID(job["jobId"]))
+    count, total = (counted(f"cara_feedback_job_wait_seconds_{part}") for part in ("count", "sum"))
+    assert count - before[0] == 1
+    assert least <= total - before[1] <= most
+
+
+async def test_a_service_that_does_not_tell_its_name_is_booked_under_the_one_it_was_asked_by(
+    learner: Learner, settings: Settings, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cara.emulator.dialect.shown_model", lambda _: "")
+    job = await learner.asks_for_feedback()
+    async with working(settings) as (work, _):
+        await work.run(UUID(job["jobId"]))
+    ended = await learner.expects(200, "GET", job["statusUrl"])
+    assert ended["feedback"]["model"] == settings.gemini_model
+    async with database.acquire() as connection:
+        assert await connection.fetchval("select model from quota_usage") == settings.gemini_model
