@@ -51,9 +51,9 @@ class AnswerInProgress:
         self._finish_reason = piece.finish_reason or self._finish_reason
         self._block_reason = piece.block_reason or self._block_reason
         self._categories = piece.blocked_categories or self._categories
-        if not piece.text:
-            return None
         text = sayable(piece.text)
+        if not text:
+            return None
         self._texts.append(text)
         return GeminiChunk(text, self.usage)
 

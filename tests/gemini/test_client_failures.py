@@ -142,6 +142,12 @@ def test_what_neither_utf8_nor_postgresql_can_hold_does_not_come_in_by_an_escape
     assert json_answer(written).data == said
 
 
+def test_a_piece_of_which_nothing_remains_is_none_and_begins_no_answer():
+    progress = AnswerInProgress(None)
+    assert progress.take(AnswerPiece(text="\0")) is None
+    assert not progress.started
+
+
 def test_a_text_of_which_nothing_remains_is_off_the_schema():
     with pytest.raises(GeminiBadAnswer) as bad:
         json_answer(r'{"summary": "\u0000"}')
