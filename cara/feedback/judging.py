@@ -15,6 +15,7 @@ from cara.feedback import prompts
 from cara.feedback.judgement import judgement_schema
 from cara.feedback.speech import SpeechMeasures
 from cara.gemini.client import GeminiCall
+from cara.gemini.client_answers import sayable
 from cara.gemini.estimate import upper_estimate
 
 MAX_OUTPUT_TOKENS = 4_096
@@ -137,7 +138,8 @@ class GrowingTexts:
         except ValueError:
             return []
         fresh = []
-        for part, text in texts_of(so_far):
+        for part, written in texts_of(so_far):
+            text = sayable(written)
             told = self._told.get(part, 0)
             if len(text) > told:
                 fresh.append((part, text[told:]))

@@ -177,6 +177,12 @@ def test_growing_json_is_told_once_and_whole(size: int) -> None:
     }  # fmt: skip
 
 
+def test_what_postgresql_cannot_hold_is_not_told_and_not_counted() -> None:
+    growing = GrowingTexts()
+    assert growing.grow('{"summary": "You\\u0000 open') == [("summary", "You open")]
+    assert growing.grow('ed well."') == [("summary", "ed well.")]
+
+
 def test_what_is_no_json_tells_nothing() -> None:
     assert GrowingTexts().grow("I am sorry, ") == []
 
