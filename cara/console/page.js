@@ -153,7 +153,8 @@ async function askCoach(prompt, featureType) {
     const answer = await streamedAnswer(bubble, body);
     history.push({ role: "user", content: prompt }, { role: "assistant", content: answer.response.slice(0, 8000) });
     const by = isEmulated(answer.model) ? `${answer.model}, the emulator` : answer.model;
-    bubble.append(element("small", "", `${by} · ${counted(answer.tokensUsed, "token")}`));
+    const cut = answer.truncated ? " · cut off at the longest that an answer may be" : "";
+    bubble.append(element("small", "", `${by} · ${counted(answer.tokensUsed, "token")}${cut}`));
     await showStanding();
   } catch (error) {
     bubble.className = "failed";
