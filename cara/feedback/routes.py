@@ -123,7 +123,7 @@ async def follow_job(
     if jobs.finished(job) and last_event_id == final_number(job.attempts):
         return web.Response(status=204)
     stream = await EventStream().open(request)
-    return await tell_story(feeds, stream, caller.user_id, id, last_event_id or 0)
+    return await tell_story(feeds, stream, caller.user_id, job, last_event_id or 0)
 
 
 def _claims(

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
 
 import pytest
+from aiohttp import web
 from redis.asyncio import Redis
 
 from cara.app import create_app
+from cara.database import Database
+from cara.emulator.faults import Fault, PlannedFault
 from cara.feedback.events import Publisher, events_after
+from cara.feedback.listening import Feed, Feeds
 from cara.settings import Settings
+from cara.web.context import service
+from tests.conftest import RunningEmulator
 from tests.learners import Learner
 from tests.streams import read_events
+from tests.workers import running_worker
 
 BOUND_SECONDS = 10
 
@@ -62,13 +71,59 @@ async def test_what_a_worker_still_tells_is_not_taken_up(learner: Learner, redis
     assert await _kept(redis_url) == {job["jobId"]: ["finished"]}
 
 
-async def test_who_listens_is_let_go(learner: Learner) -> None:
+@pytest.mark.parametrize("gone", ["the session", "the account"])
+async def test_who_listens_is_told_that_the_job_is_cancelled(learner: Learner, gone: str) -> None:
     job = await learner.asks_for_feedback()
+    read = await learner.expects(200, "GET", job["statusUrl"])
+    path = "/api/users/me" if gone == "the account" else f"/api/sessions/{read['sessionId']}"
     async with learner.client.get(job["eventsUrl"]) as response, asyncio.timeout(BOUND_SECONDS):
         events = read_events(response)
         assert (await anext(events)).name == "status"
-        await learner.expects(204, "DELETE", "/api/users/me")
-        assert [event.name async for event in events] == []
+        await learner.expects(204, "DELETE", path)
+        (end,) = [event async for event in events]
+    assert (end.name, end.number) == ("cancelled", 1_000_000)
+    assert end.data["finishedAt"] >= read["createdAt"]
+    assert end.data == {
+        **read,
+        "status": "cancelled",
+        "stage": "finished",
+        "finishedAt": end.data["finishedAt"],
+    }
+
+
+async def test_the_end_of_a_job_that_is_deleted_at_work_has_the_last_number(
+    learner: Learner, emulator: RunningEmulator, settings: Settings
+) -> None:
+    emulator.emulator.fail_next(PlannedFault(Fault.STALL_MIDSTREAM, after_chunks=2))
+    job = await learner.asks_for_feedback()
+    read = await learner.expects(200, "GET", job["statusUrl"])
+    async with learner.client.get(job["eventsUrl"]) as response, running_worker(settings):
+        await emulator.emulator.until(lambda ledger: ledger.output_tokens > 0)
+        await learner.expects(204, "DELETE", f"/api/sessions/{read['sessionId']}")
+        events = [event async for event in read_events(response)]
+    numbers = [event.number for event in events if event.number]
+    assert numbers == sorted(set(numbers))
+    assert [event.name for event in events if event.number][-1] == "cancelled"
+    assert numbers[-1] == 2_000_000
+
+
+async def test_a_job_that_is_gone_before_its_story_begins_has_an_end_all_the_same(
+    learner: Learner, database: Database, app: web.Application
+) -> None:
+    job = await learner.asks_for_feedback()
+    feeds = service(app, Feeds)
+    listen = feeds.listen
+
+    @asynccontextmanager
+    async def listen_late(user_id: UUID, job_id: UUID) -> AsyncIterator[Feed]:
+        async with database.acquire() as connection:
+            await connection.execute("delete from sessions")
+        async with listen(user_id, job_id) as feed:
+            yield feed
+
+    feeds.listen = listen_late  # type: ignore[method-assign]
+    events = await learner.follows(job)
+    assert [event.name for event in events] == ["status", "cancelled"]
 
 
 async def test_an_account_is_deleted_although_redis_is_away(

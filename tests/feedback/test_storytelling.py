@@ -71,7 +71,7 @@ async def test_what_comes_with_the_end_while_something_is_sent_is_told_before_th
     feed = feed_with_one_event()
     stream = SlowStream(feed, list(MEANWHILE), "succeeded", closing=closing)
     async with asyncio.timeout(BOUND_SECONDS):
-        await Storyteller(feed, stream, 0).tell()
+        await Storyteller(feed, stream, job(feed.job_id, "running"), 0).tell()
     assert stream.sent == [
         ("status", 1_000_001),
         ("partial", 1_000_002),
@@ -85,7 +85,7 @@ async def test_what_comes_with_the_shutdown_is_told_before_the_stream_is_handed_
     feed = feed_with_one_event()
     stream = SlowStream(feed, list(MEANWHILE), "running", closing=True)
     async with asyncio.timeout(BOUND_SECONDS):
-        await Storyteller(feed, stream, 0).tell()
+        await Storyteller(feed, stream, job(feed.job_id, "running"), 0).tell()
     assert [number for _, number in stream.sent] == [1_000_001, 1_000_002, 1_000_003]
     assert stream.handed_over
 
