@@ -19,9 +19,6 @@ create table feedback_jobs (
     transcript       text not null,
     transcript_hash  bytea not null,
     duration_seconds integer,
-    idempotency_key  text,
-    -- what was asked under the key
-    request_hash     bytea,
     reservation_id   uuid not null,
     cancel_requested boolean not null default false,
     run_after        timestamptz not null default now(),
@@ -33,17 +30,27 @@ create table feedback_jobs (
     primary key (user_id, id),
     foreign key (user_id, session_id) references sessions (user_id, id) on delete cascade,
     check ((status in ('succeeded', 'failed', 'cancelled')) = (finished_at is not null)),
-    check ((status = 'running') = (lease_expires_at is not null)),
-    check ((idempotency_key is null) = (request_hash is null))
+    check ((status = 'running') = (lease_expires_at is not null))
 );
 create index feedback_jobs_id_idx on feedback_jobs (id);
 create index feedback_jobs_session_idx on feedback_jobs (user_id, session_id, created_at);
 -- The same session with the same transcript has one live job, whoever asks at the same instant.
 create unique index feedback_jobs_live_key on feedback_jobs (user_id, session_id, transcript_hash)
     where status in ('queued', 'running');
-create unique index feedback_jobs_idempotency_key on feedback_jobs (user_id, idempotency_key);
 create index feedback_jobs_queued_idx on feedback_jobs (run_after) where status = 'queued';
 create index feedback_jobs_lease_idx on feedback_jobs (lease_expires_at) where status = 'running';
+
+-- What was asked under an Idempotency-Key, and the job that answered it, whether it was made for that or not.
+create table feedback_keys (
+    user_id      uuid not null,
+    key          text not null,
+    request_hash bytea not null,
+    job_id       uuid not null,
+    created_at   timestamptz not null default now(),
+    primary key (user_id, key),
+    foreign key (user_id, job_id) references feedback_jobs (user_id, id) on delete cascade
+);
+create index feedback_keys_job_idx on feedback_keys (user_id, job_id);
 
 create table feedback (
     user_id        uuid not null,

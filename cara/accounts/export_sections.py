@@ -33,11 +33,16 @@ SECTIONS: Final[Mapping[str, str]] = {
     """,
     "feedbackJobs": """
         select id, session_id, status, stage, progress, attempts, failures, feature_type, transcript,
-               duration_seconds, idempotency_key, encode(request_hash, 'hex') as request_hash,
-               cancel_requested, problem, created_at, started_at, finished_at
+               duration_seconds, cancel_requested, problem, created_at, started_at, finished_at
         from feedback_jobs
         where user_id = $1
         order by id
+    """,
+    "feedbackKeys": """
+        select key, encode(request_hash, 'hex') as request_hash, job_id, created_at
+        from feedback_keys
+        where user_id = $1
+        order by key
     """,
     "quotaUsage": """
         select id, day, request_type, feature_type, model, tokens_used, input_tokens, output_tokens,

@@ -6,8 +6,6 @@ import hashlib
 from dataclasses import dataclass
 from uuid import UUID, uuid5
 
-from asyncpg import UniqueViolationError
-
 from cara.database import Connection, Record
 from cara.errors import Conflict, FieldProblem, InvalidInput, NotFound
 from cara.feedback import queries, transitions
@@ -55,7 +53,8 @@ async def ask_for_feedback(
     """The job for this request: the one of the same key, the one at work on the same already, or a new one.
 
     Belongs in a transaction; the session is locked, so that of two requests at the same instant one makes
-    the job and the other finds it. A request that is repeated under its key changes nothing.
+    the job and the other finds it. A request that is repeated under its key changes nothing, however it was
+    answered; the same transcript is the same work, whatever duration is told of it.
 
     Raises:
         SessionNotFound: no such session, or somebody else's.
@@ -66,22 +65,26 @@ async def ask_for_feedback(
     session = await lock_session(connection, caller.user_id, request.session_id)
     if session is None:
         raise SessionNotFound
-    request_hash = _hash_of_request(request) if key else None
+    request_hash = _hash_of_request(request)
     if key and (known := await queries.job_by_key(connection, caller.user_id, key)):
         if known["request_hash"] != request_hash:
             raise IdempotencyConflict
         return Asked(known, new=False)
-    session = await _with_what_was_sent(connection, session, request)
-    fingerprint = _fingerprint(session)
-    if live := await queries.live_job(connection, caller.user_id, session["id"], fingerprint):
+    asked = await _job_for(connection, quota, caller, await _with_what_was_sent(connection, session, request))
+    if key and not await queries.insert_key(connection, caller.user_id, key, request_hash, asked.job["id"]):
+        raise IdempotencyConflict
+    return asked
+
+
+async def _job_for(connection: Connection, quota: Quota, caller: Caller, session: Record) -> Asked:
+    """The job at work on the transcript of the locked session, or a new one."""
+    transcript_hash = hashlib.sha256(session["transcript"].encode()).digest()
+    if live := await queries.live_job(connection, caller.user_id, session["id"], transcript_hash):
         return Asked(live, new=False)
     reservation_id = await reserve(connection, quota, caller.user_id, session, caller.daily_token_quota)
-    try:
-        job = await queries.insert_job(
-            connection, caller.user_id, new_id(), session, fingerprint, key, request_hash, reservation_id
-        )
-    except UniqueViolationError:
-        raise IdempotencyConflict from None
+    job = await queries.insert_job(
+        connection, caller.user_id, new_id(), session, transcript_hash, reservation_id
+    )
     return Asked(job, new=True)
 
 
@@ -114,11 +117,6 @@ async def _with_what_was_sent(connection: Connection, session: Record, request: 
     if not (session["transcript"] or "").strip():
         raise TranscriptMissing
     return session
-
-
-def _fingerprint(session: Record) -> bytes:
-    """Tells one thing to judge from another: the transcript and how long it took."""
-    return hashlib.sha256(f"{session['duration_seconds']}\n{session['transcript']}".encode()).digest()
 
 
 def _hash_of_request(request: FeedbackRequest) -> bytes:

@@ -14,18 +14,16 @@ async def insert_job(
     job_id: UUID,
     session: Record,
     transcript_hash: bytes,
-    idempotency_key: str | None,
-    request_hash: bytes | None,
     reservation_id: UUID,
 ) -> Record:
-    """A queued job for the session's transcript as it is now; a key comes with the hash of its request."""
+    """A queued job for the session's transcript as it is now."""
     return await one_row(
         connection,
         """
         insert into feedback_jobs
             (user_id, id, session_id, feature_type, transcript, duration_seconds,
-             transcript_hash, idempotency_key, request_hash, reservation_id)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+             transcript_hash, reservation_id)
+        values ($1, $2, $3, $4, $5, $6, $7, $8)
         returning *
         """,
         user_id,
@@ -35,8 +33,6 @@ async def insert_job(
         session["transcript"],
         session["duration_seconds"],
         transcript_hash,
-        idempotency_key,
-        request_hash,
         reservation_id,
     )
 
@@ -47,9 +43,36 @@ async def job_of_user(connection: Connection, user_id: UUID, job_id: UUID) -> Re
     )
 
 
-async def job_by_key(connection: Connection, user_id: UUID, idempotency_key: str) -> Record | None:
+async def insert_key(
+    connection: Connection, user_id: UUID, key: str, request_hash: bytes, job_id: UUID
+) -> bool:
+    """Remembers which job answered the request under this key; False when the key is taken."""
+    inserted: bool | None = await connection.fetchval(
+        """
+        insert into feedback_keys (user_id, key, request_hash, job_id)
+        values ($1, $2, $3, $4)
+        on conflict do nothing
+        returning true
+        """,
+        user_id,
+        key,
+        request_hash,
+        job_id,
+    )
+    return inserted is not None
+
+
+async def job_by_key(connection: Connection, user_id: UUID, key: str) -> Record | None:
+    """The job that was the answer under this key, and the hash of what was asked."""
     return await connection.fetchrow(
-        "select * from feedback_jobs where user_id = $1 and idempotency_key = $2", user_id, idempotency_key
+        """
+        select feedback_jobs.*, feedback_keys.request_hash
+        from feedback_keys
+        join feedback_jobs on feedback_jobs.user_id = feedback_keys.user_id and feedback_jobs.id = job_id
+        where feedback_keys.user_id = $1 and key = $2
+        """,
+        user_id,
+        key,
     )
 
 

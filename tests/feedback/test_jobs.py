@@ -38,6 +38,46 @@ async def test_the_same_transcript_has_one_live_job_however_many_ask_at_once(lea
     assert len({answer["jobId"] for answer in answers}) == 1
 
 
+async def test_the_same_transcript_is_the_same_work_whatever_duration_is_told_of_it(learner: Learner) -> None:
+    session = await learner.opens_session(transcript=TALK, durationSeconds=30)
+    path = "/api/gemini/generate-feedback"
+    asked = [{"sessionId": session["id"], **more} for more in ({}, {"durationSeconds": 31})]
+    first, second = [await learner.expects(202, "POST", path, json=request) for request in asked]
+    assert first["jobId"] == second["jobId"]
+
+
+async def test_a_key_under_which_a_live_job_was_given_gives_it_when_that_has_ended_too(
+    learner: Learner,
+) -> None:
+    session = await learner.opens_session(transcript=TALK)
+    path, asked = "/api/gemini/generate-feedback", {"sessionId": session["id"]}
+    keys = [{"Idempotency-Key": f"practice-{number}"} for number in (1, 2)]
+    first, second = [await learner.expects(202, "POST", path, json=asked, headers=key) for key in keys]
+    assert first["jobId"] == second["jobId"]
+    await learner.expects(202, "DELETE", first["statusUrl"])
+    for key in keys:
+        assert (await learner.expects(202, "POST", path, json=asked, headers=key))["jobId"] == first["jobId"]
+    other = {**asked, "durationSeconds": 5}
+    await learner.expects(409, "POST", path, json=other, headers=keys[1])
+    assert (await learner.expects(202, "POST", path, json=asked))["jobId"] != first["jobId"]
+
+
+async def test_of_two_requests_that_use_one_key_at_once_one_is_refused(learner: Learner) -> None:
+    sessions = [await learner.opens_session(transcript=TALK) for _ in range(2)]
+    answers = await asyncio.gather(
+        *(
+            learner.call(
+                "POST",
+                "/api/gemini/generate-feedback",
+                json={"sessionId": session["id"]},
+                headers={"Idempotency-Key": "practice-1"},
+            )
+            for session in sessions
+        )
+    )
+    assert sorted(answer.status for answer in answers) == [202, 409]
+
+
 async def test_another_transcript_gets_another_job(learner: Learner) -> None:
     session = await learner.opens_session(transcript=TALK)
     jobs = [
