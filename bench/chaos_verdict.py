@@ -12,7 +12,7 @@ import asyncpg
 from aiohttp import ClientSession
 
 from bench.system import System, percentile
-from cara.feedback.jobs import ledger_id_of_lost
+from cara.feedback.jobs import ledger_id_of
 
 FINAL = ("succeeded", "failed", "cancelled")
 
@@ -96,15 +96,10 @@ async def verdict(system: System, stories: list[Story], jobs: int) -> dict[str, 
 
 
 async def _charges(connection: asyncpg.Connection) -> dict[str, int]:
-    """An attempt is charged under the job's reservation, or as lost, but never both."""
-    jobs = await connection.fetch("select id, status, attempts, reservation_id from feedback_jobs")
+    """An attempt is charged under an id of its own, however it ended."""
+    jobs = await connection.fetch("select id, attempts from feedback_jobs where status = 'succeeded'")
     entries = {row["id"] for row in await connection.fetch("select id from quota_usage")}
-    unsettled = [job for job in jobs if job["status"] == "succeeded" and job["reservation_id"] not in entries]
-    twice = [
-        job
-        for job in jobs
-        if job["reservation_id"] in entries and ledger_id_of_lost(job["id"], job["attempts"]) in entries
-    ]
+    unsettled = [job for job in jobs if ledger_id_of(job["id"], job["attempts"]) not in entries]
     beyond = """
         select count(*)
         from users
@@ -113,7 +108,6 @@ async def _charges(connection: asyncpg.Connection) -> dict[str, int]:
     """
     return {
         "successes that were not charged": len(unsettled),
-        "jobs charged twice for an attempt": len(twice),
         "learners with more charges than attempts": await connection.fetchval(beyond),
     }
 

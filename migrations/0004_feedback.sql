@@ -34,9 +34,10 @@ create table feedback_jobs (
 );
 create index feedback_jobs_id_idx on feedback_jobs (id);
 create index feedback_jobs_session_idx on feedback_jobs (user_id, session_id, created_at);
--- The same session with the same transcript has one live job, whoever asks at the same instant.
+-- The same session with the same transcript has one live job, whoever asks at the same instant; one that the
+-- learner has cancelled stands in nobody's way while its worker stops.
 create unique index feedback_jobs_live_key on feedback_jobs (user_id, session_id, transcript_hash)
-    where status in ('queued', 'running');
+    where status in ('queued', 'running') and not cancel_requested;
 create index feedback_jobs_queued_idx on feedback_jobs (run_after) where status = 'queued';
 create index feedback_jobs_lease_idx on feedback_jobs (lease_expires_at) where status = 'running';
 

@@ -24,8 +24,8 @@ from worker.rollups import fold_rollups, keep_partitions
 from worker.wakeful import WakefulWorker
 
 HEALTH_SECONDS = 10
-SAVING_SECONDS = 30
-"""What a feedback task may take beside waiting for Gemini."""
+SAVING_SECONDS = 45
+"""What a feedback task may take beside waiting for Gemini, also when the database goes away meanwhile."""
 
 FOLDING_SECONDS = 120
 """What is left after so long is taken up by the next run."""

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import logging
-import math
-import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -17,12 +14,13 @@ from cara.accounts.queries import caller_by_id
 from cara.database import Connection, Database, Record
 from cara.errors import CaraError
 from cara.feedback import queries, transitions
-from cara.feedback.events import Publisher
-from cara.feedback.jobs import REQUEST_TYPE, ledger_id_of_lost, reserve
+from cara.feedback.attempt import Attempt
+from cara.feedback.failures import GeminiAwayForLong, backoff_seconds, problem_of
+from cara.feedback.jobs import REQUEST_TYPE, reserve
 from cara.feedback.lease import LeaseLost
-from cara.feedback.schemas import Feedback
-from cara.gemini.errors import NOTHING_USED, GeminiUsage
-from cara.gemini.quota import Charge, Quota, QuotaExceeded
+from cara.feedback.schemas import FINISHED, Feedback
+from cara.gemini.errors import TooLongForQuota
+from cara.gemini.quota import Quota, QuotaExceeded
 from cara.metrics import JOBS_ENDED, JOBS_RETRIED
 from cara.practice import sessions
 from cara.practice.queries import lock_session
@@ -30,57 +28,16 @@ from cara.queue import Queue
 
 logger = logging.getLogger(__name__)
 
-FIRST_DELAY_SECONDS = 1.0
-LONGEST_DELAY_SECONDS = 60.0
 LONGEST_WAIT_SECONDS = 900.0
 """When Gemini wants to be left alone for longer, nobody is kept waiting for that."""
-
-
-class WriteFailed(CaraError):
-    code = "internal_error"
-    detail = "Something went wrong while the feedback was written."
-
-
-class GeminiAwayForLong(CaraError):
-    """Gemini can be asked again, but not soon."""
-
-    code = "gemini_unavailable"
-
-    def __init__(self, seconds: float) -> None:
-        minutes = math.ceil(seconds / 60)
-        wait = f"{minutes} minutes" if minutes < 120 else f"{math.ceil(minutes / 60)} hours"
-        super().__init__(
-            f"Gemini is taking no more requests for now. Please ask for feedback again in {wait}.",
-            retry_after_seconds=seconds,
-        )
-
-
-@dataclass
-class Attempt:
-    """One claim of a job by this worker, and what it has cost so far by Gemini's own count.
-
-    It is `settled` from the moment on from which its cost may stand in the ledger.
-    """
-
-    job: Record
-    publisher: Publisher
-    model: str
-    usage: GeminiUsage = NOTHING_USED
-    settled: bool = False
-
-    @property
-    def key(self) -> tuple[UUID, UUID, int]:
-        """What a guarded statement names the attempt by: user, job, and number of the attempt."""
-        return self.job["user_id"], self.job["id"], self.job["attempts"]
-
-    def charge(self) -> Charge | None:
-        """What goes into the ledger; nothing when Gemini counted nothing."""
-        return Charge.of(self.model, self.usage)
 
 
 class Ending:
     """Ends attempts. When the job is not ours any more, all methods raise LeaseLost and change nothing, but
     for `lose`, which is for just that.
+
+    Every ending may be tried again when the database went away within it. Should the first try have been
+    written all the same, the next one finds the job not ours, and `lose` tells what was written.
     """
 
     def __init__(self, database: Database, quota: Quota, queue: Queue, attempts_limit: int) -> None:
@@ -104,24 +61,25 @@ class Ending:
             if not await queries.newer_job_succeeded(connection, job):
                 changes = _session_changes(feedback, document)
                 await sessions.change_session(connection, user_id, session_id, changes)
-        await attempt.publisher.finished()
+        await self._tell_end(attempt, "succeeded")
 
     async def cancel(self, attempt: Attempt) -> None:
         """Ends a job that the learner does not want any more."""
         async with self._transaction(attempt) as connection:
             await self._finish(connection, attempt, "cancelled")
-        await attempt.publisher.finished()
+        await self._tell_end(attempt, "cancelled")
 
     async def fail(self, attempt: Attempt, error: CaraError) -> None:
         """Ends a job for good, with the reason in words that a person understands."""
         async with self._transaction(attempt) as connection:
             await self._finish(connection, attempt, "failed", error)
-        await attempt.publisher.finished()
+        await self._tell_end(attempt, "failed")
 
     async def retry(self, attempt: Attempt, error: CaraError) -> None:
         """Puts the job back for another try after a while, unless the tries are used up.
 
-        Nor is it put back for a Gemini that wants to be left alone for longer than `LONGEST_WAIT_SECONDS`.
+        Nor is it put back for a Gemini that wants to be left alone for longer than `LONGEST_WAIT_SECONDS`, or
+        when the learner has cancelled it, or has no tokens left for another try.
         """
         if (error.retry_after_seconds or 0) > LONGEST_WAIT_SECONDS:
             await self.fail(attempt, GeminiAwayForLong(error.retry_after_seconds or 0))
@@ -131,109 +89,120 @@ class Ending:
             await self.fail(attempt, error)
             return
         delay = backoff_seconds(failures, error.retry_after_seconds)
-        await self._put_back(attempt, delay_seconds=delay, failed=True)
-        JOBS_RETRIED.labels(error.code).inc()
-        logger.info("job %s: %s, again in %.1f s", attempt.job["id"], error.code, delay)
+        if await self._put_back(attempt, delay_seconds=delay, failed=True):
+            JOBS_RETRIED.labels(error.code).inc()
+            logger.info("job %s: %s, again in %.1f s", attempt.job["id"], error.code, delay)
 
     async def hand_back(self, attempt: Attempt) -> None:
         """Puts the job back at once: this worker is going away."""
         await self._put_back(attempt, delay_seconds=0, failed=False)
 
     async def lose(self, attempt: Attempt) -> None:
-        """Lets go of a job that is not ours any more; what Gemini counted is charged, once, and nothing else.
+        """Lets go of a job that is not ours any more; what Gemini counted is charged, once.
 
-        The reservation belongs to whoever has the job now: the ledger's row has an id of its own.
+        The reservation belongs to whoever has the job now. Of a job that is gone it is given back, for nobody
+        else would.
         """
-        job = attempt.job
-        if attempt.settled:
+        if attempt.ended:
             return
-        logger.warning("job %s: attempt %d lost its lease", job["id"], job["attempts"])
-        if charge := attempt.charge():
-            ledger_id = ledger_id_of_lost(job["id"], job["attempts"])
-            try:
-                async with self._transaction(attempt) as connection:
-                    await self._quota.settle(connection, job["user_id"], ledger_id, REQUEST_TYPE, charge)
-            except ForeignKeyViolationError:
-                logger.info("job %s: the account is gone, and its books with it", job["id"])
+        user_id, job_id, attempts = attempt.key
+        try:
+            async with self._database.transaction() as connection:
+                job = await queries.job_of_user(connection, user_id, job_id)
+                kept = attempt.ledger_id if job else attempt.job["reservation_id"]
+                await self._settle(connection, attempt, kept)
+        except ForeignKeyViolationError:
+            logger.info("job %s: the account is gone, and its books with it", job_id)
+            return
+        if attempt.cut_off and job and job["attempts"] == attempts and job["status"] in FINISHED:
+            await self._tell_end(attempt, job["status"])
+        else:
+            logger.warning("%s lost its lease", attempt.name)
 
     @asynccontextmanager
     async def _transaction(self, attempt: Attempt) -> AsyncIterator[Connection]:
-        """A transaction that settles the attempt. Should its commit be cut off, it counts as settled."""
+        """A transaction that ends the attempt."""
         async with self._database.transaction() as connection:
             yield connection
-            attempt.settled = True
+            attempt.cut_off = True
+        attempt.ended, attempt.cut_off = True, False
 
-    async def _put_back(self, attempt: Attempt, *, delay_seconds: float, failed: bool) -> None:
-        user_id, job_id, attempts = attempt.key
+    async def _tell_end(self, attempt: Attempt, status: str) -> None:
+        """Counts the job as ended, and tells its listeners: once that is written."""
+        JOBS_ENDED.labels(status).inc()
+        await attempt.publisher.finished()
+
+    async def _put_back(self, attempt: Attempt, *, delay_seconds: float, failed: bool) -> bool:
+        """Whether it was put back, or else ended."""
+        _, job_id, attempts = attempt.key
         async with self._transaction(attempt) as connection:
-            if attempt.usage.total_tokens and not await self._renew_reservation(connection, attempt):
-                requeued = None
-            else:
-                requeued = await transitions.requeue_job(
-                    connection, user_id, job_id, attempts, delay_seconds=delay_seconds, failed=failed
-                )
-                _ensure_ours(requeued)
-        if requeued:
-            await attempt.publisher.status("queued")
-            await self._queue.enqueue_feedback(job_id, attempts=attempts, delay_seconds=delay_seconds)
-        else:
-            await attempt.publisher.finished()
-
-    async def _renew_reservation(self, connection: Connection, attempt: Attempt) -> bool:
-        """Charges what this attempt cost and reserves for the next; False when the quota forbids it."""
-        user_id, job_id, attempts = attempt.key
-        # Everybody locks session, job, quota in this order. The session, because changing a job twice in one
-        # transaction makes PostgreSQL check its reference to the session again.
-        await lock_session(connection, user_id, attempt.job["session_id"])
-        _ensure_ours(await transitions.hold_job(connection, user_id, job_id, attempts))
-        await self._settle(connection, attempt)
-        user = await caller_by_id(connection, user_id)
-        if user is None:
-            raise LeaseLost
-        try:
-            reservation_id = await reserve(
-                connection, self._quota, user_id, attempt.job, user["daily_token_quota"]
-            )
-        except QuotaExceeded as error:
-            finished = await transitions.finish_job(
-                connection, user_id, job_id, attempts, "failed", problem_of(error)
-            )
-            _ensure_ours(finished)
+            left = await self._requeue_or_finish(connection, attempt, delay_seconds, failed)
+        if left["status"] != "queued":
+            await self._tell_end(attempt, left["status"])
             return False
-        await transitions.replace_reservation(connection, user_id, job_id, attempts, reservation_id)
+        await attempt.publisher.status("queued")
+        await self._queue.enqueue_feedback(job_id, attempts=attempts, delay_seconds=delay_seconds)
         return True
+
+    async def _requeue_or_finish(
+        self, connection: Connection, attempt: Attempt, delay_seconds: float, failed: bool
+    ) -> Record:
+        """The job as it is left: queued, cancelled if the learner wants that, or failed for want of quota."""
+        if attempt.usage.total_tokens:
+            # Everybody locks session, job, quota in this order. The session, because changing a job twice in
+            # one transaction makes PostgreSQL check its reference to the session again.
+            await lock_session(connection, attempt.job["user_id"], attempt.job["session_id"])
+        held = _ours(await transitions.hold_job(connection, *attempt.key))
+        if held["cancel_requested"]:
+            return await self._finish(connection, attempt, "cancelled")
+        if attempt.usage.total_tokens:
+            try:
+                await self._renew_reservation(connection, attempt)
+            except (QuotaExceeded, TooLongForQuota) as error:
+                return await self._finish(connection, attempt, "failed", error)
+        return _ours(
+            await transitions.requeue_job(
+                connection, *attempt.key, delay_seconds=delay_seconds, failed=failed
+            )
+        )
+
+    async def _renew_reservation(self, connection: Connection, attempt: Attempt) -> None:
+        """Charges what this attempt cost, and reserves for the next; the job is held."""
+        user_id = attempt.job["user_id"]
+        await self._settle(connection, attempt, attempt.job["reservation_id"])
+        user = _ours(await caller_by_id(connection, user_id))
+        reservation_id = await reserve(
+            connection, self._quota, user_id, attempt.job, user["daily_token_quota"]
+        )
+        await transitions.replace_reservation(connection, *attempt.key, reservation_id)
 
     async def _finish(
         self, connection: Connection, attempt: Attempt, status: str, error: CaraError | None = None
-    ) -> None:
-        finished = await transitions.finish_job(
-            connection, *attempt.key, status, problem_of(error) if error else None
+    ) -> Record:
+        finished = _ours(
+            await transitions.finish_job(
+                connection, *attempt.key, status, problem_of(error) if error else None
+            )
         )
-        _ensure_ours(finished)
-        await self._settle(connection, attempt)
-        JOBS_ENDED.labels(status).inc()
+        await self._settle(connection, attempt, attempt.job["reservation_id"])
+        return finished
 
-    async def _settle(self, connection: Connection, attempt: Attempt) -> None:
-        job = attempt.job
+    async def _settle(self, connection: Connection, attempt: Attempt, reservation_id: UUID) -> None:
         await self._quota.settle(
-            connection, job["user_id"], job["reservation_id"], REQUEST_TYPE, attempt.charge()
+            connection,
+            attempt.job["user_id"],
+            reservation_id,
+            REQUEST_TYPE,
+            attempt.charge(),
+            ledger_id=attempt.ledger_id,
         )
 
 
-def backoff_seconds(failures: int, retry_after_seconds: float | None) -> float:
-    """Exponential back-off with jitter (half to whole of 1, 2, 4 … 60 s), never sooner than was asked for."""
-    delay = min(math.ldexp(FIRST_DELAY_SECONDS, failures - 1), LONGEST_DELAY_SECONDS)
-    return max(delay * random.uniform(0.5, 1), retry_after_seconds or 0)
-
-
-def problem_of(error: CaraError) -> dict[str, str]:
-    """How an error is kept with the job."""
-    return {"code": error.code, "detail": error.detail}
-
-
-def _ensure_ours(row: Record | None) -> None:
+def _ours(row: Record | None) -> Record:
+    """What a guarded statement gave back; LeaseLost when that is nothing."""
     if row is None:
         raise LeaseLost
+    return row
 
 
 def _session_changes(feedback: Feedback, document: dict[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from cara.feedback.judging import upper_estimate_of_judging
 from cara.feedback.schemas import FINISHED, Feedback, FeedbackJob, FeedbackRequest, JobProblem
 from cara.gemini.quota import Quota
 from cara.identifiers import new_id
+from cara.metrics import JOBS_ENDED
 from cara.practice import sessions
 from cara.practice.queries import lock_session
 from cara.practice.sessions import SessionNotFound
@@ -103,8 +104,8 @@ async def reserve(
     )
 
 
-def ledger_id_of_lost(job_id: UUID, attempts: int) -> UUID:
-    """What an attempt that lost its job is charged under: always the same, so that it is charged once."""
+def ledger_id_of(job_id: UUID, attempts: int) -> UUID:
+    """What an attempt is charged under: always the same, so that it is charged once."""
     return uuid5(job_id, str(attempts))
 
 
@@ -130,11 +131,10 @@ async def cancel_job(connection: Connection, quota: Quota, user_id: UUID, job_id
     Raises:
         JobNotFound: no such job, or somebody else's.
     """
-    cancelled = await transitions.cancel_queued_job(connection, user_id, job_id)
-    if cancelled:
-        await quota.settle(connection, user_id, cancelled["reservation_id"], REQUEST_TYPE, None)
-    else:
-        await transitions.request_cancel(connection, user_id, job_id)
+    left = await transitions.cancel_job(connection, user_id, job_id)
+    if left and left["status"] == "cancelled":
+        await quota.settle(connection, user_id, left["reservation_id"], REQUEST_TYPE, None)
+        JOBS_ENDED.labels("cancelled").inc()
     job = await job_answer(connection, user_id, job_id)
     if job is None:
         raise JobNotFound

@@ -79,12 +79,13 @@ async def job_by_key(connection: Connection, user_id: UUID, key: str) -> Record 
 async def live_job(
     connection: Connection, user_id: UUID, session_id: UUID, transcript_hash: bytes
 ) -> Record | None:
-    """The job that is at work on this very transcript."""
+    """The job that is at work on this very transcript; one that is to stop is none."""
     return await connection.fetchrow(
         """
         select *
         from feedback_jobs
-        where user_id = $1 and session_id = $2 and transcript_hash = $3 and status in ('queued', 'running')
+        where user_id = $1 and session_id = $2 and transcript_hash = $3
+          and status in ('queued', 'running') and not cancel_requested
         """,
         user_id,
         session_id,

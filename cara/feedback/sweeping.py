@@ -6,7 +6,7 @@ import logging
 
 from cara.database import Database
 from cara.feedback import queries, transitions
-from cara.feedback.ending import WriteFailed, problem_of
+from cara.feedback.failures import WriteFailed, problem_of
 from cara.feedback.jobs import KEEP_RESERVATION_SECONDS, REQUEST_TYPE
 from cara.gemini.queries import release_expired
 from cara.gemini.quota import Quota
@@ -48,7 +48,9 @@ async def sweep(database: Database, queue: Queue, quota: Quota) -> int:
 async def _end_hopeless(database: Database, quota: Quota) -> None:
     async with database.transaction() as connection:
         problem = problem_of(WriteFailed())
-        for job in await transitions.fail_hopeless(connection, CLAIMS_LIMIT, problem, SWEEP_LIMIT):
+        hopeless = await transitions.fail_hopeless(connection, CLAIMS_LIMIT, problem, SWEEP_LIMIT)
+        for job in hopeless:
             await quota.settle(connection, job["user_id"], job["reservation_id"], REQUEST_TYPE, None)
-            JOBS_ENDED.labels("failed").inc()
-            logger.error("job %s was given up after %d claims", job["id"], CLAIMS_LIMIT)
+    for job in hopeless:
+        JOBS_ENDED.labels("failed").inc()
+        logger.error("job %s was given up after %d claims", job["id"], CLAIMS_LIMIT)

@@ -152,27 +152,19 @@ async def replace_reservation(
     )
 
 
-async def cancel_queued_job(connection: Connection, user_id: UUID, job_id: UUID) -> Record | None:
-    """Ends a job that nobody works on; None when it is not queued."""
+async def cancel_job(connection: Connection, user_id: UUID, job_id: UUID) -> Record | None:
+    """Ends a job that nobody works on, and asks the worker of a running one to stop; None when it has ended.
+
+    One statement, so that a job that is put back meanwhile is met in either state.
+    """
     return await connection.fetchrow(
         """
         update feedback_jobs
-        set status = 'cancelled', stage = 'finished', cancel_requested = true, finished_at = now()
-        where user_id = $1 and id = $2 and status = 'queued'
-        returning *
-        """,
-        user_id,
-        job_id,
-    )
-
-
-async def request_cancel(connection: Connection, user_id: UUID, job_id: UUID) -> Record | None:
-    """Asks the worker of a running job to stop; None when it is not running."""
-    return await connection.fetchrow(
-        """
-        update feedback_jobs
-        set cancel_requested = true
-        where user_id = $1 and id = $2 and status = 'running'
+        set cancel_requested = true,
+            status = case status when 'queued' then 'cancelled' else status end,
+            stage = case status when 'queued' then 'finished' else stage end,
+            finished_at = case status when 'queued' then now() end
+        where user_id = $1 and id = $2 and status in ('queued', 'running')
         returning *
         """,
         user_id,

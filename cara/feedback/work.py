@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from redis.asyncio import Redis
@@ -18,8 +18,10 @@ from cara.database import Database
 from cara.errors import TookTooLong, Unavailable
 from cara.feedback import queries, transitions
 from cara.feedback.assessing import Ungrounded, assess
-from cara.feedback.ending import Attempt, Ending, WriteFailed
+from cara.feedback.attempt import Attempt
+from cara.feedback.ending import Ending
 from cara.feedback.events import Publisher
+from cara.feedback.failures import WriteFailed
 from cara.feedback.judgement import Judgement
 from cara.feedback.judging import GrowingTexts, feedback_call
 from cara.feedback.lease import CancelWanted, LeaseLost, ensure_held, keep_lease, to_its_end, while_held
@@ -28,10 +30,13 @@ from cara.feedback.speech import SpeechMeasures, measure
 from cara.gemini.alerting import tell_operator
 from cara.gemini.client import GeminiAnswer, GeminiClient
 from cara.gemini.errors import GeminiBadAnswer, GeminiError, GeminiTemporary
+from cara.gemini.patience import patiently
 from cara.metrics import JOB_WAIT_SECONDS
 from cara.redis import Subscriber
 
 logger = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
 
 COMPARED_SESSIONS = 5
 """The score is compared with the mean of so many earlier sessions of the feature."""
@@ -75,7 +80,8 @@ class FeedbackWork:
         self._attempt_seconds = attempt_seconds or gemini.limits.deadline_seconds + BESIDE_GEMINI_SECONDS
 
     async def run(self, job_id: UUID) -> None:
-        """Makes one attempt at the job, if it is to be had. Raises only what nobody foresaw.
+        """Makes one attempt at the job, if it is to be had. Raises only what nobody foresaw, and Unavailable
+        when the database was away for longer than `patiently` waits: then the sweeper finds the job.
 
         To be cancelled means that the worker goes away: the job is handed back for another one.
         """
@@ -107,22 +113,28 @@ class FeedbackWork:
         except asyncio.CancelledError:
             await self._end(self._ending.hand_back, attempt)
             raise
-        except Unavailable:
-            raise
+        except Unavailable as error:
+            await self._end(self._ending.retry, attempt, error)
         except Exception:
             await self._end(self._ending.retry, attempt, WriteFailed())
             raise
 
     async def _end(self, ending: Callable[..., Awaitable[None]], attempt: Attempt, *why: Any) -> None:
-        """Ends the attempt in a way of `Ending`, cancelled or not."""
+        """Ends the attempt in a way of `Ending`, cancelled or not, however often the database goes away."""
 
         async def end() -> None:
             try:
-                await ending(attempt, *why)
+                await patiently(attempt.name, ending, attempt, *why)
             except LeaseLost:
-                await self._ending.lose(attempt)
+                await patiently(attempt.name, self._ending.lose, attempt)
 
-        await to_its_end(end())
+        try:
+            await to_its_end(end())
+        except Unavailable:
+            logger.error(
+                "%s could not be ended, nor its %d tokens charged", attempt.name, attempt.usage.total_tokens
+            )
+            raise
 
     async def _write(self, attempt: Attempt) -> None:
         job = attempt.job
@@ -138,20 +150,29 @@ class FeedbackWork:
         await self._reach(attempt, "checking", CHECKING_PROGRESS)
         feedback = await self._check(attempt, measures, answer)
         await self._reach(attempt, "saving", SAVING_PROGRESS)
-        await to_its_end(self._ending.succeed(attempt, feedback))
+        await to_its_end(patiently(attempt.name, self._ending.succeed, attempt, feedback))
+
+    async def _query(
+        self, attempt: Attempt, query: Callable[..., Awaitable[Result]], *arguments: Any
+    ) -> Result:
+        """What a statement gives, on a connection of its own, as soon as the database is there."""
+
+        async def ask() -> Result:
+            async with self._database.acquire() as connection:
+                return await query(connection, *arguments)
+
+        return await patiently(attempt.name, ask)
 
     async def _reach(self, attempt: Attempt, stage: str, progress: int) -> None:
-        async with self._database.acquire() as connection:
-            ensure_held(await transitions.advance_job(connection, *attempt.key, stage, progress))
+        ensure_held(await self._query(attempt, transitions.advance_job, *attempt.key, stage, progress))
         await attempt.publisher.progress(stage, progress)
 
     async def _ask(self, attempt: Attempt, measures: SpeechMeasures) -> GeminiAnswer:
         """Streams the judgement, telling listeners the text as it is written."""
         job = attempt.job
-        async with self._database.acquire() as connection:
-            last_actions = await queries.last_action_items(
-                connection, job["user_id"], job["feature_type"], job["session_id"]
-            )
+        last_actions = await self._query(
+            attempt, queries.last_action_items, job["user_id"], job["feature_type"], job["session_id"]
+        )
         call = feedback_call(
             job["feature_type"], job["transcript"], measures, last_actions, self._thinking_level
         )
@@ -173,10 +194,8 @@ class FeedbackWork:
     async def _check(self, attempt: Attempt, measures: SpeechMeasures, answer: GeminiAnswer) -> Feedback:
         """The feedback that the answer amounts to; an answer without a true quote is a broken one."""
         job = attempt.job
-        async with self._database.acquire() as connection:
-            mean = await queries.recent_mean_score(
-                connection, job["user_id"], job["feature_type"], job["session_id"], COMPARED_SESSIONS
-            )
+        told = job["user_id"], job["feature_type"], job["session_id"], COMPARED_SESSIONS
+        mean = await self._query(attempt, queries.recent_mean_score, *told)
         try:
             return await asyncio.to_thread(
                 assess,

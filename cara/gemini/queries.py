@@ -47,7 +47,7 @@ with gone as (
 ), entry as (
     insert into quota_usage
         (user_id, id, day, request_type, feature_type, model, tokens_used, input_tokens, output_tokens)
-    select $1, $2, day, $4, feature_type, $5::text, $6::integer, $7::integer, $8::integer
+    select $1, $9, day, $4, feature_type, $5::text, $6::integer, $7::integer, $8::integer
     from target
     where $5::text is not null
     on conflict (user_id, id) do nothing
@@ -109,11 +109,12 @@ async def settle(
     today: date,
     request_type: str,
     charge: tuple[str, int, int, int] | None,
+    ledger_id: UUID,
 ) -> Record:
     """Gives a reservation back and writes what the call cost: model, total, input and output tokens.
 
-    The ledger's row has the reservation's id, and counts on the reservation's day; both halves happen at
-    most once, however often this is repeated. Without a charge nothing is written into the ledger. Gives
+    The ledger's row counts on the reservation's day, if that is still there; both halves happen at most once,
+    however often this is repeated. Without a charge nothing is written into the ledger. Gives
     the day as it stands now, and whether the charge is `new` or was written before.
     """
     return await one_row(
@@ -124,6 +125,7 @@ async def settle(
         today,
         request_type,
         *(charge or (None, None, None, None)),
+        ledger_id,
     )
 
 

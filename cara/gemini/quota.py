@@ -184,16 +184,20 @@ class Quota:
         reservation_id: UUID,
         request_type: str,
         charge: Charge | None,
+        *,
+        ledger_id: UUID | None = None,
     ) -> Settled:
         """Gives the reservation back and writes the true charge, if there was one: safe to repeat.
 
+        The charge stands in the ledger under the reservation's id, or under one that names the call better.
         Belongs in one transaction with what the call was made for.
         """
         row = (
             (charge.model, charge.total_tokens, charge.input_tokens, charge.output_tokens) if charge else None
         )
+        today = self._day(self._clock())
         day = await queries.settle(
-            connection, user_id, reservation_id, self._day(self._clock()), request_type, row
+            connection, user_id, reservation_id, today, request_type, row, ledger_id or reservation_id
         )
         return Settled(**day)
 

@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from asyncpg import ForeignKeyViolationError
-from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
 from cara.database import Database, DatabaseBusy
-from cara.errors import TokenInvalid, Unavailable
+from cara.errors import TokenInvalid
 from cara.gemini import queries
+from cara.gemini.patience import TRYING_SECONDS, patiently
 from cara.gemini.quota import Charge, Quota
 from cara.practice.dialogue import append_dialogue
 from cara.telemetry import report
 from cara.web.context import Caller
 
-SETTLING_SECONDS = 10.0
+SETTLING_SECONDS = TRYING_SECONDS
 """For so long a settlement is tried again while the database is away; reservations outlive it."""
 
 PATIENCE_SECONDS = 6.0
@@ -79,21 +79,12 @@ class Settlements:
             await asyncio.wait(self._under_way, timeout=SETTLING_SECONDS + PATIENCE_SECONDS)
 
     async def _settle(self, settlement: Settlement) -> int:
-        trying = AsyncRetrying(
-            retry=retry_if_exception_type(Unavailable),
-            wait=wait_random_exponential(multiplier=0.1, max=2),
-            stop=stop_after_delay(SETTLING_SECONDS),
-            before_sleep=lambda _: logger.warning(
-                "reservation %s waits for the database", settlement.reservation_id
-            ),
-            reraise=True,
-        )
+        what = f"reservation {settlement.reservation_id}"
         try:
-            remaining: int = await trying(self._write, settlement)
+            return await patiently(what, self._write, settlement)
         except ForeignKeyViolationError:
             # The account was deleted while Gemini answered, and its books with it.
             raise TokenInvalid from None
-        return remaining
 
     async def _write(self, settlement: Settlement) -> int:
         caller, dialogue = settlement.caller, settlement.dialogue

@@ -9,7 +9,7 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from cara.database import Database, Record
+from cara.database import Connection, Database, Record
 from cara.feedback.ending import Ending
 from cara.feedback.work import FeedbackWork
 from cara.gemini.connecting import connect_gemini
@@ -21,16 +21,17 @@ BOUND_SECONDS = 10
 
 @asynccontextmanager
 async def working(
-    settings: Settings, *, redis: Redis | None = None, **options: Any
+    settings: Settings, *, redis: Redis | None = None, database: Database | None = None, **options: Any
 ) -> AsyncIterator[tuple[FeedbackWork, Ending]]:
     """What a worker process works with, to be called directly."""
     gemini = connect_gemini(settings)
     async with resources(settings) as context, asyncio.timeout(BOUND_SECONDS):
-        ending = Ending(context["database"], context["quota"], context["queue"], settings.job_attempts)
+        database = database or context["database"]
+        ending = Ending(database, context["quota"], context["queue"], settings.job_attempts)
         try:
             yield (
                 FeedbackWork(
-                    context["database"],
+                    database,
                     redis or context["redis"],
                     context["subscriber"],
                     gemini,
@@ -57,3 +58,17 @@ async def charges(database: Database) -> list[int]:
         used = await connection.fetchval("select used from quota_days")
     assert used == sum(row["tokens_used"] for row in rows)
     return [row["tokens_used"] for row in rows]
+
+
+async def somebody_waits_with(words: str, connection: Connection) -> None:
+    """Returns when a statement with these words waits for what the connection holds."""
+    waiting = """
+        select exists (
+            select
+            from pg_stat_activity
+            where pg_backend_pid() = any(pg_blocking_pids(pid)) and strpos(query, $1) > 0
+        )
+    """
+    while not await connection.fetchval(waiting, words):
+        await connection.execute("select pg_stat_clear_snapshot()")
+        await asyncio.sleep(0.02)

@@ -11,16 +11,16 @@ from uuid import UUID
 import pytest
 from redis.asyncio import Redis
 
-from cara.database import Connection, Database
+from cara.database import Database
 from cara.emulator.faults import Fault, PlannedFault
-from cara.feedback.ending import Attempt
+from cara.feedback.attempt import Attempt
 from cara.feedback.events import Publisher
 from cara.feedback.lease import LeaseLost
 from cara.gemini.errors import GeminiUsage
 from cara.queue import arq_client
 from cara.settings import Settings
 from tests.conftest import RunningEmulator
-from tests.feedback.attempts import charges, the_job, working
+from tests.feedback.attempts import charges, somebody_waits_with, the_job, working
 from tests.learners import Learner
 
 
@@ -70,7 +70,7 @@ async def test_a_cancellation_while_a_job_is_put_back_does_not_lose_that(
         await emulator.emulator.until(lambda ledger: ledger.calls == 1)
         async with database.transaction() as connection:
             await connection.execute("select from feedback_jobs for update")
-            await somebody_waits_with("failures = failures", connection)
+            await somebody_waits_with("for update", connection)
             running.cancel()
             await asyncio.wait([running], timeout=0.1)
         with pytest.raises(asyncio.CancelledError):
@@ -126,7 +126,7 @@ async def test_a_lost_attempt_is_charged_once_and_only_for_what_gemini_counted(
         await ending.lose(replace(lost))
         assert await charges(database) == []
         used = replace(lost, usage=GeminiUsage(prompt_tokens=20, output_tokens=10, total_tokens=30))
-        for attempt in (used, used, replace(used, settled=False)):
+        for attempt in (used, used, replace(used)):
             await ending.lose(attempt)
     assert await charges(database) == [30]
 
@@ -184,17 +184,3 @@ async def test_a_gemini_that_wants_to_be_left_alone_for_a_day_keeps_nobody_waiti
     assert (ended["status"], ended["attempts"]) == ("failed", 1)
     assert ended["problem"]["code"] == "gemini_unavailable"
     assert ended["problem"]["detail"].endswith("again in 24 hours.")
-
-
-async def somebody_waits_with(words: str, connection: Connection) -> None:
-    """Returns when a statement with these words waits for what the connection holds."""
-    waiting = """
-        select exists (
-            select
-            from pg_stat_activity
-            where pg_backend_pid() = any(pg_blocking_pids(pid)) and strpos(query, $1) > 0
-        )
-    """
-    while not await connection.fetchval(waiting, words):
-        await connection.execute("select pg_stat_clear_snapshot()")
-        await asyncio.sleep(0.02)

@@ -8,7 +8,9 @@ import pytest
 from prometheus_client import REGISTRY
 
 from cara.database import Database
+from cara.emulator.faults import Fault
 from cara.settings import Settings
+from tests.conftest import RunningEmulator
 from tests.feedback.attempts import working
 from tests.learners import Learner
 
@@ -52,3 +54,37 @@ async def test_a_service_that_does_not_tell_its_name_is_booked_under_the_one_it_
     assert ended["feedback"]["model"] == settings.gemini_model
     async with database.acquire() as connection:
         assert await connection.fetchval("select model from quota_usage") == settings.gemini_model
+
+
+async def test_a_try_that_the_quota_forbids_is_counted_as_an_end_and_not_as_a_retry(
+    learner: Learner,
+    settings: Settings,
+    database: Database,
+    emulator: RunningEmulator,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    emulator.emulator.fail_next(Fault.BROKEN_JSON)
+    job = await learner.asks_for_feedback()
+    async with database.acquire() as connection:
+        reserved = await connection.fetchval("select reserved from quota_days")
+        await connection.execute("update users set daily_token_quota = $1", reserved)
+    names = {
+        "cara_feedback_jobs_retried_total": {"code": "gemini_bad_answer"},
+        "cara_feedback_jobs_ended_total": {"status": "failed"},
+    }
+    before = [counted(name, **labels) for name, labels in names.items()]
+    async with working(settings) as (work, _):
+        await work.run(UUID(job["jobId"]))
+    ended = await learner.expects(200, "GET", job["statusUrl"])
+    assert (ended["status"], ended["problem"]["code"]) == ("failed", "quota_exceeded")
+    after = [counted(name, **labels) for name, labels in names.items()]
+    assert after == [before[0], before[1] + 1]
+    assert "again in" not in caplog.text
+
+
+async def test_a_queued_job_that_is_cancelled_is_counted_once(learner: Learner) -> None:
+    job = await learner.asks_for_feedback()
+    before = counted("cara_feedback_jobs_ended_total", status="cancelled")
+    for _ in range(2):
+        await learner.expects(202, "DELETE", job["statusUrl"])
+    assert counted("cara_feedback_jobs_ended_total", status="cancelled") == before + 1

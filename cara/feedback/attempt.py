@@ -1,0 +1,47 @@
+"""One attempt at a job, as the worker that makes it knows it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from cara.database import Record
+from cara.feedback.events import Publisher
+from cara.feedback.jobs import ledger_id_of
+from cara.gemini.errors import NOTHING_USED, GeminiUsage
+from cara.gemini.quota import Charge
+
+
+@dataclass
+class Attempt:
+    """One claim of a job by this worker, and what it has cost so far by Gemini's own count.
+
+    It has `ended` once that is known to be written. It is `cut_off` while nobody knows whether it is: the
+    commit of an ending was sent, and never acknowledged.
+    """
+
+    job: Record
+    publisher: Publisher
+    model: str
+    usage: GeminiUsage = NOTHING_USED
+    ended: bool = False
+    cut_off: bool = False
+
+    @property
+    def name(self) -> str:
+        """What the log calls it."""
+        return f"job {self.job['id']}: attempt {self.job['attempts']}"
+
+    @property
+    def key(self) -> tuple[UUID, UUID, int]:
+        """What a guarded statement names the attempt by: user, job, and number of the attempt."""
+        return self.job["user_id"], self.job["id"], self.job["attempts"]
+
+    @property
+    def ledger_id(self) -> UUID:
+        """What its charge stands under in the ledger, however it ends: so it is charged once."""
+        return ledger_id_of(self.job["id"], self.job["attempts"])
+
+    def charge(self) -> Charge | None:
+        """What goes into the ledger; nothing when Gemini counted nothing."""
+        return Charge.of(self.model, self.usage)
