@@ -38,8 +38,37 @@ create index feedback_jobs_session_idx on feedback_jobs (user_id, session_id, cr
 -- learner has cancelled stands in nobody's way while its worker stops.
 create unique index feedback_jobs_live_key on feedback_jobs (user_id, session_id, transcript_hash)
     where status in ('queued', 'running') and not cancel_requested;
+create index feedback_jobs_reservation_idx on feedback_jobs (user_id, reservation_id)
+    where status in ('queued', 'running');
 create index feedback_jobs_queued_idx on feedback_jobs (run_after) where status = 'queued';
 create index feedback_jobs_lease_idx on feedback_jobs (lease_expires_at) where status = 'running';
+
+-- What is reserved for a job that is deleted with its session: of a queued one it is given back at once. A
+-- running one may still cost something; its worker settles, or what is reserved expires with the lease.
+create function release_reservation_of_deleted_job() returns trigger
+language plpgsql as $$
+begin
+    if old.status = 'running' then
+        update quota_reservations
+        set expires_at = least(expires_at, old.lease_expires_at)
+        where user_id = old.user_id and id = old.reservation_id;
+        return null;
+    end if;
+    with gone as (
+        delete from quota_reservations
+        where user_id = old.user_id and id = old.reservation_id
+        returning day, tokens
+    )
+    update quota_days
+    set reserved = reserved - gone.tokens
+    from gone
+    where quota_days.user_id = old.user_id and quota_days.day = gone.day;
+    return null;
+end
+$$;
+create trigger feedback_jobs_deleted after delete on feedback_jobs
+    for each row when (old.status in ('queued', 'running'))
+    execute function release_reservation_of_deleted_job();
 
 -- What was asked under an Idempotency-Key, and the job that answered it, whether it was made for that or not.
 create table feedback_keys (

@@ -155,7 +155,7 @@ async def release_expired(connection: Connection) -> int:
 async def release_expired_of_user(connection: Connection, user_id: UUID, day: date) -> int:
     """Gives back what crashes left behind of a learner's day; the number of reservations.
 
-    Only those of talks with the coach: a feedback job's is the sweeper's, who keeps it while the job lives.
+    What a live feedback job has reserved is none of that: the sweeper may just be late to prolong it.
     The day's row may be locked already by who asks; therefore no reservation is waited for that somebody else
     is about to settle or release.
     """
@@ -164,7 +164,13 @@ async def release_expired_of_user(connection: Connection, user_id: UUID, day: da
         with expired as (
             select id
             from quota_reservations
-            where user_id = $1 and day = $2 and request_type = 'process' and expires_at < now()
+            where user_id = $1 and day = $2 and expires_at < now()
+              and not exists (
+                  select
+                  from feedback_jobs
+                  where feedback_jobs.user_id = $1 and reservation_id = quota_reservations.id
+                    and status in ('queued', 'running')
+              )
             for update skip locked
         ), gone as (
             delete from quota_reservations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -24,8 +25,6 @@ async def reserve(
     learner: Learner,
     tokens: int,
     keep_seconds: float,
-    *,
-    request_type: str = "process",
 ) -> UUID:
     """Reserves so many of a thousand tokens."""
     async with database.acquire() as connection:
@@ -33,7 +32,7 @@ async def reserve(
             connection,
             UUID(learner.user["id"]),
             tokens,
-            request_type,
+            "process",
             own_limit=1_000,
             keep_seconds=keep_seconds,
         )
@@ -88,17 +87,34 @@ async def test_a_learner_goes_on_as_soon_as_what_a_crash_left_behind_has_expired
     assert (await says(learner)).status == 200
 
 
-async def test_only_expired_talks_of_the_same_learner_are_given_back(
+async def test_only_what_expired_of_the_same_learner_is_given_back(
     learner: Learner, database: Database
 ) -> None:
     quota, other = Quota(50_000), await Learner.registers(learner.client)
     await reserve(database, quota, other, 700, EXPIRED)
-    await reserve(database, quota, learner, 400, EXPIRED, request_type="feedback")
-    await reserve(database, quota, learner, 300, ALIVE)
+    await reserve(database, quota, learner, 700, ALIVE)
     with pytest.raises(QuotaExceeded):
         await reserve(database, quota, learner, 400, ALIVE)
     seen = await books(database)
-    assert (seen.reserved, seen.reservations) == (1_400, 3)
+    assert (seen.reserved, seen.reservations) == (1_400, 2)
+
+
+@pytest.mark.parametrize(("status", "left"), [("queued", 1), ("failed", 0)])
+async def test_what_a_live_job_has_reserved_is_kept_however_late_the_sweeper_is(
+    learner: Learner, database: Database, status: str, left: int
+) -> None:
+    await learner.asks_for_feedback()
+    async with database.acquire() as connection:
+        await connection.execute("update quota_reservations set expires_at = now() - interval '1 second'")
+        await connection.execute(
+            "update feedback_jobs set status = $1, finished_at = case when $1 = 'failed' then now() end",
+            status,
+        )
+    with suppress(QuotaExceeded):
+        await reserve(database, Quota(50_000), learner, 1_000, ALIVE)
+    async with database.acquire() as connection:
+        kept = "select count(*) from quota_reservations where request_type = 'feedback'"
+        assert await connection.fetchval(kept) == left
 
 
 async def test_a_reservation_that_is_being_settled_is_not_waited_for(
