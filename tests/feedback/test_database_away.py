@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from uuid import UUID
@@ -12,7 +13,7 @@ from cara.database import Connection, Database, DatabaseAway
 from cara.emulator.faults import Fault
 from cara.settings import Settings
 from tests.conftest import RunningEmulator
-from tests.feedback.attempts import charges, the_job, working
+from tests.feedback.attempts import charges, somebody_waits_with, the_job, working
 from tests.feedback.test_counting import counted
 from tests.learners import Learner
 
@@ -88,6 +89,28 @@ async def test_a_judgement_is_kept_and_charged_once(
     assert counted("cara_feedback_jobs_ended_total", status="succeeded") == before + 1
     async with database.acquire() as connection:
         assert await connection.fetchval("select reserved from quota_days") == 0
+
+
+async def test_a_connection_that_is_cut_while_a_judgement_is_saved_costs_nothing(
+    learner: Learner, settings: Settings, database: Database, emulator: RunningEmulator
+) -> None:
+    job = await learner.asks_for_feedback()
+    async with working(settings) as (work, _):
+        async with database.transaction() as connection:
+            await connection.execute("select from sessions for update")
+            running = asyncio.create_task(work.run(UUID(job["jobId"])))
+            await somebody_waits_with("from sessions", connection)
+            await connection.execute(
+                """
+                select pg_terminate_backend(pid)
+                from pg_stat_activity
+                where pg_backend_pid() = any(pg_blocking_pids(pid))
+                """
+            )
+        await running
+    ended = await learner.expects(200, "GET", job["statusUrl"])
+    assert (ended["status"], ended["attempts"]) == ("succeeded", 1)
+    assert await charges(database) == [emulator.emulator.ledger.total_tokens]
 
 
 @pytest.mark.parametrize("failures", [{"undone": 3}, {"written": 1}])
