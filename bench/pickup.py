@@ -19,6 +19,8 @@ from bench.system import System, percentile, register, running_system
 from cara.samples import SAMPLES
 
 TALK = SAMPLES[0].transcript()[:600]
+LEARNERS = 40
+"""Who ask in turn: the jobs of a single one would wait for each other at that learner's quota."""
 
 
 async def ask(http: ClientSession, url: str, headers: dict[str, str], wait: int) -> None:
@@ -61,9 +63,9 @@ async def main(jobs: int, rate: float, seconds: float, workers: int) -> None:
         url = await system.add_web()
         for _ in range(workers):
             await system.add_worker()
-        headers = await register(http, url, 0)
-        for _ in range(5):
-            await ask(http, url, headers, wait=20)
+        learners = [await register(http, url, number) for number in range(LEARNERS)]
+        for number in range(5):
+            await ask(http, url, learners[number], wait=20)
         await pickups(system)
 
         before = system.workers[0].cpu_seconds()
@@ -71,15 +73,15 @@ async def main(jobs: int, rate: float, seconds: float, workers: int) -> None:
         idle = (system.workers[0].cpu_seconds() - before) / 10
         print(f"{'idle worker':28} {100 * idle:.2f} % of a core")
 
-        for _ in range(jobs):
-            await ask(http, url, headers, wait=20)
+        for number in range(jobs):
+            await ask(http, url, learners[number % LEARNERS], wait=20)
         show("idle system", await pickups(system))
 
         start = time.monotonic()
         async with asyncio.TaskGroup() as group:
             for number in range(int(rate * seconds)):
                 await asyncio.sleep(max(0, start + number / rate - time.monotonic()))
-                group.create_task(ask(http, url, headers, wait=0))
+                group.create_task(ask(http, url, learners[number % LEARNERS], wait=0))
         show(f"at {rate:g} jobs a second", await pickups(system))
 
 

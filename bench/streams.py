@@ -2,7 +2,7 @@
 
 Memory a stream, processor time, and the time from the worker's publishing to the client's receiving. The
 clients are a process of their own that reads raw bytes; publishing is timed where Redis delivers the wake-up
-of each event, by a listener in this process. Both clocks are the machine's.
+for an event, by a listener in this process. Both clocks are the machine's.
 
     python -m bench.streams [--streams 5000] [--jobs 200] [--concurrency 20]
 """
@@ -15,6 +15,7 @@ import json
 import resource
 import sys
 import time
+from bisect import bisect_left
 from collections import defaultdict
 from itertools import pairwise
 from typing import Any
@@ -99,13 +100,14 @@ def broken(readers: list[Reader]) -> int:
     return sum(reader.job in gaps or reader.numbers != wholes[reader.job] for reader in readers)
 
 
-async def publishing_times(redis_url: str, times: dict[str, list[float]]) -> None:
-    """Notes when each wake-up of each job came from Redis."""
+async def publishing_times(redis_url: str, times: dict[str, list[tuple[int, float]]]) -> None:
+    """Notes for each job when a wake-up came from Redis, and up to which event it told."""
     async with Redis.from_url(redis_url) as redis, redis.pubsub() as pubsub:
         await pubsub.psubscribe("cara:feedback:*:wake")
         async for message in pubsub.listen():
             if message["type"] == "pmessage":
-                times[message["channel"].decode().split(":")[2]].append(time.time())
+                job = message["channel"].decode().split(":")[2]
+                times[job].append((int(message["data"]), time.time()))
 
 
 async def queue_jobs(url: str, jobs: int) -> list[str]:
@@ -149,7 +151,7 @@ async def main(streams: int, jobs: int, concurrency: int) -> None:
         each = (web.memory_bytes() - before) / streams
         print(f"{streams} streams open: {each / 1024:.1f} KiB each, idle {100 * idle_cpu:.1f} % of a core")
 
-        published: dict[str, list[float]] = defaultdict(list)
+        published: dict[str, list[tuple[int, float]]] = defaultdict(list)
         listening = asyncio.create_task(publishing_times(system.redis_url, published))
         await asyncio.sleep(0.5)
         worker = await system.add_worker(WORKER_MAX_JOBS=str(concurrency))
@@ -162,28 +164,23 @@ async def main(streams: int, jobs: int, concurrency: int) -> None:
         print(f"memory of the web process at the end: {web.memory_bytes() / 2**20:.0f} MiB")
 
 
+def published_at(wakes: list[tuple[int, float]], number: int) -> float:
+    """When the event's wake-up came; that of the end, which is told from PostgreSQL, is the last one."""
+    place = bisect_left(wakes, (number, 0.0))
+    return wakes[min(place, len(wakes) - 1)][1]
+
+
 def report_figures(
     report: dict[str, Any],
-    published: dict[str, list[float]],
+    published: dict[str, list[tuple[int, float]]],
     seconds: float,
     web_cpu: float,
     worker_cpu: float,
 ) -> None:
-    numbers: dict[str, set[int]] = defaultdict(set)
-    for job, number, _ in report["arrivals"]:
-        if number >= NUMBERS_PER_ATTEMPT:
-            numbers[job].add(number)
-    moments = {
-        (job, number): published[job][place]
-        for job, seen in numbers.items()
-        # The last number is the end, told from PostgreSQL; its wake-up is the last that was published.
-        for place, number in enumerate(sorted(seen))
-        if place < len(published[job])
-    }
     delays = [
-        1000 * (came - moments[job, number])
+        1000 * (came - published_at(published[job], number))
         for job, number, came in report["arrivals"]
-        if (job, number) in moments
+        if number >= NUMBERS_PER_ATTEMPT and published[job]
     ]
     print(f"{len(report['arrivals'])} events received in {seconds:.1f} s, {len(delays)} of them timed")
     print(f"streams without exactly one end: {report['wrong']}")

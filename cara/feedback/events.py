@@ -52,7 +52,7 @@ def stream_key(job_id: UUID) -> str:
 
 
 def wake_channel(job_id: UUID) -> str:
-    """Where listeners hear of new events."""
+    """Where listeners hear of new events: the number of the latest."""
     return f"cara:feedback:{job_id}:wake"
 
 
@@ -90,12 +90,12 @@ class Publisher:
 
     async def status(self, status: str) -> None:
         """The job entered a status."""
-        await self._publish("status", {"status": status, "attempt": self._attempt})
+        await self._publish(("status", {"status": status, "attempt": self._attempt}))
 
     async def progress(self, stage: str, percent: int) -> None:
         """The job reached a stage."""
-        await self.flush()
-        await self._publish("progress", {"stage": stage, "progress": percent, "attempt": self._attempt})
+        reached = {"stage": stage, "progress": percent, "attempt": self._attempt}
+        await self._publish(*self._grouped(), ("progress", reached))
 
     async def partial(self, part: str, text: str) -> None:
         """More text of one part of the feedback; what comes close together is sent together.
@@ -113,36 +113,41 @@ class Publisher:
 
     async def flush(self) -> None:
         """Sends the text that still waits for company."""
-        texts, self._texts = self._texts, {}
-        for part, text in texts.items():
-            offset = self._told.get(part, 0)
-            self._told[part] = offset + len(text)
-            await self._publish(
-                "partial", {"part": part, "text": text, "offset": offset, "attempt": self._attempt}
-            )
+        await self._publish(*self._grouped())
 
     async def finished(self) -> None:
         """The job has ended; listeners read how from PostgreSQL."""
-        await self.flush()
-        await self._publish(FINISHED, {})
+        await self._publish(*self._grouped(), (FINISHED, {}))
 
-    async def _publish(self, name: str, data: dict[str, Any]) -> None:
-        self._number += 1
-        if time.monotonic() < self._muted_until:
+    def _grouped(self) -> list[tuple[str, dict[str, Any]]]:
+        """The text that waited for company, as events."""
+        texts, self._texts = self._texts, {}
+        return [("partial", self._more_of(part, text)) for part, text in texts.items()]
+
+    def _more_of(self, part: str, text: str) -> dict[str, Any]:
+        offset = self._told.get(part, 0)
+        self._told[part] = offset + len(text)
+        return {"part": part, "text": text, "offset": offset, "attempt": self._attempt}
+
+    async def _publish(self, *events: tuple[str, dict[str, Any]]) -> None:
+        """Sends the events in one round trip, and wakes the listeners once for all of them."""
+        first, self._number = self._number + 1, self._number + len(events)
+        if not events or time.monotonic() < self._muted_until:
             return
         try:
             async with self._redis.pipeline(transaction=False) as pipeline:
-                pipeline.xadd(
-                    stream_key(self._job_id),
-                    {"event": name, "data": json.dumps(data, ensure_ascii=False)},
-                    id=f"{self._number}-0",
-                    maxlen=KEEP_EVENTS,
-                )
+                for number, (name, data) in enumerate(events, start=first):
+                    pipeline.xadd(
+                        stream_key(self._job_id),
+                        {"event": name, "data": json.dumps(data, ensure_ascii=False)},
+                        id=f"{number}-0",
+                        maxlen=KEEP_EVENTS,
+                    )
                 pipeline.expire(stream_key(self._job_id), KEEP_SECONDS)
-                pipeline.publish(wake_channel(self._job_id), b"")
+                pipeline.publish(wake_channel(self._job_id), str(self._number))
                 await pipeline.execute()
         except ResponseError as error:
-            logger.info("job %s: event %d not kept: %s", self._job_id, self._number, error)
+            logger.info("job %s: events up to %d not kept: %s", self._job_id, self._number, error)
         except AWAY as error:
             self._muted_until = time.monotonic() + _MUTE_SECONDS
             logger.warning(
