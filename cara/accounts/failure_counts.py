@@ -6,8 +6,6 @@ failed.
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
@@ -17,17 +15,12 @@ from typing import Protocol, TypeVar
 from redis.asyncio import Redis
 
 from cara.metrics import FAILURES_COUNTED_ALONE
-from cara.redis import AWAY
-
-logger = logging.getLogger(__name__)
+from cara.redis_fallback import PAUSE_SECONDS, RedisFallback
 
 Found = TypeVar("Found")
 
 ANSWER_SECONDS = 1.0
 """No sign-in waits longer than this for Redis."""
-
-PAUSE_SECONDS = 2.0
-"""While Redis is away it is tried again once in so long."""
 
 MAX_OWN_NAMES = 10_000
 """A process that counts alone forgets the oldest beyond this, rather than fill its memory."""
@@ -118,11 +111,21 @@ class OwnFailureCounts:
 class ResilientFailureCounts:
     """Counts in Redis while it answers, else in this process; never fails, and never waits long."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        *,
+        answer_seconds: float = ANSWER_SECONDS,
+        pause_seconds: float = PAUSE_SECONDS,
+    ) -> None:
         self._shared = SharedFailureCounts(redis)
         self._own = OwnFailureCounts()
-        self._away = False
-        self._ask_again_at = 0.0
+        self._redis = RedisFallback(
+            "failed sign-ins",
+            FAILURES_COUNTED_ALONE,
+            answer_seconds=answer_seconds,
+            pause_seconds=pause_seconds,
+        )
 
     async def locked_seconds(self, names: list[str]) -> list[float]:
         return await self._ask(lambda counts: counts.locked_seconds(names))
@@ -139,38 +142,8 @@ class ResilientFailureCounts:
         await self._ask(lambda counts: counts.forget(name))
 
     async def _ask(self, question: Callable[[FailureCounts], Awaitable[Found]]) -> Found:
-        if self._may_ask_redis():
-            try:
-                async with asyncio.timeout(ANSWER_SECONDS):
-                    answer = await question(self._shared)
-            except AWAY as error:
-                self._redis_is_away(error)
-            else:
-                self._redis_is_back()
-                return answer
-        FAILURES_COUNTED_ALONE.inc()
-        return await question(self._own)
-
-    def _may_ask_redis(self) -> bool:
-        """While Redis is away only the first to come after each pause may wait for it."""
-        now = time.monotonic()
-        if not self._away:
-            return True
-        if now < self._ask_again_at:
-            return False
-        self._ask_again_at = now + PAUSE_SECONDS
-        return True
-
-    def _redis_is_away(self, error: BaseException) -> None:
-        if not self._away:
-            logger.warning("redis does not count failed sign-ins (%s)", type(error).__name__)
-        self._away = True
-        self._ask_again_at = time.monotonic() + PAUSE_SECONDS
-
-    def _redis_is_back(self) -> None:
-        if self._away:
-            logger.warning("redis counts failed sign-ins again")
-        self._away = False
+        answer, _ = await self._redis.ask(lambda: question(self._shared), lambda: question(self._own))
+        return answer
 
 
 def _failures(name: str) -> str:

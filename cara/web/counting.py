@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import math
-import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,15 +12,7 @@ from redis.asyncio import Redis
 from redis.exceptions import NoScriptError
 
 from cara.metrics import COUNTED_ALONE
-from cara.redis import AWAY
-
-logger = logging.getLogger(__name__)
-
-ANSWER_SECONDS = 0.25
-"""No request waits longer than this for Redis to count it."""
-
-PAUSE_SECONDS = 2.0
-"""While Redis is away one request in so long tries it again; all others are counted here at once."""
+from cara.redis_fallback import ANSWER_SECONDS, PAUSE_SECONDS, RedisFallback
 
 MAX_OWN_KEYS = 20_000
 """A process that counts alone forgets everything beyond this, rather than fill its memory."""
@@ -54,46 +43,20 @@ class RequestCounter:
     ) -> None:
         self._shared = _SharedCounts(redis)
         self._own = _OwnCounts()
-        self._answer_seconds = answer_seconds
-        self._pause_seconds = pause_seconds
-        self._away = False
-        self._ask_again_at = 0.0
+        self._redis = RedisFallback(
+            "requests", COUNTED_ALONE, answer_seconds=answer_seconds, pause_seconds=pause_seconds
+        )
 
     async def count(self, limit: RateLimitItem, name: str, client: str) -> Standing:
         """Counts one request of the client under the named limit; a refused one is not counted."""
         key = limit.key_for(name, client)
-        if self._may_ask_redis():
-            try:
-                async with asyncio.timeout(self._answer_seconds):
-                    taken = await self._shared.take(key, limit.amount, limit.get_expiry())
-            except AWAY as error:
-                self._redis_is_away(error)
-            else:
-                await self._redis_is_back()
-                return _standing(limit, *taken)
-        COUNTED_ALONE.inc()
-        return _standing(limit, *await self._own.take(key, limit.amount, limit.get_expiry()))
-
-    def _may_ask_redis(self) -> bool:
-        now = time.monotonic()
-        if not self._away:
-            return True
-        if now < self._ask_again_at:
-            return False
-        self._ask_again_at = now + self._pause_seconds
-        return True
-
-    def _redis_is_away(self, error: BaseException) -> None:
-        if not self._away:
-            logger.warning("redis does not count requests (%s): each process counts", type(error).__name__)
-        self._away = True
-        self._ask_again_at = time.monotonic() + self._pause_seconds
-
-    async def _redis_is_back(self) -> None:
-        if self._away:
-            logger.warning("redis counts requests again")
-            self._away = False
+        taken, redis_is_back = await self._redis.ask(
+            lambda: self._shared.take(key, limit.amount, limit.get_expiry()),
+            lambda: self._own.take(key, limit.amount, limit.get_expiry()),
+        )
+        if redis_is_back:
             await self._own.reset()
+        return _standing(limit, *taken)
 
 
 class _SharedCounts(RedisStorage):

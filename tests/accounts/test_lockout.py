@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator
 import pytest
 from redis.asyncio import Redis
 
-from cara.accounts import failure_counts
 from cara.accounts.failure_counts import MAX_OWN_NAMES, OwnFailureCounts, ResilientFailureCounts
 from cara.accounts.lockout import WITH_A_PAIR, WITH_AN_ACCOUNT, AccountLocked, Lockout
 from cara.metrics import FAILURES_COUNTED_ALONE
@@ -95,17 +94,15 @@ async def test_while_redis_answers_it_counts_for_all(redis: Redis) -> None:
 
 
 async def test_of_a_redis_that_hangs_only_the_first_after_each_pause_waits(
-    valkey: RestartableValkey, monkeypatch: pytest.MonkeyPatch
+    valkey: RestartableValkey,
 ) -> None:
-    monkeypatch.setattr(failure_counts, "ANSWER_SECONDS", 0.3)
-    monkeypatch.setattr(failure_counts, "PAUSE_SECONDS", 0.0)
     pool = connection_pool(valkey.url, size=20, retries=0)
     redis = Redis(connection_pool=pool)
-    counts = ResilientFailureCounts(redis)
+    counts = ResilientFailureCounts(redis, answer_seconds=0.3, pause_seconds=1)
     await redis.execute_command("CLIENT", "PAUSE", "20000", "ALL")
     assert await counts.add("somebody", 60) == 1
 
-    monkeypatch.setattr(failure_counts, "PAUSE_SECONDS", 60.0)
+    await asyncio.sleep(1.05)
     waited = await asyncio.gather(*(_seconds_of(counts) for _ in range(10)))
     assert sorted(seconds > 0.25 for seconds in waited) == [False] * 9 + [True]
     assert await counts.add("somebody", 60) == 12
@@ -115,10 +112,9 @@ async def test_of_a_redis_that_hangs_only_the_first_after_each_pause_waits(
 async def test_a_success_is_not_followed_by_failures_from_before_it(valkey: RestartableValkey) -> None:
     """Which this process counted the last time that Redis was away."""
     pool = connection_pool(valkey.url, size=5, retries=0)
-    counts = ResilientFailureCounts(Redis(connection_pool=pool))
+    counts = ResilientFailureCounts(Redis(connection_pool=pool), pause_seconds=0)
     valkey.stop()
     assert [await counts.add("somebody", 60) for _ in range(4)] == [1, 2, 3, 4]
-    counts._ask_again_at = 0.0
     valkey.start()
     await counts.forget("somebody")
     assert await counts.add("somebody", 60) == 1
