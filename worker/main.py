@@ -16,6 +16,7 @@ from cara.at_terminal import MISUSED
 from cara.database import Database, DatabaseAway
 from cara.feedback.ending import Ending
 from cara.feedback.work import FeedbackWork
+from cara.gemini.client import GeminiClient
 from cara.gemini.connecting import connect_gemini
 from cara.gemini.quota import Quota
 from cara.logs import set_up_logs
@@ -82,49 +83,76 @@ async def resources(settings: Settings) -> AsyncIterator[dict[str, Any]]:
         release=__version__,
         role="worker",
     )
-    url = settings.redis_url.get_secret_value()
+    try:
+        async with (
+            _up_to_date_database(settings) as database,
+            _redis(settings) as connected,
+            _gemini(settings) as gemini,
+        ):
+            quota = Quota(settings.daily_token_quota)
+            work = _feedback_work(settings, database, quota, gemini, connected)
+            yield {
+                "settings": settings,
+                "database": database,
+                "quota": quota,
+                "feedback_work": work,
+                **connected,
+            }
+    finally:
+        await asyncio.to_thread(stop_sentry)
+
+
+@asynccontextmanager
+async def _up_to_date_database(settings: Settings) -> AsyncIterator[Database]:
     database = await Database.connect(settings)
-    redis = arq_client(url, size=settings.redis_pool_size, retries=5)
-    subscriber = Subscriber(url)
-    waker = RollupWaker(redis)
-    running = [
-        asyncio.create_task(subscriber.run(), name="redis subscriber"),
-        asyncio.create_task(waker.run(), name="roll-up waker"),
-    ]
-    gemini = connect_gemini(settings)
     try:
         async with database.acquire() as connection:
             if missing := await missing_migrations(connection):
                 raise DatabaseBehind(missing)
-        await gemini.warm_up()
-        queue = Queue(redis)
-        quota = Quota(settings.daily_token_quota)
-        ending = Ending(database, quota, queue, settings.job_attempts)
-        level = settings.gemini_thinking_level
-        work = FeedbackWork(
-            database,
-            redis,
-            subscriber,
-            gemini,
-            ending,
-            settings.job_lease_seconds,
-            thinking_level=None if level == "off" else level,
-        )
-        yield {
-            "settings": settings,
-            "database": database,
-            "redis": redis,
-            "subscriber": subscriber,
-            "queue": queue,
-            "quota": quota,
-            "rollup_waker": waker,
-            "feedback_work": work,
-        }
+        yield database
+    finally:
+        await database.close()
+
+
+@asynccontextmanager
+async def _redis(settings: Settings) -> AsyncIterator[dict[str, Any]]:
+    """The connections to Redis, and what goes on over them for as long as the worker lives."""
+    url = settings.redis_url.get_secret_value()
+    redis = arq_client(url, size=settings.redis_pool_size, retries=5)
+    subscriber, waker = Subscriber(url), RollupWaker(redis)
+    running = [
+        asyncio.create_task(subscriber.run(), name="redis subscriber"),
+        asyncio.create_task(waker.run(), name="roll-up waker"),
+    ]
+    try:
+        yield {"redis": redis, "subscriber": subscriber, "queue": Queue(redis), "rollup_waker": waker}
     finally:
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
-        await gemini.close()
         await redis.aclose(close_connection_pool=True)
-        await database.close()
-        await asyncio.to_thread(stop_sentry)
+
+
+@asynccontextmanager
+async def _gemini(settings: Settings) -> AsyncIterator[GeminiClient]:
+    gemini = connect_gemini(settings)
+    try:
+        await gemini.warm_up()
+        yield gemini
+    finally:
+        await gemini.close()
+
+
+def _feedback_work(
+    settings: Settings, database: Database, quota: Quota, gemini: GeminiClient, connected: dict[str, Any]
+) -> FeedbackWork:
+    level = settings.gemini_thinking_level
+    return FeedbackWork(
+        database,
+        connected["redis"],
+        connected["subscriber"],
+        gemini,
+        Ending(database, quota, connected["queue"], settings.job_attempts),
+        settings.job_lease_seconds,
+        thinking_level=None if level == "off" else level,
+    )
