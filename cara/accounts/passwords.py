@@ -154,7 +154,7 @@ def check_new_password(password: str, *, email: str, name: str, member: str = "p
         "Leave the name in your email address out of your password.": (
             len(local_part) >= _TELLING_LOCAL_PART_CHARACTERS and local_part in folded
         ),
-        "Your name alone is no password.": folded == name.casefold(),
+        "Your password must not be just your name.": folded == name.casefold(),
     }
     for reason, refused in refusals.items():
         if refused:

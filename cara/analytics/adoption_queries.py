@@ -1,6 +1,6 @@
 """SQL that adoption is read by: of roll-ups only. Days are days in UTC, both ends included.
 
-Every function exists for one learner and for everybody, with the same columns.
+Every function but the export exists for one learner and for everybody, with the same columns.
 """
 
 from __future__ import annotations

@@ -121,7 +121,7 @@ class ActiveUsers(Answer):
 
 
 class DayAdoption(Answer):
-    """One day (UTC) of everybody."""
+    """One day (UTC) of whoever was asked about."""
 
     day: date
     active_users: int

@@ -5,8 +5,8 @@ from typing import Annotated
 from uuid import UUID
 
 from cara.accounts.deletion import Stories
-from cara.database import Connection, Record
-from cara.errors import NotFound, Outdated
+from cara.database import Connection, Database, Record
+from cara.errors import Outdated
 from cara.practice import queries, sessions
 from cara.practice.schemas import (
     NewSession,
@@ -68,9 +68,10 @@ async def change_session(
     return _answered(session, live_job=await queries.live_job_of_session(transaction, caller.user_id, id))
 
 
-async def delete_session(caller: Caller, connection: Connection, stories: Stories, id: UUID) -> None:
+async def delete_session(caller: Caller, database: Database, stories: Stories, id: UUID) -> None:
     """Delete a session and its feedback."""
-    job_ids = await queries.delete_session(connection, caller.user_id, id)
+    async with database.acquire() as connection:
+        job_ids = await queries.delete_session(connection, caller.user_id, id)
     if job_ids is None:
         raise SessionNotFound
     await stories.forget(job_ids)
@@ -119,5 +120,12 @@ ROUTES = [
         headers={200: ("ETag",)},
         refusals=(SessionNotFound, Outdated, SessionCompleted),
     ),
-    Route("DELETE", "/api/sessions/{id}", delete_session, tag="Sessions", status=204, refusals=(NotFound,)),
+    Route(
+        "DELETE",
+        "/api/sessions/{id}",
+        delete_session,
+        tag="Sessions",
+        status=204,
+        refusals=(SessionNotFound,),
+    ),
 ]

@@ -104,5 +104,5 @@ def decode_cursor(cursor: str) -> tuple[datetime, UUID]:
         return created_at.astimezone(UTC), UUID(session_id)
     except (ValueError, binascii.Error, OverflowError):
         raise InvalidInput(
-            "The cursor is not valid.", fields=(FieldProblem("cursor", "is none that we gave out"),)
+            "The cursor is not valid.", fields=(FieldProblem("cursor", "was not issued by this service"),)
         ) from None
