@@ -147,7 +147,7 @@ def test_passwords_need_no_composition(password: str) -> None:
         ("12345678", "most common"),
         ("PassWord123", "most common"),
         ("my-USER-7731", "email address"),
-        ("john doe", "name alone"),
+        ("john doe", "just your name"),
     ],
 )
 def test_a_weak_password_is_refused_with_its_reason(password: str, reason: str) -> None:
