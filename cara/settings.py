@@ -95,7 +95,7 @@ class Settings(BaseSettings):
     gemini_attempts: Positive = 3
     gemini_breaker_failures: Positive = 5
     gemini_breaker_cooldown_seconds: Seconds = 10
-    gemini_thinking_level: Literal["off", "minimal", "low", "medium", "high"] = "low"
+    gemini_thinking_level: Literal["default", "minimal", "low", "medium", "high"] = "low"
     gemini_max_output_tokens: Positive = 1_024
     gemini_history_tokens: Positive = 4_000
 
@@ -179,6 +179,11 @@ class Settings(BaseSettings):
     def console_shown(self) -> bool:
         """Unless `CONSOLE` says otherwise, everywhere except in production."""
         return self.console == "on" or (self.console is None and not self.production)
+
+    @property
+    def thinking_level(self) -> str | None:
+        """How much Gemini is told to think; None leaves it to the model's own default."""
+        return None if self.gemini_thinking_level == "default" else self.gemini_thinking_level
 
     @property
     def signing_keys(self) -> tuple[SigningKey, ...]:

@@ -135,6 +135,13 @@ def test_the_ring_of_keys_is_read_newest_first(monkeypatch: pytest.MonkeyPatch) 
     assert keys[0].kid != keys[1].kid
 
 
+@pytest.mark.parametrize(("told", "level"), [("default", None), ("minimal", "minimal"), ("high", "high")])
+def test_how_much_gemini_thinks_is_said_or_left_to_the_model(
+    monkeypatch: pytest.MonkeyPatch, told: str, level: str | None
+) -> None:
+    assert settings_with(monkeypatch, GEMINI_THINKING_LEVEL=told).thinking_level == level
+
+
 def test_a_file_is_read_too_and_the_environment_wins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("PORT=4000\nHOST=0.0.0.0\nGEMINI_MODEL=\n")
     settings = settings_with(monkeypatch, PORT="5000")

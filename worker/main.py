@@ -146,7 +146,6 @@ async def _gemini(settings: Settings) -> AsyncIterator[GeminiClient]:
 def _feedback_work(
     settings: Settings, database: Database, quota: Quota, gemini: GeminiClient, connected: dict[str, Any]
 ) -> FeedbackWork:
-    level = settings.gemini_thinking_level
     return FeedbackWork(
         database,
         connected["redis"],
@@ -154,5 +153,5 @@ def _feedback_work(
         gemini,
         Ending(database, quota, connected["queue"], settings.job_attempts),
         settings.job_lease_seconds,
-        thinking_level=None if level == "off" else level,
+        thinking_level=settings.thinking_level,
     )

@@ -132,12 +132,11 @@ class Coach:
         return replace(call, max_output_tokens=reservation.tokens - prompt_tokens)
 
     def _call(self, asked: ProcessRequest, scene: dict[str, Any] | None) -> GeminiCall:
-        level = self._settings.gemini_thinking_level
         return GeminiCall(
             system_instruction=prompts.instruction_for(_feature_type(asked, scene)),
             contents=turns_of(asked, scene, self._settings.gemini_history_tokens),
             max_output_tokens=self._settings.gemini_max_output_tokens,
-            thinking_level=None if level == "off" else level,
+            thinking_level=self._settings.thinking_level,
         )
 
 
