@@ -23,7 +23,7 @@ from cara.gemini.errors import TooLongForQuota
 from cara.gemini.quota import Quota, QuotaExceeded
 from cara.metrics import JOBS_ENDED, JOBS_RETRIED
 from cara.practice import sessions
-from cara.practice.queries import lock_session
+from cara.practice.queries import hold_session
 from cara.queue import Queue
 
 logger = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ class Ending:
         user_id, session_id = job["user_id"], job["session_id"]
         document = feedback.model_dump(mode="json", by_alias=True)
         async with self._transaction(attempt) as connection:
-            await lock_session(connection, user_id, session_id)
+            await hold_session(connection, user_id, session_id)
             await self._finish(connection, attempt, "succeeded")
             await queries.insert_feedback(connection, user_id, session_id, job["id"], document)
             if not await queries.newer_job_succeeded(connection, job):
@@ -151,7 +151,7 @@ class Ending:
         if attempt.usage.total_tokens:
             # Everybody locks session, job, quota in this order. The session, because changing a job twice in
             # one transaction makes PostgreSQL check its reference to the session again.
-            await lock_session(connection, attempt.job["user_id"], attempt.job["session_id"])
+            await hold_session(connection, attempt.job["user_id"], attempt.job["session_id"])
         held = _ours(await transitions.hold_job(connection, *attempt.key))
         if held["cancel_requested"]:
             return await self._finish(connection, attempt, "cancelled")

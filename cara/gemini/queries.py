@@ -190,13 +190,6 @@ async def release_expired_of_user(connection: Connection, user_id: UUID, day: da
     return count
 
 
-async def hold_session(connection: Connection, user_id: UUID, session_id: UUID) -> None:
-    """Locks a session until the transaction ends, without reading its transcript."""
-    await connection.execute(
-        "select from sessions where user_id = $1 and id = $2 for update", user_id, session_id
-    )
-
-
 async def day_of_user(connection: Connection, user_id: UUID, day: date) -> Record | None:
     """What is used and reserved on a day."""
     return await connection.fetchrow(

@@ -11,10 +11,10 @@ from asyncpg import ForeignKeyViolationError
 
 from cara.database import Database, DatabaseBusy
 from cara.errors import TokenInvalid
-from cara.gemini import queries
 from cara.gemini.patience import TRYING_SECONDS, patiently
 from cara.gemini.quota import Charge, Quota
 from cara.practice.dialogue import append_dialogue
+from cara.practice.queries import hold_session
 from cara.telemetry import report
 from cara.web.context import Caller
 
@@ -92,7 +92,7 @@ class Settlements:
         async with holding as connection:
             if dialogue:
                 # Everybody locks the session before the quota.
-                await queries.hold_session(connection, caller.user_id, dialogue.session_id)
+                await hold_session(connection, caller.user_id, dialogue.session_id)
             settled = await self._quota.settle(
                 connection,
                 caller.user_id,

@@ -60,6 +60,13 @@ async def lock_session(connection: Connection, user_id: UUID, session_id: UUID) 
     )
 
 
+async def hold_session(connection: Connection, user_id: UUID, session_id: UUID) -> None:
+    """Locks the session like `lock_session`, without reading it: transcripts are long."""
+    await connection.execute(
+        "select from sessions where user_id = $1 and id = $2 for update", user_id, session_id
+    )
+
+
 async def update_session(
     connection: Connection, user_id: UUID, session_id: UUID, changes: Mapping[str, Any], *, completed: bool
 ) -> Record:

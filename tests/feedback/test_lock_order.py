@@ -6,7 +6,7 @@ import asyncio
 
 from cara.database import Connection, Database
 from cara.emulator.faults import Fault
-from cara.practice.queries import lock_session
+from cara.practice.queries import hold_session
 from cara.settings import Settings
 from tests.conftest import RunningEmulator
 from tests.learners import Learner
@@ -23,7 +23,7 @@ async def test_a_job_that_is_put_back_waits_for_its_session_before_it_holds_the_
     read = await learner.expects(200, "GET", job["statusUrl"])
     async with running_worker(settings):
         async with database.transaction() as connection:
-            await lock_session(connection, learner.user["id"], read["sessionId"])
+            await hold_session(connection, learner.user["id"], read["sessionId"])
             await _somebody_waits_for(connection)
             await connection.execute("set local lock_timeout = '500ms'; select * from quota_days for update")
         events = await learner.follows(job)
@@ -36,7 +36,7 @@ async def test_a_dialogue_waits_for_its_session_before_it_holds_the_quota(
     session = await learner.opens_session()
     asked = {"prompt": "How do I begin the talk?", "sessionId": session["id"]}
     async with asyncio.TaskGroup() as group, database.transaction() as connection:
-        await lock_session(connection, learner.user["id"], session["id"])
+        await hold_session(connection, learner.user["id"], session["id"])
         group.create_task(learner.expects(200, "POST", "/api/gemini/process", json=asked))
         await _somebody_waits_for(connection)
         await connection.execute("set local lock_timeout = '500ms'; select * from quota_days for update")
