@@ -38,7 +38,7 @@ from cara.gemini.quota import Quota
 from cara.practice import routes as practice
 from cara.queue import Queue, arq_client
 from cara.redis import Subscriber
-from cara.schema_version import DatabaseBehind, missing_migrations
+from cara.schema_version import up_to_date_database
 from cara.settings import Settings
 from cara.telemetry import request_id_tag_middleware, start_sentry, stop_sentry
 from cara.web.access_log import request_id_middleware
@@ -125,15 +125,9 @@ def _provide_rules(app: web.Application, settings: Settings) -> None:
 
 def _database(settings: Settings) -> CleanupContext:
     async def context(app: web.Application) -> AsyncIterator[None]:
-        database = await Database.connect(settings)
-        try:
-            async with database.acquire() as connection:
-                if missing := await missing_migrations(connection):
-                    raise DatabaseBehind(missing)
+        async with up_to_date_database(settings) as database:
             provide(app, Database, database)
             yield
-        finally:
-            await database.close()
 
     return context
 

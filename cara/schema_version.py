@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 from yoyo import read_migrations
@@ -15,7 +15,10 @@ from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
 from yoyo.connections import parse_uri
 from yoyo.migrations import Migration, MigrationList, default_migration_table
 
-from cara.database import Connection
+from cara.database import Connection, Database
+
+if TYPE_CHECKING:
+    from cara.settings import Settings
 
 _LOCK = 0x0CA7A
 """The advisory lock that migrating processes wait for; PostgreSQL lets it go when its holder dies."""
@@ -105,6 +108,24 @@ async def missing_migrations(connection: Connection) -> list[str]:
         return known_migrations()
     applied = await connection.fetch("select migration_id from _yoyo_migration")
     return sorted(set(known_migrations()) - {row["migration_id"] for row in applied})
+
+
+@asynccontextmanager
+async def up_to_date_database(settings: Settings) -> AsyncIterator[Database]:
+    """The database for the length of the block, if it lacks no migration.
+
+    Raises:
+        DatabaseAway: PostgreSQL cannot be reached.
+        DatabaseBehind: it lacks migrations.
+    """
+    database = await Database.connect(settings)
+    try:
+        async with database.acquire() as connection:
+            if missing := await missing_migrations(connection):
+                raise DatabaseBehind(missing)
+        yield database
+    finally:
+        await database.close()
 
 
 @contextmanager

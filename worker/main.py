@@ -23,7 +23,7 @@ from cara.logs import set_up_logs
 from cara.metrics import PortUnusable, metrics_served
 from cara.queue import Queue, arq_client
 from cara.redis import Subscriber
-from cara.schema_version import DatabaseBehind, missing_migrations
+from cara.schema_version import DatabaseBehind, up_to_date_database
 from cara.settings import Settings, UnsafeSettings, read_settings
 from cara.telemetry import start_sentry, stop_sentry
 from worker.crew import workers
@@ -85,7 +85,7 @@ async def resources(settings: Settings) -> AsyncIterator[dict[str, Any]]:
     )
     try:
         async with (
-            _up_to_date_database(settings) as database,
+            up_to_date_database(settings) as database,
             _redis(settings) as connected,
             _gemini(settings) as gemini,
         ):
@@ -100,18 +100,6 @@ async def resources(settings: Settings) -> AsyncIterator[dict[str, Any]]:
             }
     finally:
         await asyncio.to_thread(stop_sentry)
-
-
-@asynccontextmanager
-async def _up_to_date_database(settings: Settings) -> AsyncIterator[Database]:
-    database = await Database.connect(settings)
-    try:
-        async with database.acquire() as connection:
-            if missing := await missing_migrations(connection):
-                raise DatabaseBehind(missing)
-        yield database
-    finally:
-        await database.close()
 
 
 @asynccontextmanager

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -14,7 +13,7 @@ from cara.accounts.passwords import Passwords, check_new_password
 from cara.database import Connection, Database
 from cara.errors import InvalidInput, NotFound
 from cara.identifiers import new_id
-from cara.schema_version import DatabaseBehind, missing_migrations
+from cara.schema_version import up_to_date_database
 from cara.settings import Settings
 
 NAME = "Administrator"
@@ -44,7 +43,7 @@ async def create_admin(settings: Settings, email: str, ask_password: Callable[[]
         DatabaseAway: PostgreSQL cannot be reached.
         DatabaseBehind: it lacks migrations.
     """
-    async with _database(settings) as database:
+    async with up_to_date_database(settings) as database:
         async with database.transaction() as connection:
             if await _promote(connection, spelling_of_the_account(email)):
                 return False
@@ -65,25 +64,12 @@ async def set_daily_quota(settings: Settings, email: str, tokens: int | None) ->
         DatabaseAway: PostgreSQL cannot be reached.
         DatabaseBehind: it lacks migrations.
     """
-    async with _database(settings) as database, database.transaction() as connection:
+    async with up_to_date_database(settings) as database, database.transaction() as connection:
         user_id = await queries.set_daily_quota(connection, spelling_of_the_account(email), tokens)
         if user_id is None:
             raise NoAccount
         told = {} if tokens is None else {"tokens": tokens}
         await audit.record(connection, "quota_set", audit.NOBODY, user_id, **told)
-
-
-@asynccontextmanager
-async def _database(settings: Settings) -> AsyncIterator[Database]:
-    """The database, if it is up to date."""
-    database = await Database.connect(settings)
-    try:
-        async with database.acquire() as connection:
-            if missing := await missing_migrations(connection):
-                raise DatabaseBehind(missing)
-        yield database
-    finally:
-        await database.close()
 
 
 async def _promote(connection: Connection, email: str) -> bool:

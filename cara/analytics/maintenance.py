@@ -9,14 +9,17 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from cara.analytics import rebuilding, rollups
-from cara.database import Database
+from cara.schema_version import up_to_date_database
 from cara.settings import Settings
 
 FOLD_SECONDS = 24 * 3_600.0
 
 
 def fold(settings: Settings) -> None:
-    """Folds everything that is pending."""
+    """Folds everything that is pending.
+
+    Raises DatabaseAway or DatabaseBehind.
+    """
     taken = asyncio.run(_fold(settings))
     Console().print(f"folded {taken} rows" if taken else "the roll-ups are up to date")
 
@@ -26,6 +29,7 @@ def rebuild(settings: Settings, from_day: date | None, to_day: date | None) -> N
 
     Raises:
         DaysReversed, DaysForgotten, RollupsBusy: as `rebuilding.rebuild`.
+        DatabaseAway, DatabaseBehind: as `up_to_date_database`.
     """
     percentage = TextColumn("{task.percentage:>3.0f} %")
     with Progress(TextColumn("{task.description}"), BarColumn(), percentage, TimeElapsedColumn()) as bar:
@@ -37,21 +41,15 @@ def rebuild(settings: Settings, from_day: date | None, to_day: date | None) -> N
 
 
 async def _fold(settings: Settings) -> int:
-    database = await Database.connect(settings)
-    try:
+    async with up_to_date_database(settings) as database:
         return await rollups.fold(database, seconds=FOLD_SECONDS)
-    finally:
-        await database.close()
 
 
 async def _rebuild(
     settings: Settings, from_day: date | None, to_day: date | None, on_progress: rebuilding.Progress
 ) -> rebuilding.RebuiltDays:
-    database = await Database.connect(settings)
-    try:
+    async with up_to_date_database(settings) as database:
         return await rebuilding.rebuild(database, from_day, to_day, on_progress)
-    finally:
-        await database.close()
 
 
 def _span(rebuilt: rebuilding.RebuiltDays) -> str:

@@ -14,7 +14,7 @@ from cara.database import Connection, Database
 from cara.dev import refuse_production
 from cara.identifiers import new_id
 from cara.practice.progress import award_completion
-from cara.schema_version import DatabaseBehind, missing_migrations
+from cara.schema_version import up_to_date_database
 from cara.seed import queries
 from cara.seed.practice import past_sessions
 from cara.settings import Settings
@@ -34,15 +34,11 @@ def run(settings: Settings, *, learners: int, weeks: int) -> list[str]:
 
 async def _seed(settings: Settings, learners: int, weeks: int) -> list[str]:
     passwords = Passwords(threads=1)
-    database = await Database.connect(settings)
     try:
-        async with database.acquire() as connection:
-            if missing := await missing_migrations(connection):
-                raise DatabaseBehind(missing)
-        password_hash = await passwords.hash(PASSWORD)
-        added = [await _add(database, number, weeks, password_hash) for number in range(1, learners + 1)]
+        async with up_to_date_database(settings) as database:
+            password_hash = await passwords.hash(PASSWORD)
+            added = [await _add(database, number, weeks, password_hash) for number in range(1, learners + 1)]
     finally:
-        await database.close()
         passwords.close()
     return [email for email in added if email]
 

@@ -43,7 +43,7 @@ def test_without_settings_all_that_is_missing_is_named(tmp_path: Path, command: 
     assert "Traceback" not in refused.stderr
 
 
-@pytest.mark.parametrize("command", [("serve",), ("worker",), ("migrate", "up"), ("seed",)])
+@pytest.mark.parametrize("command", [("serve",), ("worker",), ("migrate", "up"), ("seed",), ("rollup",)])
 def test_a_database_that_is_away_is_told_in_one_line(tmp_path: Path, command: tuple[str, ...]) -> None:
     refused = cara_command(*command, folder=tmp_path, JWT_SECRET=SECRET, **NOWHERE)
     assert refused.returncode != 0
@@ -75,6 +75,15 @@ def test_a_database_that_is_behind_is_not_served(
     assert refused.returncode == 1
     assert "run `cara migrate up`" in refused.stderr
     assert "Traceback" not in refused.stderr
+
+
+def test_a_database_that_is_behind_is_not_rolled_up(
+    tmp_path: Path, empty_database_url: str, settings: dict[str, str]
+) -> None:
+    refused = cara_command("rollup", folder=tmp_path, **{**settings, "DATABASE_URL": empty_database_url})
+    assert refused.returncode == 2
+    assert "run `cara migrate up`" in refused.stderr
+    assert len(refused.stderr.splitlines()) == 1
 
 
 def test_openapi_is_printed_as_json(tmp_path: Path) -> None:
