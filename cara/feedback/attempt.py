@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from cara.database import Record
+from cara.feedback.costs import ledger_id_of
 from cara.feedback.events import Publisher
-from cara.feedback.jobs import ledger_id_of
 from cara.gemini.errors import NOTHING_USED, GeminiUsage
 from cara.gemini.quota import Charge
 

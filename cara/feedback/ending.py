@@ -15,10 +15,10 @@ from cara.database import Connection, Database, Record
 from cara.errors import CaraError
 from cara.feedback import queries, transitions
 from cara.feedback.attempt import Attempt
+from cara.feedback.costs import REQUEST_TYPE, reserve
 from cara.feedback.failures import GeminiAwayForLong, backoff_seconds, problem_of
-from cara.feedback.jobs import REQUEST_TYPE, reserve
 from cara.feedback.lease import LeaseLost
-from cara.feedback.schemas import FINISHED, Feedback
+from cara.feedback.schemas import FINISHED_STATUSES, Feedback
 from cara.gemini.errors import TooLongForQuota
 from cara.gemini.quota import Quota, QuotaExceeded
 from cara.metrics import JOBS_ENDED, JOBS_RETRIED
@@ -114,7 +114,7 @@ class Ending:
         except ForeignKeyViolationError:
             logger.info("job %s: the account is gone, and its books with it", job_id)
             return
-        if attempt.cut_off and job and job["attempts"] == attempts and job["status"] in FINISHED:
+        if attempt.cut_off and job and job["attempts"] == attempts and job["status"] in FINISHED_STATUSES:
             await self._tell_end(attempt, job["status"])
         else:
             logger.warning("%s lost its lease", attempt.name)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from cara.database import Connection, Record
 from cara.errors import Conflict, FieldProblem, InvalidInput, NotFound
 from cara.feedback import queries, transitions
-from cara.feedback.judging import upper_estimate_of_judging
-from cara.feedback.schemas import FINISHED, Feedback, FeedbackJob, FeedbackRequest, JobProblem
+from cara.feedback.costs import REQUEST_TYPE, reserve
+from cara.feedback.schemas import Feedback, FeedbackJob, FeedbackRequest, JobProblem
 from cara.gemini.quota import Quota
 from cara.identifiers import new_id
 from cara.metrics import JOBS_ENDED
@@ -18,10 +18,6 @@ from cara.practice import sessions
 from cara.practice.queries import lock_session
 from cara.practice.sessions import SessionNotFound
 from cara.web.context import Caller
-
-REQUEST_TYPE = "feedback"
-KEEP_RESERVATION_SECONDS = 3_600
-"""A reservation lives this long unless the sweeper prolongs it for a live job."""
 
 
 class JobNotFound(NotFound):
@@ -89,26 +85,6 @@ async def _job_for(connection: Connection, quota: Quota, caller: Caller, session
     return Asked(job, new=True)
 
 
-async def reserve(
-    connection: Connection, quota: Quota, user_id: UUID, judged: Record, own_limit: int | None
-) -> UUID:
-    """Reserves what judging this transcript can cost at the most, for one attempt."""
-    return await quota.reserve(
-        connection,
-        user_id,
-        upper_estimate_of_judging(judged["feature_type"], judged["transcript"]),
-        REQUEST_TYPE,
-        own_limit=own_limit,
-        keep_seconds=KEEP_RESERVATION_SECONDS,
-        feature_type=judged["feature_type"],
-    )
-
-
-def ledger_id_of(job_id: UUID, attempts: int) -> UUID:
-    """What an attempt is charged under: always the same, so that it is charged once."""
-    return uuid5(job_id, str(attempts))
-
-
 async def _with_what_was_sent(connection: Connection, session: Record, request: FeedbackRequest) -> Record:
     """The locked session, with the transcript and duration of the request if they are given."""
     given = request.model_dump(include={"transcript", "duration_seconds"}, exclude_none=True)
@@ -151,22 +127,17 @@ async def job_answer(connection: Connection, user_id: UUID, job_id: UUID) -> Fee
         stored = await queries.feedback_of_job(connection, user_id, job_id)
     return FeedbackJob(
         job_id=job["id"],
+        session_id=job["session_id"],
+        status=job["status"],
+        progress=job["progress"],
+        stage=job["stage"],
+        attempts=job["attempts"],
+        created_at=job["created_at"],
+        started_at=job["started_at"],
+        finished_at=job["finished_at"],
         feedback=feedback_of(stored) if stored else None,
         problem=JobProblem.model_validate(job["problem"]) if job["problem"] else None,
-        **{name: job[name] for name in _SHOWN},
     )
-
-
-_SHOWN = (
-    "session_id",
-    "status",
-    "progress",
-    "stage",
-    "attempts",
-    "created_at",
-    "started_at",
-    "finished_at",
-)
 
 
 def feedback_of(row: Record) -> Feedback:
@@ -186,8 +157,3 @@ def feedback_of(row: Record) -> Feedback:
             "promptVersion": row["prompt_version"],
         }
     )
-
-
-def finished(job: FeedbackJob) -> bool:
-    """Whether the job has ended, in whatever way."""
-    return job.status in FINISHED

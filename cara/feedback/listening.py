@@ -19,7 +19,6 @@ from cara.database import Database
 from cara.errors import Unavailable
 from cara.feedback.events import FINISHED, Event, events_after, wake_channel
 from cara.feedback.jobs import job_answer
-from cara.feedback.schemas import FINISHED as FINISHED_STATUSES
 from cara.feedback.schemas import FeedbackJob
 from cara.redis import AWAY, Subscriber
 
@@ -43,13 +42,9 @@ class Feed:
         self.news = asyncio.Event()
 
     @property
-    def finished(self) -> bool:
-        return self.job is not None and self.job.status in FINISHED_STATUSES
-
-    @property
     def ended(self) -> bool:
         """Nothing more will come: the job has ended, or is gone."""
-        return self.known and (self.job is None or self.finished)
+        return self.known and (self.job is None or self.job.finished)
 
     def announce(self) -> None:
         """Wakes everybody who waits for the present `news`."""
@@ -107,7 +102,7 @@ class Feeds:
             async with asyncio.timeout(seconds), self.listen(user_id, job_id) as feed:
                 while not (feed.ended or feed.closing):
                     await feed.news.wait()
-                return feed.job if feed.finished else None
+                return feed.job if feed.job and feed.job.finished else None
         return None
 
     async def _keep_up(self, feed: Feed) -> None:

@@ -73,7 +73,7 @@ async def read_job(
     if job is None:
         raise JobNotFound
     tag = f'"{job.attempts}-{job.stage}-{job.progress}-{job.status}"'
-    headers = {"ETag": tag} | ({} if jobs.finished(job) else {"Retry-After": "1"})
+    headers = {"ETag": tag} | ({} if job.finished else {"Retry-After": "1"})
     if if_none_match and tag in re.split(r"\s*,\s*", if_none_match.replace("W/", "")):
         return Answered(None, status=304, headers=headers)
     return Answered(job, headers=headers)
@@ -85,7 +85,7 @@ async def cancel_job(
     """Cancel a job: a queued one never starts, a running one stops at its next step."""
     async with database.transaction() as connection:
         job = await jobs.cancel_job(connection, quota, caller.user_id, id)
-    await announcer.cancelled(id, ended=jobs.finished(job), attempts=job.attempts)
+    await announcer.cancelled(id, ended=job.finished, attempts=job.attempts)
     return job
 
 
@@ -120,7 +120,7 @@ async def follow_job(
         job = await jobs.job_answer(connection, caller.user_id, id)
     if job is None:
         raise JobNotFound
-    if jobs.finished(job) and last_event_id == final_number(job.attempts):
+    if job.finished and last_event_id == final_number(job.attempts):
         return web.Response(status=204)
     stream = await EventStream().open(request)
     return await tell_story(feeds, stream, caller.user_id, job, last_event_id or 0)

@@ -11,7 +11,7 @@ from cara.web.models import Answer, Instant, Payload, Query
 
 JobStatus = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 JobStage = Literal["queued", "measuring", "asking", "checking", "saving", "finished"]
-FINISHED: frozenset[str] = frozenset({"succeeded", "failed", "cancelled"})
+FINISHED_STATUSES: frozenset[str] = frozenset({"succeeded", "failed", "cancelled"})
 
 
 class FeedbackRequest(Payload):
@@ -121,6 +121,11 @@ class FeedbackJob(Answer):
     finished_at: Instant | None
     feedback: Feedback | None = None
     problem: JobProblem | None = None
+
+    @property
+    def finished(self) -> bool:
+        """Whether the job has ended, in whatever way."""
+        return self.status in FINISHED_STATUSES
 
 
 class EventsQuery(Query):

@@ -6,8 +6,8 @@ import logging
 
 from cara.database import Database
 from cara.feedback import queries, transitions
+from cara.feedback.costs import KEEP_RESERVATION_SECONDS, REQUEST_TYPE
 from cara.feedback.failures import WriteFailed, problem_of
-from cara.feedback.jobs import KEEP_RESERVATION_SECONDS, REQUEST_TYPE
 from cara.gemini.queries import release_expired
 from cara.gemini.quota import Quota
 from cara.metrics import JOBS_ENDED, JOBS_SWEPT
