@@ -74,7 +74,7 @@ def create_app(settings: Settings) -> web.Application:
     app[SERVICES] = {}
     _provide_rules(app, settings)
     app.cleanup_ctx.extend(
-        [_sentry, _database(settings), _redis(settings), _passwords, _feeds, _coach, _analytics]
+        [_sentry, _database(settings), _redis(settings), _accounts, _feeds, _coach, _analytics]
     )
     app.on_shutdown.append(_let_streams_end)
     allow_origins(app, mount(app, [*ROUTES, *console.routes(settings)]), settings)
@@ -171,7 +171,7 @@ async def _analytics(app: web.Application) -> AsyncIterator[None]:
     await asyncio.gather(*running, return_exceptions=True)
 
 
-async def _passwords(app: web.Application) -> AsyncIterator[None]:
+async def _accounts(app: web.Application) -> AsyncIterator[None]:
     settings, database, tokens = service(app, Settings), service(app, Database), service(app, AccessTokens)
     passwords = Passwords.of(settings)
     lockout = Lockout(ResilientFailureCounts(service(app, Redis)))

@@ -1,4 +1,5 @@
-"""Background jobs as the web process knows them: queue names, payloads and enqueueing through arq.
+"""Background jobs as the web process knows them: the names of queues and tasks, payloads, and enqueueing
+through arq.
 
 PostgreSQL holds the truth about every job. A lost enqueue is therefore no loss, only a delay: the sweeper
 finds what Redis does not know.
@@ -21,7 +22,9 @@ logger = logging.getLogger(__name__)
 
 FEEDBACK_QUEUE = "cara:queue:feedback"
 HOUSEKEEPING_QUEUE = "cara:queue:housekeeping"
+ROLLUP_QUEUE = "cara:queue:rollups"
 WRITE_FEEDBACK = "write_feedback"
+FOLD_ROLLUPS = "fold_rollups"
 
 
 def wake_channel(queue: str) -> str:

@@ -7,10 +7,11 @@ from typing import Any, cast
 
 from arq import cron, func
 
-from cara.analytics.waking import FOLD, ROLLUP_QUEUE
 from cara.queue import (
     FEEDBACK_QUEUE,
+    FOLD_ROLLUPS,
     HOUSEKEEPING_QUEUE,
+    ROLLUP_QUEUE,
     WRITE_FEEDBACK,
     deserialize,
     health_key,
@@ -63,7 +64,7 @@ def workers(settings: Settings, context: dict[str, Any]) -> list[WakefulWorker]:
             ROLLUP_QUEUE,
             max_jobs=2,
             fleet=settings.worker_fleet,
-            functions=[func(cast(Any, fold_rollups), name=FOLD, timeout=FOLDING_SECONDS)],
+            functions=[func(cast(Any, fold_rollups), name=FOLD_ROLLUPS, timeout=FOLDING_SECONDS)],
             cron_jobs=[
                 _every(settings.rollup_seconds, fold_rollups, timeout=FOLDING_SECONDS),
                 cron(cast(Any, keep_partitions), minute=23, run_at_startup=True, timeout=60),

@@ -10,14 +10,12 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from arq.connections import ArqRedis
 
-from cara.queue import wake_channel
+from cara.queue import FOLD_ROLLUPS, ROLLUP_QUEUE, wake_channel
 from cara.redis import AWAY
 from cara.web.context import service
 
 logger = logging.getLogger(__name__)
 
-ROLLUP_QUEUE = "cara:queue:rollups"
-FOLD = "fold_rollups"
 SLOT_SECONDS = 1.0
 
 _CHANGING = frozenset({"POST", "PATCH", "DELETE"})
@@ -52,7 +50,9 @@ class RollupWaker:
     async def _enqueue(self) -> bool:
         slot = int(time.time() / SLOT_SECONDS)
         try:
-            job = await self._redis.enqueue_job(FOLD, _job_id=f"{FOLD}:{slot}", _queue_name=ROLLUP_QUEUE)
+            job = await self._redis.enqueue_job(
+                FOLD_ROLLUPS, _job_id=f"{FOLD_ROLLUPS}:{slot}", _queue_name=ROLLUP_QUEUE
+            )
             await self._redis.publish(wake_channel(ROLLUP_QUEUE), b"")
         except AWAY as error:
             logger.debug("roll-ups wait for the clock: redis is away (%s)", type(error).__name__)

@@ -19,8 +19,7 @@ from cara.feedback.costs import REQUEST_TYPE, reserve
 from cara.feedback.failures import GeminiAwayForLong, backoff_seconds, problem_of
 from cara.feedback.lease import LeaseLost
 from cara.feedback.schemas import FINISHED_STATUSES, Feedback
-from cara.gemini.errors import TooLongForQuota
-from cara.gemini.quota import Quota, QuotaExceeded
+from cara.gemini.quota import Quota, QuotaExceeded, TooLongForQuota
 from cara.metrics import JOBS_ENDED, JOBS_RETRIED
 from cara.practice import sessions
 from cara.practice.queries import hold_session

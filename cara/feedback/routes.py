@@ -16,8 +16,7 @@ from cara.feedback.listening import Feeds
 from cara.feedback.schemas import EventsQuery, FeedbackJob, FeedbackRequest, JobAccepted
 from cara.feedback.storytelling import tell_story
 from cara.feedback.tickets import TicketInvalid, Tickets
-from cara.gemini.errors import TooLongForQuota
-from cara.gemini.quota import Quota, QuotaExceeded
+from cara.gemini.quota import Quota, QuotaExceeded, TooLongForQuota
 from cara.practice.sessions import SessionNotFound
 from cara.web.context import CALLER_ID, Authenticator, Caller, Claims
 from cara.web.guard import bearer_token, confirmed_caller

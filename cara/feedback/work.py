@@ -30,8 +30,8 @@ from cara.feedback.speech import SpeechMeasures, measure
 from cara.gemini.alerting import tell_operator
 from cara.gemini.client import GeminiAnswer, GeminiClient
 from cara.gemini.errors import GeminiBadAnswer, GeminiError, GeminiTemporary
-from cara.gemini.patience import patiently
 from cara.metrics import JOB_WAIT_SECONDS
+from cara.patience import patiently
 from cara.redis import Subscriber
 
 logger = logging.getLogger(__name__)

@@ -138,16 +138,3 @@ class GeminiRefused(GeminiLasting, UpstreamFailed):
     def __init__(self, cause: str, *, usage: GeminiUsage = NOTHING_USED) -> None:
         super().__init__(usage=usage)
         self.cause = cause
-
-
-class TooLongForQuota(Unprocessable):
-    """One call alone is estimated at more tokens than a learner has on a whole day: waiting does not help."""
-
-    code = "too_long_for_quota"
-    detail = "This could take more tokens than you have on a whole day."
-
-    def __init__(self, estimated_tokens: int, daily_tokens: int) -> None:
-        super().__init__(
-            f"This could take {estimated_tokens:,} tokens, more than the {daily_tokens:,} that you have on a "
-            "whole day. Make it shorter, or ask for a higher limit."
-        )

@@ -10,9 +10,9 @@ from typing import Self
 from uuid import UUID
 
 from cara.database import Connection
-from cara.errors import LimitReached
+from cara.errors import LimitReached, Unprocessable
 from cara.gemini import queries
-from cara.gemini.errors import GeminiUsage, TooLongForQuota
+from cara.gemini.errors import GeminiUsage
 from cara.identifiers import new_id
 
 Clock = Callable[[], datetime]
@@ -41,6 +41,19 @@ class QuotaExceeded(LimitReached):
 
     def further_members(self) -> Mapping[str, str]:
         return {"resetAt": f"{self.resets_at:%Y-%m-%dT%H:%M:%SZ}"}
+
+
+class TooLongForQuota(Unprocessable):
+    """One call alone is estimated at more tokens than a learner has on a whole day: waiting does not help."""
+
+    code = "too_long_for_quota"
+    detail = "This could take more tokens than you have on a whole day."
+
+    def __init__(self, estimated_tokens: int, daily_tokens: int) -> None:
+        super().__init__(
+            f"This could take {estimated_tokens:,} tokens, more than the {daily_tokens:,} that you have on a "
+            "whole day. Make it shorter, or ask for a higher limit."
+        )
 
 
 @dataclass(frozen=True)

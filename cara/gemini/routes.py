@@ -11,9 +11,8 @@ from cara.gemini.errors import (
     GeminiRefused,
     GeminiTimedOut,
     GeminiUnavailable,
-    TooLongForQuota,
 )
-from cara.gemini.quota import Quota, QuotaExceeded
+from cara.gemini.quota import Quota, QuotaExceeded, TooLongForQuota
 from cara.gemini.schemas import CoachAnswer, ProcessRequest, QuotaStanding
 from cara.gemini.streaming import tell, wants_events
 from cara.practice.dialogue import TranscriptFull

@@ -11,8 +11,8 @@ from asyncpg import ForeignKeyViolationError
 
 from cara.database import Database, DatabaseBusy
 from cara.errors import TokenInvalid
-from cara.gemini.patience import TRYING_SECONDS, patiently
 from cara.gemini.quota import Charge, Quota
+from cara.patience import TRYING_SECONDS, patiently
 from cara.practice.dialogue import append_dialogue
 from cara.practice.queries import hold_session
 from cara.telemetry import report

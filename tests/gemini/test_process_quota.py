@@ -12,8 +12,7 @@ from aiohttp import web
 
 from cara.app import create_app
 from cara.database import Database
-from cara.gemini.errors import TooLongForQuota
-from cara.gemini.quota import Charge, Quota, QuotaExceeded
+from cara.gemini.quota import Charge, Quota, QuotaExceeded, TooLongForQuota
 from cara.identifiers import new_id
 from cara.settings import Settings
 from cara.web.context import provide
