@@ -59,11 +59,6 @@ class GeminiClient:
         self._streams: set[asyncio.Task[None]] = set()
 
     @property
-    def in_flight(self) -> int:
-        """Calls that Gemini is answering at this moment."""
-        return self._slots.taken
-
-    @property
     def circuit(self) -> str:
         """`closed` (all is well), `open` or `half_open`."""
         return self._breaker.state
@@ -82,23 +77,6 @@ class GeminiClient:
             self._session = self._session or open_session()
             if self._sdk is None:
                 self._sdk = await asyncio.to_thread(self._build_sdk, self._session)
-
-    async def generate(self, call: GeminiCall) -> GeminiAnswer:
-        """The whole answer at once.
-
-        Raises:
-            GeminiError
-        """
-        progress = AnswerInProgress(call.response_schema)
-
-        async def read(sdk: Client) -> GeminiAnswer:
-            response = await sdk.aio.models.generate_content(
-                model=self.model, contents=call.contents, config=_config(call)
-            )
-            progress.take(piece_of(response))
-            return progress.finish()
-
-        return await self._ask(read, progress)
 
     @asynccontextmanager
     async def stream(self, call: GeminiCall) -> AsyncIterator[GeminiStream]:

@@ -15,7 +15,6 @@ class GeminiSlots:
     """At most `most` calls at once; who waits longer than `wait_seconds` for a place is refused."""
 
     def __init__(self, most: int, wait_seconds: float) -> None:
-        self.taken = 0
         self._free = asyncio.Semaphore(most)
         self._wait_seconds = wait_seconds
 
@@ -32,9 +31,7 @@ class GeminiSlots:
                 await self._free.acquire()
         except TimeoutError:
             raise GeminiBusy(retry_after_seconds=BUSY_RETRY_SECONDS) from None
-        self.taken += 1
         try:
             yield
         finally:
-            self.taken -= 1
             self._free.release()

@@ -8,8 +8,8 @@ from cara.emulator.emulator import EmulatorSettings
 from cara.emulator.serving import running_emulator
 from cara.gemini.client import GeminiCall, GeminiClient, GeminiLimits
 from cara.gemini.errors import NOTHING_USED, GeminiBusy, GeminiMisconfigured, GeminiUnavailable
+from tests.gemini.asking import MODEL, streamed
 
-MODEL = "gemini-3.8-flash"
 SCHEMA = {
     "type": "object",
     "properties": {"quote": {"type": "string"}, "score": {"type": "integer", "minimum": 0, "maximum": 100}},
@@ -36,7 +36,7 @@ def said(text, **details):
 
 
 async def test_an_answer_comes_with_the_usage_that_gemini_states(client, running):
-    answer = await client.generate(said("I want to speak about our garden."))
+    answer = await streamed(client, said("I want to speak about our garden."))
     ledger = running.emulator.ledger
     assert "garden" in answer.text
     assert answer.model == f"cara-emulator/{MODEL}"
@@ -47,19 +47,19 @@ async def test_an_answer_comes_with_the_usage_that_gemini_states(client, running
 
 
 async def test_a_schema_makes_the_answer_json(client):
-    answer = await client.generate(said("The bridge holds. We measured it.", response_schema=SCHEMA))
+    answer = await streamed(client, said("The bridge holds. We measured it.", response_schema=SCHEMA))
     assert answer.data["quote"] in "The bridge holds. We measured it."
     assert 0 <= answer.data["score"] <= 100
 
 
 async def test_an_answer_cut_at_the_output_limit_says_so(client):
-    answer = await client.generate(said("Tell me everything.", max_output_tokens=10))
+    answer = await streamed(client, said("Tell me everything.", max_output_tokens=10))
     assert answer.truncated
     assert answer.usage.output_tokens == 5
 
 
 async def test_the_request_is_what_was_asked_and_nothing_more(client, running):
-    await client.generate(said("Hello there.", response_schema=SCHEMA, thinking_level="low"))
+    await streamed(client, said("Hello there.", response_schema=SCHEMA, thinking_level="low"))
     asked = running.emulator.requests[-1]
     assert set(asked.body) == {"contents", "systemInstruction", "generationConfig"}
     assert asked.body["systemInstruction"]["parts"] == [{"text": "You are a coach."}]
@@ -71,7 +71,7 @@ async def test_the_request_is_what_was_asked_and_nothing_more(client, running):
 
 async def test_tokens_counted_beforehand_are_those_charged_for_the_prompt(client):
     call = said("How many tokens is this, with its schema?", response_schema=SCHEMA)
-    assert await client.count_tokens(call) == (await client.generate(call)).usage.prompt_tokens
+    assert await client.count_tokens(call) == (await streamed(client, call)).usage.prompt_tokens
 
 
 async def test_a_streams_pieces_make_the_answer_and_its_last_usage_holds(client, running):
@@ -96,20 +96,19 @@ async def test_leaving_a_stream_ends_the_call_at_gemini_and_keeps_what_it_cost(c
         first = await anext(stream)
     ledger = await running.emulator.until(lambda ledger: ledger.aborted == 1)
     assert ledger.finished == 0
-    assert ledger.in_flight == client.in_flight == 0
+    assert ledger.in_flight == 0
     assert first.usage.total_tokens <= stream.usage.total_tokens <= ledger.total_tokens
 
 
 async def test_a_cancelled_call_ends_at_gemini_too(running):
     running.emulator.fail_next("stall")
     client = GeminiClient(api_key="any", model=MODEL, base_url=running.url)
-    asking = asyncio.create_task(client.generate(said("Hello?")))
+    asking = asyncio.create_task(streamed(client, said("Hello?")))
     await running.emulator.until(lambda ledger: ledger.calls == 1)
     asking.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asking
     await running.emulator.until(lambda ledger: ledger.aborted == 1 and ledger.in_flight == 0)
-    assert client.in_flight == 0
     await client.close()
 
 
@@ -130,19 +129,13 @@ async def test_a_crowd_never_passes_the_bound_on_calls_in_flight(running):
         api_key="any", model=MODEL, base_url=running.url, limits=GeminiLimits(max_in_flight=4)
     )
 
-    async def one(number):
-        if number % 2:
-            return (await client.generate(said(f"Talk number {number}."))).usage
-        async with client.stream(said(f"Talk number {number}.")) as stream:
-            async for _ in stream:
-                pass
-        return stream.usage
-
-    usages = await asyncio.gather(*(one(number) for number in range(30)))
+    answers = await asyncio.gather(
+        *(streamed(client, said(f"Talk number {number}.")) for number in range(30))
+    )
     ledger = running.emulator.ledger
     assert ledger.peak_in_flight == 4
-    assert sum(usage.total_tokens for usage in usages) == ledger.total_tokens
-    assert (ledger.calls, ledger.finished, client.in_flight) == (30, 30, 0)
+    assert sum(answer.usage.total_tokens for answer in answers) == ledger.total_tokens
+    assert (ledger.calls, ledger.finished, ledger.in_flight) == (30, 30, 0)
     await client.close()
 
 
@@ -150,21 +143,21 @@ async def test_who_waits_too_long_for_a_place_is_told_that_it_is_busy(running):
     limits = GeminiLimits(max_in_flight=1, slot_wait_seconds=0.05)
     client = GeminiClient(api_key="any", model=MODEL, base_url=running.url, limits=limits)
     running.emulator.fail_next("stall")
-    first = asyncio.create_task(client.generate(said("I hold the only place.")))
+    first = asyncio.create_task(streamed(client, said("I hold the only place.")))
     await running.emulator.until(lambda ledger: ledger.calls == 1)
     with pytest.raises(GeminiBusy):
-        await client.generate(said("And me?"))
+        await streamed(client, said("And me?"))
     assert running.emulator.ledger.calls == 1
     first.cancel()
     await asyncio.wait([first])
-    assert (await client.generate(said("Now me."))).text
+    assert (await streamed(client, said("Now me."))).text
     await client.close()
 
 
 async def test_an_unknown_model_is_the_operators_fault(running):
     client = GeminiClient(api_key="any", model="no-such-model", base_url=running.url)
     with pytest.raises(GeminiMisconfigured) as wrong:
-        await client.generate(said("Hello."))
+        await streamed(client, said("Hello."))
     assert "no-such-model" in wrong.value.cause
     assert "no-such-model" not in wrong.value.detail
     await client.close()

@@ -1,4 +1,4 @@
-"""Every way in which Gemini fails × whole answers and streams: which error, what it cost, how long."""
+"""Every way in which Gemini fails: which error, what it cost, how long."""
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +24,7 @@ from cara.gemini.errors import (
     GeminiTimedOut,
     GeminiUnavailable,
 )
+from tests.gemini.asking import MODEL, client_of, streamed
 
 LIMITS = GeminiLimits(
     deadline_seconds=0.6,
@@ -39,7 +40,7 @@ CALL = GeminiCall(
     2000,
     response_schema=SCHEMA,
 )
-BOTH = {
+FAILURES = {
     Fault.RATE_LIMITED: GeminiRateLimited,
     Fault.INTERNAL: GeminiUnavailable,
     Fault.UNAVAILABLE: GeminiUnavailable,
@@ -54,32 +55,15 @@ BOTH = {
     Fault.SCHEMA_BREACH: GeminiBadAnswer,
     Fault.BLOCKED_PROMPT: ContentBlocked,
     Fault.BLOCKED_ANSWER: ContentBlocked,
+    Fault.DROP_CONNECTION: GeminiInterrupted,
 }
-# A connection lost before any text may be tried again; one lost in the middle of a text has cost tokens.
-WHOLE = BOTH | {Fault.DROP_CONNECTION: GeminiUnavailable}
-STREAMED = BOTH | {Fault.DROP_CONNECTION: GeminiInterrupted}
 LASTING = {Fault.BAD_KEY, Fault.BAD_REQUEST, Fault.BLOCKED_PROMPT, Fault.BLOCKED_ANSWER}
 
 
 @pytest.fixture
-async def running():
-    async with running_emulator(EmulatorSettings(chunk_delay_seconds=0.001)) as running:
-        yield running
-
-
-@pytest.fixture
-async def client(running):
-    client = GeminiClient(api_key="any", model="gemini-3.8-flash", base_url=running.url, limits=LIMITS)
-    await client.warm_up()
-    yield client
-    await client.close()
-
-
-async def streamed(client, call=CALL):
-    async with client.stream(call) as stream:
-        async for _ in stream:
-            pass
-    return stream.answer
+async def client(emulator):
+    async with client_of(emulator.url, LIMITS) as client:
+        yield client
 
 
 async def failure(asking, within_seconds):
@@ -90,31 +74,29 @@ async def failure(asking, within_seconds):
 
 
 def test_every_fault_is_looked_at():
-    assert set(WHOLE) == set(STREAMED) == set(Fault)
+    assert set(FAILURES) == set(Fault)
 
 
-@pytest.mark.parametrize("fault", WHOLE)
-async def test_a_whole_answer_fails_as(client, running, fault):
-    running.emulator.fail_next(fault)
-    error = await failure(client.generate(CALL), within_seconds=2)
-    assert type(error) is WHOLE[fault]
+@pytest.mark.parametrize("fault", FAILURES)
+async def test_a_stream_fails_as(client, emulator, fault):
+    emulator.emulator.fail_next(fault)
+    error = await failure(streamed(client, CALL), within_seconds=2)
+    assert type(error) is FAILURES[fault]
     assert isinstance(error, GeminiLasting if fault in LASTING else GeminiTemporary)
-    assert error.usage.total_tokens == running.emulator.ledger.total_tokens
+    assert error.usage.total_tokens == emulator.emulator.ledger.total_tokens
+    await emulator.emulator.until(lambda ledger: ledger.in_flight == 0)
 
 
-@pytest.mark.parametrize("fault", STREAMED)
-async def test_a_stream_fails_as(client, running, fault):
-    running.emulator.fail_next(fault)
-    error = await failure(streamed(client), within_seconds=2)
-    assert type(error) is STREAMED[fault]
-    assert isinstance(error, GeminiLasting if fault in LASTING else GeminiTemporary)
-    assert error.usage.total_tokens == running.emulator.ledger.total_tokens
-    await running.emulator.until(lambda ledger: ledger.in_flight == 0)
+async def test_a_connection_lost_before_any_text_interrupts_nothing(client, emulator):
+    emulator.emulator.fail_next(PlannedFault(Fault.DROP_CONNECTION, after_chunks=0))
+    error = await failure(streamed(client, CALL), within_seconds=2)
+    assert type(error) is GeminiUnavailable
+    assert error.usage.total_tokens == emulator.emulator.ledger.prompt_tokens > 0
 
 
 @pytest.mark.parametrize("fault", [Fault.STALL_MIDSTREAM, Fault.CUT_STREAM, Fault.BLOCKED_ANSWER])
-async def test_what_came_before_the_failure_reaches_the_reader_first(client, running, fault):
-    running.emulator.fail_next(PlannedFault(fault, after_chunks=3))
+async def test_what_came_before_the_failure_reaches_the_reader_first(client, emulator, fault):
+    emulator.emulator.fail_next(PlannedFault(fault, after_chunks=3))
     async with client.stream(CALL) as stream:
         pieces = [await anext(stream) for _ in range(3)]
         error = await failure(anext(stream), within_seconds=2)
@@ -122,9 +104,9 @@ async def test_what_came_before_the_failure_reaches_the_reader_first(client, run
     assert error.usage == stream.usage == pieces[-1].usage != NOTHING_USED
 
 
-async def test_a_blocked_answer_names_its_category(client, running):
-    running.emulator.fail_next(Fault.BLOCKED_PROMPT)
-    blocked = await failure(client.generate(CALL), within_seconds=2)
+async def test_a_blocked_answer_names_its_category(client, emulator):
+    emulator.emulator.fail_next(Fault.BLOCKED_PROMPT)
+    blocked = await failure(streamed(client, CALL), within_seconds=2)
     assert blocked.category == "harassment"
     assert blocked.code == "content_blocked"
 
@@ -133,36 +115,36 @@ async def test_a_blocked_answer_names_its_category(client, running):
     ("fault", "reason"),
     [(Fault.CUT_STREAM, "cut"), (Fault.BROKEN_JSON, "not_json"), (Fault.SCHEMA_BREACH, "off_schema")],
 )
-async def test_a_bad_answer_says_what_is_bad_about_it(client, running, fault, reason):
-    running.emulator.fail_next(fault)
-    assert (await failure(streamed(client), within_seconds=2)).reason == reason
+async def test_a_bad_answer_says_what_is_bad_about_it(client, emulator, fault, reason):
+    emulator.emulator.fail_next(fault)
+    assert (await failure(streamed(client, CALL), within_seconds=2)).reason == reason
 
 
 async def test_json_that_ran_into_the_output_limit_is_a_bad_answer(client):
     short = GeminiCall(CALL.system_instruction, CALL.contents, 5, response_schema=SCHEMA)
-    assert (await failure(client.generate(short), within_seconds=2)).reason == "not_json"
+    assert (await failure(streamed(client, short), within_seconds=2)).reason == "not_json"
 
 
 async def test_an_answer_without_any_text_is_a_bad_answer(client):
     nothing = GeminiCall("", CALL.contents, 0)
-    assert (await failure(client.generate(nothing), within_seconds=2)).reason == "empty"
+    assert (await failure(streamed(client, nothing), within_seconds=2)).reason == "empty"
 
 
-async def test_the_first_word_has_its_own_bound(client, running):
-    running.emulator.fail_next(Fault.STALL)
-    await failure(streamed(client), within_seconds=0.55)
-    await running.emulator.until(lambda ledger: ledger.aborted == 1)
+async def test_the_first_word_has_its_own_bound(client, emulator):
+    emulator.emulator.fail_next(Fault.STALL)
+    await failure(streamed(client, CALL), within_seconds=0.55)
+    await emulator.emulator.until(lambda ledger: ledger.aborted == 1)
 
 
-async def test_the_deadline_holds_for_the_building_of_the_sdk_too(running):
+async def test_the_deadline_holds_for_the_building_of_the_sdk_too(emulator):
     blocked = Event()
-    client = GeminiClient(api_key="any", model="gemini-3.8-flash", base_url=running.url, limits=LIMITS)
+    client = GeminiClient(api_key="any", model=MODEL, base_url=emulator.url, limits=LIMITS)
     with ThreadPoolExecutor(1) as only_thread:
         loop = asyncio.get_running_loop()
         loop.set_default_executor(only_thread)
         loop.run_in_executor(None, blocked.wait)
         try:
-            for asking in (client.generate(CALL), streamed(client), client.count_tokens(CALL)):
+            for asking in (streamed(client, CALL), client.count_tokens(CALL)):
                 assert type(await failure(asking, within_seconds=2)) is GeminiTimedOut
         finally:
             blocked.set()
@@ -173,16 +155,14 @@ async def test_the_deadline_holds_for_the_building_of_the_sdk_too(running):
 async def test_the_deadline_holds_for_a_slow_stream_that_never_pauses_for_long():
     settings = EmulatorSettings(chunk_delay_seconds=0.1, chunk_characters=4)
     async with running_emulator(settings) as running:
-        client = GeminiClient(api_key="any", model="gemini-3.8-flash", base_url=running.url, limits=LIMITS)
-        await client.warm_up()
-        error = await failure(streamed(client), within_seconds=1.5)
-        await client.close()
+        async with client_of(running.url, LIMITS) as client:
+            error = await failure(streamed(client, CALL), within_seconds=1.5)
         await running.emulator.until(lambda ledger: ledger.aborted == 1)
     assert isinstance(error, GeminiTimedOut)
     assert error.usage != NOTHING_USED
 
 
 @pytest.mark.parametrize("fault", [Fault.RATE_LIMITED, Fault.BAD_KEY])
-async def test_counting_tokens_fails_in_the_same_words(client, running, fault):
-    running.emulator.fail_next(PlannedFault(fault, methods=frozenset({"countTokens"})))
-    assert type(await failure(client.count_tokens(CALL), within_seconds=2)) is BOTH[fault]
+async def test_counting_tokens_fails_in_the_same_words(client, emulator, fault):
+    emulator.emulator.fail_next(PlannedFault(fault, methods=frozenset({"countTokens"})))
+    assert type(await failure(client.count_tokens(CALL), within_seconds=2)) is FAILURES[fault]

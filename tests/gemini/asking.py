@@ -1,0 +1,29 @@
+"""Asking the emulator by a client, without a web process between."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from cara.gemini.client import GeminiAnswer, GeminiCall, GeminiClient, GeminiLimits
+
+MODEL = "gemini-3.8-flash"
+
+
+@asynccontextmanager
+async def client_of(url: str, limits: GeminiLimits) -> AsyncIterator[GeminiClient]:
+    """A client that need not build its SDK any more, so that its limits hold for calls alone."""
+    client = GeminiClient(api_key="any", model=MODEL, base_url=url, limits=limits)
+    try:
+        await client.warm_up()
+        yield client
+    finally:
+        await client.close()
+
+
+async def streamed(client: GeminiClient, call: GeminiCall) -> GeminiAnswer:
+    """The whole answer, once its stream has come to the end."""
+    async with client.stream(call) as stream:
+        async for _ in stream:
+            pass
+    return stream.answer
