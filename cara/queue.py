@@ -63,8 +63,8 @@ class Queue:
     def __init__(self, redis: ArqRedis) -> None:
         self._redis = redis
 
-    async def enqueue_feedback(self, job_id: UUID, *, attempts: int = 0, delay_seconds: float = 0) -> bool:
-        """Tells the workers of a job, once for each attempt; False when Redis could not be told."""
+    async def enqueue_feedback(self, job_id: UUID, *, attempts: int = 0, delay_seconds: float = 0) -> None:
+        """Tells the workers of a job, once for each attempt; when Redis is away, the sweeper will."""
         try:
             await self._redis.enqueue_job(
                 WRITE_FEEDBACK, str(job_id), _job_id=_entry(job_id, attempts), _defer_by=delay_seconds or None
@@ -72,10 +72,8 @@ class Queue:
             await self._redis.publish(wake_channel(FEEDBACK_QUEUE), b"")
         except AWAY as error:
             logger.warning("job %s waits for the sweeper: redis is away (%s)", job_id, type(error).__name__)
-            return False
-        return True
 
-    async def revive_feedback(self, job_id: UUID, *, attempts: int) -> bool:
+    async def revive_feedback(self, job_id: UUID, *, attempts: int) -> None:
         """Enqueues again a job that should have been claimed by now.
 
         An entry that is marked as in progress belongs to a worker that died before it claimed the job:
@@ -84,8 +82,8 @@ class Queue:
         try:
             await self._redis.delete(in_progress_key_prefix + _entry(job_id, attempts))
         except AWAY:
-            return False
-        return await self.enqueue_feedback(job_id, attempts=attempts)
+            return
+        await self.enqueue_feedback(job_id, attempts=attempts)
 
 
 def _entry(job_id: UUID, attempts: int) -> str:

@@ -20,7 +20,7 @@ import asyncpg
 
 from cara.analytics import event_queries
 from cara.analytics.arrivals import Arrival, utc_now
-from cara.database import Connection, Database, DatabaseAway, Record
+from cara.database import Database, DatabaseAway, Record
 from cara.errors import CaraError, InvalidInput, Unavailable
 from cara.metrics import EVENT_GROUP_SIZE, EVENTS_REFUSED, EVENTS_STORED
 
@@ -178,18 +178,11 @@ class EventWriter:
             return await self._insert_at(arrivals, received_at)
 
     async def _insert_at(self, arrivals: list[Arrival], received_at: datetime) -> list[Record]:
-        if not month_turns(received_at):
-            async with self._database.acquire() as connection:
-                return await event_queries.insert_events(connection, arrivals, received_at)
-        async with self._database.transaction() as connection:
-            return await self._insert_singly(connection, arrivals, received_at)
-
-    @staticmethod
-    async def _insert_singly(
-        connection: Connection, arrivals: list[Arrival], received_at: datetime
-    ) -> list[Record]:
-        await event_queries.let_writers_pass_singly(connection)
-        return await event_queries.insert_events(connection, arrivals, received_at)
+        turning = month_turns(received_at)
+        async with self._database.transaction() if turning else self._database.acquire() as connection:
+            if turning:
+                await event_queries.let_writers_pass_singly(connection)
+            return await event_queries.insert_events(connection, arrivals, received_at)
 
 
 def month_turns(moment: datetime) -> bool:

@@ -23,10 +23,10 @@ CLAIMS_LIMIT = 50
 """A job that was claimed so often and never ended is taken for the cause of its workers' deaths."""
 
 
-async def sweep(database: Database, queue: Queue, quota: Quota) -> int:
+async def sweep(database: Database, queue: Queue, quota: Quota) -> None:
     """Puts abandoned jobs back, enqueues what is overdue, and gives back expired reservations.
 
-    Returns the number of jobs that were handed out again. Several sweepers may run at once.
+    Several sweepers may run at once.
     """
     await _end_hopeless(database, quota)
     async with database.acquire() as connection:
@@ -42,7 +42,6 @@ async def sweep(database: Database, queue: Queue, quota: Quota) -> int:
         logger.info(
             "swept: %d abandoned, %d overdue, %d reservations", len(abandoned), len(overdue), released
         )
-    return len(abandoned) + len(overdue)
 
 
 async def _end_hopeless(database: Database, quota: Quota) -> None:
