@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
 from pydantic_core import from_json
@@ -17,6 +14,7 @@ from cara.feedback.speech import SpeechMeasures
 from cara.gemini.client import GeminiCall
 from cara.gemini.client_answers import sayable
 from cara.gemini.estimate import upper_estimate
+from cara.gemini.fences import Fences
 
 MAX_OUTPUT_TOKENS = 4_096
 MATERIAL_TOKENS = 4_000
@@ -25,17 +23,8 @@ MATERIAL_TOKENS = 4_000
 _LISTED_BYTES = 400
 """Of a sentence, a note or a title, so much is sent: in English, more than they ever have."""
 
-_FENCE = re.compile(r"<(?=\s*+/?\s*+(?:earlier|notes|sentences|transcript))", re.IGNORECASE)
+FENCES = Fences("earlier", "notes", "sentences", "transcript")
 _WORDS_OF_THE_TRANSCRIPT = {"openingWords", "closingWords", "stageMarks", "notes"}
-
-
-@cache
-def instruction_for(feature_type: str) -> str:
-    """The system instruction for a kind of practice: the judge's brief and the rubric of that kind."""
-    folder = files(prompts)
-    return "\n".join(
-        folder.joinpath(f"{name}.md").read_text(encoding="utf-8") for name in ("judge", feature_type)
-    )
 
 
 def question(transcript: str, measures: SpeechMeasures, last_actions: list[dict[str, Any]]) -> str:
@@ -46,12 +35,12 @@ def question(transcript: str, measures: SpeechMeasures, last_actions: list[dict[
     """
     parts = [f"Measures (counted, take as facts):\n{_facts(measures)}"]
     if last_actions:
-        parts.append(_fenced("earlier", _listed([str(item.get("title", "")) for item in last_actions])))
+        parts.append(FENCES.around("earlier", _listed([str(item.get("title", "")) for item in last_actions])))
     if measures.notes:
-        parts.append(_fenced("notes", _listed(measures.notes)))
+        parts.append(FENCES.around("notes", _listed(measures.notes)))
     if measures.opening_words and measures.closing_words:
-        parts.append(_fenced("sentences", _listed([measures.opening_words, measures.closing_words])))
-    return "\n".join([*parts, _fenced("transcript", transcript)])
+        parts.append(FENCES.around("sentences", _listed([measures.opening_words, measures.closing_words])))
+    return "\n".join([*parts, FENCES.around("transcript", transcript)])
 
 
 def _facts(measures: SpeechMeasures) -> str:
@@ -65,12 +54,6 @@ def _listed(texts: list[str]) -> str:
     return json.dumps(cut, ensure_ascii=False)
 
 
-def _fenced(name: str, words: str) -> str:
-    """The words between tags: nothing inside can end the fence, a zero-width space breaks what would."""
-    harmless = _FENCE.sub("<\u200b", words)
-    return f"<{name}>\n{harmless}\n</{name}>"
-
-
 def feedback_call(
     feature_type: str,
     transcript: str,
@@ -81,7 +64,7 @@ def feedback_call(
     """The call that asks for a judgement of one transcript; the level is that of `GeminiCall`."""
     text = question(transcript, measures, last_actions)
     return GeminiCall(
-        system_instruction=instruction_for(feature_type),
+        system_instruction=prompts.instruction_for(feature_type),
         contents=[{"role": "user", "parts": [{"text": text}]}],
         max_output_tokens=MAX_OUTPUT_TOKENS,
         response_schema=judgement_schema(),
@@ -92,7 +75,7 @@ def feedback_call(
 def upper_estimate_of_judging(feature_type: str, transcript: str) -> int:
     """More tokens than one call for a judgement of the transcript will cost, its answer included."""
     schema = json.dumps(judgement_schema(), separators=(",", ":"))
-    prompt = upper_estimate(instruction_for(feature_type), schema, transcript)
+    prompt = upper_estimate(prompts.instruction_for(feature_type), schema, transcript)
     return prompt + MATERIAL_TOKENS + MAX_OUTPUT_TOKENS
 
 

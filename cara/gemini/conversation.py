@@ -6,18 +6,18 @@ in what the client says the coach has said.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from cara.gemini.estimate import TURN_TOKENS, upper_estimate
+from cara.gemini.fences import Fences
 from cara.gemini.schemas import HistoryTurn, ProcessRequest
 
 MESSAGE, SESSION = "learner_message", "practice_session"
 OPENING = "(The learner has come in. Please begin.)"
 """Stands before a history that begins with the coach: Gemini wants the user to have the first word."""
 
-_FENCE_MARK = re.compile(rf"<(?=[\s/]*(?:{MESSAGE}|{SESSION}))", re.IGNORECASE)
+FENCES = Fences(MESSAGE, SESSION)
 
 Turns = list[dict[str, Any]]
 
@@ -35,7 +35,7 @@ def turns_of(asked: ProcessRequest, scene: Mapping[str, Any] | None, history_tok
     if said and said[0][0] == "model":
         said.insert(0, ("user", OPENING))
     note = _note(scene)
-    return _alternating([*said, ("user", note + fenced(MESSAGE, asked.prompt))])
+    return _alternating([*said, ("user", note + FENCES.around(MESSAGE, asked.prompt))])
 
 
 def newest(history: list[HistoryTurn], tokens: int) -> list[HistoryTurn]:
@@ -50,28 +50,18 @@ def newest(history: list[HistoryTurn], tokens: int) -> list[HistoryTurn]:
     return history[len(history) - kept :]
 
 
-def fenced(name: str, text: str) -> str:
-    """The text between two lines that nothing in it can imitate."""
-    return f"<{name}>\n{_without_marks(text)}\n</{name}>"
-
-
-def _without_marks(text: str) -> str:
-    """The text as people read it, with every mark of a fence broken."""
-    return _FENCE_MARK.sub("<\u200b", text)
-
-
 def _role(turn: HistoryTurn) -> str:
     return "user" if turn.role == "user" else "model"
 
 
 def _as_data(turn: HistoryTurn) -> str:
-    return fenced(MESSAGE, turn.content) if turn.role == "user" else _without_marks(turn.content)
+    return FENCES.around(MESSAGE, turn.content) if turn.role == "user" else FENCES.harmless(turn.content)
 
 
 def _note(scene: Mapping[str, Any] | None) -> str:
     named = ("title", "description")
     lines = [f"{name.capitalize()}: {scene[name]}" for name in named if scene[name]] if scene else []
-    return fenced(SESSION, "\n".join(lines)) + "\n" if lines else ""
+    return FENCES.around(SESSION, "\n".join(lines)) + "\n" if lines else ""
 
 
 def _alternating(said: Iterable[tuple[str, str]]) -> Turns:

@@ -12,7 +12,7 @@ import pytest
 
 from cara.gemini import prompts
 from cara.gemini.client_calls import GeminiCall
-from cara.gemini.conversation import OPENING, fenced, newest, turns_of
+from cara.gemini.conversation import FENCES, OPENING, newest, turns_of
 from cara.gemini.estimate import TURN_TOKENS, upper_estimate, upper_estimate_of_prompt
 from cara.gemini.schemas import HistoryTurn, ProcessRequest
 from cara.practice.dialogue import dialogue
@@ -99,7 +99,7 @@ def test_of_a_long_history_the_newest_turns_are_kept_whole() -> None:
     assert 0 < len(kept) < 30
     assert kept == history[-len(kept) :]
     sent = sum(
-        upper_estimate(fenced("learner_message", turn.content)) + TURN_TOKENS
+        upper_estimate(FENCES.around("learner_message", turn.content)) + TURN_TOKENS
         for turn in history[-len(kept) - 1 :]
     )
     assert sent - sent // (len(kept) + 1) <= 1_000 < sent
@@ -113,14 +113,6 @@ def test_the_note_of_a_session_comes_as_data_before_the_message() -> None:
         "<practice_session>\nTitle: Salary talk\n</practice_session>\n"
         "<learner_message>\nWhat do you think?\n</learner_message>"
     )
-
-
-@pytest.mark.parametrize("attempt", INJECTIONS)
-def test_nothing_said_can_leave_its_fence(attempt: str) -> None:
-    text = fenced("learner_message", attempt)
-    assert text.startswith("<learner_message>\n")
-    assert text.endswith("\n</learner_message>")
-    assert len(FENCE.findall(text)) == 2
 
 
 @pytest.mark.parametrize("attempt", INJECTIONS)

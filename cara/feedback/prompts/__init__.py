@@ -1,3 +1,20 @@
-"""The instructions to the judge, in files that people can read; `VERSION` names this edition of them."""
+"""The instructions to the judge, in files that people can read; `VERSION` names this edition of them.
+
+`judge.md` is the brief and holds for every call. To it comes the rubric of the kind of practice.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
 
 VERSION = "feedback-3"
+
+
+@cache
+def instruction_for(feature_type: str) -> str:
+    """The system instruction for a kind of practice."""
+    folder = files(__name__)
+    return "\n".join(
+        folder.joinpath(f"{name}.md").read_text(encoding="utf-8") for name in ("judge", feature_type)
+    )
