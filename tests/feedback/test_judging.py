@@ -186,6 +186,12 @@ def test_what_is_no_json_tells_nothing() -> None:
     assert GrowingTexts().grow("I am sorry, ") == []
 
 
+@pytest.mark.parametrize("name", ["highlights", "actionItems"])
+@pytest.mark.parametrize("value", ["5", '"five"', "true", "{}", "[5]", "null"])
+def test_lists_that_are_none_tell_nothing(name: str, value: str) -> None:
+    assert GrowingTexts().grow(f'{{"{name}": {value}') == []
+
+
 @pytest.mark.parametrize("score", [-1, 101, 70.5, math.nan, math.inf, True, "90", None])
 def test_a_score_that_is_no_whole_number_from_0_to_100_breaks_the_answer(score: object) -> None:
     progress = AnswerInProgress(judgement_schema())

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import pytest
-from redis.asyncio import Redis
-from redis.asyncio.connection import ConnectionPool
 
-from cara.feedback.events import Event, Publisher, events_after
-from cara.feedback.judging import GrowingTexts
+from cara.feedback.events import Event
 from cara.feedback.listening import Feed
 from cara.feedback.schemas import FeedbackJob, JobStatus
 from cara.feedback.storytelling import Storyteller
@@ -88,26 +84,3 @@ async def test_what_comes_with_the_shutdown_is_told_before_the_stream_is_handed_
         await Storyteller(feed, stream, job(feed.job_id, "running"), 0).tell()
     assert [number for _, number in stream.sent] == [1_000_001, 1_000_002, 1_000_003]
     assert stream.handed_over
-
-
-async def test_text_that_was_lost_shows_in_the_offset_of_what_follows(
-    redis_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("cara.feedback.events._MUTE_SECONDS", 0)
-    job_id = uuid4()
-    async with Redis.from_url(redis_url) as redis:
-        there, nowhere = redis.connection_pool, ConnectionPool.from_url("redis://127.0.0.1:1/0")
-        publisher = Publisher(redis, job_id, attempts=1)
-        for text, pool in (("Well ", there), ("begun, ", nowhere), ("half ", there), ("done.", there)):
-            redis.connection_pool = pool
-            await publisher.partial("summary", text)
-            await publisher.flush()
-        events = await events_after(redis, job_id, 0)
-    told = [json.loads(event.data) for event in events]
-    assert [(one["offset"], one["text"]) for one in told] == [(0, "Well "), (12, "half "), (17, "done.")]
-
-
-@pytest.mark.parametrize("name", ["highlights", "actionItems"])
-@pytest.mark.parametrize("value", ["5", '"five"', "true", "{}", "[5]", "null"])
-def test_lists_that_are_none_tell_nothing(name: str, value: str) -> None:
-    assert GrowingTexts().grow(f'{{"{name}": {value}') == []

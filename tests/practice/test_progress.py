@@ -7,7 +7,6 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from cara.accounts.standing import level_for, xp_to_next_level
 from cara.database import Database
 from cara.practice.progress import Streak, award_completion, experience_for, streak_after
 from tests.learners import Learner
@@ -23,13 +22,6 @@ def test_experience_is_ten_and_a_tenth_of_the_score_and_the_minutes(
     score: float | None, duration: int | None, xp: int
 ) -> None:
     assert experience_for(score, duration) == xp
-
-
-@pytest.mark.parametrize(("xp", "level"), [(0, 1), (99, 1), (100, 2), (399, 2), (400, 3), (900, 4)])
-def test_level_n_needs_a_hundred_times_the_square_of_n_less_one(xp: int, level: int) -> None:
-    assert level_for(xp) == level
-    assert level_for(xp + xp_to_next_level(xp)) == level + 1
-    assert level_for(xp + xp_to_next_level(xp) - 1) == level
 
 
 def test_a_streak_grows_by_days_in_a_row_and_a_missed_day_ends_it() -> None:
