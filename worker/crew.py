@@ -19,8 +19,7 @@ from cara.queue import (
 )
 from cara.settings import Settings
 from worker.feedback import write_feedback
-from worker.housekeeping import sweep_jobs
-from worker.retention import forget_old_entries
+from worker.housekeeping import forget_old_entries, sweep_jobs
 from worker.rollups import fold_rollups, keep_partitions
 from worker.wakeful import WakefulWorker
 

@@ -1,12 +1,18 @@
-"""The tasks that run by the clock."""
+"""The tasks of the housekeeping queue."""
 
 from __future__ import annotations
 
+import logging
+from datetime import UTC, datetime
 from typing import Any
 
+from cara.accounts.retention import forget_what_is_over
 from cara.database import Database
 from cara.feedback.sweeping import sweep
+from cara.settings import Settings
 from cara.telemetry import instrumented
+
+logger = logging.getLogger(__name__)
 
 
 async def sweep_jobs(context: dict[str, Any]) -> None:
@@ -14,3 +20,16 @@ async def sweep_jobs(context: dict[str, Any]) -> None:
     database: Database = context["database"]
     async with instrumented("sweep_jobs", context["job_id"]):
         await sweep(database, context["queue"], context["quota"])
+
+
+async def forget_old_entries(context: dict[str, Any]) -> None:
+    """Deletes audit entries beyond their retention, and refresh tokens that have expired."""
+    database: Database = context["database"]
+    settings: Settings = context["settings"]
+    async with instrumented("forget_old_entries", context["job_id"]):
+        forgotten = await forget_what_is_over(
+            database, now=datetime.now(UTC), audit_days=settings.audit_retention_days
+        )
+    logger.info(
+        "forgot %d audit entries and %d refresh tokens", forgotten.audit_entries, forgotten.refresh_tokens
+    )

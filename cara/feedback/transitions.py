@@ -13,7 +13,10 @@ from cara.database import Connection, Record
 
 
 async def claim_job(connection: Connection, job_id: UUID, lease_seconds: float) -> Record | None:
-    """Takes a queued job that is due, under a lease; None when it is not to be had.
+    """Takes a queued job that is due within a second, under a lease; None when it is not to be had.
+
+    Within a second, because workers take jobs from Redis by their own clocks; `run_after` is PostgreSQL's:
+    who came a little early would find nothing, and leave the job to the sweeper.
 
     One whose worker died before it saw that the learner cancelled is to be had too: its next worker ends it.
     `waited_seconds` tells how long it was due.

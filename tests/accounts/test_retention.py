@@ -12,7 +12,7 @@ from cara.settings import Settings
 from tests.accounts.signing import Client, refreshes
 from tests.learners import Learner
 from worker.crew import workers
-from worker.retention import forget_old_entries
+from worker.housekeeping import forget_old_entries
 
 NOW = datetime.now(UTC)
 
