@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from aiohttp import HttpVersion11, web
@@ -10,7 +11,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from pydantic import BaseModel, ValidationError
 from pydantic_core import to_json
 
-from cara.errors import FieldProblem, InvalidInput, TooLarge
+from cara.errors import FieldProblem, InvalidInput, TooLarge, Unavailable
 from cara.web.free_text import LARGE_BODY_BYTES, clean_members
 from cara.web.problems import invalid, invalid_fields
 from cara.web.strict_json import InvalidJson, parse_object
@@ -36,19 +37,50 @@ class BodyTooSlow(InvalidInput):
     detail = "The request body did not arrive in time."
 
 
+class BodiesBusy(Unavailable):
+    code = "bodies_busy"
+    detail = "Many large requests are being read just now. Please try again in a moment."
+
+
 async def read_body(request: web.Request, model: type[Model]) -> Model:
     """The body as the model, its free texts without markup.
 
     Raises:
         InvalidInput: not JSON, not an object, or not what the model says; with the fields named.
         TooLarge: more than `MAX_BODY_BYTES`.
+        BodiesBusy: it is large, and many others are.
     """
     if request.content_type not in ("application/json", "application/octet-stream"):
         raise invalid([FieldProblem("Content-Type", "must be application/json")])
     raw = await _raw_body(request)
     if len(raw) <= LARGE_BODY_BYTES:
         return _read(model, raw)
-    return await asyncio.to_thread(_read, model, raw)
+    return await _large_bodies.read(model, raw)
+
+
+class _LargeBodies:
+    """Reads large bodies in threads of their own, so that neither the event loop nor anybody else's thread
+    waits for them, and only so many wait for each other.
+    """
+
+    def __init__(self, threads: int, most_waiting: int) -> None:
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="large-body")
+        self._most = threads + most_waiting
+        self._taken = 0
+
+    async def read(self, model: type[Model], raw: bytes) -> Model:
+        if self._taken >= self._most:
+            raise BodiesBusy(retry_after_seconds=1)
+        self._taken += 1
+        reading = asyncio.get_running_loop().run_in_executor(self._threads, _read, model, raw)
+        reading.add_done_callback(self._is_done)
+        return await reading
+
+    def _is_done(self, _: object) -> None:
+        self._taken -= 1
+
+
+_large_bodies = _LargeBodies(threads=2, most_waiting=64)
 
 
 def _read(model: type[Model], raw: bytes) -> Model:

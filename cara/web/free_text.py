@@ -74,7 +74,7 @@ def _aliases(field: FieldInfo) -> list[str]:
 def _clean_for(annotation: Any, metadata: tuple[object, ...] = ()) -> Clean | None:
     """How to clean a value of this annotation; None when no free text can stand in it."""
     if any(isinstance(item, FreeText) for item in metadata):
-        return _clean_all
+        return _clean_text if _is_text(annotation) else _clean_all
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         return _clean_for(arguments[0], arguments[1:])
@@ -102,6 +102,14 @@ def _in_turn(alternatives: list[Clean]) -> Clean | None:
         return value
 
     return clean
+
+
+def _is_text(annotation: Any) -> bool:
+    return annotation is str or set(get_args(annotation)) == {str, type(None)}
+
+
+def _clean_text(value: Any) -> Any:
+    return without_markup(value) if isinstance(value, str) else value
 
 
 def _clean_all(value: Any) -> Any:

@@ -8,7 +8,8 @@ What counts as markup
     An unterminated tag goes up to its last attribute value.
 What does not
     A `<` that starts none of these: `a < b`, `<3`, `if a<b and c>d`, `x <y`, `List<int>`, `<a@b.c>`, `<you>`,
-    and behind a name that is no element what looks like an assignment: `x<y; src = 4; z>1`, `x<y style = z`.
+    and behind a name that is no element what looks like an assignment: `x<y; src = 4; z>1`, `x<y style = z`;
+    nor does an equality make an attribute: `a<b && src == null`.
     `vector<b>` does lose its `<b>`, for nothing tells it from a tag. References that make no tag stay as they
     were typed: `R&amp;D`.
 Characters
@@ -23,9 +24,9 @@ from __future__ import annotations
 
 import html
 import re
+import threading
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from itertools import islice
 from typing import Final
 
 from bleach.sanitizer import Cleaner
@@ -38,6 +39,7 @@ _BLEACHED_PIECES: Final = 1_000
 _BLEACHED_PIECE_CHARACTERS: Final = 2_000
 _BLEACHED_AT_ONCE: Final = 100
 _SEPARATOR: Final = "\ufdd0"
+_of_this_thread = threading.local()
 
 Offsets = Sequence[int]
 """Where each character of a decoded text, and its end, stood in the original."""
@@ -94,20 +96,26 @@ def _replacements(text: str, spans: list[tuple[int, int]]) -> Iterator[str]:
     bleach is slow for many tags and quadratic for broken ones, so it sees pieces of bounded size and number;
     what is beyond that goes without a question.
     """
-    remaining = iter(spans)
-    for _ in range(_BLEACHED_PIECES // _BLEACHED_AT_ONCE):
-        pieces = [text[start:end] for start, end in islice(remaining, _BLEACHED_AT_ONCE)]
-        yield from _bleached(pieces)
-    yield from ("" for _ in remaining)
+    seen = min(len(spans), _BLEACHED_PIECES)
+    for first in range(0, seen, _BLEACHED_AT_ONCE):
+        yield from _bleached([text[start:end] for start, end in spans[first : first + _BLEACHED_AT_ONCE]])
+    yield from [""] * (len(spans) - seen)
 
 
 def _bleached(pieces: list[str]) -> Iterator[str]:
     bounded = (piece if len(piece) <= _BLEACHED_PIECE_CHARACTERS else "" for piece in pieces)
-    cleaner = Cleaner(tags=frozenset(), attributes={}, strip=True, strip_comments=True)
-    left = cleaner.clean(_SEPARATOR.join(bounded)).split(_SEPARATOR)
+    left = _cleaner().clean(_SEPARATOR.join(bounded)).split(_SEPARATOR)
     if len(left) != len(pieces):
         return iter([""] * len(pieces))
     return ("\n" if remainder == "\n" else "" for remainder in left)
+
+
+def _cleaner() -> Cleaner:
+    """One for each thread: to make one takes ten times what it takes to clean a tag."""
+    if not hasattr(_of_this_thread, "cleaner"):
+        _of_this_thread.cleaner = Cleaner(tags=frozenset(), attributes={}, strip=True, strip_comments=True)
+    cleaner: Cleaner = _of_this_thread.cleaner
+    return cleaner
 
 
 def _decoded(text: str, offsets: Offsets) -> tuple[str, list[int]]:

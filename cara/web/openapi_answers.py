@@ -19,7 +19,7 @@ from cara.errors import (
     Unauthenticated,
     Unavailable,
 )
-from cara.web.body import BodyBroken, BodyTooSlow
+from cara.web.body import BodiesBusy, BodyBroken, BodyTooSlow
 from cara.web.context import Authenticator
 from cara.web.handlers import Inputs
 from cara.web.models import Answered
@@ -178,7 +178,7 @@ def _possible(route: Route, inputs: Inputs) -> Iterator[type[CaraError]]:
     if not route.public or authenticates_itself(inputs):
         yield from (Unauthenticated, TokenExpired, TokenInvalid)
     if inputs.body:
-        yield from (BodyBroken, BodyTooSlow, TooLarge)
+        yield from (BodyBroken, BodyTooSlow, TooLarge, BodiesBusy)
     if route.path.startswith(COUNTED_PREFIX):
         yield LimitReached
     yield from route.refusals

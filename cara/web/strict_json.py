@@ -9,6 +9,9 @@ from collections.abc import Iterator
 from typing import Final, NoReturn
 
 DEPTH_LIMIT: Final = 32
+VALUES_LIMIT: Final = 20_000
+"""How many values a body may hold, those within others too: each costs time beyond that of its bytes."""
+
 _SMALLEST_INTEGER: Final = -(2**63)
 _LARGEST_INTEGER: Final = 2**63 - 1
 _LONGEST_INTEGER: Final = 20
@@ -36,10 +39,12 @@ def parse_object(raw: bytes, *, max_depth: int = DEPTH_LIMIT) -> dict[str, objec
 
     Raises InvalidJson for anything but UTF-8 without a byte order mark, for what is no JSON or no object, for
     NaN and infinities, duplicate members, NUL and lone surrogates, integers beyond 64 bits, numbers too large
-    for a double, and nesting deeper than `max_depth`. No message repeats a value. The caller bounds the size.
+    for a double, nesting deeper than `max_depth`, and more than `VALUES_LIMIT` values. No message repeats a
+    value. The caller bounds the size.
     """
     text = _decoded(raw)
     _check_depth(raw, max_depth)
+    _check_count(raw)
     try:
         parsed = _DECODER.decode(text)
     except json.JSONDecodeError as error:
@@ -75,6 +80,15 @@ def _check_depth(raw: bytes, max_depth: int) -> None:
     # A whole level is left, or too many are open; what else does not balance is for the parser to refuse.
     if b"[]" in brackets or brackets.count(b"[") > max_depth:
         raise InvalidJson(f"The body is nested deeper than {max_depth} levels.")
+
+
+def _check_count(raw: bytes) -> None:
+    """Values are one more than the commas, in each bracket that holds any."""
+    if raw.count(b",") + raw.count(b"[") + raw.count(b"{") <= VALUES_LIMIT:
+        return
+    signs = _STRING.sub(b"", raw)
+    if signs.count(b",") + signs.count(b"[") + signs.count(b"{") > VALUES_LIMIT:
+        raise InvalidJson(f"The body holds more than {VALUES_LIMIT:,} values.")
 
 
 def _unique_members(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -45,16 +45,20 @@ _VALUE: Final = re.compile(r"""=\s*+(?:"[^"]*+"|'[^']*+'|[^\s<>]*+)""", re.ASCII
 _FIRST_ATTRIBUTE: Final = re.compile(
     r"""[\s/]++(?P<name>[A-Za-z_:@][^\s/=<>"']*+)\s*+(?P<value>=\s*+["']?)?""", re.A
 )
+_LINKING: Final = "action|formaction|href|http-equiv|poster|src|srcdoc|srcset"
+# `src == null` compares: all that a browser would take for the value is `=`.
 _ACTING_ATTRIBUTE: Final = re.compile(
-    r"""[\s/"':](?:on[a-z]{3,}|action|formaction|href|http-equiv|poster|src|srcdoc|srcset|style)\s*=""",
+    rf"""[\s/"':](?:on[a-z]{{3,}}\s*=|(?:{_LINKING}|style)\s*=(?!=\s))""",
     re.IGNORECASE | re.ASCII,
 )
 # Behind a name that is no element: a browser runs handlers there, the rest is as likely an assignment.
 _ACTING_ANYWHERE: Final = re.compile(
-    r"""[\s/"'](?:on[a-z]{3,}+\s*+|action|formaction|href|http-equiv|poster|src|srcdoc|srcset|style)=""",
+    rf"""[\s/"'](?:on[a-z]{{3,}}+\s*+=|(?:{_LINKING}|style)=(?!=\s))""",
     re.IGNORECASE | re.ASCII,
 )
-_ACTING_BEHIND_CODE: Final = re.compile(r"""[\s/"'](?:on[a-z]{3,}+\s*+|href)=""", re.IGNORECASE | re.ASCII)
+_ACTING_BEHIND_CODE: Final = re.compile(
+    r"""[\s/"'](?:on[a-z]{3,}+\s*+=|href=(?!=\s))""", re.IGNORECASE | re.ASCII
+)
 _NAME: Final = re.compile(r"[A-Za-z][\w.:-]*+", re.ASCII)
 _QUOTES_PAIRED: Final = re.compile(r"""(?:[^=]++|=\s*+(?:"[^"]*+"|'[^']*+')|=(?!\s*+["']))*+\Z""", re.ASCII)
 _COMMENT: Final = re.compile(r"<!--(?:-?>|.*?--!?>)", re.DOTALL)

@@ -6,6 +6,9 @@ import asyncio
 import json
 import time
 
+import pytest
+
+from cara.web import body
 from tests.learners import Learner
 
 HARMLESS = [
@@ -123,3 +126,22 @@ async def test_a_hostile_transcript_delays_nobody(learner):
         assert time.perf_counter() - began < 2
     watching.cancel()
     assert max(lags) < 0.5
+
+
+@pytest.mark.parametrize("piece", ["<b>", "<b x='y'>"])
+async def test_markup_where_no_text_belongs_costs_next_to_nothing(client, piece):
+    account = {"email": "user@example.com", "password": "correct horse battery", "name": [piece] * 19_000}
+    began = time.perf_counter()
+    response = await client.post("/api/auth/register", json=account)
+    assert response.status == 400
+    assert time.perf_counter() - began < 2
+
+
+async def test_large_bodies_wait_for_each_other_only_up_to_a_point(learner, monkeypatch):
+    monkeypatch.setattr(body, "_large_bodies", body._LargeBodies(threads=1, most_waiting=-1))
+    session = await learner.opens_session()
+    changing = ("PATCH", f"/api/sessions/{session['id']}")
+    refused = await learner.call(*changing, json={"transcript": "word " * 3_000})
+    assert (refused.status, (await refused.json())["code"]) == (503, "bodies_busy")
+    assert refused.headers["Retry-After"] == "1"
+    await learner.expects(200, *changing, json={"transcript": "word " * 300})

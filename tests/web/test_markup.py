@@ -28,6 +28,9 @@ NO_MARKUP = [
     "on=call",
     "x <y",
     "let x<y; src = 4; z>1",
+    "if (a<b && src == null) return x;",
+    "if (i<s && style == 'bold') go(); y = 'z'; rest",
+    "if (p<q && action == 2) { run(); } and later total = 5 items",
     "let x<y; src=4; z>1",
     "for (i=0; i<n; i++) style=bold, a>b",
     "x<y style = z",
@@ -147,6 +150,9 @@ def test_a_tag_split_by_a_control_character_is_still_taken_out() -> None:
 
 @given(st.lists(st.sampled_from(PARTS), max_size=16).map("".join))
 @example("let x<y; src = 4; z>1")
+@example("<b x onclick==alert(1)>x")
+@example("<b x style==;background:url(//example.com)>x")
+@example("<i x src == y>x")
 @example("<b==onclick/onclick=alert(1)>")
 @example("<scr<scr<scr<scr<scr<script>ipt>ipt>ipt>ipt>ipt>")
 @example("&#38;#38;#38;#38;#38;#38;#60;script>")
@@ -192,7 +198,7 @@ def acting_elements(text: str) -> list[str]:
     for ending in ("", ">", "'>", '">'):
         for element in parseFragment(text + ending, namespaceHTMLElements=False).iter():
             name = str(element.tag).lower()
-            attributes = {str(key).lower() for key, value in element.attrib.items() if value}
+            attributes = {str(key).lower() for key, value in element.attrib.items() if value not in ("", "=")}
             if name in ACTING_ELEMENTS or any(_acts(name, attribute) for attribute in attributes):
                 found.append(f"{name} {attributes}")
     return found

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cara.web.strict_json import InvalidJson, parse_object
+from cara.web.strict_json import VALUES_LIMIT, InvalidJson, parse_object
 
 JSON_VALUES = st.recursive(
     st.none()
@@ -129,3 +129,12 @@ def test_no_message_repeats_a_value() -> None:
         with pytest.raises(InvalidJson) as refused:
             parse_object(raw)
         assert "secret-value" not in refused.value.message
+
+
+def test_so_many_values_and_no_more():
+    def body(count: int) -> bytes:
+        return b'{"a":[' + b",".join([b'"x, [{"'] * count) + b"]}"
+
+    assert len(parse_object(body(VALUES_LIMIT - 2))["a"]) == VALUES_LIMIT - 2
+    with pytest.raises(InvalidJson, match="20,000 values"):
+        parse_object(body(VALUES_LIMIT))
