@@ -62,7 +62,7 @@ def _is_rate_limit(limit: str) -> str:
 
 
 Positive = Annotated[int, Field(gt=0)]
-Seconds = Annotated[float, Field(gt=0)]
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 PartOfMinute = Annotated[int, Field(gt=0), AfterValidator(_divides_a_minute)]
 """How often by the clock, in seconds."""
 

@@ -74,9 +74,9 @@ class Settings(BaseSettings):
     redis_pool_size: Positive = 50
 
     jwt_secret: SecretStr
-    access_token_seconds: Positive = 900
+    access_token_seconds: int = Field(900, gt=0, le=86_400)
     refresh_token_days: Positive = 30
-    refresh_grace_seconds: float = Field(20, ge=0)
+    refresh_grace_seconds: float = Field(20, ge=0, le=300)
     password_time_cost: Positive = 2
     password_memory_kib: int = Field(19_456, ge=8)
     password_parallelism: Positive = 1
@@ -142,8 +142,11 @@ class Settings(BaseSettings):
 
     @field_validator("trusted_proxies")
     @classmethod
-    def _proxies_are_networks(cls, networks: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(str(ip_network(network)) for network in networks)
+    def _proxies_are_networks(cls, networks: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        proxies = [ip_network(network) for network in networks]
+        if _for_production(info) and any(not proxy.prefixlen for proxy in proxies):
+            raise ValueError("must name proxies in production, not the whole world")
+        return tuple(map(str, proxies))
 
     @field_validator("jwt_secret")
     @classmethod

@@ -66,6 +66,7 @@ def test_everything_that_is_missing_or_malformed_is_named_at_once(monkeypatch: p
         ({"FRONTEND_URL": "https://app.example.com,*"}, "FRONTEND_URL: must name exact origins"),
         ({"FRONTEND_URL": "https://*.example.com"}, "FRONTEND_URL: must name exact origins"),
         ({"RATE_LIMITS": "off"}, "RATE_LIMITS: off is refused in production"),
+        ({"TRUSTED_PROXIES": "10.0.0.0/8,::/0"}, "TRUSTED_PROXIES: must name proxies in production"),
     ],
 )
 def test_production_refuses_what_is_unsafe(
@@ -99,6 +100,9 @@ def test_production_names_its_reasons_beside_what_is_malformed(monkeypatch: pyte
         ("FRONTEND_URL", "https://user@app.example.com", "is no origin"),
         ("SWEEP_SECONDS", "7", "must divide a minute"),
         ("ROLLUP_SECONDS", "3600", "must divide a minute"),
+        ("REFRESH_GRACE_SECONDS", "inf", "less than or equal to 300"),
+        ("ACCESS_TOKEN_SECONDS", "1000000", "less than or equal to 86400"),
+        ("JOB_LEASE_SECONDS", "inf", "finite"),
     ],
 )
 def test_what_is_malformed_is_told_in_words_without_its_secret(
