@@ -12,6 +12,7 @@ import binascii
 import hashlib
 import secrets
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
 from uuid import UUID, uuid4
@@ -23,6 +24,7 @@ from cara.accounts.visitors import Visitor
 from cara.database import Connection, Database, Record
 from cara.errors import Unauthenticated
 from cara.settings import Settings
+from cara.web.context import Claims
 
 MAX_TOKEN_CHARACTERS = 256
 _OWNER_BYTES = 16
@@ -42,6 +44,16 @@ class RefreshTokenReused(RefreshTokenInvalid):
 class _Refusal(Enum):
     INVALID = auto()
     REUSED = auto()
+
+
+@dataclass(frozen=True)
+class KnownToken:
+    """A token that was given out and whose family lives."""
+
+    token: str
+    owner: Claims
+    counts: bool
+    """It is not spent, or was so only within the grace."""
 
 
 def hash_of(token: str) -> bytes:
@@ -83,26 +95,39 @@ class Refreshing:
         self._database = database
         self._tokens = tokens
 
-    async def refresh(self, offered: Sequence[str], visitor: Visitor) -> Refreshed:
-        """A fresh pair for the first of the offered tokens that counts; those behind it are not looked at.
+    async def known(self, offered: Sequence[str]) -> list[KnownToken]:
+        """Those of the offered tokens that are worth an exchange, in their order.
+
+        One look by key without a lock, and none for what cannot be ours: so it may come before the request is
+        counted, since it tells for whom. A live token must go through though its address is used up.
+        """
+        owners = {hash_of(token): owner for token in offered if (owner := owner_of(token))}
+        if not owners:
+            return []
+        async with self._database.acquire() as connection:
+            rows = await refresh_queries.living_tokens(
+                connection, list(owners.values()), list(owners), self._grace
+            )
+        found = {row["token_hash"]: row for row in rows}
+        return [_known(token, found[hash_of(token)]) for token in offered if hash_of(token) in found]
+
+    async def refresh(self, known: Sequence[KnownToken], visitor: Visitor) -> Refreshed:
+        """A fresh pair for the first of the known tokens that counts; those behind it are not exchanged.
 
         Raises:
             RefreshTokenReused: none counts, and one was spent before: its family has ended.
             RefreshTokenInvalid: none counts.
         """
         reused = False
-        for token in offered:
-            outcome = await self._exchange(token, visitor)
+        for each in known:
+            outcome = await self._exchange(each.token, each.owner.user_id, visitor)
             if isinstance(outcome, Refreshed):
                 return outcome
             reused = reused or outcome is _Refusal.REUSED
         raise RefreshTokenReused if reused else RefreshTokenInvalid
 
-    async def _exchange(self, token: str, visitor: Visitor) -> Refreshed | _Refusal:
+    async def _exchange(self, token: str, owner: UUID, visitor: Visitor) -> Refreshed | _Refusal:
         """A refusal is returned, not raised, so that what it changes is committed."""
-        owner = owner_of(token)
-        if owner is None:
-            return _Refusal.INVALID
         async with self._database.transaction() as connection:
             user = await queries.lock_user(connection, owner)
             if user is None:
@@ -129,3 +154,7 @@ class Refreshing:
             refresh_token=refresh_token,
             expires_in=self._tokens.lifetime_seconds,
         )
+
+
+def _known(token: str, row: Record) -> KnownToken:
+    return KnownToken(token, Claims(row["user_id"], row["token_generation"]), row["counts"])

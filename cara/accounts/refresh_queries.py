@@ -1,11 +1,12 @@
-"""SQL of refresh tokens: one function a statement. All of them expect the user's row to be locked."""
+"""SQL of refresh tokens: one function a statement. Who changes a family holds the lock on the user's row."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from cara.database import Connection
+from cara.database import Connection, Record
 
 
 async def insert_token(
@@ -20,6 +21,25 @@ async def insert_token(
         token_hash,
         family,
         expires_at,
+    )
+
+
+async def living_tokens(
+    connection: Connection, owners: Sequence[UUID], token_hashes: Sequence[bytes], grace: timedelta
+) -> list[Record]:
+    """Those of the tokens whose family lives, and whether they count still; one look-up a token, no lock."""
+    return await connection.fetch(
+        """
+        select token_hash, user_id, token_generation,
+               replaced_at is null or replaced_at > now() - $3::interval as counts
+        from unnest($1::uuid[], $2::bytea[]) as offered (user_id, token_hash)
+        join refresh_tokens using (user_id, token_hash)
+        join users on users.id = user_id
+        where revoked_at is null and expires_at > now()
+        """,
+        owners,
+        token_hashes,
+        grace,
     )
 
 

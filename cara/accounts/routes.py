@@ -23,8 +23,10 @@ from cara.accounts.visitors import visitor_of
 from cara.database import Connection, Database
 from cara.settings import Settings
 from cara.web.context import CALLER_ID, Caller
+from cara.web.guard import stranger_if_refused
 from cara.web.handlers import Transaction
 from cara.web.models import Answered
+from cara.web.rate_limits import RateLimits
 from cara.web.routing import Route
 
 TAG = "Accounts"
@@ -54,14 +56,22 @@ async def verify(caller: Caller, connection: Connection) -> Verified:
 
 
 async def refresh(
-    request: web.Request, refreshing: Refreshing, settings: Settings, body: RefreshToken | None
+    request: web.Request,
+    refreshing: Refreshing,
+    limits: RateLimits,
+    settings: Settings,
+    body: RefreshToken | None,
 ) -> Answered[Refreshed]:
     """Exchange the refresh token for a fresh pair.
 
     The token comes in the cookie or in the body; while the cookie's token counts, the body is ignored. Each
     token is good once, and for a few seconds more for another tab. Use of a spent one ends its whole family.
     """
-    answer = await refreshing.refresh(offered_tokens(request, body), visitor_of(request))
+    known = await refreshing.known(offered_tokens(request, body))
+    if counting := next((each for each in known if each.counts), None):
+        await limits.count(request, counting.owner)
+    with stranger_if_refused(request):
+        answer = await refreshing.refresh(known, visitor_of(request))
     if owner := owner_of(answer.refresh_token):
         request[CALLER_ID] = owner
     return Answered(answer, headers=refresh_cookie(answer.refresh_token, settings))

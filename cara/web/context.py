@@ -9,6 +9,7 @@ from uuid import UUID
 from aiohttp import web
 
 from cara.database import Connection
+from cara.errors import TokenExpired
 
 Service = TypeVar("Service")
 
@@ -33,11 +34,19 @@ class Claims:
     generation: int
 
 
+class ClaimsExpired(TokenExpired):
+    """A genuine token is merely past its time: it opens nothing, but says whose it was."""
+
+    def __init__(self, claims: Claims) -> None:
+        super().__init__()
+        self.claims = claims
+
+
 class Authenticator(Protocol):
     """How the guard turns a bearer token into a caller; the accounts feature provides it."""
 
     def claims(self, token: str) -> Claims:
-        """Raises Unauthenticated unless the token is genuine and live."""
+        """Raises Unauthenticated unless the token is genuine and live, ClaimsExpired if it merely ended."""
 
     async def caller(self, connection: Connection, claims: Claims) -> Caller:
         """Raises Unauthenticated when the account is gone or the token was ended."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from aiohttp import web
 
 from cara.database import Connection
@@ -28,6 +31,16 @@ def bearer_token(request: web.Request) -> str:
     return token
 
 
+@contextmanager
+def stranger_if_refused(request: web.Request) -> Iterator[None]:
+    """What was counted for the owner of a token counts for the address if the token opens nothing."""
+    try:
+        yield
+    except Unauthenticated:
+        count_as_stranger(request)
+        raise
+
+
 async def confirmed_caller(
     request: web.Request, authenticator: Authenticator, connection: Connection, claims: Claims
 ) -> Caller:
@@ -36,8 +49,5 @@ async def confirmed_caller(
     Raises:
         Unauthenticated: the account is gone, or its tokens of that generation were ended.
     """
-    try:
+    with stranger_if_refused(request):
         return await authenticator.caller(connection, claims)
-    except Unauthenticated:
-        count_as_stranger(request)
-        raise

@@ -28,6 +28,9 @@ from cara.web.rate_limits import RateLimits
 from cara.web.routing import Route
 from cara.web.sse import EventStream
 
+SMALL_BODY_BYTES = 4096
+"""So much is read before the request is counted, where only the body tells for whom it counts."""
+
 
 class _InTransaction:
     """Marks a connection parameter that wants a transaction around the whole handler."""
@@ -108,7 +111,8 @@ def compile_handler(route: Route) -> Callable[[web.Request], Awaitable[web.Strea
 
     In this order: the token is checked, the request is counted, the input is read and validated, and only
     then a connection is taken, so that a slow client never holds one. A public handler that asks for
-    `RateLimits` finds out by itself who calls, and counts for itself.
+    `RateLimits` finds out by itself who calls, and counts for itself; only a body that is large counts before
+    it is read there too.
     """
     inputs = inputs_of(route)
     counts_itself = route.public and RateLimits in inputs.services.values()
@@ -118,7 +122,7 @@ def compile_handler(route: Route) -> Callable[[web.Request], Awaitable[web.Strea
         claims = None if route.public else authenticator.claims(bearer_token(request))
         if claims:
             request[CALLER_ID] = claims.user_id
-        if not counts_itself:
+        if not counts_itself or _brings_much(request, inputs):
             await service(request.app, RateLimits).count(request, claims)
         arguments = await _read(request, inputs)
         async with AsyncExitStack() as held:
@@ -138,6 +142,13 @@ def compile_handler(route: Route) -> Callable[[web.Request], Awaitable[web.Strea
         return _respond(answer, route.status)
 
     return handle
+
+
+def _brings_much(request: web.Request, inputs: Inputs) -> bool:
+    """Whether reading the body is work that an address should not get for nothing."""
+    if inputs.body is None or not request.can_read_body:
+        return False
+    return request.content_length is None or request.content_length > SMALL_BODY_BYTES
 
 
 async def _read(request: web.Request, inputs: Inputs) -> dict[str, Any]:

@@ -4,6 +4,10 @@ Before sign-in requests count for the address, after it for the user. Sign-in an
 limit of their own by address, and what costs tokens (each POST under /api/gemini) one by user; reading a job
 or the quota there counts for the user only, so that a client may poll. What is not under /api is not counted,
 except unknown addresses.
+
+Many learners may share an address. So what proves to be one learner's counts for them alone: an access token
+that is genuine and merely expired, and a refresh token that counts. Everything else that opens nothing counts
+for the address.
 """
 
 from __future__ import annotations
@@ -20,7 +24,7 @@ from cara.errors import InvalidInput, LimitReached, Unauthenticated
 from cara.metrics import REQUESTS_REFUSED
 from cara.settings import Settings
 from cara.web.addresses import client_address, limited_network
-from cara.web.context import Claims, service
+from cara.web.context import Claims, ClaimsExpired, service
 from cara.web.counting import RequestCounter, Standing
 
 SIGN_IN_PATHS = frozenset({"/api/auth/login", "/api/auth/register"})
@@ -60,12 +64,23 @@ class RateLimits:
         Raises:
             LimitReached: one of the limits is used up.
         """
+        await self._count(request, claims, self._limits(request, signed_in=claims is not None))
+
+    async def count_refused(self, request: web.Request, claims: Claims | None) -> None:
+        """Counts likewise what was refused already: it spends nothing of a limit for what costs something.
+
+        Raises:
+            LimitReached: the limit is used up.
+        """
+        await self._count(request, claims, self._limits(request, signed_in=claims is not None)[-1:])
+
+    async def _count(self, request: web.Request, claims: Claims | None, limits: list[Limit]) -> None:
         if not self._on:
             return
         client = _name(claims) if claims else limited_network(client_address(request))
         counted: Counted = []
         request[COUNTED] = counted
-        for limit in self._limits(request, signed_in=claims is not None):
+        for limit in limits:
             standing = await self._counter.count(limit.item, limit.name, client)
             counted.append((limit, standing))
             if not standing.admitted:
@@ -99,15 +114,16 @@ def count_as_stranger(request: web.Request) -> None:
 @web.middleware
 async def count_strangers(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Counts for the address what fails before anybody is known: a bad token, an unknown address or method,
-    or input that a handler which counts for itself never saw.
+    or input that a handler which counts for itself never saw. An expired token says who is known.
 
-    An address that tries too often is told so instead of what it asked.
+    Who tries too often is told so instead of what was asked.
     """
     try:
         return await handler(request)
-    except (Unauthenticated, InvalidInput, web.HTTPNotFound, web.HTTPMethodNotAllowed):
+    except (Unauthenticated, InvalidInput, web.HTTPNotFound, web.HTTPMethodNotAllowed) as error:
         if COUNTED not in request and request.method != "OPTIONS":
-            await service(request.app, RateLimits).count(request, None)
+            claims = error.claims if isinstance(error, ClaimsExpired) else None
+            await service(request.app, RateLimits).count_refused(request, claims)
         raise
 
 

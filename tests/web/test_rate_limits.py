@@ -2,10 +2,15 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 
+import jwt
 from pydantic import SecretStr
 
+from cara.accounts.refresh import new_token
+from cara.identifiers import new_id
 from cara.metrics import COUNTED_ALONE
+from tests.accounts.signing import outlast_the_grace, posts
 from tests.learners import Learner
 
 SIGN_IN = {"email": "nobody@example.com", "password": "wrong"}
@@ -96,6 +101,90 @@ async def test_a_token_that_was_ended_spends_nothing_of_its_owners(served):
         ['"address"', f"r={left}"] for left in (3, 2, 1, 0, 0)
     ]
     assert (await learner.call("GET", "/api/sessions")).headers["RateLimit"].startswith('"user";r=8;')
+
+
+def expired(learner, settings):
+    """The Authorization field with the learner's token, as it is when its time is over."""
+    [key] = settings.signing_keys
+    claims = jwt.decode(learner.access_token, options={"verify_signature": False})
+    past = claims | {"iat": int(time.time()) - 1000, "exp": int(time.time()) - 100}
+    return {"Authorization": f"Bearer {jwt.encode(past, key.secret, 'HS256', headers={'kid': key.kid})}"}
+
+
+async def refreshing(client, token):
+    return await posts(client, "/api/auth/refresh", {"refreshToken": token})
+
+
+async def uses_up_the_address(client):
+    while (await client.get("/api/nowhere")).status != 429:
+        pass
+
+
+async def test_expired_tokens_count_for_their_owner_and_not_for_the_address(served, settings):
+    client = await served(rate_limits="on", rate_limit_user="3/minute", rate_limit_address="2/15 minutes")
+    learner, other = await Learner.registers(client), await Learner.registers(client)
+    late = [await client.get("/api/sessions", headers=expired(learner, settings)) for _ in range(4)]
+    assert [answer.status for answer in late] == [401, 401, 401, 429]
+    assert [answer.headers["RateLimit"].split(";")[:2] for answer in late] == [
+        ['"user"', f"r={left}"] for left in (2, 1, 0, 0)
+    ]
+    assert (await late[0].json())["code"] == "token_expired"
+    assert (await other.call("GET", "/api/sessions")).status == 200
+
+
+async def test_an_expired_token_spends_nothing_of_what_costs_tokens(served, settings):
+    client = await served(rate_limits="on", rate_limit_gemini="1/minute")
+    learner = await Learner.registers(client)
+    late = [await client.post("/api/gemini/process", headers=expired(learner, settings)) for _ in range(3)]
+    assert [answer.headers["RateLimit"].split(";")[:2] for answer in late] == [
+        ['"user"', f"r={left}"] for left in (299, 298, 297)
+    ]
+
+
+async def test_a_live_refresh_token_counts_for_its_owner_though_the_address_is_used_up(served):
+    client = await served(rate_limits="on", rate_limit_user="3/minute", rate_limit_address="2/15 minutes")
+    learner = await Learner.registers(client)
+    await uses_up_the_address(client)
+    first = learner.refresh_token
+    answers = [await refreshing(client, first) for _ in range(3)]
+    assert [answer.status for answer in answers] == [200] * 3
+    assert [answer.headers["RateLimit"].split(";")[:2] for answer in answers] == [
+        ['"user"', f"r={left}"] for left in (2, 1, 0)
+    ]
+    refused = await refreshing(client, (await answers[-1].json())["refreshToken"])
+    assert refused.status == 429
+    assert refused.headers["RateLimit-Policy"] == '"user";q=3;w=60'
+
+
+async def test_refresh_tokens_that_do_not_count_use_up_the_address(served):
+    junk = ("nonsense", new_token(new_id()), "")
+    for number, token in enumerate(junk):
+        client = await served(rate_limits="on", rate_limit_address=f"{number + 3}/hour")
+        learner = await Learner.registers(client)
+        tried = [await refreshing(client, token) for _ in range(number + 3)]
+        assert tried[-1].status == 429, token
+        assert tried[0].headers["RateLimit-Policy"] == f'"address";q={number + 3};w=3600'
+        assert (await refreshing(client, learner.refresh_token)).status == 200
+
+
+async def test_a_spent_refresh_token_ends_its_family_even_from_an_address_that_is_used_up(served, database):
+    client = await served(rate_limits="on", rate_limit_address="2/15 minutes")
+    learner = await Learner.registers(client)
+    successor = (await (await refreshing(client, learner.refresh_token)).json())["refreshToken"]
+    await outlast_the_grace(database)
+    await uses_up_the_address(client)
+    answer = await refreshing(client, learner.refresh_token)
+    assert (answer.status, answer.headers["RateLimit-Policy"]) == (429, '"address";q=2;w=900')
+    assert (await refreshing(client, successor)).status == 429
+
+
+async def test_a_large_body_for_a_refresh_counts_for_the_address_before_it_is_read(served):
+    client = await served(rate_limits="on", rate_limit_address="2/15 minutes")
+    learner = await Learner.registers(client)
+    await uses_up_the_address(client)
+    padded = b'{"refreshToken": "%s"}' % learner.refresh_token.encode() + b" " * 5000
+    as_json = {"Content-Type": "application/json"}
+    assert (await client.post("/api/auth/refresh", data=padded, headers=as_json)).status == 429
 
 
 KNOCKS = [
