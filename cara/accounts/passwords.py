@@ -14,8 +14,8 @@ from functools import cache
 from importlib import resources
 from typing import Final, Self, TypeVar
 
-from argon2 import PasswordHasher, Type
-from argon2.exceptions import InvalidHashError, VerificationError
+from argon2 import PasswordHasher, Type, extract_parameters
+from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
 
 from cara.errors import FieldProblem, InvalidInput, Unavailable
 from cara.settings import Settings
@@ -98,7 +98,9 @@ class Passwords:
     async def verify(self, stored: str | None, password: str) -> Verified:
         """Whether the password is the stored one. Without a stored hash the same work is done, to say no.
 
-        A right password whose hash was made with other parameters is hashed anew.
+        A right password whose hash was made with other parameters is hashed anew. A wrong one costs no less
+        than today's work though its hash was made for less: else the time would tell which emails exist. It
+        costs a little more where it is memory that was raised.
 
         Raises:
             PasswordsBusy: the queue is full.
@@ -112,12 +114,27 @@ class Passwords:
     def _verify(self, stored: str | None, password: bytes) -> Verified:
         try:
             self._hasher.verify(stored or self._nobodys_hash, password)
+        except VerifyMismatchError:
+            self._spend(self._passes_saved(stored or self._nobodys_hash), password)
+            return Verified(ok=False)
         except (VerificationError, InvalidHashError):
+            self._spend(self._hasher.time_cost, password)
             return Verified(ok=False)
         if not stored:
             return Verified(ok=False)
         outdated = self._hasher.check_needs_rehash(stored)
         return Verified(ok=True, rehash=self._hasher.hash(password) if outdated else None)
+
+    def _passes_saved(self, stored: str) -> int:
+        """How many of today's passes a stored hash spares; all of them if its own cost less each."""
+        made, today = extract_parameters(stored), self._hasher
+        as_dear = made.memory_cost >= today.memory_cost and made.parallelism <= today.parallelism
+        return max(0, today.time_cost - (made.time_cost if as_dear else 0))
+
+    def _spend(self, passes: int, password: bytes) -> None:
+        if passes:
+            today = self._hasher
+            PasswordHasher(passes, today.memory_cost, today.parallelism, type=Type.ID).hash(password)
 
     async def _run(self, work: Callable[[], Outcome]) -> Outcome:
         self._take_a_place()

@@ -82,6 +82,25 @@ async def test_an_unknown_email_costs_the_same_work_as_a_wrong_password(opened: 
     assert 0.5 < unknown / wrong < 2
 
 
+@pytest.mark.parametrize(
+    "made", [(1, 19_456, 1), (4, 1_024, 1), (1, 64, 1), None], ids=["passes", "memory", "both", "no hash"]
+)
+async def test_a_cost_that_was_raised_does_not_tell_by_its_time_which_emails_exist(
+    opened: Opened, made: tuple[int, int, int] | None
+) -> None:
+    passwords = opened(threads=1, time_cost=4, memory_kib=19_456)
+    stored = PasswordHasher(*made).hash("secure123") if made else "$2b$12$" + "a" * 53
+
+    async def work_seconds(known: str | None) -> float:
+        started = time.process_time()
+        assert await passwords.verify(known, "guess") == Verified(ok=False)
+        return time.process_time() - started
+
+    unknown = min([await work_seconds(None) for _ in range(5)])
+    cheaper = min([await work_seconds(stored) for _ in range(5)])
+    assert 0.75 < cheaper / unknown < 1.6
+
+
 async def test_beyond_the_queue_people_are_told_when_to_come_back(opened: Opened) -> None:
     passwords = opened(threads=2, queue_limit=3, time_cost=4, memory_kib=19_456)
     outcomes = await asyncio.gather(*(passwords.hash("secure123") for _ in range(9)), return_exceptions=True)
