@@ -17,7 +17,7 @@ from cara.database import Connection, Database, Record
 from cara.errors import Unavailable
 
 MAX_AT_ONCE = 2
-"""Each export holds a connection for as long as its reader takes."""
+"""Each export holds a connection for as long as its reader takes; nobody has two of them at once."""
 
 PREFETCH_ROWS = 20
 PIECE_BYTES = 64 * 1024
@@ -25,7 +25,7 @@ PIECE_BYTES = 64 * 1024
 
 class ExportsBusy(Unavailable):
     code = "exports_busy"
-    detail = "Other exports are being written just now. Please try again in a moment."
+    detail = "Enough exports are being written just now. Please try again in a moment."
 
 
 class Exports:
@@ -33,7 +33,7 @@ class Exports:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._running = 0
+        self._running: set[UUID] = set()
 
     @asynccontextmanager
     async def document(self, user_id: UUID, visitor: Visitor) -> AsyncIterator[AsyncIterator[bytes]]:
@@ -43,11 +43,11 @@ class Exports:
         rows come through a cursor.
 
         Raises:
-            ExportsBusy: enough others are being written.
+            ExportsBusy: one of this user is being written already, or enough of others.
         """
-        if self._running >= MAX_AT_ONCE:
+        if user_id in self._running or len(self._running) >= MAX_AT_ONCE:
             raise ExportsBusy(retry_after_seconds=5)
-        self._running += 1
+        self._running.add(user_id)
         try:
             async with self._database.acquire() as connection:
                 await audit.record(connection, "exported", visitor, user_id)
@@ -57,7 +57,7 @@ class Exports:
                 ):
                     yield pieces
         finally:
-            self._running -= 1
+            self._running.remove(user_id)
 
 
 async def _document(connection: Connection, user_id: UUID) -> AsyncIterator[bytes]:

@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 WRITE_SECONDS = 20.0
 """A reader that takes nothing for so long is left."""
 
-WHOLE_SECONDS = 3600.0
+WHOLE_SECONDS = 900.0
 """Longer than this no document takes, though its reader goes on: it holds a connection to the database."""
 
 

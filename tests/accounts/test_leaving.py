@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Callable
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from aiohttp import ClientError
@@ -19,6 +19,7 @@ from cara.accounts.export_sections import SECTIONS
 from cara.accounts.refresh import hash_of
 from cara.accounts.visitors import Visitor
 from cara.database import Connection, Database
+from cara.identifiers import new_id
 from cara.web.context import service
 from tests.accounts.signing import Client, audited, posts, refresh_refusal, signs_in
 from tests.learners import TALK, Learner
@@ -180,13 +181,19 @@ async def test_more_exports_than_there_are_connections_for_have_to_wait(
     client: Client, learner: Learner
 ) -> None:
     exports = service(client.app, Exports)
-    async with (
-        exports.document(learner.user["id"], Visitor()),
-        exports.document(learner.user["id"], Visitor()),
-    ):
+    async with exports.document(new_id(), Visitor()), exports.document(new_id(), Visitor()):
         refused = await learner.call("GET", EXPORT)
         assert refused.status == 503
         assert int(refused.headers["Retry-After"]) >= 1
+    await learner.expects(200, "GET", EXPORT)
+
+
+async def test_nobody_takes_the_place_of_others_by_a_second_export(client: Client, learner: Learner) -> None:
+    other = await Learner.registers(client)
+    exports = service(client.app, Exports)
+    async with exports.document(UUID(learner.user["id"]), Visitor()):
+        assert (await learner.expects(503, "GET", EXPORT))["code"] == "exports_busy"
+        await other.expects(200, "GET", EXPORT)
     await learner.expects(200, "GET", EXPORT)
 
 
@@ -207,10 +214,7 @@ async def test_a_look_at_the_head_of_an_export_writes_none(
 ) -> None:
     """Nor does it wait for those that are being written, or stand in the trail."""
     exports = service(client.app, Exports)
-    async with (
-        exports.document(learner.user["id"], Visitor()),
-        exports.document(learner.user["id"], Visitor()),
-    ):
+    async with exports.document(new_id(), Visitor()), exports.document(new_id(), Visitor()):
         before = await audited(database, learner)
         for _ in range(MAX_AT_ONCE + 1):
             response = await client.head(EXPORT, headers=learner.authorization)
