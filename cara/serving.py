@@ -119,6 +119,8 @@ def run_many(settings: Settings, processes: int) -> int:
     for child in children:
         if not stopping:
             child.start()
+    if stopping:
+        stop()  # For a child that was being started as the signal came: it had no process id yet.
     return _until_all_end([child for child in children if child.pid])
 
 

@@ -171,6 +171,32 @@ def test_web_processes_that_share_a_port_end_together(
         assert_all_end(family)
 
 
+TOLD_TO_STOP_AMID_A_START = """
+import os, signal, sys
+from multiprocessing.popen_spawn_posix import Popen
+from cara.serving import run_many
+from cara.settings import read_settings
+
+launch = Popen._launch
+
+def told_to_stop_and_launch(self, child):
+    os.kill(os.getpid(), signal.SIGTERM)
+    launch(self, child)
+
+Popen._launch = told_to_stop_and_launch
+sys.exit(run_many(read_settings(), 2))
+"""
+
+
+def test_a_web_process_that_was_being_started_when_all_were_told_to_stop_ends_too(
+    tmp_path: Path, settings: dict[str, str]
+) -> None:
+    with running(
+        "-c", TOLD_TO_STOP_AMID_A_START, folder=tmp_path, PORT=str(free_port()), **settings
+    ) as serve:
+        assert serve.process.wait(30) == 0
+
+
 def test_when_one_of_several_web_processes_dies_all_end_and_the_exit_code_tells(
     tmp_path: Path, settings: dict[str, str]
 ) -> None:
