@@ -48,7 +48,7 @@ async def spend_token(
 ) -> UUID | None:
     """The family of a token that still counts, which is marked as spent.
 
-    One that was spent less than `grace` ago counts once more, and keeps its first successor and hour.
+    One that was spent less than `grace` ago counts, however often, and keeps its first successor and hour.
     """
     family: UUID | None = await connection.fetchval(
         """

@@ -23,8 +23,14 @@ READ_SECONDS = 30
 """A client that sends its body more slowly than this is refused."""
 
 
-async def expect_body(_: web.Request) -> None:
-    """Leaves `Expect: 100-continue` until the body is wanted: a refusal comes before it is sent."""
+async def expect_body(request: web.Request) -> None:
+    """Leaves `Expect: 100-continue` until the body is wanted: a refusal comes before it is sent.
+
+    Raises:
+        HTTPExpectationFailed: something else is expected.
+    """
+    if request.headers.get("Expect", "").lower() != "100-continue":
+        raise web.HTTPExpectationFailed
 
 
 class BodyBroken(InvalidInput):

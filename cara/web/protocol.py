@@ -1,7 +1,7 @@
 """What goes wrong below the application, answered as a problem too.
 
 aiohttp answers in plain text what never becomes a request: bytes that are no HTTP, header fields that are too
-long, an expectation that nobody knows.
+long or too many, an expectation that nobody knows.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 from uuid import uuid4
 
 from aiohttp import web
-from aiohttp.http_exceptions import LineTooLong
+from aiohttp.http_exceptions import BadHttpMessage, LineTooLong
 
 from cara.settings import Settings
 from cara.web.context import REQUEST_ID, service
@@ -75,9 +75,14 @@ class _ProblemProtocol(web.RequestHandler):
         error = {400: web.HTTPBadRequest, 504: web.HTTPGatewayTimeout}.get(
             status, web.HTTPInternalServerError
         )
-        if isinstance(exc, LineTooLong):
+        if isinstance(exc, LineTooLong) or _tells_of_too_many(exc):
             return _bare_problem(web.HTTPRequestHeaderFieldsTooLarge(), request, self._complete_headers)
         return _bare_problem(error(), request, self._complete_headers)
+
+
+def _tells_of_too_many(error: BaseException | None) -> bool:
+    """Whether there were too many header fields: aiohttp has no class for that, only these words."""
+    return isinstance(error, BadHttpMessage) and error.message == "Too many headers received"
 
 
 def _with_problems(answer: Answering, complete: Completing) -> Answering:
