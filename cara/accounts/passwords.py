@@ -23,7 +23,7 @@ from cara.settings import Settings
 MIN_CHARACTERS: Final = 8
 MAX_BYTES: Final = 1024
 _TELLING_LOCAL_PART_CHARACTERS: Final = 3
-_LOWER_PRIORITY: Final = 10
+_LOWER_PRIORITY: Final = 15
 
 Outcome = TypeVar("Outcome")
 
