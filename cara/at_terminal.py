@@ -8,7 +8,8 @@ from contextlib import contextmanager
 
 import typer
 
-from cara.settings import LocalSettings, Settings, UnsafeSettings, read_local_settings, read_settings
+from cara.local_settings import LocalSettings, read_local_settings
+from cara.settings import Settings, UnsafeSettings, read_settings
 
 MISUSED = 2
 """Exit code for wrong settings and for what cannot even begin."""

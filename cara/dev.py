@@ -17,7 +17,7 @@ from cara.local.ports import free_port, port_opens, reachable_host
 from cara.local.running import running_file, write_privately
 from cara.local.servers import embedded_postgres_server, embedded_valkey
 from cara.local.supervisor import Process, Supervisor
-from cara.settings import LocalSettings
+from cara.local_settings import LocalSettings
 
 WEB_PATIENCE_SECONDS = 60.0
 EMULATOR_KEY = "emulator"

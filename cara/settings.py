@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from ipaddress import ip_network
-from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import SplitResult, urlsplit
 
@@ -198,29 +197,6 @@ class Settings(BaseSettings):
         return masked_settings(self)
 
 
-class LocalSettings(BaseSettings):
-    """What `cara dev` and `cara demo` look at before they start what is missing."""
-
-    model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True)
-
-    environment: Literal["development", "test", "production"] = Field("development", alias="CARA_ENV")
-    cara_data_dir: Path = Path(".cara")
-    host: str = "127.0.0.1"
-    port: int = Field(3001, ge=0, le=65535)
-    metrics_port: int | None = Field(None, ge=0, le=65535)
-    database_url: DatabaseUrl | None = None
-    redis_url: RedisUrl | None = None
-    jwt_secret: SecretStr | None = None
-    gemini_api_key: SecretStr | None = None
-    gemini_base_url: HttpUrl | None = None
-    worker_drain_seconds: Positive = 2
-    """At a terminal nobody waits for jobs to end: they go on at the next start."""
-
-    def masked(self) -> dict[str, str]:
-        """What is set, for a person to read: no secret, no password in a URL."""
-        return masked_settings(self)
-
-
 def masked_settings(settings: BaseSettings) -> dict[str, str]:
     """Each setting by its name, without its secrets."""
     return {name: masked(name, getattr(settings, name)) for name in type(settings).model_fields}
@@ -235,19 +211,7 @@ def read_settings(**overrides: Any) -> Settings:
     try:
         return Settings(**overrides)
     except ValidationError as error:
-        raise _unsafe(error) from None
-
-
-def read_local_settings() -> LocalSettings:
-    """What is set on this machine; nothing needs to be.
-
-    Raises:
-        UnsafeSettings: something is malformed; all of it is named.
-    """
-    try:
-        return LocalSettings()
-    except ValidationError as error:
-        raise _unsafe(error) from None
+        raise unsafe(error) from None
 
 
 def _origin(url: SplitResult) -> str:
@@ -260,7 +224,8 @@ def _for_production(info: ValidationInfo) -> bool:
     return info.data.get("environment") == "production"
 
 
-def _unsafe(error: ValidationError) -> UnsafeSettings:
+def unsafe(error: ValidationError) -> UnsafeSettings:
+    """All that is wrong, in words."""
     return UnsafeSettings([_in_words(item) for item in error.errors()])
 
 

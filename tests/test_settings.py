@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 import cara
+from cara.local_settings import LocalSettings
 from cara.setting_values import masked_url
-from cara.settings import EXAMPLE_JWT_SECRET, LocalSettings, Settings, UnsafeSettings, read_settings
+from cara.settings import EXAMPLE_JWT_SECRET, Settings, UnsafeSettings, read_settings
 
 REPOSITORY = Path(cara.__file__).parents[1]
 NEEDED = {

@@ -22,7 +22,7 @@ from cara.dev import LocalCara, local_cara, refuse_production, start_processes
 from cara.local.ports import free_port
 from cara.local.process import tail
 from cara.local.supervisor import Supervisor
-from cara.settings import LocalSettings
+from cara.local_settings import LocalSettings
 
 TALK_SECONDS = 300.0
 """Longer than all attempts at one talk can take, so that nothing waits for ever."""

@@ -18,7 +18,8 @@ from urllib.request import Request, urlopen
 import psutil
 
 import cara
-from cara.settings import LocalSettings, Settings
+from cara.local_settings import LocalSettings
+from cara.settings import Settings
 
 REPOSITORY = Path(cara.__file__).parents[1]
 LINE_SECONDS = 60.0

@@ -1,0 +1,47 @@
+"""What `cara dev` and `cara demo` look at before they start what is missing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from cara.setting_values import DatabaseUrl, HttpUrl, Positive, RedisUrl
+from cara.settings import masked_settings, unsafe
+
+
+class LocalSettings(BaseSettings):
+    """What may be set; what is not, they start themselves."""
+
+    model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True)
+
+    environment: Literal["development", "test", "production"] = Field("development", alias="CARA_ENV")
+    cara_data_dir: Path = Path(".cara")
+    host: str = "127.0.0.1"
+    port: int = Field(3001, ge=0, le=65535)
+    metrics_port: int | None = Field(None, ge=0, le=65535)
+    database_url: DatabaseUrl | None = None
+    redis_url: RedisUrl | None = None
+    jwt_secret: SecretStr | None = None
+    gemini_api_key: SecretStr | None = None
+    gemini_base_url: HttpUrl | None = None
+    worker_drain_seconds: Positive = 2
+    """At a terminal nobody waits for jobs to end: they go on at the next start."""
+
+    def masked(self) -> dict[str, str]:
+        """What is set, for a person to read: no secret, no password in a URL."""
+        return masked_settings(self)
+
+
+def read_local_settings() -> LocalSettings:
+    """What is set on this machine; nothing needs to be.
+
+    Raises:
+        UnsafeSettings: something is malformed; all of it is named.
+    """
+    try:
+        return LocalSettings()
+    except ValidationError as error:
+        raise unsafe(error) from None
