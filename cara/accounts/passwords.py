@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-import sys
-import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -17,13 +13,13 @@ from typing import Final, Self, TypeVar
 from argon2 import PasswordHasher, Type, extract_parameters
 from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
 
+from cara.bounded_threads import BoundedThreads, QueueFull
 from cara.errors import FieldProblem, InvalidInput, Unavailable
 from cara.settings import Settings
 
 MIN_CHARACTERS: Final = 8
 MAX_BYTES: Final = 1024
 _TELLING_LOCAL_PART_CHARACTERS: Final = 3
-_LOWER_PRIORITY: Final = 15
 
 Outcome = TypeVar("Outcome")
 
@@ -67,14 +63,10 @@ class Passwords:
         parallelism: int = 1,
     ) -> None:
         self._hasher = PasswordHasher(time_cost, memory_kib, parallelism, type=Type.ID)
-        self._threads = threads
-        self._queue_limit = queue_limit
-        self._unfinished = 0
-        self._counting = threading.Lock()
         started = time.perf_counter()
         self._nobodys_hash = self._hasher.hash(os.urandom(16))
         self._seconds_each = time.perf_counter() - started
-        self._pool = ThreadPoolExecutor(threads, "passwords", initializer=_yield_to_the_event_loop)
+        self._threads = BoundedThreads("passwords", threads=threads, most_waiting=queue_limit)
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
@@ -109,7 +101,7 @@ class Passwords:
 
     def close(self) -> None:
         """Ends the threads; what is still queued is cancelled, what is being computed is waited for."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._threads.close()
 
     def _verify(self, stored: str | None, password: bytes) -> Verified:
         try:
@@ -137,21 +129,10 @@ class Passwords:
             PasswordHasher(passes, today.memory_cost, today.parallelism, type=Type.ID).hash(password)
 
     async def _run(self, work: Callable[[], Outcome]) -> Outcome:
-        self._take_a_place()
-        future = self._pool.submit(work)
-        # Not when the caller is done with it: a thread goes on when its caller is cancelled.
-        future.add_done_callback(self._give_up_the_place)
-        return await asyncio.wrap_future(future)
-
-    def _take_a_place(self) -> None:
-        with self._counting:
-            if self._unfinished >= self._threads + self._queue_limit:
-                raise PasswordsBusy(retry_after_seconds=self._seconds_each * self._unfinished / self._threads)
-            self._unfinished += 1
-
-    def _give_up_the_place(self, _: Future[Outcome]) -> None:
-        with self._counting:
-            self._unfinished -= 1
+        try:
+            return await self._threads.run(work)
+        except QueueFull as full:
+            raise PasswordsBusy(retry_after_seconds=full.rounds * self._seconds_each) from None
 
 
 def check_new_password(password: str, *, email: str, name: str, member: str = "password") -> None:
@@ -186,9 +167,3 @@ def _common_passwords() -> frozenset[str]:
 
 def _bytes_of(password: str) -> bytes:
     return password.encode("utf-8", "surrogatepass")
-
-
-def _yield_to_the_event_loop() -> None:
-    """Lets the thread that serves requests go first on busy cores; only Linux has priorities by thread."""
-    if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _LOWER_PRIORITY)

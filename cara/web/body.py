@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from aiohttp import HttpVersion11, web
@@ -11,6 +10,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from pydantic import BaseModel, ValidationError
 from pydantic_core import to_json
 
+from cara.bounded_threads import BoundedThreads, QueueFull
 from cara.errors import FieldProblem, InvalidInput, TooLarge, Unavailable
 from cara.web.free_text import LARGE_BODY_BYTES, clean_members
 from cara.web.problems import invalid, invalid_fields
@@ -31,6 +31,9 @@ async def expect_body(request: web.Request) -> None:
     """
     if request.headers.get("Expect", "").lower() != "100-continue":
         raise web.HTTPExpectationFailed
+
+
+_large_bodies = BoundedThreads("large-body", threads=2, most_waiting=64)
 
 
 class BodyBroken(InvalidInput):
@@ -61,32 +64,10 @@ async def read_body(request: web.Request, model: type[Model]) -> Model:
     raw = await _raw_body(request)
     if len(raw) <= LARGE_BODY_BYTES:
         return _read(model, raw)
-    return await _large_bodies.read(model, raw)
-
-
-class _LargeBodies:
-    """Reads large bodies in threads of their own, so that neither the event loop nor anybody else's thread
-    waits for them, and only so many wait for each other.
-    """
-
-    def __init__(self, threads: int, most_waiting: int) -> None:
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="large-body")
-        self._most = threads + most_waiting
-        self._taken = 0
-
-    async def read(self, model: type[Model], raw: bytes) -> Model:
-        if self._taken >= self._most:
-            raise BodiesBusy(retry_after_seconds=1)
-        self._taken += 1
-        reading = asyncio.get_running_loop().run_in_executor(self._threads, _read, model, raw)
-        reading.add_done_callback(self._is_done)
-        return await reading
-
-    def _is_done(self, _: object) -> None:
-        self._taken -= 1
-
-
-_large_bodies = _LargeBodies(threads=2, most_waiting=64)
+    try:
+        return await _large_bodies.run(lambda: _read(model, raw))
+    except QueueFull:
+        raise BodiesBusy(retry_after_seconds=1) from None
 
 
 def _read(model: type[Model], raw: bytes) -> Model:

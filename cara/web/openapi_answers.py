@@ -182,5 +182,6 @@ def _possible(route: Route, inputs: Inputs) -> Iterator[type[CaraError]]:
     if route.path.startswith(COUNTED_PREFIX):
         yield LimitReached
     yield from route.refusals
-    if not route.public or inputs.connection or Database in inputs.services.values():
+    # A public handler that refuses something of its own looks it up, if in services of its own.
+    if not route.public or inputs.connection or route.refusals or Database in inputs.services.values():
         yield from (DatabaseBusy, DatabaseAway)

@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from cara.bounded_threads import BoundedThreads
 from cara.web import body
 from tests.learners import Learner
 
@@ -138,7 +139,7 @@ async def test_markup_where_no_text_belongs_costs_next_to_nothing(client, piece)
 
 
 async def test_large_bodies_wait_for_each_other_only_up_to_a_point(learner, monkeypatch):
-    monkeypatch.setattr(body, "_large_bodies", body._LargeBodies(threads=1, most_waiting=-1))
+    monkeypatch.setattr(body, "_large_bodies", BoundedThreads("none", threads=1, most_waiting=-1))
     session = await learner.opens_session()
     changing = ("PATCH", f"/api/sessions/{session['id']}")
     refused = await learner.call(*changing, json={"transcript": "word " * 3_000})

@@ -93,7 +93,9 @@ def test_codes_that_programs_act_on_are_told():
     assert codes(operation("GET", "/api/users/me"), "401") == signed_in
     assert codes(following, "401") == {*signed_in, "ticket_invalid"}
     assert following["security"] == [{"bearer": []}, {}]
-    assert "database_unavailable" in codes(operation("POST", "/api/auth/logout"), "503")
+    for path in ("register", "login", "refresh", "logout"):
+        assert "database_unavailable" in codes(operation("POST", f"/api/auth/{path}"), "503")
+    assert "503" not in operation("GET", "/api/openapi.json")["responses"]
     assert {"body_broken", "body_timeout"} <= codes(operation("POST", "/api/auth/login"), "400")
     assert {"resetAt", "category"} <= set(DOCUMENT["components"]["schemas"]["Problem"]["properties"])
 
