@@ -1,4 +1,4 @@
-"""Threads for work that would hold up the event loop, with a queue that has an end."""
+"""Threads for work that would hold up the event loop, shared among callers, with a queue that has an end."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ import asyncio
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 _LOWER_PRIORITY: Final = 15
+_SHARE: Final = 4
+"""One caller gets a fourth of the waiting places."""
 
 Outcome = TypeVar("Outcome")
 
@@ -23,41 +26,117 @@ class QueueFull(Exception):
         self.rounds = rounds
 
 
+class ShareUsed(Exception):
+    """As much work of this caller waits as may for one."""
+
+
 class BoundedThreads:
-    """A few threads of lower priority, for which only so many pieces of work wait."""
+    """A few threads of lower priority, for which only so many pieces of work wait.
+
+    Work that names its caller has at most one thread at a time and a fourth of the waiting places, and
+    callers take turns: so nobody's work waits behind all that somebody else has sent.
+    """
 
     def __init__(self, name: str, *, threads: int, most_waiting: int) -> None:
         self._threads = threads
         self._most = threads + most_waiting
+        self._share = max(1, most_waiting // _SHARE)
+        self._lock = threading.Lock()
         self._unfinished = 0
-        self._counting = threading.Lock()
+        self._running: set[Hashable] = set()
+        self._waiting: dict[Hashable, deque[_Task]] = {}
+        """The work of each caller that has any, the caller whose turn is next first."""
         self._pool = ThreadPoolExecutor(threads, name, initializer=_yield_to_the_event_loop)
 
-    async def run(self, work: Callable[[], Outcome]) -> Outcome:
-        """What the work gives, once a thread has done it.
+    async def run(self, work: Callable[[], Outcome], *, caller: Hashable | None = None) -> Outcome:
+        """What the work gives, once a thread has done it. Without a `caller` it shares with nobody.
 
         Raises:
-            QueueFull: it was not taken.
+            ShareUsed: it was not taken: too much of the same caller waits.
+            QueueFull: it was not taken: too much of all waits.
         """
-        self._take_a_place()
-        future = self._pool.submit(work)
-        # Not when the caller is done with it: a thread goes on when its caller is cancelled.
-        future.add_done_callback(self._give_up_the_place)
-        return await asyncio.wrap_future(future)
-
-    def close(self) -> None:
-        """Ends the threads; what is still queued is cancelled, what is being done is waited for."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
-
-    def _take_a_place(self) -> None:
-        with self._counting:
+        task = _Task(work, object() if caller is None else caller)
+        with self._lock:
+            if len(self._waiting.get(task.caller, ())) >= self._share:
+                raise ShareUsed
             if self._unfinished >= self._most:
                 raise QueueFull(self._unfinished / self._threads)
             self._unfinished += 1
+            self._waiting.setdefault(task.caller, deque()).append(task)
+            self._start_waiting()
+        # Not when the caller is done with it: a thread goes on when its caller is cancelled.
+        task.future.add_done_callback(lambda _: self._leave_the_queue(task))
+        return await asyncio.wrap_future(task.future)
 
-    def _give_up_the_place(self, _: Future[Outcome]) -> None:
-        with self._counting:
+    def close(self) -> None:
+        """Ends the threads; what is still queued is cancelled, what is being done is waited for."""
+        with self._lock:
+            left = [task for tasks in self._waiting.values() for task in tasks]
+        for task in left:
+            task.future.cancel()
+        self._pool.shutdown(wait=True)
+
+    def _start_waiting(self) -> None:
+        """Gives free threads to those whose turn it is; the lock is held."""
+        while len(self._running) < self._threads:
+            caller = next((each for each in self._waiting if each not in self._running), None)
+            if caller is None:
+                return
+            # Taken out and put back behind all others: that is how callers take turns.
+            tasks = self._waiting.pop(caller)
+            task = tasks.popleft()
+            if tasks:
+                self._waiting[caller] = tasks
+            self._running.add(caller)
+            self._pool.submit(self._do, task)
+
+    def _do(self, task: _Task) -> None:
+        task.do()
+        with self._lock:
+            self._running.discard(task.caller)
             self._unfinished -= 1
+            self._start_waiting()
+        task.tell()
+
+    def _leave_the_queue(self, task: _Task) -> None:
+        """Gives up the place of work that was cancelled before its turn."""
+        with self._lock:
+            tasks = self._waiting.get(task.caller)
+            if tasks is None or task not in tasks:
+                return
+            tasks.remove(task)
+            self._unfinished -= 1
+            if not tasks:
+                del self._waiting[task.caller]
+
+
+class _Task:
+    """A piece of work and whose it is."""
+
+    def __init__(self, work: Callable[[], Any], caller: Hashable) -> None:
+        self.caller = caller
+        self.future: Future[Any] = Future()
+        self._work = work
+        self._outcome: Any = None
+        self._error: BaseException | None = None
+
+    def do(self) -> None:
+        """Does the work, unless it was cancelled before."""
+        if not self.future.set_running_or_notify_cancel():
+            return
+        try:
+            self._outcome = self._work()
+        except BaseException as error:
+            self._error = error
+
+    def tell(self) -> None:
+        """Tells who waits how it went."""
+        if self.future.cancelled():
+            return
+        if self._error is None:
+            self.future.set_result(self._outcome)
+        else:
+            self.future.set_exception(self._error)
 
 
 def _yield_to_the_event_loop() -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
-from cara.bounded_threads import BoundedThreads, QueueFull
+from cara.bounded_threads import BoundedThreads, QueueFull, ShareUsed
 
-BOUND_SECONDS = 10
+BOUND_SECONDS = 60
 
 
 @pytest.fixture
@@ -44,3 +46,62 @@ async def test_only_so_many_wait_and_who_leaves_frees_no_thread(threads: Bounded
     go_on.set()
     assert await waiting == "done"
     assert await threads.run(lambda: "free again") == "free again"
+
+
+async def test_callers_take_turns_and_none_has_two_threads() -> None:
+    threads = BoundedThreads("fair", threads=2, most_waiting=12)
+    go_on, done = threading.Event(), []
+    running: Counter[str] = Counter()
+    most: Counter[str] = Counter()
+
+    def work(caller: str) -> None:
+        running[caller] += 1
+        most[caller] = max(most[caller], running[caller])
+        go_on.wait(BOUND_SECONDS)
+        running[caller] -= 1
+        done.append(caller)
+
+    sent = [asyncio.create_task(threads.run(partial(work, each), caller=each)) for each in "aaaabbc"]
+    await asyncio.sleep(0)
+    go_on.set()
+    await asyncio.gather(*sent)
+    threads.close()
+    assert most == {"a": 1, "b": 1, "c": 1}
+    assert done.index("c") < len(done) - 2, "the last to come waited behind all of the first"
+
+
+async def test_a_caller_has_a_quarter_of_the_places_and_a_place_left_is_free_again() -> None:
+    threads = BoundedThreads("fair", threads=2, most_waiting=8)
+    go_on = threading.Event()
+    sent = [asyncio.create_task(threads.run(lambda: go_on.wait(BOUND_SECONDS), caller="a")) for _ in range(3)]
+    await asyncio.sleep(0)
+    with pytest.raises(ShareUsed):
+        await threads.run(lambda: "never", caller="a")
+    assert await threads.run(lambda: "at once", caller="b") == "at once"
+    sent[1].cancel()
+    await asyncio.wait([sent[1]])
+    taken = asyncio.create_task(threads.run(lambda: "taken", caller="a"))
+    await asyncio.sleep(0)
+    go_on.set()
+    assert await taken == "taken"
+    threads.close()
+
+
+async def test_what_still_waits_is_cancelled_when_the_threads_end() -> None:
+    threads = BoundedThreads("ending", threads=1, most_waiting=4)
+    go_on, begun = threading.Event(), threading.Event()
+
+    def work() -> str:
+        begun.set()
+        go_on.wait(BOUND_SECONDS)
+        return "done"
+
+    working = asyncio.create_task(threads.run(work))
+    await asyncio.to_thread(begun.wait, BOUND_SECONDS)
+    waiting = asyncio.create_task(threads.run(lambda: "never"))
+    await asyncio.sleep(0)
+    threading.Timer(0.05, go_on.set).start()
+    await asyncio.to_thread(threads.close)
+    assert await working == "done"
+    with pytest.raises(asyncio.CancelledError):
+        await waiting

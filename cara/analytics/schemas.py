@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Annotated, Any, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, Field, RootModel
+from pydantic import AfterValidator, Field, RootModel, ValidationInfo
 from pydantic_core import from_json, to_json
 
 from cara.web.free_text import FreeText
@@ -31,8 +31,9 @@ def _not_of_ours(event_id: UUID) -> UUID:
     return event_id
 
 
-def _plainly_named(metadata: dict[str, Any]) -> dict[str, Any]:
-    if any(without_markup(name) != name for name in _names(metadata)):
+def _plainly_named(metadata: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+    """Looks at the names when the values are cleaned, and within the same budget."""
+    if info.context and any(without_markup(name, info.context) != name for name in _names(metadata)):
         raise ValueError("must not have names that hold markup or control characters")
     return metadata
 
@@ -96,10 +97,10 @@ class PostedEvents(RootModel[NewEvent | NewEvents]):
     """One event, or several."""
 
     @classmethod
-    def model_validate_json(cls, json_data: str | bytes | bytearray, **_: Any) -> Self:
+    def model_validate_json(cls, json_data: str | bytes | bytearray, **options: Any) -> Self:
         """Validates what the members say it is, so that problems name members and no alternatives."""
         kind = NewEvents if "events" in from_json(json_data) else NewEvent
-        return cls(kind.model_validate_json(json_data))
+        return cls(kind.model_validate_json(json_data, **options))
 
 
 class Event(Answer):

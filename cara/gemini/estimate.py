@@ -7,14 +7,14 @@ another thing that can fail. What is estimated too much is given back as soon as
 from __future__ import annotations
 
 import json
-import re
+import string
 
 from cara.gemini.client_calls import GeminiCall
 
 TURN_TOKENS = 8
 """What the frame of a turn can cost beside its text."""
 
-_LETTERS = re.compile(r"[A-Za-z ]+")
+_LETTERS = (string.ascii_letters + " ").encode()
 
 
 def upper_estimate(*texts: str) -> int:
@@ -25,9 +25,10 @@ def upper_estimate(*texts: str) -> int:
     """
     letters = others = 0
     for text in texts:
-        plain = sum(match.end() - match.start() for match in _LETTERS.finditer(text))
-        letters += plain
-        others += len(text.encode("utf-8", "replace")) - plain
+        encoded = text.encode("utf-8", "replace")
+        signs = len(encoded.translate(None, _LETTERS))
+        letters += len(encoded) - signs
+        others += signs
     return letters // 2 + others + 1
 
 

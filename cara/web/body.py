@@ -1,4 +1,4 @@
-"""The one place that reads a request body: size, strict JSON, markup out, then the model."""
+"""The one place that reads a request body: size, strict JSON, the model, and markup out of its texts."""
 
 from __future__ import annotations
 
@@ -8,17 +8,23 @@ from typing import TypeVar
 from aiohttp import HttpVersion11, web
 from aiohttp.http_exceptions import HttpProcessingError
 from pydantic import BaseModel, ValidationError
-from pydantic_core import to_json
 
-from cara.bounded_threads import BoundedThreads, QueueFull
-from cara.errors import FieldProblem, InvalidInput, TooLarge, Unavailable
-from cara.web.free_text import LARGE_BODY_BYTES, clean_members
+from cara.bounded_threads import BoundedThreads, QueueFull, ShareUsed
+from cara.errors import FieldProblem, InvalidInput, LimitReached, TooLarge, Unavailable
+from cara.web.addresses import client_address, limited_network
+from cara.web.context import CALLER_ID
 from cara.web.problems import invalid, invalid_fields
 from cara.web.strict_json import InvalidJson, parse_object
+from cara.web.tags import MarkupBudget
 
 Model = TypeVar("Model", bound=BaseModel)
 
 MAX_BODY_BYTES = 1024 * 1024
+LARGE_BODY_BYTES = 10_000
+MANY_MARKUP_SIGNS = 100
+"""A body that is larger, or has more signs of what may be markup, is read in a thread: it may take longer
+than the event loop should."""
+
 READ_SECONDS = 30
 """A client that sends its body more slowly than this is refused."""
 
@@ -33,7 +39,7 @@ async def expect_body(request: web.Request) -> None:
         raise web.HTTPExpectationFailed
 
 
-_large_bodies = BoundedThreads("large-body", threads=2, most_waiting=64)
+_costly_bodies = BoundedThreads("costly-body", threads=2, most_waiting=64)
 
 
 class BodyBroken(InvalidInput):
@@ -51,29 +57,53 @@ class BodiesBusy(Unavailable):
     detail = "Many large requests are being read just now. Please try again in a moment."
 
 
+class OwnBodiesBusy(LimitReached):
+    detail = "Many large requests of yours are being read just now. Please send fewer of them at once."
+
+
 async def read_body(request: web.Request, model: type[Model]) -> Model:
     """The body as the model, its free texts without markup.
+
+    What any body costs is bounded: by its size and number of values, by a budget for its markup, and all that
+    costs much runs in a few threads which callers share: the learner's own, or before sign-in the address's.
 
     Raises:
         InvalidInput: not JSON, not an object, or not what the model says; with the fields named.
         TooLarge: more than `MAX_BODY_BYTES`.
-        BodiesBusy: it is large, and many others are.
+        BodiesBusy: it is costly, and many others are being read.
+        OwnBodiesBusy: it is costly, and the same caller has many others being read.
     """
     if request.content_type not in ("application/json", "application/octet-stream"):
         raise invalid([FieldProblem("Content-Type", "must be application/json")])
     raw = await _raw_body(request)
-    if len(raw) <= LARGE_BODY_BYTES:
+    if not _is_costly(raw):
         return _read(model, raw)
     try:
-        return await _large_bodies.run(lambda: _read(model, raw))
+        return await _costly_bodies.run(lambda: _read(model, raw), caller=_caller_of(request))
+    except ShareUsed:
+        raise OwnBodiesBusy(retry_after_seconds=1) from None
     except QueueFull:
         raise BodiesBusy(retry_after_seconds=1) from None
 
 
+def _is_costly(raw: bytes) -> bool:
+    """Whether reading it may take more than a few milliseconds."""
+    if len(raw) > LARGE_BODY_BYTES:
+        return True
+    return raw.count(b"<") + raw.count(b"&") + raw.count(b"\\u") > MANY_MARKUP_SIGNS
+
+
+def _caller_of(request: web.Request) -> str:
+    user_id = request.get(CALLER_ID)
+    return str(user_id) if user_id else limited_network(client_address(request))
+
+
 def _read(model: type[Model], raw: bytes) -> Model:
     try:
-        payload = clean_members(model, parse_object(raw))
-        return model.model_validate_json(to_json(payload))
+        parse_object(raw)
+        # Lengths, counts and types first: only what passes them is worth the work of cleaning.
+        model.model_validate_json(raw)
+        return model.model_validate_json(raw, context=MarkupBudget())
     except InvalidJson as error:
         raise invalid([FieldProblem(error.field or "body", error.message)]) from None
     except ValidationError as error:

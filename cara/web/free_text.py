@@ -2,127 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
-from types import UnionType
-from typing import Annotated, Any, Final, Union, get_args, get_origin
+from typing import Any
 
-from annotated_types import GroupedMetadata, MaxLen, MinLen
-from pydantic import AliasChoices, BaseModel
-from pydantic.fields import FieldInfo
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 
 from cara.web.markup import without_markup
+from cara.web.tags import MarkupBudget
 
-LARGE_BODY_BYTES: Final = 10_000
-
-Clean = Callable[[Any], Any]
-"""Takes a raw value and returns it with its free texts cleaned; what has another shape stays as it is."""
+Info = core_schema.ValidationInfo
 
 
 @dataclass(frozen=True)
-class FreeText(GroupedMetadata):
-    """`Annotated[str, FreeText(1, 200)]`: cleaned of markup first, then held to 1 to 200 characters.
+class FreeText:
+    """`Annotated[str, FreeText(1, 200)]`: at most 200 characters as sent, at least 1 without markup.
 
     On a container (`Annotated[dict[str, Any], FreeText()]`) every string in it is cleaned, but no key.
+
+    Markup is taken out only when validation runs with a `MarkupBudget` as its context. So a body is validated
+    twice: first as it was sent, so that lengths, counts and types refuse what they can before anything costs
+    much, then within its budget.
     """
 
     min_length: int = 0
     max_length: int | None = None
 
-    def __iter__(self) -> Iterator[object]:
-        if self.min_length:
-            yield MinLen(self.min_length)
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        schema: Any = handler(source)
+        if schema["type"] != "str":
+            return core_schema.with_info_after_validator_function(_clean_all, schema)
         if self.max_length is not None:
-            yield MaxLen(self.max_length)
+            schema = {**schema, "max_length": self.max_length}
+        return core_schema.with_info_after_validator_function(self._clean, schema)
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        described = handler(schema)
+        return {**described, "minLength": self.min_length} if self.min_length else described
+
+    def _clean(self, text: str, info: Info) -> str:
+        cleaned = _clean_text(text, info)
+        if len(cleaned) < self.min_length:
+            raise PydanticKnownError("string_too_short", {"min_length": self.min_length})
+        return cleaned
 
 
-def clean_members(model: type[BaseModel], payload: object) -> object:
-    """A copy of the raw payload in which the members that the model marks `FreeText` hold no markup.
-
-    Follows nested models, lists, mappings and unions. Never touches keys or unmarked members, and judges
-    nothing: what does not fit the model is left for its validation.
-    """
-    return _clean_model(model, payload)
+def _clean_text(text: str, info: Info) -> str:
+    return without_markup(text, info.context) if isinstance(info.context, MarkupBudget) else text
 
 
-def _clean_model(model: type[BaseModel], value: Any) -> Any:
-    if model.__pydantic_root_model__:
-        return _members(model).get("root", _unchanged)(value)
-    if not isinstance(value, dict):
-        return value
-    members = _members(model)
-    return {key: members[key](item) if key in members else item for key, item in value.items()}
-
-
-@cache
-def _members(model: type[BaseModel]) -> Mapping[str, Clean]:
-    """What to do with each member that is, or holds, free text; by every name that it is accepted under."""
-    plan: dict[str, Clean] = {}
-    for name, field in model.model_fields.items():
-        if clean := _clean_for(field.annotation, tuple(field.metadata)):
-            plan |= dict.fromkeys((name, *_aliases(field)), clean)
-    return plan
-
-
-def _aliases(field: FieldInfo) -> list[str]:
-    alias = field.validation_alias or field.alias
-    choices = alias.choices if isinstance(alias, AliasChoices) else [alias]
-    return [choice for choice in choices if isinstance(choice, str)]
-
-
-def _clean_for(annotation: Any, metadata: tuple[object, ...] = ()) -> Clean | None:
-    """How to clean a value of this annotation; None when no free text can stand in it."""
-    if any(isinstance(item, FreeText) for item in metadata):
-        return _clean_text if _is_text(annotation) else _clean_all
-    origin, arguments = get_origin(annotation), get_args(annotation)
-    if origin is Annotated:
-        return _clean_for(arguments[0], arguments[1:])
-    if origin in (Union, UnionType):
-        return _in_turn([clean for argument in arguments if (clean := _clean_for(argument))])
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return lambda value: _clean_model(annotation, value)
-    if origin is not None and arguments and (clean := _clean_for(_item_of(origin, arguments))):
-        return lambda value: _clean_items(clean, value)
-    return None
-
-
-def _item_of(origin: Any, arguments: tuple[Any, ...]) -> Any:
-    """What a list, set, tuple or mapping holds."""
-    return arguments[1] if isinstance(origin, type) and issubclass(origin, Mapping) else arguments[0]
-
-
-def _in_turn(alternatives: list[Clean]) -> Clean | None:
-    if not alternatives:
-        return None
-
-    def clean(value: Any) -> Any:
-        for alternative in alternatives:
-            value = alternative(value)
-        return value
-
-    return clean
-
-
-def _is_text(annotation: Any) -> bool:
-    return annotation is str or set(get_args(annotation)) == {str, type(None)}
-
-
-def _clean_text(value: Any) -> Any:
-    return without_markup(value) if isinstance(value, str) else value
-
-
-def _clean_all(value: Any) -> Any:
-    return without_markup(value) if isinstance(value, str) else _clean_items(_clean_all, value)
-
-
-def _clean_items(clean: Clean, value: Any) -> Any:
+def _clean_all(value: Any, info: Info) -> Any:
+    if isinstance(value, str):
+        return _clean_text(value, info)
     if isinstance(value, list):
-        return [clean(item) for item in value]
+        return [_clean_all(item, info) for item in value]
     if isinstance(value, dict):
-        return {key: clean(item) for key, item in value.items()}
-    return value
-
-
-def _unchanged(value: Any) -> Any:
+        return {key: _clean_all(item, info) for key, item in value.items()}
     return value

@@ -24,27 +24,19 @@ from __future__ import annotations
 
 import html
 import re
-import threading
-from collections.abc import Iterator, Sequence
+import sys
+from bisect import bisect_right
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
 
-from bleach.sanitizer import Cleaner
+import bleach
 
-from cara.web.tags import Tags
+from cara.web.tags import ELEMENTS, MarkupBudget, Span, Tags
 
 _ENCODINGS: Final = 4
 _PASSES: Final = 4
-_BLEACHED_PIECES: Final = 1_000
-_BLEACHED_PIECE_CHARACTERS: Final = 2_000
-_BLEACHED_AT_ONCE: Final = 100
-_SEPARATOR: Final = "\ufdd0"
-_of_this_thread = threading.local()
 
-Offsets = Sequence[int]
-"""Where each character of a decoded text, and its end, stood in the original."""
-
-_LINE_ENDS: Final = re.compile(r"\r\n?")
 _UNWANTED: Final = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u202d\u202e\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]+"
 )
@@ -54,87 +46,100 @@ _REFERENCE: Final = re.compile(
 )
 
 
-def without_markup(text: str) -> str:
+def without_markup(text: str, budget: MarkupBudget | None = None) -> str:
     """The text without markup and unwanted characters; see the module for what these are.
 
-    Applied to its own answer it changes nothing. Takes time linear in the length, whatever the text.
+    Applied to its own answer it changes nothing. Takes time linear in the length, whatever the text. All
+    texts of one request share its `budget`; without one there is no bound, for text that is short anyhow.
+
+    Raises:
+        TooMuchMarkup: the budget is spent.
     """
-    kept = _UNWANTED.sub("", _LINE_ENDS.sub("\n", text))
+    budget = budget or MarkupBudget(sys.maxsize)
+    kept = _UNWANTED.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
     for _ in range(_PASSES):
-        before, kept = kept, _without_visible_markup(kept)
+        before, kept = kept, _without_visible_markup(kept, budget)
         if kept == before:
             return kept
     # Only text built to grow new tags out of the removal of others comes here; without these two it cannot.
     return kept.replace("<", "").replace("&", "")
 
 
-def _without_visible_markup(text: str) -> str:
+def _without_visible_markup(text: str, budget: MarkupBudget) -> str:
     """The text without the markup that stands in it, or that shows first as it is decoded again and again."""
-    view = text
-    offsets: Offsets = range(len(text) + 1)
+    view = _View(text)
     for _ in range(_ENCODINGS + 1):
-        if spans := list(Tags(view).spans()):
-            return _cut(text, view, offsets, spans)
-        decoded, offsets = _decoded(view, offsets) if "&" in view else (view, offsets)
-        if decoded == view:
+        if "<" in view.text and (spans := list(Tags(view.text, budget).spans())):
+            return _cut(text, view, spans)
+        decoded = view.decoded(budget)
+        if decoded is view:
             break
         view = decoded
     return text
 
 
-def _cut(text: str, view: str, offsets: Offsets, spans: list[tuple[int, int]]) -> str:
-    kept, position = [], 0
-    for (start, end), replacement in zip(spans, _replacements(view, spans), strict=True):
-        kept += [text[position : offsets[start]], replacement]
-        position = offsets[end]
+def _cut(text: str, view: _View, spans: list[Span]) -> str:
+    kept: list[str] = []
+    position = 0
+    for start, end, opens in spans:
+        kept.append(text[position : view.origin(start)])
+        if opens in ELEMENTS and view.origin(start) > 0:
+            kept.append(_line_break_for(opens))
+        position = view.origin(end)
     return "".join([*kept, text[position:]])
 
 
-def _replacements(text: str, spans: list[tuple[int, int]]) -> Iterator[str]:
-    """What bleach leaves of each span: nothing, or the line break it puts for a block element.
+@lru_cache(maxsize=len(ELEMENTS))
+def _line_break_for(element: str) -> str:
+    """What bleach leaves of a tag that is not the first: nothing, or the line break of a block element."""
+    left: str = bleach.clean(f"<b></b><{element}>", tags=(), attributes={}, strip=True)
+    return left
 
-    bleach is slow for many tags and quadratic for broken ones, so it sees pieces of bounded size and number;
-    what is beyond that goes without a question.
+
+@dataclass(frozen=True)
+class _View:
+    """A text, or what it says once its references are decoded, and where each character stood in it.
+
+    From each of `places` on, characters of `text` stand one for one from the same entry of `origins` on in
+    the text of `outer`, which this one was decoded from.
     """
-    seen = min(len(spans), _BLEACHED_PIECES)
-    for first in range(0, seen, _BLEACHED_AT_ONCE):
-        yield from _bleached([text[start:end] for start, end in spans[first : first + _BLEACHED_AT_ONCE]])
-    yield from [""] * (len(spans) - seen)
 
+    text: str
+    outer: _View | None = None
+    places: list[int] = field(default_factory=list)
+    origins: list[int] = field(default_factory=list)
 
-def _bleached(pieces: list[str]) -> Iterator[str]:
-    bounded = (piece if len(piece) <= _BLEACHED_PIECE_CHARACTERS else "" for piece in pieces)
-    left = _cleaner().clean(_SEPARATOR.join(bounded)).split(_SEPARATOR)
-    if len(left) != len(pieces):
-        return iter([""] * len(pieces))
-    return ("\n" if remainder == "\n" else "" for remainder in left)
+    def origin(self, place: int) -> int:
+        """Where in the first text the character at the place stood, or began to be written."""
+        if self.outer is None or place == 0:
+            return place
+        run = bisect_right(self.places, place) - 1
+        return self.outer.origin(self.origins[run] + place - self.places[run])
 
+    def decoded(self, budget: MarkupBudget) -> _View:
+        """The text with its references decoded once; the view itself when there are none.
 
-def _cleaner() -> Cleaner:
-    """One for each thread: to make one takes ten times what it takes to clean a tag."""
-    if not hasattr(_of_this_thread, "cleaner"):
-        _of_this_thread.cleaner = Cleaner(tags=frozenset(), attributes={}, strip=True, strip_comments=True)
-    cleaner: Cleaner = _of_this_thread.cleaner
-    return cleaner
-
-
-def _decoded(text: str, offsets: Offsets) -> tuple[str, list[int]]:
-    """The text with its references decoded once, and where each character stood in the original."""
-    pieces: list[str] = []
-    places: list[int] = []
-    position = 0
-    for found in _REFERENCE.finditer(text):
-        start, end = found.span()
-        characters = _characters(str(found.lastgroup), found[str(found.lastgroup)])
-        pieces += (text[position:start], characters)
-        places += offsets[position:start]
-        places += [offsets[start]] * bool(characters)
-        places += [offsets[end - after] for after in range(len(characters) - 1, 0, -1)]
-        position = end
-    pieces.append(text[position:])
-    places += offsets[position:]
-    places[0] = 0
-    return "".join(pieces), places
+        Raises:
+            TooMuchMarkup: the budget is spent.
+        """
+        if "&" not in self.text:
+            return self
+        pieces: list[str] = []
+        places, origins = [0], [0]
+        position = length = 0
+        for found in _REFERENCE.finditer(self.text):
+            budget.spend(1)
+            kind = str(found.lastgroup)
+            characters = _characters(kind, found[kind])
+            start, end = found.span()
+            pieces += (self.text[position:start], characters)
+            length += start - position + len(characters)
+            places.append(length)
+            origins.append(end)
+            position = end
+        pieces.append(self.text[position:])
+        decoded = "".join(pieces)
+        return self if decoded == self.text else _View(decoded, self, places, origins)
 
 
 @lru_cache(maxsize=512)

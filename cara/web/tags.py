@@ -1,10 +1,10 @@
-"""Finds HTML markup in text that nobody promised to be HTML, in linear time."""
+"""Finds HTML markup in text that nobody promised to be HTML, in linear time and within a budget."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
 from bleach.html5lib_shim import HTML_TAGS
 
@@ -19,9 +19,9 @@ _SWITCHES: Final = """allowfullscreen async autofocus autoplay checked controls 
 formnovalidate hidden inert ismap itemscope loop multiple muted nomodule novalidate open playsinline readonly
 required reversed selected"""
 
-_ELEMENTS: Final = HTML_TAGS | frozenset(_OBSOLETE.split())
+ELEMENTS: Final = HTML_TAGS | frozenset(_OBSOLETE.split())
 # Names such as `text` and `line` are too common in prose for more than their closing tags.
-_CLOSED_ELEMENTS: Final = _ELEMENTS | frozenset(_DRAWING.split())
+_CLOSED_ELEMENTS: Final = ELEMENTS | frozenset(_DRAWING.split())
 _ALWAYS_MARKUP: Final = frozenset(_ACTING.split())
 _SWITCH_ATTRIBUTES: Final = frozenset(_SWITCHES.split())
 _LOST_WITH_CONTENT: Final = frozenset({"script", "style"})
@@ -62,23 +62,72 @@ _ACTING_BEHIND_CODE: Final = re.compile(
 _NAME: Final = re.compile(r"[A-Za-z][\w.:-]*+", re.ASCII)
 _QUOTES_PAIRED: Final = re.compile(r"""(?:[^=]++|=\s*+(?:"[^"]*+"|'[^']*+')|=(?!\s*+["']))*+\Z""", re.ASCII)
 _COMMENT: Final = re.compile(r"<!--(?:-?>|.*?--!?>)", re.DOTALL)
-_COMMENT_END: Final = re.compile(r"--!?>")
 _DECLARATION: Final = re.compile(rf"{_START}[^<>]*+>", re.IGNORECASE | re.ASCII)
-_CONTENT_END: Final = re.compile(r"</(script|style)(?![^\s/<>])[^<>]*+>?", re.IGNORECASE | re.ASCII)
+_CONTENT_END: Final = {
+    name: re.compile(rf"</{name}(?![^\s/<>])[^<>]*+>?", re.IGNORECASE | re.ASCII)
+    for name in _LOST_WITH_CONTENT
+}
+
+STEPS_OF_A_REQUEST: Final = 30_000
+_PASSED_CHARACTERS_A_STEP: Final = 1_024
+_READ_CHARACTERS_A_STEP: Final = 64
+_BRACKETS_A_STEP: Final = 16
+
+
+class TooMuchMarkup(ValueError):
+    """Taking the markup out of a text would cost more than one request may."""
+
+
+class MarkupBudget:
+    """How much work the markup of one request may cost, in steps.
+
+    A step is about what it takes to look at one `<` or character reference that may be part of a tag: some
+    four microseconds on the machine of docs/benchmarks.md. Counting, unlike a clock, gives the same answer on
+    every machine.
+    """
+
+    def __init__(self, steps: int = STEPS_OF_A_REQUEST) -> None:
+        self.left = steps
+
+    def spend(self, steps: int) -> None:
+        """Takes the steps off what is left.
+
+        Raises:
+            TooMuchMarkup: nothing is left; then or earlier.
+        """
+        self.left -= steps
+        if self.left < 0:
+            raise TooMuchMarkup("holds more markup than one request may bring")
+
+
+class Span(NamedTuple):
+    """One piece of markup, at [start, end); `opens` is the name of the element that it opens, if it does."""
+
+    start: int
+    end: int
+    opens: str
 
 
 class Tags:
     """The markup in one text."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, budget: MarkupBudget) -> None:
         self._text = text
-        self._last_comment_end = max((m.start() for m in _COMMENT_END.finditer(text)), default=-1)
-        self._content_ends = {m[1].lower(): m.start() for m in _CONTENT_END.finditer(text)}
+        self._budget = budget
+        self._unended: set[str] = set()
+        """What was looked for up to the end of the text, and is not looked for again."""
 
-    def spans(self) -> Iterator[tuple[int, int]]:
-        """Start and end of each piece of markup, in order, never overlapping."""
+    def spans(self) -> Iterator[Span]:
+        """The pieces of markup, in order, never overlapping.
+
+        Raises:
+            TooMuchMarkup: the budget is spent.
+        """
+        self._budget.spend(2 + len(self._text) // _PASSED_CHARACTERS_A_STEP)
+        self._budget.spend(self._text.count("<") // _BRACKETS_A_STEP)
         position, begun, begun_until = 0, "", -1
         while found := _CANDIDATE.search(self._text, position):
+            self._budget.spend(1 + (found.end() - found.start()) // _READ_CHARACTERS_A_STEP)
             within = begun if found.start() == begun_until else ""
             end = self._end_of_markup(found, within)
             begun = within or (found["name"] or "").lower()
@@ -86,7 +135,8 @@ class Tags:
             if end is None:
                 position = found.end()
             else:
-                yield found.start(), end
+                self._budget.spend(1)
+                yield Span(found.start(), end, "" if found["closing"] else (found["name"] or "").lower())
                 position = end
 
     def _end_of_markup(self, found: re.Match[str], within: str) -> int | None:
@@ -105,10 +155,7 @@ class Tags:
         return end
 
     def _end_of_comment(self, found: re.Match[str]) -> int:
-        # Looking for an end that is not there would cost the rest of the text at every comment's start.
-        if found.start() > self._last_comment_end:
-            return found.end()
-        whole = _COMMENT.match(self._text, found.start())
+        whole = self._unless_unended("comment", _COMMENT, found.start())
         return whole.end() if whole else found.end()
 
     def _end_of_tag(self, found: re.Match[str]) -> int:
@@ -121,18 +168,26 @@ class Tags:
         return end
 
     def _end_of_content(self, name: str, start: int) -> int:
-        if self._content_ends.get(name, -1) < start:
-            return start
-        for end in _CONTENT_END.finditer(self._text, start):
-            if end[1].lower() == name:
-                return end.end()
-        return start
+        whole = self._unless_unended(name, _CONTENT_END[name], start, anywhere=True)
+        return whole.end() if whole else start
+
+    def _unless_unended(
+        self, what: str, pattern: re.Pattern[str], start: int, *, anywhere: bool = False
+    ) -> re.Match[str] | None:
+        """What the pattern finds: looking for an end that is not there costs the rest of the text, so it is
+        done once."""
+        if what in self._unended:
+            return None
+        found = pattern.search(self._text, start) if anywhere else pattern.match(self._text, start)
+        if found is None:
+            self._unended.add(what)
+        return found
 
 
 def _is_tag(found: re.Match[str], within: str) -> bool:
     """Whether `<name rest>` is markup rather than a comparison, a type parameter or an address."""
     name, rest = found["name"].lower(), found["rest"]
-    element = name in _ELEMENTS
+    element = name in ELEMENTS
     if name in _ALWAYS_MARKUP or (found["closing"] and name in _CLOSED_ELEMENTS):
         return True
     if "=" in found[0]:
@@ -153,7 +208,7 @@ def _has_attribute_of_a_tag(element: bool, found: re.Match[str]) -> bool:
 def _acts(element: bool, found: re.Match[str], within: str) -> bool:
     """Whether it could do something in a browser, now or with what follows behind an open quote."""
     acting = _ACTING_ATTRIBUTE
-    if not element and within not in _ELEMENTS:
+    if not element and within not in ELEMENTS:
         acting = _ACTING_ANYWHERE if _NAME.fullmatch(found["name"]) else _ACTING_BEHIND_CODE
     # Over the name too: to a browser, `</onclick=…` right after `<x` is an attribute of `x<`.
     if acting.search(found[0]):

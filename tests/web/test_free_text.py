@@ -1,10 +1,12 @@
+import json
 from typing import Annotated, Any
 
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError
 from pydantic.alias_generators import to_camel
 
-from cara.web.free_text import FreeText, clean_members
+from cara.web.free_text import FreeText
+from cara.web.tags import MarkupBudget
 
 Title = Annotated[str, FreeText(1, 10)]
 
@@ -21,7 +23,7 @@ class Practice(BaseModel):
     password: str = ""
     note: Title | None = None
     tags: list[Title] = []
-    turns: list[Turn] = []
+    turns: Annotated[list[Turn], Field(max_length=3)] = []
     last_turn: Turn | None = None
     turns_by_name: dict[str, Turn] = {}
     metadata: Annotated[dict[str, Any], FreeText()] = Field(default_factory=dict)
@@ -40,23 +42,29 @@ class OneOrMany(RootModel[One | Many]):
     pass
 
 
+def cleaned(model: type[BaseModel], payload: object, steps: int = 1_000) -> Any:
+    """The payload as it is once its free texts are cleaned, as far as it was given."""
+    read = model.model_validate_json(json.dumps(payload), context=MarkupBudget(steps))
+    return read.model_dump(by_alias=True, exclude_unset=True)
+
+
 def test_marked_members_are_cleaned_wherever_they_stand_and_others_are_left_alone() -> None:
     turn, clean_turn = {"role": "<b>", "content": "<b>hi</b>"}, {"role": "<b>", "content": "hi"}
     payload = {
         "shortTitle": "<i>R&D</i>",
         "password": "<b>x</b>",
         "note": None,
-        "tags": ["<b>a</b>", 1],
+        "tags": ["<b>a</b>", "1"],
         "turns": [turn],
         "lastTurn": turn,
         "turnsByName": {"<b>": turn},
         "replies": [{"shortTitle": "<b>a</b>"}],
     }
-    assert clean_members(Practice, payload) == {
+    assert cleaned(Practice, payload) == {
         "shortTitle": "R&D",
         "password": "<b>x</b>",
         "note": None,
-        "tags": ["a", 1],
+        "tags": ["a", "1"],
         "turns": [clean_turn],
         "lastTurn": clean_turn,
         "turnsByName": {"<b>": clean_turn},
@@ -65,29 +73,42 @@ def test_marked_members_are_cleaned_wherever_they_stand_and_others_are_left_alon
 
 
 def test_marked_metadata_is_cleaned_to_its_depth_but_its_keys_never() -> None:
-    payload = {"metadata": {"<b>": ["<b>a</b>", {"x": "<b>b</b>", "n": 1.5, "t": True, "z": None}]}}
-    assert clean_members(Practice, payload) == {
-        "metadata": {"<b>": ["a", {"x": "b", "n": 1.5, "t": True, "z": None}]}
-    }
+    metadata = {"<b>": ["<b>a</b>", {"x": "<b>b</b>", "n": 1.5, "t": True, "z": None}]}
+    left = cleaned(Practice, {"shortTitle": "a", "metadata": metadata})
+    assert left["metadata"] == {"<b>": ["a", {"x": "b", "n": 1.5, "t": True, "z": None}]}
 
 
 def test_each_branch_of_a_union_is_cleaned() -> None:
-    assert clean_members(OneOrMany, {"text": "<b>a</b>"}) == {"text": "a"}
-    assert clean_members(OneOrMany, {"events": [{"text": "<b>a</b>"}]}) == {"events": [{"text": "a"}]}
+    assert cleaned(OneOrMany, {"text": "<b>a</b>"}) == {"text": "a"}
+    assert cleaned(OneOrMany, {"events": [{"text": "<b>a</b>"}]}) == {"events": [{"text": "a"}]}
 
 
-@pytest.mark.parametrize(
-    "payload", [None, [], "<b>", {"shortTitle": 3, "turns": {"a": 1}, "metadata": 7, "lastTurn": []}]
-)
-def test_what_does_not_fit_the_model_is_left_to_its_validation(payload: object) -> None:
-    assert clean_members(Practice, payload) == payload
+def test_without_a_budget_nothing_is_cleaned_but_all_that_is_too_much_is_refused() -> None:
+    turn = {"role": "user", "content": "<b>hi</b>"}
+    assert (
+        Practice.model_validate({"shortTitle": "<b>a</b>", "turns": [turn]}).turns[0].content == "<b>hi</b>"
+    )
+    for too_much in ({"shortTitle": "<b>ten letter</b>"}, {"shortTitle": "a", "turns": [turn] * 4}):
+        with pytest.raises(ValidationError, match="at most"):
+            Practice.model_validate(too_much)
 
 
-def test_length_is_judged_after_cleaning() -> None:
-    long_markup = clean_members(Practice, {"shortTitle": "<b class=x>ten letter</b>"})
-    assert Practice.model_validate(long_markup).short_title == "ten letter"
+def test_a_text_must_be_short_as_it_was_sent_and_long_enough_without_markup() -> None:
+    assert cleaned(Practice, {"shortTitle": "<b>one</b>"}) == {"shortTitle": "one"}
+    with pytest.raises(ValidationError, match="at most 10 characters"):
+        cleaned(Practice, {"shortTitle": "<b class=x>one</b>"})
     with pytest.raises(ValidationError, match="at least 1 character"):
-        Practice.model_validate(clean_members(Practice, {"shortTitle": "<b></b>"}))
+        cleaned(Practice, {"shortTitle": "<b></b>"})
+
+
+def test_all_texts_of_a_payload_share_one_budget_and_the_one_that_exceeds_it_is_named() -> None:
+    payload = {"events": [{"text": "<b>a</b>"}] * 50}
+    assert len(cleaned(Many, payload)["events"]) == 50
+    with pytest.raises(ValidationError, match="more markup than one request may bring") as refused:
+        cleaned(Many, payload, steps=100)
+    first, *_ = refused.value.errors()
+    assert first["loc"][0] == "events"
+    assert 0 < int(first["loc"][1]) < 50
 
 
 def test_the_lengths_reach_the_schema() -> None:

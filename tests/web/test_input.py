@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import time
+import itertools
+import threading
+from typing import Any
 
 import pytest
 
 from cara.bounded_threads import BoundedThreads
 from cara.web import body
+from cara.web.tags import STEPS_OF_A_REQUEST, MarkupBudget
 from tests.learners import Learner
 
 HARMLESS = [
@@ -108,41 +110,116 @@ async def test_an_error_does_not_grow_with_what_was_sent(learner):
     assert len((await response.json())["errors"]) == 50
 
 
-async def test_a_hostile_transcript_delays_nobody(learner):
+HISTORY = [{"role": "user", "content": "<a b=&lt;" * 100}] * 1_000
+HOSTILE_BODIES = {
+    "a history of a thousand turns": (
+        "POST",
+        "/api/gemini/process",
+        {"prompt": "hello", "conversationHistory": HISTORY},
+    ),
+    "a batch of events": (
+        "POST",
+        "/api/analytics/events",
+        {"events": [{"eventType": "a", "metadata": {"a": "<b>&lt;" * 270}}] * 500},
+    ),
+    "names in a batch of events": (
+        "POST",
+        "/api/analytics/events",
+        {"events": [{"eventType": "a", "metadata": {"<b>&lt;" * 270: 1}}] * 500},
+    ),
+    "many texts": ("PATCH", "/api/sessions/{id}", {"feedbackJson": {"a": ["<<<b>b>b>" * 5] * 19_000}}),
+    "one text": ("PATCH", "/api/sessions/{id}", {"feedbackJson": {"a": "&amp;lt;<b a=" * 70_000}}),
+    "a transcript": ("PATCH", "/api/sessions/{id}", {"transcript": "<a b=" * 40_000}),
+    "markup where no text belongs": ("PATCH", "/api/sessions/{id}", {"title": ["<b x='y'>"] * 19_000}),
+}
+
+
+@pytest.fixture
+def spent(monkeypatch: pytest.MonkeyPatch) -> list[MarkupBudget]:
+    """The budgets of the requests of a test."""
+    budgets: list[MarkupBudget] = []
+
+    class Watched(MarkupBudget):
+        def __init__(self) -> None:
+            super().__init__()
+            budgets.append(self)
+
+    monkeypatch.setattr(body, "MarkupBudget", Watched)
+    return budgets
+
+
+@pytest.fixture
+def read_by(monkeypatch: pytest.MonkeyPatch) -> list[threading.Thread]:
+    """The threads that have read a body."""
+    threads: list[threading.Thread] = []
+    read = body._read
+
+    def watched(model: Any, raw: bytes) -> Any:
+        threads.append(threading.current_thread())
+        return read(model, raw)
+
+    monkeypatch.setattr(body, "_read", watched)
+    return threads
+
+
+@pytest.mark.parametrize("shape", HOSTILE_BODIES)
+async def test_no_body_costs_more_than_its_budget_nor_holds_up_the_event_loop(learner, spent, read_by, shape):
     session = await learner.opens_session()
-    lags: list[float] = []
-
-    async def watch_the_loop() -> None:
-        while True:
-            began = time.perf_counter()
-            await asyncio.sleep(0.005)
-            lags.append(time.perf_counter() - began)
-
-    watching = asyncio.create_task(watch_the_loop())
-    for hostile in ("<", "&", "<a ", "<a b="):
-        text = json.dumps({"transcript": (hostile * 200_000)[:200_000]})
-        began = time.perf_counter()
-        response = await learner.call("PATCH", f"/api/sessions/{session['id']}", data=text.encode())
-        assert response.status in (200, 400)
-        assert time.perf_counter() - began < 2
-    watching.cancel()
-    assert max(lags) < 0.5
+    read_by.clear()
+    spent.clear()
+    method, path, content = HOSTILE_BODIES[shape]
+    problem = await learner.expects(400, method, path.format(id=session["id"]), json=content)
+    assert problem["code"] == "invalid_input"
+    # One step past the end is how its end is noticed: further texts cost one step each, or a pass over them.
+    assert all(budget.left > -STEPS_OF_A_REQUEST for budget in spent)
+    assert threading.main_thread() not in read_by
 
 
-@pytest.mark.parametrize("piece", ["<b>", "<b x='y'>"])
-async def test_markup_where_no_text_belongs_costs_next_to_nothing(client, piece):
-    account = {"email": "user@example.com", "password": "correct horse battery", "name": [piece] * 19_000}
-    began = time.perf_counter()
-    response = await client.post("/api/auth/register", json=account)
-    assert response.status == 400
-    assert time.perf_counter() - began < 2
+async def test_a_small_body_full_of_markup_is_read_in_a_thread_and_an_ordinary_one_is_not(learner, read_by):
+    session = await learner.opens_session()
+    changing = ("PATCH", f"/api/sessions/{session['id']}")
+    read_by.clear()
+    await learner.expects(200, *changing, json={"feedbackJson": {"a": ["<<<b>b>b>" * 5] * 190}})
+    assert read_by.pop() is not threading.main_thread()
+    await learner.expects(200, *changing, json={"transcript": "Tom & Jerry <3 " * 30})
+    assert read_by.pop() is threading.main_thread()
+
+
+async def test_what_the_model_refuses_is_not_cleaned(learner, spent):
+    session = await learner.opens_session()
+    spent.clear()
+    for refused in ({"title": "<b>" * 1_000}, {"title": ["<b>"] * 1_000}, {"transcript": "<b>", "pace": "x"}):
+        await learner.expects(400, "PATCH", f"/api/sessions/{session['id']}", json=refused)
+    assert spent == []
 
 
 async def test_large_bodies_wait_for_each_other_only_up_to_a_point(learner, monkeypatch):
-    monkeypatch.setattr(body, "_large_bodies", BoundedThreads("none", threads=1, most_waiting=-1))
+    monkeypatch.setattr(body, "_costly_bodies", BoundedThreads("none", threads=1, most_waiting=-1))
     session = await learner.opens_session()
     changing = ("PATCH", f"/api/sessions/{session['id']}")
     refused = await learner.call(*changing, json={"transcript": "word " * 3_000})
     assert (refused.status, (await refused.json())["code"]) == (503, "bodies_busy")
     assert refused.headers["Retry-After"] == "1"
     await learner.expects(200, *changing, json={"transcript": "word " * 300})
+
+
+async def test_one_learners_large_bodies_leave_room_for_those_of_others(client, monkeypatch):
+    hurried, patient = await Learner.registers(client), await Learner.registers(client)
+    his, hers = [(await learner.opens_session())["id"] for learner in (hurried, patient)]
+    go_on, read = threading.Event(), body._read
+    monkeypatch.setattr(body, "_costly_bodies", BoundedThreads("few", threads=2, most_waiting=8))
+
+    def held(model: Any, raw: bytes) -> Any:
+        assert b"hurried" not in raw or go_on.wait(60)
+        return read(model, raw)
+
+    monkeypatch.setattr(body, "_read", held)
+    large = {"transcript": "hurried " * 2_000}
+    sent = [asyncio.create_task(hurried.call("PATCH", f"/api/sessions/{his}", json=large)) for _ in range(6)]
+    # One is being read and two wait, a quarter of eight: the other three are refused at once.
+    refused = [await first for first in itertools.islice(asyncio.as_completed(sent), 3)]
+    assert [answer.status for answer in refused] == [429] * 3
+    assert (await refused[0].json())["code"] == "rate_limited"
+    await patient.expects(200, "PATCH", f"/api/sessions/{hers}", json={"transcript": "patient " * 2_000})
+    go_on.set()
+    assert sorted([(await answer).status for answer in sent]) == [200] * 3 + [429] * 3
