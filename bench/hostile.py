@@ -1,0 +1,166 @@
+"""Bodies that are made to cost much, sent by one learner, while another one works.
+
+For each shape: the processor time of the web process for one request, and how long the other learner's
+`GET /api/users/me` and 15 KB `PATCH` take, quiet and while the first keeps twenty requests under way.
+
+    python -m bench.hostile [--seconds 8]
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import time
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from aiohttp import ClientSession, TCPConnector
+
+from bench.system import Running, percentile, register, running_system
+
+AT_ONCE = 20
+REFUSED_PAUSE_SECONDS = 0.05
+READ_PAUSE_SECONDS = 0.01
+SINGLE_REQUESTS = 5
+TRANSCRIPT = "We cut the budget by two percent. " * 440
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A request that is made to cost much; `{session}` in its path is the sender's own session."""
+
+    name: str
+    method: str
+    path: str
+    body: bytes
+
+
+def shapes() -> list[Shape]:
+    history = [{"role": "user", "content": "<a b=&lt;" * 100}] * 1_000
+    events = [{"eventType": "a", "metadata": {"a": "<b>&lt;" * 270}}] * 500
+    nested = "<<<b>b>b>" * 5
+    return [
+        Shape("911 KB of history", *_process({"prompt": "hello", "conversationHistory": history})),
+        Shape("500 events of 1,900 characters", "POST", "/api/analytics/events", _json({"events": events})),
+        Shape("feedbackJson of 19,000 texts", *_patch({"feedbackJson": {"a": [nested] * 19_000}})),
+        Shape("feedbackJson of 9.5 KB", *_patch({"feedbackJson": {"a": [nested] * 190}})),
+        Shape("a transcript of 200,000 characters", *_patch({"transcript": "<a b=" * 40_000})),
+        Shape("one text of 1 MB", *_patch({"feedbackJson": {"a": "&amp;lt;<b a=" * 80_000}})),
+    ]
+
+
+def _process(content: dict[str, object]) -> tuple[str, str, bytes]:
+    return "POST", "/api/gemini/process", _json(content)
+
+
+def _patch(content: dict[str, object]) -> tuple[str, str, bytes]:
+    return "PATCH", "/api/sessions/{session}", _json(content)
+
+
+def _json(content: dict[str, object]) -> bytes:
+    return json.dumps(content, separators=(",", ":")).encode()
+
+
+class Client:
+    """A learner with a session of their own."""
+
+    def __init__(self, http: ClientSession, url: str, headers: dict[str, str], session_id: str) -> None:
+        self._http = http
+        self._url = url
+        self._headers = headers | {"Content-Type": "application/json"}
+        self._session_id = session_id
+
+    @classmethod
+    async def registered(cls, http: ClientSession, url: str, number: int) -> Client:
+        headers = await register(http, url, number)
+        opening = {"featureType": "conversation"}
+        async with http.post(f"{url}/api/sessions", json=opening, headers=headers) as response:
+            return cls(http, url, headers, (await response.json())["id"])
+
+    async def send(self, method: str, path: str, body: bytes | None = None) -> int:
+        """The status of the answer."""
+        url = self._url + path.format(session=self._session_id)
+        async with self._http.request(method, url, data=body, headers=self._headers) as response:
+            await response.read()
+            return response.status
+
+    async def keep_sending(self, shape: Shape, outcomes: Counter[int]) -> None:
+        while True:
+            status = await self.send(shape.method, shape.path, shape.body)
+            outcomes[status] += 1
+            if status in (429, 503):
+                await asyncio.sleep(REFUSED_PAUSE_SECONDS)
+
+
+async def processor_seconds(web: Running, client: Client, shape: Shape) -> tuple[float, int]:
+    """What one request costs the web process, and the status of its answer."""
+    before = web.cpu_seconds()
+    for _ in range(SINGLE_REQUESTS):
+        status = await client.send(shape.method, shape.path, shape.body)
+    return (web.cpu_seconds() - before) / SINGLE_REQUESTS, status
+
+
+async def work_for(client: Client, seconds: float) -> dict[str, list[float]]:
+    """Reads the profile and changes a transcript of 15 KB by turns; how many seconds each took."""
+    took: dict[str, list[float]] = {"GET /api/users/me": [], "PATCH of 15 KB": []}
+    until = time.perf_counter() + seconds
+    while time.perf_counter() < until:
+        for name, request in zip(took, _usual_work(), strict=True):
+            started = time.perf_counter()
+            assert await client.send(*request) == 200
+            took[name].append(time.perf_counter() - started)
+            await asyncio.sleep(READ_PAUSE_SECONDS)
+    return took
+
+
+def _usual_work() -> list[tuple[str, str, bytes | None]]:
+    return [("GET", "/api/users/me", None), _patch({"transcript": TRANSCRIPT})]
+
+
+@asynccontextmanager
+async def hostile(client: Client, shape: Shape, outcomes: Counter[int]) -> AsyncIterator[None]:
+    """So many requests of the shape under way, for the length of the block."""
+    senders = [asyncio.create_task(client.keep_sending(shape, outcomes)) for _ in range(AT_ONCE)]
+    try:
+        yield
+    finally:
+        for sender in senders:
+            sender.cancel()
+        await asyncio.gather(*senders, return_exceptions=True)
+
+
+async def run(seconds: float) -> None:
+    connector = TCPConnector(limit=0)
+    async with running_system() as system, ClientSession(connector=connector) as http:
+        url = await system.add_web()
+        sender, other = [await Client.registered(http, url, number) for number in range(2)]
+        await work_for(other, 1)
+        quiet = await work_for(other, seconds)
+        tell("quiet", quiet)
+        for shape in shapes():
+            cost, status = await processor_seconds(system.webs[0], sender, shape)
+            print(f"{shape.name} ({len(shape.body):,} bytes): {cost:.3f} s of processor time, {status}")
+            outcomes: Counter[int] = Counter()
+            async with hostile(sender, shape, outcomes):
+                tell(f"  beside {AT_ONCE} of them", await work_for(other, seconds), quiet)
+            print(f"  answered by status: {dict(sorted(outcomes.items()))}")
+
+
+def tell(when: str, took: dict[str, list[float]], quiet: dict[str, list[float]] | None = None) -> None:
+    for name, seconds in took.items():
+        p50, p99 = (percentile(seconds, percent) * 1000 for percent in (50, 99))
+        ratio = f", {p99 / (percentile(quiet[name], 99) * 1000):.1f} x quiet" if quiet else ""
+        print(f"{when}: {name} {len(seconds)} times, p50 {p50:.1f} ms, p99 {p99:.1f} ms{ratio}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--seconds", type=float, default=8)
+    asyncio.run(run(parser.parse_args().seconds))
+
+
+if __name__ == "__main__":
+    main()
