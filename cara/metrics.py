@@ -53,6 +53,11 @@ ROLLUP_ROWS = Counter("cara_analytics_rollup_rows_total", "Rows that were folded
 QUOTES_DROPPED = Counter(
     "cara_feedback_quotes_dropped_total", "Quotes of the judge that do not stand in the transcript."
 )
+JUDGEMENTS_MENDED = Counter(
+    "cara_feedback_judgements_mended_total",
+    "What was put right in judgements that could be used all the same, by what it was.",
+    ["what"],
+)
 
 
 class PortUnusable(Exception):

@@ -18,8 +18,9 @@ logger = logging.getLogger(__name__)
 async def sweep_jobs(context: dict[str, Any]) -> None:
     """Hands out again what Redis forgot or a dead worker held."""
     database: Database = context["database"]
+    settings: Settings = context["settings"]
     async with instrumented("sweep_jobs", context["job_id"]):
-        await sweep(database, context["queue"], context["quota"])
+        await sweep(database, context["queue"], context["quota"], settings.job_attempts)
 
 
 async def forget_old_entries(context: dict[str, Any]) -> None:

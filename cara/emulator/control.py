@@ -8,7 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
-from .faults import GENERATION, Fault, PlannedFault
+from .faults import GENERATION, Deviation, Fault, PlannedFault, named
 from .generation import EMULATOR
 
 
@@ -24,13 +24,13 @@ async def plan_fault(request: web.Request) -> web.Response:
         else:
             faults.fail_next(planned, int(wanted.get("times", 1)))
     except (json.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError) as error:
-        return web.json_response({"error": str(error), "faults": [*Fault]}, status=400)
+        return web.json_response({"error": str(error), "faults": [*Fault, *Deviation]}, status=400)
     return web.json_response({"planned": planned.fault.value})
 
 
 def _planned(wanted: dict[str, Any]) -> PlannedFault:
     return PlannedFault(
-        Fault(wanted["fault"]),
+        named(wanted["fault"]),
         retry_delay_seconds=wanted.get("retryDelaySeconds", 1.0),
         after_chunks=int(wanted.get("afterChunks", 2)),
         methods=frozenset(wanted.get("methods") or GENERATION),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from .faults import Fault, FaultPlan, PlannedFault
+from .faults import Deviation, Fault, FaultPlan, PlannedFault
 from .ledger import AskedRequest, Ledger
 
 WATCH_SECONDS = 0.05
@@ -47,11 +47,11 @@ class Emulator:
         self._stopping = asyncio.Event()
         self._news = asyncio.Event()
 
-    def fail_next(self, fault: Fault | str | PlannedFault, times: int = 1) -> None:
+    def fail_next(self, fault: Fault | Deviation | str | PlannedFault, times: int = 1) -> None:
         """See `FaultPlan.fail_next`."""
         self.faults.fail_next(fault, times)
 
-    def fail_rate(self, fault: Fault | str | PlannedFault, rate: float, seed: int = 0) -> None:
+    def fail_rate(self, fault: Fault | Deviation | str | PlannedFault, rate: float, seed: int = 0) -> None:
         """See `FaultPlan.fail_rate`."""
         self.faults.fail_rate(fault, rate, seed)
 

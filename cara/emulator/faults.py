@@ -26,6 +26,27 @@ class Fault(StrEnum):
     SCHEMA_BREACH = "schema_breach"
     BLOCKED_PROMPT = "blocked_prompt"
     BLOCKED_ANSWER = "blocked_answer"
+    OUT_OF_ROOM = "out_of_room"
+    ONLY_THOUGHTS = "only_thoughts"
+
+
+class Deviation(StrEnum):
+    """The ways in which a judgement misses what was asked for and can be used all the same."""
+
+    LONG_QUOTE = "long_quote"
+    LONG_SUMMARY = "long_summary"
+    LONG_TITLE = "long_title"
+    EMPTY_SENTENCE = "empty_sentence"
+    MANY_HIGHLIGHTS = "many_highlights"
+    FRACTIONAL_SCORES = "fractional_scores"
+    SCORES_AS_TEXT = "scores_as_text"
+    SCORES_BEYOND = "scores_beyond"
+    NULL_SCORE = "null_score"
+    MISSING_SCORE = "missing_score"
+    FOREIGN_MEMBERS = "foreign_members"
+    FENCED = "fenced"
+    PREFACED = "prefaced"
+    UNGROUNDED = "ungrounded"
 
 
 GENERATION = frozenset({"generateContent", "streamGenerateContent"})
@@ -33,10 +54,10 @@ GENERATION = frozenset({"generateContent", "streamGenerateContent"})
 
 @dataclass(frozen=True)
 class PlannedFault:
-    """One fault with its details: `retry_delay_seconds` goes into RetryInfo (None leaves it out),
+    """A fault or deviation with its details: `retry_delay_seconds` goes into RetryInfo (None leaves it out),
     `after_chunks` says how much of a stream is sent first, `methods` which calls it strikes."""
 
-    fault: Fault
+    fault: Fault | Deviation
     retry_delay_seconds: float | None = 1.0
     after_chunks: int = 2
     methods: frozenset[str] = GENERATION
@@ -56,11 +77,11 @@ class FaultPlan:
     _next: deque[PlannedFault] = field(default_factory=deque)
     _rates: list[_Rate] = field(default_factory=list)
 
-    def fail_next(self, fault: Fault | str | PlannedFault, times: int = 1) -> None:
+    def fail_next(self, fault: Fault | Deviation | str | PlannedFault, times: int = 1) -> None:
         """The next `times` requests fail so, after those that were planned before."""
         self._next.extend([_planned(fault)] * times)
 
-    def fail_rate(self, fault: Fault | str | PlannedFault, rate: float, seed: int = 0) -> None:
+    def fail_rate(self, fault: Fault | Deviation | str | PlannedFault, rate: float, seed: int = 0) -> None:
         """From now on each request fails so with probability `rate`, the same way for the same seed.
 
         Raises:
@@ -87,5 +108,17 @@ class FaultPlan:
         return None
 
 
-def _planned(fault: Fault | str | PlannedFault) -> PlannedFault:
-    return fault if isinstance(fault, PlannedFault) else PlannedFault(Fault(fault))
+def named(name: str) -> Fault | Deviation:
+    """The fault or deviation of that name.
+
+    Raises:
+        ValueError: there is none.
+    """
+    try:
+        return Deviation(name)
+    except ValueError:
+        return Fault(name)
+
+
+def _planned(fault: Fault | Deviation | str | PlannedFault) -> PlannedFault:
+    return fault if isinstance(fault, PlannedFault) else PlannedFault(named(fault))

@@ -7,12 +7,16 @@ from dataclasses import dataclass, replace
 from enum import Enum, auto
 
 from .coaching import chat_reply
+from .deviations import deviating
 from .emulator import EmulatorSettings
-from .faults import Fault, PlannedFault
+from .faults import Deviation, Fault, PlannedFault
 from .prompt import Prompt
 from .schema_answers import SchemaAnswer
 from .talk import learner_talk
 from .tokens import TokenUsage, count_tokens, cut_to_tokens
+
+ENDLESS_THOUGHTS = 8_192
+"""What thinking comes to where no limit of output stops it."""
 
 
 class Ending(Enum):
@@ -42,29 +46,33 @@ class Reply:
 def compose(prompt: Prompt, settings: EmulatorSettings, planned: PlannedFault | None) -> Reply:
     """The reply to `prompt`, spoilt as planned."""
     fault = planned.fault if planned else None
-    text, finish_reason = _spoilt(_text(prompt), fault), "STOP"
+    text, finish_reason, thinking = _spoilt(_text(prompt, fault), fault), "STOP", settings.thinking_tokens
     if prompt.max_output_tokens is not None:
-        room = prompt.max_output_tokens - settings.thinking_tokens
+        thinking = min(thinking, prompt.max_output_tokens)
+        room = prompt.max_output_tokens - thinking
         finish_reason = "STOP" if count_tokens(text) <= room else "MAX_TOKENS"
         text = cut_to_tokens(text, room)
     usage = TokenUsage(
         prompt=prompt.tokens,
-        thinking=settings.thinking_tokens,
+        thinking=thinking,
         cached=min(settings.cached_tokens, prompt.tokens),
     )
     reply = Reply(_pieces(text, settings.chunk_characters), usage, finish_reason)
-    return _interrupted(reply, planned) if planned else reply
+    return _interrupted(reply, planned, prompt) if planned else reply
 
 
-def _text(prompt: Prompt) -> str:
+def _text(prompt: Prompt, fault: Fault | Deviation | None) -> str:
     if not prompt.wants_json:
         return chat_reply(prompt)
     talk = learner_talk(prompt.transcript, prompt.facts)
     schema = prompt.schema or {"properties": {"answer": {"type": "string"}}}
-    return json.dumps(SchemaAnswer(schema, talk).instance(), ensure_ascii=False)
+    instance = SchemaAnswer(schema, talk).instance()
+    if isinstance(fault, Deviation) and isinstance(instance, dict):
+        return deviating(instance, talk, fault)
+    return json.dumps(instance, ensure_ascii=False)
 
 
-def _spoilt(text: str, fault: Fault | None) -> str:
+def _spoilt(text: str, fault: Fault | Deviation | None) -> str:
     if fault is Fault.BROKEN_JSON:
         return text[: len(text) * 2 // 3]
     if fault is Fault.SCHEMA_BREACH:
@@ -76,12 +84,18 @@ def _pieces(text: str, characters: int) -> tuple[str, ...]:
     return tuple(text[start : start + characters] for start in range(0, len(text), characters)) or ("",)
 
 
-def _interrupted(reply: Reply, planned: PlannedFault) -> Reply:
+def _interrupted(reply: Reply, planned: PlannedFault, prompt: Prompt) -> Reply:
     begun = reply.pieces[: planned.after_chunks]
     match planned.fault:
         case Fault.BLOCKED_PROMPT:
             usage = replace(reply.prompt_usage, thinking=0)
             return Reply((), usage, finish_reason=None, block_reason="PROHIBITED_CONTENT")
+        case Fault.OUT_OF_ROOM:
+            half = reply.pieces[: max(len(reply.pieces) // 2, 1)]
+            return replace(reply, pieces=half, finish_reason="MAX_TOKENS")
+        case Fault.ONLY_THOUGHTS:
+            thoughts = replace(reply.prompt_usage, thinking=prompt.max_output_tokens or ENDLESS_THOUGHTS)
+            return Reply((), thoughts, finish_reason="MAX_TOKENS")
         case Fault.BLOCKED_ANSWER:
             return replace(reply, pieces=begun, finish_reason="SAFETY")
         case Fault.CUT_STREAM:

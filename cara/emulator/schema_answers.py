@@ -1,7 +1,8 @@
-"""Fills any answer schema with a valid instance that speaks about the learner's talk.
+"""Fills any answer schema with an instance that speaks about the learner's talk.
 
 Takes JSON Schema (`responseJsonSchema`) and Gemini's own dialect of it (`responseSchema`: types in capitals,
-`nullable`, counts as strings). `pattern` and `multipleOf` are not looked at.
+`nullable`, counts as strings). Like Gemini it looks at no bound of a text (`minLength`, `maxLength`,
+`pattern`) and at none that is not documented (`exclusiveMinimum`, `multipleOf`, `uniqueItems`).
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ class SchemaAnswer:
         self._focuses = talk.focuses
 
     def instance(self) -> Any:
-        """A value that the schema allows."""
+        """A value of the shape that the schema asks for."""
         return self._value(self._root, (), self._focuses[0], 0)
 
     def _value(self, schema: Schema, names: tuple[str, ...], focus: Focus, depth: int) -> Any:
@@ -85,8 +86,6 @@ class SchemaAnswer:
         count = max(fewest, min(USUAL_ITEMS, max(len(self._focuses), 1)) if depth < DEEPEST else 0)
         count = count if most is None else min(count, int(most))
         items = schema.get("items") or {"type": "string"}
-        if schema.get("uniqueItems") and items.get("enum"):
-            return list(items["enum"][:count])
         spoken_of = self._focuses
         if names and names[-1].lower().startswith("action"):
             spoken_of = sorted(spoken_of, key=lambda each: each.strength)  # first what is to be improved
@@ -96,11 +95,7 @@ class SchemaAnswer:
     def _string(self, schema: Schema, names: tuple[str, ...], focus: Focus) -> str:
         if sample := FORMATS.get(schema.get("format", "")):
             return sample
-        text = phrase(names, self._talk, focus)
-        shortest, longest = int(schema.get("minLength", 0)), schema.get("maxLength")
-        while len(text) < shortest:
-            text = f"{text} {text}" if text else "…"
-        return text if longest is None else _cut(text, max(int(longest), shortest))
+        return phrase(names, self._talk, focus)
 
     def _mark(self, names: tuple[str, ...]) -> float:
         aspects = [name.lower() for name in names]
@@ -123,19 +118,7 @@ def _chosen(options: list[Any], focus: Focus) -> Any:
 
 
 def _number(schema: Schema, mark: float, *, whole: bool) -> int | float:
-    above: float | None = schema.get("exclusiveMinimum")
-    below: float | None = schema.get("exclusiveMaximum")
-    lowest = float(schema.get("minimum", above or 0))
-    highest = float(schema.get("maximum", max(100.0, lowest + 100) if below is None else below))
+    lowest = float(schema.get("minimum", 0))
+    highest = float(schema.get("maximum", max(100.0, lowest + 100)))
     value = lowest + (highest - lowest) * mark / 100
-    if not whole:
-        return round(value, 3)
-    fewest = math.ceil(lowest) + (above is not None and above >= lowest)
-    return min(max(round(value), fewest), math.floor(highest) - (below is not None and below <= highest))
-
-
-def _cut(text: str, longest: int) -> str:
-    if len(text) <= longest:
-        return text
-    head = text[:longest]
-    return head.rsplit(" ", 1)[0] if " " in head else head
+    return min(max(round(value), math.ceil(lowest)), math.floor(highest)) if whole else round(value, 3)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cara.feedback import prompts, scores
-from cara.feedback.grounding import Transcript
+from cara.feedback.grounding import Passage, Transcript
 from cara.feedback.judgement import JudgedHighlight, Judgement
 from cara.feedback.schemas import (
     ActionItem,
@@ -16,11 +16,9 @@ from cara.feedback.schemas import (
     Overview,
 )
 from cara.feedback.speech import SpeechMeasures
-from cara.metrics import QUOTES_DROPPED
+from cara.metrics import JUDGEMENTS_MENDED, QUOTES_DROPPED
 
-
-class Ungrounded(Exception):
-    """Not one quote stands in the learner's words: the judgement cannot be trusted."""
+MOST_HIGHLIGHTS = 8
 
 
 def assess(
@@ -34,8 +32,7 @@ def assess(
 ) -> Feedback:
     """The feedback: computed scores, mixed scores, judged scores, and quotes of the learner's.
 
-    Raises:
-        Ungrounded: no highlight survives.
+    An aspect without a judged score has none, and leaves its weight to the others.
     """
     breakdown = _breakdown(feature_type, measures, judgement)
     score = scores.overall(_components(breakdown), feature_type)
@@ -55,22 +52,35 @@ def assess(
 def grounded(transcript: str, highlights: list[JudgedHighlight]) -> list[Highlight]:
     """The highlights whose quotes stand in the learner's turns, with their places in the transcript.
 
-    Raises:
-        Ungrounded: none of them does.
+    No passage comes twice, and of more than `MOST_HIGHLIGHTS` the first are kept, both kinds among them.
     """
     text = Transcript(transcript)
-    found = [(highlight, text.find(highlight.quote)) for highlight in highlights]
-    kept = [
-        Highlight(
-            quote=place.text, start=place.start, end=place.end, type=highlight.type, comment=highlight.comment
-        )
-        for highlight, place in found
-        if place
-    ]
-    QUOTES_DROPPED.inc(len(highlights) - len(kept))
-    if not kept:
-        raise Ungrounded
-    return kept
+    found: dict[Passage, Highlight] = {}
+    for highlight in highlights:
+        if place := text.find_sentence(highlight.quote):
+            found.setdefault(place, _highlight(highlight, place))
+        else:
+            QUOTES_DROPPED.inc()
+    if not found:
+        JUDGEMENTS_MENDED.labels("no_true_quote").inc()
+    return _first_of_both_kinds(list(found.values()))
+
+
+def _highlight(judged: JudgedHighlight, place: Passage) -> Highlight:
+    return Highlight(
+        quote=place.text, start=place.start, end=place.end, type=judged.type, comment=judged.comment
+    )
+
+
+def _first_of_both_kinds(highlights: list[Highlight]) -> list[Highlight]:
+    """The first ones, unless they are all of one kind and the other comes later: then its first, too."""
+    if len(highlights) <= MOST_HIGHLIGHTS:
+        return highlights
+    JUDGEMENTS_MENDED.labels("highlights_dropped").inc()
+    kept, later = highlights[:MOST_HIGHLIGHTS], highlights[MOST_HIGHLIGHTS:]
+    kinds = {highlight.type for highlight in kept}
+    missing = next((highlight for highlight in later if highlight.type not in kinds), None)
+    return [*kept[:-1], missing] if missing else kept
 
 
 def _breakdown(feature_type: str, measures: SpeechMeasures, judgement: Judgement) -> Breakdown:

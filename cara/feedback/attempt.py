@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from cara.database import Record
+from cara.errors import CaraError
 from cara.feedback.costs import ledger_id_of
 from cara.feedback.events import Publisher
-from cara.gemini.errors import NOTHING_USED, GeminiUsage
+from cara.feedback.judging import MAX_OUTPUT_TOKENS
+from cara.gemini.errors import NOTHING_USED, GeminiBadAnswer, GeminiUsage
 from cara.gemini.quota import Charge
 
 
@@ -26,6 +28,16 @@ class Attempt:
     usage: GeminiUsage = NOTHING_USED
     ended: bool = False
     cut_off: bool = False
+
+    @property
+    def output_tokens(self) -> int:
+        """The room for the judgement that this attempt asks for."""
+        return self.job["output_tokens"] or MAX_OUTPUT_TOKENS
+
+    def answers_after(self, error: CaraError) -> int:
+        """How many judgements of the job were paid for, once this attempt has ended in the error."""
+        paid = isinstance(error, GeminiBadAnswer) or self.usage.total_tokens > 0
+        return int(self.job["answers"]) + paid
 
     @property
     def name(self) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from uuid import UUID, uuid5
 
 from cara.database import Connection, Record
-from cara.feedback.judging import upper_estimate_of_judging
-from cara.gemini.quota import Quota
+from cara.feedback.judging import MAX_OUTPUT_TOKENS, MORE_OUTPUT_TOKENS, upper_estimate_of_prompt
+from cara.gemini.quota import Quota, Reservation
 
 REQUEST_TYPE = "feedback"
 KEEP_RESERVATION_SECONDS = 3_600
@@ -16,16 +16,51 @@ KEEP_RESERVATION_SECONDS = 3_600
 async def reserve(
     connection: Connection, quota: Quota, user_id: UUID, judged: Record, own_limit: int | None
 ) -> UUID:
-    """Reserves what judging this transcript can cost at the most, for one attempt."""
-    return await quota.reserve(
+    """Reserves what judging this transcript can cost at the most, for one attempt.
+
+    Raises:
+        QuotaExceeded, TooLongForQuota: today's, or any day's, tokens do not suffice.
+    """
+    answer = MAX_OUTPUT_TOKENS, MAX_OUTPUT_TOKENS
+    return (await _reserve(connection, quota, user_id, judged, own_limit, *answer)).id
+
+
+async def reserve_more_room(
+    connection: Connection, quota: Quota, user_id: UUID, judged: Record, own_limit: int | None
+) -> tuple[UUID, int]:
+    """Likewise for another attempt, with as much more room for its answer as today's tokens allow.
+
+    Gives the reservation's id and the tokens of that room, always more than the usual.
+    """
+    least, most = (MAX_OUTPUT_TOKENS + MORE_OUTPUT_TOKENS) // 2, MORE_OUTPUT_TOKENS
+    reserved = await _reserve(connection, quota, user_id, judged, own_limit, least, most)
+    return reserved.id, reserved.tokens - _prompt_tokens(judged)
+
+
+async def _reserve(
+    connection: Connection,
+    quota: Quota,
+    user_id: UUID,
+    judged: Record,
+    own_limit: int | None,
+    least_output: int,
+    most_output: int,
+) -> Reservation:
+    prompt_tokens = _prompt_tokens(judged)
+    return await quota.reserve_some(
         connection,
         user_id,
-        upper_estimate_of_judging(judged["feature_type"], judged["transcript"]),
+        prompt_tokens + least_output,
+        prompt_tokens + most_output,
         REQUEST_TYPE,
         own_limit=own_limit,
         keep_seconds=KEEP_RESERVATION_SECONDS,
         feature_type=judged["feature_type"],
     )
+
+
+def _prompt_tokens(judged: Record) -> int:
+    return upper_estimate_of_prompt(judged["feature_type"], judged["transcript"])
 
 
 def ledger_id_of(job_id: UUID, attempts: int) -> UUID:

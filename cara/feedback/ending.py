@@ -15,10 +15,11 @@ from cara.database import Connection, Database, Record
 from cara.errors import CaraError
 from cara.feedback import queries, transitions
 from cara.feedback.attempt import Attempt
-from cara.feedback.costs import REQUEST_TYPE, reserve
+from cara.feedback.costs import REQUEST_TYPE, reserve, reserve_more_room
 from cara.feedback.failures import GeminiAwayForLong, backoff_seconds, problem_of
 from cara.feedback.lease import LeaseLost
 from cara.feedback.schemas import FINISHED_STATUSES, Feedback
+from cara.gemini.errors import GeminiOutOfRoom
 from cara.gemini.quota import Quota, QuotaExceeded, TooLongForQuota
 from cara.metrics import JOBS_ENDED, JOBS_RETRIED
 from cara.practice import sessions
@@ -26,6 +27,9 @@ from cara.practice.queries import hold_session
 from cara.queue import Queue
 
 logger = logging.getLogger(__name__)
+
+MOST_ANSWERS = 2
+"""A learner pays for no more judgements of one job: what Gemini got wrong twice, a third would."""
 
 LONGEST_WAIT_SECONDS = 900.0
 """When Gemini wants to be left alone for longer, nobody is kept waiting for that."""
@@ -77,24 +81,25 @@ class Ending:
     async def retry(self, attempt: Attempt, error: CaraError) -> None:
         """Puts the job back for another try after a while, unless the tries are used up.
 
-        Nor is it put back for a Gemini that wants to be left alone for longer than `LONGEST_WAIT_SECONDS`, or
-        when the learner has cancelled it, or has no tokens left for another try.
+        Tries for which Gemini was paid count against `MOST_ANSWERS` besides; one that ran out of room is made
+        again with more. Nor is the job put back for a Gemini that wants to be left alone for longer than
+        `LONGEST_WAIT_SECONDS`, or when the learner has cancelled it, or has no tokens left for another try.
         """
         if (error.retry_after_seconds or 0) > LONGEST_WAIT_SECONDS:
             await self.fail(attempt, GeminiAwayForLong(error.retry_after_seconds or 0))
             return
         failures = attempt.job["failures"] + 1
-        if failures >= self._attempts_limit:
+        if failures >= self._attempts_limit or attempt.answers_after(error) >= MOST_ANSWERS:
             await self.fail(attempt, error)
             return
         delay = backoff_seconds(failures, error.retry_after_seconds)
-        if await self._put_back(attempt, delay_seconds=delay, failed=True):
+        if await self._put_back(attempt, delay_seconds=delay, error=error):
             JOBS_RETRIED.labels(error.code).inc()
             logger.info("job %s: %s, again in %.1f s", attempt.job["id"], error.code, delay)
 
     async def hand_back(self, attempt: Attempt) -> None:
         """Puts the job back at once: this worker is going away."""
-        await self._put_back(attempt, delay_seconds=0, failed=False)
+        await self._put_back(attempt, delay_seconds=0, error=None)
 
     async def lose(self, attempt: Attempt) -> None:
         """Lets go of a job that is not ours any more; what Gemini counted is charged, once.
@@ -131,11 +136,11 @@ class Ending:
         JOBS_ENDED.labels(status).inc()
         await attempt.publisher.finished()
 
-    async def _put_back(self, attempt: Attempt, *, delay_seconds: float, failed: bool) -> bool:
-        """Whether it was put back, or else ended."""
+    async def _put_back(self, attempt: Attempt, *, delay_seconds: float, error: CaraError | None) -> bool:
+        """Whether it was put back, or else ended. Without an error nothing has failed."""
         _, job_id, attempts = attempt.key
         async with self._transaction(attempt) as connection:
-            left = await self._requeue_or_finish(connection, attempt, delay_seconds, failed)
+            left = await self._requeue_or_finish(connection, attempt, delay_seconds, error)
         if left["status"] != "queued":
             await self._tell_end(attempt, left["status"])
             return False
@@ -144,36 +149,52 @@ class Ending:
         return True
 
     async def _requeue_or_finish(
-        self, connection: Connection, attempt: Attempt, delay_seconds: float, failed: bool
+        self, connection: Connection, attempt: Attempt, delay_seconds: float, error: CaraError | None
     ) -> Record:
         """The job as it is left: queued, cancelled if the learner wants that, or failed for want of quota."""
-        if attempt.usage.total_tokens:
+        out_of_room = isinstance(error, GeminiOutOfRoom)
+        reserves_anew = out_of_room or attempt.usage.total_tokens > 0
+        if reserves_anew:
             # Everybody locks session, job, quota in this order. The session, because changing a job twice in
             # one transaction makes PostgreSQL check its reference to the session again.
             await hold_session(connection, attempt.job["user_id"], attempt.job["session_id"])
         held = _ours(await transitions.hold_job(connection, *attempt.key))
         if held["cancel_requested"]:
             return await self._finish(connection, attempt, "cancelled")
-        if attempt.usage.total_tokens:
+        output_tokens = attempt.job["output_tokens"]
+        if reserves_anew:
             try:
-                await self._renew_reservation(connection, attempt)
-            except (QuotaExceeded, TooLongForQuota) as error:
-                return await self._finish(connection, attempt, "failed", error)
+                more_room = out_of_room or output_tokens is not None
+                output_tokens = await self._renew_reservation(connection, attempt, more_room=more_room)
+            except (QuotaExceeded, TooLongForQuota) as refusal:
+                return await self._finish(connection, attempt, "failed", refusal)
         return _ours(
             await transitions.requeue_job(
-                connection, *attempt.key, delay_seconds=delay_seconds, failed=failed
+                connection,
+                *attempt.key,
+                delay_seconds=delay_seconds,
+                failed=error is not None,
+                answers=attempt.answers_after(error) if error else attempt.job["answers"],
+                output_tokens=output_tokens,
             )
         )
 
-    async def _renew_reservation(self, connection: Connection, attempt: Attempt) -> None:
-        """Charges what this attempt cost, and reserves for the next; the job is held."""
+    async def _renew_reservation(
+        self, connection: Connection, attempt: Attempt, *, more_room: bool
+    ) -> int | None:
+        """Charges what this attempt cost, and reserves for the next, the job being held; gives the room for
+        the answer of that, None for the usual."""
         user_id = attempt.job["user_id"]
         await self._settle(connection, attempt, attempt.job["reservation_id"])
         user = _ours(await caller_by_id(connection, user_id))
-        reservation_id = await reserve(
-            connection, self._quota, user_id, attempt.job, user["daily_token_quota"]
-        )
+        wanted = connection, self._quota, user_id, attempt.job, user["daily_token_quota"]
+        output_tokens: int | None = None
+        if more_room:
+            reservation_id, output_tokens = await reserve_more_room(*wanted)
+        else:
+            reservation_id = await reserve(*wanted)
         await transitions.replace_reservation(connection, *attempt.key, reservation_id)
+        return output_tokens
 
     async def _finish(
         self, connection: Connection, attempt: Attempt, status: str, error: CaraError | None = None

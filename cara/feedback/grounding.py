@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from cara.feedback.speech.cleaning import TURN
 from cara.feedback.speech.placing import Placed, composed
@@ -22,6 +23,11 @@ _UNSPACED = (
 )
 _INSIDE_A_WORD = re.compile(rf"(?<=[\w{JOINED}])(?<![{_UNSPACED}])['’]?(?![{_UNSPACED}])[\w{JOINED}]")
 _WORD_BEGINS = re.compile(rf"(?<![\w{JOINED}])(?<![\w{JOINED}]['’])['’]?[\w{JOINED}]|[{_UNSPACED}]")
+
+
+LONGEST_QUOTE_CHARACTERS = 400
+_MOST_PARTS = 12
+_SENTENCE_END = re.compile(r"""(?<=[.!?…])["'”’)\]]*\s+|(?<=[。！？])|\n+""")
 
 
 @dataclass(frozen=True)
@@ -42,6 +48,14 @@ class Transcript:
         self._exact = _joined(text, own, _as_it_stands)
         self._folded = _joined(text, own, _fold)
 
+    def find_sentence(self, quote: str) -> Passage | None:
+        """Where the quote stands, or of one that is longer than 400 characters a part that does.
+
+        The longest beginning of whole sentences is tried first, then its first sentences one by one, then
+        what fits of it. None when none of them stands in the learner's turns.
+        """
+        return next((place for part in _parts(quote.strip()) if (place := self.find(part))), None)
+
     def find(self, quote: str) -> Passage | None:
         """The first place in one of the learner's turns where the quote stands, as whole words.
 
@@ -56,6 +70,20 @@ class Transcript:
                 start, end = own.span(at, at + len(wanted))
                 return Passage(self.text[start:end], start, end)
         return None
+
+
+def _parts(quote: str) -> Iterator[str]:
+    """The quote, or of one that is too long what may stand for it."""
+    if len(quote) <= LONGEST_QUOTE_CHARACTERS:
+        yield quote
+        return
+    ends = [0, *(found.end() for found in _SENTENCE_END.finditer(quote)), len(quote)]
+    if whole := max(end for end in ends if end <= LONGEST_QUOTE_CHARACTERS):
+        yield quote[:whole]
+    sentences = (quote[start:end] for start, end in pairwise(ends[:_MOST_PARTS]))
+    yield from (one for one in sentences if one.strip() and len(one) <= LONGEST_QUOTE_CHARACTERS)
+    words, space, _ = quote[:LONGEST_QUOTE_CHARACTERS].rpartition(" ")
+    yield words if space else quote[:LONGEST_QUOTE_CHARACTERS]
 
 
 def _joined(text: str, ranges: Iterable[tuple[int, int]], change: Callable[[str], Placed]) -> Placed:

@@ -17,6 +17,9 @@ from cara.gemini.estimate import upper_estimate
 from cara.gemini.fences import Fences
 
 MAX_OUTPUT_TOKENS = 4_096
+MORE_OUTPUT_TOKENS = 3 * MAX_OUTPUT_TOKENS
+"""The room for a second judgement, when the first one ran out of room."""
+
 MATERIAL_TOKENS = 4_000
 """What measures, notes, first and last sentence and earlier action items come to at the most."""
 
@@ -60,23 +63,28 @@ def feedback_call(
     measures: SpeechMeasures,
     last_actions: list[dict[str, Any]],
     thinking_level: str | None = None,
+    max_output_tokens: int = MAX_OUTPUT_TOKENS,
 ) -> GeminiCall:
-    """The call that asks for a judgement of one transcript; the level is that of `GeminiCall`."""
+    """The call that asks for a judgement of one transcript; level and room are those of `GeminiCall`."""
     text = question(transcript, measures, last_actions)
     return GeminiCall(
         system_instruction=prompts.instruction_for(feature_type),
         contents=[{"role": "user", "parts": [{"text": text}]}],
-        max_output_tokens=MAX_OUTPUT_TOKENS,
+        max_output_tokens=max_output_tokens,
         response_schema=judgement_schema(),
         thinking_level=thinking_level,
     )
 
 
+def upper_estimate_of_prompt(feature_type: str, transcript: str) -> int:
+    """More tokens than what is sent for a judgement of the transcript will cost."""
+    schema = json.dumps(judgement_schema(), separators=(",", ":"))
+    return upper_estimate(prompts.instruction_for(feature_type), schema, transcript) + MATERIAL_TOKENS
+
+
 def upper_estimate_of_judging(feature_type: str, transcript: str) -> int:
     """More tokens than one call for a judgement of the transcript will cost, its answer included."""
-    schema = json.dumps(judgement_schema(), separators=(",", ":"))
-    prompt = upper_estimate(prompts.instruction_for(feature_type), schema, transcript)
-    return prompt + MATERIAL_TOKENS + MAX_OUTPUT_TOKENS
+    return upper_estimate_of_prompt(feature_type, transcript) + MAX_OUTPUT_TOKENS
 
 
 def texts_of(judgement: Any) -> Iterator[tuple[str, str]]:
@@ -116,8 +124,10 @@ class GrowingTexts:
     def grow(self, json_text: str) -> list[tuple[str, str]]:
         """The new pieces of readable text, each with the part that it belongs to."""
         self._json += json_text
+        # A fence, or a sentence, may stand before the JSON, and a fence behind it.
+        begun = self._json[self._json.find("{") :].rstrip("`\n ") if "{" in self._json else ""
         try:
-            so_far = from_json(self._json, allow_partial="trailing-strings")
+            so_far = from_json(begun, allow_partial="trailing-strings")
         except ValueError:
             return []
         fresh = []

@@ -78,8 +78,10 @@ def confidence_measured(
     return _part(max(0.0, hedges_per_hundred_words - credited), _HEDGE_NORM, _HEDGES_HALVED_AFTER)
 
 
-def mixed(measured: float | None, judged: float) -> int:
-    """Half measured, half judged; the judgement alone where nothing was measured."""
+def mixed(measured: float | None, judged: float | None) -> int | None:
+    """Half measured, half judged; the judgement alone where nothing was measured, nothing without one."""
+    if judged is None:
+        return None
     if measured is None:
         return round(judged)
     return round(_MEASURED_SHARE * measured + (1 - _MEASURED_SHARE) * judged)

@@ -20,15 +20,15 @@ GRACE_SECONDS = 5.0
 
 SWEEP_LIMIT = 1_000
 CLAIMS_LIMIT = 50
-"""A job that was claimed so often and never ended is taken for the cause of its workers' deaths."""
+"""A job that was claimed so often and never ended is given up, also when workers handed it back between."""
 
 
-async def sweep(database: Database, queue: Queue, quota: Quota) -> None:
+async def sweep(database: Database, queue: Queue, quota: Quota, attempts_limit: int) -> None:
     """Puts abandoned jobs back, enqueues what is overdue, and gives back expired reservations.
 
-    Several sweepers may run at once.
+    The death of its worker counts against the `attempts_limit` of a job. Several sweepers may run at once.
     """
-    await _end_hopeless(database, quota)
+    await _end_hopeless(database, quota, attempts_limit)
     async with database.acquire() as connection:
         abandoned = await transitions.requeue_abandoned(connection, SWEEP_LIMIT)
         overdue = await queries.overdue_jobs(connection, GRACE_SECONDS, SWEEP_LIMIT)
@@ -44,12 +44,16 @@ async def sweep(database: Database, queue: Queue, quota: Quota) -> None:
         )
 
 
-async def _end_hopeless(database: Database, quota: Quota) -> None:
+async def _end_hopeless(database: Database, quota: Quota, attempts_limit: int) -> None:
     async with database.transaction() as connection:
         problem = problem_of(WriteFailed())
-        hopeless = await transitions.fail_hopeless(connection, CLAIMS_LIMIT, problem, SWEEP_LIMIT)
+        hopeless = await transitions.fail_hopeless(
+            connection, attempts_limit, CLAIMS_LIMIT, problem, SWEEP_LIMIT
+        )
         for job in hopeless:
             await quota.settle(connection, job["user_id"], job["reservation_id"], REQUEST_TYPE, None)
     for job in hopeless:
         JOBS_ENDED.labels("failed").inc()
-        logger.error("job %s was given up after %d claims", job["id"], CLAIMS_LIMIT)
+        logger.error(
+            "job %s was given up: %d attempts, the last one's worker died", job["id"], job["attempts"]
+        )

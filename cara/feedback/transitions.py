@@ -105,13 +105,20 @@ async def requeue_job(
     *,
     delay_seconds: float,
     failed: bool,
+    answers: int,
+    output_tokens: int | None,
 ) -> Record | None:
-    """Puts a running job of this attempt back into the queue; None when the lease is lost."""
+    """Puts a running job of this attempt back into the queue; None when the lease is lost.
+
+    `answers` is how many judgements of it were paid for by now, `output_tokens` the room for the next one,
+    None for the usual.
+    """
     return await connection.fetchrow(
         """
         update feedback_jobs
         set status = 'queued', stage = 'queued', progress = 0, lease_expires_at = null,
-            run_after = now() + make_interval(secs => $4), failures = failures + $5::int
+            run_after = now() + make_interval(secs => $4), failures = failures + $5::int,
+            answers = $6, output_tokens = $7
         where user_id = $1 and id = $2 and status = 'running' and attempts = $3
         returning *
         """,
@@ -120,6 +127,8 @@ async def requeue_job(
         attempts,
         delay_seconds,
         int(failed),
+        answers,
+        output_tokens,
     )
 
 
@@ -176,24 +185,27 @@ async def cancel_job(connection: Connection, user_id: UUID, job_id: UUID) -> Rec
 
 
 async def fail_hopeless(
-    connection: Connection, claims_limit: int, problem: dict[str, Any], limit: int
+    connection: Connection, attempts_limit: int, claims_limit: int, problem: dict[str, Any], limit: int
 ) -> list[Record]:
-    """Ends jobs that were claimed so often, each time by a worker that died, that they may be the cause."""
+    """Ends abandoned jobs that have failed so often, or were claimed so often, that they may be the cause of
+    their workers' deaths."""
     return await connection.fetch(
         """
         with hopeless as (
             select user_id, id
             from feedback_jobs
-            where status = 'running' and lease_expires_at < now() and attempts >= $1
-            limit $3
+            where status = 'running' and lease_expires_at < now()
+              and (failures + 1 >= $1 or attempts >= $2)
+            limit $4
             for update skip locked
         )
         update feedback_jobs
-        set status = 'failed', stage = 'finished', problem = $2, lease_expires_at = null, finished_at = now()
+        set status = 'failed', stage = 'finished', problem = $3, lease_expires_at = null, finished_at = now()
         from hopeless
         where feedback_jobs.user_id = hopeless.user_id and feedback_jobs.id = hopeless.id
-        returning feedback_jobs.user_id, feedback_jobs.id, reservation_id
+        returning feedback_jobs.user_id, feedback_jobs.id, reservation_id, failures, attempts
         """,
+        attempts_limit,
         claims_limit,
         problem,
         limit,
@@ -201,7 +213,8 @@ async def fail_hopeless(
 
 
 async def requeue_abandoned(connection: Connection, limit: int) -> list[Record]:
-    """Puts jobs back whose worker died; several sweepers share the work without waiting for each other."""
+    """Puts jobs back whose worker died, which counts as a failure; several sweepers share the work without
+    waiting for each other."""
     return await connection.fetch(
         """
         with abandoned as (
@@ -213,7 +226,8 @@ async def requeue_abandoned(connection: Connection, limit: int) -> list[Record]:
             for update skip locked
         )
         update feedback_jobs
-        set status = 'queued', stage = 'queued', progress = 0, lease_expires_at = null, run_after = now()
+        set status = 'queued', stage = 'queued', progress = 0, lease_expires_at = null, run_after = now(),
+            failures = failures + 1
         from abandoned
         where feedback_jobs.user_id = abandoned.user_id and feedback_jobs.id = abandoned.id
         returning feedback_jobs.id, attempts

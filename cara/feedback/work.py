@@ -17,12 +17,12 @@ from redis.asyncio import Redis
 from cara.database import Database
 from cara.errors import TookTooLong, Unavailable
 from cara.feedback import queries, transitions
-from cara.feedback.assessing import Ungrounded, assess
+from cara.feedback.assessing import assess
 from cara.feedback.attempt import Attempt
 from cara.feedback.ending import Ending
 from cara.feedback.events import Publisher
 from cara.feedback.failures import WriteFailed
-from cara.feedback.judgement import Judgement
+from cara.feedback.judgement import Judgement, NoUsableScore
 from cara.feedback.judging import GrowingTexts, feedback_call
 from cara.feedback.lease import CancelWanted, LeaseLost, ensure_held, keep_lease, to_its_end, while_held
 from cara.feedback.schemas import Feedback
@@ -174,7 +174,12 @@ class FeedbackWork:
             attempt, queries.last_action_items, job["user_id"], job["feature_type"], job["session_id"]
         )
         call = feedback_call(
-            job["feature_type"], job["transcript"], measures, last_actions, self._thinking_level
+            job["feature_type"],
+            job["transcript"],
+            measures,
+            last_actions,
+            self._thinking_level,
+            attempt.output_tokens,
         )
         texts = GrowingTexts()
         told = ASKING_PROGRESS
@@ -192,22 +197,23 @@ class FeedbackWork:
         return stream.answer
 
     async def _check(self, attempt: Attempt, measures: SpeechMeasures, answer: GeminiAnswer) -> Feedback:
-        """The feedback that the answer amounts to; an answer without a true quote is a broken one."""
+        """The feedback that the answer amounts to; one without any score is a broken one."""
         job = attempt.job
+        try:
+            judgement = Judgement.read(answer.data)
+        except NoUsableScore:
+            raise GeminiBadAnswer("no_score", usage=answer.usage) from None
         told = job["user_id"], job["feature_type"], job["session_id"], COMPARED_SESSIONS
         mean = await self._query(attempt, queries.recent_mean_score, *told)
-        try:
-            return await asyncio.to_thread(
-                assess,
-                job["transcript"],
-                job["feature_type"],
-                measures,
-                Judgement.model_validate(answer.data),
-                model=attempt.model,
-                recent_mean_score=mean,
-            )
-        except Ungrounded:
-            raise GeminiBadAnswer("ungrounded", usage=answer.usage) from None
+        return await asyncio.to_thread(
+            assess,
+            job["transcript"],
+            job["feature_type"],
+            measures,
+            judgement,
+            model=attempt.model,
+            recent_mean_score=mean,
+        )
 
 
 def _asking_progress(characters: int) -> int:

@@ -6,10 +6,8 @@ import json
 import re
 from typing import Any
 
-import jsonschema_rs
-
 from .client_calls import AnswerPiece, GeminiAnswer, GeminiChunk
-from .errors import NOTHING_USED, ContentBlocked, GeminiBadAnswer, GeminiUsage
+from .errors import NOTHING_USED, ContentBlocked, GeminiBadAnswer, GeminiOutOfRoom, GeminiUsage
 
 USABLE = frozenset({"STOP", "MAX_TOKENS"})
 BLOCKED = frozenset(
@@ -17,13 +15,16 @@ BLOCKED = frozenset(
 )
 _UNSAYABLE_ESCAPE = re.compile(r"\\u(?:0000|d[89a-f])", re.IGNORECASE)
 """How JSON may write NUL and halves of surrogate pairs."""
+_BEGINNING = re.compile(r"(?:\A[^{]*+|```(?:json)?\s*+|^)(?=\{)", re.MULTILINE)
+"""Where the whole object may begin: at the first brace, in a fence, or at the beginning of a line."""
+_DECODER = json.JSONDecoder(strict=False)
 
 
 class AnswerInProgress:
     """What one attempt has brought so far. Usage within an answer is a running total: the last one holds."""
 
     def __init__(self, schema: dict[str, Any] | None) -> None:
-        self._schema = schema
+        self._wants_json = schema is not None
         self.clear()
 
     def clear(self) -> None:
@@ -60,9 +61,12 @@ class AnswerInProgress:
     def finish(self) -> GeminiAnswer:
         """The answer, once the service has nothing more to say.
 
+        JSON need not keep to its schema, for Gemini does not always: whoever asked for it reads it with care.
+
         Raises:
             ContentBlocked: the prompt or the answer was held back.
-            GeminiBadAnswer: it is cut off, empty, not JSON though it should be, or off the schema.
+            GeminiOutOfRoom: the output limit was reached before any text, or within JSON.
+            GeminiBadAnswer: it is cut off, empty, or holds no JSON object though it should.
         """
         reason = self._finish_reason
         if self._block_reason or reason in BLOCKED:
@@ -75,19 +79,17 @@ class AnswerInProgress:
             raise self._bad("empty")
         return GeminiAnswer(text, self._data(text), self.usage, self.model, reason)
 
-    def _data(self, text: str) -> Any:
-        if self._schema is None:
+    def _data(self, text: str) -> dict[str, Any] | None:
+        if not self._wants_json:
             return None
-        try:
-            data = _parsed(text)
-            on_schema = jsonschema_rs.is_valid(self._schema, data)
-        except (ValueError, RecursionError):
-            raise self._bad("not_json") from None
-        if not on_schema:
-            raise self._bad("off_schema")
+        data = object_in(text)
+        if data is None:
+            raise self._bad("not_json")
         return data
 
     def _bad(self, reason: str) -> GeminiBadAnswer:
+        if self._finish_reason == "MAX_TOKENS":
+            return GeminiOutOfRoom(usage=self.usage)
         return GeminiBadAnswer(reason, usage=self.usage)
 
 
@@ -96,14 +98,18 @@ def sayable(text: str) -> str:
     return text.replace("\0", "").encode("utf-8", "replace").decode()
 
 
-def _parsed(text: str) -> Any:
-    """The value of JSON that is `sayable` as it is written, without what its escapes bring in after all.
-
-    Raises:
-        ValueError, RecursionError: it is no JSON, or none that anybody would write.
+def object_in(text: str) -> dict[str, Any] | None:
+    """The JSON object that a model wrote, without the fence or the sentences that may stand around it, and
+    without what is not `sayable` though its escapes bring it in; None when there is none, or only a part.
     """
-    data = json.loads(text)
-    return _sayable_throughout(data) if _UNSAYABLE_ESCAPE.search(text) else data
+    for beginning in _BEGINNING.finditer(text):
+        try:
+            data, _ = _DECODER.raw_decode(text, beginning.end())
+        except (ValueError, RecursionError):
+            continue
+        found: dict[str, Any] = _sayable_throughout(data) if _UNSAYABLE_ESCAPE.search(text) else data
+        return found
+    return None
 
 
 def _sayable_throughout(value: Any) -> Any:

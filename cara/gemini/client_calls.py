@@ -13,8 +13,8 @@ class GeminiCall:
     """One request.
 
     `contents` are turns as plain dicts, `{"role": "user" | "model", "parts": [{"text": …}]}`. With a
-    `response_schema` (JSON Schema) the answer is JSON that keeps to it. `thinking_level` is one of
-    `minimal`, `low`, `medium`, `high`; None leaves it to the model.
+    `response_schema` (JSON Schema) the answer is a JSON object that mostly keeps to it. `thinking_level` is
+    one of `minimal`, `low`, `medium`, `high`; None leaves it to the model.
     """
 
     system_instruction: str
@@ -26,7 +26,7 @@ class GeminiCall:
 
 @dataclass(frozen=True)
 class GeminiAnswer:
-    """A whole answer. `data` is the parsed JSON when the call had a schema, else None; `model` is the name
+    """A whole answer. `data` is the JSON object when the call had a schema, else None; `model` is the name
     that the service gave itself."""
 
     text: str

@@ -78,7 +78,7 @@ class GeminiTimedOut(GeminiTemporary, TookTooLong):
 class GeminiBadAnswer(GeminiTemporary):
     """An answer that cannot be used.
 
-    `reason`: `cut`, `empty`, `not_json`, `off_schema`, `unreadable`, or Gemini's finish reason in lower case.
+    `reason`: `cut`, `empty`, `not_json`, `no_score`, `unreadable`, or Gemini's finish reason in lower case.
     """
 
     code = "gemini_bad_answer"
@@ -94,6 +94,15 @@ class GeminiInterrupted(GeminiBadAnswer):
 
     def __init__(self, *, usage: GeminiUsage = NOTHING_USED) -> None:
         super().__init__("cut", usage=usage)
+
+
+class GeminiOutOfRoom(GeminiBadAnswer):
+    """The output limit was reached, by thoughts or by text, before there was an answer to use."""
+
+    detail = "Gemini ran out of room before its answer was complete. Please try again."
+
+    def __init__(self, *, usage: GeminiUsage = NOTHING_USED) -> None:
+        super().__init__("max_tokens", usage=usage)
 
 
 class GeminiLasting(GeminiError):

@@ -20,13 +20,13 @@ from cara.samples import SAMPLES
 SCORE = {"type": "integer", "minimum": 0, "maximum": 100}
 PART = {
     "type": "object",
-    "properties": {"score": SCORE, "feedback": {"type": "string", "maxLength": 300}},
+    "properties": {"score": SCORE, "feedback": {"type": "string"}},
     "required": ["score", "feedback"],
 }
 FEEDBACK = {
     "type": "object",
     "properties": {
-        "summary": {"type": "string", "minLength": 20, "maxLength": 500},
+        "summary": {"type": "string"},
         "clarity": {"$ref": "#/$defs/Part"},
         "confidence": {"$ref": "#/$defs/Part"},
         "relevance": {"$ref": "#/$defs/Part"},
@@ -36,9 +36,7 @@ FEEDBACK = {
             "maxItems": 3,
             "items": {
                 "type": "object",
-                "properties": {
-                    name: {"type": "string", "maxLength": 200} for name in ("title", "why", "exercise")
-                },
+                "properties": {name: {"type": "string"} for name in ("title", "why", "exercise")},
                 "required": ["title", "why", "exercise"],
             },
         },
@@ -49,7 +47,7 @@ FEEDBACK = {
             "items": {
                 "type": "object",
                 "properties": {
-                    "quote": {"type": "string", "maxLength": 120},
+                    "quote": {"type": "string"},
                     "type": {"enum": ["strength", "improvement"]},
                     "comment": {"type": "string"},
                 },
@@ -149,10 +147,10 @@ def test_geminis_own_schema_dialect_is_understood():
 @pytest.mark.parametrize(
     "schema",
     [
-        {"anyOf": [{"type": "null"}, {"type": "integer", "exclusiveMinimum": 3, "exclusiveMaximum": 5}]},
+        {"anyOf": [{"type": "null"}, {"type": "integer", "minimum": 3, "maximum": 5}]},
         {"allOf": [{"properties": {"a": SCORE}}, {"required": ["a"]}], "type": "object"},
-        {"type": ["string", "null"], "maxLength": 7},
-        {"type": "array", "uniqueItems": True, "minItems": 2, "items": {"enum": ["a", "b", "c"]}},
+        {"type": ["string", "null"]},
+        {"type": "array", "minItems": 2, "items": {"enum": ["a", "b", "c"]}},
         {"const": 4},
         {"type": "string", "format": "date-time"},
         {"type": "boolean"},
@@ -161,6 +159,14 @@ def test_geminis_own_schema_dialect_is_understood():
 )
 def test_the_corners_of_json_schema_are_filled_validly(schema):
     jsonschema.validate(answer(schema, SURE), schema)
+
+
+@pytest.mark.parametrize("bound", [{"maxLength": 7}, {"minLength": 2_000}, {"pattern": "^[0-9]$"}])
+def test_bounds_of_a_text_are_ignored_as_gemini_ignores_them(bound):
+    schema = {"type": "object", "properties": {"summary": {"type": "string", **bound}}}
+    assert answer(schema, SURE) == answer(
+        {"type": "object", "properties": {"summary": {"type": "string"}}}, SURE
+    )
 
 
 def test_a_schema_that_contains_itself_comes_to_an_end():

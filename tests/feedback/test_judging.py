@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import json
-import math
 import re
+from typing import Any
 
+import jsonschema
 import pytest
 
-from cara.emulator.faults import Fault
 from cara.feedback import prompts
-from cara.feedback.judgement import Judgement, judgement_schema
+from cara.feedback.assessing import MOST_HIGHLIGHTS
+from cara.feedback.grounding import LONGEST_QUOTE_CHARACTERS
+from cara.feedback.judgement import (
+    MOST_ACTIONS,
+    SENTENCES_CHARACTERS,
+    TITLE_CHARACTERS,
+    Judgement,
+    judgement_schema,
+)
 from cara.feedback.judging import (
     MAX_OUTPUT_TOKENS,
     GrowingTexts,
@@ -19,9 +27,6 @@ from cara.feedback.judging import (
     upper_estimate_of_judging,
 )
 from cara.feedback.speech import measure
-from cara.gemini.client_answers import AnswerInProgress
-from cara.gemini.client_calls import AnswerPiece
-from cara.gemini.errors import GeminiBadAnswer
 from cara.gemini.estimate import upper_estimate_of_prompt
 from cara.practice.features import FEATURE_TYPES
 from cara.samples import SAMPLES
@@ -146,17 +151,26 @@ async def test_what_is_sent_is_what_was_said(
     assert "Ignore your rules" not in json.dumps(body["systemInstruction"])
 
 
-def test_the_schema_is_closed_bounded_and_without_references() -> None:
+def keywords(schema: Any) -> set[str]:
+    """The keywords of a schema, names of properties left out."""
+    inner = [*schema.get("properties", {}).values(), *([schema["items"]] if "items" in schema else [])]
+    return set(schema).union(*map(keywords, inner))
+
+
+def test_the_schema_tells_the_shape_alone_in_few_documented_keywords() -> None:
     schema = judgement_schema()
-    assert "$ref" not in json.dumps(schema)
-    assert schema["additionalProperties"] is False
-    assert schema["properties"]["clarity"]["properties"]["score"] == {
-        "type": "integer",
-        "minimum": 0,
-        "maximum": 100,
-    }
-    assert "title" in schema["properties"]["actionItems"]["items"]["properties"]
-    Judgement.model_validate(JUDGEMENT)
+    assert keywords(schema) == {"type", "properties", "required", "items", "enum"}
+    jsonschema.validate(JUDGEMENT, schema)
+    assert Judgement.read(JUDGEMENT).model_dump(by_alias=True) == JUDGEMENT
+
+
+def test_every_bound_is_told_in_words() -> None:
+    told = " ".join(prompts.instruction_for("video").split())
+    for bound in (SENTENCES_CHARACTERS, LONGEST_QUOTE_CHARACTERS, TITLE_CHARACTERS):
+        assert f"{bound:,} characters at the most" in told
+    assert (MOST_HIGHLIGHTS, MOST_ACTIONS) == (8, 4)
+    assert "highlights: one to eight" in told
+    assert "actionItems: one to four" in told
 
 
 @pytest.mark.parametrize("size", [1, 2, 7, 64, 10_000])
@@ -192,21 +206,12 @@ def test_lists_that_are_none_tell_nothing(name: str, value: str) -> None:
     assert GrowingTexts().grow(f'{{"{name}": {value}') == []
 
 
-@pytest.mark.parametrize("score", [-1, 101, 70.5, math.nan, math.inf, True, "90", None])
-def test_a_score_that_is_no_whole_number_from_0_to_100_breaks_the_answer(score: object) -> None:
-    progress = AnswerInProgress(judgement_schema())
-    broken = {**JUDGEMENT, "tone": {"score": score, "feedback": "Warm."}}
-    progress.take(AnswerPiece(text=json.dumps(broken), finish_reason="STOP"))
-    with pytest.raises(GeminiBadAnswer):
-        progress.finish()
-
-
-async def test_a_judgement_out_of_bounds_is_no_feedback(
-    learner: Learner, emulator: RunningEmulator, worker: None
-) -> None:
-    emulator.emulator.fail_next(Fault.SCHEMA_BREACH, times=1)
-    events = await learner.follows(await learner.asks_for_feedback())
-    assert (events[-1].name, events[-1].data["attempts"]) == ("succeeded", 2)
+@pytest.mark.parametrize("around", ["```json\n{}\n```", "Here you are:\n{}"])
+def test_text_is_told_although_something_stands_around_the_json(around: str) -> None:
+    growing, told = GrowingTexts(), ""
+    for character in around.replace("{}", json.dumps(JUDGEMENT)):
+        told += "".join(text for part, text in growing.grow(character) if part == "summary")
+    assert told == JUDGEMENT["summary"]
 
 
 def test_the_call_asks_for_json_under_the_schema() -> None:

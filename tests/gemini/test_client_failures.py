@@ -118,7 +118,7 @@ def test_any_other_end_is_a_bad_answer_named_by_its_reason():
     assert bad.value.reason == "malformed_response"
 
 
-ANY_TEXTS = {"type": "object", "additionalProperties": {"type": ["string", "array"], "minLength": 1}}
+ANY_TEXTS = {"type": "object", "additionalProperties": {"type": ["string", "array"]}}
 
 
 def json_answer(text, schema=ANY_TEXTS):
@@ -148,13 +148,38 @@ def test_a_piece_of_which_nothing_remains_is_none_and_begins_no_answer():
     assert not progress.started
 
 
-def test_a_text_of_which_nothing_remains_is_off_the_schema():
+@pytest.mark.parametrize(
+    "around",
+    [
+        "{}",
+        "```json\n{}\n```",
+        "```\n{}```",
+        "Here you are:\n\n{}\n\nI hope that it helps {{a lot}}.",
+        "With {{care}} I judged:\n{}",
+        "Sure, ```json {} ```",
+        "[{}]",
+    ],
+)
+def test_an_object_is_found_whatever_stands_around_it(around):
+    written = '{"a": {"b": "line\none"}, "c": [{"d": 1}]}'
+    assert json_answer(around.format(written)).data == {"a": {"b": "line\none"}, "c": [{"d": 1}]}
+
+
+@pytest.mark.parametrize("written", ['{"a": {"b": 1}, "c": [', '```json\n{"a": {"b": 1},', "No.", "[1]"])
+def test_a_part_of_an_object_is_none(written):
     with pytest.raises(GeminiBadAnswer) as bad:
-        json_answer(r'{"summary": "\u0000"}')
-    assert bad.value.reason == "off_schema"
+        json_answer(written)
+    assert bad.value.reason == "not_json"
 
 
-@pytest.mark.parametrize("text", ['{"score": ' + "9" * 5_000 + "}", "[" * 100_000 + "]" * 100_000])
+def test_json_that_is_whole_is_an_answer_although_the_room_was_used_up():
+    progress = AnswerInProgress({})
+    progress.take(AnswerPiece(text='{"a": 1}', finish_reason="MAX_TOKENS"))
+    assert progress.finish().data == {"a": 1}
+    assert progress.finish().truncated
+
+
+@pytest.mark.parametrize("text", ['{"score": ' + "9" * 5_000 + "}", '{"a":' * 100_000 + "}" * 100_000])
 def test_json_that_cannot_be_read_is_a_bad_answer_whatever_the_parser_says(text):
     with pytest.raises(GeminiBadAnswer) as bad:
         json_answer(text, schema={})

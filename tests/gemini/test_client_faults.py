@@ -7,7 +7,7 @@ from threading import Event
 import pytest
 
 from cara.emulator.emulator import EmulatorSettings
-from cara.emulator.faults import Fault, PlannedFault
+from cara.emulator.faults import Deviation, Fault, PlannedFault
 from cara.emulator.serving import running_emulator
 from cara.gemini.client import GeminiCall, GeminiClient, GeminiLimits
 from cara.gemini.errors import (
@@ -18,6 +18,7 @@ from cara.gemini.errors import (
     GeminiInterrupted,
     GeminiLasting,
     GeminiMisconfigured,
+    GeminiOutOfRoom,
     GeminiRateLimited,
     GeminiRefused,
     GeminiTemporary,
@@ -52,7 +53,8 @@ FAILURES = {
     Fault.CUT_STREAM: GeminiBadAnswer,
     Fault.ERROR_MIDSTREAM: GeminiUnavailable,
     Fault.BROKEN_JSON: GeminiBadAnswer,
-    Fault.SCHEMA_BREACH: GeminiBadAnswer,
+    Fault.OUT_OF_ROOM: GeminiOutOfRoom,
+    Fault.ONLY_THOUGHTS: GeminiOutOfRoom,
     Fault.BLOCKED_PROMPT: ContentBlocked,
     Fault.BLOCKED_ANSWER: ContentBlocked,
     Fault.DROP_CONNECTION: GeminiInterrupted,
@@ -74,7 +76,15 @@ async def failure(asking, within_seconds):
 
 
 def test_every_fault_is_looked_at():
-    assert set(FAILURES) == set(Fault)
+    assert set(FAILURES) | {Fault.SCHEMA_BREACH} == set(Fault)
+
+
+@pytest.mark.parametrize("fault", [Fault.SCHEMA_BREACH, *Deviation])
+async def test_json_that_misses_the_schema_is_an_answer_for_whoever_asked_to_judge(client, emulator, fault):
+    emulator.emulator.fail_next(fault)
+    answer = await streamed(client, CALL)
+    assert isinstance(answer.data, dict)
+    assert answer.usage.total_tokens == emulator.emulator.ledger.total_tokens > 0
 
 
 @pytest.mark.parametrize("fault", FAILURES)
@@ -113,7 +123,12 @@ async def test_a_blocked_answer_names_its_category(client, emulator):
 
 @pytest.mark.parametrize(
     ("fault", "reason"),
-    [(Fault.CUT_STREAM, "cut"), (Fault.BROKEN_JSON, "not_json"), (Fault.SCHEMA_BREACH, "off_schema")],
+    [
+        (Fault.CUT_STREAM, "cut"),
+        (Fault.BROKEN_JSON, "not_json"),
+        (Fault.OUT_OF_ROOM, "max_tokens"),
+        (Fault.ONLY_THOUGHTS, "max_tokens"),
+    ],
 )
 async def test_a_bad_answer_says_what_is_bad_about_it(client, emulator, fault, reason):
     emulator.emulator.fail_next(fault)
@@ -122,12 +137,12 @@ async def test_a_bad_answer_says_what_is_bad_about_it(client, emulator, fault, r
 
 async def test_json_that_ran_into_the_output_limit_is_a_bad_answer(client):
     short = GeminiCall(CALL.system_instruction, CALL.contents, 5, response_schema=SCHEMA)
-    assert (await failure(streamed(client, short), within_seconds=2)).reason == "not_json"
+    assert (await failure(streamed(client, short), within_seconds=2)).reason == "max_tokens"
 
 
 async def test_an_answer_without_any_text_is_a_bad_answer(client):
     nothing = GeminiCall("", CALL.contents, 0)
-    assert (await failure(streamed(client, nothing), within_seconds=2)).reason == "empty"
+    assert (await failure(streamed(client, nothing), within_seconds=2)).reason == "max_tokens"
 
 
 async def test_the_first_word_has_its_own_bound(client, emulator):

@@ -33,9 +33,10 @@ OUTCOMES = {
     Fault.ERROR_MIDSTREAM: UNAVAILABLE,
     Fault.BLOCKED_PROMPT: BLOCKED,
     Fault.BLOCKED_ANSWER: BLOCKED,
+    Fault.ONLY_THOUGHTS: BAD_ANSWER,
 }
-# These spoil JSON that was asked for; a conversation is no JSON.
-HARMLESS = {Fault.BROKEN_JSON, Fault.SCHEMA_BREACH}
+# These spoil JSON that was asked for; a conversation is no JSON, and may break off.
+HARMLESS = {Fault.BROKEN_JSON, Fault.SCHEMA_BREACH, Fault.OUT_OF_ROOM}
 MIDSTREAM = {
     Fault.STALL_MIDSTREAM,
     Fault.CUT_STREAM,

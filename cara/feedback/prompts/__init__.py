@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import cache
 from importlib.resources import files
 
-VERSION = "feedback-3"
+VERSION = "feedback-4"
 
 
 @cache

@@ -1,0 +1,3 @@
+alter table feedback_jobs
+    drop column answers,
+    drop column output_tokens;
