@@ -149,13 +149,13 @@ async def test_a_running_job_that_is_cancelled_stops_and_costs_only_what_gemini_
         return bool((await learner.expects(200, "GET", job["statusUrl"]))["stage"] == "asking")
 
     await until(asking)
-    await emulator.emulator.until(lambda ledger: ledger.output_tokens > 0, seconds=5)
+    await emulator.emulator.until(lambda ledger: ledger.output_tokens > 0)
     asked_at = asyncio.get_running_loop().time()
     await learner.expects(202, "DELETE", job["statusUrl"])
     events = await learner.follows(job)
     assert events[-1].name == "cancelled"
     assert asyncio.get_running_loop().time() - asked_at < 1.5
-    await emulator.emulator.until(lambda ledger: ledger.aborted == 1, seconds=5)
+    await emulator.emulator.until(lambda ledger: ledger.aborted == 1)
     spent, used, reserved = await ledger(database)
     assert (used, reserved) == (spent, 0)
     assert 0 < spent <= emulator.emulator.ledger.total_tokens

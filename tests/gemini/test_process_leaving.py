@@ -162,7 +162,7 @@ async def test_an_account_that_is_deleted_meanwhile_is_told_so(
 ) -> None:
     emulator.emulator.fail_next(PlannedFault(Fault.RATE_LIMITED, retry_delay_seconds=0.5))
     asking = asyncio.create_task(says(learner))
-    await emulator.emulator.until(lambda ledger: ledger.refused == 1, seconds=5)
+    await emulator.emulator.until(lambda ledger: ledger.refused == 1)
     await learner.expects(204, "DELETE", "/api/users/me")
     response = await asking
     assert response.status == 401

@@ -12,9 +12,9 @@ from cara.metrics import COUNTED_ALONE
 from cara.redis_connections import connection_pool
 from cara.web import counting
 from cara.web.counting import RequestCounter, Standing
+from tests.waiting import patience
 from tests.web.restartable_valkey import RestartableValkey
 
-BOUND_SECONDS = 10
 THREE_A_MINUTE = parse("3/minute")
 
 
@@ -39,7 +39,7 @@ def counted_alone() -> float:
 
 
 async def until_redis_counts(counter: RequestCounter) -> None:
-    async with asyncio.timeout(BOUND_SECONDS):
+    async with patience():
         before = -1.0
         while counted_alone() != before:
             before = counted_alone()
