@@ -86,6 +86,13 @@ async def has_begun(worker: WakefulWorker) -> None:
             await asyncio.sleep(0.01)
 
 
+async def missed(caplog: pytest.LogCaptureFixture, times: int) -> None:
+    """Returns once the worker has found so many times that Redis is away."""
+    async with patience():
+        while caplog.text.count("redis is away") < times:
+            await asyncio.sleep(0.01)
+
+
 async def test_an_enqueued_job_starts_without_waiting_for_the_poll(redis_url: str) -> None:
     work = Work()
     async with working(redis_url, work, poll_seconds=NEVER_SECONDS) as (_, redis):
@@ -121,7 +128,9 @@ async def test_jobs_in_progress_elsewhere_do_not_hide_the_next(redis_url: str) -
     assert work.done == ["free"]
 
 
-async def test_a_worker_outlives_a_redis_that_goes_away(tmp_path: Path) -> None:
+async def test_a_worker_outlives_a_redis_that_goes_away(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     work = Work()
     with ExitStack() as first:
         url = first.enter_context(embedded_valkey(tmp_path, durable=False))
@@ -129,7 +138,7 @@ async def test_a_worker_outlives_a_redis_that_goes_away(tmp_path: Path) -> None:
             await enqueue(redis, "before")
             await work.until(1)
             await asyncio.to_thread(first.close)
-            await asyncio.sleep(0.3)
+            await missed(caplog, times=1)
             with embedded_valkey(tmp_path, durable=False):
                 await enqueue(redis, "after")
                 await work.until(2)
@@ -154,10 +163,9 @@ async def test_a_redis_that_fails_while_a_job_is_taken_costs_no_place(
     work = Work()
     with embedded_valkey(tmp_path, durable=False) as url:
         async with working(url, work, poll_seconds=0.01, max_jobs=1) as (worker, redis):
-            async with refusing(redis, command), patience():
+            async with refusing(redis, command):
                 await redis.zadd(QUEUE, {"unknown": 1})
-                while caplog.text.count("redis is away") < 3:
-                    await asyncio.sleep(0.01)
+                await missed(caplog, times=3)
             assert worker.job_counter == 0
             await redis.delete(QUEUE)
             await enqueue(redis, "one")
