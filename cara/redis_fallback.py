@@ -26,7 +26,8 @@ Found = TypeVar("Found")
 class RedisFallback:
     """Asks Redis while it answers in time, else this process; never waits long, and never fails for Redis.
 
-    `what` is counted, as the log says it; `alone` counts the answers that this process gave by itself.
+    `what` is counted, as the log says it; `alone` counts the answers that this process gave by itself;
+    `clock` tells seconds.
     """
 
     def __init__(
@@ -36,11 +37,13 @@ class RedisFallback:
         *,
         answer_seconds: float = ANSWER_SECONDS,
         pause_seconds: float = PAUSE_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._what = what
         self._alone = alone
         self._answer_seconds = answer_seconds
         self._pause_seconds = pause_seconds
+        self._clock = clock
         self._away = False
         self._ask_again_at = 0.0
 
@@ -61,7 +64,7 @@ class RedisFallback:
 
     def _may_ask_redis(self) -> bool:
         """While Redis is away only the first to come after each pause may wait for it."""
-        now = time.monotonic()
+        now = self._clock()
         if not self._away:
             return True
         if now < self._ask_again_at:
@@ -75,7 +78,7 @@ class RedisFallback:
                 "redis does not count %s (%s): each process does", self._what, type(error).__name__
             )
         self._away = True
-        self._ask_again_at = time.monotonic() + self._pause_seconds
+        self._ask_again_at = self._clock() + self._pause_seconds
 
     def _redis_is_back(self) -> bool:
         back, self._away = self._away, False

@@ -105,8 +105,8 @@ def make_settings(**overrides: Any) -> Settings:
         "gemini_api_key": "emulator",
         "rate_limits": "off",
         "sweep_seconds": 1,
-        "job_lease_seconds": 2,
-        "worker_drain_seconds": 5,
+        "job_lease_seconds": 9,
+        "worker_drain_seconds": 30,
     }
     return Settings(_env_file=None, **{**defaults, **overrides})
 

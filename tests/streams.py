@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from typing import Any
 
 from aiohttp import ClientResponse
 
-STREAM_SECONDS = 20
+from tests.waiting import patience
 
 
 @dataclass(frozen=True)
@@ -25,7 +24,7 @@ class SentEvent:
 async def read_events(response: ClientResponse) -> AsyncIterator[SentEvent]:
     """The events of a stream until the server closes it, within a bounded time."""
     fields: dict[str, str] = {}
-    async with asyncio.timeout(STREAM_SECONDS):
+    async with patience():
         async for raw in response.content:
             line = raw.decode().rstrip("\n")
             if line:

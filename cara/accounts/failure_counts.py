@@ -117,14 +117,16 @@ class ResilientFailureCounts:
         *,
         answer_seconds: float = ANSWER_SECONDS,
         pause_seconds: float = PAUSE_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._shared = SharedFailureCounts(redis)
-        self._own = OwnFailureCounts()
+        self._own = OwnFailureCounts(clock)
         self._redis = RedisFallback(
             "failed sign-ins",
             FAILURES_COUNTED_ALONE,
             answer_seconds=answer_seconds,
             pause_seconds=pause_seconds,
+            clock=clock,
         )
 
     async def locked_seconds(self, names: list[str]) -> list[float]:

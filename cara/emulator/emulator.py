@@ -64,7 +64,7 @@ class Emulator:
         self._news.set()
         self._news = asyncio.Event()
 
-    async def until(self, holds: Callable[[Ledger], bool], seconds: float = 5.0) -> Ledger:
+    async def until(self, holds: Callable[[Ledger], bool], seconds: float = 60.0) -> Ledger:
         """Waits until the ledger is as wished, and gives it.
 
         Raises:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import pytest
 from argon2 import PasswordHasher
 
-BOUND_SECONDS = 10
+from tests.waiting import PATIENCE_SECONDS
 
 
 class Gate:
@@ -23,14 +23,14 @@ class Gate:
     async def reached(self, times: int = 1) -> None:
         """Returns once so many more attempts wait here."""
         for _ in range(times):
-            assert await asyncio.to_thread(self._arrivals.acquire, timeout=BOUND_SECONDS)
+            assert await asyncio.to_thread(self._arrivals.acquire, timeout=PATIENCE_SECONDS)
 
     def open(self) -> None:
         self._open.set()
 
     def pass_through(self) -> None:
         self._arrivals.release()
-        assert self._open.wait(BOUND_SECONDS)
+        assert self._open.wait(PATIENCE_SECONDS)
 
 
 class HeldPasswords:

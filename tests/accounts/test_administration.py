@@ -12,8 +12,7 @@ from cara.database import Database
 from cara.settings import Settings
 from tests.accounts.signing import Client, audited, signs_in
 from tests.learners import Learner
-
-WAIT_SECONDS = 30
+from tests.waiting import patience
 
 
 async def _cara(settings: Settings, *arguments: str, stdin: str = "") -> tuple[int, str, str]:
@@ -32,7 +31,7 @@ async def _cara(settings: Settings, *arguments: str, stdin: str = "") -> tuple[i
         stderr=asyncio.subprocess.PIPE,
         env=environment,
     )
-    async with asyncio.timeout(WAIT_SECONDS):
+    async with patience():
         out, err = await process.communicate(stdin.encode())
     return process.returncode or 0, out.decode(), err.decode()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 
 import pytest
@@ -13,6 +12,7 @@ from cara.accounts.failure_counts import MAX_OWN_NAMES, OwnFailureCounts, Resili
 from cara.accounts.lockout import WITH_A_PAIR, WITH_AN_ACCOUNT, AccountLocked, Lockout
 from cara.metrics import FAILURES_COUNTED_ALONE
 from cara.redis_connections import connection_pool
+from tests.watched_redis import WatchedRedis
 from tests.web.restartable_valkey import RestartableValkey
 
 NOBODY = "nobody@example.com"
@@ -86,8 +86,8 @@ async def test_while_redis_answers_it_counts_for_all(redis: Redis) -> None:
     counts, before = ResilientFailureCounts(redis), FAILURES_COUNTED_ALONE._value.get()
     assert await counts.add("somebody", 60) == 1
     assert await ResilientFailureCounts(redis).add("somebody", 60) == 2
-    await counts.lock("somebody", 60)
-    assert 59 < (await counts.locked_seconds(["somebody"]))[0] <= 60
+    await counts.lock("somebody", 3_600)
+    assert 3_500 < (await counts.locked_seconds(["somebody"]))[0] <= 3_600
     await counts.forget("somebody")
     assert await counts.locked_seconds(["somebody", "nobody"]) == [0, 0]
     assert FAILURES_COUNTED_ALONE._value.get() == before
@@ -96,16 +96,17 @@ async def test_while_redis_answers_it_counts_for_all(redis: Redis) -> None:
 async def test_of_a_redis_that_hangs_only_the_first_after_each_pause_waits(
     valkey: RestartableValkey,
 ) -> None:
-    pool = connection_pool(valkey.url, size=20, retries=0)
-    redis = Redis(connection_pool=pool)
-    counts = ResilientFailureCounts(redis, answer_seconds=0.3, pause_seconds=1)
-    await redis.execute_command("CLIENT", "PAUSE", "20000", "ALL")
-    assert await counts.add("somebody", 60) == 1
+    pool, clock = connection_pool(valkey.url, size=20, retries=0), Clock()
+    redis = WatchedRedis(connection_pool=pool)
+    counts = ResilientFailureCounts(redis, answer_seconds=0.1, pause_seconds=1, clock=clock)
+    await redis.hang()
+    assert await counts.add("somebody", 60) == redis.trips == 1
 
-    await asyncio.sleep(1.05)
-    waited = await asyncio.gather(*(_seconds_of(counts) for _ in range(10)))
-    assert sorted(seconds > 0.25 for seconds in waited) == [False] * 9 + [True]
-    assert await counts.add("somebody", 60) == 12
+    for waited in (2, 3, 4):
+        clock.now += 1
+        await asyncio.gather(*(counts.add("somebody", 60) for _ in range(10)))
+        assert redis.trips == waited
+    assert await counts.add("somebody", 60) == 32
     await pool.disconnect()
 
 
@@ -121,9 +122,3 @@ async def test_a_success_is_not_followed_by_failures_from_before_it(valkey: Rest
     valkey.stop()
     assert await counts.add("somebody", 60) == 1
     await pool.disconnect()
-
-
-async def _seconds_of(counts: ResilientFailureCounts) -> float:
-    began = time.monotonic()
-    await counts.add("somebody", 60)
-    return time.monotonic() - began

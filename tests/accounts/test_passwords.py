@@ -1,17 +1,16 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Iterator
 
 import pytest
 from argon2 import PasswordHasher, extract_parameters
+from argon2.exceptions import InvalidHashError
 
 from cara.accounts.passwords import Passwords, PasswordsBusy, Verified, WeakPassword, check_new_password
+from tests.accounts.held_passwords import HeldPasswords
 
 CHEAP = {"time_cost": 1, "memory_kib": 64}
-SLOW = {"time_cost": 25, "memory_kib": 19_456}
-WAIT_SECONDS = 10
 
 Opened = Callable[..., Passwords]
 
@@ -28,6 +27,51 @@ def opened() -> Iterator[Opened]:
     yield open_passwords
     for passwords in made:
         passwords.close()
+
+
+@pytest.fixture
+def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[HeldPasswords]:
+    with HeldPasswords().installed(monkeypatch) as held:
+        yield held
+
+
+class Work:
+    """What argon2 was made to do: passes, each over so many KiB. Its time is the product of the two."""
+
+    def __init__(self) -> None:
+        self.done = 0
+
+    def counted(self, stored: str) -> None:
+        try:
+            parameters = extract_parameters(stored)
+        except InvalidHashError:
+            return
+        self.done += parameters.time_cost * parameters.memory_cost
+
+
+@pytest.fixture
+def work(monkeypatch: pytest.MonkeyPatch) -> Work:
+    """Counts the work of all hashing and verifying from now on."""
+    work, hash_, verify = Work(), PasswordHasher.hash, PasswordHasher.verify
+
+    def counted_hash(hasher: PasswordHasher, password: bytes) -> str:
+        made = hash_(hasher, password)
+        work.counted(made)
+        return made
+
+    def counted_verify(hasher: PasswordHasher, stored: str, password: bytes) -> bool:
+        work.counted(stored)
+        return verify(hasher, stored, password)
+
+    monkeypatch.setattr(PasswordHasher, "hash", counted_hash)
+    monkeypatch.setattr(PasswordHasher, "verify", counted_verify)
+    return work
+
+
+async def work_of_a_wrong_guess(passwords: Passwords, stored: str | None, work: Work) -> int:
+    before = work.done
+    assert await passwords.verify(stored, "guess") == Verified(ok=False)
+    return work.done - before
 
 
 async def test_the_right_password_is_let_in_and_a_wrong_one_is_not(opened: Opened) -> None:
@@ -68,37 +112,24 @@ async def test_what_is_no_argon2_hash_lets_nobody_in(opened: Opened, stored: str
     assert await opened(**CHEAP).verify(stored, "secure123") == Verified(ok=False)
 
 
-async def test_an_unknown_email_costs_the_same_work_as_a_wrong_password(opened: Opened) -> None:
-    passwords = opened(threads=1)
+async def test_an_unknown_email_costs_the_same_work_as_a_wrong_password(opened: Opened, work: Work) -> None:
+    passwords = opened(**CHEAP)
     stored = await passwords.hash("secure123")
-
-    async def work_seconds(known: str | None) -> float:
-        started = time.process_time()
-        assert await passwords.verify(known, "guess") == Verified(ok=False)
-        return time.process_time() - started
-
-    unknown = min([await work_seconds(None) for _ in range(5)])
-    wrong = min([await work_seconds(stored) for _ in range(5)])
-    assert 0.5 < unknown / wrong < 2
+    unknown = await work_of_a_wrong_guess(passwords, None, work)
+    assert unknown == await work_of_a_wrong_guess(passwords, stored, work) > 0
 
 
 @pytest.mark.parametrize(
     "made", [(1, 19_456, 1), (4, 1_024, 1), (1, 64, 1), None], ids=["passes", "memory", "both", "no hash"]
 )
 async def test_a_cost_that_was_raised_does_not_tell_by_its_time_which_emails_exist(
-    opened: Opened, made: tuple[int, int, int] | None
+    opened: Opened, work: Work, made: tuple[int, int, int] | None
 ) -> None:
-    passwords = opened(threads=1, time_cost=4, memory_kib=19_456)
+    passwords = opened(time_cost=4, memory_kib=19_456)
     stored = PasswordHasher(*made).hash("secure123") if made else "$2b$12$" + "a" * 53
-
-    async def work_seconds(known: str | None) -> float:
-        started = time.process_time()
-        assert await passwords.verify(known, "guess") == Verified(ok=False)
-        return time.process_time() - started
-
-    unknown = min([await work_seconds(None) for _ in range(5)])
-    cheaper = min([await work_seconds(stored) for _ in range(5)])
-    assert 0.75 < cheaper / unknown < 1.6
+    unknown = await work_of_a_wrong_guess(passwords, None, work)
+    cheaper = await work_of_a_wrong_guess(passwords, stored, work)
+    assert unknown <= cheaper < 1.1 * unknown
 
 
 async def test_beyond_the_queue_people_are_told_when_to_come_back(opened: Opened) -> None:
@@ -110,35 +141,43 @@ async def test_beyond_the_queue_people_are_told_when_to_come_back(opened: Opened
     assert await passwords.verify(None, "guess") == Verified(ok=False)
 
 
-async def test_a_client_that_leaves_does_not_make_room_while_its_hash_is_computed(opened: Opened) -> None:
-    passwords = opened(threads=1, queue_limit=0, **SLOW)
-    with pytest.raises(TimeoutError):
-        await asyncio.wait_for(passwords.hash("secure123"), 0.05)
+async def leaves(attempt: asyncio.Task[Verified]) -> None:
+    await asyncio.sleep(0)
+    attempt.cancel()
+    await asyncio.wait([attempt])
+
+
+async def test_a_client_that_leaves_does_not_make_room_while_its_password_is_verified(
+    opened: Opened, held: HeldPasswords
+) -> None:
+    passwords = opened(threads=1, queue_limit=0, **CHEAP)
+    gate = held.hold("secure123")
+    verifying = asyncio.create_task(passwords.verify(None, "secure123"))
+    await gate.reached()
+    await leaves(verifying)
     with pytest.raises(PasswordsBusy):
-        await passwords.hash("secure123")
-    passwords.close()
+        await passwords.verify(None, "guess")
 
 
-async def test_a_client_that_leaves_the_queue_makes_room_at_once(opened: Opened) -> None:
-    passwords = opened(threads=1, queue_limit=1, **SLOW)
-    running = asyncio.create_task(passwords.hash("secure123"))
-    with pytest.raises(TimeoutError):
-        await asyncio.wait_for(asyncio.shield(running), 0.05)
-    with pytest.raises(TimeoutError):
-        await asyncio.wait_for(passwords.hash("secure123"), 0.05)
+async def test_a_client_that_leaves_the_queue_makes_room_at_once(opened: Opened, held: HeldPasswords) -> None:
+    passwords = opened(threads=1, queue_limit=1, **CHEAP)
+    gate = held.hold("secure123")
+    verifying = asyncio.create_task(passwords.verify(None, "secure123"))
+    await gate.reached()
+    await leaves(asyncio.create_task(passwords.verify(None, "guess")))
     waiting = asyncio.create_task(passwords.verify(None, "guess"))
-    assert await asyncio.wait_for(waiting, WAIT_SECONDS) == Verified(ok=False)
-    assert running.done()
+    gate.open()
+    assert await asyncio.gather(verifying, waiting) == [Verified(ok=False)] * 2
 
 
-async def test_the_loop_goes_on_while_passwords_are_hashed(opened: Opened) -> None:
-    passwords = opened(threads=1, **SLOW)
-    hashing = asyncio.create_task(passwords.hash("secure123"))
-    turns = 0
-    while not hashing.done():
-        await asyncio.sleep(0.001)
-        turns += 1
-    assert turns > 10
+async def test_the_loop_goes_on_while_a_password_is_verified(opened: Opened, held: HeldPasswords) -> None:
+    passwords = opened(threads=1, **CHEAP)
+    gate = held.hold("secure123")
+    verifying = asyncio.create_task(passwords.verify(None, "secure123"))
+    await gate.reached()
+    assert not verifying.done()
+    gate.open()
+    assert await verifying == Verified(ok=False)
 
 
 def accepted(password: str, email: str = "user@example.com", name: str = "John Doe") -> bool:

@@ -98,8 +98,8 @@ async def test_the_time_of_an_event_is_believed_within_a_window(learner: Learner
     for stated, expected in believed.items():
         posted = {"eventType": "late", "occurredAt": (now + stated).isoformat()}
         event = await learner.expects(201, "POST", EVENTS, json=posted)
-        assert abs(moment(event["occurredAt"]) - (now + expected)) < timedelta(seconds=10)
-        assert abs(moment(event["receivedAt"]) - now) < timedelta(seconds=10)
+        assert abs(moment(event["occurredAt"]) - (now + expected)) < timedelta(minutes=1)
+        assert abs(moment(event["receivedAt"]) - now) < timedelta(minutes=1)
 
 
 async def test_times_at_the_ends_of_the_calendar_are_clamped_too(learner: Learner) -> None:

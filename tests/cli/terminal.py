@@ -20,9 +20,11 @@ import psutil
 import cara
 from cara.local_settings import LocalSettings
 from cara.settings import Settings
+from tests.waiting import PATIENCE_SECONDS
 
 REPOSITORY = Path(cara.__file__).parents[1]
-LINE_SECONDS = 60.0
+COMMAND_SECONDS = 3 * PATIENCE_SECONDS
+"""Commands start servers and processes of their own."""
 
 
 def request(
@@ -32,7 +34,7 @@ def request(
     headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}", **(fields or {})}
     data = None if json_body is None else json.dumps(json_body).encode()
     try:
-        with urlopen(Request(url, data, headers), timeout=30) as response:
+        with urlopen(Request(url, data, headers), timeout=PATIENCE_SECONDS) as response:
             return response.status, json.load(response)
     except HTTPError as error:
         return error.code, json.load(error)
@@ -48,7 +50,7 @@ def environment(**changes: str) -> dict[str, str]:
 
 
 def cara_command(
-    *arguments: str, folder: Path, seconds: float = 60, **settings: str
+    *arguments: str, folder: Path, seconds: float = COMMAND_SECONDS, **settings: str
 ) -> subprocess.CompletedProcess[str]:
     """Runs a command to its end."""
     return subprocess.run(
@@ -69,7 +71,7 @@ class Running:
         self.lines: list[str] = []
         self._pending = b""
 
-    def until(self, text: str, *, times: int = 1, seconds: float = LINE_SECONDS) -> None:
+    def until(self, text: str, *, times: int = 1, seconds: float = COMMAND_SECONDS) -> None:
         """Returns when lines with the text have come so many times since the start; fails when too late."""
         deadline = time.monotonic() + seconds
         while sum(text in line for line in self.lines) < times:
@@ -110,10 +112,10 @@ def running(*command: str, folder: Path, **settings: str) -> Iterator[Running]:
         yield Running(process)
     finally:
         process.kill()
-        process.communicate(timeout=20)
+        process.communicate(timeout=PATIENCE_SECONDS)
 
 
-def assert_all_end(processes: Iterable[psutil.Process], seconds: float = 20.0) -> None:
+def assert_all_end(processes: Iterable[psutil.Process], seconds: float = PATIENCE_SECONDS) -> None:
     """Waits until processes, children of ours or not, have ended. Zombies that init has to bury have."""
     for process in processes:
         assert _has_ended(process.pid, seconds), f"still there: {process}"

@@ -14,9 +14,8 @@ from cara.feedback.ending import Ending
 from cara.feedback.work import FeedbackWork
 from cara.gemini.connecting import connect_gemini
 from cara.settings import Settings
+from tests.waiting import patience
 from worker.main import resources
-
-BOUND_SECONDS = 10
 
 
 @asynccontextmanager
@@ -25,7 +24,7 @@ async def working(
 ) -> AsyncIterator[tuple[FeedbackWork, Ending]]:
     """What a worker process works with, to be called directly."""
     gemini = connect_gemini(settings)
-    async with resources(settings) as context, asyncio.timeout(BOUND_SECONDS):
+    async with resources(settings) as context, patience():
         database = database or context["database"]
         ending = Ending(database, context["quota"], context["queue"], settings.job_attempts)
         try:

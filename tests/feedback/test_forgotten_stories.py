@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -22,9 +21,8 @@ from cara.web.context import service
 from tests.conftest import RunningEmulator
 from tests.learners import Learner
 from tests.streams import read_events
+from tests.waiting import patience
 from tests.workers import running_worker
-
-BOUND_SECONDS = 10
 
 
 async def _kept(redis_url: str) -> dict[str, list[str]]:
@@ -76,7 +74,7 @@ async def test_who_listens_is_told_that_the_job_is_cancelled(learner: Learner, g
     job = await learner.asks_for_feedback()
     read = await learner.expects(200, "GET", job["statusUrl"])
     path = "/api/users/me" if gone == "the account" else f"/api/sessions/{read['sessionId']}"
-    async with learner.client.get(job["eventsUrl"]) as response, asyncio.timeout(BOUND_SECONDS):
+    async with learner.client.get(job["eventsUrl"]) as response, patience():
         events = read_events(response)
         assert (await anext(events)).name == "status"
         await learner.expects(204, "DELETE", path)

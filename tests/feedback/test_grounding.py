@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import unicodedata
 from typing import Literal
 
@@ -11,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cara.feedback.grounding import Passage, Transcript
+from tests.growth import grows_linearly
 
 Form = Literal["NFC", "NFD"]
 TALK = "You: We grew by “ten percent”, didn’t we?\nYou:  So I   recommend\nthat we hire. Straße İstanbul ﬁne."
@@ -135,10 +135,8 @@ def test_a_quote_is_found_however_its_letters_are_composed(
 )
 def test_no_transcript_takes_more_than_linear_time(unit: str, quote: str) -> None:
     text = (unit * 200_000)[:200_000]
-    started = time.process_time()
     assert Transcript(text).find(quote) is None
-    # About 0.1 s in fact.
-    assert time.process_time() - started < 3
+    assert grows_linearly(lambda part: Transcript(part).find(quote), text)
 
 
 @given(st.text(max_size=200), st.text(min_size=1, max_size=40))

@@ -10,9 +10,8 @@ from cara.practice.queries import hold_session
 from cara.settings import Settings
 from tests.conftest import RunningEmulator
 from tests.learners import Learner
+from tests.waiting import patience
 from tests.workers import running_worker
-
-BOUND_SECONDS = 10
 
 
 async def test_a_job_that_is_put_back_waits_for_its_session_before_it_holds_the_quota(
@@ -25,7 +24,7 @@ async def test_a_job_that_is_put_back_waits_for_its_session_before_it_holds_the_
         async with database.transaction() as connection:
             await hold_session(connection, learner.user["id"], read["sessionId"])
             await _somebody_waits_for(connection)
-            await connection.execute("set local lock_timeout = '500ms'; select * from quota_days for update")
+            await connection.execute("set local lock_timeout = '10s'; select * from quota_days for update")
         events = await learner.follows(job)
     assert events[-1].name == "succeeded"
 
@@ -39,7 +38,7 @@ async def test_a_dialogue_waits_for_its_session_before_it_holds_the_quota(
         await hold_session(connection, learner.user["id"], session["id"])
         group.create_task(learner.expects(200, "POST", "/api/gemini/process", json=asked))
         await _somebody_waits_for(connection)
-        await connection.execute("set local lock_timeout = '500ms'; select * from quota_days for update")
+        await connection.execute("set local lock_timeout = '10s'; select * from quota_days for update")
     kept = await learner.expects(200, "GET", f"/api/sessions/{session['id']}")
     assert kept["transcript"].startswith("You: How do I begin the talk?")
 
@@ -52,7 +51,7 @@ async def test_a_deletion_waits_for_the_work_on_a_job_before_it_holds_the_accoun
         await connection.execute("select from feedback_jobs for update")
         group.create_task(learner.expects(204, "DELETE", "/api/users/me"))
         await _somebody_waits_for(connection)
-        await connection.execute("set local lock_timeout = '500ms'; select from users for key share")
+        await connection.execute("set local lock_timeout = '10s'; select from users for key share")
     async with database.acquire() as connection:
         assert await connection.fetchval("select count(*) from feedback_jobs") == 0
 
@@ -61,7 +60,7 @@ async def _somebody_waits_for(connection: Connection) -> None:
     waiting = """
         select exists (select from pg_stat_activity where pg_backend_pid() = any(pg_blocking_pids(pid)))
     """
-    async with asyncio.timeout(BOUND_SECONDS):
+    async with patience():
         while not await connection.fetchval(waiting):
             await connection.execute("select pg_stat_clear_snapshot()")
             await asyncio.sleep(0.02)

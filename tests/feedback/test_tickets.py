@@ -119,7 +119,7 @@ async def test_who_may_not_listen_takes_no_connection_to_the_database(
     """All of them are taken: what waited for one would be told that the database is busy."""
     scarce = {
         "database_pool_size": 1,
-        "database_acquire_seconds": 0.1,
+        "database_acquire_seconds": 2,
         "rate_limits": "on",
         "rate_limit_user": "4/minute",
     }

@@ -102,10 +102,10 @@ async def test_a_worker_that_lost_its_lease_changes_nothing(
     emulator.emulator.fail_next(PlannedFault(Fault.STALL_MIDSTREAM, after_chunks=1))
     job = await learner.asks_for_feedback()
     async with running_worker(settings):
-        await emulator.emulator.until(lambda ledger: ledger.output_tokens > 0, seconds=5)
+        await emulator.emulator.until(lambda ledger: ledger.output_tokens > 0)
         async with database.acquire() as connection:
             await connection.execute("update feedback_jobs set attempts = 7")
-        await emulator.emulator.until(lambda ledger: ledger.aborted == 1, seconds=5)
+        await emulator.emulator.until(lambda ledger: ledger.aborted == 1)
         now = await learner.expects(200, "GET", job["statusUrl"])
         assert (now["status"], now["attempts"]) == ("running", 7)
 

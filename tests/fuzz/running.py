@@ -14,9 +14,8 @@ import requests
 
 from cara.local.leash import leash_command
 from cara.local.ports import free_port
+from tests.waiting import PATIENCE_SECONDS
 
-START_SECONDS = 30
-STOP_SECONDS = 15
 JWT_SECRET = "the-secret-of-the-fuzzer-is-32-bytes-long"
 
 
@@ -60,15 +59,15 @@ def _process(command: list[str], environment: dict[str, str], output: int) -> It
     finally:
         assert process.stdin
         process.stdin.close()
-        process.wait(STOP_SECONDS)
+        process.wait(PATIENCE_SECONDS)
 
 
 def _wait_for(url: str, log: Path) -> None:
-    until = time.monotonic() + START_SECONDS
+    until = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < until:
         try:
-            requests.get(f"{url}/ready", timeout=1).raise_for_status()
+            requests.get(f"{url}/ready", timeout=PATIENCE_SECONDS).raise_for_status()
             return
         except requests.RequestException:
             time.sleep(0.05)
-    raise TimeoutError(f"not ready within {START_SECONDS} s:\n{log.read_text()}")
+    raise TimeoutError(f"not ready within {PATIENCE_SECONDS} s:\n{log.read_text()}")

@@ -6,8 +6,19 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from cara.gemini.client import GeminiAnswer, GeminiCall, GeminiClient, GeminiLimits
+from tests.waiting import PATIENCE_SECONDS
 
 MODEL = "gemini-3.8-flash"
+NEVER_SECONDS = 3_600.0
+PATIENT = GeminiLimits(
+    deadline_seconds=PATIENCE_SECONDS,
+    first_token_seconds=NEVER_SECONDS,
+    between_chunks_seconds=NEVER_SECONDS,
+    slot_wait_seconds=NEVER_SECONDS,
+    breaker_failures=99,
+    breaker_cooldown_seconds=NEVER_SECONDS,
+)
+"""None of these ends a call of a test, however slow the machine; tests shorten the limit they are about."""
 
 
 @asynccontextmanager

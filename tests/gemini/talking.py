@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -12,11 +11,11 @@ from aiohttp import ClientResponse
 from cara.database import Database
 from tests.learners import Learner
 from tests.streams import SentEvent, read_events
+from tests.waiting import patience
 
 PATH = "/api/gemini/process"
 PROMPT = "Can you help me practice a salary negotiation?"
 STREAM = {"Accept": "text/event-stream"}
-UNTIL_SECONDS = 5
 
 
 async def says(learner: Learner, prompt: str = PROMPT, **more: Any) -> ClientResponse:
@@ -61,7 +60,7 @@ async def books(database: Database) -> Books:
 
 async def until(look: Callable[[], Awaitable[Any]], holds: Callable[[Any], bool]) -> Any:
     """Looks again and again until it is as wished, within a bounded time."""
-    async with asyncio.timeout(UNTIL_SECONDS):
+    async with patience():
         while not holds(seen := await look()):
             pass
     return seen

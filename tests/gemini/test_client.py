@@ -1,14 +1,15 @@
 """The client against the emulator: answers, usage, what goes over the wire, who may be in flight."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from cara.emulator.emulator import EmulatorSettings
 from cara.emulator.serving import running_emulator
-from cara.gemini.client import GeminiCall, GeminiClient, GeminiLimits
+from cara.gemini.client import GeminiCall, GeminiClient
 from cara.gemini.errors import NOTHING_USED, GeminiBusy, GeminiMisconfigured, GeminiUnavailable
-from tests.gemini.asking import MODEL, streamed
+from tests.gemini.asking import MODEL, PATIENT, streamed
 
 SCHEMA = {
     "type": "object",
@@ -125,10 +126,8 @@ async def test_closing_ends_open_streams_with_an_error_for_their_readers(running
 
 
 async def test_a_crowd_never_passes_the_bound_on_calls_in_flight(running):
-    client = GeminiClient(
-        api_key="any", model=MODEL, base_url=running.url, limits=GeminiLimits(max_in_flight=4)
-    )
-
+    limits = replace(PATIENT, max_in_flight=4)
+    client = GeminiClient(api_key="any", model=MODEL, base_url=running.url, limits=limits)
     answers = await asyncio.gather(
         *(streamed(client, said(f"Talk number {number}.")) for number in range(30))
     )
@@ -140,7 +139,7 @@ async def test_a_crowd_never_passes_the_bound_on_calls_in_flight(running):
 
 
 async def test_who_waits_too_long_for_a_place_is_told_that_it_is_busy(running):
-    limits = GeminiLimits(max_in_flight=1, slot_wait_seconds=0.05)
+    limits = replace(PATIENT, max_in_flight=1, slot_wait_seconds=0.05)
     client = GeminiClient(api_key="any", model=MODEL, base_url=running.url, limits=limits)
     running.emulator.fail_next("stall")
     first = asyncio.create_task(streamed(client, said("I hold the only place.")))

@@ -1,21 +1,21 @@
 """The circuit: when it opens, what it does while open, how it closes."""
 
 import asyncio
+import time
+from dataclasses import replace
 
 import pytest
 
-from cara.gemini.client import GeminiCall, GeminiLimits
+from cara.gemini.client import GeminiCall
 from cara.gemini.errors import (
     GeminiCircuitOpen,
     GeminiError,
     GeminiRateLimited,
     GeminiUnavailable,
 )
-from tests.gemini.asking import client_of, streamed
+from tests.gemini.asking import PATIENT, client_of, streamed
 
-LIMITS = GeminiLimits(
-    deadline_seconds=2, first_token_seconds=0.2, attempts=1, breaker_failures=3, breaker_cooldown_seconds=0.3
-)
+LIMITS = replace(PATIENT, attempts=1, breaker_failures=3)
 CALL = GeminiCall("Coach.", [{"role": "user", "parts": [{"text": "My talk is about trains."}]}], 500)
 
 
@@ -31,22 +31,30 @@ async def fails(client, times):
             await streamed(client, CALL)
 
 
-async def cooled_down(client):
-    """Waits as long as the refusal says."""
-    with pytest.raises(GeminiCircuitOpen) as refused:
-        await streamed(client, CALL)
-    await asyncio.sleep(refused.value.retry_after_seconds + 0.01)
+@pytest.fixture
+def cooled_down(client, monkeypatch):
+    """Puts the clock forward by as much as a refusal says."""
+
+    async def put_forward():
+        with pytest.raises(GeminiCircuitOpen) as refused:
+            await streamed(client, CALL)
+        clock, ahead = time.time, refused.value.retry_after_seconds
+        monkeypatch.setattr(time, "time", lambda: clock() + ahead)
+
+    return put_forward
 
 
 @pytest.mark.parametrize("fault", ["internal", "unavailable", "drop_connection", "stall"])
-async def test_an_outage_opens_the_circuit_and_calls_are_refused_at_once(client, emulator, fault):
+async def test_an_outage_opens_the_circuit_and_calls_are_refused_at_once(emulator, fault):
     emulator.emulator.fail_next(fault, times=3)
-    await fails(client, 3)
-    assert client.circuit == "open"
-    for ask in (streamed(client, CALL), client.count_tokens(CALL)):
-        with pytest.raises(GeminiCircuitOpen) as refused:
-            await ask
-        assert 0 < refused.value.retry_after_seconds <= 0.3
+    limits = replace(LIMITS, first_token_seconds=0.2) if fault == "stall" else LIMITS
+    async with client_of(emulator.url, limits) as client:
+        await fails(client, 3)
+        assert client.circuit == "open"
+        for ask in (streamed(client, CALL), client.count_tokens(CALL)):
+            with pytest.raises(GeminiCircuitOpen) as refused:
+                await ask
+            assert 0 < refused.value.retry_after_seconds <= limits.breaker_cooldown_seconds
     assert emulator.emulator.ledger.calls == 3
 
 
@@ -69,28 +77,28 @@ async def test_what_is_no_outage_does_not_open_it(client, emulator, fault):
     assert client.circuit == "closed"
 
 
-async def test_one_good_probe_closes_it(client, emulator):
+async def test_one_good_probe_closes_it(client, emulator, cooled_down):
     emulator.emulator.fail_next("unavailable", times=3)
     await fails(client, 3)
-    await cooled_down(client)
+    await cooled_down()
     assert (await streamed(client, CALL)).text
     assert client.circuit == "closed"
 
 
-async def test_a_bad_probe_opens_it_again(client, emulator):
+async def test_a_bad_probe_opens_it_again(client, emulator, cooled_down):
     emulator.emulator.fail_next("unavailable", times=4)
     await fails(client, 3)
-    await cooled_down(client)
+    await cooled_down()
     await fails(client, 1)
     assert client.circuit == "open"
     with pytest.raises(GeminiCircuitOpen):
         await streamed(client, CALL)
 
 
-async def test_after_the_cool_down_only_one_of_a_crowd_asks(client, emulator):
+async def test_after_the_cool_down_only_one_of_a_crowd_asks(client, emulator, cooled_down):
     emulator.emulator.fail_next("unavailable", times=3)
     await fails(client, 3)
-    await cooled_down(client)
+    await cooled_down()
     asked_before = emulator.emulator.ledger.calls
     results = await asyncio.gather(*(streamed(client, CALL) for _ in range(20)), return_exceptions=True)
     refused = [result for result in results if isinstance(result, GeminiCircuitOpen)]
@@ -99,10 +107,12 @@ async def test_after_the_cool_down_only_one_of_a_crowd_asks(client, emulator):
     assert client.circuit == "closed"
 
 
-async def test_a_rate_limited_or_cancelled_probe_leaves_the_question_open_for_the_next(client, emulator):
+async def test_a_rate_limited_or_cancelled_probe_leaves_the_question_open_for_the_next(
+    client, emulator, cooled_down
+):
     emulator.emulator.fail_next("unavailable", times=3)
     await fails(client, 3)
-    await cooled_down(client)
+    await cooled_down()
     emulator.emulator.fail_next("rate_limited")
     with pytest.raises(GeminiRateLimited):
         await streamed(client, CALL)
@@ -116,10 +126,10 @@ async def test_a_rate_limited_or_cancelled_probe_leaves_the_question_open_for_th
     assert client.circuit == "closed"
 
 
-async def test_the_first_piece_of_a_probe_lets_all_others_in(client, emulator):
+async def test_the_first_piece_of_a_probe_lets_all_others_in(client, emulator, cooled_down):
     emulator.emulator.fail_next("unavailable", times=3)
     await fails(client, 3)
-    await cooled_down(client)
+    await cooled_down()
     emulator.emulator.fail_next("stall_midstream")
     async with client.stream(CALL) as probe:
         await anext(probe)
@@ -128,13 +138,12 @@ async def test_the_first_piece_of_a_probe_lets_all_others_in(client, emulator):
         assert (await streamed(client, CALL)).text
         emulator.emulator.fail_next("unavailable", times=3)
         await fails(client, 3)
-        await cooled_down(client)
-        async with asyncio.timeout(1):
-            assert (await streamed(client, CALL)).text
+        await cooled_down()
+        assert (await streamed(client, CALL)).text
 
 
 async def test_an_open_circuit_stops_the_retries_of_calls_under_way(emulator):
-    limits = GeminiLimits(deadline_seconds=5, attempts=5, breaker_failures=2, breaker_cooldown_seconds=30)
+    limits = replace(PATIENT, attempts=5, breaker_failures=2)
     emulator.emulator.fail_next("unavailable", times=99)
     async with client_of(emulator.url, limits) as client:
         with pytest.raises(GeminiCircuitOpen):

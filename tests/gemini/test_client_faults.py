@@ -1,7 +1,9 @@
-"""Every way in which Gemini fails: which error, what it cost, how long."""
+"""Every way in which Gemini fails: which error, what it cost, by which bound."""
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
+from dataclasses import replace
 from threading import Event
 
 import pytest
@@ -9,7 +11,7 @@ import pytest
 from cara.emulator.emulator import EmulatorSettings
 from cara.emulator.faults import Deviation, Fault, PlannedFault
 from cara.emulator.serving import running_emulator
-from cara.gemini.client import GeminiCall, GeminiClient, GeminiLimits
+from cara.gemini.client import GeminiCall, GeminiClient
 from cara.gemini.errors import (
     NOTHING_USED,
     ContentBlocked,
@@ -25,15 +27,13 @@ from cara.gemini.errors import (
     GeminiTimedOut,
     GeminiUnavailable,
 )
-from tests.gemini.asking import MODEL, client_of, streamed
+from tests.gemini.asking import MODEL, PATIENT, client_of, streamed
 
-LIMITS = GeminiLimits(
-    deadline_seconds=0.6,
-    first_token_seconds=0.25,
-    between_chunks_seconds=0.15,
-    attempts=1,
-    breaker_failures=99,
-)
+LIMITS = replace(PATIENT, attempts=1)
+BOUNDS_OF_STALLS = {
+    Fault.STALL: {"first_token_seconds": 0.25},
+    Fault.STALL_MIDSTREAM: {"between_chunks_seconds": 2},
+}
 SCHEMA = {"type": "object", "properties": {"quote": {"type": "string"}}, "required": ["quote"]}
 CALL = GeminiCall(
     "Judge.",
@@ -68,8 +68,21 @@ async def client(emulator):
         yield client
 
 
-async def failure(asking, within_seconds):
-    async with asyncio.timeout(within_seconds):
+@pytest.fixture
+async def client_that_outlasts(emulator):
+    """A client with no limit but that which a fault is to meet."""
+    async with AsyncExitStack() as stack:
+
+        async def opened(fault):
+            limits = replace(LIMITS, **BOUNDS_OF_STALLS.get(fault, {}))
+            return await stack.enter_async_context(client_of(emulator.url, limits))
+
+        yield opened
+
+
+async def failure(asking):
+    """How it fails, long before the deadline, which would end it too."""
+    async with asyncio.timeout(LIMITS.deadline_seconds / 2):
         with pytest.raises(GeminiError) as failed:
             await asking
     return failed.value
@@ -88,9 +101,10 @@ async def test_json_that_misses_the_schema_is_an_answer_for_whoever_asked_to_jud
 
 
 @pytest.mark.parametrize("fault", FAILURES)
-async def test_a_stream_fails_as(client, emulator, fault):
+async def test_a_stream_fails_as(client_that_outlasts, emulator, fault):
+    client = await client_that_outlasts(fault)
     emulator.emulator.fail_next(fault)
-    error = await failure(streamed(client, CALL), within_seconds=2)
+    error = await failure(streamed(client, CALL))
     assert type(error) is FAILURES[fault]
     assert isinstance(error, GeminiLasting if fault in LASTING else GeminiTemporary)
     assert error.usage.total_tokens == emulator.emulator.ledger.total_tokens
@@ -99,24 +113,25 @@ async def test_a_stream_fails_as(client, emulator, fault):
 
 async def test_a_connection_lost_before_any_text_interrupts_nothing(client, emulator):
     emulator.emulator.fail_next(PlannedFault(Fault.DROP_CONNECTION, after_chunks=0))
-    error = await failure(streamed(client, CALL), within_seconds=2)
+    error = await failure(streamed(client, CALL))
     assert type(error) is GeminiUnavailable
     assert error.usage.total_tokens == emulator.emulator.ledger.prompt_tokens > 0
 
 
 @pytest.mark.parametrize("fault", [Fault.STALL_MIDSTREAM, Fault.CUT_STREAM, Fault.BLOCKED_ANSWER])
-async def test_what_came_before_the_failure_reaches_the_reader_first(client, emulator, fault):
+async def test_what_came_before_the_failure_reaches_the_reader_first(client_that_outlasts, emulator, fault):
+    client = await client_that_outlasts(fault)
     emulator.emulator.fail_next(PlannedFault(fault, after_chunks=3))
     async with client.stream(CALL) as stream:
         pieces = [await anext(stream) for _ in range(3)]
-        error = await failure(anext(stream), within_seconds=2)
+        error = await failure(anext(stream))
     assert "".join(piece.text for piece in pieces) == stream.text
     assert error.usage == stream.usage == pieces[-1].usage != NOTHING_USED
 
 
 async def test_a_blocked_answer_names_its_category(client, emulator):
     emulator.emulator.fail_next(Fault.BLOCKED_PROMPT)
-    blocked = await failure(streamed(client, CALL), within_seconds=2)
+    blocked = await failure(streamed(client, CALL))
     assert blocked.category == "harassment"
     assert blocked.code == "content_blocked"
 
@@ -132,35 +147,38 @@ async def test_a_blocked_answer_names_its_category(client, emulator):
 )
 async def test_a_bad_answer_says_what_is_bad_about_it(client, emulator, fault, reason):
     emulator.emulator.fail_next(fault)
-    assert (await failure(streamed(client, CALL), within_seconds=2)).reason == reason
+    assert (await failure(streamed(client, CALL))).reason == reason
 
 
 async def test_json_that_ran_into_the_output_limit_is_a_bad_answer(client):
     short = GeminiCall(CALL.system_instruction, CALL.contents, 5, response_schema=SCHEMA)
-    assert (await failure(streamed(client, short), within_seconds=2)).reason == "max_tokens"
+    assert (await failure(streamed(client, short))).reason == "max_tokens"
 
 
 async def test_an_answer_without_any_text_is_a_bad_answer(client):
     nothing = GeminiCall("", CALL.contents, 0)
-    assert (await failure(streamed(client, nothing), within_seconds=2)).reason == "max_tokens"
+    assert (await failure(streamed(client, nothing))).reason == "max_tokens"
 
 
-async def test_the_first_word_has_its_own_bound(client, emulator):
-    emulator.emulator.fail_next(Fault.STALL)
-    await failure(streamed(client, CALL), within_seconds=0.55)
+@pytest.mark.parametrize("fault", BOUNDS_OF_STALLS)
+async def test_a_call_that_its_own_bound_ended_has_ended_at_gemini_too(client_that_outlasts, emulator, fault):
+    client = await client_that_outlasts(fault)
+    emulator.emulator.fail_next(fault)
+    await failure(streamed(client, CALL))
     await emulator.emulator.until(lambda ledger: ledger.aborted == 1)
 
 
 async def test_the_deadline_holds_for_the_building_of_the_sdk_too(emulator):
     blocked = Event()
-    client = GeminiClient(api_key="any", model=MODEL, base_url=emulator.url, limits=LIMITS)
+    limits = replace(LIMITS, deadline_seconds=0.3)
+    client = GeminiClient(api_key="any", model=MODEL, base_url=emulator.url, limits=limits)
     with ThreadPoolExecutor(1) as only_thread:
         loop = asyncio.get_running_loop()
         loop.set_default_executor(only_thread)
         loop.run_in_executor(None, blocked.wait)
         try:
             for asking in (streamed(client, CALL), client.count_tokens(CALL)):
-                assert type(await failure(asking, within_seconds=2)) is GeminiTimedOut
+                assert type(await failure(asking)) is GeminiTimedOut
         finally:
             blocked.set()
     assert client.circuit == "closed"
@@ -168,10 +186,10 @@ async def test_the_deadline_holds_for_the_building_of_the_sdk_too(emulator):
 
 
 async def test_the_deadline_holds_for_a_slow_stream_that_never_pauses_for_long():
-    settings = EmulatorSettings(chunk_delay_seconds=0.1, chunk_characters=4)
+    settings = EmulatorSettings(chunk_delay_seconds=0.5, chunk_characters=4)
     async with running_emulator(settings) as running:
-        async with client_of(running.url, LIMITS) as client:
-            error = await failure(streamed(client, CALL), within_seconds=1.5)
+        async with client_of(running.url, replace(LIMITS, deadline_seconds=2)) as client:
+            error = await failure(streamed(client, CALL))
         await running.emulator.until(lambda ledger: ledger.aborted == 1)
     assert isinstance(error, GeminiTimedOut)
     assert error.usage != NOTHING_USED
@@ -180,4 +198,4 @@ async def test_the_deadline_holds_for_a_slow_stream_that_never_pauses_for_long()
 @pytest.mark.parametrize("fault", [Fault.RATE_LIMITED, Fault.BAD_KEY])
 async def test_counting_tokens_fails_in_the_same_words(client, emulator, fault):
     emulator.emulator.fail_next(PlannedFault(fault, methods=frozenset({"countTokens"})))
-    assert type(await failure(client.count_tokens(CALL), within_seconds=2)) is FAILURES[fault]
+    assert type(await failure(client.count_tokens(CALL))) is FAILURES[fault]

@@ -1,15 +1,16 @@
 """Which failures are tried again, when, and at whose cost."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from cara.emulator.faults import Fault, PlannedFault
-from cara.gemini.client import GeminiCall, GeminiLimits
+from cara.gemini.client import GeminiCall
 from cara.gemini.errors import GeminiError, GeminiRateLimited, GeminiUnavailable
-from tests.gemini.asking import client_of, streamed
+from tests.gemini.asking import PATIENT, client_of, streamed
 
-LIMITS = GeminiLimits(deadline_seconds=3, attempts=3, breaker_failures=99)
+LIMITS = replace(PATIENT, attempts=3)
 CALL = GeminiCall("Coach.", [{"role": "user", "parts": [{"text": "My talk is about trains."}]}], 500)
 
 
@@ -35,11 +36,12 @@ async def test_the_delay_that_gemini_asks_for_is_kept(client, emulator):
 
 
 async def test_a_delay_beyond_the_deadline_fails_at_once_and_is_passed_on(client, emulator):
-    emulator.emulator.fail_next(PlannedFault(Fault.RATE_LIMITED, retry_delay_seconds=60))
-    async with asyncio.timeout(2):
+    delay = LIMITS.deadline_seconds + 1
+    emulator.emulator.fail_next(PlannedFault(Fault.RATE_LIMITED, retry_delay_seconds=delay))
+    async with asyncio.timeout(LIMITS.deadline_seconds / 2):
         with pytest.raises(GeminiRateLimited) as limited:
             await streamed(client, CALL)
-    assert limited.value.retry_after_seconds == 60
+    assert limited.value.retry_after_seconds == delay
     assert emulator.emulator.ledger.calls == 1
 
 
@@ -52,7 +54,7 @@ async def test_the_number_of_attempts_is_bounded(client, emulator):
 
 @pytest.mark.parametrize("fault", ["drop_connection", "error_midstream", "cut_stream", "stall_midstream"])
 async def test_nothing_is_tried_again_once_text_was_streamed(emulator, fault):
-    limits = GeminiLimits(deadline_seconds=3, between_chunks_seconds=0.1)
+    limits = replace(LIMITS, between_chunks_seconds=0.5)
     emulator.emulator.fail_next(fault)
     async with client_of(emulator.url, limits) as client:
         with pytest.raises(GeminiError):

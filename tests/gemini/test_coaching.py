@@ -31,7 +31,12 @@ class TestWithOneConnection:
     @pytest.fixture
     def settings(self, settings: Settings) -> Settings:
         return settings.model_copy(
-            update={"database_pool_size": 1, "database_acquire_seconds": 0.3, "gemini_attempts": 1}
+            update={
+                "database_pool_size": 1,
+                "database_acquire_seconds": 10,
+                "gemini_attempts": 1,
+                "gemini_breaker_cooldown_seconds": 3_600,
+            }
         )
 
     async def test_while_the_circuit_is_open_no_turn_asks_for_a_connection(

@@ -54,9 +54,8 @@ def settings(database_url: str, redis_url: str, emulator: RunningEmulator) -> Se
         redis_url=redis_url,
         gemini_base_url=emulator.url,
         gemini_attempts=1,
-        gemini_deadline_seconds=5,
-        gemini_first_token_seconds=1,
-        gemini_between_chunks_seconds=1,
+        gemini_first_token_seconds=3,
+        gemini_between_chunks_seconds=3,
     )
 
 

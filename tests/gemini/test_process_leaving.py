@@ -86,7 +86,7 @@ class TestWithOneConnection:
 
     @pytest.fixture
     def settings(self, settings: Settings) -> Settings:
-        return settings.model_copy(update={"database_pool_size": 1, "database_acquire_seconds": 0.3})
+        return settings.model_copy(update={"database_pool_size": 1, "database_acquire_seconds": 2})
 
     async def test_no_connection_is_held_while_gemini_is_answering(
         self, learner: Learner, emulator: RunningEmulator
@@ -160,9 +160,9 @@ async def test_health_answers_before_the_sdk_is_there(settings: Settings) -> Non
 async def test_an_account_that_is_deleted_meanwhile_is_told_so(
     learner: Learner, emulator: RunningEmulator
 ) -> None:
-    emulator.emulator.fail_next(PlannedFault(Fault.RATE_LIMITED, retry_delay_seconds=0.5))
+    emulator.emulator.fail_next(PlannedFault(Fault.RATE_LIMITED, retry_delay_seconds=3))
     asking = asyncio.create_task(says(learner))
-    await emulator.emulator.until(lambda ledger: ledger.refused == 1, seconds=5)
+    await emulator.emulator.until(lambda ledger: ledger.refused == 1)
     await learner.expects(204, "DELETE", "/api/users/me")
     response = await asking
     assert response.status == 401

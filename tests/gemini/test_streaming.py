@@ -93,4 +93,4 @@ class TestWithFrequentHeartbeats:
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    return settings.model_copy(update={"gemini_between_chunks_seconds": 0.5})
+    return settings.model_copy(update={"gemini_between_chunks_seconds": 3})

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 
 from cara.local.ports import free_port, port_opens
 from cara.settings import Settings
-
-START_SECONDS = 20
+from tests.waiting import patience
 
 
 @dataclass
@@ -42,7 +41,7 @@ async def web_processes(settings: Settings, count: int) -> AsyncIterator[list[We
                 stderr=asyncio.subprocess.DEVNULL,
             )
             running.append(WebProcess(f"http://127.0.0.1:{port}", process))
-        async with asyncio.timeout(START_SECONDS):
+        async with patience():
             for web in running:
                 await port_opens(int(web.url.rpartition(":")[2]))
         yield running

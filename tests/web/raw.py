@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-BOUND_SECONDS = 10
+from tests.waiting import patience
 
 
 @dataclass
@@ -43,7 +43,7 @@ class RawConnection:
         await self._writer.drain()
 
     async def answer(self) -> RawAnswer:
-        async with asyncio.timeout(BOUND_SECONDS):
+        async with patience():
             interim = []
             while (answer := await self._one()).status < 200:
                 interim.append(answer.status)
@@ -58,7 +58,7 @@ class RawConnection:
 
     async def ends(self) -> bool:
         """Whether the server closes the connection, within the bound."""
-        async with asyncio.timeout(BOUND_SECONDS):
+        async with patience():
             return await self._reader.read() == b""
 
     async def close(self) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 
 import pytest
 
@@ -24,10 +25,12 @@ async def logged(served, caplog):
 async def test_every_request_leaves_one_line(logged):
     client, lines = logged
     learner = await Learner.registers(client)
+    began = time.monotonic()
     await learner.call("GET", "/api/sessions?limit=5", headers={"X-Request-Id": "of-the-client.1"})
     await client.get("/api/nowhere")
     await client.post("/api/sessions", data=b"{")
     _, listing, nowhere, refused = lines()
+    milliseconds = 1_000 * (time.monotonic() - began)
     assert listing == {
         "method": "GET",
         "path": "/api/sessions",
@@ -37,7 +40,7 @@ async def test_every_request_leaves_one_line(logged):
         "address": "127.0.0.1",
         "requestId": "of-the-client.1",
     }
-    assert 0 < listing["durationMs"] < 10_000
+    assert 0 < listing["durationMs"] <= milliseconds
     assert (nowhere["status"], nowhere["userId"]) == (404, None)
     assert (refused["status"], refused["method"]) == (401, "POST")
 

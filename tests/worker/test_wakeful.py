@@ -17,6 +17,7 @@ from redis.exceptions import NoPermissionError
 from cara.local.servers import embedded_valkey
 from cara.queue import arq_client, deserialize, serialize, wake_channel
 from cara.redis import Subscriber
+from tests.waiting import PATIENCE_SECONDS, patience
 from worker.wakeful import WakefulWorker
 
 QUEUE = "tests:queue"
@@ -38,7 +39,7 @@ class Work:
         self.changed.set()
 
     async def until(self, count: int) -> None:
-        async with asyncio.timeout(5):
+        async with patience():
             while len(self.done) < count:
                 self.changed.clear()
                 await self.changed.wait()
@@ -53,7 +54,7 @@ async def working(
     reading = asyncio.create_task(subscriber.run())
     worker = WakefulWorker(
         subscriber=subscriber,
-        functions=[func(cast(Any, work.do), name="do", timeout=30)],
+        functions=[func(cast(Any, work.do), name="do", timeout=PATIENCE_SECONDS)],
         queue_name=QUEUE,
         redis_pool=redis,
         max_jobs=max_jobs,
@@ -80,8 +81,15 @@ async def enqueue(redis: ArqRedis, *names: str) -> None:
 
 
 async def has_begun(worker: WakefulWorker) -> None:
-    async with asyncio.timeout(5):
+    async with patience():
         while not worker.job_tasks:
+            await asyncio.sleep(0.01)
+
+
+async def missed(caplog: pytest.LogCaptureFixture, times: int) -> None:
+    """Returns once the worker has found so many times that Redis is away."""
+    async with patience():
+        while caplog.text.count("redis is away") < times:
             await asyncio.sleep(0.01)
 
 
@@ -120,7 +128,9 @@ async def test_jobs_in_progress_elsewhere_do_not_hide_the_next(redis_url: str) -
     assert work.done == ["free"]
 
 
-async def test_a_worker_outlives_a_redis_that_goes_away(tmp_path: Path) -> None:
+async def test_a_worker_outlives_a_redis_that_goes_away(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     work = Work()
     with ExitStack() as first:
         url = first.enter_context(embedded_valkey(tmp_path, durable=False))
@@ -128,7 +138,7 @@ async def test_a_worker_outlives_a_redis_that_goes_away(tmp_path: Path) -> None:
             await enqueue(redis, "before")
             await work.until(1)
             await asyncio.to_thread(first.close)
-            await asyncio.sleep(0.3)
+            await missed(caplog, times=1)
             with embedded_valkey(tmp_path, durable=False):
                 await enqueue(redis, "after")
                 await work.until(2)
@@ -153,10 +163,9 @@ async def test_a_redis_that_fails_while_a_job_is_taken_costs_no_place(
     work = Work()
     with embedded_valkey(tmp_path, durable=False) as url:
         async with working(url, work, poll_seconds=0.01, max_jobs=1) as (worker, redis):
-            async with refusing(redis, command), asyncio.timeout(5):
+            async with refusing(redis, command):
                 await redis.zadd(QUEUE, {"unknown": 1})
-                while caplog.text.count("redis is away") < 3:
-                    await asyncio.sleep(0.01)
+                await missed(caplog, times=3)
             assert worker.job_counter == 0
             await redis.delete(QUEUE)
             await enqueue(redis, "one")
@@ -179,7 +188,7 @@ async def test_draining_takes_nothing_new_and_lets_jobs_finish(redis_url: str) -
     async with working(redis_url, work, poll_seconds=0.05, max_jobs=1) as (worker, redis):
         await enqueue(redis, "first", "second")
         await has_begun(worker)
-        draining = asyncio.create_task(worker.drain(5))
+        draining = asyncio.create_task(worker.drain(PATIENCE_SECONDS))
         await asyncio.sleep(0)
         work.release.set()
         await draining
@@ -192,7 +201,7 @@ async def test_draining_cancels_what_takes_too_long(redis_url: str) -> None:
     async with working(redis_url, work, poll_seconds=0.05) as (worker, redis):
         await enqueue(redis, "slow")
         await has_begun(worker)
-        async with asyncio.timeout(5):
+        async with patience():
             await worker.drain(0.1)
         assert not worker.job_tasks
     assert work.done == []
