@@ -6,7 +6,7 @@ JOBS   ?= 2
 PIP    := -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo doctor seed test fuzz coverage lint constraints clean
+.PHONY: help install dev demo doctor seed test fuzz clients coverage lint constraints clean
 
 help:  ## what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -37,6 +37,9 @@ test: install  ## all tests; ARGS=tests/accounts for a part, JOBS=4 for more at 
 
 fuzz: install  ## 20,000 generated requests, held against the OpenAPI document; ARGS="--seed 7" for others
 	$(BIN)/python -m tests.fuzz --requests 20000 $(ARGS)
+
+clients: install  ## TypeScript clients made from the OpenAPI document, against servers of their own; needs Node.js
+	$(BIN)/python -m tests.clients
 
 coverage: install  ## all tests with branch coverage, which must be at least 90 %
 	$(BIN)/python -m pytest -n $(JOBS) --cov --cov-report=term --cov-fail-under=90 $(ARGS)

@@ -39,7 +39,7 @@ async def change_profile(connection: Connection, user_id: UUID, changes: Profile
     Raises:
         TokenInvalid: the account is gone.
     """
-    changed = changes.model_dump(exclude_unset=True)
+    changed = changes.provided()
     return _profile(
         await queries.change_profile(
             connection,

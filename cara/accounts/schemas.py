@@ -3,13 +3,13 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import MISSING, AfterValidator, Field, SecretStr
 
 from cara.accounts.emails import MAX_CHARACTERS, Email
 from cara.accounts.time_zones import known_time_zone
 from cara.accounts.visible_text import with_something_to_see
 from cara.web.free_text import FreeText
-from cara.web.models import Answer, Instant, Payload, Query
+from cara.web.models import Answer, Changes, Instant, Payload, Query
 
 Name = Annotated[str, FreeText(1, 100), AfterValidator(with_something_to_see)]
 Role = Annotated[str, FreeText(max_length=100)]
@@ -45,15 +45,15 @@ class PasswordChange(Payload):
     new_password: SecretStr
 
 
-class ProfileChanges(Payload):
+class ProfileChanges(Changes):
     """What to change of the profile; members that are left out stay as they are. A role of null is none.
 
     `timezone` is a name of the IANA time zone database.
     """
 
-    name: Annotated[Name, Field(default_factory=str)]
-    role: Role | None = None
-    timezone: Annotated[TimeZone, Field(default_factory=str)]
+    name: Name | MISSING = MISSING
+    role: Role | MISSING | None = MISSING
+    timezone: TimeZone | MISSING = MISSING
 
 
 class AuditQuery(Query):

@@ -60,10 +60,9 @@ async def change_session(
     if_match: Annotated[str | None, IF_MATCH],
 ) -> Answered[PracticeSession]:
     """Change a session; `completed: true` awards XP and moves the streak, once."""
-    changes = body.model_dump(exclude_unset=True)
     version = _expected_version(if_match)
     session = await sessions.change_session(
-        transaction, caller.user_id, id, changes, expected_version=version
+        transaction, caller.user_id, id, body.provided(), expected_version=version
     )
     return _answered(session, live_job=await queries.live_job_of_session(transaction, caller.user_id, id))
 

@@ -3,11 +3,11 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import MISSING, Field
 
 from cara.practice.features import FeatureType
 from cara.web.free_text import FreeText
-from cara.web.models import Answer, Instant, Payload, Query
+from cara.web.models import Answer, Changes, Instant, Payload, Query
 from cara.web.moments import MomentOrDay
 
 MAX_TRANSCRIPT_CHARACTERS = 200_000
@@ -28,20 +28,20 @@ class NewSession(Payload):
     description: Description | None = None
 
 
-class SessionChanges(Payload):
-    """What to change of a session; members that are left out stay as they are."""
+class SessionChanges(Changes):
+    """What to change of a session; members that are left out stay as they are, null clears them."""
 
-    title: Title | None = None
-    description: Description | None = None
-    duration_seconds: DurationSeconds | None = None
-    score: Score | None = None
-    completed: bool = False
-    clarity: Score | None = None
-    pace: Score | None = None
-    confidence: Score | None = None
-    tone: Score | None = None
-    transcript: Transcript | None = None
-    feedback_json: Annotated[dict[str, Any], FreeText()] | None = None
+    title: Title | MISSING | None = MISSING
+    description: Description | MISSING | None = MISSING
+    duration_seconds: DurationSeconds | MISSING | None = MISSING
+    score: Score | MISSING | None = MISSING
+    completed: bool | MISSING = MISSING
+    clarity: Score | MISSING | None = MISSING
+    pace: Score | MISSING | None = MISSING
+    confidence: Score | MISSING | None = MISSING
+    tone: Score | MISSING | None = MISSING
+    transcript: Transcript | MISSING | None = MISSING
+    feedback_json: Annotated[dict[str, Any], FreeText()] | MISSING | None = MISSING
 
 
 class SessionSummary(Answer):

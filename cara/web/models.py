@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import MISSING, AfterValidator, BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -23,6 +23,25 @@ class Payload(BaseModel):
     """What a client sends: strict types, camelCase members, unknown members refused."""
 
     model_config = ConfigDict(alias_generator=to_camel, extra="forbid", strict=True, frozen=True)
+
+
+class Changes(Payload):
+    """The body of a PATCH: a member that is left out stays as it is, and is `MISSING`.
+
+    `None` is a value like any other: `str | MISSING | None` can be cleared, `str | MISSING` cannot.
+    """
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **options: Any) -> None:
+        """Raises TypeError for a member with a default: a client that fills it in would overwrite data."""
+        super().__pydantic_init_subclass__(**options)
+        for name, member in cls.model_fields.items():
+            if member.default is not MISSING:
+                raise TypeError(f"{cls.__name__}.{name} must be `... | MISSING = MISSING`")
+
+    def provided(self) -> dict[str, Any]:
+        """The members that the client sent, by field name."""
+        return self.model_dump(exclude_unset=True)
 
 
 class Query(BaseModel):

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, TypeAdapter
 from pydantic.fields import FieldInfo
-from pydantic.json_schema import models_json_schema
+from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
 from cara import __version__
 from cara.web.handlers import Inputs, inputs_of
@@ -68,6 +68,20 @@ def _document(routes: list[Route]) -> dict[str, Any]:
     }
 
 
+class _BodySchema(GenerateJsonSchema):
+    """Schemas of bodies, without the two keywords that clients made from them act upon.
+
+    `default`: some send it in place of what was left out, so that changing a title clears the transcript;
+    others require the member. `writeOnly`: the member is missing from the type that has the model's name.
+    """
+
+    def generate_inner(self, schema: Any) -> dict[str, Any]:
+        found = super().generate_inner(schema)
+        for keyword in ("default", "writeOnly"):
+            found.pop(keyword, None)
+        return found
+
+
 class _Schemas:
     """The schemas of all models that come in or go out, by model and direction."""
 
@@ -81,7 +95,7 @@ class _Schemas:
             if is_model(model)
         ]
         models: Any = list(dict.fromkeys([*taken, *given]))
-        self._refs, found = models_json_schema(models, ref_template=_REF)
+        self._refs, found = models_json_schema(models, ref_template=_REF, schema_generator=_BodySchema)
         self.definitions: dict[str, Any] = found.get("$defs", {})
 
     def of(self, model: type[BaseModel], mode: Any) -> dict[str, Any]:

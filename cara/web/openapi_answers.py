@@ -86,12 +86,9 @@ HEADERS = {
     "ETag": {"description": "The version of what was read.", "schema": {"type": "string"}},
 }
 
-_EVENT = {
-    "type": "object",
-    "description": "One server-sent event; its data is JSON.",
-    "required": ["event", "data"],
-    "properties": {name: {"type": "string"} for name in ("id", "event", "data")},
-}
+_OBJECT = {"type": "object", "additionalProperties": True}
+# OpenAPI 3.1 has no schema for a stream as a whole. Clients that read streams take it for that of each data.
+_EVENT_DATA = _OBJECT | {"description": "The data of one server-sent event; its name says what is in it."}
 
 
 def answers_of(route: Route) -> Mapping[int, tuple[Any, ...]]:
@@ -134,12 +131,12 @@ def _headers(names: Iterable[str]) -> dict[str, Any]:
 
 def _media(answer: Any, schema_of: SchemaOf) -> tuple[str, dict[str, Any]]:
     if answer is EventStream:
-        return "text/event-stream", {"schema": _EVENT}
+        return "text/event-stream", {"schema": _EVENT_DATA}
     if is_model(answer):
         return "application/json", {"schema": schema_of(answer)}
     if media_type := getattr(answer, "media_type", None):
         return media_type, {"schema": {"type": "string"}}
-    return "application/json", {"schema": {"type": "object"}}
+    return "application/json", {"schema": _OBJECT}
 
 
 def _problems(status: int, errors: list[type[CaraError]]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 
 from cara.practice.sessions import encode_cursor
-from tests.learners import Learner
+from tests.learners import TALK, Learner
 
 LISTED = {
     "id", "userId", "featureType", "title", "description", "durationSeconds", "score", "completed",
@@ -58,6 +58,37 @@ async def test_changes_keep_what_they_leave_out(learner: Learner) -> None:
     assert (changed["title"], changed["description"], changed["score"]) == ("After", "Stays", 71.25)
     cleared = await learner.expects(200, "PATCH", f"/api/sessions/{session['id']}", json={"title": None})
     assert (cleared["title"], cleared["score"]) == (None, 71.25)
+
+
+async def test_a_client_that_sends_the_defaults_of_the_document_changes_the_title_alone(
+    learner: Learner,
+) -> None:
+    document = await learner.expects(200, "GET", "/api/openapi.json")
+    members = document["components"]["schemas"]["SessionChanges"]["properties"]
+    defaults = {name: schema["default"] for name, schema in members.items() if "default" in schema}
+    before = await learner.opens_session(transcript=TALK, description="Stays", score=71, completed=True)
+    changed = await learner.expects(
+        200, "PATCH", f"/api/sessions/{before['id']}", json={**defaults, "title": "After"}
+    )
+    assert changed == {**before, "title": "After", "updatedAt": changed["updatedAt"]}
+
+
+async def test_an_empty_change_changes_nothing(learner: Learner) -> None:
+    before = await learner.opens_session(transcript=TALK, completed=True)
+    assert await learner.expects(200, "PATCH", f"/api/sessions/{before['id']}", json={}) == before
+
+
+async def test_an_open_session_may_be_told_that_it_is_open(learner: Learner) -> None:
+    session = await learner.opens_session(title="Stays", completed=False)
+    assert (session["title"], session["completed"]) == ("Stays", False)
+
+
+async def test_a_completion_is_true_or_false_or_left_out(learner: Learner) -> None:
+    session = await learner.opens_session(title="Stays")
+    changes = {"title": "After", "completed": None}
+    problem = await learner.expects(400, "PATCH", f"/api/sessions/{session['id']}", json=changes)
+    assert [error["field"] for error in problem["errors"]] == ["completed"]
+    assert await learner.expects(200, "GET", f"/api/sessions/{session['id']}") == session
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,13 @@ import json
 
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
+from pydantic import MISSING, Field, SecretStr
 
 from cara.app import ROUTES
+from cara.web.handlers import inputs_of
+from cara.web.models import Changes, Payload
 from cara.web.openapi import OpenApiDocument
+from cara.web.routing import Route
 
 DOCUMENT = OpenApiDocument(ROUTES).content
 OPERATIONS = [
@@ -111,6 +115,132 @@ def test_what_is_always_sent_is_required():
     schemas = DOCUMENT["components"]["schemas"]
     assert "tokenType" in schemas["SignedIn"]["required"]
     assert {"feedback", "problem"} <= set(schemas["FeedbackJob"]["required"])
+
+
+def bodies(document):
+    """The schema of every request body of a document, by method and path."""
+    return {
+        f"{method} {path}": described["requestBody"]["content"]["application/json"]["schema"]
+        for path, methods in document["paths"].items()
+        for method, described in methods.items()
+        if "requestBody" in described
+    }
+
+
+def reachable(schema, document, seen=()):
+    """A schema and all within it, references followed."""
+    yield schema
+    inner = [*schema.get("properties", {}).values(), *schema.get("$defs", {}).values()]
+    inner += [
+        one for keyword in ("anyOf", "oneOf", "allOf", "prefixItems") for one in schema.get(keyword, ())
+    ]
+    inner += [schema[key] for key in ("items", "additionalProperties") if isinstance(schema.get(key), dict)]
+    reference = schema.get("$ref", "")
+    if reference and reference not in seen:
+        seen = (*seen, reference)
+        inner.append(document["components"]["schemas"][reference.rpartition("/")[2]])
+    for one in inner:
+        yield from reachable(one, document, seen)
+
+
+def acted_upon(document):
+    """Where a request body says what a generated client would act upon."""
+    return {
+        (place, keyword)
+        for place, body in bodies(document).items()
+        for schema in reachable(body, document)
+        for keyword in ("default", "writeOnly")
+        if keyword in schema
+    }
+
+
+class Nested(Payload):
+    note: str | None = None
+    default: str = "a member of this name is none"
+
+
+class Both(Payload):
+    """Comes in and goes out."""
+
+    nested: Nested | None = None
+    several: list[Nested] = Field(default_factory=list)
+    limit: int = 20
+    marked: int = Field(3, json_schema_extra={"default": 3})
+    password: SecretStr = SecretStr("")
+
+
+async def both_ways(body: Both) -> Both:
+    """Gives back what it takes."""
+    return body
+
+
+def test_no_request_body_has_defaults_that_a_client_would_send_or_require():
+    assert len(bodies(DOCUMENT)) > 8
+    assert acted_upon(DOCUMENT) == set()
+
+
+def test_what_is_always_sent_has_no_default():
+    for name, schema in DOCUMENT["components"]["schemas"].items():
+        assert not [inner for inner in reachable(schema, DOCUMENT) if "default" in inner], name
+
+
+def test_a_model_of_both_ways_is_optional_on_the_way_in_and_whole_on_the_way_out():
+    document = OpenApiDocument([Route("POST", "/both", both_ways, tag="Test")]).content
+    OpenAPIV31SpecValidator(document).validate()
+    assert acted_upon(document) == set()
+    taken = document["components"]["schemas"][bodies(document)["post /both"]["$ref"].rpartition("/")[2]]
+    assert set(taken["properties"]) == {"nested", "several", "limit", "marked", "password"}
+    assert "required" not in taken
+    nested = document["components"]["schemas"][
+        taken["properties"]["several"]["items"]["$ref"].rpartition("/")[2]
+    ]
+    assert "default" in nested["properties"]
+
+
+def test_what_a_body_says_against_this_is_found():
+    document = {
+        "paths": {"/a": {"patch": {"requestBody": {"content": {"application/json": {"schema": {
+            "$ref": "#/components/schemas/A"
+        }}}}}}},
+        "components": {"schemas": {"A": {"properties": {"a": {"items": {"anyOf": [{"default": None}]}}}}}},
+    }  # fmt: skip
+    assert acted_upon(document) == {("patch /a", "default")}
+
+
+def test_every_body_of_a_patch_tells_what_is_left_out():
+    patched = {route.path: inputs_of(route).body for route in ROUTES if route.method == "PATCH"}
+    assert {"/api/sessions/{id}", "/api/users/me"} <= set(patched)
+    for path, model in patched.items():
+        assert issubclass(model, Changes), path
+        assert model().provided() == {}, path
+
+
+def test_a_member_of_a_patch_is_refused_a_default():
+    class Renaming(Changes):
+        name: str | MISSING | None = MISSING
+
+    assert Renaming.model_validate_json('{"name": null}').provided() == {"name": None}
+    assert Renaming.model_validate_json("{}").name is MISSING
+    with pytest.raises(TypeError, match=r"Finishing\.completed must be"):
+
+        class Finishing(Changes):
+            completed: bool = False
+
+    with pytest.raises(TypeError, match=r"Required\.name must be"):
+
+        class Required(Renaming):
+            name: str
+
+
+def test_json_and_events_without_a_model_may_hold_any_member():
+    for method, path, media_type in (
+        ("GET", "/api/users/me/export", "application/json"),
+        ("GET", "/api/gemini/jobs/{id}/events", "text/event-stream"),
+        ("POST", "/api/gemini/process", "text/event-stream"),
+    ):
+        schema = operation(method, path)["responses"]["200"]["content"][media_type]["schema"]
+        assert (schema["type"], schema["additionalProperties"]) == ("object", True)
+        assert "required" not in schema
 
 
 async def test_the_document_is_served_as_it_is(client):
