@@ -11,8 +11,7 @@ from functools import partial
 import pytest
 
 from cara.bounded_threads import BoundedThreads, QueueFull, ShareUsed
-
-BOUND_SECONDS = 60
+from tests.waiting import PATIENCE_SECONDS
 
 
 @pytest.fixture
@@ -33,10 +32,10 @@ async def test_only_so_many_wait_and_who_leaves_frees_no_thread(threads: Bounded
 
     def work() -> None:
         begun.set()
-        go_on.wait(BOUND_SECONDS)
+        go_on.wait(PATIENCE_SECONDS)
 
     working = asyncio.create_task(threads.run(work))
-    await asyncio.to_thread(begun.wait, BOUND_SECONDS)
+    await asyncio.to_thread(begun.wait, PATIENCE_SECONDS)
     working.cancel()
     waiting = asyncio.create_task(threads.run(lambda: "done"))
     await asyncio.sleep(0)
@@ -57,7 +56,7 @@ async def test_callers_take_turns_and_none_has_two_threads() -> None:
     def work(caller: str) -> None:
         running[caller] += 1
         most[caller] = max(most[caller], running[caller])
-        go_on.wait(BOUND_SECONDS)
+        go_on.wait(PATIENCE_SECONDS)
         running[caller] -= 1
         done.append(caller)
 
@@ -73,7 +72,9 @@ async def test_callers_take_turns_and_none_has_two_threads() -> None:
 async def test_a_caller_has_a_quarter_of_the_places_and_a_place_left_is_free_again() -> None:
     threads = BoundedThreads("fair", threads=2, most_waiting=8)
     go_on = threading.Event()
-    sent = [asyncio.create_task(threads.run(lambda: go_on.wait(BOUND_SECONDS), caller="a")) for _ in range(3)]
+    sent = [
+        asyncio.create_task(threads.run(lambda: go_on.wait(PATIENCE_SECONDS), caller="a")) for _ in range(3)
+    ]
     await asyncio.sleep(0)
     with pytest.raises(ShareUsed):
         await threads.run(lambda: "never", caller="a")
@@ -93,11 +94,11 @@ async def test_what_still_waits_is_cancelled_when_the_threads_end() -> None:
 
     def work() -> str:
         begun.set()
-        go_on.wait(BOUND_SECONDS)
+        go_on.wait(PATIENCE_SECONDS)
         return "done"
 
     working = asyncio.create_task(threads.run(work))
-    await asyncio.to_thread(begun.wait, BOUND_SECONDS)
+    await asyncio.to_thread(begun.wait, PATIENCE_SECONDS)
     waiting = asyncio.create_task(threads.run(lambda: "never"))
     await asyncio.sleep(0)
     threading.Timer(0.05, go_on.set).start()

@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import contextlib
 import json
-import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cara.web.strict_json import VALUES_LIMIT, InvalidJson, parse_object
+from tests.growth import grows_linearly
 
 JSON_VALUES = st.recursive(
     st.none()
@@ -117,21 +117,11 @@ def test_the_depth_is_bounded_and_brackets_in_strings_do_not_count() -> None:
 
 @pytest.mark.parametrize("unit", [b"[", b"[]", b'{"a":', b'\\"', b'"', b'[]"\\'])
 def test_brackets_or_quotes_are_refused_at_a_cost_in_proportion_to_their_number(unit: bytes) -> None:
-    # Four times as much for four times as many; sixteen times if it were quadratic.
-    assert seconds_to_refuse(unit * (1_000_000 // len(unit))) < 10 * seconds_to_refuse(
-        unit * (250_000 // len(unit))
-    )
-
-
-def seconds_to_refuse(brackets: bytes) -> float:
-    """The least of several runs."""
-    raw, taken = b'{"a":' + brackets + b"]" * (len(brackets) // 3), []
-    for _ in range(5):
-        started = time.thread_time()
+    def refuse(brackets: str) -> None:
         with pytest.raises(InvalidJson):
-            parse_object(raw)
-        taken.append(time.thread_time() - started)
-    return min(taken)
+            parse_object(b'{"a":' + brackets.encode() + b"]" * (len(brackets) // 3))
+
+    assert grows_linearly(refuse, unit.decode() * (1_000_000 // len(unit)))
 
 
 def test_no_message_repeats_a_value() -> None:
