@@ -31,13 +31,16 @@ class ShareUsed(Exception):
 
 
 class BoundedThreads:
-    """A few threads of lower priority, for which only so many pieces of work wait.
+    """A few threads, for which only so many pieces of work wait.
 
     Work that names its caller has at most one thread at a time and a fourth of the waiting places, and
     callers take turns: so nobody's work waits behind all that somebody else has sent.
+
+    `lower_priority` is for work that gives up the interpreter's lock, as hashing does: a thread that a busy
+    machine keeps waiting while it holds that lock would hold up everybody.
     """
 
-    def __init__(self, name: str, *, threads: int, most_waiting: int) -> None:
+    def __init__(self, name: str, *, threads: int, most_waiting: int, lower_priority: bool = False) -> None:
         self._threads = threads
         self._most = threads + most_waiting
         self._share = max(1, most_waiting // _SHARE)
@@ -46,7 +49,8 @@ class BoundedThreads:
         self._running: set[Hashable] = set()
         self._waiting: dict[Hashable, deque[_Task]] = {}
         """The work of each caller that has any, the caller whose turn is next first."""
-        self._pool = ThreadPoolExecutor(threads, name, initializer=_yield_to_the_event_loop)
+        initializer = _yield_to_the_event_loop if lower_priority else None
+        self._pool = ThreadPoolExecutor(threads, name, initializer=initializer)
 
     async def run(self, work: Callable[[], Outcome], *, caller: Hashable | None = None) -> Outcome:
         """What the work gives, once a thread has done it. Without a `caller` it shares with nobody.

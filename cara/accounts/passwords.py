@@ -66,7 +66,9 @@ class Passwords:
         started = time.perf_counter()
         self._nobodys_hash = self._hasher.hash(os.urandom(16))
         self._seconds_each = time.perf_counter() - started
-        self._threads = BoundedThreads("passwords", threads=threads, most_waiting=queue_limit)
+        self._threads = BoundedThreads(
+            "passwords", threads=threads, most_waiting=queue_limit, lower_priority=True
+        )
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
