@@ -17,7 +17,7 @@ from cara.gemini.estimate import upper_estimate
 from cara.gemini.fences import Fences
 
 MAX_OUTPUT_TOKENS = 4_096
-MORE_OUTPUT_TOKENS = 3 * MAX_OUTPUT_TOKENS
+MORE_OUTPUT_TOKENS = 2 * MAX_OUTPUT_TOKENS
 """The room for a second judgement, when the first one ran out of room."""
 
 MATERIAL_TOKENS = 4_000
