@@ -14,7 +14,7 @@ from arq.connections import RedisSettings
 from yoyo import get_backend
 
 import cara
-from cara.local.folder import short_path
+from cara.local.folder import current_account, short_path
 from cara.local.servers import (
     DataFolderInUse,
     LocalServerError,
@@ -111,7 +111,7 @@ def test_throwaway_servers_start_in_a_folder_with_a_long_odd_path_after_a_broken
 
 def test_a_short_socket_folder_that_is_open_to_others_is_refused(tmp_path):
     folder = tmp_path / ("long" * 40)
-    short = short_path(folder / "valkey", SOCKET_NAME)
+    short = short_path(folder / "valkey", SOCKET_NAME, current_account())
     short.mkdir(mode=0o755)
     try:
         with pytest.raises(LocalServerError, match="not a folder private to"), embedded_valkey(folder):
