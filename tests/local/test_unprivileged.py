@@ -21,6 +21,8 @@ from cara.local.unprivileged import WHEEL, copied_programs, files_to_copy
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root runs PostgreSQL as another account")
 
+NOBODY = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
+
 
 @pytest.fixture
 def state(monkeypatch):
@@ -48,8 +50,7 @@ def umask_077():
 
 
 def run_as_nobody(*command: str | Path) -> str:
-    nobody = pwd.getpwnam("nobody")
-    ids = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+    ids = {"user": NOBODY.pw_uid, "group": NOBODY.pw_gid, "extra_groups": []}
     return subprocess.run(command, **ids, cwd="/", check=True, capture_output=True, text=True).stdout
 
 
@@ -110,20 +111,20 @@ def test_a_link_to_data_that_are_gone_is_an_error_and_no_empty_database(state, c
 
 def test_the_copy_can_be_run_by_every_account_and_is_made_once(state, umask_077):
     with ThreadPoolExecutor() as threads:
-        made = {future.result() for future in [threads.submit(copied_programs) for _ in range(3)]}
+        made = {future.result() for future in [threads.submit(copied_programs, NOBODY) for _ in range(3)]}
     (programs,) = made
     assert "PostgreSQL" in run_as_nobody(programs / "postgres", "--version")
     first = programs.stat()
-    assert copied_programs() == programs
+    assert copied_programs(NOBODY) == programs
     assert (programs.stat().st_ino, programs.stat().st_ctime_ns) == (first.st_ino, first.st_ctime_ns)
 
 
 def test_a_half_made_copy_is_not_used(state):
-    state.mkdir()
+    state.mkdir(mode=0o700)
     half_made = state / f"{files_to_copy()[1]}.partial" / unprivileged.PROGRAMS
     half_made.mkdir(parents=True)
     (half_made / "postgres").write_text("#!/bin/sh\necho half\n")
-    assert "PostgreSQL" in run_as_nobody(copied_programs() / "postgres", "--version")
+    assert "PostgreSQL" in run_as_nobody(copied_programs(NOBODY) / "postgres", "--version")
     assert sorted(path.name for path in state.iterdir()) == ["lock", files_to_copy()[1]]
 
 
@@ -140,20 +141,26 @@ def test_another_version_of_the_wheel_gets_a_copy_of_its_own(tmp_path, monkeypat
     assert files_to_copy()[1] != known
 
 
+def test_programs_below_a_closed_folder_are_an_error_that_says_what_to_do(state):
+    state.parent.chmod(0o700)
+    with pytest.raises(LocalServerError, match=r"nobody cannot run the programs in .*ordinary user, or"):
+        copied_programs(NOBODY)
+
+
 @pytest.mark.parametrize(("owner", "mode"), [("nobody", 0o755), ("root", 0o775), ("root", 0o1777)])
 def test_a_state_folder_that_others_could_have_filled_is_refused(state, owner, mode):
     state.mkdir()
     state.chmod(mode)
     shutil.chown(state, owner)
     with pytest.raises(LocalServerError, match=f"{state} can be changed by others"):
-        copied_programs()
+        copied_programs(NOBODY)
     assert list(state.iterdir()) == []
 
 
 def test_a_parent_that_others_can_change_is_refused(state):
     state.parent.chmod(0o777)
     with pytest.raises(LocalServerError, match=f"{state.parent} can be changed by others"):
-        copied_programs()
+        copied_programs(NOBODY)
 
 
 def test_a_state_folder_that_cannot_be_made_is_an_error_that_says_what_to_do(closed, monkeypatch):
@@ -171,7 +178,7 @@ def test_a_disk_that_is_full_is_an_error_and_leaves_no_half_made_copy(state):
     resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, limits[1]))
     try:
         with pytest.raises(LocalServerError, match=r"cannot be written .*100 MB free"):
-            copied_programs()
+            copied_programs(NOBODY)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert [path.name for path in state.iterdir()] == ["lock"]
