@@ -163,9 +163,8 @@ def test_a_parent_that_others_can_change_is_refused(state):
         copied_programs(NOBODY)
 
 
-def test_a_state_folder_that_cannot_be_made_is_an_error_that_says_what_to_do(closed, monkeypatch):
-    (closed / "file").touch()
-    monkeypatch.setattr(unprivileged, "STATE_FOLDER", closed / "file/state")
+def test_a_state_folder_that_cannot_be_made_is_an_error_that_says_what_to_do(state, closed):
+    state.touch()
     with (
         pytest.raises(LocalServerError, match=r"cannot be written .*ordinary user, or set DATABASE_URL"),
         embedded_postgres_server(closed),
