@@ -120,7 +120,8 @@ def make_root_folder(folder: Path) -> None:
                 f"{part} can be changed by others than root, so nothing that root starts may lie there: "
                 f"`chown root {part}` and `chmod go-w {part}`"
             )
-    folder.chmod(0o755)
+    if found.st_mode & 0o055 != 0o055:
+        folder.chmod(0o755)
 
 
 @contextmanager
