@@ -16,7 +16,7 @@ from typing import Any, Self
 from aiohttp import ClientSession
 
 from cara.local.ports import free_port, port_opens
-from cara.local.servers import embedded_postgres_server, embedded_valkey
+from cara.local.servers import discard_data, embedded_postgres_server, embedded_valkey
 from cara.schema_version import migrate_up
 
 START_SECONDS = 30
@@ -88,6 +88,7 @@ class Servers:
     def __exit__(self, *_: object) -> None:
         self.stop_valkey()
         self.stop_postgres()
+        discard_data(self.folder)
 
     def start_postgres(self) -> None:
         server = embedded_postgres_server(self.folder, durable=self._durable)

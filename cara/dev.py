@@ -110,8 +110,9 @@ def _postgresql(
 ) -> str:
     if local.database_url is not None:
         return local.database_url.get_secret_value()
-    notes.append(f"no DATABASE_URL: PostgreSQL runs on {folder / 'postgres'}")
-    return servers.enter_context(embedded_postgres_server(folder, durable=durable))
+    url = servers.enter_context(embedded_postgres_server(folder, durable=durable))
+    notes.append(f"no DATABASE_URL: PostgreSQL runs on {(folder / 'postgres' / 'data').resolve()}")
+    return url
 
 
 def _redis(local: LocalSettings, folder: Path, servers: ExitStack, notes: list[str], *, durable: bool) -> str:

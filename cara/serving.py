@@ -26,6 +26,10 @@ logger = logging.getLogger(__name__)
 
 SHUTDOWN_SECONDS = 10.0
 KEEP_ALIVE_SECONDS = 75.0
+SWITCH_SECONDS = 0.0005
+"""How long a thread that reads a large body may keep the interpreter's lock from the event loop, which asks for
+it again after every call of the system: Python's own 5 ms would add up to 100 in one request."""
+
 CANNOT_SERVE = 1
 
 
@@ -82,6 +86,7 @@ async def _begin(runner: web.AppRunner, settings: Settings, *, reuse_port: bool)
 def run_one(settings: Settings, *, reuse_port: bool = False) -> None:
     """The whole life of one web process."""
     set_up_logs()
+    sys.setswitchinterval(SWITCH_SECONDS)
     try:
         asyncio.run(serve(settings, reuse_port=reuse_port))
     except (CannotServe, PortUnusable) as error:

@@ -17,6 +17,7 @@ from cara.app import create_app
 from cara.database import Database
 from cara.emulator.app import EMULATOR, EmulatorSettings, create_emulator
 from cara.emulator.emulator import Emulator
+from cara.local.servers import discard_data
 from cara.settings import Settings
 from tests.learners import Learner
 from tests.servers import CleanDatabase, Servers, running_servers
@@ -48,6 +49,14 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     if SERVERS in config.stash:
         config.stash[SERVERS].close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_data_are_left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Root's PostgreSQL may keep data elsewhere than in the temporary folders, which pytest clears away."""
+    yield
+    for data in tmp_path_factory.getbasetemp().glob("**/postgres/data"):
+        discard_data(data.parents[1])
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+INSTEAD = "run as an ordinary user, or set DATABASE_URL and REDIS_URL to servers of your own"
+"""What helps where root cannot run PostgreSQL."""
+
 
 class LocalServerError(Exception):
     """A local PostgreSQL or Valkey cannot be had; the message says why and what to do."""

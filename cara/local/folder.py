@@ -9,13 +9,14 @@ import pwd
 import re
 import shutil
 import stat
+import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from cara.local.errors import DataFolderInUse, LocalServerError
+from cara.local.errors import INSTEAD, DataFolderInUse, LocalServerError
 
 SOCKET_PATH_BYTES = 100
 """A little less than the smallest `sun_path` (104 bytes on macOS, 108 on Linux)."""
@@ -39,11 +40,8 @@ def locked(folder: Path, *, patience_seconds: float = 30.0) -> Iterator[int]:
             raise DataFolderInUse(folder, int(pid) if pid.isdigit() else None)
         os.ftruncate(owner, 0)
         os.pwrite(owner, str(os.getpid()).encode(), 0)
-        deadline = time.monotonic() + patience_seconds
-        while not taken(lock):
-            if time.monotonic() > deadline:
-                raise DataFolderInUse(folder, None)
-            time.sleep(0.02)
+        if not locked_within(lock, patience_seconds):
+            raise DataFolderInUse(folder, None)
         yield lock
 
 
@@ -70,6 +68,16 @@ def taken(descriptor: int) -> bool:
     return True
 
 
+def locked_within(descriptor: int, seconds: float) -> bool:
+    """Take the lock on the file, or say that somebody else has held it for so long."""
+    deadline = time.monotonic() + seconds
+    while not taken(descriptor):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
 @contextmanager
 def socket_folder(folder: Path, longest_name: str, owner: pwd.struct_passwd) -> Iterator[Path]:
     """Where a server on `folder` puts its socket: there, unless the path is too long or odd for a URL.
@@ -80,19 +88,20 @@ def socket_folder(folder: Path, longest_name: str, owner: pwd.struct_passwd) -> 
     if fits(folder, longest_name):
         yield folder
         return
-    short = private_folder(short_path(folder, longest_name), owner)
+    short = private_folder(short_path(folder, longest_name, owner), owner)
     try:
         yield short
     finally:
         shutil.rmtree(short, ignore_errors=True)
 
 
-def short_path(folder: Path, longest_name: str) -> Path:
+def short_path(folder: Path, longest_name: str, owner: pwd.struct_passwd) -> Path:
     name = "cara-" + hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
-    for parent in (Path(tempfile.gettempdir()), Path("/tmp")):  # noqa: S108 - must be private to be used
+    for parent in temporary_folders(owner):
         if fits(parent / name, longest_name):
             return parent / name
-    raise LocalServerError(f"no short path for a socket: TMPDIR ({tempfile.gettempdir()}) is too long")
+    problem = f"TMPDIR ({tempfile.gettempdir()}) is too long, or closed to {owner.pw_name}"
+    raise LocalServerError(f"no short path for a socket: {problem}")
 
 
 def fits(folder: Path, longest_name: str) -> bool:
@@ -125,16 +134,60 @@ def current_account() -> pwd.struct_passwd:
         ) from None
 
 
-def unprivileged_account(folder: Path) -> pwd.struct_passwd:
+def unprivileged_account(data: Path) -> pwd.struct_passwd:
     """The account for a server that refuses to be root: ours, unless we are root.
 
-    As root it is the owner of `folder`, when that exists and is not root's, and else `nobody`, which
-    every system has, so that none needs to be created. Raises LocalServerError when it has no name.
+    As root it is the owner of `data`, when that exists and is not root's, and else `nobody`, which nearly
+    every system has. Raises LocalServerError when it has no name.
     """
     if os.geteuid() != 0:
         return current_account()
-    owner = folder.stat().st_uid if folder.exists() else None
+    owner = data.stat().st_uid if data.exists() else 0
     try:
         return pwd.getpwuid(owner) if owner else pwd.getpwnam("nobody")
     except KeyError:
-        raise LocalServerError(f"{folder} belongs to a user id without a name ({owner})") from None
+        who = f"the owner of {data} ({owner})" if owner else "`nobody`"
+        raise LocalServerError(f"this machine has no account for {who}: {INSTEAD}") from None
+
+
+def can_enter(account: pwd.struct_passwd, folder: Path) -> bool:
+    """Whether the account can enter the folder. Raises LocalServerError as `succeeds` does."""
+    return os.geteuid() == account.pw_uid or succeeds(account, 'cd -- "$1"', folder)
+
+
+def succeeds(account: pwd.struct_passwd, script: str, path: Path) -> bool:
+    """Whether the line for a shell succeeds when it is run, as root, by the account, with the path as `$1`.
+
+    A try tells what no look at modes and owners does: it goes by every rule of this machine.
+
+    Raises LocalServerError when root may not run anything as that account.
+    """
+    try:
+        tried = subprocess.run(
+            ["/bin/sh", "-c", script, "sh", str(path)],
+            cwd="/",
+            user=account.pw_uid,
+            group=account.pw_gid,
+            extra_groups=[],
+            capture_output=True,
+            timeout=30,
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        problem = f"root cannot run anything as {account.pw_name} here ({error})"
+        raise LocalServerError(f"{problem}, which PostgreSQL needs: {INSTEAD}") from error
+    return tried.returncode == 0
+
+
+def temporary_folders(account: pwd.struct_passwd) -> list[Path]:
+    """The folders for temporary files that the account can enter: TMPDIR may be closed to it."""
+    candidates = (Path(tempfile.gettempdir()), Path("/tmp"))  # noqa: S108 - only for folders that are private
+    return [folder for folder in candidates if can_enter(account, folder)]
+
+
+def sync_names(folder: Path) -> None:
+    """Let the names in the folder survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

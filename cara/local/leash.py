@@ -28,9 +28,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 
-PR_SET_PDEATHSIG, PR_SET_KEEPCAPS, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE = 1, 8, 47, 2
-CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 1, 2
-LINUX_CAPABILITY_VERSION_3 = 0x20080522
+PR_SET_PDEATHSIG = 1
 ORDERS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 CANNOT_START = 126
 
@@ -47,8 +45,8 @@ def leash_command(
     """The command line that runs `command` under a leash.
 
     Start it with `stdin=PIPE` and `start_new_session=True`, and close that pipe to stop it. With `user`
-    (only as root) the command runs as that account. `held_descriptor`, which the starter must pass on, is
-    inherited by the command, so that a lock on it lasts until the last process of the command has gone.
+    (only as root) the command runs as that account, in `/`. `held_descriptor`, which the starter must pass
+    on, is inherited by the command: a lock on it lasts until the last process of the command has gone.
     """
     options = [f"--stop-signal={stop_signal.name}", f"--orphan-signal={orphan_signal.name}"]
     options.append(f"--grace={grace_seconds}")
@@ -92,6 +90,7 @@ def start(order: argparse.Namespace) -> subprocess.Popen[bytes]:
         order.command,
         stdin=subprocess.DEVNULL,
         start_new_session=True,
+        cwd=None if order.user is None else "/",  # ours may be closed to that account
         pass_fds=[] if order.hold is None else [order.hold],
         preexec_fn=preparation(order.user, order.orphan_signal),
     )
@@ -148,11 +147,10 @@ def preparation(user: str | None, orphan_signal: signal.Signals) -> Callable[[],
     leash = os.getpid()
     libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
     account = None if user is None else pwd.getpwnam(user)
-    capability = None if libc is None or account is None else path_capability(libc)
 
     def prepare() -> None:
         if account is not None:
-            become(account, libc, capability)
+            become(account)
         if libc is not None:
             # After the change of account, which would clear it.
             libc.prctl(PR_SET_PDEATHSIG, int(orphan_signal), 0, 0, 0)
@@ -162,38 +160,11 @@ def preparation(user: str | None, orphan_signal: signal.Signals) -> Callable[[],
     return prepare
 
 
-class CapabilityHeader(ctypes.Structure):
-    _fields_ = [("version", ctypes.c_uint32), ("pid", ctypes.c_int)]
-
-
-class CapabilityWord(ctypes.Structure):
-    _fields_ = [(name, ctypes.c_uint32) for name in ("effective", "permitted", "inheritable")]
-
-
-def path_capability(libc: ctypes.CDLL) -> int | None:
-    """The least capability we hold that lets an unprivileged account pass folders closed to it, or None.
-
-    A home of root (0700) may hold the data folder and the virtual environment; this way its mode stays.
-    """
-    header, words = CapabilityHeader(LINUX_CAPABILITY_VERSION_3, 0), (CapabilityWord * 2)()
-    if libc.capget(ctypes.byref(header), words) != 0:
-        return None
-    held = [bit for bit in (CAP_DAC_READ_SEARCH, CAP_DAC_OVERRIDE) if words[0].permitted & (1 << bit)]
-    return held[0] if held else None
-
-
-def become(account: pwd.struct_passwd, libc: ctypes.CDLL | None, capability: int | None) -> None:
-    """Turn from root into `account`, keeping at most the one capability, also across exec."""
-    if libc is not None and capability is not None:
-        libc.prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0)
+def become(account: pwd.struct_passwd) -> None:
+    """Turn from root into `account`."""
     os.setgroups([])
     os.setgid(account.pw_gid)
     os.setuid(account.pw_uid)
-    if libc is not None and capability is not None:
-        header, words = CapabilityHeader(LINUX_CAPABILITY_VERSION_3, 0), (CapabilityWord * 2)()
-        words[0] = CapabilityWord(1 << capability, 1 << capability, 1 << capability)
-        libc.capset(ctypes.byref(header), words)
-        libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0)
 
 
 if __name__ == "__main__":

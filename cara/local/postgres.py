@@ -7,13 +7,14 @@ import os
 import shutil
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from cara.local.errors import ExtraMissing
-from cara.local.folder import current_account, locked, socket_folder, unprivileged_account
+from cara.local.folder import current_account, locked, socket_folder, sync_names, unprivileged_account
 from cara.local.process import leashed, run_to_end, wait_until_ready
+from cara.local.unprivileged import cluster_folder, copied_programs
 
 NAME = "cara"
 """Role and database."""
@@ -43,10 +44,14 @@ EPHEMERAL_SETTINGS = {
 
 @dataclass(frozen=True)
 class Cluster:
-    """Where one cluster's things are, and the account that runs it (None: the one we run as)."""
+    """Where one cluster's things are, and the account that runs it (None: the one we run as).
+
+    That account must be able to enter `folder`, which holds the data and the rules of access.
+    """
 
     programs: Path
-    home: Path
+    logs: Path
+    folder: Path
     data: Path
     sockets: Path
     user: str | None
@@ -65,20 +70,26 @@ def embedded_postgres_server(data_dir: Path, *, durable: bool = True) -> Iterato
     account we run as may connect, and it may do so as any role. What was committed survives any end, unless
     `durable` is false: that is fast, and for tests only. Nothing runs on when this process dies.
 
-    Raises LocalServerError: ExtraMissing, DataFolderInUse or ServerDidNotStart.
+    When we are root, see `cara.local.unprivileged`: `data_dir/postgres/data` may then be a link.
+
+    Raises LocalServerError: ExtraMissing, DataFolderInUse or ServerDidNotStart; as root also when the account
+    that is to run PostgreSQL cannot be given what it needs.
     """
     programs = program_folder()
     home = data_dir.expanduser().resolve() / "postgres"
-    data = home / "data"
-    with locked(home) as lock:
-        account = unprivileged_account(data)
-        user = account.pw_name if os.geteuid() == 0 else None
-        with socket_folder(data, SOCKET_NAME, account) as sockets:
-            cluster = Cluster(programs, home, data, sockets, user, durable)
-            prepare(cluster, lock)
-            with running(cluster, lock):
-                ensure_database(cluster)
-                yield cluster.url
+    with locked(home) as lock, ExitStack() as stack:
+        account = unprivileged_account(home / "data")
+        user = None
+        if os.geteuid() == 0:
+            user, programs = account.pw_name, copied_programs(account)
+        folder = stack.enter_context(cluster_folder(home, account, durable=durable))
+        data = folder / "data"
+        sockets = stack.enter_context(socket_folder(data, SOCKET_NAME, account))
+        cluster = Cluster(programs, home, folder, data, sockets, user, durable)
+        prepare(cluster, lock)
+        with running(cluster, lock):
+            ensure_database(cluster)
+            yield cluster.url
 
 
 def program_folder() -> Path:
@@ -94,25 +105,25 @@ def program_folder() -> Path:
 
 def prepare(cluster: Cluster, lock: int) -> None:
     """Make the cluster when it is missing, and clear away what a server that was killed has left."""
-    write_access_rules(cluster.home)
+    write_access_rules(cluster.folder)
     if not cluster.data.exists():
         initialise(cluster, lock)
     # Nobody else holds the lock, so no server runs here, whatever process bears that number by now.
     (cluster.data / "postmaster.pid").unlink(missing_ok=True)
 
 
-def write_access_rules(home: Path) -> None:
+def write_access_rules(folder: Path) -> None:
     """Let the account we run as connect by the socket as any role, and nobody else by any way."""
     us = current_account().pw_name
-    (home / "hba.conf").write_text("local all all peer map=cara\n")
-    (home / "ident.conf").write_text(f'cara "{us}" all\n')
+    (folder / "hba.conf").write_text("local all all peer map=cara\n")
+    (folder / "ident.conf").write_text(f'cara "{us}" all\n')
     for name in ("hba.conf", "ident.conf"):
-        (home / name).chmod(0o644)
+        (folder / name).chmod(0o644)
 
 
 def initialise(cluster: Cluster, lock: int) -> None:
     """Make a cluster; it gets its name only when complete, so an interrupted one is begun anew."""
-    partial = cluster.home / "data.partial"
+    partial = cluster.folder / "data.partial"
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(mode=0o700)
     if cluster.user is not None:
@@ -122,23 +133,14 @@ def initialise(cluster: Cluster, lock: int) -> None:
     if not cluster.durable:
         options += ["--no-sync", "--wal-segsize=1"]
     command = [str(cluster.programs / "initdb"), "-D", str(partial), *options]
-    run_to_end(command, log=cluster.home / "initdb.log", lock=lock, user=cluster.user)
+    run_to_end(command, log=cluster.logs / "initdb.log", lock=lock, user=cluster.user)
     partial.rename(cluster.data)
-    sync_names(cluster.home)
-
-
-def sync_names(folder: Path) -> None:
-    """Let the names in the folder survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_names(cluster.folder)
 
 
 @contextmanager
 def running(cluster: Cluster, lock: int) -> Iterator[None]:
-    log = cluster.home / "postgres.log"
+    log = cluster.logs / "postgres.log"
     # A fast shutdown; what is to be thrown away needs no checkpoint.
     stop_signal = signal.SIGINT if cluster.durable else signal.SIGQUIT
     command = server_command(cluster)
@@ -152,8 +154,8 @@ def server_command(cluster: Cluster) -> list[str]:
         **COMMON_SETTINGS,
         **({} if cluster.durable else EPHEMERAL_SETTINGS),
         "unix_socket_directories": str(cluster.sockets),
-        "hba_file": str(cluster.home / "hba.conf"),
-        "ident_file": str(cluster.home / "ident.conf"),
+        "hba_file": str(cluster.folder / "hba.conf"),
+        "ident_file": str(cluster.folder / "ident.conf"),
     }
     options = [f"--{name}={value}" for name, value in settings.items()]
     return [str(cluster.programs / "postgres"), "-D", str(cluster.data), *options]

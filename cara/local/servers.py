@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cara.local.errors import DataFolderInUse, ExtraMissing, LocalServerError, ServerDidNotStart
 from cara.local.postgres import embedded_postgres_server
+from cara.local.unprivileged import discard_data
 from cara.local.valkey import embedded_valkey
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "ExtraMissing",
     "LocalServerError",
     "ServerDidNotStart",
+    "discard_data",
     "embedded_postgres_server",
     "embedded_valkey",
 ]

@@ -14,7 +14,7 @@ from arq.connections import RedisSettings
 from yoyo import get_backend
 
 import cara
-from cara.local.folder import short_path
+from cara.local.folder import current_account, short_path
 from cara.local.servers import (
     DataFolderInUse,
     LocalServerError,
@@ -87,7 +87,9 @@ async def test_the_urls_suit_every_client(folder):
 
 
 def test_a_broken_cluster_is_an_error_with_the_end_of_the_log(tmp_path):
-    (tmp_path / "postgres/data").mkdir(parents=True)
+    with embedded_postgres_server(tmp_path):
+        pass
+    (tmp_path / "postgres/data/postgresql.conf").unlink()
     with pytest.raises(ServerDidNotStart, match=r"postgresql\.conf"), embedded_postgres_server(tmp_path):
         pytest.fail("started without a cluster")
 
@@ -111,8 +113,9 @@ def test_throwaway_servers_start_in_a_folder_with_a_long_odd_path_after_a_broken
 
 def test_a_short_socket_folder_that_is_open_to_others_is_refused(tmp_path):
     folder = tmp_path / ("long" * 40)
-    short = short_path(folder / "valkey", SOCKET_NAME)
-    short.mkdir(mode=0o755)
+    short = short_path(folder / "valkey", SOCKET_NAME, current_account())
+    short.mkdir()
+    short.chmod(0o755)
     try:
         with pytest.raises(LocalServerError, match="not a folder private to"), embedded_valkey(folder):
             pytest.fail("used a folder that others may enter")
