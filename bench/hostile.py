@@ -11,11 +11,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import multiprocessing
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
 
 from aiohttp import ClientSession, TCPConnector
 
@@ -23,9 +25,9 @@ from bench.system import Running, percentile, register, running_system
 
 AT_ONCE = 20
 REFUSED_PAUSE_SECONDS = 0.05
-READ_PAUSE_SECONDS = 0.01
+PAUSE_SECONDS = 0.01
 SINGLE_REQUESTS = 5
-TRANSCRIPT = "We cut the budget by two percent. " * 440
+TRANSCRIPT = {"transcript": "We cut the budget by two percent. " * 440}
 
 
 @dataclass(frozen=True)
@@ -64,89 +66,104 @@ def _json(content: dict[str, object]) -> bytes:
     return json.dumps(content, separators=(",", ":")).encode()
 
 
-class Client:
-    """A learner with a session of their own."""
+@dataclass(frozen=True)
+class Learner:
+    """Somebody with a session of their own."""
 
-    def __init__(self, http: ClientSession, url: str, headers: dict[str, str], session_id: str) -> None:
-        self._http = http
-        self._url = url
-        self._headers = headers | {"Content-Type": "application/json"}
-        self._session_id = session_id
+    url: str
+    headers: dict[str, str]
+    session_id: str
 
     @classmethod
-    async def registered(cls, http: ClientSession, url: str, number: int) -> Client:
+    async def registered(cls, http: ClientSession, url: str, number: int) -> Learner:
         headers = await register(http, url, number)
         opening = {"featureType": "conversation"}
         async with http.post(f"{url}/api/sessions", json=opening, headers=headers) as response:
-            return cls(http, url, headers, (await response.json())["id"])
+            session = await response.json()
+        return cls(url, headers | {"Content-Type": "application/json"}, session["id"])
 
-    async def send(self, method: str, path: str, body: bytes | None = None) -> int:
+    async def send(self, http: ClientSession, method: str, path: str, body: bytes | None = None) -> int:
         """The status of the answer."""
-        url = self._url + path.format(session=self._session_id)
-        async with self._http.request(method, url, data=body, headers=self._headers) as response:
+        url = self.url + path.format(session=self.session_id)
+        async with http.request(method, url, data=body, headers=self.headers) as response:
             await response.read()
             return response.status
 
-    async def keep_sending(self, shape: Shape, outcomes: Counter[int]) -> None:
+
+async def processor_seconds(
+    web: Running, http: ClientSession, sender: Learner, shape: Shape
+) -> tuple[float, int]:
+    """What one request costs the web process, and the status of its answer."""
+    before = web.cpu_seconds()
+    for _ in range(SINGLE_REQUESTS):
+        status = await sender.send(http, shape.method, shape.path, shape.body)
+    return (web.cpu_seconds() - before) / SINGLE_REQUESTS, status
+
+
+async def work_for(http: ClientSession, learner: Learner, seconds: float) -> dict[str, list[float]]:
+    """Reads the profile and changes a transcript of 15 KB by turns; how many seconds each took."""
+    work = {"GET /api/users/me": ("GET", "/api/users/me", None), "PATCH of 15 KB": _patch(TRANSCRIPT)}
+    took: dict[str, list[float]] = {name: [] for name in work}
+    until = time.perf_counter() + seconds
+    while time.perf_counter() < until:
+        for name, request in work.items():
+            started = time.perf_counter()
+            assert await learner.send(http, *request) == 200
+            took[name].append(time.perf_counter() - started)
+            await asyncio.sleep(PAUSE_SECONDS)
+    return took
+
+
+@contextmanager
+def hostile(sender: Learner, shape: Shape) -> Iterator[Connection]:
+    """So many requests of the shape under way, from a process of its own, for the length of the block; the
+    connection tells how they were answered, once it was asked."""
+    ours, theirs = multiprocessing.get_context("spawn").Pipe()
+    process = multiprocessing.get_context("spawn").Process(target=_keep_sending, args=(sender, shape, theirs))
+    process.start()
+    try:
+        ours.recv()
+        yield ours
+    finally:
+        process.terminate()
+        process.join()
+
+
+def _keep_sending(sender: Learner, shape: Shape, ask: Connection) -> None:
+    asyncio.run(_send_many(sender, shape, ask))
+
+
+async def _send_many(sender: Learner, shape: Shape, ask: Connection) -> None:
+    outcomes: Counter[int] = Counter()
+    asyncio.get_running_loop().add_reader(ask.fileno(), lambda: ask.send((ask.recv(), outcomes)))
+
+    async def send_again_and_again() -> None:
         while True:
-            status = await self.send(shape.method, shape.path, shape.body)
+            status = await sender.send(http, shape.method, shape.path, shape.body)
             outcomes[status] += 1
             if status in (429, 503):
                 await asyncio.sleep(REFUSED_PAUSE_SECONDS)
 
-
-async def processor_seconds(web: Running, client: Client, shape: Shape) -> tuple[float, int]:
-    """What one request costs the web process, and the status of its answer."""
-    before = web.cpu_seconds()
-    for _ in range(SINGLE_REQUESTS):
-        status = await client.send(shape.method, shape.path, shape.body)
-    return (web.cpu_seconds() - before) / SINGLE_REQUESTS, status
-
-
-async def work_for(client: Client, seconds: float) -> dict[str, list[float]]:
-    """Reads the profile and changes a transcript of 15 KB by turns; how many seconds each took."""
-    took: dict[str, list[float]] = {"GET /api/users/me": [], "PATCH of 15 KB": []}
-    until = time.perf_counter() + seconds
-    while time.perf_counter() < until:
-        for name, request in zip(took, _usual_work(), strict=True):
-            started = time.perf_counter()
-            assert await client.send(*request) == 200
-            took[name].append(time.perf_counter() - started)
-            await asyncio.sleep(READ_PAUSE_SECONDS)
-    return took
-
-
-def _usual_work() -> list[tuple[str, str, bytes | None]]:
-    return [("GET", "/api/users/me", None), _patch({"transcript": TRANSCRIPT})]
-
-
-@asynccontextmanager
-async def hostile(client: Client, shape: Shape, outcomes: Counter[int]) -> AsyncIterator[None]:
-    """So many requests of the shape under way, for the length of the block."""
-    senders = [asyncio.create_task(client.keep_sending(shape, outcomes)) for _ in range(AT_ONCE)]
-    try:
-        yield
-    finally:
-        for sender in senders:
-            sender.cancel()
-        await asyncio.gather(*senders, return_exceptions=True)
+    async with ClientSession(connector=TCPConnector(limit=0)) as http, asyncio.TaskGroup() as senders:
+        for _ in range(AT_ONCE):
+            senders.create_task(send_again_and_again())
+        ask.send("begun")
 
 
 async def run(seconds: float) -> None:
-    connector = TCPConnector(limit=0)
-    async with running_system() as system, ClientSession(connector=connector) as http:
+    async with running_system() as system, ClientSession() as http:
         url = await system.add_web()
-        sender, other = [await Client.registered(http, url, number) for number in range(2)]
-        await work_for(other, 1)
-        quiet = await work_for(other, seconds)
+        sender, other = [await Learner.registered(http, url, number) for number in range(2)]
+        await work_for(http, other, 1)
+        quiet = await work_for(http, other, seconds)
         tell("quiet", quiet)
         for shape in shapes():
-            cost, status = await processor_seconds(system.webs[0], sender, shape)
+            cost, status = await processor_seconds(system.webs[0], http, sender, shape)
             print(f"{shape.name} ({len(shape.body):,} bytes): {cost:.3f} s of processor time, {status}")
-            outcomes: Counter[int] = Counter()
-            async with hostile(sender, shape, outcomes):
-                tell(f"  beside {AT_ONCE} of them", await work_for(other, seconds), quiet)
-            print(f"  answered by status: {dict(sorted(outcomes.items()))}")
+            with hostile(sender, shape) as senders:
+                tell(f"  beside {AT_ONCE} of them", await work_for(http, other, seconds), quiet)
+                senders.send("how many?")
+                print(f"  answered by status: {dict(sorted(senders.recv()[1].items()))}")
 
 
 def tell(when: str, took: dict[str, list[float]], quiet: dict[str, list[float]] | None = None) -> None:

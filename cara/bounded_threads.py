@@ -61,16 +61,18 @@ class BoundedThreads:
         """
         task = _Task(work, object() if caller is None else caller)
         with self._lock:
-            if len(self._waiting.get(task.caller, ())) >= self._share:
-                raise ShareUsed
-            if self._unfinished >= self._most:
-                raise QueueFull(self._unfinished / self._threads)
+            self._check_room(task.caller)
             self._unfinished += 1
             self._waiting.setdefault(task.caller, deque()).append(task)
             self._start_waiting()
         # Not when the caller is done with it: a thread goes on when its caller is cancelled.
         task.future.add_done_callback(lambda _: self._leave_the_queue(task))
         return await asyncio.wrap_future(task.future)
+
+    def ensure_room(self, caller: Hashable) -> None:
+        """Raises what `run` would: ShareUsed or QueueFull, if work of this caller were not taken just now."""
+        with self._lock:
+            self._check_room(caller)
 
     def close(self) -> None:
         """Ends the threads; what is still queued is cancelled, what is being done is waited for."""
@@ -79,6 +81,12 @@ class BoundedThreads:
         for task in left:
             task.future.cancel()
         self._pool.shutdown(wait=True)
+
+    def _check_room(self, caller: Hashable) -> None:
+        if len(self._waiting.get(caller, ())) >= self._share:
+            raise ShareUsed
+        if self._unfinished >= self._most:
+            raise QueueFull(self._unfinished / self._threads)
 
     def _start_waiting(self) -> None:
         """Gives free threads to those whose turn it is; the lock is held."""
@@ -132,6 +140,7 @@ class _Task:
             self._outcome = self._work()
         except BaseException as error:
             self._error = error
+            del self  # the error refers to this frame, and so would refer to itself
 
     def tell(self) -> None:
         """Tells who waits how it went."""

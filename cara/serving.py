@@ -27,8 +27,8 @@ logger = logging.getLogger(__name__)
 SHUTDOWN_SECONDS = 10.0
 KEEP_ALIVE_SECONDS = 75.0
 SWITCH_SECONDS = 0.0005
-"""How long a thread that reads a large body may keep the interpreter's lock from the event loop, which asks for
-it again after every call of the system: Python's own 5 ms would add up to 100 in one request."""
+"""How long a thread that reads a large body may keep the interpreter lock from the event loop, which needs
+it again after every system call: Python's own 5 ms would add up to 100 in one request."""
 
 CANNOT_SERVE = 1
 

@@ -6,7 +6,10 @@ Nothing else imports google.genai, and this module does so late, because it is s
 from __future__ import annotations
 
 import asyncio
+import gc
+import importlib
 import json
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -138,6 +141,7 @@ class GeminiClient:
         return self._sdk
 
     def _build_sdk(self, session: ClientSession) -> Client:
+        _import_sdk()
         from google.genai import Client
         from google.genai.types import HttpOptions, HttpRetryOptions
 
@@ -193,6 +197,22 @@ class GeminiClient:
             within_seconds=deadline - loop.time(),
             unless=lambda: progress.started,
         )
+
+
+def _import_sdk() -> None:
+    """Imports the SDK, and keeps the garbage collector from what that leaves behind for good.
+
+    With it nine of ten objects of a process stay for good. Full collections, which hold the interpreter's
+    lock, would look at all of them again: 80 ms each, while everybody waits.
+    """
+    if "google.genai" in sys.modules:
+        return
+    gc.disable()
+    try:
+        importlib.import_module("google.genai")
+        gc.freeze()
+    finally:
+        gc.enable()
 
 
 def _config(call: GeminiCall) -> GenerateContentConfig:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import itertools
 import threading
 from typing import Any
@@ -10,8 +11,9 @@ from typing import Any
 import pytest
 
 from cara.bounded_threads import BoundedThreads
+from cara.errors import InvalidInput
 from cara.web import body
-from cara.web.tags import STEPS_OF_A_REQUEST, MarkupBudget
+from cara.web.tags import STEPS_OF_A_REQUEST, MarkupBudget, TooMuchMarkup
 from tests.learners import Learner
 
 HARMLESS = [
@@ -175,14 +177,30 @@ async def test_no_body_costs_more_than_its_budget_nor_holds_up_the_event_loop(le
     assert threading.main_thread() not in read_by
 
 
-async def test_a_small_body_full_of_markup_is_read_in_a_thread_and_an_ordinary_one_is_not(learner, read_by):
+async def test_what_was_refused_leaves_nothing_behind(learner):
     session = await learner.opens_session()
-    changing = ("PATCH", f"/api/sessions/{session['id']}")
+    too_much = {"feedbackJson": {"a": ["<<<b>b>b>" * 5] * 9_000}}
+    for _ in range(3):
+        await learner.expects(400, "PATCH", f"/api/sessions/{session['id']}", json=too_much)
+    gc.collect()
+    assert not [each for each in gc.get_objects() if isinstance(each, TooMuchMarkup | InvalidInput)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "costly"),
+    [
+        ({"transcript": "We cut the budget, & then <3 words more. " * 40}, False),
+        ({"transcript": "We cut the budget by two percent. " * 440}, False),
+        ({"transcript": "We cut the budget by two percent. " * 1_000}, True),
+        ({"feedbackJson": {"a": ["<<<b>b>b>" * 5] * 190}}, True),
+        ({"feedbackJson": {"a": [0] * 1_500}}, True),
+    ],
+)
+async def test_what_may_take_long_is_read_in_a_thread_and_nothing_else(learner, read_by, changes, costly):
+    session = await learner.opens_session()
     read_by.clear()
-    await learner.expects(200, *changing, json={"feedbackJson": {"a": ["<<<b>b>b>" * 5] * 190}})
-    assert read_by.pop() is not threading.main_thread()
-    await learner.expects(200, *changing, json={"transcript": "Tom & Jerry <3 " * 30})
-    assert read_by.pop() is threading.main_thread()
+    await learner.expects(200, "PATCH", f"/api/sessions/{session['id']}", json=changes)
+    assert [thread is not threading.main_thread() for thread in read_by] == [costly]
 
 
 async def test_what_the_model_refuses_is_not_cleaned(learner, spent):
@@ -197,10 +215,10 @@ async def test_large_bodies_wait_for_each_other_only_up_to_a_point(learner, monk
     monkeypatch.setattr(body, "_costly_bodies", BoundedThreads("none", threads=1, most_waiting=-1))
     session = await learner.opens_session()
     changing = ("PATCH", f"/api/sessions/{session['id']}")
-    refused = await learner.call(*changing, json={"transcript": "word " * 3_000})
+    refused = await learner.call(*changing, json={"transcript": "word " * 8_000})
     assert (refused.status, (await refused.json())["code"]) == (503, "bodies_busy")
     assert refused.headers["Retry-After"] == "1"
-    await learner.expects(200, *changing, json={"transcript": "word " * 300})
+    await learner.expects(200, *changing, json={"transcript": "word " * 3_000})
 
 
 async def test_one_learners_large_bodies_leave_room_for_those_of_others(client, monkeypatch):
@@ -214,12 +232,12 @@ async def test_one_learners_large_bodies_leave_room_for_those_of_others(client, 
         return read(model, raw)
 
     monkeypatch.setattr(body, "_read", held)
-    large = {"transcript": "hurried " * 2_000}
+    large = {"transcript": "hurried " * 5_000}
     sent = [asyncio.create_task(hurried.call("PATCH", f"/api/sessions/{his}", json=large)) for _ in range(6)]
     # One is being read and two wait, a quarter of eight: the other three are refused at once.
     refused = [await first for first in itertools.islice(asyncio.as_completed(sent), 3)]
     assert [answer.status for answer in refused] == [429] * 3
     assert (await refused[0].json())["code"] == "rate_limited"
-    await patient.expects(200, "PATCH", f"/api/sessions/{hers}", json={"transcript": "patient " * 2_000})
+    await patient.expects(200, "PATCH", f"/api/sessions/{hers}", json={"transcript": "patient " * 5_000})
     go_on.set()
     assert sorted([(await answer).status for answer in sent]) == [200] * 3 + [429] * 3
