@@ -32,8 +32,9 @@ SECTIONS: Final[Mapping[str, str]] = {
         order by session_id, created_at
     """,
     "feedbackJobs": """
-        select id, session_id, status, stage, progress, attempts, failures, answers, output_tokens, feature_type,
-               transcript, duration_seconds, cancel_requested, problem, created_at, started_at, finished_at
+        select id, session_id, status, stage, progress, attempts, failures, answers, output_tokens,
+               feature_type, transcript, duration_seconds, cancel_requested, problem, created_at, started_at,
+               finished_at
         from feedback_jobs
         where user_id = $1
         order by id
