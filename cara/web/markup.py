@@ -134,8 +134,10 @@ class _View:
             start, end = found.span()
             pieces += (self.text[position:start], characters)
             length += start - position + len(characters)
-            places.append(length)
-            origins.append(end)
+            # What is in the middle of two characters stands behind the reference that they are written as.
+            for place in range(length - max(len(characters) - 1, 0), length + 1):
+                places.append(place)
+                origins.append(end)
             position = end
         pieces.append(self.text[position:])
         decoded = "".join(pieces)

@@ -81,8 +81,8 @@ class TooMuchMarkup(ValueError):
 class MarkupBudget:
     """How much work the markup of one request may cost, in steps.
 
-    A step is about what it takes to look at one `<` or character reference that may be part of a tag: some
-    four microseconds on the machine of docs/benchmarks.md. Counting, unlike a clock, gives the same answer on
+    A step is about what it takes to look at one `<` or character reference that may be part of a tag: three or
+    four microseconds where docs/benchmarks.md was measured. Counting, unlike a clock, gives the same answer on
     every machine.
     """
 

@@ -90,6 +90,7 @@ MARKUP = {
     "&lt;&#115;cript&gt;": "",
     "&ltimg src=&quot;x&quot; onerror=&quot;y&quot;&gttext": "text",
     "<x &gt; onclick=alert(1)>text": "text",
+    "&lt;b a='1'&nvgt;text": "text",
     "<scr<script>ipt>alert(1)</script>": "<scr",
     "&l<b></b>t;img src=x>text": "text",
     "<i\nclass=a\n>text</i\n>": "text",
