@@ -81,9 +81,9 @@ class TooMuchMarkup(ValueError):
 class MarkupBudget:
     """How much work the markup of one request may cost, in steps.
 
-    A step is about what it takes to look at one `<` or character reference that may be part of a tag: three or
-    four microseconds where docs/benchmarks.md was measured. Counting, unlike a clock, gives the same answer on
-    every machine.
+    A step is about what it takes to look at one `<` or character reference that may be part of a tag: three
+    or four microseconds where docs/benchmarks.md was measured. Counting, unlike a clock, gives the same
+    answer on every machine.
     """
 
     def __init__(self, steps: int = STEPS_OF_A_REQUEST) -> None:
