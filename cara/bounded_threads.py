@@ -34,7 +34,8 @@ class BoundedThreads:
     """A few threads, for which only so many pieces of work wait.
 
     Work that names its caller has at most one thread at a time and a fourth of the waiting places, and
-    callers take turns: so nobody's work waits behind all that somebody else has sent.
+    callers take turns: so nobody's work waits behind all that somebody else has sent. When all places are
+    taken, a few more are there for callers that have none.
 
     `lower_priority` is for work that gives up the interpreter's lock, as hashing does: a thread that a busy
     machine keeps waiting while it holds that lock would hold up everybody.
@@ -43,6 +44,7 @@ class BoundedThreads:
     def __init__(self, name: str, *, threads: int, most_waiting: int, lower_priority: bool = False) -> None:
         self._threads = threads
         self._most = threads + most_waiting
+        self._most_of_newcomers = self._most + max(0, most_waiting // _SHARE)
         self._share = max(1, most_waiting // _SHARE)
         self._lock = threading.Lock()
         self._unfinished = 0
@@ -61,7 +63,7 @@ class BoundedThreads:
         """
         task = _Task(work, object() if caller is None else caller)
         with self._lock:
-            self._check_room(task.caller)
+            self._check_room(caller)
             self._unfinished += 1
             self._waiting.setdefault(task.caller, deque()).append(task)
             self._start_waiting()
@@ -82,10 +84,12 @@ class BoundedThreads:
             task.future.cancel()
         self._pool.shutdown(wait=True)
 
-    def _check_room(self, caller: Hashable) -> None:
+    def _check_room(self, caller: Hashable | None) -> None:
         if len(self._waiting.get(caller, ())) >= self._share:
             raise ShareUsed
-        if self._unfinished >= self._most:
+        # Some callers may have taken all places: another one's first piece of work is let in all the same.
+        first = caller is not None and caller not in self._waiting and caller not in self._running
+        if self._unfinished >= (self._most_of_newcomers if first else self._most):
             raise QueueFull(self._unfinished / self._threads)
 
     def _start_waiting(self) -> None:

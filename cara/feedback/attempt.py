@@ -16,7 +16,8 @@ from cara.gemini.quota import Charge
 
 @dataclass
 class Attempt:
-    """One claim of a job by this worker, and what it has cost so far by Gemini's own count.
+    """One claim of a job by this worker, and what it has cost so far by Gemini's own count; it is `paid` for
+    once Gemini has begun to answer.
 
     It has `ended` once that is known to be written. It is `cut_off` while nobody knows whether it is: the
     commit of an ending was sent, and never acknowledged.
@@ -26,6 +27,7 @@ class Attempt:
     publisher: Publisher
     model: str
     usage: GeminiUsage = NOTHING_USED
+    paid: bool = False
     ended: bool = False
     cut_off: bool = False
 
@@ -36,7 +38,7 @@ class Attempt:
 
     def answers_after(self, error: CaraError) -> int:
         """How many judgements of the job were paid for, once this attempt has ended in the error."""
-        paid = isinstance(error, GeminiBadAnswer) or self.usage.total_tokens > 0
+        paid = self.paid or self.usage.total_tokens > 0 or isinstance(error, GeminiBadAnswer)
         return int(self.job["answers"]) + paid
 
     @property

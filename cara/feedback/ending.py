@@ -29,7 +29,8 @@ from cara.queue import Queue
 logger = logging.getLogger(__name__)
 
 MOST_ANSWERS = 2
-"""A learner pays for no more judgements of one job: what Gemini got wrong twice, a third would."""
+"""After so many judgements that were paid for and could not be used a job fails: a third would be no better.
+What a worker cuts short because it is told to stop does not count."""
 
 LONGEST_WAIT_SECONDS = 900.0
 """When Gemini wants to be left alone for longer, nobody is kept waiting for that."""

@@ -26,7 +26,9 @@ _WORD_BEGINS = re.compile(rf"(?<![\w{JOINED}])(?<![\w{JOINED}]['’])['’]?[\w{
 
 
 LONGEST_QUOTE_CHARACTERS = 400
-_MOST_PARTS = 12
+_MOST_PARTS, _LEAST_PART_CHARACTERS = 12, 20
+"""A sentence of a word or two, such as `Yes.`, stands in many talks that never held the quote."""
+
 _SENTENCE_END = re.compile(r"""(?<=[.!?…])["'”’)\]]*\s+|(?<=[。！？])|\n+""")
 
 
@@ -80,8 +82,8 @@ def _parts(quote: str) -> Iterator[str]:
     ends = [0, *(found.end() for found in _SENTENCE_END.finditer(quote)), len(quote)]
     if whole := max(end for end in ends if end <= LONGEST_QUOTE_CHARACTERS):
         yield quote[:whole]
-    sentences = (quote[start:end] for start, end in pairwise(ends[:_MOST_PARTS]))
-    yield from (one for one in sentences if one.strip() and len(one) <= LONGEST_QUOTE_CHARACTERS)
+    sentences = (quote[start:end].strip() for start, end in pairwise(ends[:_MOST_PARTS]))
+    yield from (one for one in sentences if _LEAST_PART_CHARACTERS <= len(one) <= LONGEST_QUOTE_CHARACTERS)
     words, space, _ = quote[:LONGEST_QUOTE_CHARACTERS].rpartition(" ")
     yield words if space else quote[:LONGEST_QUOTE_CHARACTERS]
 

@@ -165,6 +165,8 @@ class Judgement(_Judged):
         Raises:
             NoUsableScore: not one aspect has a score.
         """
+        if len(data) == 1 and isinstance(inner := next(iter(data.values())), dict) and "score" not in inner:
+            data = inner  # the whole judgement as the one member of an object around it
         judgement = cls.model_validate(data)
         judged = (getattr(judgement, name) for name in JUDGED_ASPECTS)
         if all(aspect.score is None for aspect in judged):

@@ -29,7 +29,7 @@ from cara.feedback.schemas import Feedback
 from cara.feedback.speech import SpeechMeasures, measure
 from cara.gemini.alerting import tell_operator
 from cara.gemini.client import GeminiAnswer, GeminiClient
-from cara.gemini.errors import GeminiBadAnswer, GeminiError, GeminiTemporary
+from cara.gemini.errors import GeminiBadAnswer, GeminiError, GeminiOutOfRoom, GeminiTemporary
 from cara.metrics import JOB_WAIT_SECONDS
 from cara.patience import patiently
 from cara.redis import Subscriber
@@ -193,7 +193,8 @@ class FeedbackWork:
                         told = reached
                         await attempt.publisher.progress("asking", reached)
             finally:
-                attempt.usage, attempt.model = stream.usage, stream.model or attempt.model
+                attempt.usage, attempt.paid = stream.usage, stream.paid
+                attempt.model = stream.model or attempt.model
         return stream.answer
 
     async def _check(self, attempt: Attempt, measures: SpeechMeasures, answer: GeminiAnswer) -> Feedback:
@@ -202,6 +203,8 @@ class FeedbackWork:
         try:
             judgement = Judgement.read(answer.data)
         except NoUsableScore:
+            if answer.truncated:
+                raise GeminiOutOfRoom(usage=answer.usage) from None
             raise GeminiBadAnswer("no_score", usage=answer.usage) from None
         told = job["user_id"], job["feature_type"], job["session_id"], COMPARED_SESSIONS
         mean = await self._query(attempt, queries.recent_mean_score, *told)

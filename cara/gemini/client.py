@@ -195,7 +195,7 @@ class GeminiClient:
             attempt,
             attempts=self.limits.attempts,
             within_seconds=deadline - loop.time(),
-            unless=lambda: progress.started,
+            unless=lambda: progress.paid,
         )
 
 

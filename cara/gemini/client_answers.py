@@ -9,19 +9,19 @@ from typing import Any
 from .client_calls import AnswerPiece, GeminiAnswer, GeminiChunk
 from .errors import NOTHING_USED, ContentBlocked, GeminiBadAnswer, GeminiOutOfRoom, GeminiUsage
 
+LONGEST_MODEL_NAME = 100
 USABLE = frozenset({"STOP", "MAX_TOKENS"})
 BLOCKED = frozenset(
     {"SAFETY", "PROHIBITED_CONTENT", "BLOCKLIST", "SPII", "RECITATION", "LANGUAGE", "IMAGE_SAFETY"}
 )
 _UNSAYABLE_ESCAPE = re.compile(r"\\u(?:0000|d[89a-f])", re.IGNORECASE)
 """How JSON may write NUL and halves of surrogate pairs."""
-_BEGINNING = re.compile(r"(?:\A[^{]*+|```(?:json)?\s*+|^)(?=\{)", re.MULTILINE)
-"""Where the whole object may begin: at the first brace, in a fence, or at the beginning of a line."""
 _DECODER = json.JSONDecoder(strict=False)
 
 
 class AnswerInProgress:
-    """What one attempt has brought so far. Usage within an answer is a running total: the last one holds."""
+    """What one attempt has brought so far. Usage within an answer is a running total that may be missing or
+    fall again: of each count the highest that was told holds."""
 
     def __init__(self, schema: dict[str, Any] | None) -> None:
         self._wants_json = schema is not None
@@ -32,6 +32,8 @@ class AnswerInProgress:
         self._texts: list[str] = []
         self.usage: GeminiUsage = NOTHING_USED
         self.model = ""
+        self.paid = False
+        """Whether Gemini has begun to answer, be it by thoughts alone: that is billed, whatever it counts."""
         self._finish_reason: str | None = None
         self._block_reason: str | None = None
         self._categories: tuple[str, ...] = ()
@@ -47,8 +49,9 @@ class AnswerInProgress:
 
     def take(self, piece: AnswerPiece) -> GeminiChunk | None:
         """Adds a piece; gives its text, if it has any."""
-        self.usage = piece.usage or self.usage
-        self.model = piece.model or self.model
+        self.usage = self.usage.at_least(piece.usage)
+        self.model = sayable(piece.model or "")[:LONGEST_MODEL_NAME] or self.model
+        self.paid = self.paid or piece.answers
         self._finish_reason = piece.finish_reason or self._finish_reason
         self._block_reason = piece.block_reason or self._block_reason
         self._categories = piece.blocked_categories or self._categories
@@ -99,17 +102,31 @@ def sayable(text: str) -> str:
 
 
 def object_in(text: str) -> dict[str, Any] | None:
-    """The JSON object that a model wrote, without the fence or the sentences that may stand around it, and
-    without what is not `sayable` though its escapes bring it in; None when there is none, or only a part.
+    """The JSON object that a model wrote: the longest one in the text, whatever stands around it.
+
+    Without what is not `sayable` though its escapes bring it in. None when there is none, or the text ends
+    within one: a part of it is no answer.
     """
-    for beginning in _BEGINNING.finditer(text):
+    found: dict[str, Any] | None = None
+    longest = end = 0
+    while (start := text.find("{", end)) >= 0:
         try:
-            data, _ = _DECODER.raw_decode(text, beginning.end())
+            data, end = _DECODER.raw_decode(text, start)
+        except json.JSONDecodeError as error:
+            if error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated string"):
+                return None
+            end = start + 1
         except (ValueError, RecursionError):
-            continue
-        found: dict[str, Any] = _sayable_throughout(data) if _UNSAYABLE_ESCAPE.search(text) else data
+            return None
+        else:
+            if end - start > longest:
+                found, longest = data, end - start
+    if found is None or not _UNSAYABLE_ESCAPE.search(text):
         return found
-    return None
+    try:
+        return dict(_sayable_throughout(found))
+    except RecursionError:
+        return None
 
 
 def _sayable_throughout(value: Any) -> Any:

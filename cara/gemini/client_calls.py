@@ -54,6 +54,9 @@ class AnswerPiece:
     """One response object of the service, stripped to what is looked at."""
 
     text: str = ""
+    answers: bool = False
+    """Whether it holds a part of an answer, if only thoughts."""
+
     usage: GeminiUsage | None = None
     finish_reason: str | None = None
     block_reason: str | None = None

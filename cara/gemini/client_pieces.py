@@ -7,6 +7,8 @@ from typing import Any
 from .client_calls import AnswerPiece
 from .errors import GeminiUsage
 
+_LARGEST_COUNT = 2**31 - 1
+
 
 def piece_of(response: Any) -> AnswerPiece:
     """What one `GenerateContentResponse` says."""
@@ -18,6 +20,7 @@ def piece_of(response: Any) -> AnswerPiece:
     )
     return AnswerPiece(
         text="".join(part.text for part in parts if part.text and not part.thought),
+        answers=bool(parts),
         usage=_usage(response),
         finish_reason=candidate.finish_reason.value if candidate and candidate.finish_reason else None,
         block_reason=feedback.block_reason.value if feedback and feedback.block_reason else None,
@@ -30,7 +33,13 @@ def _usage(response: Any) -> GeminiUsage | None:
     told = response.usage_metadata
     if told is None:
         return None
-    prompt = (told.prompt_token_count or 0) + (told.tool_use_prompt_token_count or 0)
-    output, thinking = told.candidates_token_count or 0, told.thoughts_token_count or 0
-    total = told.total_token_count or prompt + output + thinking
-    return GeminiUsage(prompt, output, thinking, told.cached_content_token_count or 0, total)
+    prompt = _count(told.prompt_token_count) + _count(told.tool_use_prompt_token_count)
+    output, thinking = _count(told.candidates_token_count), _count(told.thoughts_token_count)
+    total = max(_count(told.total_token_count), prompt + output + thinking)
+    return GeminiUsage(prompt, output, thinking, _count(told.cached_content_token_count), total)
+
+
+def _count(told: int | None) -> int:
+    """What Gemini told, unless that is no count: behind gateways negative ones and such beyond 32 bits were
+    seen."""
+    return told if told is not None and 0 <= told <= _LARGEST_COUNT else 0

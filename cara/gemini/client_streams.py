@@ -28,6 +28,11 @@ class GeminiStream:
         return self._progress.usage
 
     @property
+    def paid(self) -> bool:
+        """Whether Gemini has begun to answer."""
+        return self._progress.paid
+
+    @property
     def text(self) -> str:
         return self._progress.text
 

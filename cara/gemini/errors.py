@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import ClassVar
 
 from cara.errors import CaraError, TookTooLong, Unavailable, Unprocessable, UpstreamFailed
@@ -19,6 +19,12 @@ class GeminiUsage:
     thinking_tokens: int = 0
     cached_tokens: int = 0
     total_tokens: int = 0
+
+    def at_least(self, other: GeminiUsage | None) -> GeminiUsage:
+        """Of each count the higher one."""
+        if other is None:
+            return self
+        return GeminiUsage(*(max(pair) for pair in zip(astuple(self), astuple(other), strict=True)))
 
 
 NOTHING_USED = GeminiUsage()

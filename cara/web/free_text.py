@@ -13,6 +13,9 @@ from cara.web.tags import MarkupBudget
 
 Info = core_schema.ValidationInfo
 
+SMALLEST_MAGNITUDE, LARGEST_MAGNITUDE = 1e-30, 1e30
+"""Of numbers in free JSON: PostgreSQL writes them out, `1e308` with all its 309 digits."""
+
 
 @dataclass(frozen=True)
 class FreeText:
@@ -60,4 +63,6 @@ def _clean_all(value: Any, info: Info) -> Any:
         return [_clean_all(item, info) for item in value]
     if isinstance(value, dict):
         return {key: _clean_all(item, info) for key, item in value.items()}
+    if isinstance(value, float) and value and not SMALLEST_MAGNITUDE <= abs(value) <= LARGEST_MAGNITUDE:
+        raise ValueError("must not hold numbers beyond 1e30, or nearer to zero than 1e-30")
     return value

@@ -32,7 +32,14 @@ from typing import Final
 
 import bleach
 
-from cara.web.tags import ELEMENTS, MarkupBudget, Span, Tags
+from cara.web.tags import (
+    ELEMENTS,
+    PASSED_CHARACTERS_A_STEP,
+    SIGNS_A_STEP,
+    MarkupBudget,
+    Span,
+    Tags,
+)
 
 _ENCODINGS: Final = 4
 _PASSES: Final = 4
@@ -122,8 +129,10 @@ class _View:
         Raises:
             TooMuchMarkup: the budget is spent.
         """
-        if "&" not in self.text:
+        signs = self.text.count("&")
+        if not signs:
             return self
+        budget.spend(1 + len(self.text) // PASSED_CHARACTERS_A_STEP + signs // SIGNS_A_STEP)
         pieces: list[str] = []
         places, origins = [0], [0]
         position = length = 0

@@ -36,7 +36,9 @@ class ProblemRunner(web.AppRunner):
             _with_problems(server.request_handler, complete),
             request_factory=server.request_factory,
             handler_cancellation=server.handler_cancellation,
-            **server._kwargs,
+            # aiohttp would inflate a compressed body on the event loop, whatever comes of the request, and
+            # however much it grows: `read_body` does it, in a thread and within the limit.
+            **server._kwargs | {"auto_decompress": False},
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable
 from typing import Final, NoReturn
 
 DEPTH_LIMIT: Final = 32
@@ -130,23 +130,30 @@ _DECODER: Final = json.JSONDecoder(
 
 
 def _check_strings(parsed: dict[str, object]) -> None:
-    for path, text in _strings(parsed, ""):
-        if _UNSTORABLE.search(text):
-            raise InvalidJson("A text holds a NUL or half a surrogate pair.", _printable(path) or None)
+    place = _place_of_unstorable(parsed)
+    if place is not None:
+        named = ".".join(part[:_LONGEST_FIELD] for part in place)
+        raise InvalidJson("A text holds a NUL or half a surrogate pair.", _printable(named) or None)
 
 
-def _strings(value: object, path: str) -> Iterator[tuple[str, str]]:
-    """Every string in the value, names of members too, each with the dotted path to it."""
+def _place_of_unstorable(value: object) -> list[str] | None:
+    """The names on the way to the first string, a name or a value, that cannot be stored; None without one.
+
+    They are gathered on the way back, for a name may be as long as the body and stand above all its values.
+    """
     if isinstance(value, str):
-        yield path, value
+        return [] if _UNSTORABLE.search(value) else None
+    members: Iterable[tuple[object, object]] = ()
+    if isinstance(value, dict):
+        members = value.items()
     elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _strings(item, f"{path}.{index}")
-    elif isinstance(value, dict):
-        for name, item in value.items():
-            inner = f"{path}.{name}" if path else name
-            yield inner, name
-            yield from _strings(item, inner)
+        members = enumerate(value)
+    for name, item in members:
+        if isinstance(name, str) and _UNSTORABLE.search(name):
+            return [name]
+        if (inside := _place_of_unstorable(item)) is not None:
+            return [str(name), *inside]
+    return None
 
 
 def _printable(path: str) -> str:

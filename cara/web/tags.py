@@ -68,10 +68,10 @@ _CONTENT_END: Final = {
     for name in _LOST_WITH_CONTENT
 }
 
-STEPS_OF_A_REQUEST: Final = 30_000
-_PASSED_CHARACTERS_A_STEP: Final = 1_024
-_READ_CHARACTERS_A_STEP: Final = 64
-_BRACKETS_A_STEP: Final = 16
+STEPS_OF_A_REQUEST: Final = 40_000
+PASSED_CHARACTERS_A_STEP: Final = 1_024
+SIGNS_A_STEP: Final = 16
+_READ_CHARACTERS_A_STEP: Final = 32
 
 
 class TooMuchMarkup(ValueError):
@@ -123,8 +123,8 @@ class Tags:
         Raises:
             TooMuchMarkup: the budget is spent.
         """
-        self._budget.spend(2 + len(self._text) // _PASSED_CHARACTERS_A_STEP)
-        self._budget.spend(self._text.count("<") // _BRACKETS_A_STEP)
+        signs = self._text.count("<")
+        self._budget.spend(2 + len(self._text) // PASSED_CHARACTERS_A_STEP + signs // SIGNS_A_STEP)
         position, begun, begun_until = 0, "", -1
         while found := _CANDIDATE.search(self._text, position):
             self._budget.spend(1 + (found.end() - found.start()) // _READ_CHARACTERS_A_STEP)
@@ -179,6 +179,8 @@ class Tags:
         if what in self._unended:
             return None
         found = pattern.search(self._text, start) if anywhere else pattern.match(self._text, start)
+        passed = (found.end() if found else len(self._text)) - start
+        self._budget.spend(passed // PASSED_CHARACTERS_A_STEP)
         if found is None:
             self._unended.add(what)
         return found

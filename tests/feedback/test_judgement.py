@@ -148,6 +148,12 @@ def test_a_quote_that_is_too_long_is_cut_to_sentences_that_stand_in_the_talk() -
     assert unpunctuated[cut.end] == " "
 
 
+def test_a_word_or_two_do_not_stand_for_a_long_quote_that_nobody_said() -> None:
+    invented = "The board has never been so shaken by a single number in all its years. Yes. " * 8
+    assert Transcript(f"Yes. {LONG_TALK}").find_sentence(invented) is None
+    assert Transcript(f"Yes. {LONG_TALK}").find_sentence("Yes.") is not None
+
+
 def test_of_too_many_highlights_the_first_are_kept_and_both_kinds() -> None:
     words = LONG_TALK.split(". ")
     kept = grounded(LONG_TALK, [*quotes(*words[:12], words[0]), *quotes(words[13], kind="improvement")])

@@ -3,10 +3,12 @@
 import aiohttp
 import pytest
 from google.genai import errors
+from google.genai.types import GenerateContentResponse
 
 from cara.gemini.client_answers import AnswerInProgress
 from cara.gemini.client_calls import AnswerPiece
 from cara.gemini.client_failures import failure_of, in_our_words
+from cara.gemini.client_pieces import piece_of
 from cara.gemini.errors import (
     ContentBlocked,
     GeminiBadAnswer,
@@ -156,6 +158,10 @@ def test_a_piece_of_which_nothing_remains_is_none_and_begins_no_answer():
         "```\n{}```",
         "Here you are:\n\n{}\n\nI hope that it helps {{a lot}}.",
         "With {{care}} I judged:\n{}",
+        "Here is the {{JSON}} that you want: {}",
+        '<think>{{"plan": 1}}</think>{}',
+        "{{}}\n{}",
+        '{}\n{{"done": true}}',
         "Sure, ```json {} ```",
         "[{}]",
     ],
@@ -165,7 +171,17 @@ def test_an_object_is_found_whatever_stands_around_it(around):
     assert json_answer(around.format(written)).data == {"a": {"b": "line\none"}, "c": [{"d": 1}]}
 
 
-@pytest.mark.parametrize("written", ['{"a": {"b": 1}, "c": [', '```json\n{"a": {"b": 1},', "No.", "[1]"])
+@pytest.mark.parametrize(
+    "written",
+    [
+        '{"a":\n{"b": 1},\n"c":\n[\n{"d": 2},',
+        '{"plan": 1}\n{"a": {"b": 1}, "c": "un',
+        '{"a": {"b": 1}, "c": [',
+        '```json\n{"a": {"b": 1},',
+        "No.",
+        "[1]",
+    ],
+)
 def test_a_part_of_an_object_is_none(written):
     with pytest.raises(GeminiBadAnswer) as bad:
         json_answer(written)
@@ -184,3 +200,40 @@ def test_json_that_cannot_be_read_is_a_bad_answer_whatever_the_parser_says(text)
     with pytest.raises(GeminiBadAnswer) as bad:
         json_answer(text, schema={})
     assert bad.value.reason == "not_json"
+
+
+def test_of_each_count_of_tokens_the_highest_that_was_told_holds():
+    progress = AnswerInProgress(None)
+    told = [
+        GeminiUsage(600, 0, 0, 0, 600),
+        GeminiUsage(600, 300, 50, 10, 950),
+        GeminiUsage(),
+        None,
+        GeminiUsage(600, 10, 0, 0, 610),
+    ]
+    for usage in told:
+        progress.take(AnswerPiece(text="word ", usage=usage))
+    assert progress.usage == GeminiUsage(600, 300, 50, 10, 950)
+
+
+def test_the_name_of_a_model_can_be_stored():
+    progress = AnswerInProgress(None)
+    progress.take(AnswerPiece(model="gemini\0-\ud83d" + "x" * 1_000))
+    assert progress.model == "gemini-?" + "x" * 92
+
+
+@pytest.mark.parametrize("odd", [-5, 2**31, 2**32])
+def test_a_count_that_is_none_is_not_counted_and_thoughts_are_an_answer(odd):
+    response = GenerateContentResponse.model_validate(
+        {
+            "candidates": [{"content": {"parts": [{"text": "Let me see.", "thought": True}]}}],
+            "usageMetadata": {"promptTokenCount": 600, "candidatesTokenCount": odd, "totalTokenCount": odd},
+        }
+    )
+    piece = piece_of(response)
+    assert (piece.text, piece.answers, piece.usage) == ("", True, GeminiUsage(600, 0, 0, 0, 600))
+    progress = AnswerInProgress({})
+    assert not progress.paid
+    progress.take(piece)
+    assert progress.paid
+    assert not progress.started

@@ -129,6 +129,11 @@ HOSTILE_BODIES = {
         {"events": [{"eventType": "a", "metadata": {"<b>&lt;" * 270: 1}}] * 500},
     ),
     "many texts": ("PATCH", "/api/sessions/{id}", {"feedbackJson": {"a": ["<<<b>b>b>" * 5] * 19_000}}),
+    "a text of signs and a tag that grows": (
+        "PATCH",
+        "/api/sessions/{id}",
+        {"feedbackJson": {"a": "&am&amp;amp;amp;lt;b>p;amp;amp;lt;b>" + "&" * 1_000_000}},
+    ),
     "one text": ("PATCH", "/api/sessions/{id}", {"feedbackJson": {"a": "&amp;lt;<b a=" * 70_000}}),
     "a transcript": ("PATCH", "/api/sessions/{id}", {"transcript": "<a b=" * 40_000}),
     "markup where no text belongs": ("PATCH", "/api/sessions/{id}", {"title": ["<b x='y'>"] * 19_000}),
@@ -143,13 +148,14 @@ def errors_alive() -> int:
 
 @pytest.fixture
 def spent(monkeypatch: pytest.MonkeyPatch) -> list[MarkupBudget]:
-    """The budgets of the requests of a test."""
+    """The budgets of the requests of a test, once something was spent of them."""
     budgets: list[MarkupBudget] = []
 
     class Watched(MarkupBudget):
-        def __init__(self) -> None:
-            super().__init__()
-            budgets.append(self)
+        def spend(self, steps: int) -> None:
+            if self not in budgets:
+                budgets.append(self)
+            super().spend(steps)
 
     monkeypatch.setattr(body, "MarkupBudget", Watched)
     return budgets
@@ -161,9 +167,9 @@ def read_by(monkeypatch: pytest.MonkeyPatch) -> list[threading.Thread]:
     threads: list[threading.Thread] = []
     read = body._read
 
-    def watched(model: Any, raw: bytes) -> Any:
+    def watched(*arguments: Any) -> Any:
         threads.append(threading.current_thread())
-        return read(model, raw)
+        return read(*arguments)
 
     monkeypatch.setattr(body, "_read", watched)
     return threads
@@ -205,7 +211,7 @@ async def test_what_may_take_long_is_read_in_a_thread_and_nothing_else(learner, 
     session = await learner.opens_session()
     read_by.clear()
     await learner.expects(200, "PATCH", f"/api/sessions/{session['id']}", json=changes)
-    assert [thread is not threading.main_thread() for thread in read_by] == [costly]
+    assert (read_by[-1] is not threading.main_thread()) == costly
 
 
 async def test_what_the_model_refuses_is_not_cleaned(learner, spent):
@@ -232,9 +238,9 @@ async def test_one_learners_large_bodies_leave_room_for_those_of_others(client, 
     go_on, read = threading.Event(), body._read
     monkeypatch.setattr(body, "_costly_bodies", BoundedThreads("few", threads=2, most_waiting=8))
 
-    def held(model: Any, raw: bytes) -> Any:
+    def held(model: Any, raw: bytes, budget: MarkupBudget) -> Any:
         assert b"hurried" not in raw or go_on.wait(60)
-        return read(model, raw)
+        return read(model, raw, budget)
 
     monkeypatch.setattr(body, "_read", held)
     large = {"transcript": "hurried " * 5_000}
@@ -246,3 +252,40 @@ async def test_one_learners_large_bodies_leave_room_for_those_of_others(client, 
     await patient.expects(200, "PATCH", f"/api/sessions/{hers}", json={"transcript": "patient " * 5_000})
     go_on.set()
     assert sorted([(await answer).status for answer in sent]) == [200] * 3 + [429] * 3
+
+
+async def test_who_has_no_large_body_under_way_finds_a_place_though_others_have_taken_all(
+    client, monkeypatch
+):
+    crowd = [await Learner.registers(client) for _ in range(4)]
+    latecomer = await Learner.registers(client)
+    opened = [(await learner.opens_session())["id"] for learner in (*crowd, latecomer)]
+    go_on, read = threading.Event(), body._read
+    monkeypatch.setattr(body, "_costly_bodies", BoundedThreads("few", threads=2, most_waiting=4))
+
+    def held(model: Any, raw: bytes, budget: MarkupBudget) -> Any:
+        assert b"hurried" not in raw or go_on.wait(60)
+        return read(model, raw, budget)
+
+    monkeypatch.setattr(body, "_read", held)
+
+    def change(learner: Learner, session_id: str, word: str) -> asyncio.Task[Any]:
+        changing = learner.call("PATCH", f"/api/sessions/{session_id}", json={"transcript": word * 5_000})
+        return asyncio.create_task(changing)
+
+    sent = [change(learner, opened[n % 4], "hurried ") for n, learner in enumerate([*crowd, *crowd])]
+    refused = [(await first).status for first in itertools.islice(asyncio.as_completed(sent), 2)]
+    assert refused == [429] * 2, "two are being read and four wait: all places are taken"
+    late = change(latecomer, opened[-1], "patient ")
+    go_on.set()
+    assert (await late).status == 200
+    await asyncio.gather(*sent)
+
+
+async def test_numbers_that_the_database_would_write_out_at_length_are_refused(learner):
+    session = await learner.opens_session(feedbackJson={"a": [0.0, -1e22, 1e-30, 0.1]})
+    assert session["feedbackJson"] == {"a": [0.0, -1e22, 1e-30, 0.1]}
+    for number in (1e31, -1e308, 1e-31, 5e-324):
+        changes = {"feedbackJson": {"a": [number]}}
+        problem = await learner.expects(400, "PATCH", f"/api/sessions/{session['id']}", json=changes)
+        assert problem["errors"][0]["field"] == "feedbackJson"

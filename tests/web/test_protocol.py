@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import zlib
+from typing import Any
 
 import pytest
 
@@ -116,6 +118,36 @@ async def test_a_compressed_body_is_read_and_a_bomb_is_refused(port):
     bomb = gzip.compress(b" " * 100_000_000)
     answer = await answer_to(port, head + b"Content-Length: %d\r\n\r\n" % len(bomb) + bomb)
     assert (answer.status, answer.problem["code"]) == (413, "payload_too_large")
+
+    half = small[:-12]
+    answer = await answer_to(port, head + b"Content-Length: %d\r\n\r\n" % len(half) + half)
+    assert (answer.status, answer.problem["code"]) == (400, "body_broken")
+
+
+async def test_a_bomb_is_inflated_nowhere_but_where_a_body_is_wanted_and_within_its_limit(port, monkeypatch):
+    inflated: list[int] = []
+    inflating = zlib.decompressobj
+
+    class Watched:
+        def __init__(self, *options: Any, **named: Any) -> None:
+            self._inflating = inflating(*options, **named)
+
+        @property
+        def eof(self) -> bool:
+            return self._inflating.eof
+
+        def decompress(self, *data: Any) -> bytes:
+            found = self._inflating.decompress(*data)
+            inflated.append(len(found))
+            return found
+
+    monkeypatch.setattr(zlib, "decompressobj", Watched)
+    bomb = gzip.compress(b" " * 20_000_000)
+    sent = b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(bomb) + bomb
+    for path, status in ((b"/api/auth/login", 413), (b"/nothing", 404), (b"/api/sessions", 401)):
+        answer = await answer_to(port, LOGIN.replace(b"/api/auth/login", path) + sent)
+        assert answer.status == status
+    assert inflated == [body.MAX_BODY_BYTES + 1]
 
 
 async def test_a_body_that_says_it_is_too_large_is_refused_before_it_is_sent(port):

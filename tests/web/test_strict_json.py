@@ -124,6 +124,24 @@ def test_brackets_or_quotes_are_refused_at_a_cost_in_proportion_to_their_number(
     assert grows_linearly(refuse, unit.decode() * (1_000_000 // len(unit)))
 
 
+@pytest.mark.parametrize("value", ['"\\ud83d\\ude00"', "[[0]]", '""'])
+def test_a_long_name_above_many_values_costs_no_more_than_its_length(value: str) -> None:
+    def read(name: str) -> None:
+        raw = '{"\\ud83d\\ude00' + name + '":[' + ",".join([value] * 3_000) + "]}"
+        assert parse_object(raw.encode())
+
+    assert grows_linearly(read, "k" * 900_000)
+
+
+def test_the_way_to_a_text_that_cannot_be_stored_is_told_in_short_names() -> None:
+    with pytest.raises(InvalidJson) as refused:
+        parse_object(b'{"' + b"k" * 5_000 + b'": [1, {"b": "a\\u0000"}]}')
+    assert refused.value.field == "k" * 100
+    with pytest.raises(InvalidJson) as refused:
+        parse_object(b'{"a": [1, {"b": ["x", "a\\u0000"]}]}')
+    assert refused.value.field == "a.1.b.1"
+
+
 def test_no_message_repeats_a_value() -> None:
     for raw in (b'{"a": "secret-value', b'{"secret-value": 1 "b"}', b'{"a": "secret-value\xff"}'):
         with pytest.raises(InvalidJson) as refused:
