@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 SHUTDOWN_SECONDS = 10.0
 KEEP_ALIVE_SECONDS = 75.0
-SWITCH_SECONDS = 0.0005
+SWITCH_SECONDS = 0.0002
 """How long a thread that reads a large body may keep the interpreter lock from the event loop, which needs
 it again after every system call: Python's own 5 ms would add up to 100 in one request."""
 

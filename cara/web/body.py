@@ -23,9 +23,10 @@ Model = TypeVar("Model", bound=BaseModel)
 MAX_BODY_BYTES = 1024 * 1024
 LARGE_BODY_BYTES = 32_000
 MANY_VALUES = 1_000
+MANY_SIGNS = 100
 STEPS_ON_THE_LOOP = 500
-"""A body that is larger, has more values, or takes more steps to clean, is read in a thread: it may take
-longer than the event loop should."""
+"""A body that is larger, has more values or signs of what may be markup, or takes more steps to clean, is
+read in a thread: it may take longer than the event loop should."""
 
 _PLAIN = "identity"
 _COMPRESSIONS = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
@@ -107,8 +108,12 @@ def _caller_of(request: web.Request) -> str:
 
 
 def _is_costly(raw: bytes) -> bool:
-    """Whether reading it may take more than a few milliseconds, its markup left aside."""
-    return len(raw) > LARGE_BODY_BYTES or raw.count(b",") + raw.count(b"[") + raw.count(b"{") > MANY_VALUES
+    """Whether reading it may well take more than a few milliseconds."""
+    return (
+        len(raw) > LARGE_BODY_BYTES
+        or raw.count(b",") + raw.count(b"[") + raw.count(b"{") > MANY_VALUES
+        or raw.count(b"<") + raw.count(b"&") > MANY_SIGNS
+    )
 
 
 def _inflated(raw: bytes, encoding: str) -> bytes:
