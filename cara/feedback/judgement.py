@@ -22,7 +22,7 @@ TITLE_CHARACTERS: Final = 120
 MOST_ACTIONS: Final = 4
 _MOST_HIGHLIGHTS_READ: Final = 40
 
-_NUMBER: Final = re.compile(r"\s*([+-]?\d{1,9}(?:[.,]\d{1,9})?)\s*(?:%|/\s*100)?\s*\.?\s*")
+_NUMBER: Final = re.compile(r"\s*([+-]?\d{1,9}(?:[.,]\d{1,20})?)\s*(?:%|/\s*100)?\s*\.?\s*")
 _TYPES: Final = {
     **dict.fromkeys(("strength", "strengths", "positive"), "strength"),
     **dict.fromkeys(("improvement", "improvements", "weakness", "weaknesses", "negative"), "improvement"),

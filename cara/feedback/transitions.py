@@ -203,7 +203,7 @@ async def fail_hopeless(
         set status = 'failed', stage = 'finished', problem = $3, lease_expires_at = null, finished_at = now()
         from hopeless
         where feedback_jobs.user_id = hopeless.user_id and feedback_jobs.id = hopeless.id
-        returning feedback_jobs.user_id, feedback_jobs.id, reservation_id, failures, attempts
+        returning feedback_jobs.user_id, feedback_jobs.id, reservation_id, attempts
         """,
         attempts_limit,
         claims_limit,
