@@ -88,6 +88,26 @@ async def test_a_caller_has_a_quarter_of_the_places_and_a_place_left_is_free_aga
     threads.close()
 
 
+async def test_when_all_places_are_taken_a_few_are_left_for_callers_that_have_none() -> None:
+    threads = BoundedThreads("full", threads=2, most_waiting=4)
+    go_on = threading.Event()
+    wait = partial(go_on.wait, PATIENCE_SECONDS)
+    sent = [asyncio.create_task(threads.run(wait, caller=each)) for each in "abcdab"]
+    await asyncio.sleep(0)
+    with pytest.raises(QueueFull):
+        await threads.run(wait)
+    sent.append(asyncio.create_task(threads.run(wait, caller="newcomer")))
+    await asyncio.sleep(0)
+    with pytest.raises(QueueFull):
+        threads.ensure_room("one newcomer too many")
+    with pytest.raises(ShareUsed):
+        threads.ensure_room("a")
+    go_on.set()
+    assert await asyncio.gather(*sent) == [True] * 7
+    threads.ensure_room("one newcomer too many")
+    threads.close()
+
+
 async def test_what_still_waits_is_cancelled_when_the_threads_end() -> None:
     threads = BoundedThreads("ending", threads=1, most_waiting=4)
     go_on, begun = threading.Event(), threading.Event()

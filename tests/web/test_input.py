@@ -254,34 +254,6 @@ async def test_one_learners_large_bodies_leave_room_for_those_of_others(client, 
     assert sorted([(await answer).status for answer in sent]) == [200] * 3 + [429] * 3
 
 
-async def test_who_has_no_large_body_under_way_finds_a_place_though_others_have_taken_all(
-    client, monkeypatch
-):
-    crowd = [await Learner.registers(client) for _ in range(4)]
-    latecomer = await Learner.registers(client)
-    opened = [(await learner.opens_session())["id"] for learner in (*crowd, latecomer)]
-    go_on, read = threading.Event(), body._read
-    monkeypatch.setattr(body, "_costly_bodies", BoundedThreads("few", threads=2, most_waiting=4))
-
-    def held(model: Any, raw: bytes, budget: MarkupBudget) -> Any:
-        assert b"hurried" not in raw or go_on.wait(60)
-        return read(model, raw, budget)
-
-    monkeypatch.setattr(body, "_read", held)
-
-    def change(learner: Learner, session_id: str, word: str) -> asyncio.Task[Any]:
-        changing = learner.call("PATCH", f"/api/sessions/{session_id}", json={"transcript": word * 5_000})
-        return asyncio.create_task(changing)
-
-    sent = [change(learner, opened[n % 4], "hurried ") for n, learner in enumerate([*crowd, *crowd])]
-    refused = [(await first).status for first in itertools.islice(asyncio.as_completed(sent), 2)]
-    assert refused == [429] * 2, "two are being read and four wait: all places are taken"
-    late = change(latecomer, opened[-1], "patient ")
-    go_on.set()
-    assert (await late).status == 200
-    await asyncio.gather(*sent)
-
-
 async def test_numbers_that_the_database_would_write_out_at_length_are_refused(learner):
     session = await learner.opens_session(feedbackJson={"a": [0.0, -1e22, 1e-30, 0.1]})
     assert session["feedbackJson"] == {"a": [0.0, -1e22, 1e-30, 0.1]}
