@@ -9,7 +9,7 @@ from typing import Any
 
 from aiohttp import ClientResponse
 
-from tests.waiting import patience
+from tests.waiting import time_limit
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class SentEvent:
 async def read_events(response: ClientResponse) -> AsyncIterator[SentEvent]:
     """The events of a stream until the server closes it, within a bounded time."""
     fields: dict[str, str] = {}
-    async with patience():
+    async with time_limit():
         async for raw in response.content:
             line = raw.decode().rstrip("\n")
             if line:

@@ -11,7 +11,7 @@ from functools import partial
 import pytest
 
 from cara.bounded_threads import BoundedThreads, QueueFull, ShareUsed
-from tests.waiting import PATIENCE_SECONDS
+from tests.waiting import TIMEOUT_SECONDS
 
 
 @pytest.fixture
@@ -32,10 +32,10 @@ async def test_only_so_many_wait_and_who_leaves_frees_no_thread(threads: Bounded
 
     def work() -> None:
         begun.set()
-        go_on.wait(PATIENCE_SECONDS)
+        go_on.wait(TIMEOUT_SECONDS)
 
     working = asyncio.create_task(threads.run(work))
-    await asyncio.to_thread(begun.wait, PATIENCE_SECONDS)
+    await asyncio.to_thread(begun.wait, TIMEOUT_SECONDS)
     working.cancel()
     waiting = asyncio.create_task(threads.run(lambda: "done"))
     await asyncio.sleep(0)
@@ -56,7 +56,7 @@ async def test_callers_take_turns_and_none_has_two_threads() -> None:
     def work(caller: str) -> None:
         running[caller] += 1
         most[caller] = max(most[caller], running[caller])
-        go_on.wait(PATIENCE_SECONDS)
+        go_on.wait(TIMEOUT_SECONDS)
         running[caller] -= 1
         done.append(caller)
 
@@ -73,7 +73,7 @@ async def test_a_caller_has_a_quarter_of_the_places_and_a_place_left_is_free_aga
     threads = BoundedThreads("fair", threads=2, most_waiting=8)
     go_on = threading.Event()
     sent = [
-        asyncio.create_task(threads.run(lambda: go_on.wait(PATIENCE_SECONDS), caller="a")) for _ in range(3)
+        asyncio.create_task(threads.run(lambda: go_on.wait(TIMEOUT_SECONDS), caller="a")) for _ in range(3)
     ]
     await asyncio.sleep(0)
     with pytest.raises(ShareUsed):
@@ -91,7 +91,7 @@ async def test_a_caller_has_a_quarter_of_the_places_and_a_place_left_is_free_aga
 async def test_when_all_places_are_taken_a_few_are_left_for_callers_that_have_none() -> None:
     threads = BoundedThreads("full", threads=2, most_waiting=4)
     go_on = threading.Event()
-    wait = partial(go_on.wait, PATIENCE_SECONDS)
+    wait = partial(go_on.wait, TIMEOUT_SECONDS)
     sent = [asyncio.create_task(threads.run(wait, caller=each)) for each in "abcdab"]
     await asyncio.sleep(0)
     with pytest.raises(QueueFull):
@@ -114,11 +114,11 @@ async def test_what_still_waits_is_cancelled_when_the_threads_end() -> None:
 
     def work() -> str:
         begun.set()
-        go_on.wait(PATIENCE_SECONDS)
+        go_on.wait(TIMEOUT_SECONDS)
         return "done"
 
     working = asyncio.create_task(threads.run(work))
-    await asyncio.to_thread(begun.wait, PATIENCE_SECONDS)
+    await asyncio.to_thread(begun.wait, TIMEOUT_SECONDS)
     waiting = asyncio.create_task(threads.run(lambda: "never"))
     await asyncio.sleep(0)
     threading.Timer(0.05, go_on.set).start()

@@ -25,7 +25,7 @@ from cara.schema_version import (
 )
 from tests.cli.terminal import environment
 from tests.servers import Servers
-from tests.waiting import PATIENCE_SECONDS
+from tests.waiting import TIMEOUT_SECONDS
 
 CHECKSUMS = Path(__file__).with_name("migrations.sha256")
 
@@ -106,7 +106,7 @@ def test_each_rollback_takes_back_all_that_its_migration_did(fresh_url: str, ste
 def test_several_processes_at_once_apply_each_migration_once(fresh_url: str) -> None:
     with ThreadPoolExecutor(3) as pool:
         ended = list(
-            pool.map(lambda _: migrating(fresh_url).communicate(timeout=PATIENCE_SECONDS)[0], range(3))
+            pool.map(lambda _: migrating(fresh_url).communicate(timeout=TIMEOUT_SECONDS)[0], range(3))
         )
     assert sum("applied: " in said for said in ended) == 1, ended
     assert sum("up to date" in said for said in ended) == 2, ended
@@ -172,4 +172,4 @@ def wait_for_a_blocked_one(observer: psycopg.Connection[tuple[object, ...]]) -> 
         end
         $$
     """
-    observer.execute(blocked.replace("%(attempts)s", str(PATIENCE_SECONDS * 100)))
+    observer.execute(blocked.replace("%(attempts)s", str(TIMEOUT_SECONDS * 100)))

@@ -11,7 +11,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from cara.redis import Subscriber
 from cara.redis_connections import connection_pool
-from tests.waiting import PATIENCE_SECONDS, patience
+from tests.waiting import TIMEOUT_SECONDS, time_limit
 
 
 async def test_a_cancelled_task_never_goes_on_with_its_commands(redis_url: str) -> None:
@@ -27,7 +27,7 @@ async def test_a_cancelled_task_never_goes_on_with_its_commands(redis_url: str) 
         for _ in range(attempt % 17):
             await asyncio.sleep(0)
         task.cancel()
-        done, _ = await asyncio.wait([task], timeout=PATIENCE_SECONDS)
+        done, _ = await asyncio.wait([task], timeout=TIMEOUT_SECONDS)
         assert done, f"the cancellation was lost in attempt {attempt}"
     await redis.aclose(close_connection_pool=True)
 
@@ -57,7 +57,7 @@ async def test_a_listener_is_woken_by_a_message_and_after_a_broken_connection(re
     running = asyncio.create_task(subscriber.run())
     redis = Redis(connection_pool=connection_pool(redis_url, size=4))
     try:
-        async with subscriber.listen("channel") as wake, patience():
+        async with subscriber.listen("channel") as wake, time_limit():
             await wake.wait()
             wake.clear()
             await redis.publish("channel", b"")

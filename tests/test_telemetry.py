@@ -27,7 +27,7 @@ from cara.errors import NotFound
 from cara.telemetry import instrumented, report, request_id_tag_middleware, start_sentry, stop_sentry
 from cara.web.access_log import request_id_middleware
 from cara.web.problems import problems_middleware
-from tests.waiting import PATIENCE_SECONDS
+from tests.waiting import TIMEOUT_SECONDS
 
 logger = logging.getLogger("cara.tests.telemetry")
 
@@ -42,7 +42,7 @@ class Receiver(ThreadingHTTPServer):
         self.events: Queue[dict[str, Any]] = Queue()
 
     async def next_event(self) -> dict[str, Any]:
-        return await asyncio.to_thread(self.events.get, timeout=PATIENCE_SECONDS)
+        return await asyncio.to_thread(self.events.get, timeout=TIMEOUT_SECONDS)
 
 
 class TakeEnvelope(BaseHTTPRequestHandler):
@@ -281,4 +281,4 @@ asyncio.run(job())
 telemetry.stop_sentry()
 assert "sentry_sdk" not in sys.modules
 """
-    subprocess.run([sys.executable, "-c", program], check=True, timeout=PATIENCE_SECONDS)
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=TIMEOUT_SECONDS)

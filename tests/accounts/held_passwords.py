@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import pytest
 from argon2 import PasswordHasher
 
-from tests.waiting import PATIENCE_SECONDS
+from tests.waiting import TIMEOUT_SECONDS
 
 
 class Gate:
@@ -23,14 +23,14 @@ class Gate:
     async def reached(self, times: int = 1) -> None:
         """Returns once so many more attempts wait here."""
         for _ in range(times):
-            assert await asyncio.to_thread(self._arrivals.acquire, timeout=PATIENCE_SECONDS)
+            assert await asyncio.to_thread(self._arrivals.acquire, timeout=TIMEOUT_SECONDS)
 
     def open(self) -> None:
         self._open.set()
 
     def pass_through(self) -> None:
         self._arrivals.release()
-        assert self._open.wait(PATIENCE_SECONDS)
+        assert self._open.wait(TIMEOUT_SECONDS)
 
 
 class HeldPasswords:

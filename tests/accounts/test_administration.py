@@ -12,7 +12,7 @@ from cara.database import Database
 from cara.settings import Settings
 from tests.accounts.signing import Client, audited, signs_in
 from tests.learners import Learner
-from tests.waiting import patience
+from tests.waiting import time_limit
 
 
 async def _cara(settings: Settings, *arguments: str, stdin: str = "") -> tuple[int, str, str]:
@@ -31,7 +31,7 @@ async def _cara(settings: Settings, *arguments: str, stdin: str = "") -> tuple[i
         stderr=asyncio.subprocess.PIPE,
         env=environment,
     )
-    async with patience():
+    async with time_limit():
         out, err = await process.communicate(stdin.encode())
     return process.returncode or 0, out.decode(), err.decode()
 

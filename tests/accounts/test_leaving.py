@@ -23,7 +23,7 @@ from cara.identifiers import new_id
 from cara.web.context import service
 from tests.accounts.signing import Client, audited, posts, refresh_refusal, signs_in
 from tests.learners import TALK, Learner
-from tests.waiting import patience
+from tests.waiting import time_limit
 
 PROFILE, EXPORT = "/api/users/me", "/api/users/me/export"
 
@@ -173,7 +173,7 @@ async def test_a_reader_that_leaves_gives_the_connection_back(
         if response.status == 200:
             await response.content.readexactly(10_000)
         response.close()
-    async with patience():
+    async with time_limit():
         while (await learner.call("GET", EXPORT)).status != 200:
             await asyncio.sleep(0)
 

@@ -20,7 +20,7 @@ from cara.settings import Settings
 from cara.web.context import service
 from tests.accounts.signing import Client, audited, posts, signs_in
 from tests.learners import Learner
-from tests.waiting import patience
+from tests.waiting import time_limit
 from tests.web.restartable_valkey import RestartableValkey
 
 OpenClient = Callable[..., Awaitable[Client]]
@@ -246,7 +246,7 @@ async def test_counting_goes_back_to_redis_when_it_is_there_again(
 
         valkey.start()
         assert not await redis.keys("cara:sign-in:*")
-        async with patience():
+        async with time_limit():
             while not await redis.keys("cara:sign-in:*"):
                 await signs_in(client, NOBODY, "guess")
         before = FAILURES_COUNTED_ALONE._value.get()

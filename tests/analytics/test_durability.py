@@ -16,7 +16,7 @@ from bench.system import System, register, running_system
 from cara.analytics import rollups
 from cara.database import Database
 from tests.conftest import make_settings
-from tests.waiting import patience
+from tests.waiting import time_limit
 
 POSTERS = 8
 PHASE_EVENTS = 200
@@ -59,7 +59,7 @@ class Posters:
     async def until_more(self, events: int) -> None:
         """Waits until so many more are acknowledged."""
         goal = len(self.acknowledged) + events
-        async with patience():
+        async with time_limit():
             while len(self.acknowledged) < goal:
                 self.progress.clear()
                 await self.progress.wait()

@@ -20,7 +20,7 @@ from cara.settings import Settings
 from tests.analytics.conftest import NewUser
 from tests.analytics.rollup_tables import contents
 from tests.servers import Servers
-from tests.waiting import patience
+from tests.waiting import time_limit
 from tests.workers import running_worker
 
 NOW = datetime(2026, 12, 5, tzinfo=UTC)
@@ -107,7 +107,7 @@ async def test_a_partition_in_use_is_left_for_the_next_run(database: Database, n
 async def test_a_worker_makes_them_as_soon_as_it_starts(database: Database, settings: Settings) -> None:
     wanted = f"analytics_events_{month_after(datetime.now(UTC).date(), 2):%Y_%m}"
     assert wanted not in await names(database)
-    async with running_worker(settings), patience():
+    async with running_worker(settings), time_limit():
         while wanted not in await names(database):
             await asyncio.sleep(0)
 

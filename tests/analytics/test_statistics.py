@@ -16,7 +16,7 @@ from cara.analytics.statistics import trend_of
 from cara.database import Database
 from cara.errors import InvalidInput
 from tests.learners import Learner
-from tests.waiting import patience
+from tests.waiting import time_limit
 
 STATS = "/api/analytics/stats"
 
@@ -139,7 +139,7 @@ async def test_a_learner_sees_nothing_of_others(learner: Learner, database: Data
 @pytest.mark.usefixtures("worker")
 async def test_the_worker_shows_a_session_without_being_asked(learner: Learner) -> None:
     await learner.opens_session()
-    async with patience():
+    async with time_limit():
         while not (await learner.expects(200, "GET", STATS))["totalSessions"]:
             continue
 

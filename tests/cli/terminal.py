@@ -20,10 +20,10 @@ import psutil
 import cara
 from cara.local_settings import LocalSettings
 from cara.settings import Settings
-from tests.waiting import PATIENCE_SECONDS
+from tests.waiting import TIMEOUT_SECONDS
 
 REPOSITORY = Path(cara.__file__).parents[1]
-COMMAND_SECONDS = 3 * PATIENCE_SECONDS
+COMMAND_SECONDS = 3 * TIMEOUT_SECONDS
 """Commands start servers and processes of their own."""
 
 
@@ -34,7 +34,7 @@ def request(
     headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}", **(fields or {})}
     data = None if json_body is None else json.dumps(json_body).encode()
     try:
-        with urlopen(Request(url, data, headers), timeout=PATIENCE_SECONDS) as response:
+        with urlopen(Request(url, data, headers), timeout=TIMEOUT_SECONDS) as response:
             return response.status, json.load(response)
     except HTTPError as error:
         return error.code, json.load(error)
@@ -112,10 +112,10 @@ def running(*command: str, folder: Path, **settings: str) -> Iterator[Running]:
         yield Running(process)
     finally:
         process.kill()
-        process.communicate(timeout=PATIENCE_SECONDS)
+        process.communicate(timeout=TIMEOUT_SECONDS)
 
 
-def assert_all_end(processes: Iterable[psutil.Process], seconds: float = PATIENCE_SECONDS) -> None:
+def assert_all_end(processes: Iterable[psutil.Process], seconds: float = TIMEOUT_SECONDS) -> None:
     """Waits until processes, children of ours or not, have ended. Zombies that init has to bury have."""
     for process in processes:
         assert _has_ended(process.pid, seconds), f"still there: {process}"

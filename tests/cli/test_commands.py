@@ -18,7 +18,7 @@ from cara.local.ports import free_port
 from tests.cli.terminal import assert_all_end, cara_command, request, running
 from tests.conftest import RunningEmulator
 from tests.servers import Servers
-from tests.waiting import PATIENCE_SECONDS
+from tests.waiting import TIMEOUT_SECONDS
 
 NOWHERE = {"DATABASE_URL": "postgresql://cara:hidden@127.0.0.1:1/cara", "REDIS_URL": "redis://127.0.0.1:1"}
 SECRET = "the-secret-of-the-tests-32-bytes-long"
@@ -164,11 +164,11 @@ def test_web_processes_that_share_a_port_end_together(
         "-m", "cara", "serve", "--workers", "2", folder=tmp_path, PORT=str(port), **settings
     ) as serve:
         serve.until("serving on", times=2)
-        with urlopen(f"http://127.0.0.1:{port}/health", timeout=PATIENCE_SECONDS) as answer:
+        with urlopen(f"http://127.0.0.1:{port}/health", timeout=TIMEOUT_SECONDS) as answer:
             assert json.load(answer)["status"] == "ok"
         family = serve.family()
         os.kill(serve.process.pid, number)
-        assert serve.process.wait(PATIENCE_SECONDS) == (0 if number == signal.SIGTERM else -signal.SIGKILL)
+        assert serve.process.wait(TIMEOUT_SECONDS) == (0 if number == signal.SIGTERM else -signal.SIGKILL)
         assert_all_end(family)
 
 
@@ -195,7 +195,7 @@ def test_a_web_process_that_was_being_started_when_all_were_told_to_stop_ends_to
     with running(
         "-c", TOLD_TO_STOP_AMID_A_START, folder=tmp_path, PORT=str(free_port()), **settings
     ) as serve:
-        assert serve.process.wait(PATIENCE_SECONDS) == 0
+        assert serve.process.wait(TIMEOUT_SECONDS) == 0
 
 
 def test_when_one_of_several_web_processes_dies_all_end_and_the_exit_code_tells(
@@ -207,7 +207,7 @@ def test_when_one_of_several_web_processes_dies_all_end_and_the_exit_code_tells(
         serve.until("serving on", times=2)
         family = serve.family()
         next(process for process in family if "spawn_main" in " ".join(process.cmdline())).kill()
-        assert serve.process.wait(PATIENCE_SECONDS) == 128 + signal.SIGKILL
+        assert serve.process.wait(TIMEOUT_SECONDS) == 128 + signal.SIGKILL
         assert_all_end(family)
 
 
@@ -229,11 +229,11 @@ def test_a_request_under_way_is_answered_when_the_web_process_is_told_to_stop(
             serve.process.terminate()
             status, job = waiting.result(timeout=20)
         assert (status, job["status"]) == (202, "queued")
-        assert serve.process.wait(PATIENCE_SECONDS) == 0
+        assert serve.process.wait(TIMEOUT_SECONDS) == 0
 
 
 def wait_for_a_row(url: str, table: str) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + TIMEOUT_SECONDS
     with psycopg.connect(url, autocommit=True) as connection:
         while connection.execute(f"select from {table}").fetchone() is None:
             assert time.monotonic() < deadline, f"{table} stays empty"

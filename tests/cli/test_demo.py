@@ -16,7 +16,7 @@ from cara.demo.learner import JobEvent
 from cara.demo.performance import Disappointed, ensure_quoted
 from cara.samples import SAMPLES
 from tests.cli.terminal import assert_all_end, cara_command, running
-from tests.waiting import PATIENCE_SECONDS
+from tests.waiting import TIMEOUT_SECONDS
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_a_signal_in_the_middle_leaves_no_process_and_no_file(tmp_path: Path, te
         demo.until("The Gettysburg Address")
         family = demo.family()
         os.killpg(demo.process.pid, signal.SIGTERM)
-        assert demo.process.wait(PATIENCE_SECONDS) == 130
+        assert demo.process.wait(TIMEOUT_SECONDS) == 130
         assert_all_end(family)
     assert list(temporary.iterdir()) == []
 

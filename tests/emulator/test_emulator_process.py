@@ -7,6 +7,8 @@ import sys
 import aiohttp
 import pytest
 
+from tests.waiting import TIMEOUT_SECONDS
+
 
 @pytest.fixture
 async def process():
@@ -27,7 +29,7 @@ async def process():
 
 
 async def test_it_prints_its_url_and_ends_at_once_with_a_stream_open(process):
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(TIMEOUT_SECONDS):
         line = (await process.stdout.readline()).decode()
     url = line.removeprefix("Gemini emulator on ").strip()
     body = {"contents": [{"parts": [{"text": "A long story, please."}]}]}

@@ -14,7 +14,7 @@ from cara.feedback.ending import Ending
 from cara.feedback.work import FeedbackWork
 from cara.gemini.connecting import connect_gemini
 from cara.settings import Settings
-from tests.waiting import patience
+from tests.waiting import time_limit
 from worker.main import resources
 
 
@@ -24,7 +24,7 @@ async def working(
 ) -> AsyncIterator[tuple[FeedbackWork, Ending]]:
     """What a worker process works with, to be called directly."""
     gemini = connect_gemini(settings)
-    async with resources(settings) as context, patience():
+    async with resources(settings) as context, time_limit():
         database = database or context["database"]
         ending = Ending(database, context["quota"], context["queue"], settings.job_attempts)
         try:

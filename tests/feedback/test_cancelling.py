@@ -17,7 +17,7 @@ from cara.settings import Settings
 from tests.feedback.attempts import charges, somebody_waits_with, the_job, working
 from tests.feedback.test_counting import counted
 from tests.learners import TALK, Learner
-from tests.waiting import patience
+from tests.waiting import time_limit
 
 
 async def is_claimed(database: Database) -> None:
@@ -40,7 +40,7 @@ async def test_a_job_that_is_put_back_while_it_is_cancelled_ends(
 ) -> None:
     job = await learner.asks_for_feedback()
     await is_claimed(database)
-    async with patience(), asyncio.TaskGroup() as group:
+    async with time_limit(), asyncio.TaskGroup() as group:
         async with database.transaction() as connection:
             await connection.execute(
                 "update feedback_jobs set status = 'queued', lease_expires_at = null, failures = 1"

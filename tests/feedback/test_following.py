@@ -18,7 +18,7 @@ from cara.web.context import service
 from tests.conftest import RunningEmulator
 from tests.learners import TALK, Learner
 from tests.streams import SentEvent, read_events
-from tests.waiting import patience
+from tests.waiting import time_limit
 from tests.workers import running_worker
 
 FINAL = {"succeeded", "failed", "cancelled"}
@@ -132,7 +132,7 @@ async def test_a_shutdown_ends_streams_with_a_hint_to_come_back(learner: Learner
     async with learner.client.get(job["eventsUrl"]) as response:
         first = await response.content.readuntil(b"\n\n")
         service(app, Feeds).close()
-        async with patience():
+        async with time_limit():
             rest = await response.content.read()
     assert b"event: status" in first
     assert rest.endswith(b"retry: 1000\n\n")
@@ -164,7 +164,7 @@ async def test_a_deleted_session_ends_the_stream(
 async def test_an_idle_stream_is_kept_alive(learner: Learner, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cara.feedback.storytelling.HEARTBEAT_SECONDS", 0.05)
     job = await learner.asks_for_feedback()
-    async with learner.client.get(job["eventsUrl"]) as response, patience():
+    async with learner.client.get(job["eventsUrl"]) as response, time_limit():
         await response.content.readuntil(b": alive\n\n: alive\n\n")
 
 
@@ -179,7 +179,7 @@ async def test_a_reader_that_takes_nothing_is_dropped(
     await reader.readuntil(b"event: status")
     async with Redis.from_url(redis_url) as redis:
         publisher = Publisher(redis, UUID(job["jobId"]), attempts=1)
-        async with patience():
+        async with time_limit():
             while service(app, Feeds).open:
                 await publisher.partial("summary", "x" * 1_000_000)
                 await asyncio.sleep(0.05)

@@ -21,7 +21,7 @@ from cara.web.context import service
 from tests.conftest import RunningEmulator
 from tests.learners import Learner
 from tests.streams import read_events
-from tests.waiting import patience
+from tests.waiting import time_limit
 from tests.workers import running_worker
 
 
@@ -74,7 +74,7 @@ async def test_who_listens_is_told_that_the_job_is_cancelled(learner: Learner, g
     job = await learner.asks_for_feedback()
     read = await learner.expects(200, "GET", job["statusUrl"])
     path = "/api/users/me" if gone == "the account" else f"/api/sessions/{read['sessionId']}"
-    async with learner.client.get(job["eventsUrl"]) as response, patience():
+    async with learner.client.get(job["eventsUrl"]) as response, time_limit():
         events = read_events(response)
         assert (await anext(events)).name == "status"
         await learner.expects(204, "DELETE", path)

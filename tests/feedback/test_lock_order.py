@@ -10,7 +10,7 @@ from cara.practice.queries import hold_session
 from cara.settings import Settings
 from tests.conftest import RunningEmulator
 from tests.learners import Learner
-from tests.waiting import patience
+from tests.waiting import time_limit
 from tests.workers import running_worker
 
 
@@ -60,7 +60,7 @@ async def _somebody_waits_for(connection: Connection) -> None:
     waiting = """
         select exists (select from pg_stat_activity where pg_backend_pid() = any(pg_blocking_pids(pid)))
     """
-    async with patience():
+    async with time_limit():
         while not await connection.fetchval(waiting):
             await connection.execute("select pg_stat_clear_snapshot()")
             await asyncio.sleep(0.02)

@@ -12,7 +12,7 @@ from cara.feedback.listening import Feed
 from cara.feedback.schemas import FeedbackJob, JobStatus
 from cara.feedback.storytelling import Storyteller
 from cara.web.sse import EventStream
-from tests.waiting import patience
+from tests.waiting import time_limit
 
 
 def job(job_id: UUID, status: JobStatus) -> FeedbackJob:
@@ -64,7 +64,7 @@ MEANWHILE = [Event(1_000_002, "partial", "{}"), Event(1_000_003, "progress", "{}
 async def test_what_comes_with_the_end_while_something_is_sent_is_told_before_the_end(closing: bool) -> None:
     feed = feed_with_one_event()
     stream = SlowStream(feed, list(MEANWHILE), "succeeded", closing=closing)
-    async with patience():
+    async with time_limit():
         await Storyteller(feed, stream, job(feed.job_id, "running"), 0).tell()
     assert stream.sent == [
         ("status", 1_000_001),
@@ -78,7 +78,7 @@ async def test_what_comes_with_the_end_while_something_is_sent_is_told_before_th
 async def test_what_comes_with_the_shutdown_is_told_before_the_stream_is_handed_over() -> None:
     feed = feed_with_one_event()
     stream = SlowStream(feed, list(MEANWHILE), "running", closing=True)
-    async with patience():
+    async with time_limit():
         await Storyteller(feed, stream, job(feed.job_id, "running"), 0).tell()
     assert [number for _, number in stream.sent] == [1_000_001, 1_000_002, 1_000_003]
     assert stream.handed_over

@@ -21,7 +21,7 @@ from schemathesis.specs.openapi import checks
 
 from cara.web.markup import without_markup
 from tests.fuzz.visitor import Visitor
-from tests.waiting import PATIENCE_SECONDS
+from tests.waiting import TIMEOUT_SECONDS
 
 CHECKS = [
     checks.status_code_conformance,
@@ -64,7 +64,7 @@ class Campaign:
 
     def __init__(self, url: str, database_url: str, *, in_a_row: int = 40) -> None:
         """Sends so many requests in a row to one operation, half of them valid and half not."""
-        document = requests.get(f"{url}/api/openapi.json", timeout=PATIENCE_SECONDS).json()
+        document = requests.get(f"{url}/api/openapi.json", timeout=TIMEOUT_SECONDS).json()
         schema = schemathesis.openapi.from_dict(document, config=schemathesis.Config())
         schema.config.generation.update(with_security_parameters=False)
         self._operations = [found.ok() for found in schema.get_all_operations()]
@@ -122,7 +122,7 @@ class Campaign:
             base_url=self._url,
             session=self._connections,
             headers=self._visitor.headers,
-            timeout=PATIENCE_SECONDS,
+            timeout=TIMEOUT_SECONDS,
         )
         self.figures.requests += 1
         self.figures.statuses[response.status_code] += 1

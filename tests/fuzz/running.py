@@ -14,7 +14,7 @@ import requests
 
 from cara.local.leash import leash_command
 from cara.local.ports import free_port
-from tests.waiting import PATIENCE_SECONDS
+from tests.waiting import TIMEOUT_SECONDS
 
 JWT_SECRET = "the-secret-of-the-fuzzer-is-32-bytes-long"
 
@@ -59,15 +59,15 @@ def _process(command: list[str], environment: dict[str, str], output: int) -> It
     finally:
         assert process.stdin
         process.stdin.close()
-        process.wait(PATIENCE_SECONDS)
+        process.wait(TIMEOUT_SECONDS)
 
 
 def _wait_for(url: str, log: Path) -> None:
-    until = time.monotonic() + PATIENCE_SECONDS
+    until = time.monotonic() + TIMEOUT_SECONDS
     while time.monotonic() < until:
         try:
-            requests.get(f"{url}/ready", timeout=PATIENCE_SECONDS).raise_for_status()
+            requests.get(f"{url}/ready", timeout=TIMEOUT_SECONDS).raise_for_status()
             return
         except requests.RequestException:
             time.sleep(0.05)
-    raise TimeoutError(f"not ready within {PATIENCE_SECONDS} s:\n{log.read_text()}")
+    raise TimeoutError(f"not ready within {TIMEOUT_SECONDS} s:\n{log.read_text()}")

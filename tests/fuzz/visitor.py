@@ -9,7 +9,7 @@ from uuid import uuid4
 import psycopg
 import requests
 
-from tests.waiting import PATIENCE_SECONDS
+from tests.waiting import TIMEOUT_SECONDS
 
 PASSWORD = "correct horse battery"
 
@@ -58,7 +58,7 @@ class Visitor:
     def _call(self, method: str, path: str, **options: Any) -> Any:
         headers = self.headers if hasattr(self, "token") and path != "/api/auth/register" else {}
         response = requests.request(
-            method, self._url + path, headers=headers, timeout=PATIENCE_SECONDS, **options
+            method, self._url + path, headers=headers, timeout=TIMEOUT_SECONDS, **options
         )
         response.raise_for_status()
         return response.json() if response.content else None

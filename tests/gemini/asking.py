@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from cara.gemini.client import GeminiAnswer, GeminiCall, GeminiClient, GeminiLimits
-from tests.waiting import PATIENCE_SECONDS
+from tests.waiting import TIMEOUT_SECONDS
 
 MODEL = "gemini-3.8-flash"
 NEVER_SECONDS = 3_600.0
 PATIENT = GeminiLimits(
-    deadline_seconds=PATIENCE_SECONDS,
+    deadline_seconds=TIMEOUT_SECONDS,
     first_token_seconds=NEVER_SECONDS,
     between_chunks_seconds=NEVER_SECONDS,
     slot_wait_seconds=NEVER_SECONDS,

@@ -11,7 +11,7 @@ from aiohttp import ClientResponse
 from cara.database import Database
 from tests.learners import Learner
 from tests.streams import SentEvent, read_events
-from tests.waiting import patience
+from tests.waiting import time_limit
 
 PATH = "/api/gemini/process"
 PROMPT = "Can you help me practice a salary negotiation?"
@@ -60,7 +60,7 @@ async def books(database: Database) -> Books:
 
 async def until(look: Callable[[], Awaitable[Any]], holds: Callable[[Any], bool]) -> Any:
     """Looks again and again until it is as wished, within a bounded time."""
-    async with patience():
+    async with time_limit():
         while not holds(seen := await look()):
             pass
     return seen

@@ -15,7 +15,7 @@ from cara.gemini.quota import Charge, Quota, QuotaExceeded
 from cara.identifiers import new_id
 from tests.gemini.talking import PATH, PROMPT, books, limit_tokens, says
 from tests.learners import Learner
-from tests.waiting import patience
+from tests.waiting import time_limit
 
 EXPIRED, ALIVE = -1.0, 60.0
 
@@ -125,7 +125,7 @@ async def test_a_reservation_that_is_being_settled_is_not_waited_for(
     reservation_id = await reserve(database, quota, learner, 900, EXPIRED)
     async with database.transaction() as settling:
         await settling.execute("select from quota_reservations where id = $1 for update", reservation_id)
-        async with patience():
+        async with time_limit():
             with pytest.raises(QuotaExceeded):
                 await reserve(database, quota, learner, 900, ALIVE)
 

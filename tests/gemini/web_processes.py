@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from cara.local.ports import free_port, port_opens
 from cara.settings import Settings
-from tests.waiting import patience
+from tests.waiting import time_limit
 
 
 @dataclass
@@ -41,7 +41,7 @@ async def web_processes(settings: Settings, count: int) -> AsyncIterator[list[We
                 stderr=asyncio.subprocess.DEVNULL,
             )
             running.append(WebProcess(f"http://127.0.0.1:{port}", process))
-        async with patience():
+        async with time_limit():
             for web in running:
                 await port_opens(int(web.url.rpartition(":")[2]))
         yield running

@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from cara.local.leash import leash_command
+from tests.waiting import TIMEOUT_SECONDS
 
 Leash = Callable[..., subprocess.Popen[str]]
 
@@ -35,7 +36,7 @@ def leash() -> Iterator[Leash]:
     yield start
     for process in started:
         process.stdin.close()
-        process.wait(10)
+        process.wait(TIMEOUT_SECONDS)
         process.stdout.close()
 
 
@@ -45,7 +46,7 @@ def assert_all_end() -> Callable[[list[psutil.Process]], None]:
 
     def wait(processes: list[psutil.Process]) -> None:
         for process in processes:
-            assert has_ended(process, within_seconds=10.0), f"still there: {process}"
+            assert has_ended(process, within_seconds=TIMEOUT_SECONDS), f"still there: {process}"
 
     return wait
 

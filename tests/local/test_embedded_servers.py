@@ -23,6 +23,7 @@ from cara.local.servers import (
     embedded_valkey,
 )
 from cara.local.valkey import SOCKET_NAME
+from tests.waiting import TIMEOUT_SECONDS
 
 
 @pytest.fixture(scope="module")
@@ -135,5 +136,5 @@ def test_without_the_wheels_the_error_names_the_extra(server, tmp_path):
             print(error)
     """
     line = [sys.executable, "-I", "-S", "-c", program]
-    said = subprocess.run(line, capture_output=True, text=True, timeout=10).stdout
+    said = subprocess.run(line, capture_output=True, text=True, timeout=TIMEOUT_SECONDS).stdout
     assert "cara[embedded]" in said

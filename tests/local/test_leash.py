@@ -7,16 +7,18 @@ import sys
 
 import psutil
 
-STOPS_WHEN_ASKED = 'trap "echo asked; exit 3" TERM; echo here; sleep 60 & wait'
-WANTS_TO_STAY = 'trap "echo asked" TERM; echo here; while :; do sleep 60 & wait; done'
+from tests.waiting import TIMEOUT_SECONDS
+
+STOPS_WHEN_ASKED = 'trap "echo asked; exit 3" TERM; echo here; while :; do sleep 0.05; done'
+WANTS_TO_STAY = 'trap "echo asked" TERM; echo here; while :; do sleep 0.05; done'
 
 
 def test_the_exit_code_is_passed_on(leash):
-    assert leash("exit 7").wait(10) == 7
+    assert leash("exit 7").wait(TIMEOUT_SECONDS) == 7
 
 
 def test_a_command_killed_by_a_signal_ends_with_128_and_its_number(leash):
-    assert leash("kill -KILL $$").wait(10) == 128 + 9
+    assert leash("kill -KILL $$").wait(TIMEOUT_SECONDS) == 128 + 9
 
 
 def test_the_end_of_its_input_stops_the_command(leash):
@@ -24,7 +26,7 @@ def test_the_end_of_its_input_stops_the_command(leash):
     assert process.stdout.readline() == "here\n"
     process.stdin.close()
     assert process.stdout.readline() == "asked\n"
-    assert process.wait(10) == 3
+    assert process.wait(TIMEOUT_SECONDS) == 3
 
 
 def test_what_is_written_to_it_does_not_stop_the_command(leash):
@@ -33,21 +35,21 @@ def test_what_is_written_to_it_does_not_stop_the_command(leash):
     process.stdin.write("still here\n")
     process.stdin.flush()
     process.terminate()
-    assert process.wait(10) == 3
+    assert process.wait(TIMEOUT_SECONDS) == 3
 
 
 def test_the_chosen_signal_stops_the_command(leash):
-    process = leash('trap "exit 4" QUIT; echo here; sleep 60 & wait', stop_signal=signal.SIGQUIT)
+    process = leash('trap "exit 4" QUIT; echo here; while :; do sleep 0.05; done', stop_signal=signal.SIGQUIT)
     process.stdout.readline()
     process.stdin.close()
-    assert process.wait(10) == 4
+    assert process.wait(TIMEOUT_SECONDS) == 4
 
 
 def test_a_command_that_will_not_stop_is_killed_after_the_grace(leash):
     process = leash(WANTS_TO_STAY, grace_seconds=0.1)
     process.stdout.readline()
     process.stdin.close()
-    assert process.wait(10) == 128 + 9
+    assert process.wait(TIMEOUT_SECONDS) == 128 + 9
 
 
 def test_a_second_signal_cuts_the_grace_short(leash):
@@ -56,7 +58,7 @@ def test_a_second_signal_cuts_the_grace_short(leash):
     process.terminate()
     assert process.stdout.readline() == "asked\n"
     process.terminate()
-    assert process.wait(10) == 128 + 9
+    assert process.wait(TIMEOUT_SECONDS) == 128 + 9
 
 
 def test_what_the_command_leaves_behind_ends_with_it(leash, assert_all_end):
@@ -84,6 +86,8 @@ def test_ctrl_c_in_the_terminal_does_not_reach_the_command(leash):
 
 def test_a_command_that_cannot_be_run_is_said():
     line = [sys.executable, "-m", "cara.local.leash", "--", "/no/such/command"]
-    ended = subprocess.run(line, stdin=subprocess.PIPE, capture_output=True, text=True, timeout=10)
+    ended = subprocess.run(
+        line, stdin=subprocess.PIPE, capture_output=True, text=True, timeout=TIMEOUT_SECONDS
+    )
     assert ended.returncode == 126
     assert "cannot run /no/such/command" in ended.stderr

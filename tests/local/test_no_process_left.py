@@ -11,6 +11,7 @@ import pytest
 
 import cara
 from cara.local.servers import embedded_postgres_server, embedded_valkey
+from tests.waiting import TIMEOUT_SECONDS
 
 PROGRAM = """
 import asyncio, sys
@@ -49,7 +50,7 @@ def program(folder):
         yield process
     finally:
         process.kill()
-        process.communicate(timeout=10)
+        process.communicate(timeout=TIMEOUT_SECONDS)
 
 
 def family_of(process: subprocess.Popen[str]) -> list[psutil.Process]:
@@ -64,7 +65,7 @@ def test_kill_9_of_the_parent_leaves_nothing_and_the_folder_can_be_used_at_once(
 ):
     family = family_of(program)
     program.kill()
-    program.wait(10)
+    program.wait(TIMEOUT_SECONDS)
     with embedded_postgres_server(folder), embedded_valkey(folder):
         assert_all_end(family)
 
@@ -73,7 +74,7 @@ def test_kill_9_of_the_parent_leaves_nothing_and_the_folder_can_be_used_at_once(
 def test_a_signal_leaves_nothing_and_ends_with_0(program, number, assert_all_end):
     family = family_of(program)
     os.killpg(program.pid, number)
-    assert program.wait(10) == 0
+    assert program.wait(TIMEOUT_SECONDS) == 0
     assert_all_end(family)
 
 

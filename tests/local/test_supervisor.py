@@ -10,8 +10,12 @@ import pytest
 
 from cara.local.ports import free_port, port_opens
 from cara.local.supervisor import Process, Supervisor
+from tests.waiting import TIMEOUT_SECONDS
 
-TALKS_TILL_STOPPED = 'trap "echo bye; exit 0" TERM; echo up; sleep 600 & wait'
+GOES_ON = "while :; do sleep 0.05; done"
+"""Not `sleep 600 & wait`: a signal that comes just before `wait` is seen when that ends."""
+
+TALKS_TILL_STOPPED = f'trap "echo bye; exit 0" TERM; echo up; {GOES_ON}'
 
 
 class Screen(io.StringIO):
@@ -26,7 +30,7 @@ class Screen(io.StringIO):
         return super().write(text)
 
     async def shows(self, text: str, times: int = 1) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(TIMEOUT_SECONDS):
             while self.getvalue().count(text) < times:
                 self._changed.clear()
                 await self._changed.wait()
@@ -50,7 +54,10 @@ async def test_each_line_bears_the_name_of_its_process(screen):
     async with Supervisor(screen) as supervisor:
         await supervisor.start(shell("web", "echo $GREETING; sleep 600", environment={"GREETING": "hello"}))
         await supervisor.start(
-            shell("worker", 'trap "printf unfinished; exit" TERM; echo warning >&2; sleep 600 & wait')
+            shell(
+                "worker",
+                'trap "printf unfinished; exit" TERM; echo warning >&2; while :; do sleep 0.05; done',
+            )
         )
         await screen.shows("web      | hello\n")
         await screen.shows("worker   | warning\n")
@@ -69,7 +76,7 @@ async def test_a_line_without_end_is_cut_and_none_of_it_lost(screen):
     async with Supervisor(screen) as supervisor:
         await supervisor.start(shell("web", "head -c 300000 /dev/zero | tr '\\0' x; echo; sleep 600"))
         await screen.shows("x\n", times=2)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(TIMEOUT_SECONDS):
             while screen.getvalue().count("x") < 300000:
                 await screen.shows("x\n", times=screen.getvalue().count("x\n") + 1)
 
@@ -86,9 +93,7 @@ async def test_a_signal_stops_all_in_reverse_order_and_ends_with_0(screen, numbe
 
 
 async def test_a_second_signal_cuts_the_grace_short(screen):
-    stubborn = shell(
-        "web", 'trap "echo no" TERM; echo up; while :; do sleep 600 & wait; done', grace_seconds=600
-    )
+    stubborn = shell("web", 'trap "echo no" TERM; echo up; while :; do sleep 0.05; done', grace_seconds=600)
     async with Supervisor(screen) as supervisor:
         await supervisor.start(stubborn)
         await screen.shows("| up")
@@ -96,7 +101,7 @@ async def test_a_second_signal_cuts_the_grace_short(screen):
         stopped = asyncio.create_task(supervisor.run_until_stopped())
         await screen.shows("| no")
         os.kill(os.getpid(), signal.SIGTERM)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(TIMEOUT_SECONDS):
             assert await stopped == 0
 
 
@@ -109,7 +114,7 @@ async def test_an_unexpected_end_stops_the_others_and_is_said(screen, script, ho
         await supervisor.start(shell("web", TALKS_TILL_STOPPED))
         await screen.shows("| up")
         await supervisor.start(shell("worker", script))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(TIMEOUT_SECONDS):
             assert await supervisor.run_until_stopped() == code
     assert f"worker ended unexpectedly {how}: stopping everything" in screen.getvalue()
     assert "web      | bye" in screen.getvalue()
@@ -166,7 +171,7 @@ async def test_when_nobody_reads_any_more_all_is_stopped():
         def write(self, _text: str) -> int:
             raise BrokenPipeError
 
-    async with Supervisor(ClosedScreen()) as supervisor, asyncio.timeout(10):
+    async with Supervisor(ClosedScreen()) as supervisor, asyncio.timeout(TIMEOUT_SECONDS):
         await supervisor.start(shell("web", TALKS_TILL_STOPPED))
         assert await supervisor.run_until_stopped() == 0
 

@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.waiting import patience
+from tests.waiting import time_limit
 
 
 @dataclass
@@ -43,7 +43,7 @@ class RawConnection:
         await self._writer.drain()
 
     async def answer(self) -> RawAnswer:
-        async with patience():
+        async with time_limit():
             interim = []
             while (answer := await self._one()).status < 200:
                 interim.append(answer.status)
@@ -58,7 +58,7 @@ class RawConnection:
 
     async def ends(self) -> bool:
         """Whether the server closes the connection, within the bound."""
-        async with patience():
+        async with time_limit():
             return await self._reader.read() == b""
 
     async def close(self) -> None:

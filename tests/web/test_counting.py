@@ -10,7 +10,7 @@ from cara.metrics import COUNTED_ALONE
 from cara.redis_connections import connection_pool
 from cara.web import counting
 from cara.web.counting import RequestCounter, Standing
-from tests.waiting import PATIENCE_SECONDS, patience
+from tests.waiting import TIMEOUT_SECONDS, time_limit
 from tests.watched_redis import WatchedRedis
 from tests.web.restartable_valkey import RestartableValkey
 
@@ -26,7 +26,7 @@ async def redis(valkey: RestartableValkey) -> AsyncIterator[WatchedRedis]:
 
 @pytest.fixture
 def counter(redis: WatchedRedis) -> RequestCounter:
-    return RequestCounter(redis, answer_seconds=PATIENCE_SECONDS, pause_seconds=0.05)
+    return RequestCounter(redis, answer_seconds=TIMEOUT_SECONDS, pause_seconds=0.05)
 
 
 async def counted(counter: RequestCounter, times: int = 1, client: str = "somebody") -> list[Standing]:
@@ -38,7 +38,7 @@ def counted_alone() -> float:
 
 
 async def until_redis_counts(counter: RequestCounter) -> None:
-    async with patience():
+    async with time_limit():
         before = -1.0
         while counted_alone() != before:
             before = counted_alone()
@@ -61,7 +61,7 @@ async def test_clients_and_limits_are_counted_apart(counter):
 
 
 async def test_two_processes_count_together(redis, counter):
-    other_process = RequestCounter(redis, answer_seconds=PATIENCE_SECONDS)
+    other_process = RequestCounter(redis, answer_seconds=TIMEOUT_SECONDS)
     await counted(counter, times=2)
     assert [each.admitted for each in await counted(other_process, times=2)] == [True, False]
 

@@ -12,7 +12,7 @@ from cara.identifiers import new_id
 from cara.metrics import COUNTED_ALONE
 from tests.accounts.signing import outlast_the_grace, posts
 from tests.learners import Learner
-from tests.waiting import patience
+from tests.waiting import time_limit
 
 SIGN_IN = {"email": "nobody@example.com", "password": "wrong"}
 ORIGIN = "http://localhost:3000"
@@ -261,7 +261,7 @@ async def test_redis_may_go_and_come_back_while_requests_are_answered_and_limite
     assert answers[0].headers["RateLimit"].startswith('"user";r=2;')
 
     valkey.start()
-    async with patience():
+    async with time_limit():
         before = -1.0
         while before != COUNTED_ALONE._value.get():
             before = COUNTED_ALONE._value.get()

@@ -17,7 +17,7 @@ from redis.exceptions import NoPermissionError
 from cara.local.servers import embedded_valkey
 from cara.queue import arq_client, deserialize, serialize, wake_channel
 from cara.redis import Subscriber
-from tests.waiting import PATIENCE_SECONDS, patience
+from tests.waiting import TIMEOUT_SECONDS, time_limit
 from worker.wakeful import WakefulWorker
 
 QUEUE = "tests:queue"
@@ -39,7 +39,7 @@ class Work:
         self.changed.set()
 
     async def until(self, count: int) -> None:
-        async with patience():
+        async with time_limit():
             while len(self.done) < count:
                 self.changed.clear()
                 await self.changed.wait()
@@ -54,7 +54,7 @@ async def working(
     reading = asyncio.create_task(subscriber.run())
     worker = WakefulWorker(
         subscriber=subscriber,
-        functions=[func(cast(Any, work.do), name="do", timeout=PATIENCE_SECONDS)],
+        functions=[func(cast(Any, work.do), name="do", timeout=TIMEOUT_SECONDS)],
         queue_name=QUEUE,
         redis_pool=redis,
         max_jobs=max_jobs,
@@ -81,14 +81,14 @@ async def enqueue(redis: ArqRedis, *names: str) -> None:
 
 
 async def has_begun(worker: WakefulWorker) -> None:
-    async with patience():
+    async with time_limit():
         while not worker.job_tasks:
             await asyncio.sleep(0.01)
 
 
 async def missed(caplog: pytest.LogCaptureFixture, times: int) -> None:
     """Returns once the worker has found so many times that Redis is away."""
-    async with patience():
+    async with time_limit():
         while caplog.text.count("redis is away") < times:
             await asyncio.sleep(0.01)
 
@@ -188,7 +188,7 @@ async def test_draining_takes_nothing_new_and_lets_jobs_finish(redis_url: str) -
     async with working(redis_url, work, poll_seconds=0.05, max_jobs=1) as (worker, redis):
         await enqueue(redis, "first", "second")
         await has_begun(worker)
-        draining = asyncio.create_task(worker.drain(PATIENCE_SECONDS))
+        draining = asyncio.create_task(worker.drain(TIMEOUT_SECONDS))
         await asyncio.sleep(0)
         work.release.set()
         await draining
@@ -201,7 +201,7 @@ async def test_draining_cancels_what_takes_too_long(redis_url: str) -> None:
     async with working(redis_url, work, poll_seconds=0.05) as (worker, redis):
         await enqueue(redis, "slow")
         await has_begun(worker)
-        async with patience():
+        async with time_limit():
             await worker.drain(0.1)
         assert not worker.job_tasks
     assert work.done == []
