@@ -57,7 +57,7 @@ constraints:  ## the newest versions that setup.cfg allows, written to constrain
 	$(VENV).fresh/bin/python $(PIP) freeze --exclude cara | grep '^[A-Za-z0-9_.-]*==' > constraints.txt
 	rm -rf $(VENV).fresh build
 
-# As root, PostgreSQL may keep data elsewhere (cara/local/unprivileged.py).
+# As root, PostgreSQL may keep data elsewhere (cara/devtools/servers/unprivileged.py).
 clean:  ## removes the virtual environment and the data of make dev
 	@case "$$(readlink .cara/postgres/data)" in /var/lib/cara-local/*) rm -rf "$$(dirname "$$(readlink .cara/postgres/data)")";; esac
 	rm -rf $(VENV) $(VENV).fresh .cara build dist *.egg-info

@@ -23,8 +23,8 @@ from bench.analytics_report import Report, Size
 from bench.analytics_rows import ManyRows, copy_events
 from bench.system import Running, System, percentile, register, running_system
 from cara.analytics import rebuilding, rollups
-from cara.database import Database
-from cara.local.ports import free_port, port_opens
+from cara.devtools.servers.ports import free_port, port_opens
+from cara.postgres.database import Database
 from cara.settings import Settings
 
 LEARNERS = 16

@@ -10,12 +10,12 @@ from collections.abc import AsyncIterator, Sequence
 
 from aiohttp import web
 
-from cara import serving
+from cara import server
 from cara.analytics import event_queries
 from cara.analytics.arrivals import Arrival, utc_now
 from cara.analytics.writing import EventWriter, Stored
 from cara.app import create_app
-from cara.database import Database
+from cara.postgres.database import Database
 from cara.settings import Settings, read_settings
 from cara.web.context import SERVICES, service
 
@@ -45,5 +45,5 @@ def create_ungrouped_app(settings: Settings) -> web.Application:
 
 
 if __name__ == "__main__":
-    serving.create_app = create_ungrouped_app
-    serving.run_one(read_settings())
+    server.create_app = create_ungrouped_app
+    server.run_one(read_settings())

@@ -27,7 +27,7 @@ from aiohttp import ClientSession, TCPConnector
 from bench.gateway_outage import outage
 from bench.gateway_sides import PROMPT, Timings, body_for_proxy, in_a_loop
 from bench.system import Running, System, percentile, register, running_system
-from cara.local.ports import free_port, port_opens
+from cara.devtools.servers.ports import free_port, port_opens
 
 PIECE_SECONDS = "0.01"
 REMEMBERED = "100000"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from aiohttp import ClientSession, TCPConnector
 
 from bench.system import Running, System, percentile, register, running_system
-from cara.local.ports import free_port, port_opens
+from cara.devtools.servers.ports import free_port, port_opens
 
 CALLERS = 16
 PAUSE_SECONDS = 0.05
@@ -89,7 +89,15 @@ async def outage(down_seconds: float) -> None:
 
 
 async def start_gemini(system: System, port: int) -> Running:
-    command = [sys.executable, "-m", "cara.emulator", "--port", str(port), "--chunk-delay-seconds", "0.02"]
+    command = [
+        sys.executable,
+        "-m",
+        "cara.devtools.emulator",
+        "--port",
+        str(port),
+        "--chunk-delay-seconds",
+        "0.02",
+    ]
     gemini = Running("gemini", command, {}, system.servers.folder / "gemini.log")
     await gemini.start()
     async with asyncio.timeout(20):

@@ -18,7 +18,7 @@ from uuid import uuid4
 
 from aiohttp import ClientSession, TCPConnector, web
 
-from cara.gemini.prompts import instruction_for
+from cara.coach.prompts import instruction_for
 
 MODEL = "gemini-3.8-flash"
 PROMPT = "Can you help me practice a salary negotiation? I have three minutes with my manager ({})."

@@ -13,9 +13,9 @@ import re
 import time
 from collections.abc import Callable
 
-from cara.feedback.speech import measure
 from cara.practice.schemas import MAX_TRANSCRIPT_CHARACTERS
 from cara.samples import SAMPLES
+from cara.speech import measure
 
 WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 WORDS_PER_SECOND = 2.5

@@ -24,7 +24,7 @@ from aiohttp import ClientSession
 from redis.asyncio import Redis
 
 from bench.system import percentile, register, running_system
-from cara.feedback.events import NUMBERS_PER_ATTEMPT
+from cara.jobs.notifier import NUMBERS_PER_ATTEMPT
 from cara.samples import SAMPLES
 
 LEARNERS = 10

@@ -15,9 +15,9 @@ from typing import Any, Self
 
 from aiohttp import ClientSession
 
-from cara.local.ports import free_port, port_opens
-from cara.local.servers import discard_data, embedded_postgres_server, embedded_valkey
-from cara.schema_version import migrate_up
+from cara.devtools.servers.embedded import discard_data, embedded_postgres_server, embedded_valkey
+from cara.devtools.servers.ports import free_port, port_opens
+from cara.postgres.migrations import migrate_up
 
 START_SECONDS = 30
 CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
@@ -174,7 +174,7 @@ async def running_system(
                 "DAILY_TOKEN_QUOTA": "1000000000",
                 **settings,
             }
-            command = [sys.executable, "-m", "cara.emulator", "--port", str(port), *emulator]
+            command = [sys.executable, "-m", "cara.devtools.emulator", "--port", str(port), *emulator]
             gemini = Running("emulator", command, {}, servers.folder / "emulator.log")
             await gemini.start()
             stack.push_async_callback(gemini.stop)

@@ -16,10 +16,10 @@ from collections.abc import Callable
 from functools import partial
 from statistics import median
 
-from cara.feedback.grounding import Transcript
-from cara.feedback.speech import measure
+from cara.feedback.assessment.grounding import Transcript
 from cara.practice.schemas import MAX_TRANSCRIPT_CHARACTERS
 from cara.samples import SAMPLES
+from cara.speech import measure
 from cara.web.markup import without_markup
 from cara.web.strict_json import parse_object
 

@@ -4,58 +4,55 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
 
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 from arq.connections import ArqRedis
 from redis.asyncio import Redis
 
-from cara import __version__, operations
+from cara import __version__, health
 from cara.accounts import routes as accounts
-from cara.accounts.changing_passwords import ChangingPasswords
-from cara.accounts.deletion import Stories
+from cara.accounts.access_tokens import AccessTokens
+from cara.accounts.authentication import SignIn
 from cara.accounts.export import Exports
 from cara.accounts.failure_counts import ResilientFailureCounts
 from cara.accounts.lockout import Lockout
+from cara.accounts.password_change import ChangingPasswords
 from cara.accounts.passwords import Passwords
-from cara.accounts.refresh import Refreshing
-from cara.accounts.signing_in import SignIn
-from cara.accounts.tokens import AccessTokens
+from cara.accounts.refresh_tokens import Refreshing
 from cara.analytics import routes as analytics
-from cara.analytics.waking import RollupWaker, wake_rollups
 from cara.analytics.writing import EventWriter
+from cara.coach import routes as gemini
+from cara.coach.chat import Coach
 from cara.console import routes as console
-from cara.database import Database
 from cara.feedback import routes as feedback
-from cara.feedback.events import Announcer
-from cara.feedback.listening import Feeds
-from cara.feedback.tickets import Tickets
-from cara.gemini import routes as gemini
-from cara.gemini.coaching import Coach
+from cara.feedback.events.broker import JobEventBroker
+from cara.feedback.events.tickets import Tickets
 from cara.gemini.connecting import connect_gemini
-from cara.gemini.quota import Quota
+from cara.jobs.notifier import JobNotifier
+from cara.observability.sentry import start_sentry, stop_sentry
+from cara.postgres.database import Database
+from cara.postgres.migrations import up_to_date_database
 from cara.practice import routes as practice
-from cara.queue import Queue, arq_client
-from cara.redis import Subscriber
-from cara.schema_version import up_to_date_database
+from cara.quota.quota import Quota
+from cara.redis.queue import Queue, arq_client
+from cara.redis.rollup_notifier import RollupNotifier
+from cara.redis.subscriber import Subscriber
 from cara.settings import Settings
-from cara.telemetry import request_id_tag_middleware, start_sentry, stop_sentry
-from cara.web.access_log import request_id_middleware
-from cara.web.addresses import TrustedProxies, client_address_middleware
-from cara.web.body import MAX_BODY_BYTES
+from cara.web.client_info import TrustedProxies
 from cara.web.context import SERVICES, Authenticator, provide, service
 from cara.web.cors import allow_origins, answer_options
 from cara.web.docs import page as documentation
 from cara.web.handlers import mount
 from cara.web.headers import finish_headers
-from cara.web.measuring import measure_requests
+from cara.web.json_body import MAX_BODY_BYTES
 from cara.web.openapi import OpenApiDocument
 from cara.web.problems import problems_middleware
-from cara.web.rate_limits import RateLimits, count_strangers
+from cara.web.rate_limits import RateLimits, count_unauthenticated
+from cara.web.request_log import request_middleware
 
 ROUTES = [
-    *operations.ROUTES,
+    *health.ROUTES,
     *documentation.ROUTES,
     *accounts.ROUTES,
     *practice.ROUTES,
@@ -69,8 +66,8 @@ CleanupContext = Callable[[web.Application], AsyncIterator[None]]
 
 def create_app(settings: Settings) -> web.Application:
     """The web application for these settings; it connects when it starts."""
-    reporting = _start_reports(settings)
-    app = web.Application(middlewares=_middlewares(reporting), client_max_size=MAX_BODY_BYTES)
+    _start_reports(settings)
+    app = web.Application(middlewares=_middlewares(), client_max_size=MAX_BODY_BYTES)
     app[SERVICES] = {}
     _provide_rules(app, settings)
     app.cleanup_ctx.extend(
@@ -82,9 +79,9 @@ def create_app(settings: Settings) -> web.Application:
     return app
 
 
-def _start_reports(settings: Settings) -> bool:
+def _start_reports(settings: Settings) -> None:
     """Before the application is made: the SDK takes its place in it."""
-    return start_sentry(
+    start_sentry(
         dsn=settings.sentry_dsn.get_secret_value() if settings.sentry_dsn else None,
         environment=settings.environment,
         release=__version__,
@@ -92,17 +89,13 @@ def _start_reports(settings: Settings) -> bool:
     )
 
 
-def _middlewares(reporting: bool) -> list[Middleware]:
+def _middlewares() -> list[Middleware]:
     """From the outermost to the innermost."""
     return [
-        request_id_middleware,
-        *([request_id_tag_middleware] if reporting else []),
-        client_address_middleware,
-        measure_requests,
+        request_middleware,
         problems_middleware,
         answer_options,
-        count_strangers,
-        wake_rollups,
+        count_unauthenticated,
     ]
 
 
@@ -137,38 +130,36 @@ def _redis(settings: Settings) -> CleanupContext:
         url = settings.redis_url.get_secret_value()
         redis = arq_client(url, size=settings.redis_pool_size)
         subscriber = Subscriber(url)
-        reading = asyncio.create_task(subscriber.run(), name="redis subscriber")
         queue = Queue(redis)
         provide(app, Redis, redis)
         provide(app, ArqRedis, redis)
         provide(app, RateLimits, RateLimits(settings, redis))
         provide(app, Subscriber, subscriber)
         provide(app, Queue, queue)
-        announcer = Announcer(redis, queue)
-        provide(app, Announcer, announcer)
-        provide(app, Stories, announcer)
+        job_notifier = JobNotifier(redis, queue)
+        provide(app, JobNotifier, job_notifier)
+        rollups = RollupNotifier(redis)
+        provide(app, RollupNotifier, rollups)
+        tasks = [
+            asyncio.create_task(subscriber.run(), name="redis subscriber"),
+            asyncio.create_task(rollups.run(), name="roll-up notifier"),
+        ]
         yield
-        reading.cancel()
-        with suppress(asyncio.CancelledError):
-            await reading
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await redis.aclose(close_connection_pool=True)
 
     return context
 
 
 async def _analytics(app: web.Application) -> AsyncIterator[None]:
-    waker = RollupWaker(service(app, ArqRedis))
-    writer = EventWriter(service(app, Database), on_stored=waker.wake)
-    provide(app, RollupWaker, waker)
+    writer = EventWriter(service(app, Database), on_stored=service(app, RollupNotifier).wake)
     provide(app, EventWriter, writer)
-    running = [
-        asyncio.create_task(writer.run(), name="event writer"),
-        asyncio.create_task(waker.run(), name="roll-up waker"),
-    ]
+    writing = asyncio.create_task(writer.run(), name="event writer")
     yield
-    for task in running:
-        task.cancel()
-    await asyncio.gather(*running, return_exceptions=True)
+    writing.cancel()
+    await asyncio.gather(writing, return_exceptions=True)
 
 
 async def _accounts(app: web.Application) -> AsyncIterator[None]:
@@ -185,7 +176,11 @@ async def _accounts(app: web.Application) -> AsyncIterator[None]:
 
 
 async def _feeds(app: web.Application) -> AsyncIterator[None]:
-    provide(app, Feeds, Feeds(service(app, Database), service(app, Redis), service(app, Subscriber)))
+    provide(
+        app,
+        JobEventBroker,
+        JobEventBroker(service(app, Database), service(app, Redis), service(app, Subscriber)),
+    )
     yield
 
 
@@ -194,7 +189,8 @@ async def _coach(app: web.Application) -> AsyncIterator[None]:
     settings = service(app, Settings)
     gemini_client = connect_gemini(settings)
     warming = asyncio.create_task(gemini_client.warm_up(), name="gemini warm-up")
-    coach = Coach(settings, service(app, Database), service(app, Quota), gemini_client)
+    rollups = service(app, RollupNotifier)
+    coach = Coach(settings, service(app, Database), service(app, Quota), gemini_client, rollups)
     provide(app, Coach, coach)
     yield
     await asyncio.wait([warming])
@@ -203,4 +199,4 @@ async def _coach(app: web.Application) -> AsyncIterator[None]:
 
 
 async def _let_streams_end(app: web.Application) -> None:
-    service(app, Feeds).close()
+    service(app, JobEventBroker).close()

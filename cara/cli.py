@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from cara.at_terminal import (
+from cara.cli_support import (
     borrow_environment,
     database_url,
     errors_in_a_line,
@@ -32,7 +32,7 @@ def dev(
     reload: Annotated[bool, typer.Option("--reload", help="Restart web and worker on a change.")] = False,
 ) -> None:
     """Run everything on this machine, in one terminal."""
-    from cara import dev
+    from cara.devtools import dev
 
     with errors_in_a_line():
         raise typer.Exit(dev.run(local_settings(), reload=reload))
@@ -53,22 +53,22 @@ def demo(
     ] = "video",
 ) -> None:
     """Turn talks into feedback, through every part of Cara, and leave nothing behind."""
-    from cara.demo import performance, talks
+    from cara.devtools.demo import run, talks
 
     with errors_in_a_line():
         chosen = talks.chosen_talks(sample or [], every=every, file=file, seconds=seconds, feature=feature)
-        raise typer.Exit(performance.run(local_settings(), chosen))
+        raise typer.Exit(run.run(local_settings(), chosen))
 
 
 @app.command()
 def serve(workers: Annotated[int, typer.Option(min=1, help="Web processes on the one port.")] = 1) -> None:
     """Run the web process."""
-    from cara import serving
+    from cara import server
 
     if workers == 1:
-        serving.run_one(settings())
+        server.run_one(settings())
     else:
-        raise typer.Exit(serving.run_many(settings(), workers))
+        raise typer.Exit(server.run_many(settings(), workers))
 
 
 @app.command()
@@ -88,30 +88,30 @@ def worker(
 @migrate_app.command("up")
 def migrate_up() -> None:
     """Apply what is missing; safe from several machines at once."""
-    from cara import schema_version
+    from cara.postgres import migrations
 
     with errors_in_a_line():
-        applied = schema_version.migrate_up(database_url())
+        applied = migrations.migrate_up(database_url())
     typer.echo(f"applied: {', '.join(applied)}" if applied else "the database is up to date")
 
 
 @migrate_app.command("down")
 def migrate_down(steps: Annotated[int, typer.Option(min=1, help="How many to roll back.")] = 1) -> None:
     """Roll the newest migrations back. Their data goes."""
-    from cara import schema_version
+    from cara.postgres import migrations
 
     with errors_in_a_line():
-        undone = schema_version.migrate_down(database_url(), steps)
+        undone = migrations.migrate_down(database_url(), steps)
     typer.echo(f"rolled back: {', '.join(undone)}" if undone else "there was nothing to roll back")
 
 
 @migrate_app.command("status")
 def migrate_status() -> None:
     """Show which migrations are applied; exits 1 when one is missing."""
-    from cara import schema_version
+    from cara.postgres import migrations
 
     with errors_in_a_line():
-        status = schema_version.migration_status(database_url())
+        status = migrations.migration_status(database_url())
     for name, applied in status:
         typer.echo(f"{'applied' if applied else 'missing'}  {name}")
     if not all(applied for _, applied in status):
@@ -124,10 +124,10 @@ def seed(
     weeks: Annotated[int, typer.Option(min=1, max=52, help="How far back their practice goes.")] = 6,
 ) -> None:
     """Fill a development database with learners who have practised for weeks."""
-    from cara.seed import planting
+    from cara.devtools.seed import seed
 
     with errors_in_a_line():
-        typer.echo(planting.told(planting.run(settings_here(), learners=learners, weeks=weeks)))
+        typer.echo(seed.told(seed.run(settings_here(), learners=learners, weeks=weeks)))
 
 
 @app.command("create-admin")

@@ -17,10 +17,9 @@ from sentry_sdk.utils import Dsn
 from cara.gemini.client import GeminiCall, GeminiClient, GeminiLimits
 from cara.gemini.errors import GeminiError
 from cara.local_settings import LocalSettings
-from cara.queue import FEEDBACK_QUEUE, health_key
-from cara.redis import AWAY
-from cara.redis_connections import connection_pool
-from cara.schema_version import missing_migrations
+from cara.postgres.migrations import missing_migrations
+from cara.redis.connections import AWAY, connection_pool
+from cara.redis.queue import FEEDBACK_QUEUE, health_key
 from cara.settings import EXAMPLE_JWT_SECRET, MIN_SECRET_BYTES, Settings
 
 CHECK_SECONDS = 10.0

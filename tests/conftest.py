@@ -14,10 +14,10 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from cara.app import create_app
-from cara.database import Database
-from cara.emulator.app import EMULATOR, EmulatorSettings, create_emulator
-from cara.emulator.emulator import Emulator
-from cara.local.servers import discard_data
+from cara.devtools.emulator.app import EMULATOR, EmulatorSettings, create_emulator
+from cara.devtools.emulator.emulator import Emulator
+from cara.devtools.servers.embedded import discard_data
+from cara.postgres.database import Database
 from cara.settings import Settings
 from tests.learners import Learner
 from tests.servers import CleanDatabase, Servers, running_servers

@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 import psycopg
 from psycopg import sql
 
-from cara.local.servers import embedded_postgres_server, embedded_valkey
-from cara.schema_version import migrate_up
+from cara.devtools.servers.embedded import embedded_postgres_server, embedded_valkey
+from cara.postgres.migrations import migrate_up
 
 TEMPLATE = "cara_template"
 

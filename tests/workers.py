@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from cara.settings import Settings
-from worker.crew import workers
 from worker.main import resources, work_until
+from worker.queues import workers
 
 
 @asynccontextmanager

@@ -6,11 +6,11 @@ import logging
 from datetime import UTC, datetime
 from typing import Any
 
-from cara.accounts.retention import forget_what_is_over
-from cara.database import Database
-from cara.feedback.sweeping import sweep
+from cara.accounts.retention import purge_expired
+from cara.feedback.work.sweeper import sweep
+from cara.observability.sentry import instrumented
+from cara.postgres.database import Database
 from cara.settings import Settings
-from cara.telemetry import instrumented
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ async def forget_old_entries(context: dict[str, Any]) -> None:
     database: Database = context["database"]
     settings: Settings = context["settings"]
     async with instrumented("forget_old_entries", context["job_id"]):
-        forgotten = await forget_what_is_over(
+        forgotten = await purge_expired(
             database, now=datetime.now(UTC), audit_days=settings.audit_retention_days
         )
     logger.info(

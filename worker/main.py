@@ -11,23 +11,23 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from cara import __version__
-from cara.analytics.waking import RollupWaker
-from cara.at_terminal import MISUSED
-from cara.database import Database, DatabaseAway
-from cara.feedback.ending import Ending
-from cara.feedback.work import FeedbackWork
+from cara.cli_support import MISUSED
+from cara.feedback.work.outcomes import Ending
+from cara.feedback.work.run import FeedbackWork
 from cara.gemini.client import GeminiClient
 from cara.gemini.connecting import connect_gemini
-from cara.gemini.quota import Quota
-from cara.logs import set_up_logs
-from cara.metrics import PortUnusable, metrics_served
-from cara.queue import Queue, arq_client
-from cara.redis import Subscriber
-from cara.schema_version import DatabaseBehind, up_to_date_database
+from cara.observability.logging import set_up_logs
+from cara.observability.metrics import PortUnusable, metrics_served
+from cara.observability.sentry import start_sentry, stop_sentry
+from cara.postgres.database import Database, DatabaseAway
+from cara.postgres.migrations import DatabaseBehind, up_to_date_database
+from cara.quota.quota import Quota
+from cara.redis.queue import Queue, arq_client
+from cara.redis.rollup_notifier import RollupNotifier
+from cara.redis.subscriber import Subscriber
 from cara.settings import Settings, UnsafeSettings, read_settings
-from cara.telemetry import start_sentry, stop_sentry
-from worker.crew import workers
-from worker.wakeful import WakefulWorker
+from worker.arq_worker import PubSubWorker
+from worker.queues import workers
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ async def run(settings: Settings) -> None:
         await work_until(stop, workers(settings, context), settings.worker_drain_seconds)
 
 
-async def work_until(stop: asyncio.Event, crew: list[WakefulWorker], drain_seconds: float) -> None:
+async def work_until(stop: asyncio.Event, crew: list[PubSubWorker], drain_seconds: float) -> None:
     """Runs the workers until the event is set, or one of them fails; then drains them."""
     tasks = [asyncio.create_task(worker.run_until_cancelled(), name=worker.queue_name) for worker in crew]
     stopping = asyncio.create_task(stop.wait())
@@ -107,13 +107,13 @@ async def _redis(settings: Settings) -> AsyncIterator[dict[str, Any]]:
     """The connections to Redis, and what goes on over them for as long as the worker lives."""
     url = settings.redis_url.get_secret_value()
     redis = arq_client(url, size=settings.redis_pool_size, retries=5)
-    subscriber, waker = Subscriber(url), RollupWaker(redis)
+    subscriber, waker = Subscriber(url), RollupNotifier(redis)
     running = [
         asyncio.create_task(subscriber.run(), name="redis subscriber"),
         asyncio.create_task(waker.run(), name="roll-up waker"),
     ]
     try:
-        yield {"redis": redis, "subscriber": subscriber, "queue": Queue(redis), "rollup_waker": waker}
+        yield {"redis": redis, "subscriber": subscriber, "queue": Queue(redis), "rollup_notifier": waker}
     finally:
         for task in running:
             task.cancel()

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from cara.analytics import partitions, rollups
-from cara.database import Database
+from cara.observability.sentry import instrumented
+from cara.postgres.database import Database
 from cara.settings import Settings
-from cara.telemetry import instrumented
 
 
 async def fold_rollups(context: dict[str, Any]) -> None:

@@ -7,13 +7,13 @@ from collections.abc import Callable
 
 from pydantic import TypeAdapter, ValidationError
 
-from cara.accounts import audit, queries
-from cara.accounts.emails import Email, spelling_of_the_account
+from cara import audit
+from cara.accounts import queries
+from cara.accounts.emails import Email, normalize_email
 from cara.accounts.passwords import Passwords, check_new_password
-from cara.database import Connection, Database
 from cara.errors import InvalidInput, NotFound
-from cara.identifiers import new_id
-from cara.schema_version import up_to_date_database
+from cara.postgres.database import Connection, Database, new_id
+from cara.postgres.migrations import up_to_date_database
 from cara.settings import Settings
 
 NAME = "Administrator"
@@ -45,7 +45,7 @@ async def create_admin(settings: Settings, email: str, ask_password: Callable[[]
     """
     async with up_to_date_database(settings) as database:
         async with database.transaction() as connection:
-            if await _promote(connection, spelling_of_the_account(email)):
+            if await _promote(connection, normalize_email(email)):
                 return False
         await _create(settings, database, email, ask_password())
         return True
@@ -65,17 +65,17 @@ async def set_daily_quota(settings: Settings, email: str, tokens: int | None) ->
         DatabaseBehind: it lacks migrations.
     """
     async with up_to_date_database(settings) as database, database.transaction() as connection:
-        user_id = await queries.set_daily_quota(connection, spelling_of_the_account(email), tokens)
+        user_id = await queries.set_daily_quota(connection, normalize_email(email), tokens)
         if user_id is None:
             raise NoAccount
         told = {} if tokens is None else {"tokens": tokens}
-        await audit.record(connection, "quota_set", audit.NOBODY, user_id, **told)
+        await audit.record(connection, "quota_set", audit.SYSTEM, user_id, **told)
 
 
 async def _promote(connection: Connection, email: str) -> bool:
     user_id = await queries.make_admin(connection, email)
     if user_id:
-        await audit.record(connection, "made_admin", audit.NOBODY, user_id)
+        await audit.record(connection, "made_admin", audit.SYSTEM, user_id)
     return user_id is not None
 
 

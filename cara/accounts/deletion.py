@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
 from uuid import UUID
 
-from cara.accounts import audit, audit_queries, queries
-from cara.accounts.visitors import Visitor
-from cara.database import Connection, Database, DatabaseBusy
+from cara import audit
+from cara.accounts import queries
+from cara.jobs.notifier import JobNotifier
+from cara.postgres.database import Connection, Database, DatabaseBusy
+from cara.web.client_info import ClientInfo
 
 ATTEMPTS = 3
 
 
-class Stories(Protocol):
-    """What is told of jobs beside the database, for a while; the feedback feature provides it."""
-
-    async def forget(self, job_ids: Sequence[UUID]) -> None:
-        """Empties the stories of jobs that were deleted; never fails, and never waits long."""
-
-
-async def delete_account(database: Database, stories: Stories, user_id: UUID, request_id: str | None) -> None:
+async def delete_account(
+    database: Database, job_notifier: JobNotifier, user_id: UUID, request_id: str | None
+) -> None:
     """Deletes the user and all that is stored of them; what stays is one entry that an account was deleted.
 
     Whoever works for the user at the same moment locks session, job and quota in this order, and so does
@@ -34,7 +29,7 @@ async def delete_account(database: Database, stories: Stories, user_id: UUID, re
         except DatabaseBusy:
             if attempt == ATTEMPTS:
                 raise
-    await stories.forget(job_ids)
+    await job_notifier.deleted(job_ids)
 
 
 async def _delete(connection: Connection, user_id: UUID, request_id: str | None) -> list[UUID]:
@@ -42,6 +37,6 @@ async def _delete(connection: Connection, user_id: UUID, request_id: str | None)
     await queries.lock_work_of_user(connection, user_id)
     job_ids = await queries.recent_jobs_of_user(connection, user_id)
     if await queries.delete_user(connection, user_id):
-        await audit_queries.delete_entries_of_user(connection, user_id)
-        await audit.record(connection, "deleted", Visitor(request_id=request_id))
+        await audit.delete_entries_of_user(connection, user_id)
+        await audit.record(connection, "deleted", ClientInfo(request_id=request_id))
     return job_ids

@@ -23,7 +23,7 @@ Email = Annotated[
 """An address as registration stores it: composed characters, an international domain in its own script."""
 
 
-def spelling_of_the_account(typed: str) -> str:
+def normalize_email(typed: str) -> str:
     """How registration would have stored what somebody typed; what is no email only in lower case.
 
     So whoever registered with one spelling of their address signs in with any other.

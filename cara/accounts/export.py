@@ -10,11 +10,11 @@ from uuid import UUID
 from pydantic.alias_generators import to_camel
 from pydantic_core import to_json
 
-from cara.accounts import audit
+from cara import audit
 from cara.accounts.export_sections import PROFILE, SECTIONS
-from cara.accounts.visitors import Visitor
-from cara.database import Connection, Database, Record
 from cara.errors import Unavailable
+from cara.postgres.database import Connection, Database, Record
+from cara.web.client_info import ClientInfo
 
 MAX_AT_ONCE = 2
 """Each export holds a connection for as long as its reader takes; nobody has two of them at once."""
@@ -36,7 +36,7 @@ class Exports:
         self._running: set[UUID] = set()
 
     @asynccontextmanager
-    async def document(self, user_id: UUID, visitor: Visitor) -> AsyncIterator[AsyncIterator[bytes]]:
+    async def document(self, user_id: UUID, client: ClientInfo) -> AsyncIterator[AsyncIterator[bytes]]:
         """The document of one user in pieces of about `PIECE_BYTES`, to be read within the block.
 
         It shows one moment, and holds a connection for as long as the block lasts. Memory stays bounded:
@@ -50,7 +50,7 @@ class Exports:
         self._running.add(user_id)
         try:
             async with self._database.acquire() as connection:
-                await audit.record(connection, "exported", visitor, user_id)
+                await audit.record(connection, "exported", client, user_id)
                 async with (
                     connection.transaction(isolation="repeatable_read", readonly=True),
                     aclosing(_in_pieces(_document(connection, user_id))) as pieces,

@@ -14,8 +14,8 @@ from typing import Protocol, TypeVar
 
 from redis.asyncio import Redis
 
-from cara.metrics import FAILURES_COUNTED_ALONE
-from cara.redis_fallback import PAUSE_SECONDS, RedisFallback
+from cara.observability.metrics import FAILURES_COUNTED_ALONE
+from cara.redis.fallback import PAUSE_SECONDS, RedisFallback
 
 Found = TypeVar("Found")
 

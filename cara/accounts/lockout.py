@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from cara.accounts.failure_counts import FailureCounts
 from cara.errors import LimitReached
-from cara.web.addresses import UNKNOWN, limited_network
+from cara.web.client_info import UNKNOWN, limited_network
 
 
 class AccountLocked(LimitReached):

@@ -13,9 +13,9 @@ from typing import Final, Self, TypeVar
 from argon2 import PasswordHasher, Type, extract_parameters
 from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
 
-from cara.bounded_threads import BoundedThreads, QueueFull
 from cara.errors import FieldProblem, InvalidInput, Unavailable
 from cara.settings import Settings
+from cara.thread_pool import BoundedThreadPool, QueueFull
 
 MIN_CHARACTERS: Final = 8
 MAX_BYTES: Final = 1024
@@ -66,7 +66,7 @@ class Passwords:
         started = time.perf_counter()
         self._nobodys_hash = self._hasher.hash(os.urandom(16))
         self._seconds_each = time.perf_counter() - started
-        self._threads = BoundedThreads(
+        self._threads = BoundedThreadPool(
             "passwords", threads=threads, most_waiting=queue_limit, lower_priority=True
         )
 

@@ -1,18 +1,20 @@
-"""HTTP of one's own profile: reading, changing, exporting and deleting it, and its audit trail."""
+"""HTTP of one's own profile: reading, changing, exporting and deleting it, and its audit audit."""
 
 from aiohttp import web
 
-from cara.accounts import audit, profiles
+from cara import audit
+from cara.accounts import profile
 from cara.accounts.cookies import no_refresh_cookie
-from cara.accounts.deletion import Stories, delete_account
+from cara.accounts.deletion import delete_account
 from cara.accounts.export import Exports, ExportsBusy
 from cara.accounts.schemas import AuditEntry, AuditPage, AuditQuery, Profile, ProfileChanges
-from cara.accounts.visitors import visitor_of
-from cara.database import Connection, Database
+from cara.jobs.notifier import JobNotifier
+from cara.postgres.database import Connection, Database
 from cara.settings import Settings
+from cara.web.client_info import client_info
 from cara.web.context import REQUEST_ID, Caller
-from cara.web.document_stream import Document, stream_document
-from cara.web.models import Answered
+from cara.web.downloads import Document, streaming_download
+from cara.web.models import ApiResponse
 from cara.web.routing import Route
 
 TAG = "Profile"
@@ -21,20 +23,20 @@ EXPORT = Document("cara-export.json", "application/json")
 
 async def read_profile(caller: Caller, connection: Connection) -> Profile:
     """Read your profile."""
-    return await profiles.profile_of(connection, caller.user_id)
+    return await profile.profile_of(connection, caller.user_id)
 
 
 async def change_profile(caller: Caller, connection: Connection, body: ProfileChanges) -> Profile:
     """Change your name, role or time zone."""
-    return await profiles.change_profile(connection, caller.user_id, body)
+    return await profile.change_profile(connection, caller.user_id, body)
 
 
 async def delete_profile(
-    request: web.Request, caller: Caller, database: Database, stories: Stories, settings: Settings
-) -> Answered[Profile]:
+    request: web.Request, caller: Caller, database: Database, job_notifier: JobNotifier, settings: Settings
+) -> ApiResponse[Profile]:
     """Delete your account and everything that is stored of you, at once and for ever."""
-    await delete_account(database, stories, caller.user_id, request.get(REQUEST_ID))
-    return Answered(None, headers=no_refresh_cookie(settings))
+    await delete_account(database, job_notifier, caller.user_id, request.get(REQUEST_ID))
+    return ApiResponse(None, headers=no_refresh_cookie(settings))
 
 
 async def export_profile(request: web.Request, caller: Caller, exports: Exports) -> web.StreamResponse:
@@ -44,8 +46,8 @@ async def export_profile(request: web.Request, caller: Caller, exports: Exports)
     """
     if request.method == "HEAD":
         return EXPORT.head()
-    async with exports.document(caller.user_id, visitor_of(request)) as pieces:
-        return await stream_document(request, EXPORT, pieces)
+    async with exports.document(caller.user_id, client_info(request)) as pieces:
+        return await streaming_download(request, EXPORT, pieces)
 
 
 async def list_audit_entries(caller: Caller, connection: Connection, query: AuditQuery) -> AuditPage:
@@ -59,14 +61,14 @@ async def list_audit_entries(caller: Caller, connection: Connection, query: Audi
 ROUTES = [
     Route("GET", "/api/users/me", read_profile, tag=TAG),
     Route("PATCH", "/api/users/me", change_profile, tag=TAG),
-    Route("DELETE", "/api/users/me", delete_profile, tag=TAG, status=204, answers={204: None}),
+    Route("DELETE", "/api/users/me", delete_profile, tag=TAG, status=204, responses={204: None}),
     Route(
         "GET",
         "/api/users/me/export",
         export_profile,
         tag=TAG,
-        answers={200: dict},
-        refusals=(ExportsBusy,),
+        responses={200: dict},
+        errors=(ExportsBusy,),
     ),
     Route("GET", "/api/users/me/audit", list_audit_entries, tag=TAG),
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from cara.database import Connection, Record
+from cara.postgres.database import Connection, Record
 
 
 async def insert_user(
@@ -26,7 +26,7 @@ async def insert_user(
     )
 
 
-async def user_at_the_door(connection: Connection, email: str, network: str | None) -> Record | None:
+async def user_for_sign_in(connection: Connection, email: str, network: str | None) -> Record | None:
     """The user with this email; `familiar` says whether they got in from the network within 30 days."""
     return await connection.fetchrow(
         """
@@ -56,14 +56,6 @@ async def lock_user(connection: Connection, user_id: UUID) -> Record | None:
     back of a change that ends them.
     """
     return await connection.fetchrow("select * from users where id = $1 for no key update", user_id)
-
-
-async def caller_by_id(connection: Connection, user_id: UUID) -> Record | None:
-    """What every request needs to know of its caller."""
-    return await connection.fetchrow(
-        "select id, is_admin, timezone, daily_token_quota, token_generation from users where id = $1",
-        user_id,
-    )
 
 
 async def rehash_password(connection: Connection, user_id: UUID, old: str, new: str) -> None:

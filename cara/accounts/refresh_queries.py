@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from cara.database import Connection, Record
+from cara.postgres.database import Connection, Record
 
 
 async def insert_token(

@@ -6,8 +6,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from cara.accounts import audit_queries, refresh_queries
-from cara.database import Connection, Database
+from cara import audit
+from cara.accounts import refresh_queries
+from cara.postgres.database import Connection, Database
 
 BATCH_ROWS = 5_000
 """So many rows at a time, so that no statement holds locks for long."""
@@ -23,11 +24,11 @@ class Forgotten:
     refresh_tokens: int
 
 
-async def forget_what_is_over(database: Database, *, now: datetime, audit_days: int) -> Forgotten:
+async def purge_expired(database: Database, *, now: datetime, audit_days: int) -> Forgotten:
     """Deletes audit entries older than so many days, and refresh tokens that have expired."""
     return Forgotten(
         audit_entries=await _in_batches(
-            database, audit_queries.delete_entries_before, now - timedelta(days=audit_days)
+            database, audit.delete_entries_before, now - timedelta(days=audit_days)
         ),
         refresh_tokens=await _in_batches(database, refresh_queries.delete_expired_tokens, now),
     )

@@ -2,12 +2,13 @@
 
 from aiohttp import web
 
-from cara.accounts import profile_routes, profiles, signing_out
-from cara.accounts.changing_passwords import ChangingPasswords, WrongPassword
+from cara.accounts import profile, profile_routes, signing_out
+from cara.accounts.authentication import EmailTaken, InvalidCredentials, SignIn
 from cara.accounts.cookies import no_refresh_cookie, offered_tokens, refresh_cookie
 from cara.accounts.lockout import AccountLocked
+from cara.accounts.password_change import ChangingPasswords, WrongPassword
 from cara.accounts.passwords import PasswordsBusy, WeakPassword
-from cara.accounts.refresh import Refreshing, RefreshTokenInvalid, RefreshTokenReused, owner_of
+from cara.accounts.refresh_tokens import Refreshing, RefreshTokenInvalid, RefreshTokenReused, owner_of
 from cara.accounts.schemas import (
     Credentials,
     NewAccount,
@@ -18,14 +19,13 @@ from cara.accounts.schemas import (
     SignedOut,
     Verified,
 )
-from cara.accounts.signing_in import EmailTaken, InvalidCredentials, SignIn
-from cara.accounts.visitors import visitor_of
-from cara.database import Connection, Database
+from cara.postgres.database import Connection, Database
 from cara.settings import Settings
+from cara.web.client_info import client_info
 from cara.web.context import CALLER_ID, Caller
-from cara.web.guard import stranger_if_refused
+from cara.web.guard import recount_if_unauthenticated
 from cara.web.handlers import Transaction
-from cara.web.models import Answered
+from cara.web.models import ApiResponse
 from cara.web.rate_limits import RateLimits
 from cara.web.routing import Route
 
@@ -34,25 +34,25 @@ TAG = "Accounts"
 
 async def register(
     request: web.Request, sign_in: SignIn, settings: Settings, body: NewAccount
-) -> Answered[SignedIn]:
+) -> ApiResponse[SignedIn]:
     """Create an account and sign in."""
-    answer = await sign_in.register(body, visitor_of(request))
+    answer = await sign_in.register(body, client_info(request))
     request[CALLER_ID] = answer.user.id
-    return Answered(answer, headers=refresh_cookie(answer.refresh_token, settings))
+    return ApiResponse(answer, headers=refresh_cookie(answer.refresh_token, settings))
 
 
 async def login(
     request: web.Request, sign_in: SignIn, settings: Settings, body: Credentials
-) -> Answered[SignedIn]:
+) -> ApiResponse[SignedIn]:
     """Sign in with email and password."""
-    answer = await sign_in.sign_in(body, visitor_of(request))
+    answer = await sign_in.sign_in(body, client_info(request))
     request[CALLER_ID] = answer.user.id
-    return Answered(answer, headers=refresh_cookie(answer.refresh_token, settings))
+    return ApiResponse(answer, headers=refresh_cookie(answer.refresh_token, settings))
 
 
 async def verify(caller: Caller, connection: Connection) -> Verified:
     """Tell whether the access token is good, and whose it is."""
-    return Verified(user=await profiles.profile_of(connection, caller.user_id))
+    return Verified(user=await profile.profile_of(connection, caller.user_id))
 
 
 async def refresh(
@@ -61,7 +61,7 @@ async def refresh(
     limits: RateLimits,
     settings: Settings,
     body: RefreshToken | None,
-) -> Answered[Refreshed]:
+) -> ApiResponse[Refreshed]:
     """Exchange the refresh token for a fresh pair.
 
     The token comes in the cookie or in the body; while the cookie's token counts, the body is ignored. Each
@@ -70,31 +70,31 @@ async def refresh(
     known = await refreshing.known(offered_tokens(request, body))
     if counting := next((each for each in known if each.counts), None):
         await limits.count(request, counting.owner)
-    with stranger_if_refused(request):
-        answer = await refreshing.refresh(known, visitor_of(request))
+    with recount_if_unauthenticated(request):
+        answer = await refreshing.refresh(known, client_info(request))
     if owner := owner_of(answer.refresh_token):
         request[CALLER_ID] = owner
-    return Answered(answer, headers=refresh_cookie(answer.refresh_token, settings))
+    return ApiResponse(answer, headers=refresh_cookie(answer.refresh_token, settings))
 
 
 async def logout(
     request: web.Request, database: Database, settings: Settings, body: RefreshToken | None
-) -> Answered[SignedOut]:
+) -> ApiResponse[SignedOut]:
     """Sign out here.
 
     Ends the refresh tokens of this sign-in, found by the cookie or by any of them in the body. The access
     token goes on until it expires.
     """
-    await signing_out.sign_out(database, offered_tokens(request, body), visitor_of(request))
-    return Answered(SignedOut(), headers=no_refresh_cookie(settings))
+    await signing_out.sign_out(database, offered_tokens(request, body), client_info(request))
+    return ApiResponse(SignedOut(), headers=no_refresh_cookie(settings))
 
 
 async def logout_all(
     request: web.Request, caller: Caller, transaction: Transaction, settings: Settings
-) -> Answered[SignedOut]:
+) -> ApiResponse[SignedOut]:
     """Sign out everywhere: every refresh token and every access token of yours ends, this one too."""
-    await signing_out.sign_out_everywhere(transaction, caller.user_id, visitor_of(request))
-    return Answered(SignedOut(), headers=no_refresh_cookie(settings))
+    await signing_out.sign_out_everywhere(transaction, caller.user_id, client_info(request))
+    return ApiResponse(SignedOut(), headers=no_refresh_cookie(settings))
 
 
 async def change_password(
@@ -103,13 +103,13 @@ async def change_password(
     changing: ChangingPasswords,
     settings: Settings,
     body: PasswordChange,
-) -> Answered[SignedOut]:
+) -> ApiResponse[SignedOut]:
     """Change your password.
 
     Every refresh token and every access token of yours ends, this one too: sign in with the new password.
     """
-    await changing.change(caller.user_id, body, visitor_of(request))
-    return Answered(SignedOut(), headers=no_refresh_cookie(settings))
+    await changing.change(caller.user_id, body, client_info(request))
+    return ApiResponse(SignedOut(), headers=no_refresh_cookie(settings))
 
 
 ROUTES = [
@@ -120,7 +120,7 @@ ROUTES = [
         tag=TAG,
         status=201,
         public=True,
-        refusals=(EmailTaken, WeakPassword, PasswordsBusy),
+        errors=(EmailTaken, WeakPassword, PasswordsBusy),
     ),
     Route(
         "POST",
@@ -128,7 +128,7 @@ ROUTES = [
         login,
         tag=TAG,
         public=True,
-        refusals=(InvalidCredentials, AccountLocked, PasswordsBusy),
+        errors=(InvalidCredentials, AccountLocked, PasswordsBusy),
     ),
     Route("GET", "/api/auth/verify", verify, tag=TAG),
     Route(
@@ -137,7 +137,7 @@ ROUTES = [
         refresh,
         tag=TAG,
         public=True,
-        refusals=(RefreshTokenInvalid, RefreshTokenReused),
+        errors=(RefreshTokenInvalid, RefreshTokenReused),
     ),
     Route("POST", "/api/auth/logout", logout, tag=TAG, public=True),
     Route("POST", "/api/auth/logout-all", logout_all, tag=TAG),
@@ -146,7 +146,7 @@ ROUTES = [
         "/api/auth/password",
         change_password,
         tag=TAG,
-        refusals=(WeakPassword, WrongPassword, AccountLocked, PasswordsBusy),
+        errors=(WeakPassword, WrongPassword, AccountLocked, PasswordsBusy),
     ),
     *profile_routes.ROUTES,
 ]

@@ -6,17 +6,16 @@ from uuid import UUID
 from pydantic import MISSING, AfterValidator, Field, SecretStr
 
 from cara.accounts.emails import MAX_CHARACTERS, Email
-from cara.accounts.time_zones import known_time_zone
 from cara.accounts.visible_text import with_something_to_see
+from cara.users.time_zones import TimeZone
 from cara.web.free_text import FreeText
-from cara.web.models import Answer, Changes, Instant, Payload, Query
+from cara.web.models import Instant, PatchModel, QueryModel, RequestModel, ResponseModel
 
 Name = Annotated[str, FreeText(1, 100), AfterValidator(with_something_to_see)]
 Role = Annotated[str, FreeText(max_length=100)]
-TimeZone = Annotated[str, Field(max_length=64, examples=["Europe/Berlin"]), AfterValidator(known_time_zone)]
 
 
-class NewAccount(Payload):
+class NewAccount(RequestModel):
     """A registration. The password is taken as it is, to the last space."""
 
     email: Email
@@ -25,27 +24,27 @@ class NewAccount(Payload):
     password: SecretStr
 
 
-class Credentials(Payload):
+class Credentials(RequestModel):
     """An attempt to sign in."""
 
     email: Annotated[str, Field(max_length=MAX_CHARACTERS)]
     password: SecretStr
 
 
-class RefreshToken(Payload):
+class RefreshToken(RequestModel):
     """A refresh token in the body, for clients that do not send the cookie."""
 
     refresh_token: Annotated[str, Field(max_length=256)] | None = None
 
 
-class PasswordChange(Payload):
+class PasswordChange(RequestModel):
     """The current password and the one to have instead, taken as they are."""
 
     current_password: SecretStr
     new_password: SecretStr
 
 
-class ProfileChanges(Changes):
+class ProfileChanges(PatchModel):
     """What to change of the profile; members that are left out stay as they are. A role of null is none.
 
     `timezone` is a name of the IANA time zone database.
@@ -56,14 +55,14 @@ class ProfileChanges(Changes):
     timezone: TimeZone | MISSING = MISSING
 
 
-class AuditQuery(Query):
+class AuditQuery(QueryModel):
     """Which entries to list: the newest, or those behind a cursor."""
 
     limit: Annotated[int, Field(ge=1, le=100)] = 20
     cursor: UUID | None = None
 
 
-class User(Answer):
+class User(ResponseModel):
     """A learner, as other parts of the front end show them."""
 
     id: UUID
@@ -84,7 +83,7 @@ class Profile(User):
     xp_to_next_level: int
 
 
-class Refreshed(Answer):
+class Refreshed(ResponseModel):
     """A fresh pair of tokens; `expiresIn` is the access token's life in seconds."""
 
     access_token: str
@@ -99,20 +98,20 @@ class SignedIn(Refreshed):
     user: User
 
 
-class SignedOut(Answer):
+class SignedOut(ResponseModel):
     """It is done; the refresh cookie is gone too."""
 
     signed_out: bool = True
 
 
-class Verified(Answer):
+class Verified(ResponseModel):
     """The token was accepted, and this is its owner."""
 
     valid: bool = True
     user: User
 
 
-class AuditEntry(Answer):
+class AuditEntry(ResponseModel):
     """Something that was done with the account, from where, and in which request."""
 
     id: UUID
@@ -124,7 +123,7 @@ class AuditEntry(Answer):
     created_at: Instant
 
 
-class AuditPage(Answer):
+class AuditPage(ResponseModel):
     """Entries of the audit trail, newest first; `nextCursor` leads to the next page."""
 
     entries: list[AuditEntry]

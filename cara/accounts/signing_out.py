@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from uuid import UUID
 
-from cara.accounts import audit, queries, refresh_queries
-from cara.accounts.refresh import hash_of, owner_of
-from cara.accounts.visitors import Visitor
-from cara.database import Connection, Database
+from cara import audit
+from cara.accounts import queries, refresh_queries
+from cara.accounts.refresh_tokens import hash_of, owner_of
+from cara.postgres.database import Connection, Database
+from cara.web.client_info import ClientInfo
 
 
-async def sign_out(database: Database, offered: Iterable[str], visitor: Visitor) -> None:
+async def sign_out(database: Database, offered: Iterable[str], client: ClientInfo) -> None:
     """Ends the families of the tokens, spent ones too; what is no token of ours is let pass.
 
     An access token of the same sign-in goes on until it expires.
@@ -24,11 +25,11 @@ async def sign_out(database: Database, offered: Iterable[str], visitor: Visitor)
             if await queries.lock_user(connection, owner) is None:
                 continue
             if await refresh_queries.revoke_family_of_token(connection, owner, hash_of(token)):
-                await audit.record(connection, "signed_out", visitor, owner)
+                await audit.record(connection, "signed_out", client, owner)
 
 
-async def sign_out_everywhere(connection: Connection, user_id: UUID, visitor: Visitor) -> None:
+async def sign_out_everywhere(connection: Connection, user_id: UUID, client: ClientInfo) -> None:
     """Ends every refresh family and every access token of the user, inside the caller's transaction."""
     await queries.end_access_tokens(connection, user_id)
     await refresh_queries.revoke_all_families(connection, user_id)
-    await audit.record(connection, "signed_out_everywhere", visitor, user_id)
+    await audit.record(connection, "signed_out_everywhere", client, user_id)

@@ -19,8 +19,8 @@ from cara.analytics.report_schemas import (
     FeatureAdoption,
 )
 from cara.analytics.rollup_queries import shown_until
-from cara.database import Connection, Record
 from cara.errors import Forbidden
+from cara.postgres.database import Connection, Record
 from cara.practice.features import FEATURE_TYPES, FeatureType
 from cara.web.context import Caller
 
@@ -54,7 +54,7 @@ async def adoption_of(
         InvalidInput: the period is none.
     """
     if query.scope == "all":
-        refuse_others(caller)
+        require_admin(caller)
     period = period_of(query.from_, query.to, ZONE_OF_EVERYBODY, now)
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         as_of = await shown_until(connection)
@@ -70,7 +70,7 @@ async def adoption_of(
     )
 
 
-def refuse_others(caller: Caller) -> None:
+def require_admin(caller: Caller) -> None:
     """Raises AdministratorsOnly unless the caller is one."""
     if not caller.is_admin:
         raise AdministratorsOnly

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from asyncpg.cursor import Cursor
 
-from cara.database import Connection, Record
+from cara.postgres.database import Connection, Record
 
 _SUMS = """
     day, feature_type, sum(sessions)::int as sessions, sum(completed)::int as completed,

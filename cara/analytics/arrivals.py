@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from cara.analytics.schemas import NewEvent
-from cara.identifiers import new_id
+from cara.postgres.database import new_id
 
 BELIEVED_BACK = timedelta(days=7)
 BELIEVED_AHEAD = timedelta(minutes=5)

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from uuid import UUID
 
 from cara.analytics.arrivals import Arrival, believed_time
-from cara.database import Connection, Record
+from cara.postgres.database import Connection, Record
 
 _WRITERS_LOCK = 0x0CA7A_E0E
 """The advisory lock that writers hold while a month turns."""

@@ -9,8 +9,8 @@ from cara.analytics import event_queries
 from cara.analytics.arrivals import arrival_of
 from cara.analytics.schemas import Event, EventsAccepted, NewEvent
 from cara.analytics.writing import EventWriter
-from cara.database import Database, Record
 from cara.errors import TokenInvalid
+from cara.postgres.database import Database, Record
 
 
 async def store_event(database: Database, writer: EventWriter, user_id: UUID, event: NewEvent) -> Event:

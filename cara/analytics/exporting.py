@@ -9,9 +9,9 @@ from typing import Any
 
 from cara.analytics import adoption_queries
 from cara.analytics.periods import Period
-from cara.database import Connection
+from cara.postgres.database import Connection
 from cara.practice.features import FEATURE_TYPES
-from cara.web.document_stream import Document
+from cara.web.downloads import Document
 
 COLUMNS = ("day", "featureType", "sessions", "completed", "users", "events")
 ROWS_AT_ONCE = 500

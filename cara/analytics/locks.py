@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cara.database import Connection
+from cara.postgres.database import Connection
 
 _ROLLUPS = 0x0CA7A_F01D
 

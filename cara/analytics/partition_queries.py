@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from cara.database import Connection
+from cara.postgres.database import Connection
 
 
 async def partition_names(connection: Connection) -> list[str]:

@@ -11,7 +11,7 @@ import asyncpg
 from cara.analytics import partition_queries
 from cara.analytics.event_queries import create_partition
 from cara.analytics.locks import take_turn, wait_at_most
-from cara.database import Database
+from cara.postgres.database import Database
 
 logger = logging.getLogger(__name__)
 

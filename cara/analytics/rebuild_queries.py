@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import date
 
 from cara.analytics.rollup_queries import FEATURES_OF_EVENT, QUARTER_COLUMNS, QUARTER_SUMS
-from cara.database import Connection, Record, one_row
+from cara.postgres.database import Connection, Record, one_row
 from cara.practice.features import FEATURE_TYPES
 
 STATEMENT_SECONDS = 3_600

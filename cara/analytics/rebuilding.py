@@ -10,8 +10,8 @@ import asyncpg
 
 from cara.analytics import partition_queries, rebuild_queries
 from cara.analytics.locks import take_turn, wait_at_most
-from cara.database import Connection, Database
 from cara.errors import InvalidInput, Unavailable
+from cara.postgres.database import Connection, Database
 
 SLICES = 100
 TURN_SECONDS = 60.0

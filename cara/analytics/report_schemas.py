@@ -5,10 +5,10 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from cara.accounts.schemas import TimeZone
 from cara.practice.features import FeatureType
-from cara.web.models import Answer, Instant, Query
-from cara.web.moments import DayOrMoment
+from cara.users.time_zones import TimeZone
+from cara.web.datetimes import DateOrDateTime
+from cara.web.models import Instant, QueryModel, ResponseModel
 
 _YEARS = range(2000, 2101)
 
@@ -19,10 +19,10 @@ def _within_years(day: date) -> date:
     return day
 
 
-Day = Annotated[DayOrMoment, AfterValidator(_within_years)]
+Day = Annotated[DateOrDateTime, AfterValidator(_within_years)]
 
 
-class StatisticsQuery(Query):
+class StatisticsQuery(QueryModel):
     """From which day to which, both included, in which IANA time zone; by default the learner's own."""
 
     from_: Annotated[Day | None, Field(alias="from")] = None
@@ -30,7 +30,7 @@ class StatisticsQuery(Query):
     tz: TimeZone | None = None
 
 
-class AdoptionQuery(Query):
+class AdoptionQuery(QueryModel):
     """From which day (UTC) to which, both included, and whose adoption: only administrators see all."""
 
     from_: Annotated[Day | None, Field(alias="from")] = None
@@ -38,14 +38,14 @@ class AdoptionQuery(Query):
     scope: Literal["me", "all"] = "me"
 
 
-class ExportQuery(Query):
+class ExportQuery(QueryModel):
     """From which day (UTC) to which, both included."""
 
     from_: Annotated[Day | None, Field(alias="from")] = None
     to: Day | None = None
 
 
-class FeatureStatistics(Answer):
+class FeatureStatistics(ResponseModel):
     """A learner's sessions with one feature."""
 
     feature_type: FeatureType
@@ -55,7 +55,7 @@ class FeatureStatistics(Answer):
     duration_seconds: int
 
 
-class DayStatistics(Answer):
+class DayStatistics(ResponseModel):
     """A learner's sessions of one day."""
 
     day: date
@@ -65,7 +65,7 @@ class DayStatistics(Answer):
     duration_seconds: int
 
 
-class Trend(Answer):
+class Trend(ResponseModel):
     """How many points better the later half of the practised days was than the earlier one; null: unknown."""
 
     clarity: float | None
@@ -74,7 +74,7 @@ class Trend(Answer):
     tone: float | None
 
 
-class Statistics(Answer):
+class Statistics(ResponseModel):
     """What a learner has practised, everything that was committed before `asOf` included.
 
     Sessions belong to the day on which they were created. Without `from`, totals and features count from the
@@ -96,7 +96,7 @@ class Statistics(Answer):
     as_of: Instant
 
 
-class FeatureAdoption(Answer):
+class FeatureAdoption(ResponseModel):
     """How one feature was used in the period; `firstUsedAt` and `lastUsedAt` are of all time.
 
     `users` used it in a session or an event; `adoptionRate` is their share of all who were active.
@@ -112,7 +112,7 @@ class FeatureAdoption(Answer):
     last_used_at: Instant | None
 
 
-class ActiveUsers(Answer):
+class ActiveUsers(ResponseModel):
     """Distinct active users of the last day of the period, and of the 7 and 30 days that end with it."""
 
     daily: int
@@ -120,7 +120,7 @@ class ActiveUsers(Answer):
     monthly: int
 
 
-class DayAdoption(Answer):
+class DayAdoption(ResponseModel):
     """One day (UTC) of whoever was asked about."""
 
     day: date
@@ -130,7 +130,7 @@ class DayAdoption(Answer):
     events: int
 
 
-class Cohort(Answer):
+class Cohort(ResponseModel):
     """Users by the week (its Monday) of their first activity.
 
     `active` says how many of them were active in that week, in the next one, and so on.
@@ -142,7 +142,7 @@ class Cohort(Answer):
     retention: list[float]
 
 
-class Adoption(Answer):
+class Adoption(ResponseModel):
     """Which features are used, everything that was committed before `asOf` included.
 
     `stickiness` is daily active users ÷ monthly active users.

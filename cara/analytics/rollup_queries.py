@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from cara.database import Connection, Record
+from cara.postgres.database import Connection, Record
 from cara.practice.features import FEATURE_TYPES
 
 FEATURES_OF_EVENT = """

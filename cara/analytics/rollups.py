@@ -24,8 +24,8 @@ import asyncpg
 
 from cara.analytics import rollup_queries
 from cara.analytics.locks import take_turn, wait_at_most
-from cara.database import Connection, Database
-from cara.metrics import ROLLUP_ROWS
+from cara.observability.metrics import ROLLUP_ROWS
+from cara.postgres.database import Connection, Database
 
 logger = logging.getLogger(__name__)
 

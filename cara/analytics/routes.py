@@ -5,36 +5,30 @@ from datetime import UTC, datetime
 
 from aiohttp import web
 
-from cara.accounts import audit
-from cara.accounts.visitors import visitor_of
+from cara import audit
 from cara.analytics import adoption, events, exporting, statistics
 from cara.analytics.adoption import AdministratorsOnly
 from cara.analytics.exporting import CsvDownload
 from cara.analytics.periods import ZONE_OF_EVERYBODY, period_of
-from cara.analytics.report_schemas import (
-    Adoption,
-    AdoptionQuery,
-    ExportQuery,
-    Statistics,
-    StatisticsQuery,
-)
+from cara.analytics.report_schemas import Adoption, AdoptionQuery, ExportQuery, Statistics, StatisticsQuery
 from cara.analytics.schemas import Event, EventsAccepted, NewEvent, PostedEvents
 from cara.analytics.writing import EventsBusy, EventsNotStored, EventsRefused, EventWriter
-from cara.database import Connection, Database
+from cara.postgres.database import Connection, Database
+from cara.web.client_info import client_info
 from cara.web.context import Caller
-from cara.web.document_stream import stream_document
-from cara.web.models import Answered
+from cara.web.downloads import streaming_download
+from cara.web.models import ApiResponse
 from cara.web.routing import Route
 
 
 async def post_events(
     caller: Caller, database: Database, writer: EventWriter, body: PostedEvents
-) -> Answered[Event] | Answered[EventsAccepted]:
+) -> ApiResponse[Event] | ApiResponse[EventsAccepted]:
     """Store one event, or up to 500; answered when they are durable. The same eventId counts once."""
     posted = body.root
     if isinstance(posted, NewEvent):
-        return Answered(await events.store_event(database, writer, caller.user_id, posted))
-    return Answered(await events.store_events(writer, caller.user_id, posted.events), status=202)
+        return ApiResponse(await events.store_event(database, writer, caller.user_id, posted))
+    return ApiResponse(await events.store_events(writer, caller.user_id, posted.events), status=202)
 
 
 async def read_statistics(caller: Caller, connection: Connection, query: StatisticsQuery) -> Statistics:
@@ -56,7 +50,7 @@ async def export_adoption(
     request: web.Request, caller: Caller, connection: Connection, query: ExportQuery
 ) -> web.StreamResponse:
     """Download everybody's adoption by day and feature; for administrators."""
-    adoption.refuse_others(caller)
+    adoption.require_admin(caller)
     period = period_of(
         query.from_, query.to, ZONE_OF_EVERYBODY, datetime.now(UTC), max_days=exporting.MAX_DAYS
     )
@@ -66,13 +60,13 @@ async def export_adoption(
     if request.method == "HEAD":
         return document.head()
     async with connection.transaction(), aclosing(exporting.adoption_lines(connection, period)) as lines:
-        return await stream_document(request, document, lines)
+        return await streaming_download(request, document, lines)
 
 
 async def _record_admin_read(request: web.Request, caller: Caller, connection: Connection) -> None:
     """What HEAD asks for is not read."""
     if request.method != "HEAD":
-        await audit.record(connection, "admin_read", visitor_of(request), caller.user_id, path=request.path)
+        await audit.record(connection, "admin_read", client_info(request), caller.user_id, path=request.path)
 
 
 ROUTES = [
@@ -82,17 +76,17 @@ ROUTES = [
         post_events,
         tag="Analytics",
         status=201,
-        answers={201: Event, 202: EventsAccepted},
-        refusals=(EventsRefused, EventsBusy, EventsNotStored),
+        responses={201: Event, 202: EventsAccepted},
+        errors=(EventsRefused, EventsBusy, EventsNotStored),
     ),
     Route("GET", "/api/analytics/stats", read_statistics, tag="Analytics"),
-    Route("GET", "/api/analytics/adoption", read_adoption, tag="Analytics", refusals=(AdministratorsOnly,)),
+    Route("GET", "/api/analytics/adoption", read_adoption, tag="Analytics", errors=(AdministratorsOnly,)),
     Route(
         "GET",
         "/api/analytics/adoption.csv",
         export_adoption,
         tag="Analytics",
-        answers={200: CsvDownload},
-        refusals=(AdministratorsOnly,),
+        responses={200: CsvDownload},
+        errors=(AdministratorsOnly,),
     ),
 ]

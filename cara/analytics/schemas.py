@@ -7,10 +7,10 @@ from uuid import UUID
 from pydantic import AfterValidator, Field, RootModel, ValidationInfo
 from pydantic_core import from_json, to_json
 
+from cara.web.datetimes import Rfc3339DateTime
 from cara.web.free_text import FreeText
 from cara.web.markup import without_markup
-from cara.web.models import Answer, Instant, Payload
-from cara.web.moments import Moment
+from cara.web.models import Instant, RequestModel, ResponseModel
 
 MAX_BATCH_EVENTS = 500
 MAX_METADATA_BYTES = 8 * 1024
@@ -74,7 +74,7 @@ EventId = Annotated[UUID, AfterValidator(_not_of_ours)]
 Metadata = Annotated[dict[str, Any], FreeText(), AfterValidator(_bounded), AfterValidator(_plainly_named)]
 
 
-class NewEvent(Payload):
+class NewEvent(RequestModel):
     """Something that a learner did.
 
     `metadata.featureType` attributes it to a feature. The same `eventId` of a learner counts once, so that
@@ -84,10 +84,10 @@ class NewEvent(Payload):
     event_type: EventType
     metadata: Metadata = Field(default_factory=dict)
     event_id: EventId | None = None
-    occurred_at: Moment | None = None
+    occurred_at: Rfc3339DateTime | None = None
 
 
-class NewEvents(Payload):
+class NewEvents(RequestModel):
     """Several events at once."""
 
     events: Annotated[list[NewEvent], Field(min_length=1, max_length=MAX_BATCH_EVENTS)]
@@ -103,7 +103,7 @@ class PostedEvents(RootModel[NewEvent | NewEvents]):
         return cls(kind.model_validate_json(json_data, **options))
 
 
-class Event(Answer):
+class Event(ResponseModel):
     """An event as it was first stored; `receivedAt` is when that was."""
 
     event_id: UUID
@@ -113,7 +113,7 @@ class Event(Answer):
     received_at: Instant
 
 
-class EventsAccepted(Answer):
+class EventsAccepted(ResponseModel):
     """How many events of a batch are new, and how many were there before.
 
     When the database breaks off while it commits, and the batch is written again, events that it had taken

@@ -14,21 +14,15 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from cara.accounts.queries import user_by_id
-from cara.accounts.standing import streak_at
 from cara.analytics import statistics_queries
 from cara.analytics.periods import Period, period_of
-from cara.analytics.report_schemas import (
-    DayStatistics,
-    FeatureStatistics,
-    Statistics,
-    StatisticsQuery,
-    Trend,
-)
+from cara.analytics.report_schemas import DayStatistics, FeatureStatistics, Statistics, StatisticsQuery, Trend
 from cara.analytics.rollup_queries import shown_until
-from cara.database import Connection, Record
 from cara.errors import TokenInvalid
+from cara.postgres.database import Connection, Record
 from cara.practice.features import FEATURE_TYPES
+from cara.users.progress import streak_at
+from cara.users.queries import learner_by_id
 from cara.web.context import Caller
 
 MEASURES = ("clarity", "pace", "confidence", "tone")
@@ -65,7 +59,7 @@ async def statistics_of(
 
 async def _standing(connection: Connection, caller: Caller, now: datetime) -> dict[str, Any]:
     """Progress is kept with the user; whether a streak still stands is a matter of today's date."""
-    user = await user_by_id(connection, caller.user_id)
+    user = await learner_by_id(connection, caller.user_id)
     if user is None:
         raise TokenInvalid
     zone = ZoneInfo(user["timezone"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from cara.database import Connection, Record
+from cara.postgres.database import Connection, Record
 
 
 async def sums_of_learner(

@@ -20,9 +20,9 @@ import asyncpg
 
 from cara.analytics import event_queries
 from cara.analytics.arrivals import Arrival, utc_now
-from cara.database import Database, DatabaseAway, Record
 from cara.errors import CaraError, InvalidInput, Unavailable
-from cara.metrics import EVENT_GROUP_SIZE, EVENTS_REFUSED, EVENTS_STORED
+from cara.observability.metrics import EVENT_GROUP_SIZE, EVENTS_REFUSED, EVENTS_STORED
+from cara.postgres.database import Database, DatabaseAway, Record
 
 logger = logging.getLogger(__name__)
 

@@ -1,10 +1,10 @@
 """What the console is told when it opens."""
 
 from cara.practice.features import FeatureType
-from cara.web.models import Answer
+from cara.web.models import ResponseModel
 
 
-class ShippedTalk(Answer):
+class ShippedTalk(ResponseModel):
     """A talk that ships with Cara, as the form of the console takes it."""
 
     name: str
@@ -14,7 +14,7 @@ class ShippedTalk(Answer):
     transcript: str
 
 
-class ConsoleSamples(Answer):
+class ConsoleSamples(ResponseModel):
     """The kinds of practice there are, and talks to try them with."""
 
     feature_types: list[FeatureType]

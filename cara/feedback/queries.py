@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from cara.database import Connection, Record, one_row
+from cara.postgres.database import Connection, Record, one_row
 
 
 async def insert_job(

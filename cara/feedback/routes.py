@@ -8,20 +8,21 @@ from uuid import UUID
 from aiohttp import web
 from pydantic import Field
 
-from cara.database import Connection, Database, Record
-from cara.feedback import jobs
-from cara.feedback.events import Announcer, final_number
-from cara.feedback.jobs import IdempotencyConflict, JobNotFound, TranscriptMissing
-from cara.feedback.listening import Feeds
+from cara.feedback.events.broker import JobEventBroker
+from cara.feedback.events.stream import tell_story
+from cara.feedback.events.tickets import TicketInvalid, Tickets
 from cara.feedback.schemas import EventsQuery, FeedbackJob, FeedbackRequest, JobAccepted
-from cara.feedback.storytelling import tell_story
-from cara.feedback.tickets import TicketInvalid, Tickets
-from cara.gemini.quota import Quota, QuotaExceeded, TooLongForQuota
+from cara.feedback.work import requests
+from cara.feedback.work.requests import IdempotencyConflict, JobNotFound, TranscriptMissing
+from cara.jobs.notifier import JobNotifier, final_number
+from cara.postgres.database import Connection, Database, Record
 from cara.practice.sessions import SessionNotFound
+from cara.quota.quota import Quota, QuotaExceeded, TooLongForQuota
+from cara.redis.rollup_notifier import RollupNotifier
 from cara.web.context import CALLER_ID, Authenticator, Caller, Claims
 from cara.web.guard import bearer_token, confirmed_caller
 from cara.web.handlers import Header
-from cara.web.models import Answered
+from cara.web.models import ApiResponse
 from cara.web.rate_limits import RateLimits
 from cara.web.routing import Route
 from cara.web.sse import EventStream
@@ -41,24 +42,26 @@ async def generate_feedback(
     caller: Caller,
     database: Database,
     quota: Quota,
-    announcer: Announcer,
-    feeds: Feeds,
+    job_notifier: JobNotifier,
+    rollups: RollupNotifier,
+    feeds: JobEventBroker,
     tickets: Tickets,
     body: FeedbackRequest,
     idempotency_key: Annotated[IdempotencyKey | None, IDEMPOTENCY_KEY],
     prefer: Annotated[str | None, PREFER],
-) -> Answered[FeedbackJob] | Answered[JobAccepted]:
+) -> ApiResponse[FeedbackJob] | ApiResponse[JobAccepted]:
     """Ask for feedback on a session; a worker writes it."""
     async with database.transaction() as connection:
-        asked = await jobs.ask_for_feedback(connection, quota, caller, body, idempotency_key)
+        asked = await requests.ask_for_feedback(connection, quota, caller, body, idempotency_key)
     job_id = asked.job["id"]
+    rollups.wake()
     if asked.new:
-        await announcer.hand_over(job_id)
+        await job_notifier.enqueued(job_id)
     wait = _wait_seconds(prefer)
     if wait and (done := await feeds.finished_within(caller.user_id, job_id, wait)):
-        return Answered(done, status=200, headers={"Preference-Applied": f"wait={wait}"})
+        return ApiResponse(done, status=200, headers={"Preference-Applied": f"wait={wait}"})
     accepted = _accepted(asked.job, tickets.issue(caller, job_id))
-    return Answered(accepted, headers={"Location": accepted.status_url, "Retry-After": "1"})
+    return ApiResponse(accepted, headers={"Location": accepted.status_url, "Retry-After": "1"})
 
 
 async def read_job(
@@ -66,32 +69,32 @@ async def read_job(
     connection: Connection,
     id: UUID,
     if_none_match: Annotated[str | None, IF_NONE_MATCH],
-) -> Answered[FeedbackJob]:
+) -> ApiResponse[FeedbackJob]:
     """Read a job: how far it is, or what came of it."""
-    job = await jobs.job_answer(connection, caller.user_id, id)
+    job = await requests.job_answer(connection, caller.user_id, id)
     if job is None:
         raise JobNotFound
     tag = f'"{job.attempts}-{job.stage}-{job.progress}-{job.status}"'
     headers = {"ETag": tag} | ({} if job.finished else {"Retry-After": "1"})
     if if_none_match and tag in re.split(r"\s*,\s*", if_none_match.replace("W/", "")):
-        return Answered(None, status=304, headers=headers)
-    return Answered(job, headers=headers)
+        return ApiResponse(None, status=304, headers=headers)
+    return ApiResponse(job, headers=headers)
 
 
 async def cancel_job(
-    caller: Caller, database: Database, quota: Quota, announcer: Announcer, id: UUID
+    caller: Caller, database: Database, quota: Quota, job_notifier: JobNotifier, id: UUID
 ) -> FeedbackJob:
     """Cancel a job: a queued one never starts, a running one stops at its next step."""
     async with database.transaction() as connection:
-        job = await jobs.cancel_job(connection, quota, caller.user_id, id)
-    await announcer.cancelled(id, ended=job.finished, attempts=job.attempts)
+        job = await requests.cancel_job(connection, quota, caller.user_id, id)
+    await job_notifier.cancelled(id, ended=job.finished, attempts=job.attempts)
     return job
 
 
 async def follow_job(
     request: web.Request,
     database: Database,
-    feeds: Feeds,
+    feeds: JobEventBroker,
     tickets: Tickets,
     authenticator: Authenticator,
     limits: RateLimits,
@@ -116,7 +119,7 @@ async def follow_job(
     await limits.count(request, claims)
     async with database.acquire() as connection:
         caller = await confirmed_caller(request, authenticator, connection, claims)
-        job = await jobs.job_answer(connection, caller.user_id, id)
+        job = await requests.job_answer(connection, caller.user_id, id)
     if job is None:
         raise JobNotFound
     if job.finished and last_event_id == final_number(job.attempts):
@@ -158,27 +161,27 @@ ROUTES = [
         generate_feedback,
         tag="Feedback",
         status=202,
-        answers={202: JobAccepted, 200: FeedbackJob},
+        responses={202: JobAccepted, 200: FeedbackJob},
         headers={202: ("Location", "Retry-After"), 200: ("Preference-Applied",)},
-        refusals=(SessionNotFound, TranscriptMissing, QuotaExceeded, TooLongForQuota, IdempotencyConflict),
+        errors=(SessionNotFound, TranscriptMissing, QuotaExceeded, TooLongForQuota, IdempotencyConflict),
     ),
     Route(
         "GET",
         "/api/gemini/jobs/{id}",
         read_job,
         tag="Feedback",
-        answers={200: FeedbackJob, 304: None},
+        responses={200: FeedbackJob, 304: None},
         headers={200: ("ETag", "Retry-After"), 304: ("ETag", "Retry-After")},
-        refusals=(JobNotFound,),
+        errors=(JobNotFound,),
     ),
-    Route("DELETE", "/api/gemini/jobs/{id}", cancel_job, tag="Feedback", status=202, refusals=(JobNotFound,)),
+    Route("DELETE", "/api/gemini/jobs/{id}", cancel_job, tag="Feedback", status=202, errors=(JobNotFound,)),
     Route(
         "GET",
         "/api/gemini/jobs/{id}/events",
         follow_job,
         tag="Feedback",
         public=True,
-        answers={200: EventStream, 204: None},
-        refusals=(TicketInvalid, JobNotFound),
+        responses={200: EventStream, 204: None},
+        errors=(TicketInvalid, JobNotFound),
     ),
 ]

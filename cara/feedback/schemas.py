@@ -5,16 +5,16 @@ from uuid import UUID
 
 from pydantic import Field
 
-from cara.feedback.speech import SpeechMeasures
 from cara.practice.schemas import DurationSeconds, Transcript
-from cara.web.models import Answer, Instant, Payload, Query
+from cara.speech import SpeechMeasures
+from cara.web.models import Instant, QueryModel, RequestModel, ResponseModel
 
 JobStatus = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 JobStage = Literal["queued", "measuring", "asking", "checking", "saving", "finished"]
 FINISHED_STATUSES: frozenset[str] = frozenset({"succeeded", "failed", "cancelled"})
 
 
-class FeedbackRequest(Payload):
+class FeedbackRequest(RequestModel):
     """Which session to judge; a transcript or duration given here is stored with the session."""
 
     session_id: UUID
@@ -22,7 +22,7 @@ class FeedbackRequest(Payload):
     duration_seconds: DurationSeconds | None = None
 
 
-class JobAccepted(Answer):
+class JobAccepted(ResponseModel):
     """A job was taken on; `eventsUrl` works as it is, for a while and for this job alone."""
 
     job_id: UUID
@@ -32,14 +32,14 @@ class JobAccepted(Answer):
     created_at: Instant
 
 
-class Aspect(Answer):
+class Aspect(ResponseModel):
     """One aspect of the talk: 0-100, or null where it cannot be known, and what to say about it."""
 
     score: float | None
     feedback: str
 
 
-class Overview(Answer):
+class Overview(ResponseModel):
     """The whole in one number, how it moved against the last five sessions of this feature, and in words."""
 
     score: float
@@ -47,7 +47,7 @@ class Overview(Answer):
     summary: str
 
 
-class Communication(Answer):
+class Communication(ResponseModel):
     """How it was said."""
 
     clarity: Aspect
@@ -56,21 +56,21 @@ class Communication(Answer):
     confidence: Aspect
 
 
-class Content(Answer):
+class Content(ResponseModel):
     """What was said."""
 
     relevance: Aspect
     structure: Aspect
 
 
-class Breakdown(Answer):
+class Breakdown(ResponseModel):
     """The scores behind the overview."""
 
     communication: Communication
     content: Content
 
 
-class Highlight(Answer):
+class Highlight(ResponseModel):
     """A passage that stands in the transcript, at [start, end) in Unicode code points."""
 
     quote: str
@@ -80,7 +80,7 @@ class Highlight(Answer):
     comment: str
 
 
-class ActionItem(Answer):
+class ActionItem(ResponseModel):
     """Something to practise next, why, and how."""
 
     title: str
@@ -88,7 +88,7 @@ class ActionItem(Answer):
     exercise: str
 
 
-class Feedback(Answer):
+class Feedback(ResponseModel):
     """Feedback on one transcript."""
 
     overview: Overview
@@ -100,14 +100,14 @@ class Feedback(Answer):
     prompt_version: str
 
 
-class JobProblem(Answer):
+class JobProblem(ResponseModel):
     """Why a job failed: a stable word and a sentence."""
 
     code: str
     detail: str
 
 
-class FeedbackJob(Answer):
+class FeedbackJob(ResponseModel):
     """A feedback job; the feedback comes with success, the problem with failure."""
 
     job_id: UUID
@@ -128,7 +128,7 @@ class FeedbackJob(Answer):
         return self.status in FINISHED_STATUSES
 
 
-class EventsQuery(Query):
+class EventsQuery(QueryModel):
     """The ticket that stands in for the Authorization field, which native EventSource cannot send."""
 
     ticket: Annotated[str, Field(max_length=1024)] | None = None

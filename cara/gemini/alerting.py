@@ -9,7 +9,7 @@ from cara.gemini.errors import GeminiError, GeminiMisconfigured, GeminiRefused
 logger = logging.getLogger(__name__)
 
 
-def tell_operator(error: GeminiError) -> None:
+def log_operator_error(error: GeminiError) -> None:
     """Logs as an error, which alerts, what is neither the learner's fault nor a passing trouble."""
     if isinstance(error, GeminiMisconfigured):
         logger.error("gemini is not set up correctly: %s", error.cause)

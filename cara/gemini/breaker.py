@@ -15,7 +15,7 @@ from fluxgate.trackers import TypeOf
 from fluxgate.trippers import Closed, FailureRate, FailureStreak, HalfOpened, MinRequests
 from fluxgate.windows import CountWindow
 
-from .errors import GeminiCircuitOpen, GeminiInterrupted, GeminiTimedOut, GeminiUnavailable
+from cara.gemini.errors import GeminiCircuitOpen, GeminiInterrupted, GeminiTimedOut, GeminiUnavailable
 
 T = TypeVar("T")
 

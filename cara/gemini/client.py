@@ -14,16 +14,16 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from .breaker import GeminiBreaker
-from .client_answers import AnswerInProgress
-from .client_calls import GeminiAnswer, GeminiCall, GeminiChunk, GeminiLimits
-from .client_failures import in_our_words
-from .client_http import open_session
-from .client_pieces import piece_of
-from .client_slots import GeminiSlots
-from .client_streams import GeminiStream
-from .errors import GeminiTimedOut, GeminiUnavailable
-from .retry import with_retries
+from cara.gemini.answers import AnswerInProgress
+from cara.gemini.breaker import GeminiBreaker
+from cara.gemini.calls import GeminiAnswer, GeminiCall, GeminiChunk, GeminiLimits
+from cara.gemini.errors import GeminiTimedOut, GeminiUnavailable
+from cara.gemini.failures import in_our_words
+from cara.gemini.http import open_session
+from cara.gemini.responses import piece_of
+from cara.gemini.retry import with_retries
+from cara.gemini.slots import GeminiSlots
+from cara.gemini.streams import GeminiStream
 
 if TYPE_CHECKING:
     from aiohttp import ClientSession

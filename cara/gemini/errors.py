@@ -47,20 +47,20 @@ class GeminiError(CaraError):
         self.usage = usage
 
 
-class GeminiTemporary(GeminiError, Unavailable):
+class GeminiTransient(GeminiError, Unavailable):
     """The same call may succeed later; `retry_after_seconds` says when, if anybody knows."""
 
     code = "gemini_unavailable"
     detail = "Gemini is not answering just now. Please try again in a moment."
 
 
-class GeminiRateLimited(GeminiTemporary):
+class GeminiRateLimited(GeminiTransient):
     """Gemini allows no more calls for the moment."""
 
     detail = "Gemini is taking no more requests just now. Please try again in a moment."
 
 
-class GeminiUnavailable(GeminiTemporary):
+class GeminiUnavailable(GeminiTransient):
     """Gemini answers with a failure of its own, or cannot be reached."""
 
 
@@ -74,14 +74,14 @@ class GeminiBusy(GeminiUnavailable):
     detail = "Too many requests are under way just now. Please try again in a moment."
 
 
-class GeminiTimedOut(GeminiTemporary, TookTooLong):
+class GeminiTimedOut(GeminiTransient, TookTooLong):
     """No answer, no first word or no next word in time."""
 
     code = "gemini_timed_out"
     detail = "Gemini took too long to answer. Please try again."
 
 
-class GeminiBadAnswer(GeminiTemporary):
+class GeminiBadAnswer(GeminiTransient):
     """An answer that cannot be used.
 
     `reason`: `cut`, `empty`, `not_json`, `no_score`, `unreadable`, or Gemini's finish reason in lower case.
@@ -111,11 +111,11 @@ class GeminiOutOfRoom(GeminiBadAnswer):
         super().__init__("max_tokens", usage=usage)
 
 
-class GeminiLasting(GeminiError):
+class GeminiPermanent(GeminiError):
     """The same call will fail again."""
 
 
-class ContentBlocked(GeminiLasting, Unprocessable):
+class ContentBlocked(GeminiPermanent, Unprocessable):
     """Gemini refuses the content; `category` names the reason in lower case, such as `harassment`."""
 
     code = "content_blocked"
@@ -129,7 +129,7 @@ class ContentBlocked(GeminiLasting, Unprocessable):
         return {"category": self.category}
 
 
-class GeminiMisconfigured(GeminiLasting, UpstreamFailed):
+class GeminiMisconfigured(GeminiPermanent, UpstreamFailed):
     """Wrong key, unknown model, no permission: for the operator to put right, not for the learner.
 
     `cause` is Gemini's message without what it quotes, for log and alert only.
@@ -143,7 +143,7 @@ class GeminiMisconfigured(GeminiLasting, UpstreamFailed):
         self.cause = cause
 
 
-class GeminiRefused(GeminiLasting, UpstreamFailed):
+class GeminiRefused(GeminiPermanent, UpstreamFailed):
     """Gemini finds the request itself wrong. `cause` is its message without what it quotes, for log and alert
     only."""
 

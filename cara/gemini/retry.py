@@ -8,7 +8,7 @@ from typing import TypeVar
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, stop_before_delay
 from tenacity.wait import wait_random_exponential
 
-from .errors import (
+from cara.gemini.errors import (
     GeminiBusy,
     GeminiCircuitOpen,
     GeminiError,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from uuid import UUID
 
-from cara.database import Connection, Record
 from cara.errors import Conflict
+from cara.postgres.database import Connection, Record
 from cara.practice import queries
 from cara.practice.schemas import MAX_TRANSCRIPT_CHARACTERS
 from cara.practice.sessions import SessionNotFound
@@ -26,7 +26,7 @@ class TranscriptFull(Conflict):
     )
 
 
-async def scene_for_talk(connection: Connection, user_id: UUID, session_id: UUID, said: str) -> Record:
+async def session_context(connection: Connection, user_id: UUID, session_id: UUID, said: str) -> Record:
     """The session that a talk goes on in, once it is sure that there is room for another two turns.
 
     Raises:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from cara.database import Connection, Record, one_row
+from cara.postgres.database import Connection, Record, one_row
 
 CHANGEABLE = (
     "title",

@@ -4,9 +4,9 @@ import re
 from typing import Annotated
 from uuid import UUID
 
-from cara.accounts.deletion import Stories
-from cara.database import Connection, Database, Record
 from cara.errors import Outdated
+from cara.jobs.notifier import JobNotifier
+from cara.postgres.database import Connection, Database, Record
 from cara.practice import queries, sessions
 from cara.practice.schemas import (
     NewSession,
@@ -17,17 +17,22 @@ from cara.practice.schemas import (
     SessionSummary,
 )
 from cara.practice.sessions import SessionCompleted, SessionNotFound
+from cara.redis.rollup_notifier import RollupNotifier
 from cara.web.context import Caller
-from cara.web.handlers import Header, Transaction
-from cara.web.models import Answered
+from cara.web.handlers import Header
+from cara.web.models import ApiResponse
 from cara.web.routing import Route
 
 IF_MATCH = Header("If-Match", "The ETag of what was read: refused when it has changed since.")
 
 
-async def open_session(caller: Caller, connection: Connection, body: NewSession) -> Answered[PracticeSession]:
+async def open_session(
+    caller: Caller, database: Database, rollups: RollupNotifier, body: NewSession
+) -> ApiResponse[PracticeSession]:
     """Open a practice session."""
-    session = await sessions.open_session(connection, caller.user_id, body)
+    async with database.transaction() as connection:
+        session = await sessions.open_session(connection, caller.user_id, body)
+    rollups.wake()
     return _answered(session, {"Location": f"/api/sessions/{session['id']}"})
 
 
@@ -43,7 +48,7 @@ async def list_sessions(caller: Caller, connection: Connection, query: SessionsQ
     )
 
 
-async def read_session(caller: Caller, connection: Connection, id: UUID) -> Answered[PracticeSession]:
+async def read_session(caller: Caller, connection: Connection, id: UUID) -> ApiResponse[PracticeSession]:
     """Read one session with its transcript, its feedback and its live feedback job."""
     session = await queries.session_of_user(connection, caller.user_id, id)
     if session is None:
@@ -54,33 +59,40 @@ async def read_session(caller: Caller, connection: Connection, id: UUID) -> Answ
 
 async def change_session(
     caller: Caller,
-    transaction: Transaction,
+    database: Database,
+    rollups: RollupNotifier,
     id: UUID,
     body: SessionChanges,
     if_match: Annotated[str | None, IF_MATCH],
-) -> Answered[PracticeSession]:
+) -> ApiResponse[PracticeSession]:
     """Change a session; `completed: true` awards XP and moves the streak, once."""
     version = _expected_version(if_match)
-    session = await sessions.change_session(
-        transaction, caller.user_id, id, body.provided(), expected_version=version
-    )
-    return _answered(session, live_job=await queries.live_job_of_session(transaction, caller.user_id, id))
+    async with database.transaction() as connection:
+        session = await sessions.change_session(
+            connection, caller.user_id, id, body.provided(), expected_version=version
+        )
+        live_job = await queries.live_job_of_session(connection, caller.user_id, id)
+    rollups.wake()
+    return _answered(session, live_job=live_job)
 
 
-async def delete_session(caller: Caller, database: Database, stories: Stories, id: UUID) -> None:
+async def delete_session(
+    caller: Caller, database: Database, job_notifier: JobNotifier, rollups: RollupNotifier, id: UUID
+) -> None:
     """Delete a session and its feedback."""
     async with database.acquire() as connection:
         job_ids = await queries.delete_session(connection, caller.user_id, id)
     if job_ids is None:
         raise SessionNotFound
-    await stories.forget(job_ids)
+    rollups.wake()
+    await job_notifier.deleted(job_ids)
 
 
 def _answered(
     session: Record, headers: dict[str, str] | None = None, live_job: UUID | None = None
-) -> Answered[PracticeSession]:
+) -> ApiResponse[PracticeSession]:
     model = PracticeSession.model_validate({**session, "live_job_id": live_job})
-    return Answered(model, headers={"ETag": f'"{session["version"]}"', **(headers or {})})
+    return ApiResponse(model, headers={"ETag": f'"{session["version"]}"', **(headers or {})})
 
 
 def _expected_version(if_match: str | None) -> int | None:
@@ -108,7 +120,7 @@ ROUTES = [
         "/api/sessions/{id}",
         read_session,
         tag="Sessions",
-        refusals=(SessionNotFound,),
+        errors=(SessionNotFound,),
         headers={200: ("ETag",)},
     ),
     Route(
@@ -117,7 +129,7 @@ ROUTES = [
         change_session,
         tag="Sessions",
         headers={200: ("ETag",)},
-        refusals=(SessionNotFound, Outdated, SessionCompleted),
+        errors=(SessionNotFound, Outdated, SessionCompleted),
     ),
     Route(
         "DELETE",
@@ -125,6 +137,6 @@ ROUTES = [
         delete_session,
         tag="Sessions",
         status=204,
-        refusals=(SessionNotFound,),
+        errors=(SessionNotFound,),
     ),
 ]

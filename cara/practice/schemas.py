@@ -6,9 +6,9 @@ from uuid import UUID
 from pydantic import MISSING, Field
 
 from cara.practice.features import FeatureType
+from cara.web.datetimes import DateTimeOrStartOfDay
 from cara.web.free_text import FreeText
-from cara.web.models import Answer, Changes, Instant, Payload, Query
-from cara.web.moments import MomentOrDay
+from cara.web.models import Instant, PatchModel, QueryModel, RequestModel, ResponseModel
 
 MAX_TRANSCRIPT_CHARACTERS = 200_000
 MAX_DURATION_SECONDS = 86_400
@@ -20,7 +20,7 @@ Score = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
 DurationSeconds = Annotated[int, Field(ge=0, le=MAX_DURATION_SECONDS)]
 
 
-class NewSession(Payload):
+class NewSession(RequestModel):
     """A practice session to open."""
 
     feature_type: FeatureType
@@ -28,7 +28,7 @@ class NewSession(Payload):
     description: Description | None = None
 
 
-class SessionChanges(Changes):
+class SessionChanges(PatchModel):
     """What to change of a session; members that are left out stay as they are, null clears them."""
 
     title: Title | MISSING | None = MISSING
@@ -44,7 +44,7 @@ class SessionChanges(Changes):
     feedback_json: Annotated[dict[str, Any], FreeText()] | MISSING | None = MISSING
 
 
-class SessionSummary(Answer):
+class SessionSummary(ResponseModel):
     """A session without its long parts; scores are 0-100 or null."""
 
     id: UUID
@@ -72,7 +72,7 @@ class PracticeSession(SessionSummary):
     live_job_id: UUID | None = None
 
 
-class SessionsQuery(Query):
+class SessionsQuery(QueryModel):
     """Which sessions to list: a page by offset, or everything after a cursor."""
 
     limit: Annotated[int, Field(ge=1, le=100)] = 20
@@ -80,11 +80,11 @@ class SessionsQuery(Query):
     cursor: Annotated[str, Field(max_length=200)] | None = None
     feature_type: FeatureType | None = None
     completed: bool | None = None
-    from_: Annotated[MomentOrDay | None, Field(alias="from")] = None
-    to: MomentOrDay | None = None
+    from_: Annotated[DateTimeOrStartOfDay | None, Field(alias="from")] = None
+    to: DateTimeOrStartOfDay | None = None
 
 
-class SessionPage(Answer):
+class SessionPage(ResponseModel):
     """A page of sessions, newest first; `total` counts all that the filter lets through."""
 
     sessions: list[SessionSummary]

@@ -8,12 +8,11 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from cara.database import Connection, Record
 from cara.errors import Conflict, FieldProblem, InvalidInput, NotFound, Outdated
-from cara.identifiers import new_id
+from cara.postgres.database import Connection, Record, new_id
 from cara.practice import queries
-from cara.practice.progress import award_completion
 from cara.practice.schemas import NewSession, SessionsQuery
+from cara.users.progress import award_completion
 
 
 class SessionNotFound(NotFound):

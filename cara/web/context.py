@@ -8,8 +8,8 @@ from uuid import UUID
 
 from aiohttp import web
 
-from cara.database import Connection
 from cara.errors import TokenExpired
+from cara.postgres.database import Connection
 
 Service = TypeVar("Service")
 

@@ -7,10 +7,10 @@ from contextlib import contextmanager
 
 from aiohttp import web
 
-from cara.database import Connection
 from cara.errors import Unauthenticated
+from cara.postgres.database import Connection
 from cara.web.context import Authenticator, Caller, Claims
-from cara.web.rate_limits import count_as_stranger
+from cara.web.rate_limits import recount_for_address
 
 MAX_TOKEN_CHARACTERS = 4096
 """Longer tokens are refused unread: decoding time grows with the length."""
@@ -32,12 +32,12 @@ def bearer_token(request: web.Request) -> str:
 
 
 @contextmanager
-def stranger_if_refused(request: web.Request) -> Iterator[None]:
+def recount_if_unauthenticated(request: web.Request) -> Iterator[None]:
     """What was counted for the owner of a token counts for the address if the token opens nothing."""
     try:
         yield
     except Unauthenticated:
-        count_as_stranger(request)
+        recount_for_address(request)
         raise
 
 
@@ -49,5 +49,5 @@ async def confirmed_caller(
     Raises:
         Unauthenticated: the account is gone, or its tokens of that generation were ended.
     """
-    with stranger_if_refused(request):
+    with recount_if_unauthenticated(request):
         return await authenticator.caller(connection, claims)

@@ -17,12 +17,12 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 from aiohttp import web
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from cara.database import Connection, Database
 from cara.errors import FieldProblem
-from cara.web.body import expect_body, read_body
+from cara.postgres.database import Connection, Database
 from cara.web.context import CALLER_ID, Authenticator, Caller, service
 from cara.web.guard import bearer_token, confirmed_caller
-from cara.web.models import Answered
+from cara.web.json_body import expect_body, read_body
+from cara.web.models import ApiResponse
 from cara.web.problems import invalid, invalid_fields
 from cara.web.rate_limits import RateLimits
 from cara.web.routing import Route
@@ -187,8 +187,8 @@ def _query(request: web.Request, model: type[BaseModel]) -> BaseModel:
 def _respond(answer: Any, status: int) -> web.StreamResponse:
     if isinstance(answer, web.StreamResponse):
         return answer
-    if not isinstance(answer, Answered):
-        answer = Answered(answer)
+    if not isinstance(answer, ApiResponse):
+        answer = ApiResponse(answer)
     status = answer.status or status
     if answer.model is None:
         return web.Response(status=204 if status == 200 else status, headers=answer.headers)
@@ -208,6 +208,6 @@ def mount(app: web.Application, routes: list[Route]) -> list[web.AbstractRoute]:
     for route in routes:
         handler = compile_handler(route)
         mounted.append(resources[route.path].add_route(route.method, handler, expect_handler=expect_body))
-        if route.method == "GET" and EventStream not in (route.answers or {}).values():
+        if route.method == "GET" and EventStream not in (route.responses or {}).values():
             resources[route.path].add_route("HEAD", handler, expect_handler=expect_body)
     return mounted

@@ -32,14 +32,7 @@ from typing import Final
 
 import bleach
 
-from cara.web.tags import (
-    ELEMENTS,
-    PASSED_CHARACTERS_A_STEP,
-    SIGNS_A_STEP,
-    MarkupBudget,
-    Span,
-    Tags,
-)
+from cara.web.tags import ELEMENTS, PASSED_CHARACTERS_A_STEP, SIGNS_A_STEP, MarkupBudget, Span, Tags
 
 _ENCODINGS: Final = 4
 _PASSES: Final = 4

@@ -19,13 +19,13 @@ Instant = Annotated[datetime, AfterValidator(_in_utc)]
 """A point in time, written in UTC as RFC 3339 with a trailing Z."""
 
 
-class Payload(BaseModel):
+class RequestModel(BaseModel):
     """What a client sends: strict types, camelCase members, unknown members refused."""
 
     model_config = ConfigDict(alias_generator=to_camel, extra="forbid", strict=True, frozen=True)
 
 
-class Changes(Payload):
+class PatchModel(RequestModel):
     """The body of a PATCH: a member that is left out stays as it is, and is `MISSING`.
 
     `None` is a value like any other: `str | MISSING | None` can be cleared, `str | MISSING` cannot.
@@ -44,13 +44,13 @@ class Changes(Payload):
         return self.model_dump(exclude_unset=True)
 
 
-class Query(BaseModel):
-    """Query parameters: text that is read as the type that the field names; unknown names refused."""
+class QueryModel(BaseModel):
+    """QueryModel parameters: text that is read as the type that the field names; unknown names refused."""
 
     model_config = ConfigDict(alias_generator=to_camel, extra="forbid", frozen=True)
 
 
-class Answer(BaseModel):
+class ResponseModel(BaseModel):
     """What a client gets: camelCase members, made from records or plain values."""
 
     model_config = ConfigDict(
@@ -63,7 +63,7 @@ class Answer(BaseModel):
 
 
 @dataclass(frozen=True)
-class Answered(Generic[Model]):
+class ApiResponse(Generic[Model]):
     """A model together with the status and header fields that belong to it."""
 
     model: Model | None

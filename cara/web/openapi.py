@@ -14,14 +14,7 @@ from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
 from cara import __version__
 from cara.web.handlers import Inputs, inputs_of
-from cara.web.openapi_answers import (
-    HEADERS,
-    PROBLEM,
-    answers_of,
-    authenticates_itself,
-    is_model,
-    responses,
-)
+from cara.web.openapi_responses import HEADERS, PROBLEM, answers_of, authenticates_itself, is_model, responses
 from cara.web.routing import Route
 
 _REF = "#/components/schemas/{model}"

@@ -21,11 +21,11 @@ from limits import RateLimitItem, parse
 from redis.asyncio import Redis
 
 from cara.errors import InvalidInput, LimitReached, Unauthenticated
-from cara.metrics import REQUESTS_REFUSED
+from cara.observability.metrics import REQUESTS_REFUSED
 from cara.settings import Settings
-from cara.web.addresses import client_address, limited_network
+from cara.web.client_info import client_address, limited_network
 from cara.web.context import Claims, ClaimsExpired, service
-from cara.web.counting import RequestCounter, Standing
+from cara.web.rate_limit_counter import RequestCounter, Standing
 
 SIGN_IN_PATHS = frozenset({"/api/auth/login", "/api/auth/register"})
 COSTLY_PREFIX = "/api/gemini/"
@@ -106,13 +106,13 @@ def _name(claims: Claims) -> str:
     return f"{claims.user_id}:{claims.generation}"
 
 
-def count_as_stranger(request: web.Request) -> None:
-    """Makes `count_strangers` count for the address what was counted for a token that opens nothing."""
+def recount_for_address(request: web.Request) -> None:
+    """Makes `count_unauthenticated` count for the address what was counted for a token that opens nothing."""
     request.pop(COUNTED, None)
 
 
 @web.middleware
-async def count_strangers(request: web.Request, handler: Handler) -> web.StreamResponse:
+async def count_unauthenticated(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Counts for the address what fails before anybody is known: a bad token, an unknown address or method,
     or input that a handler which counts for itself never saw. An expired token says who is known.
 

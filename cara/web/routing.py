@@ -16,8 +16,8 @@ class Route:
     """One operation: where it is, what handles it, and what it may answer.
 
     Whether a caller must be signed in, what is read from path, query, header and body, and whether the
-    handler holds a connection: all of this the handler's own annotations say. `answers` lists models by
-    status (several in a tuple) where the handler's return annotation does not say it all; `refusals` the
+    handler holds a connection: all of this the handler's own annotations say. `responses` lists models by
+    status (several in a tuple) where the handler's return annotation does not say it all; `errors` the
     errors of its own; `headers`, by status too, the fields that come with what it answers.
     """
 
@@ -27,6 +27,6 @@ class Route:
     tag: str
     status: int = 200
     public: bool = False
-    refusals: Sequence[type[CaraError]] = ()
-    answers: Mapping[int, Any] | None = None
+    errors: Sequence[type[CaraError]] = ()
+    responses: Mapping[int, Any] | None = None
     headers: Mapping[int, Sequence[str]] = field(default_factory=dict)

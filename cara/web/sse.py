@@ -45,7 +45,7 @@ class EventStream:
         """A comment, so that proxies keep the connection and a client that left is noticed."""
         await self._write(": alive\n\n")
 
-    async def hand_over(self) -> None:
+    async def send_retry_hint(self) -> None:
         """Tells the client to come back soon: this process is going away."""
         await self._write(f"retry: {RETRY_MILLISECONDS}\n\n")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.web.restartable_valkey import RestartableValkey
+from tests.redis.restartable_valkey import RestartableValkey
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from aiohttp import ClientResponse
 from aiohttp.test_utils import TestClient
 
 from cara.accounts.cookies import REFRESH_COOKIE
-from cara.database import Database
+from cara.postgres.database import Database
 from tests.learners import Learner
 
 Client = TestClient[Any, Any]

@@ -15,7 +15,7 @@ import jwt
 import pytest
 from pydantic import SecretStr
 
-from cara.accounts.tokens import ALGORITHM, AUDIENCE, ISSUER, AccessTokens
+from cara.accounts.access_tokens import ALGORITHM, AUDIENCE, ISSUER, AccessTokens
 from cara.app import create_app
 from cara.errors import TokenExpired, TokenInvalid
 from cara.settings import Settings, SigningKey

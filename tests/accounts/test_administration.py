@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from cara.database import Database
+from cara.postgres.database import Database
 from cara.settings import Settings
 from tests.accounts.signing import Client, audited, signs_in
 from tests.learners import Learner

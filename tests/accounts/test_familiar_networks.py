@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cara.accounts import queries
-from cara.database import Connection, Database
+from cara.postgres.database import Connection, Database
 from cara.settings import Settings
 from tests.accounts.signing import Client, posts, signs_in
 from tests.learners import Learner
@@ -76,6 +76,6 @@ async def test_whether_somebody_is_at_home_is_looked_up_in_an_index(
         )
         await connection.execute("analyze audit_log")
         await connection.execute("set local enable_seqscan = off")
-        plan = await queries.user_at_the_door(Explaining(connection), learner.email, network)
+        plan = await queries.user_for_sign_in(Explaining(connection), learner.email, network)
     assert "audit_log_signed_in_idx" in plan
     assert "audit_log_user_idx" not in plan

@@ -10,10 +10,10 @@ from redis.asyncio import Redis
 
 from cara.accounts.failure_counts import MAX_OWN_NAMES, OwnFailureCounts, ResilientFailureCounts
 from cara.accounts.lockout import WITH_A_PAIR, WITH_AN_ACCOUNT, AccountLocked, Lockout
-from cara.metrics import FAILURES_COUNTED_ALONE
-from cara.redis_connections import connection_pool
-from tests.watched_redis import WatchedRedis
-from tests.web.restartable_valkey import RestartableValkey
+from cara.observability.metrics import FAILURES_COUNTED_ALONE
+from cara.redis.connections import connection_pool
+from tests.redis.restartable_valkey import RestartableValkey
+from tests.redis.watched_redis import WatchedRedis
 
 NOBODY = "nobody@example.com"
 

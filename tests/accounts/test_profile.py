@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from cara.accounts.standing import level_for, streak_at, xp_to_next_level
-from cara.accounts.visitors import MAX_USER_AGENT_CHARACTERS
-from cara.database import Database
+from cara.postgres.database import Database
+from cara.users.progress import level_for, streak_at, xp_to_next_level
+from cara.web.client_info import MAX_USER_AGENT_CHARACTERS
 from tests.accounts.signing import Client, signs_in
 from tests.learners import Learner
 

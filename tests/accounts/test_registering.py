@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cara.database import Database
+from cara.postgres.database import Database
 from cara.settings import Settings
 from tests.accounts.signing import Client, posts, signs_in
 from tests.learners import Learner

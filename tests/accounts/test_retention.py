@@ -6,13 +6,13 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 from cara.accounts import retention
-from cara.accounts.retention import Forgotten, forget_what_is_over
-from cara.database import Database
+from cara.accounts.retention import Forgotten, purge_expired
+from cara.postgres.database import Database
 from cara.settings import Settings
 from tests.accounts.signing import Client, refreshes
 from tests.learners import Learner
-from worker.crew import workers
 from worker.housekeeping import forget_old_entries
+from worker.queues import workers
 
 NOW = datetime.now(UTC)
 
@@ -28,8 +28,8 @@ async def _insert_entries(database: Database, count: int, days_ago: float) -> No
 async def test_entries_go_when_they_are_older_than_the_retention(database: Database) -> None:
     await _insert_entries(database, 3, days_ago=30.01)
     await _insert_entries(database, 2, days_ago=29.99)
-    assert await forget_what_is_over(database, now=NOW, audit_days=30) == Forgotten(3, 0)
-    assert await forget_what_is_over(database, now=NOW, audit_days=30) == Forgotten(0, 0)
+    assert await purge_expired(database, now=NOW, audit_days=30) == Forgotten(3, 0)
+    assert await purge_expired(database, now=NOW, audit_days=30) == Forgotten(0, 0)
 
 
 async def test_refresh_tokens_go_when_they_have_expired(
@@ -40,14 +40,14 @@ async def test_refresh_tokens_go_when_they_have_expired(
         await connection.execute(
             "update refresh_tokens set expires_at = now() - interval '1 second' where replaced_at is not null"
         )
-    assert await forget_what_is_over(database, now=datetime.now(UTC), audit_days=30) == Forgotten(0, 1)
+    assert await purge_expired(database, now=datetime.now(UTC), audit_days=30) == Forgotten(0, 1)
     await refreshes(client, kept)
 
 
 async def test_more_rows_than_a_batch_takes_go_too(database: Database) -> None:
     rows = retention.BATCH_ROWS * 2 + 1
     await _insert_entries(database, rows, days_ago=400)
-    assert (await forget_what_is_over(database, now=NOW, audit_days=365)).audit_entries == rows
+    assert (await purge_expired(database, now=NOW, audit_days=365)).audit_entries == rows
 
 
 async def test_the_worker_forgets_by_the_clock(settings: Settings, database: Database) -> None:

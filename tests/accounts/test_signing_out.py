@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cara.accounts.cookies import REFRESH_COOKIE
-from cara.database import Database
+from cara.postgres.database import Database
 from tests.accounts.signing import (
     Client,
     audited,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from argon2 import PasswordHasher
 
-from cara.database import Database
+from cara.postgres.database import Database
 from cara.settings import Settings
 from tests.accounts.held_passwords import HeldPasswords
 from tests.accounts.signing import audited, signs_in

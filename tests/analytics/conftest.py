@@ -10,8 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from cara.analytics.writing import EventWriter
-from cara.database import Database
-from cara.identifiers import new_id
+from cara.postgres.database import Database, new_id
 from tests.servers import Servers
 
 NewUser = Callable[[], Awaitable[UUID]]

@@ -10,7 +10,7 @@ from cara.analytics import rollups
 from cara.analytics.arrivals import Arrival
 from cara.analytics.event_queries import insert_events
 from cara.analytics.rebuilding import rebuild
-from cara.database import Connection, Database
+from cara.postgres.database import Connection, Database
 from cara.practice import queries as practice
 
 TABLES = (

@@ -14,8 +14,7 @@ from aiohttp.test_utils import TestClient
 from cara.analytics import rollups
 from cara.analytics.arrivals import Arrival
 from cara.analytics.event_queries import insert_events
-from cara.database import Database
-from cara.identifiers import new_id
+from cara.postgres.database import Database, new_id
 from tests.learners import Learner
 
 ADOPTION, EXPORT = "/api/analytics/adoption", "/api/analytics/adoption.csv"

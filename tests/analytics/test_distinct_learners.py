@@ -12,7 +12,7 @@ import pytest
 
 from cara.analytics import rollups
 from cara.analytics.arrivals import Arrival
-from cara.database import Database
+from cara.postgres.database import Database
 from tests.analytics.conftest import NewUser
 from tests.analytics.rollup_tables import NOW, compare_with_rebuilt, contents, event, store
 

@@ -14,7 +14,7 @@ from aiohttp import ClientError, ClientSession, ClientTimeout
 
 from bench.system import System, register, running_system
 from cara.analytics import rollups
-from cara.database import Database
+from cara.postgres.database import Database
 from tests.conftest import make_settings
 from tests.waiting import time_limit
 

@@ -11,7 +11,7 @@ import pytest
 
 from cara.analytics.arrivals import Arrival
 from cara.analytics.writing import EventsBusy, EventsRefused, EventWriter, month_turns
-from cara.database import Database, DatabaseAway
+from cara.postgres.database import Database, DatabaseAway
 from cara.settings import Settings
 from tests.analytics.conftest import NewUser, StartWriter
 

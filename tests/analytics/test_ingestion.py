@@ -10,7 +10,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient
 
 from cara.analytics.writing import EventWriter
-from cara.database import Database
+from cara.postgres.database import Database
 from cara.web.context import SERVICES
 from tests.learners import Learner
 

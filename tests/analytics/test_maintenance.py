@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from cara.cli import app
-from cara.identifiers import new_id
+from cara.postgres.database import new_id
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from cara.analytics import rollups
-from cara.database import Database
+from cara.postgres.database import Database
 from tests.analytics.rollup_tables import contents
 from tests.learners import Learner
 

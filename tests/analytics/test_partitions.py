@@ -14,8 +14,7 @@ from cara.analytics.arrivals import Arrival
 from cara.analytics.event_queries import insert_events
 from cara.analytics.locks import take_turn
 from cara.analytics.partitions import keep_partitions, month_after, month_of
-from cara.database import Database
-from cara.identifiers import new_id
+from cara.postgres.database import Database, new_id
 from cara.settings import Settings
 from tests.analytics.conftest import NewUser
 from tests.analytics.rollup_tables import contents

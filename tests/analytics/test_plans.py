@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from cara.analytics import adoption_queries, event_queries, rollup_queries, statistics_queries
-from cara.database import Connection, Database
+from cara.postgres.database import Connection, Database
 from cara.practice.features import FEATURE_TYPES
 from tests.analytics.conftest import NewUser
 from tests.analytics.rollup_tables import NOW, event, store

@@ -11,7 +11,7 @@ import pytest
 
 from cara.analytics import rollups
 from cara.analytics.rebuilding import DaysForgotten, DaysReversed, RebuiltDays, RollupsBusy, rebuild
-from cara.database import Database
+from cara.postgres.database import Database
 from cara.practice import queries as practice
 from cara.practice.features import FEATURE_TYPES
 from tests.analytics.conftest import NewUser

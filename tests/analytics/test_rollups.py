@@ -8,7 +8,7 @@ import pytest
 
 from cara.analytics import rollup_queries, rollups
 from cara.analytics.event_queries import insert_events
-from cara.database import Database
+from cara.postgres.database import Database
 from cara.practice import queries as practice
 from tests.analytics.conftest import NewUser
 from tests.analytics.rollup_tables import NOW, compare_with_rebuilt, contents, event, insert_session, store

@@ -13,8 +13,8 @@ import pytest
 from cara.analytics import rollups
 from cara.analytics.periods import Period, period_of
 from cara.analytics.statistics import trend_of
-from cara.database import Database
 from cara.errors import InvalidInput
+from cara.postgres.database import Database
 from tests.learners import Learner
 from tests.waiting import time_limit
 

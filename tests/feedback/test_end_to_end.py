@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cara.database import Database
+from cara.postgres.database import Database
 from cara.settings import Settings
 from tests.learners import TALK, Learner
 from tests.workers import running_worker

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import requests
 
-from cara.local.leash import leash_command
-from cara.local.ports import free_port
+from cara.devtools.servers.ports import free_port
+from cara.devtools.servers.watchdog import leash_command
 from tests.waiting import TIMEOUT_SECONDS
 
 JWT_SECRET = "the-secret-of-the-fuzzer-is-32-bytes-long"
@@ -35,7 +35,7 @@ def running_cara(database_url: str, redis_url: str, log: Path) -> Iterator[str]:
         "RATE_LIMITS": "off",
         "PORT": str(web_port),
     }
-    emulator = ["cara.emulator", "--port", str(emulator_port), "--chunk-delay-seconds", "0"]
+    emulator = ["cara.devtools.emulator", "--port", str(emulator_port), "--chunk-delay-seconds", "0"]
     with ExitStack() as running, log.open("wb") as output:
         for command in (emulator, ["cara", "worker"], ["cara", "serve"]):
             running.enter_context(_process(command, environment, output.fileno()))

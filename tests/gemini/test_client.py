@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from cara.emulator.emulator import EmulatorSettings
-from cara.emulator.serving import running_emulator
+from cara.devtools.emulator.emulator import EmulatorSettings
+from cara.devtools.emulator.server import running_emulator
 from cara.gemini.client import GeminiCall, GeminiClient
 from cara.gemini.errors import NOTHING_USED, GeminiBusy, GeminiMisconfigured, GeminiUnavailable
 from tests.gemini.asking import MODEL, PATIENT, streamed

@@ -7,12 +7,7 @@ from dataclasses import replace
 import pytest
 
 from cara.gemini.client import GeminiCall
-from cara.gemini.errors import (
-    GeminiCircuitOpen,
-    GeminiError,
-    GeminiRateLimited,
-    GeminiUnavailable,
-)
+from cara.gemini.errors import GeminiCircuitOpen, GeminiError, GeminiRateLimited, GeminiUnavailable
 from tests.gemini.asking import PATIENT, client_of, streamed
 
 LIMITS = replace(PATIENT, attempts=1, breaker_failures=3)

@@ -5,10 +5,8 @@ import pytest
 from google.genai import errors
 from google.genai.types import GenerateContentResponse
 
-from cara.gemini.client_answers import AnswerInProgress
-from cara.gemini.client_calls import AnswerPiece
-from cara.gemini.client_failures import failure_of, in_our_words
-from cara.gemini.client_pieces import piece_of
+from cara.gemini.answers import AnswerInProgress
+from cara.gemini.calls import AnswerPiece
 from cara.gemini.errors import (
     ContentBlocked,
     GeminiBadAnswer,
@@ -19,6 +17,8 @@ from cara.gemini.errors import (
     GeminiUnavailable,
     GeminiUsage,
 )
+from cara.gemini.failures import failure_of, in_our_words
+from cara.gemini.responses import piece_of
 
 
 class Headers:

@@ -8,9 +8,9 @@ from threading import Event
 
 import pytest
 
-from cara.emulator.emulator import EmulatorSettings
-from cara.emulator.faults import Deviation, Fault, PlannedFault
-from cara.emulator.serving import running_emulator
+from cara.devtools.emulator.emulator import EmulatorSettings
+from cara.devtools.emulator.faults import Deviation, Fault, PlannedFault
+from cara.devtools.emulator.server import running_emulator
 from cara.gemini.client import GeminiCall, GeminiClient
 from cara.gemini.errors import (
     NOTHING_USED,
@@ -18,13 +18,13 @@ from cara.gemini.errors import (
     GeminiBadAnswer,
     GeminiError,
     GeminiInterrupted,
-    GeminiLasting,
     GeminiMisconfigured,
     GeminiOutOfRoom,
+    GeminiPermanent,
     GeminiRateLimited,
     GeminiRefused,
-    GeminiTemporary,
     GeminiTimedOut,
+    GeminiTransient,
     GeminiUnavailable,
 )
 from tests.gemini.asking import MODEL, PATIENT, client_of, streamed
@@ -106,7 +106,7 @@ async def test_a_stream_fails_as(client_that_outlasts, emulator, fault):
     emulator.emulator.fail_next(fault)
     error = await failure(streamed(client, CALL))
     assert type(error) is FAILURES[fault]
-    assert isinstance(error, GeminiLasting if fault in LASTING else GeminiTemporary)
+    assert isinstance(error, GeminiPermanent if fault in LASTING else GeminiTransient)
     assert error.usage.total_tokens == emulator.emulator.ledger.total_tokens
     await emulator.emulator.until(lambda ledger: ledger.in_flight == 0)
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from cara.emulator.faults import Fault, PlannedFault
+from cara.devtools.emulator.faults import Fault, PlannedFault
 from cara.gemini.client import GeminiCall
 from cara.gemini.errors import GeminiError, GeminiRateLimited, GeminiUnavailable
 from tests.gemini.asking import PATIENT, client_of, streamed

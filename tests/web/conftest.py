@@ -14,10 +14,10 @@ from pydantic import SecretStr
 
 from cara.app import create_app
 from cara.settings import Settings
-from cara.web.access_log import AccessLogger
 from cara.web.protocol import ProblemRunner
+from cara.web.request_log import AccessLogger
+from tests.redis.restartable_valkey import RestartableValkey
 from tests.servers import Servers
-from tests.web.restartable_valkey import RestartableValkey
 
 Served = Callable[..., Awaitable[TestClient[Any, Any]]]
 

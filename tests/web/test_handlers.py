@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from cara.app import ROUTES
-from cara.database import Connection
+from cara.postgres.database import Connection
 from cara.settings import Settings
 from cara.web.context import Caller
 from cara.web.handlers import Transaction, inputs_of
-from cara.web.models import Payload, Query
+from cara.web.models import QueryModel, RequestModel
 from cara.web.routing import Route
 
 SESSION = "/api/sessions/0190b0a0-0000-7000-8000-000000000000"
 
 
-class Body(Payload):
+class Body(RequestModel):
     name: str
 
 
-class Page(Query):
+class Page(QueryModel):
     limit: int = 20
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from cara.bounded_threads import BoundedThreads
-from cara.web import body
+from cara.thread_pool import BoundedThreadPool
+from cara.web import json_body
 from cara.web.tags import SIGNS_A_STEP, MarkupBudget, TooMuchMarkup
 from tests.learners import Learner
 
@@ -157,7 +157,7 @@ def spent(monkeypatch: pytest.MonkeyPatch) -> list[MarkupBudget]:
                 budgets.append(self)
             super().spend(steps)
 
-    monkeypatch.setattr(body, "MarkupBudget", Watched)
+    monkeypatch.setattr(json_body, "MarkupBudget", Watched)
     return budgets
 
 
@@ -165,13 +165,13 @@ def spent(monkeypatch: pytest.MonkeyPatch) -> list[MarkupBudget]:
 def read_by(monkeypatch: pytest.MonkeyPatch) -> list[threading.Thread]:
     """The threads that have read a body."""
     threads: list[threading.Thread] = []
-    read = body._read
+    read = json_body._read
 
     def watched(*arguments: Any) -> Any:
         threads.append(threading.current_thread())
         return read(*arguments)
 
-    monkeypatch.setattr(body, "_read", watched)
+    monkeypatch.setattr(json_body, "_read", watched)
     return threads
 
 
@@ -184,7 +184,7 @@ async def test_no_body_costs_more_than_its_budget_nor_holds_up_the_event_loop(le
     problem = await learner.expects(400, method, path.format(id=session["id"]), json=content)
     assert problem["code"] == "invalid_input"
     # The last thing to be paid for may cost more than was left: at most to pass over a whole body once.
-    assert all(budget.left > -body.MAX_BODY_BYTES / SIGNS_A_STEP for budget in spent)
+    assert all(budget.left > -json_body.MAX_BODY_BYTES / SIGNS_A_STEP for budget in spent)
     assert threading.main_thread() not in read_by
 
 
@@ -223,7 +223,7 @@ async def test_what_the_model_refuses_is_not_cleaned(learner, spent):
 
 
 async def test_large_bodies_wait_for_each_other_only_up_to_a_point(learner, monkeypatch):
-    monkeypatch.setattr(body, "_costly_bodies", BoundedThreads("none", threads=1, most_waiting=-1))
+    monkeypatch.setattr(json_body, "_costly_bodies", BoundedThreadPool("none", threads=1, most_waiting=-1))
     session = await learner.opens_session()
     changing = ("PATCH", f"/api/sessions/{session['id']}")
     refused = await learner.call(*changing, json={"transcript": "word " * 8_000})
@@ -235,14 +235,14 @@ async def test_large_bodies_wait_for_each_other_only_up_to_a_point(learner, monk
 async def test_one_learners_large_bodies_leave_room_for_those_of_others(client, monkeypatch):
     hurried, patient = await Learner.registers(client), await Learner.registers(client)
     his, hers = [(await learner.opens_session())["id"] for learner in (hurried, patient)]
-    go_on, read = threading.Event(), body._read
-    monkeypatch.setattr(body, "_costly_bodies", BoundedThreads("few", threads=2, most_waiting=8))
+    go_on, read = threading.Event(), json_body._read
+    monkeypatch.setattr(json_body, "_costly_bodies", BoundedThreadPool("few", threads=2, most_waiting=8))
 
     def held(model: Any, raw: bytes, budget: MarkupBudget) -> Any:
         assert b"hurried" not in raw or go_on.wait(60)
         return read(model, raw, budget)
 
-    monkeypatch.setattr(body, "_read", held)
+    monkeypatch.setattr(json_body, "_read", held)
     large = {"transcript": "hurried " * 5_000}
     sent = [asyncio.create_task(hurried.call("PATCH", f"/api/sessions/{his}", json=large)) for _ in range(6)]
     # One is being read and two wait, a quarter of eight: the other three are refused at once.

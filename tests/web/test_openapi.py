@@ -8,7 +8,7 @@ from pydantic import MISSING, Field, SecretStr
 
 from cara.app import ROUTES
 from cara.web.handlers import inputs_of
-from cara.web.models import Changes, Payload
+from cara.web.models import PatchModel, RequestModel
 from cara.web.openapi import OpenApiDocument
 from cara.web.routing import Route
 
@@ -154,12 +154,12 @@ def acted_upon(document):
     }
 
 
-class Nested(Payload):
+class Nested(RequestModel):
     note: str | None = None
     default: str = "a member of this name is none"
 
 
-class Both(Payload):
+class Both(RequestModel):
     """Comes in and goes out."""
 
     nested: Nested | None = None
@@ -211,19 +211,19 @@ def test_every_body_of_a_patch_tells_what_is_left_out():
     patched = {route.path: inputs_of(route).body for route in ROUTES if route.method == "PATCH"}
     assert {"/api/sessions/{id}", "/api/users/me"} <= set(patched)
     for path, model in patched.items():
-        assert issubclass(model, Changes), path
+        assert issubclass(model, PatchModel), path
         assert model().provided() == {}, path
 
 
 def test_a_member_of_a_patch_is_refused_a_default():
-    class Renaming(Changes):
+    class Renaming(PatchModel):
         name: str | MISSING | None = MISSING
 
     assert Renaming.model_validate_json('{"name": null}').provided() == {"name": None}
     assert Renaming.model_validate_json("{}").name is MISSING
     with pytest.raises(TypeError, match=r"Finishing\.completed must be"):
 
-        class Finishing(Changes):
+        class Finishing(PatchModel):
             completed: bool = False
 
     with pytest.raises(TypeError, match=r"Required\.name must be"):

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cara.web import body
+from cara.web import json_body
 from tests.web.raw import RawConnection, answer_to
 
 HOST = b"Host: localhost\r\n"
@@ -147,7 +147,7 @@ async def test_a_bomb_is_inflated_nowhere_but_where_a_body_is_wanted_and_within_
     for path, status in ((b"/api/auth/login", 413), (b"/nothing", 404), (b"/api/sessions", 401)):
         answer = await answer_to(port, LOGIN.replace(b"/api/auth/login", path) + sent)
         assert answer.status == status
-    assert inflated == [body.MAX_BODY_BYTES + 1]
+    assert inflated == [json_body.MAX_BODY_BYTES + 1]
 
 
 async def test_a_body_that_says_it_is_too_large_is_refused_before_it_is_sent(port):
@@ -165,7 +165,7 @@ async def test_a_body_without_a_length_is_refused_once_it_is_too_large(port):
 
 
 async def test_a_body_that_comes_too_slowly_is_not_waited_for(port, monkeypatch):
-    monkeypatch.setattr(body, "READ_SECONDS", 0.1)
+    monkeypatch.setattr(json_body, "READ_SECONDS", 0.1)
     answer = await answer_to(port, LOGIN + b"Content-Length: 100\r\n\r\n{")
     assert (answer.status, answer.problem["code"]) == (400, "body_timeout")
 

@@ -7,9 +7,9 @@ import time
 import jwt
 from pydantic import SecretStr
 
-from cara.accounts.refresh import new_token
-from cara.identifiers import new_id
-from cara.metrics import COUNTED_ALONE
+from cara.accounts.refresh_tokens import new_token
+from cara.observability.metrics import COUNTED_ALONE
+from cara.postgres.database import new_id
 from tests.accounts.signing import outlast_the_grace, posts
 from tests.learners import Learner
 from tests.waiting import time_limit

@@ -6,7 +6,7 @@ import sentry_sdk
 from pydantic import SecretStr
 
 from tests.learners import Learner
-from tests.test_telemetry import receiver as receiver  # a fixture
+from tests.observability.test_sentry import receiver as receiver
 from tests.web.raw import answer_to
 
 SECRET_PROMPT = "a-transcript-that-must-not-leave"

@@ -45,6 +45,6 @@ ROUTES = [
         read_documentation,
         tag="Operations",
         public=True,
-        answers={200: DocumentationPage},
+        responses={200: DocumentationPage},
     )
 ]

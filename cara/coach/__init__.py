@@ -1,0 +1,1 @@
+"""Talking with the coach: `POST /process`, whole or streamed."""

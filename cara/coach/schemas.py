@@ -1,0 +1,78 @@
+"""What the Gemini feature takes and gives."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import AfterValidator, Field
+
+from cara.practice.features import FeatureType
+from cara.web.free_text import FreeText
+from cara.web.models import Instant, RequestModel, ResponseModel
+
+MIN_PROMPT_CHARACTERS, MAX_PROMPT_CHARACTERS = 5, 4_000
+MAX_TURN_CHARACTERS = 8_000
+MAX_HISTORY_TURNS = 1_000
+"""Far more than are ever sent on: a bound on the work of reading them."""
+
+
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        raise ValueError("must not be blank")
+    return text
+
+
+def _says_something(text: str) -> str:
+    if len(text.strip()) < MIN_PROMPT_CHARACTERS:
+        raise ValueError(f"must have at least {MIN_PROMPT_CHARACTERS} characters beside blanks")
+    return text
+
+
+Prompt = Annotated[
+    str, FreeText(MIN_PROMPT_CHARACTERS, MAX_PROMPT_CHARACTERS), AfterValidator(_says_something)
+]
+Said = Annotated[str, FreeText(1, MAX_TURN_CHARACTERS), AfterValidator(_not_blank)]
+
+
+class HistoryTurn(RequestModel):
+    """An earlier turn: the learner's (`user`) or the coach's (`assistant`; `model` is the same)."""
+
+    role: Literal["user", "assistant", "model"]
+    content: Said
+
+
+class ProcessRequest(RequestModel):
+    """Something that the learner says to the coach.
+
+    `conversationHistory` is what was said before, oldest first. However long it is, the newest turns that
+    there is room for are used, and the older ones left out. With a `sessionId` both this turn and the answer
+    are added to that session's transcript.
+    """
+
+    prompt: Prompt
+    feature_type: FeatureType | None = None
+    conversation_history: Annotated[list[HistoryTurn], Field(max_length=MAX_HISTORY_TURNS)] | None = None
+    session_id: UUID | None = None
+
+
+class CoachAnswer(ResponseModel):
+    """The coach's answer, the tokens that it cost, what is left of today's, and the model that gave it.
+
+    `truncated` says that the answer breaks off, because it may be no longer or no more tokens were left.
+    """
+
+    response: str
+    tokens_used: int
+    remaining_quota: int
+    model: str
+    truncated: bool
+
+
+class QuotaStanding(ResponseModel):
+    """Today's tokens: used, reserved for calls under way, the limit, and what remains of it."""
+
+    tokens_used: int
+    reserved: int
+    quota: int
+    remaining: int
+    reset_at: Instant
+    by_type: dict[str, int]

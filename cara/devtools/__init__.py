@@ -1,0 +1,1 @@
+"""What is for a developer's machine alone."""

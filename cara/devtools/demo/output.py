@@ -1,0 +1,158 @@
+"""Feedback for a person at a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
+
+from cara.devtools.demo.talks import Talk
+
+BAR_CELLS = 10
+ASPECTS = ("clarity", "pace", "tone", "confidence", "relevance", "structure")
+
+
+def show_talk(console: Console, talk: Talk) -> None:
+    """Announces what is given to Cara."""
+    length = "" if talk.duration_seconds is None else f", {talk.duration_seconds} s"
+    console.print()
+    console.print(Rule(Text(f"{talk.title} ({talk.feature_type}{length})"), align="left"))
+
+
+def show_feedback(console: Console, feedback: dict[str, Any]) -> None:
+    """Scores, measures, quotes and what to practise."""
+    overview = feedback["overview"]
+    score = Text(f"Score {overview['score']:.0f} of 100", style="bold")
+    if overview["scoreChange"] is not None:
+        score.append(f"  ({overview['scoreChange']:+.0f} against your earlier sessions)")
+    console.print(score)
+    console.print(Padding(Text(overview["summary"]), (0, 2, 1, 2)))
+    console.print(_scores(feedback))
+    console.print(Text("\nMeasured", style="bold"))
+    for line in _measures(feedback["measures"]):
+        console.print(Padding(Text(line), (0, 2)))
+    console.print(Text("\nWhat stood out (each quote was looked up in the transcript)", style="bold"))
+    for highlight in feedback["highlights"]:
+        console.print(_highlight(highlight))
+    console.print(Text("\nTo practise next", style="bold"))
+    for number, action in enumerate(feedback["actionItems"], start=1):
+        console.print(_action(number, action))
+    console.print(Text(f"\nJudged by {feedback['model']}", style="dim"))
+
+
+def show_standing(console: Console, quota: dict[str, Any], profile: dict[str, Any]) -> None:
+    """What it cost and what the learner has gained."""
+    console.print(
+        f"Tokens today {quota['tokensUsed']:,} of {quota['quota']:,}, {quota['remaining']:,} left"
+        f" · {profile['xp']} XP, level {profile['level']}, streak {_count(profile['streak'], 'days')}"
+    )
+
+
+def show_comparison(console: Console, results: Sequence[tuple[Talk, dict[str, Any]]]) -> None:
+    """The scores of several talks side by side."""
+    table = Table(title="Side by side", title_justify="left", title_style="bold", box=None, pad_edge=False)
+    table.add_column("")
+    for talk, _ in results:
+        table.add_column(talk.title, justify="right", overflow="fold")
+    table.add_row("score", *(f"{feedback['overview']['score']:.0f}" for _, feedback in results), style="bold")
+    for aspect in ASPECTS:
+        table.add_row(aspect, *(_number(_aspects(feedback)[aspect]["score"]) for _, feedback in results))
+    for label, member in (("words a minute", "wordsPerMinute"), ("fillers", "fillers")):
+        table.add_row(
+            label, *(_counted(feedback["measures"][member]) for _, feedback in results), style="dim"
+        )
+    console.print()
+    console.print(table)
+
+
+def _scores(feedback: dict[str, Any]) -> Table:
+    table = Table.grid(padding=(0, 2))
+    for name, aspect in _aspects(feedback).items():
+        table.add_row(f"  {name}", _number(aspect["score"]), _bar(aspect["score"]), Text(aspect["feedback"]))
+    return table
+
+
+def _aspects(feedback: dict[str, Any]) -> dict[str, Any]:
+    breakdown = feedback["breakdown"]
+    return {**breakdown["communication"], **breakdown["content"]}
+
+
+def _measures(measures: dict[str, Any]) -> list[str]:
+    lines = [_length(measures), *_speed(measures)]
+    for name in ("fillers", "hedges"):
+        if (found := measures[name]) is not None:
+            listed = found.get("byWord") or found.get("phrases") or {}
+            often = ", ".join(f"{word} {count}" for word, count in _most(listed))
+            lines.append(_count(found["count"], name) + (f": {often}" if often else ""))
+    asked = _count(measures["questions"], "questions")
+    again = measures["repetitions"]
+    lines.append(asked if again is None else f"{asked}, {_count(again, 'repetitions')}")
+    if measures["talkShare"] is not None:
+        lines.append(f"{measures['talkShare']:.0%} of the words are yours")
+    return [*lines, *measures["notes"]]
+
+
+def _length(measures: dict[str, Any]) -> str:
+    sentences = _count(measures["sentences"], "sentences")
+    if "words" in measures["notApplicable"]:
+        return sentences
+    return f"{_count(measures['words'], 'words')} in {sentences}"
+
+
+def _speed(measures: dict[str, Any]) -> list[str]:
+    """Words a minute as anybody would count them, and the speed while speaking where that differs."""
+    speed, speaking = measures["wordsPerMinute"], measures["speakingWordsPerMinute"]
+    if speed is None:
+        return []
+    norm = measures["paceNorm"]
+    usual = f" (usual: {norm['low']}-{norm['high']})" if norm else ""
+    if measures["wordsPerMinuteImplausible"]:
+        return [f"{speed:g} words a minute: words and duration don't belong together"]
+    if speaking == speed:
+        return [f"{speed:g} words a minute{usual}"]
+    return [
+        f"{speed:g} words a minute, with the turns of others in the time",
+        f"about {speaking:.0f} words a minute while you speak, by your share of the words{usual}",
+    ]
+
+
+def _most(counts: dict[str, int]) -> list[tuple[str, int]]:
+    return sorted(counts.items(), key=lambda item: -item[1])[:5]
+
+
+def _highlight(highlight: dict[str, Any]) -> Padding:
+    mark, style = ("+", "green") if highlight["type"] == "strength" else ("-", "yellow")
+    text = Text.assemble((f"{mark} “{highlight['quote']}”", style), f"\n  {highlight['comment']}")
+    return Padding(text, (0, 2))
+
+
+def _action(number: int, action: dict[str, Any]) -> Padding:
+    text = Text.assemble(
+        (f"{number}. {action['title']}", "bold"), f"\n   {action['why']} {action['exercise']}"
+    )
+    return Padding(text, (0, 2))
+
+
+def _bar(score: float | None) -> Text:
+    if score is None:
+        return Text("")
+    full = round(score / 100 * BAR_CELLS)
+    return Text("█" * full + "░" * (BAR_CELLS - full), style="green" if score >= 70 else "yellow")
+
+
+def _number(score: float | None) -> str:
+    return "–" if score is None else f"{score:.0f}"
+
+
+def _counted(measure: Any) -> str:
+    value = measure["count"] if isinstance(measure, dict) else measure
+    return "–" if value is None else f"{value:g}"
+
+
+def _count(number: int, things: str) -> str:
+    return f"{number} {things.removesuffix('s') if number == 1 else things}"

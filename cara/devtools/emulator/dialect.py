@@ -1,0 +1,105 @@
+"""The JSON bodies of Gemini's REST interface: answers, pieces of streams, errors."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from aiohttp import web
+
+from cara.devtools.emulator.faults import Fault, PlannedFault
+from cara.devtools.emulator.tokens import TokenUsage
+
+TYPE = "type.googleapis.com/google.rpc."
+BLOCKED_RATINGS = [{"category": "HARM_CATEGORY_HARASSMENT", "probability": "HIGH", "blocked": True}]
+STATUSES = {400: "INVALID_ARGUMENT", 403: "PERMISSION_DENIED", 404: "NOT_FOUND", 429: "RESOURCE_EXHAUSTED",
+            500: "INTERNAL", 503: "UNAVAILABLE"}  # fmt: skip
+
+
+def shown_model(model: str) -> str:
+    """The model's name in answers: it must be plain that no Gemini wrote them."""
+    return f"cara-emulator/{model}"
+
+
+def answer_body(
+    model: str,
+    usage: TokenUsage,
+    *,
+    text: str | None = None,
+    finish_reason: str | None = None,
+    block_reason: str | None = None,
+    response_id: str = "",
+) -> dict[str, Any]:
+    """One answer, or one piece of a streamed one; with `block_reason` the prompt itself was refused."""
+    body: dict[str, Any] = {
+        "usageMetadata": usage.as_metadata(),
+        "modelVersion": shown_model(model),
+        "responseId": response_id,
+    }
+    if block_reason:
+        return {"promptFeedback": {"blockReason": block_reason, "safetyRatings": BLOCKED_RATINGS}} | body
+    candidate: dict[str, Any] = {"index": 0}
+    if text is not None:
+        candidate["content"] = {"role": "model", "parts": [{"text": text}]}
+    if finish_reason:
+        candidate["finishReason"] = finish_reason
+    if finish_reason == "SAFETY":
+        candidate["safetyRatings"] = BLOCKED_RATINGS
+    return {"candidates": [candidate]} | body
+
+
+def event(body: dict[str, Any]) -> bytes:
+    """One server-sent event."""
+    return f"data: {json.dumps(body, ensure_ascii=False, separators=(',', ':'))}\r\n\r\n".encode()
+
+
+def error_body(code: int, message: str, details: list[dict[str, Any]] | None = None) -> dict[str, Any]:
+    """An error as Google's interfaces shape it."""
+    error: dict[str, Any] = {"code": code, "message": message, "status": STATUSES.get(code, "UNKNOWN")}
+    return {"error": error | ({"details": details} if details else {})}
+
+
+def error_response(code: int, message: str, details: list[dict[str, Any]] | None = None) -> web.Response:
+    return web.json_response(error_body(code, message, details), status=code)
+
+
+def missing_key() -> web.Response:
+    return error_response(403, "Method doesn't allow unregistered callers. Please use API Key.")
+
+
+def bad_key() -> web.Response:
+    """Gemini says 400, not 401, to a key that it does not know."""
+    message = "API key not valid. Please pass a valid API key."
+    reason = {"@type": f"{TYPE}ErrorInfo", "reason": "API_KEY_INVALID", "domain": "googleapis.com"}
+    return error_response(400, message, [reason, {"@type": f"{TYPE}LocalizedMessage", "message": message}])
+
+
+def unknown_model(model: str, version: str, method: str) -> web.Response:
+    message = f"models/{model} is not found for API version {version}, or is not supported for {method}."
+    return error_response(404, message)
+
+
+def rate_limited(retry_delay_seconds: float | None) -> web.Response:
+    violations = [{"quotaId": "GenerateRequestsPerMinutePerProjectPerModel"}]
+    details: list[dict[str, Any]] = [{"@type": f"{TYPE}QuotaFailure", "violations": violations}]
+    if retry_delay_seconds is not None:
+        details.append({"@type": f"{TYPE}RetryInfo", "retryDelay": f"{retry_delay_seconds:g}s"})
+    return error_response(429, "You exceeded your current quota.", details)
+
+
+def fault_response(planned: PlannedFault) -> web.Response | None:
+    """The answer to a fault that refuses the whole request; None for one that shows later."""
+    match planned.fault:
+        case Fault.RATE_LIMITED:
+            return rate_limited(planned.retry_delay_seconds)
+        case Fault.INTERNAL:
+            return error_response(500, "An internal error has occurred.")
+        case Fault.UNAVAILABLE:
+            return error_response(503, "The model is overloaded. Please try again later.")
+        case Fault.BAD_GATEWAY:
+            return web.Response(status=502, text="<html>502 Bad Gateway</html>", content_type="text/html")
+        case Fault.BAD_KEY:
+            return bad_key()
+        case Fault.BAD_REQUEST:
+            return error_response(400, "Request contains an invalid argument.")
+    return None

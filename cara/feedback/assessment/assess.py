@@ -1,0 +1,117 @@
+"""From what was measured and what was judged to the feedback that the learner gets."""
+
+from __future__ import annotations
+
+from cara.feedback.assessment import prompts, scores
+from cara.feedback.assessment.grounding import Passage, Transcript
+from cara.feedback.assessment.judgement import JudgedHighlight, Judgement
+from cara.feedback.schemas import (
+    ActionItem,
+    Aspect,
+    Breakdown,
+    Communication,
+    Content,
+    Feedback,
+    Highlight,
+    Overview,
+)
+from cara.observability.metrics import JUDGEMENTS_MENDED, QUOTES_DROPPED
+from cara.speech import SpeechMeasures
+
+MOST_HIGHLIGHTS = 8
+
+
+def assess(
+    transcript: str,
+    feature_type: str,
+    measures: SpeechMeasures,
+    judgement: Judgement,
+    *,
+    model: str,
+    recent_mean_score: float | None,
+) -> Feedback:
+    """The feedback: computed scores, mixed scores, judged scores, and quotes of the learner's.
+
+    An aspect without a judged score has none, and leaves its weight to the others.
+    """
+    breakdown = _breakdown(feature_type, measures, judgement)
+    score = scores.overall(_components(breakdown), feature_type)
+    assert score is not None, "a judgement always has scores"
+    change = None if recent_mean_score is None else round(score - recent_mean_score, 2)
+    return Feedback(
+        overview=Overview(score=score, score_change=change, summary=judgement.summary),
+        breakdown=breakdown,
+        measures=measures,
+        highlights=grounded(transcript, judgement.highlights),
+        action_items=[ActionItem.model_validate(item) for item in judgement.action_items],
+        model=model,
+        prompt_version=prompts.VERSION,
+    )
+
+
+def grounded(transcript: str, highlights: list[JudgedHighlight]) -> list[Highlight]:
+    """The highlights whose quotes stand in the learner's turns, with their places in the transcript.
+
+    No passage comes twice, and of more than `MOST_HIGHLIGHTS` the first are kept, both kinds among them.
+    """
+    text = Transcript(transcript)
+    found: dict[Passage, Highlight] = {}
+    for highlight in highlights:
+        if place := text.find_sentence(highlight.quote):
+            found.setdefault(place, _highlight(highlight, place))
+        else:
+            QUOTES_DROPPED.inc()
+    if not found:
+        JUDGEMENTS_MENDED.labels("no_true_quote").inc()
+    return _first_of_both_kinds(list(found.values()))
+
+
+def _highlight(judged: JudgedHighlight, place: Passage) -> Highlight:
+    return Highlight(
+        quote=place.text, start=place.start, end=place.end, type=judged.type, comment=judged.comment
+    )
+
+
+def _first_of_both_kinds(highlights: list[Highlight]) -> list[Highlight]:
+    """The first ones, unless they are all of one kind and the other comes later: then its first, too."""
+    if len(highlights) <= MOST_HIGHLIGHTS:
+        return highlights
+    JUDGEMENTS_MENDED.labels("highlights_dropped").inc()
+    kept, later = highlights[:MOST_HIGHLIGHTS], highlights[MOST_HIGHLIGHTS:]
+    kinds = {highlight.type for highlight in kept}
+    missing = next((highlight for highlight in later if highlight.type not in kinds), None)
+    return [*kept[:-1], missing] if missing else kept
+
+
+def _breakdown(feature_type: str, measures: SpeechMeasures, judgement: Judgement) -> Breakdown:
+    fillers = measures.fillers.per_hundred_words if measures.fillers else None
+    hedges = measures.hedges.per_hundred_words if measures.hedges else None
+    assertives = measures.assertives.per_hundred_words if measures.assertives else None
+    clarity = scores.clarity_measured(
+        fillers, measures.mean_sentence_words, measures.repairs_per_hundred_words
+    )
+    confidence = scores.confidence_measured(hedges, assertives)
+    pace = scores.pace_score(measures.scorable_words_per_minute, feature_type)
+    return Breakdown(
+        communication=Communication(
+            clarity=_aspect(scores.mixed(clarity, judgement.clarity.score), judgement.clarity.feedback),
+            pace=_aspect(pace, judgement.pace.feedback),
+            tone=_aspect(judgement.tone.score, judgement.tone.feedback),
+            confidence=_aspect(
+                scores.mixed(confidence, judgement.confidence.score), judgement.confidence.feedback
+            ),
+        ),
+        content=Content(
+            relevance=_aspect(judgement.relevance.score, judgement.relevance.feedback),
+            structure=_aspect(judgement.structure.score, judgement.structure.feedback),
+        ),
+    )
+
+
+def _aspect(score: float | None, feedback: str) -> Aspect:
+    return Aspect(score=score, feedback=feedback)
+
+
+def _components(breakdown: Breakdown) -> dict[str, float | None]:
+    parts = (*breakdown.communication, *breakdown.content)
+    return {name: aspect.score for name, aspect in parts}

@@ -1,0 +1,142 @@
+"""Grounding: a highlight counts only when its quote really stands in what the learner said."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+from cara.speech.cleaning import TURN
+from cara.speech.offsets import Placed, composed
+from cara.speech.turns import own_passages
+from cara.speech.words import JOINED
+
+_QUOTATION_MARKS = str.maketrans(
+    {"‘": "'", "’": "'", "‚": "'", "‛": "'", "`": "'", "“": '"', "”": '"', "„": '"', "«": '"', "»": '"'}
+)
+# Scripts in which nothing stands between the words.
+_UNSPACED = (
+    r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"  # Thai, Lao, Myanmar, Khmer
+    r"\u3005\u3040-\u30ff\u31f0-\u31ff"  # kana
+    r"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"  # Han
+)
+_INSIDE_A_WORD = re.compile(rf"(?<=[\w{JOINED}])(?<![{_UNSPACED}])['’]?(?![{_UNSPACED}])[\w{JOINED}]")
+_WORD_BEGINS = re.compile(rf"(?<![\w{JOINED}])(?<![\w{JOINED}]['’])['’]?[\w{JOINED}]|[{_UNSPACED}]")
+
+
+LONGEST_QUOTE_CHARACTERS = 400
+_MOST_PARTS, _LEAST_PART_CHARACTERS = 12, 20
+"""A sentence of a word or two, such as `Yes.`, stands in many talks that never held the quote."""
+
+_SENTENCE_END = re.compile(r"""(?<=[.!?…])["'”’)\]]*\s+|(?<=[。！？])|\n+""")
+
+
+@dataclass(frozen=True)
+class Passage:
+    """Where a quote stands: the text itself, at [start, end) in characters of the transcript."""
+
+    text: str
+    start: int
+    end: int
+
+
+class Transcript:
+    """A transcript in which quotes of the learner's are looked up; folding it once serves them all."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        own = own_passages(text)
+        self._exact = _joined(text, own, _as_it_stands)
+        self._folded = _joined(text, own, _fold)
+
+    def find_sentence(self, quote: str) -> Passage | None:
+        """Where the quote stands, or of one that is longer than 400 characters a part that does.
+
+        The longest beginning of whole sentences is tried first, then its first sentences one by one, then
+        what fits of it. None when none of them stands in the learner's turns.
+        """
+        return next((place for part in _parts(quote.strip()) if (place := self.find(part))), None)
+
+    def find(self, quote: str) -> Passage | None:
+        """The first place in one of the learner's turns where the quote stands, as whole words.
+
+        First to the letter; then with composition, white space, case and quotation marks folded, ignoring
+        marks and dots that a model puts around what it quotes. None when it does not stand there. In scripts
+        without spaces a word's end is not looked for.
+        """
+        exact = quote.strip()
+        folded = _fold(exact).text.strip(" \"'…").removesuffix("...").strip()
+        for own, wanted in ((self._exact, exact), (self._folded, folded)):
+            if wanted and TURN not in wanted and (at := _place_of(wanted, own.text)) is not None:
+                start, end = own.span(at, at + len(wanted))
+                return Passage(self.text[start:end], start, end)
+        return None
+
+
+def _parts(quote: str) -> Iterator[str]:
+    """The quote, or of one that is too long what may stand for it."""
+    if len(quote) <= LONGEST_QUOTE_CHARACTERS:
+        yield quote
+        return
+    ends = [0, *(found.end() for found in _SENTENCE_END.finditer(quote)), len(quote)]
+    if whole := max(end for end in ends if end <= LONGEST_QUOTE_CHARACTERS):
+        yield quote[:whole]
+    sentences = (quote[start:end].strip() for start, end in pairwise(ends[:_MOST_PARTS]))
+    yield from (one for one in sentences if _LEAST_PART_CHARACTERS <= len(one) <= LONGEST_QUOTE_CHARACTERS)
+    words, space, _ = quote[:LONGEST_QUOTE_CHARACTERS].rpartition(" ")
+    yield words if space else quote[:LONGEST_QUOTE_CHARACTERS]
+
+
+def _joined(text: str, ranges: Iterable[tuple[int, int]], change: Callable[[str], Placed]) -> Placed:
+    """The changed passages one after the other, with the turn character, which no quote has, between."""
+    pieces: list[str] = []
+    places: list[int] = []
+    for start, end in ranges:
+        if text[start:end].isspace():
+            continue
+        passage = change(text[start:end])
+        pieces.append(passage.text)
+        places += [start + place for place in passage.places]
+    return Placed(TURN.join(pieces), places or [0])
+
+
+def _as_it_stands(text: str) -> Placed:
+    return Placed(text, list(range(len(text) + 1)))
+
+
+def _fold(text: str) -> Placed:
+    """The text composed, in small letters, with single spaces and plain quotation marks."""
+    whole = composed(text)
+    folded: list[str] = []
+    places: list[int] = []
+    for character, place in zip(whole.text.translate(_QUOTATION_MARKS), whole.places, strict=False):
+        if character.isspace():
+            if folded and folded[-1] == " ":
+                continue
+            character = " "
+        for piece in character.casefold():
+            folded.append(piece)
+            places.append(place)
+    return Placed("".join(folded), [*places, len(text)])
+
+
+def _place_of(quote: str, text: str) -> int | None:
+    """The first place where the quote stands as whole words."""
+    at = text.find(quote)
+    while at >= 0:
+        if _splits_a_word(text, at):
+            # No whole word before the next one begins: to try each letter would take quadratic time.
+            begins = _WORD_BEGINS.search(text, at + 1)
+            at = text.find(quote, begins.start()) if begins else -1
+        elif _splits_a_word(text, at + len(quote)):
+            at = text.find(quote, at + 1)
+        else:
+            return at
+    return None
+
+
+def _splits_a_word(text: str, place: int) -> bool:
+    """Whether letters of one word, `don't` being one, stand on both sides of the place."""
+    after_apostrophe = place > 1 and text[place - 1] in "'’"
+    return bool(_INSIDE_A_WORD.match(text, place - 1 if after_apostrophe else place))

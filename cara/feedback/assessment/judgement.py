@@ -1,0 +1,200 @@
+"""What Gemini is asked to answer, and how its answer is normalised.
+
+Gemini ignores most bounds of a schema, and keeps to the others only mostly. So the schema carries the shape
+alone, the prompt tells the bounds in words (`prompts/judge.md`), and an answer that misses them is mended
+here instead of thrown away: the learner has paid for it. Only one without any usable score is unusable.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from functools import cache
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic.alias_generators import to_camel
+
+from cara.observability.metrics import JUDGEMENTS_MENDED
+
+SENTENCES_CHARACTERS: Final = 1_500
+TITLE_CHARACTERS: Final = 120
+MOST_ACTIONS: Final = 4
+_MOST_HIGHLIGHTS_READ: Final = 40
+
+_NUMBER: Final = re.compile(r"\s*([+-]?\d{1,9}(?:[.,]\d{1,20})?)\s*(?:%|/\s*100)?\s*\.?\s*")
+_TYPES: Final = {
+    **dict.fromkeys(("strength", "strengths", "positive"), "strength"),
+    **dict.fromkeys(("improvement", "improvements", "weakness", "weaknesses", "negative"), "improvement"),
+}
+
+
+class NoUsableScore(Exception):
+    """Nothing in the answer is a score."""
+
+
+def shortened(text: str, most_characters: int) -> str:
+    """The text, cut behind a word and marked by an ellipsis where it has more characters than that."""
+    if len(text) <= most_characters:
+        return text
+    head = text[: most_characters - 1]
+    words, space, _ = head.rpartition(" ")
+    # A script without spaces, or one endless word, is cut where the room ends.
+    return (words if space and len(words) > most_characters // 2 else head).rstrip(" ,;:") + "…"
+
+
+def _text(most_characters: int | None) -> BeforeValidator:
+    """Whatever stands there as text: blank when it is none, shortened when it is too long."""
+
+    def read(value: Any) -> str:
+        text = value.strip() if isinstance(value, str) else ""
+        if most_characters is None or len(text) <= most_characters:
+            return text
+        JUDGEMENTS_MENDED.labels("text_shortened").inc()
+        return shortened(text, most_characters)
+
+    return BeforeValidator(read)
+
+
+def _score(value: Any) -> int | None:
+    """A whole number from 0 to 100, read from a number or its digits; None where there is none."""
+    if isinstance(value, str) and (digits := _NUMBER.fullmatch(value)):
+        value = float(digits[1].replace(",", "."))
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
+        JUDGEMENTS_MENDED.labels("score_missing").inc()
+        return None
+    if not 0 <= value <= 100:
+        JUDGEMENTS_MENDED.labels("score_clamped").inc()
+    # Halves go up, as people round; Python's own rounding takes 84.5 down and 85.5 up.
+    return math.floor(min(max(value, 0), 100) + 0.5)
+
+
+def _aspect(value: Any) -> Any:
+    """An aspect as an object, also where only its score or its sentence was written."""
+    if isinstance(value, dict):
+        return value
+    if isinstance(value, str) and not _NUMBER.fullmatch(value):
+        return {"feedback": value}
+    return {"score": value}
+
+
+def _type(value: Any) -> str | None:
+    return _TYPES.get(value.strip().lower()) if isinstance(value, str) else None
+
+
+def _objects(value: Any) -> list[dict[str, Any]]:
+    """The objects of a list; what else stands in it is nothing that could be used."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def _highlights(value: Any) -> list[dict[str, Any]]:
+    return [item for item in _objects(value) if _type(item.get("type"))][:_MOST_HIGHLIGHTS_READ]
+
+
+def _actions(value: Any) -> list[dict[str, Any]]:
+    """The first few that say anything; one without a title is called by what it says."""
+    told = []
+    for item in _objects(value):
+        texts = [item.get(name) for name in ("title", "exercise", "why")]
+        if titles := [text for text in texts if isinstance(text, str) and text.strip()]:
+            told.append({**item, "title": titles[0]})
+    return told[:MOST_ACTIONS]
+
+
+Score = Annotated[int | None, BeforeValidator(_score)]
+Sentences = Annotated[str, _text(SENTENCES_CHARACTERS)]
+Title = Annotated[str, _text(TITLE_CHARACTERS)]
+
+
+class _Judged(BaseModel):
+    """Members that are not known are ignored, those that are missing have a value that says so."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True)
+
+
+class JudgedAspect(_Judged):
+    """A score under the rubric, None where it was not given, and the words for it."""
+
+    score: Score = None
+    feedback: Sentences = ""
+
+
+class JudgedPace(_Judged):
+    """Words about the pace; its score is computed, not judged."""
+
+    feedback: Sentences = ""
+
+
+class JudgedHighlight(_Judged):
+    """A passage that should be the learner's, and what it does; grounding shortens and checks the quote."""
+
+    quote: Annotated[str, _text(None)] = ""
+    type: Annotated[Literal["strength", "improvement"], BeforeValidator(_type)]
+    comment: Sentences = ""
+
+
+class JudgedAction(_Judged):
+    """One thing to practise."""
+
+    title: Title
+    why: Sentences = ""
+    exercise: Sentences = ""
+
+
+Aspect = Annotated[JudgedAspect, BeforeValidator(_aspect)]
+NO_ASPECT: Final = JudgedAspect()
+
+
+class Judgement(_Judged):
+    """All that Gemini judges."""
+
+    summary: Sentences = ""
+    clarity: Aspect = NO_ASPECT
+    pace: Annotated[JudgedPace, BeforeValidator(_aspect)] = JudgedPace()
+    tone: Aspect = NO_ASPECT
+    confidence: Aspect = NO_ASPECT
+    relevance: Aspect = NO_ASPECT
+    structure: Aspect = NO_ASPECT
+    highlights: Annotated[list[JudgedHighlight], BeforeValidator(_highlights)] = []
+    action_items: Annotated[list[JudgedAction], BeforeValidator(_actions)] = []
+
+    @classmethod
+    def read(cls, data: dict[str, Any]) -> Self:
+        """The judgement that an answer amounts to, however it misses what was asked for.
+
+        Raises:
+            NoUsableScore: not one aspect has a score.
+        """
+        if len(data) == 1 and isinstance(inner := next(iter(data.values())), dict) and "score" not in inner:
+            data = inner  # the whole judgement as the one member of an object around it
+        judgement = cls.model_validate(data)
+        judged = (getattr(judgement, name) for name in JUDGED_ASPECTS)
+        if all(aspect.score is None for aspect in judged):
+            raise NoUsableScore
+        return judgement
+
+
+JUDGED_ASPECTS: Final = ("clarity", "tone", "confidence", "relevance", "structure")
+
+
+@cache
+def judgement_schema() -> dict[str, Any]:
+    """The JSON Schema of a judgement: its shape, in the few keywords that Gemini documents."""
+    text = {"type": "string"}
+    aspect = _object(score={"type": "integer"}, feedback=text)
+    kind = {"type": "string", "enum": ["strength", "improvement"]}
+    return _object(
+        summary=text,
+        clarity=aspect,
+        pace=_object(feedback=text),
+        tone=aspect,
+        confidence=aspect,
+        relevance=aspect,
+        structure=aspect,
+        highlights={"type": "array", "items": _object(quote=text, type=kind, comment=text)},
+        actionItems={"type": "array", "items": _object(title=text, why=text, exercise=text)},
+    )
+
+
+def _object(**properties: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "required": list(properties)}

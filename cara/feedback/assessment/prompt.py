@@ -1,0 +1,142 @@
+"""Asking Gemini for a judgement: the prompt, the call, and the text as it is written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic_core import from_json
+
+from cara.feedback.assessment import prompts
+from cara.feedback.assessment.judgement import judgement_schema
+from cara.gemini.answers import strip_unstorable
+from cara.gemini.client import GeminiCall
+from cara.gemini.prompt_delimiters import PromptDelimiters
+from cara.gemini.token_estimate import upper_estimate
+from cara.speech import SpeechMeasures
+
+MAX_OUTPUT_TOKENS = 4_096
+MORE_OUTPUT_TOKENS = 2 * MAX_OUTPUT_TOKENS
+"""The room for a second judgement, when the first one ran out of room."""
+
+MATERIAL_TOKENS = 4_000
+"""What measures, notes, first and last sentence and earlier action items come to at the most."""
+
+_LISTED_BYTES = 400
+"""Of a sentence, a note or a title, so much is sent: in English, more than they ever have."""
+
+DELIMITERS = PromptDelimiters("earlier", "notes", "sentences", "transcript")
+_WORDS_OF_THE_TRANSCRIPT = {"openingWords", "closingWords", "stageMarks", "notes"}
+
+
+def question(transcript: str, measures: SpeechMeasures, last_actions: list[dict[str, Any]]) -> str:
+    """The user turn: measures as facts, then in a fence each what repeats anybody's words, as data.
+
+    Facts are numbers and words of our own lists, and only those that apply to the transcript. Earlier action
+    items may repeat what was said then, and notes have speakers' names. Stage marks stand in the transcript.
+    """
+    parts = [f"Measures (counted, take as facts):\n{_facts(measures)}"]
+    if last_actions:
+        parts.append(
+            DELIMITERS.wrap("earlier", _listed([str(item.get("title", "")) for item in last_actions]))
+        )
+    if measures.notes:
+        parts.append(DELIMITERS.wrap("notes", _listed(measures.notes)))
+    if measures.opening_words and measures.closing_words:
+        parts.append(DELIMITERS.wrap("sentences", _listed([measures.opening_words, measures.closing_words])))
+    return "\n".join([*parts, DELIMITERS.wrap("transcript", transcript)])
+
+
+def _facts(measures: SpeechMeasures) -> str:
+    left_out = _WORDS_OF_THE_TRANSCRIPT.union(measures.not_applicable)
+    members = measures.model_dump(mode="json", by_alias=True, exclude_none=True).items()
+    return json.dumps({name: value for name, value in members if name not in left_out}, separators=(",", ":"))
+
+
+def _listed(texts: list[str]) -> str:
+    cut = [text.encode(errors="replace")[:_LISTED_BYTES].decode(errors="ignore") for text in texts]
+    return json.dumps(cut, ensure_ascii=False)
+
+
+def feedback_call(
+    feature_type: str,
+    transcript: str,
+    measures: SpeechMeasures,
+    last_actions: list[dict[str, Any]],
+    thinking_level: str | None = None,
+    max_output_tokens: int = MAX_OUTPUT_TOKENS,
+) -> GeminiCall:
+    """The call that asks for a judgement of one transcript; level and room are those of `GeminiCall`."""
+    text = question(transcript, measures, last_actions)
+    return GeminiCall(
+        system_instruction=prompts.instruction_for(feature_type),
+        contents=[{"role": "user", "parts": [{"text": text}]}],
+        max_output_tokens=max_output_tokens,
+        response_schema=judgement_schema(),
+        thinking_level=thinking_level,
+    )
+
+
+def upper_estimate_of_prompt(feature_type: str, transcript: str) -> int:
+    """More tokens than what is sent for a judgement of the transcript will cost."""
+    schema = json.dumps(judgement_schema(), separators=(",", ":"))
+    return upper_estimate(prompts.instruction_for(feature_type), schema, transcript) + MATERIAL_TOKENS
+
+
+def upper_estimate_of_judging(feature_type: str, transcript: str) -> int:
+    """More tokens than one call for a judgement of the transcript will cost, its answer included."""
+    return upper_estimate_of_prompt(feature_type, transcript) + MAX_OUTPUT_TOKENS
+
+
+def texts_of(judgement: Any) -> Iterator[tuple[str, str]]:
+    """The readable texts of a judgement, however incomplete, in the order of reading, each with its place."""
+    if not isinstance(judgement, dict):
+        return
+    if isinstance(judgement.get("summary"), str):
+        yield "summary", judgement["summary"]
+    for name in ("clarity", "pace", "tone", "confidence", "relevance", "structure"):
+        aspect = judgement.get(name)
+        if isinstance(aspect, dict) and isinstance(aspect.get("feedback"), str):
+            yield name, aspect["feedback"]
+    for number, highlight in enumerate(_items(judgement.get("highlights"))):
+        if isinstance(highlight, dict) and isinstance(highlight.get("comment"), str):
+            yield f"highlights.{number}", highlight["comment"]
+    for number, action in enumerate(_items(judgement.get("actionItems"))):
+        if isinstance(action, dict) and isinstance(action.get("why"), str):
+            yield f"actionItems.{number}", action["why"]
+
+
+def _items(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+class GrowingTexts:
+    """Finds in growing JSON what is new to read."""
+
+    def __init__(self) -> None:
+        self._json = ""
+        self._told: dict[str, int] = {}
+
+    @property
+    def length(self) -> int:
+        """Characters of JSON so far."""
+        return len(self._json)
+
+    def grow(self, json_text: str) -> list[tuple[str, str]]:
+        """The new pieces of readable text, each with the part that it belongs to."""
+        self._json += json_text
+        # A fence, or a sentence, may stand before the JSON, and a fence behind it.
+        begun = self._json[self._json.find("{") :].rstrip("`\n ") if "{" in self._json else ""
+        try:
+            so_far = from_json(begun, allow_partial="trailing-strings")
+        except ValueError:
+            return []
+        fresh = []
+        for part, written in texts_of(so_far):
+            text = strip_unstorable(written)
+            told = self._told.get(part, 0)
+            if len(text) > told:
+                fresh.append((part, text[told:]))
+                self._told[part] = len(text)
+        return fresh

@@ -1,0 +1,1 @@
+"""The progress events of feedback jobs."""

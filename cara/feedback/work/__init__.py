@@ -1,0 +1,1 @@
+"""A feedback job from request to outcome."""

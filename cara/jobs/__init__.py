@@ -1,0 +1,1 @@
+"""Feedback jobs as rows: statements, transitions, and who is notified."""

@@ -1,0 +1,1 @@
+"""PostgreSQL: the pool, its retry rule, and the migrations."""

@@ -1,0 +1,138 @@
+"""The pool of PostgreSQL connections: its limits, its JSON codec and its transactions."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
+from uuid import UUID
+
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+from uuid_utils.compat import uuid7
+
+from cara.errors import Unavailable
+
+if TYPE_CHECKING:
+    from cara.settings import Settings
+
+    Connection: TypeAlias = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
+else:
+    Connection: TypeAlias = asyncpg.Connection
+
+Record: TypeAlias = asyncpg.Record
+
+_CONFLICT = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+
+_AWAY = (
+    OSError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # what a statement raises on a connection that broke just before it
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+)
+
+
+class DatabaseBusy(Unavailable):
+    code = "database_busy"
+    detail = "The database is busy. Please try again in a moment."
+
+
+class DatabaseAway(Unavailable):
+    code = "database_unavailable"
+    detail = "The database cannot be reached. Please try again in a moment."
+
+
+class Database:
+    """A pool that hands out connections within a bounded time."""
+
+    def __init__(self, pool: asyncpg.Pool[asyncpg.Record], acquire_seconds: float) -> None:
+        self._pool = pool
+        self._acquire_seconds = acquire_seconds
+
+    @classmethod
+    async def connect(cls, settings: Settings) -> Self:
+        """Raises DatabaseAway, with what PostgreSQL or the network said as its cause."""
+        try:
+            pool = await asyncpg.create_pool(
+                settings.database_url.get_secret_value(),
+                min_size=1,
+                max_size=settings.database_pool_size,
+                command_timeout=60,
+                timeout=10,
+                init=_prepare,
+                reset=_keep,
+                server_settings={"application_name": "cara", "timezone": "UTC"},
+            )
+        except (*_AWAY, asyncpg.PostgresError, TimeoutError) as error:
+            raise DatabaseAway(retry_after_seconds=1) from error
+        return cls(pool, settings.database_acquire_seconds)
+
+    async def close(self) -> None:
+        """Waits a short while for what is under way, then closes every connection."""
+        try:
+            async with asyncio.timeout(5):
+                await self._pool.close()
+        except TimeoutError:
+            self._pool.terminate()
+
+    @asynccontextmanager
+    async def acquire(self) -> AsyncIterator[Connection]:
+        """A connection for the length of the block.
+
+        Raises:
+            DatabaseBusy: none became free in time, or what the block did was undone to break a deadlock.
+            DatabaseAway: PostgreSQL refused, or went away within the block.
+        """
+        try:
+            connection = await self._pool.acquire(timeout=self._acquire_seconds)
+        except TimeoutError:
+            raise DatabaseBusy(retry_after_seconds=1) from None
+        except _AWAY as error:
+            raise DatabaseAway(retry_after_seconds=1) from error
+        try:
+            yield connection
+        except _CONFLICT as error:
+            raise DatabaseBusy(retry_after_seconds=1) from error
+        except _AWAY as error:
+            raise DatabaseAway(retry_after_seconds=1) from error
+        finally:
+            await self._pool.release(connection)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """A connection inside a transaction that commits at the end of the block."""
+        async with self.acquire() as connection, connection.transaction():
+            yield connection
+
+
+def new_id() -> UUID:
+    """A new UUIDv7 (RFC 9562), known before its row is written; later ids sort after earlier ones."""
+    return uuid7()
+
+
+async def one_row(connection: Connection, statement: str, *arguments: Any) -> Record:
+    """The row of a statement that always gives one."""
+    row = await connection.fetchrow(statement, *arguments)
+    assert row is not None
+    return row
+
+
+async def _prepare(connection: asyncpg.Connection[asyncpg.Record]) -> None:
+    await connection.set_type_codec(
+        "jsonb",
+        schema="pg_catalog",
+        format="binary",
+        encoder=lambda value: b"\x01" + json.dumps(value, ensure_ascii=False).encode(),
+        decoder=lambda raw: json.loads(raw[1:]),
+    )
+    await connection.set_type_codec("numeric", schema="pg_catalog", encoder=str, decoder=float, format="text")
+
+
+async def _keep(_: Any) -> None:
+    """No reset query: nothing here uses SET, LISTEN or session locks on a pooled connection."""

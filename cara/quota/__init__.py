@@ -1,0 +1,1 @@
+"""The daily token quota: reservation, settlement, and what is left."""

@@ -1,0 +1,235 @@
+"""The quota of tokens: reserve an upper estimate before a call, settle to the true usage after it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
+from typing import Self
+from uuid import UUID
+
+from cara.errors import LimitReached, Unprocessable
+from cara.gemini.errors import GeminiUsage
+from cara.postgres.database import Connection, new_id
+from cara.quota import queries
+
+Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def midnight_after(moment: datetime) -> datetime:
+    """The next midnight UTC: when the quota begins anew."""
+    return datetime.combine(moment.astimezone(UTC).date() + timedelta(days=1), time(), UTC)
+
+
+class QuotaExceeded(LimitReached):
+    """The day's tokens do not suffice; says until when."""
+
+    code = "quota_exceeded"
+
+    def __init__(self, resets_at: datetime, now: datetime) -> None:
+        super().__init__(
+            f"Today's tokens are used up. The quota begins anew at {resets_at:%Y-%m-%dT%H:%M:%SZ}.",
+            retry_after_seconds=(resets_at - now).total_seconds(),
+        )
+        self.resets_at = resets_at
+
+    def further_members(self) -> Mapping[str, str]:
+        return {"resetAt": f"{self.resets_at:%Y-%m-%dT%H:%M:%SZ}"}
+
+
+class TooLongForQuota(Unprocessable):
+    """One call alone is estimated at more tokens than a learner has on a whole day: waiting does not help."""
+
+    code = "too_long_for_quota"
+    detail = "This could take more tokens than you have on a whole day."
+
+    def __init__(self, estimated_tokens: int, daily_tokens: int) -> None:
+        super().__init__(
+            f"This could take {estimated_tokens:,} tokens, more than the {daily_tokens:,} that you have on a "
+            "whole day. Make it shorter, or ask for a higher limit."
+        )
+
+
+@dataclass(frozen=True)
+class Reservation:
+    """Tokens that are kept for one call."""
+
+    id: UUID
+    tokens: int
+
+
+@dataclass(frozen=True)
+class Charge:
+    """What one call to Gemini cost, by Gemini's own count."""
+
+    model: str
+    input_tokens: int
+    output_tokens: int
+    total_tokens: int
+
+    @classmethod
+    def of(cls, model: str, usage: GeminiUsage) -> Self | None:
+        """The charge for what Gemini counted, thinking among the output; None when it counted nothing."""
+        if not usage.total_tokens:
+            return None
+        output = usage.output_tokens + usage.thinking_tokens
+        return cls(model, usage.prompt_tokens, output, usage.total_tokens)
+
+
+@dataclass(frozen=True)
+class Settled:
+    """The day that a call was settled on, as it stands afterwards; `new` unless it was settled before."""
+
+    day: date
+    used: int
+    reserved: int
+    new: bool
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A learner's day: tokens used, reserved for calls under way, the limit, and when it resets."""
+
+    used: int
+    reserved: int
+    limit: int
+    resets_at: datetime
+    by_type: dict[str, int]
+
+    @property
+    def remaining(self) -> int:
+        return max(0, self.limit - self.used - self.reserved)
+
+
+class Quota:
+    """The quota of every learner; days are days in UTC, by `clock`. Reservations expire by PostgreSQL's.
+
+    Used and reserved together never pass the limit by a reservation. What a call really cost is charged in
+    full, also when it is more than was reserved for it: the reservation has to be an upper estimate.
+    """
+
+    def __init__(self, default_limit: int, clock: Clock = utc_now) -> None:
+        self._default_limit = default_limit
+        self._clock = clock
+
+    def limit_of(self, own_limit: int | None) -> int:
+        """The learner's own limit, else the default."""
+        return self._default_limit if own_limit is None else own_limit
+
+    async def reserve(
+        self,
+        connection: Connection,
+        user_id: UUID,
+        tokens: int,
+        request_type: str,
+        *,
+        own_limit: int | None,
+        keep_seconds: float,
+        feature_type: str | None = None,
+    ) -> UUID:
+        """Reserves an upper estimate of a call's tokens, for so long unless it is settled before.
+
+        The ledger will tell what was practised, if `feature_type` does.
+
+        Raises:
+            QuotaExceeded: they do not fit under today's limit.
+            TooLongForQuota: nor would they on any other day.
+        """
+        reservation = await self.reserve_some(
+            connection,
+            user_id,
+            tokens,
+            tokens,
+            request_type,
+            own_limit=own_limit,
+            keep_seconds=keep_seconds,
+            feature_type=feature_type,
+        )
+        return reservation.id
+
+    async def reserve_some(
+        self,
+        connection: Connection,
+        user_id: UUID,
+        least: int,
+        most: int,
+        request_type: str,
+        *,
+        own_limit: int | None,
+        keep_seconds: float,
+        feature_type: str | None = None,
+        reservation_id: UUID | None = None,
+        durable: bool = True,
+    ) -> Reservation:
+        """Reserves as many tokens as fit, from `least` to `most`; otherwise like `reserve`.
+
+        Where it is a transaction of its own and a call that lasts seconds, it need not be `durable`. Before
+        anybody is refused, what crashes left behind of their day is given back, and it is tried once more.
+
+        Raises:
+            QuotaExceeded: not even the least fit under today's limit.
+            TooLongForQuota: nor would they on any other day.
+        """
+        now = self._clock()
+        today, limit, own_id = self._day(now), self.limit_of(own_limit), reservation_id or new_id()
+        if least > limit:
+            raise TooLongForQuota(least, limit)
+        wanted = (user_id, own_id, today, least, most, limit, request_type)
+        reserve = partial(queries.reserve, connection, *wanted, keep_seconds, durable, feature_type)
+        tokens = await reserve()
+        if tokens is None:
+            released = await queries.release_expired_of_user(connection, user_id, today)
+            tokens = await reserve() if released or least < most else None
+        if tokens is None:
+            raise QuotaExceeded(midnight_after(now), now)
+        return Reservation(own_id, tokens)
+
+    async def settle(
+        self,
+        connection: Connection,
+        user_id: UUID,
+        reservation_id: UUID,
+        request_type: str,
+        charge: Charge | None,
+        *,
+        ledger_id: UUID | None = None,
+    ) -> Settled:
+        """Gives the reservation back and writes the true charge, if there was one: safe to repeat.
+
+        The charge stands in the ledger under the reservation's id, or under one that names the call better.
+        Belongs in one transaction with what the call was made for.
+        """
+        row = (
+            (charge.model, charge.total_tokens, charge.input_tokens, charge.output_tokens) if charge else None
+        )
+        today = self._day(self._clock())
+        day = await queries.settle(
+            connection, user_id, reservation_id, today, request_type, row, ledger_id or reservation_id
+        )
+        return Settled(**day)
+
+    async def remaining_after(
+        self, connection: Connection, user_id: UUID, own_limit: int | None, settled: Settled
+    ) -> int:
+        """The tokens that are left today, once a call was settled."""
+        today = self._day(self._clock())
+        used, reserved = settled.used, settled.reserved
+        if settled.day != today:
+            day = await queries.day_of_user(connection, user_id, today)
+            used, reserved = (day["used"], day["reserved"]) if day else (0, 0)
+        return max(0, self.limit_of(own_limit) - used - reserved)
+
+    async def standing(self, connection: Connection, user_id: UUID, own_limit: int | None) -> Standing:
+        """Where the learner stands today."""
+        now = self._clock()
+        standing = await queries.standing_of_user(connection, user_id, self._day(now))
+        return Standing(**standing, limit=self.limit_of(own_limit), resets_at=midnight_after(now))
+
+    @staticmethod
+    def _day(now: datetime) -> date:
+        return now.astimezone(UTC).date()

@@ -1,0 +1,1 @@
+"""Redis: connections, subscriptions, the queue, and what works on without Redis."""

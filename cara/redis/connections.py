@@ -1,0 +1,115 @@
+"""Connections to Redis (or Valkey), by URL: plain, TLS, unix socket or Sentinel.
+
+A Sentinel URL reads `redis+sentinel://[:password@]host:port[,host:port…]/service[/db]`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import urlsplit
+
+from redis.asyncio import BlockingConnectionPool, Connection, ConnectionPool, Redis, SSLConnection
+from redis.asyncio.connection import AbstractConnection, UnixDomainSocketConnection, parse_url
+from redis.asyncio.retry import Retry
+from redis.asyncio.sentinel import Sentinel, SentinelManagedConnection
+from redis.backoff import ExponentialBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+AWAY = (RedisError, OSError, TimeoutError)
+"""What a call raises when Redis cannot be reached or does not answer in time."""
+
+SOCKET_SECONDS = 2
+"""How long Redis may take to accept a connection, a command, or to answer it."""
+
+
+class _Cancellable(AbstractConnection):
+    """A connection whose commands can be cancelled.
+
+    redis-py bounds each write by `asyncio.wait_for`, which up to Python 3.11 loses a cancellation that
+    arrives when the write is just done. A task that is told to stop would then go on.
+    """
+
+    async def send_packed_command(
+        self, command: bytes | str | Iterable[bytes], check_health: bool = True
+    ) -> None:
+        if not self.is_connected:
+            await self.connect()  # type: ignore[no-untyped-call]
+        elif check_health:
+            await self.check_health()  # type: ignore[no-untyped-call]
+        pieces = [command.encode()] if isinstance(command, str) else command
+        try:
+            async with asyncio.timeout(self.socket_timeout):
+                await self._send_packed_command([pieces] if isinstance(pieces, bytes) else pieces)
+        except BaseException as error:
+            await self.disconnect(nowait=True)
+            if isinstance(error, TimeoutError):
+                raise RedisTimeoutError("Timeout writing to socket") from None
+            if isinstance(error, OSError):
+                raise RedisConnectionError(f"Error while writing to socket: {error}") from error
+            raise
+
+
+class _PlainConnection(_Cancellable, Connection):
+    pass
+
+
+class _TlsConnection(_Cancellable, SSLConnection):
+    pass
+
+
+class _UnixConnection(_Cancellable, UnixDomainSocketConnection):
+    pass
+
+
+class _SentinelConnection(_Cancellable, SentinelManagedConnection):
+    pass
+
+
+def connection_pool(url: str, *, size: int, retries: int = 1) -> ConnectionPool:
+    """A bounded pool for the URL; `retries` says how often a command is repeated on a broken connection."""
+    options: dict[str, Any] = {
+        "socket_timeout": SOCKET_SECONDS,
+        "socket_connect_timeout": SOCKET_SECONDS,
+        "health_check_interval": 15,
+        "retry": Retry(ExponentialBackoff(cap=0.5, base=0.01), retries),
+        "retry_on_error": [RedisConnectionError, RedisTimeoutError] if retries else [],
+    }
+    if url.startswith("redis+sentinel://"):
+        return _sentinel_pool(url, options)
+    target: dict[str, Any] = {**parse_url(url)}
+    kind = target.pop("connection_class", Connection)
+    if kind is not UnixDomainSocketConnection:
+        options["socket_keepalive"] = True
+    kinds = {Connection: _PlainConnection, SSLConnection: _TlsConnection}
+    return BlockingConnectionPool(
+        connection_class=kinds.get(kind, _UnixConnection),
+        max_connections=size,
+        timeout=SOCKET_SECONDS,
+        **options,
+        **target,
+    )
+
+
+def _sentinel_pool(url: str, options: dict[str, Any]) -> ConnectionPool:
+    parts = urlsplit(url)
+    credentials, _, hosts = parts.netloc.rpartition("@")
+    user, _, password = credentials.partition(":")
+    service, _, db = parts.path.strip("/").partition("/")
+    nodes = [
+        (host, int(port or 26379)) for host, _, port in (node.partition(":") for node in hosts.split(","))
+    ]
+    sentinel = Sentinel(  # type: ignore[no-untyped-call]
+        nodes,
+        sentinel_kwargs={"socket_timeout": SOCKET_SECONDS},
+        connection_class=_SentinelConnection,
+        socket_keepalive=True,
+        **options,
+    )
+    client: Redis = sentinel.master_for(
+        service or "mymaster", username=user or None, password=password or None, db=int(db or 0)
+    )
+    return client.connection_pool

@@ -1,0 +1,89 @@
+"""Background jobs as the web process knows them: the names of queues and tasks, payloads, and enqueueing
+through arq.
+
+PostgreSQL holds the truth about every job. A lost enqueue is therefore no loss, only a delay: the sweeper
+finds what Redis does not know.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import Any
+from uuid import UUID
+
+from arq.connections import ArqRedis
+from arq.constants import in_progress_key_prefix
+
+from cara.redis.connections import AWAY, connection_pool
+
+logger = logging.getLogger(__name__)
+
+FEEDBACK_QUEUE = "cara:queue:feedback"
+MAINTENANCE_QUEUE = "cara:queue:maintenance"
+ROLLUP_QUEUE = "cara:queue:rollups"
+WRITE_FEEDBACK = "write_feedback"
+FOLD_ROLLUPS = "fold_rollups"
+
+
+def wake_channel(queue: str) -> str:
+    """The channel on which workers of the queue are told that there is something to do."""
+    return f"{queue}:wake"
+
+
+def health_key(queue: str) -> str:
+    """The key that exists while a worker of the queue is alive."""
+    return f"{queue}:health"
+
+
+def serialize(payload: dict[str, Any]) -> bytes:
+    """Job payloads are JSON: readable, and nothing that is unpickled can run code."""
+    return json.dumps(payload, default=repr).encode()
+
+
+def deserialize(raw: bytes) -> dict[str, Any]:
+    payload: dict[str, Any] = json.loads(raw)
+    return payload
+
+
+def arq_client(url: str, *, size: int, retries: int = 1) -> ArqRedis:
+    """A client of Redis that can enqueue."""
+    return ArqRedis(
+        pool_or_conn=connection_pool(url, size=size, retries=retries),
+        job_serializer=serialize,
+        job_deserializer=deserialize,
+        default_queue_name=FEEDBACK_QUEUE,
+    )
+
+
+class Queue:
+    """Hands job ids to the workers."""
+
+    def __init__(self, redis: ArqRedis) -> None:
+        self._redis = redis
+
+    async def enqueue_feedback(self, job_id: UUID, *, attempts: int = 0, delay_seconds: float = 0) -> None:
+        """Tells the workers of a job, once for each attempt; when Redis is away, the sweeper will."""
+        try:
+            await self._redis.enqueue_job(
+                WRITE_FEEDBACK, str(job_id), _job_id=_entry(job_id, attempts), _defer_by=delay_seconds or None
+            )
+            await self._redis.publish(wake_channel(FEEDBACK_QUEUE), b"")
+        except AWAY as error:
+            logger.warning("job %s waits for the sweeper: redis is away (%s)", job_id, type(error).__name__)
+
+    async def revive_feedback(self, job_id: UUID, *, attempts: int) -> None:
+        """Enqueues again a job that should have been claimed by now.
+
+        An entry that is marked as in progress belongs to a worker that died before it claimed the job:
+        the mark goes. Should the worker live after all, the claim lets only one of them win.
+        """
+        try:
+            await self._redis.delete(in_progress_key_prefix + _entry(job_id, attempts))
+        except AWAY:
+            return
+        await self.enqueue_feedback(job_id, attempts=attempts)
+
+
+def _entry(job_id: UUID, attempts: int) -> str:
+    return str(job_id) if attempts == 0 else f"{job_id}:{attempts}"

@@ -1,0 +1,1 @@
+"""What every feature needs to know of a learner."""

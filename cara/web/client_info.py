@@ -1,0 +1,113 @@
+"""Which client sent a request, as far as the network can tell: the address behind the trusted proxies.
+
+`X-Forwarded-For` is believed only from the networks in `TRUSTED_PROXIES`; by default from nobody. `Forwarded`
+(RFC 7239) is not read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+
+from aiohttp import web
+
+from cara.web.context import CLIENT_ADDRESS, REQUEST_ID, service
+from cara.web.markup import without_markup
+
+Address = IPv4Address | IPv6Address
+
+UNKNOWN = "unknown"
+MAX_USER_AGENT_CHARACTERS = 400
+HOME_NETWORK_BITS = 64
+"""A household or host has at least so much of IPv6: the limited must not just take the next address."""
+
+
+class TrustedProxies:
+    """The networks whose word on `X-Forwarded-For` is taken."""
+
+    def __init__(self, networks: Iterable[str]) -> None:
+        self._networks = tuple(ip_network(network) for network in networks)
+
+    def __contains__(self, address: Address) -> bool:
+        return any(address in network for network in self._networks)
+
+    def client_of(self, peer: str | None, forwarded: Iterable[str]) -> str:
+        """The nearest hop that is no trusted proxy; where a proxy says nothing sensible, the proxy itself.
+
+        `forwarded` are the values of all X-Forwarded-For fields, in their order.
+        """
+        client = _address(peer or "")
+        if client is None:
+            return UNKNOWN
+        for hop in _from_the_right(forwarded):
+            if client not in self or hop is None:
+                break
+            client = hop
+        return str(client)
+
+
+def find_client_address(request: web.Request) -> str:
+    """The client's address by the connection and the proxies' header fields."""
+    proxies = service(request.app, TrustedProxies)
+    return proxies.client_of(request.remote, request.headers.getall("X-Forwarded-For", ()))
+
+
+def client_address(request: web.BaseRequest) -> str:
+    """The address of the client, for limits and logs; `UNKNOWN` where the transport has none."""
+    return request.get(CLIENT_ADDRESS) or request.remote or UNKNOWN
+
+
+def limited_network(address: str) -> str:
+    """What a limit counts for: the address, or of IPv6 the network that it is surely part of."""
+    parsed = _address(address)
+    if isinstance(parsed, IPv6Address):
+        return str(ip_network((parsed, HOME_NETWORK_BITS), strict=False))
+    return address
+
+
+@dataclass(frozen=True)
+class ClientInfo:
+    """Where a request came from, for the audit trail and the lock-out; None for what is not known."""
+
+    address: str | None = None
+    user_agent: str | None = None
+    request_id: str | None = None
+
+    @property
+    def network(self) -> str | None:
+        """What the lock-out counts for: the address, or of IPv6 the network around it."""
+        return limited_network(self.address) if self.address else None
+
+
+def client_info(request: web.Request) -> ClientInfo:
+    """The client that sent a request."""
+    address = client_address(request)
+    return ClientInfo(
+        address=None if address == UNKNOWN else address,
+        user_agent=_storable(request.headers.get("User-Agent", "")) or None,
+        request_id=request.get(REQUEST_ID),
+    )
+
+
+def _storable(field: str) -> str:
+    """Header fields may hold any bytes; the database takes only characters."""
+    characters = field[:MAX_USER_AGENT_CHARACTERS].encode("utf-8", "replace").decode()
+    return without_markup(characters).replace("\0", "")
+
+
+def _from_the_right(forwarded: Iterable[str]) -> Iterator[Address | None]:
+    for hop in reversed(",".join(forwarded).split(",")):
+        yield _address(hop.strip())
+
+
+def _address(text: str) -> Address | None:
+    """An address as proxies write it: with or without a port, brackets or a zone."""
+    host = text.partition("]")[0].removeprefix("[") if text.startswith("[") else text
+    if host.count(":") == 1:
+        host = host.partition(":")[0]
+    try:
+        address = ip_address(host.partition("%")[0])
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address

@@ -1,0 +1,260 @@
+"""Who is let in, who is kept out for how long, and that none of it tells which emails have an account."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from argon2 import PasswordHasher, extract_parameters
+from pydantic import SecretStr
+from redis.asyncio import Redis
+
+from cara.accounts.authentication import SignIn
+from cara.accounts.passwords import Passwords
+from cara.app import create_app
+from cara.observability.metrics import FAILURES_COUNTED_ALONE
+from cara.postgres.database import Database
+from cara.settings import Settings
+from cara.web.context import service
+from tests.accounts.signing import Client, audited, posts, signs_in
+from tests.learners import Learner
+from tests.redis.restartable_valkey import RestartableValkey
+from tests.waiting import time_limit
+
+OpenClient = Callable[..., Awaitable[Client]]
+NOBODY = "nobody@example.com"
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    """Hashes that cost little, and a proxy that is believed: tests come from many addresses."""
+    return settings.model_copy(
+        update={"password_memory_kib": 64, "password_time_cost": 1, "trusted_proxies": ("127.0.0.0/8",)}
+    )
+
+
+@pytest.fixture
+def hashes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Every computation of argon2, by what it was for."""
+    done: list[str] = []
+    hash_, verify = PasswordHasher.hash, PasswordHasher.verify
+
+    def counted_hash(self: PasswordHasher, *arguments: Any, **options: Any) -> str:
+        done.append("hash")
+        return hash_(self, *arguments, **options)
+
+    def counted_verify(self: PasswordHasher, stored: str, password: Any) -> bool:
+        parameters = extract_parameters(stored)
+        done.append(f"verify m={parameters.memory_cost} t={parameters.time_cost} p={parameters.parallelism}")
+        return verify(self, stored, password)
+
+    monkeypatch.setattr(PasswordHasher, "hash", counted_hash)
+    monkeypatch.setattr(PasswordHasher, "verify", counted_verify)
+    return done
+
+
+def _from(address: str) -> dict[str, str]:
+    return {"X-Forwarded-For": address}
+
+
+def _without_request_id(body: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in body.items() if name != "requestId"}
+
+
+async def test_an_unknown_email_and_a_wrong_password_are_told_alike_after_the_same_work(
+    client: Client, learner: Learner, hashes: list[str]
+) -> None:
+    hashes.clear()
+    wrong = await signs_in(client, learner.email, "guess")
+    work_for_wrong = hashes.copy()
+    for email in (NOBODY, "nonsense", "", "Nobody <nobody@example.com>", "@", "a" * 254):
+        hashes.clear()
+        unknown = await signs_in(client, email, "guess")
+        assert wrong[0] == unknown[0] == 401
+        assert _without_request_id(wrong[1]) == _without_request_id(unknown[1])
+        assert work_for_wrong == hashes == ["verify m=64 t=1 p=1"]
+
+
+async def test_an_unknown_email_is_locked_exactly_as_a_known_one(client: Client, learner: Learner) -> None:
+    stories = []
+    for email in (learner.email, NOBODY):
+        story = []
+        for _ in range(7):
+            response = await posts(client, "/api/auth/login", {"email": email, "password": "guess"})
+            body = _without_request_id(await response.json())
+            story.append((response.status, body, response.headers.get("Retry-After")))
+        stories.append(story)
+    assert stories[0] == stories[1]
+    assert [status for status, _, _ in stories[0]] == [401] * 5 + [429] * 2
+    assert stories[0][-1][1]["code"] == "account_locked"
+    assert stories[0][-1][2] == "10"
+
+
+async def test_who_is_locked_out_costs_no_hash_and_is_not_let_in(
+    client: Client, learner: Learner, hashes: list[str]
+) -> None:
+    for _ in range(5):
+        await signs_in(client, learner.email, "guess")
+    hashes.clear()
+    assert (await signs_in(client, learner.email, learner.password))[0] == 429
+    assert hashes == []
+
+
+async def test_a_stranger_locks_out_themselves_and_not_the_owner(client: Client, learner: Learner) -> None:
+    for _ in range(6):
+        status, _ = await signs_in(client, learner.email, "guess", **_from("203.0.113.7"))
+    assert status == 429
+    assert (await signs_in(client, learner.email, learner.password, **_from("198.51.100.1")))[0] == 200
+
+
+async def test_neighbours_in_one_ipv6_network_share_their_failures(client: Client, learner: Learner) -> None:
+    for number in range(6):
+        status, _ = await signs_in(client, learner.email, "guess", **_from(f"2001:db8::{number + 1}"))
+    assert status == 429
+    assert (await signs_in(client, learner.email, "guess", **_from("2001:db8:0:1::1")))[0] == 401
+
+
+async def test_another_spelling_of_an_email_gives_no_more_attempts(client: Client, learner: Learner) -> None:
+    for spelling in (str.lower, str.upper, str.title, str.lower, str.upper):
+        assert (await signs_in(client, spelling(learner.email), "guess"))[0] == 401
+    assert (await signs_in(client, learner.email.swapcase(), "guess"))[0] == 429
+    for domain in (
+        "b\u00fccher.example",
+        "B\u00dcCHER.example",
+        "bu\u0308cher.example",
+        "xn--bcher-kva.example",
+    ):
+        for _ in range(2):
+            status, _ = await signs_in(client, f"nobody@{domain}", "guess")
+    assert status == 429
+
+
+async def test_a_success_forgets_the_failures_before_it(client: Client, learner: Learner) -> None:
+    for _ in range(3):
+        for _ in range(4):
+            assert (await signs_in(client, learner.email, "guess"))[0] == 401
+        assert (await signs_in(client, learner.email, learner.password))[0] == 200
+
+
+async def test_guesses_that_are_made_at_once_are_not_judged_behind_the_lock(
+    client: Client, learner: Learner
+) -> None:
+    """The right one among many at once may come too late: it is refused as those after it are."""
+    outcomes = await asyncio.gather(
+        *(signs_in(client, learner.email, "guess") for _ in range(20)),
+    )
+    assert {status for status, _ in outcomes} <= {401, 429}
+    assert (await signs_in(client, learner.email, learner.password))[0] == 429
+
+
+async def test_failures_are_audited_although_the_request_is_refused(
+    client: Client, learner: Learner, database: Database
+) -> None:
+    for _ in range(5):
+        await signs_in(client, learner.email, "guess")
+    await signs_in(client, NOBODY, "guess")
+    assert await audited(database, learner) == ["registered", *["sign_in_failed"] * 5]
+    async with database.acquire() as connection:
+        details = await connection.fetch("select user_id, details from audit_log order by created_at, id")
+    assert [row["details"] for row in details[-3:]] == [{}, {"lockedSeconds": 10}, {}]
+    assert details[-1]["user_id"] is None
+
+
+async def test_a_hash_of_other_parameters_is_replaced_at_sign_in(
+    settings: Settings, client: Client, learner: Learner, database: Database, aiohttp_client: OpenClient
+) -> None:
+    dearer = await aiohttp_client(create_app(settings.model_copy(update={"password_time_cost": 2})))
+    assert (await signs_in(dearer, learner.email, learner.password))[0] == 200
+    async with database.acquire() as connection:
+        stored = await connection.fetchval("select password_hash from users")
+    assert extract_parameters(stored).time_cost == 2
+    assert (await signs_in(client, learner.email, learner.password))[0] == 200
+
+
+async def test_a_storm_of_sign_ins_is_refused_with_a_time_to_come_back(
+    settings: Settings, aiohttp_client: OpenClient
+) -> None:
+    slow = {
+        "password_threads": 1,
+        "password_queue": 2,
+        "password_memory_kib": 19_456,
+        "password_time_cost": 4,
+    }
+    client = await aiohttp_client(create_app(settings.model_copy(update=slow)))
+    learner = await Learner.registers(client)
+    credentials = {"email": learner.email, "password": learner.password}
+    client.session.cookie_jar.clear()
+    answers = await asyncio.gather(*(client.post("/api/auth/login", json=credentials) for _ in range(12)))
+    assert {answer.status for answer in answers} == {200, 503}
+    refused = next(answer for answer in answers if answer.status == 503)
+    assert int(refused.headers["Retry-After"]) >= 1
+    assert (await refused.json())["code"] == "sign_in_busy"
+    assert (await signs_in(client, learner.email, learner.password))[0] == 200
+
+
+async def test_without_redis_people_are_let_in_and_locked_out_all_the_same(
+    settings: Settings, unused_tcp_port: int, aiohttp_client: OpenClient
+) -> None:
+    url = type(settings.redis_url)(f"redis://127.0.0.1:{unused_tcp_port}/0")
+    client = await aiohttp_client(create_app(settings.model_copy(update={"redis_url": url})))
+    learner = await Learner.registers(client)
+    assert (await signs_in(client, learner.email, learner.password))[0] == 200
+    for _ in range(5):
+        assert (await signs_in(client, learner.email, "guess"))[0] == 401
+    assert (await signs_in(client, learner.email, learner.password))[0] == 429
+
+
+async def test_failures_are_shared_between_processes(
+    settings: Settings, client: Client, learner: Learner, aiohttp_client: OpenClient
+) -> None:
+    other = await aiohttp_client(create_app(settings))
+    for number in range(5):
+        await signs_in(other if number % 2 else client, learner.email, "guess")
+    for process in (client, other):
+        assert (await signs_in(process, learner.email, learner.password))[0] == 429
+
+
+async def test_what_redis_holds_names_nobody(client: Client, learner: Learner, settings: Settings) -> None:
+    for _ in range(5):
+        await signs_in(client, learner.email, "guess")
+    async with Redis.from_url(settings.redis_url.get_secret_value()) as redis:
+        keys = [key.decode() async for key in redis.scan_iter("cara:sign-in:*")]
+        assert keys
+        assert [key for key in keys if await redis.pttl(key) <= 0] == []
+    assert not any(learner.email in key or "127.0.0.1" in key for key in keys)
+
+
+async def test_counting_goes_back_to_redis_when_it_is_there_again(
+    valkey: RestartableValkey, settings: Settings, aiohttp_client: OpenClient
+) -> None:
+    client = await aiohttp_client(
+        create_app(settings.model_copy(update={"redis_url": SecretStr(valkey.url)}))
+    )
+    learner = await Learner.registers(client)
+    async with Redis.from_url(valkey.url) as redis:
+        await signs_in(client, learner.email, "guess")
+        assert await redis.keys("cara:sign-in:*")
+
+        valkey.stop()
+        before = FAILURES_COUNTED_ALONE._value.get()
+        for _ in range(5):
+            assert (await signs_in(client, learner.email, "guess"))[0] == 401
+        assert (await signs_in(client, learner.email, learner.password))[0] == 429
+        assert FAILURES_COUNTED_ALONE._value.get() > before
+
+        valkey.start()
+        assert not await redis.keys("cara:sign-in:*")
+        async with time_limit():
+            while not await redis.keys("cara:sign-in:*"):
+                await signs_in(client, NOBODY, "guess")
+        before = FAILURES_COUNTED_ALONE._value.get()
+        assert (await signs_in(client, learner.email, learner.password))[0] == 200
+        assert FAILURES_COUNTED_ALONE._value.get() == before
+
+
+async def test_the_services_of_the_application_hash_as_the_settings_say(client: Client) -> None:
+    assert service(client.app, SignIn)
+    stored = await service(client.app, Passwords).hash("correct horse battery")
+    assert extract_parameters(stored).memory_cost == 64

@@ -1,0 +1,281 @@
+"""What is stored of a learner: taking it along, and deleting it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from aiohttp import ClientError
+
+from cara.accounts.cookies import REFRESH_COOKIE
+from cara.accounts.export import MAX_AT_ONCE, Exports
+from cara.accounts.export_sections import PROFILE as PROFILE_STATEMENT
+from cara.accounts.export_sections import SECTIONS
+from cara.accounts.refresh_tokens import hash_of
+from cara.postgres.database import Connection, Database, new_id
+from cara.web.client_info import ClientInfo
+from cara.web.context import service
+from tests.accounts.signing import Client, audited, posts, refresh_refusal, signs_in
+from tests.learners import TALK, Learner
+from tests.waiting import time_limit
+
+PROFILE, EXPORT = "/api/users/me", "/api/users/me/export"
+
+LEFT_OUT = {
+    "password_hash",  # a secret, not a fact about somebody
+    "token_hash",
+    "replaced_by",
+    "token_generation",  # how the machinery runs: nothing that was told or done
+    "transcript_hash",
+    "reservation_id",
+    "run_after",
+    "lease_expires_at",
+    "batch",
+    "user_id",
+}
+"""Columns that an export need not hold."""
+
+MACHINERY = {"stale_learner_quarters"}
+"""Tables that only say what is still to be computed."""
+
+
+async def _leave_traces(learner: Learner, database: Database) -> None:
+    """Something in every table that knows of users."""
+    await learner.opens_session(score=90, transcript=TALK, completed=True, title="Last & <first>")
+    await learner.asks_for_feedback()
+    await signs_in(learner.client, learner.email, "guess")
+    async with database.acquire() as connection:
+        await connection.execute(
+            """
+            insert into analytics_events (user_id, id, event_type, metadata, occurred_at, batch)
+            values ($1::uuid, $2, 'page_view', '{"page": "home"}', now(), 1)
+            """,
+            learner.user["id"],
+            uuid4(),
+        )
+
+
+async def _practises_a_lot(learner: Learner, database: Database) -> None:
+    """Twenty megabytes of transcripts."""
+    async with database.acquire() as connection:
+        await connection.execute(
+            """
+            insert into sessions (user_id, id, feature_type, transcript)
+            select $1::uuid, gen_random_uuid(), 'video', repeat('word ', 20000) from generate_series(1, 200)
+            """,
+            learner.user["id"],
+        )
+
+
+async def _tables_with_users(connection: Connection) -> set[str]:
+    rows = await connection.fetch(
+        """
+        select table_name
+        from information_schema.columns
+        join pg_class on pg_class.oid = format('%I.%I', table_schema, table_name)::regclass
+        where table_schema = 'public' and column_name = 'user_id' and not relispartition
+          and relkind in ('r', 'p')
+        """
+    )
+    return {row["table_name"] for row in rows}
+
+
+async def test_an_export_holds_what_is_stored_and_no_hashes(
+    client: Client, learner: Learner, database: Database
+) -> None:
+    await _leave_traces(learner, database)
+    response = await learner.call("GET", EXPORT)
+    text = await response.text()
+    exported = json.loads(text)
+    assert response.status == 200
+    assert response.content_type == "application/json"
+    assert response.headers["Content-Disposition"] == 'attachment; filename="cara-export.json"'
+    assert exported["profile"]["email"] == learner.email
+    assert {session["transcript"] for session in exported["sessions"]} == {TALK}
+    assert {session["title"] for session in exported["sessions"]} == {"Last & <first>", None}
+    assert exported["sessions"][0]["score"] == 90.0
+    assert exported["sessions"][0]["createdAt"].endswith("Z")
+    assert exported["feedbackJobs"][0]["transcript"] == TALK
+    assert exported["quotaReservations"][0]["requestType"]
+    assert {"page": "home"} in [event["metadata"] for event in exported["events"]]
+    assert [entry["action"] for entry in exported["audit"]] == ["registered", "sign_in_failed", "exported"]
+    assert len(exported["signIns"]) == 1
+    for secret in (learner.refresh_token, hash_of(learner.refresh_token).hex(), "argon2", learner.password):
+        assert secret not in text
+
+
+async def test_an_export_holds_nothing_of_others(
+    client: Client, learner: Learner, database: Database
+) -> None:
+    other = await Learner.registers(client)
+    await _leave_traces(other, database)
+    exported = await learner.expects(200, "GET", EXPORT)
+    assert exported["profile"]["id"] == learner.user["id"]
+    assert [name for name, rows in exported.items() if isinstance(rows, list) and rows] == [
+        "signIns",
+        "audit",
+    ]
+
+
+def _words(statement: str) -> list[str]:
+    return re.findall(r"\w+", statement)
+
+
+async def test_no_table_and_no_column_that_tells_of_a_user_is_missing_in_the_export(
+    database: Database,
+) -> None:
+    exported = [_words(text) for text in (PROFILE_STATEMENT, *SECTIONS.values())]
+    by_table = {words[words.index("from") + 1]: set(words) for words in exported}
+    async with database.acquire() as connection:
+        tables = await _tables_with_users(connection) - MACHINERY | {"users"}
+        assert set(by_table) == tables
+        for table in tables:
+            columns = await connection.fetch(
+                "select column_name from information_schema.columns where table_name = $1", table
+            )
+            missing = {row["column_name"] for row in columns} - by_table[table] - LEFT_OUT
+            assert not missing, f"of {table} the export leaves out {missing}"
+
+
+async def test_every_statement_of_the_export_is_served_by_an_index(
+    learner: Learner, database: Database
+) -> None:
+    async with database.transaction() as connection:
+        await connection.execute("set local enable_seqscan = off")
+        for name, statement in SECTIONS.items():
+            plan = await connection.fetch(f"explain {statement}", learner.user["id"])
+            text = "\n".join(row[0] for row in plan)
+            assert "Seq Scan" not in text, f"{name}: {text}"
+
+
+async def test_a_large_export_is_sent_in_pieces(client: Client, learner: Learner, database: Database) -> None:
+    await _practises_a_lot(learner, database)
+    async with client.get(EXPORT, headers=learner.authorization) as response:
+        assert response.headers["Transfer-Encoding"] == "chunked"
+        body = await response.read()
+    exported = json.loads(body)
+    assert len(exported["sessions"]) == 200
+    assert len(body) > 20_000_000
+
+
+async def test_a_reader_that_leaves_gives_the_connection_back(
+    client: Client, learner: Learner, database: Database
+) -> None:
+    await _practises_a_lot(learner, database)
+    for _ in range(2 * MAX_AT_ONCE):
+        response = await client.get(EXPORT, headers=learner.authorization)
+        if response.status == 200:
+            await response.content.readexactly(10_000)
+        response.close()
+    async with time_limit():
+        while (await learner.call("GET", EXPORT)).status != 200:
+            await asyncio.sleep(0)
+
+
+async def test_more_exports_than_there_are_connections_for_have_to_wait(
+    client: Client, learner: Learner
+) -> None:
+    exports = service(client.app, Exports)
+    async with exports.document(new_id(), ClientInfo()), exports.document(new_id(), ClientInfo()):
+        refused = await learner.call("GET", EXPORT)
+        assert refused.status == 503
+        assert int(refused.headers["Retry-After"]) >= 1
+    await learner.expects(200, "GET", EXPORT)
+
+
+async def test_nobody_takes_the_place_of_others_by_a_second_export(client: Client, learner: Learner) -> None:
+    other = await Learner.registers(client)
+    exports = service(client.app, Exports)
+    async with exports.document(UUID(learner.user["id"]), ClientInfo()):
+        assert (await learner.expects(503, "GET", EXPORT))["code"] == "exports_busy"
+        await other.expects(200, "GET", EXPORT)
+    await learner.expects(200, "GET", EXPORT)
+
+
+async def test_half_an_export_is_not_taken_for_a_whole_one(
+    client: Client, learner: Learner, database: Database
+) -> None:
+    """A table in the middle of the document cannot be read."""
+    await _practises_a_lot(learner, database)
+    async with database.acquire() as connection:
+        await connection.execute("alter table learner_weeks rename to lost")
+        with pytest.raises(ClientError):
+            await (await learner.call("GET", EXPORT)).read()
+        await connection.execute("alter table lost rename to learner_weeks")
+
+
+async def test_a_look_at_the_head_of_an_export_writes_none(
+    client: Client, learner: Learner, database: Database
+) -> None:
+    """Nor does it wait for those that are being written, or stand in the trail."""
+    exports = service(client.app, Exports)
+    async with exports.document(new_id(), ClientInfo()), exports.document(new_id(), ClientInfo()):
+        before = await audited(database, learner)
+        for _ in range(MAX_AT_ONCE + 1):
+            response = await client.head(EXPORT, headers=learner.authorization)
+            assert response.status == 200
+            assert response.headers["Content-Disposition"] == 'attachment; filename="cara-export.json"'
+            assert await response.read() == b""
+        assert await audited(database, learner) == before
+    await learner.expects(200, "GET", EXPORT)
+
+
+async def test_a_deleted_account_leaves_nothing_but_that_one_was_deleted(
+    client: Client, learner: Learner, database: Database
+) -> None:
+    other = await Learner.registers(client)
+    for somebody in (learner, other):
+        await _leave_traces(somebody, database)
+    response = await learner.call("DELETE", PROFILE)
+    assert response.status == 204
+    assert response.cookies[REFRESH_COOKIE].value == ""
+    async with database.acquire() as connection:
+        for table in await _tables_with_users(connection):
+            column = f"select count(*) from {table} where user_id = $1::uuid"
+            assert await connection.fetchval(column, learner.user["id"]) == 0, table
+        deletions = await connection.fetch(
+            "select user_id, address, user_agent, details, request_id from audit_log where action = 'deleted'"
+        )
+        dump = str([dict(row) for row in await connection.fetch("select * from audit_log")])
+    assert [tuple(row)[:4] for row in deletions] == [(None, None, None, {})]
+    assert deletions[0]["request_id"] == response.headers["X-Request-Id"]
+    assert learner.user["id"] not in dump
+    exported = await other.expects(200, "GET", EXPORT)
+    assert all(exported[name] for name in ("sessions", "feedbackJobs", "events", "audit"))
+
+
+async def test_a_deleted_account_opens_nothing_any_more(client: Client, learner: Learner) -> None:
+    await learner.expects(204, "DELETE", PROFILE)
+    for method, path in (("GET", PROFILE), ("GET", "/api/sessions"), ("DELETE", PROFILE), ("GET", EXPORT)):
+        assert (await learner.expects(401, method, path))["code"] == "token_invalid"
+    assert await refresh_refusal(client, learner.refresh_token) == "refresh_token_invalid"
+    assert (await signs_in(client, learner.email, learner.password))[0] == 401
+    again = {"email": learner.email, "name": "A", "password": "correct horse battery"}
+    assert (await posts(client, "/api/auth/register", again)).status == 201
+
+
+async def test_deleting_at_once_with_everything_else_ends_well(
+    client: Client, learner: Learner, database: Database
+) -> None:
+    session = await learner.opens_session()
+    complete = {"completed": True, "score": 50}
+    calls: list[Callable[[], Any]] = [
+        lambda: learner.call("PATCH", f"/api/sessions/{session['id']}", json=complete),
+        lambda: learner.call("POST", "/api/sessions", json={"featureType": "video"}),
+        lambda: posts(client, "/api/auth/refresh", {"refreshToken": learner.refresh_token}),
+        lambda: signs_in(client, learner.email, learner.password),
+        lambda: learner.call("DELETE", PROFILE),
+        lambda: signs_in(client, learner.email, "guess"),
+        lambda: learner.call("DELETE", PROFILE),
+        lambda: posts(client, "/api/auth/logout-all", headers=learner.authorization),
+    ]
+    await asyncio.gather(*(call() for call in calls))
+    async with database.acquire() as connection:
+        gone = await connection.fetchval("select count(*) from users where id = $1::uuid", learner.user["id"])
+    if gone == 0:
+        assert await audited(database, learner) == []

@@ -1,0 +1,181 @@
+"""Rotation, families, the grace for two tabs, and which of two tokens counts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from cara.accounts.cookies import REFRESH_COOKIE
+from cara.accounts.refresh_tokens import hash_of, new_token
+from cara.app import create_app
+from cara.postgres.database import Database, new_id
+from cara.settings import Settings
+from tests.accounts.signing import Client, audited, outlast_the_grace, posts, refresh_refusal, refreshes
+from tests.learners import Learner
+
+OpenClient = Callable[..., Awaitable[Client]]
+
+
+async def test_a_refresh_token_gives_a_fresh_pair_and_the_cookie(client: Client, learner: Learner) -> None:
+    response = await posts(client, "/api/auth/refresh", {"refreshToken": learner.refresh_token})
+    pair = await response.json()
+    assert response.status == 200
+    assert set(pair) == {"accessToken", "refreshToken", "expiresIn"}
+    assert pair["refreshToken"] not in ("", learner.refresh_token)
+    assert pair["expiresIn"] == 900
+    assert response.cookies[REFRESH_COOKIE].value == pair["refreshToken"]
+    learner.access_token = pair["accessToken"]
+    assert (await learner.expects(200, "GET", "/api/auth/verify"))["valid"]
+
+
+async def test_the_cookie_is_kept_from_scripts_and_from_other_paths_and_sites(
+    settings: Settings, aiohttp_client: OpenClient
+) -> None:
+    for environment, secure in (("test", ""), ("production", True)):
+        client = await aiohttp_client(create_app(settings.model_copy(update={"environment": environment})))
+        account = {"email": f"{environment}@example.com", "name": "A", "password": "correct horse battery"}
+        cookie = (await client.post("/api/auth/register", json=account)).cookies[REFRESH_COOKIE]
+        assert (cookie["httponly"], cookie["samesite"], cookie["path"]) == (True, "Strict", "/api/auth")
+        assert cookie["secure"] == secure
+        assert int(cookie["max-age"]) == settings.refresh_token_days * 86_400
+
+
+async def test_tokens_are_stored_as_hashes_only(learner: Learner, database: Database) -> None:
+    async with database.acquire() as connection:
+        row = await connection.fetchrow("select token_hash, refresh_tokens::text as text from refresh_tokens")
+    assert row is not None
+    assert row["token_hash"] == hash_of(learner.refresh_token)
+    assert learner.refresh_token not in row["text"]
+
+
+async def test_a_spent_refresh_token_ends_its_family(
+    client: Client, learner: Learner, database: Database
+) -> None:
+    second = (await refreshes(client, learner.refresh_token))["refreshToken"]
+    await outlast_the_grace(database)
+    assert await refresh_refusal(client, learner.refresh_token) == "refresh_token_reused"
+    assert await refresh_refusal(client, second) == "refresh_token_invalid"
+    assert await refresh_refusal(client, learner.refresh_token) == "refresh_token_invalid"
+    assert await audited(database, learner) == ["registered", "refresh_reused"]
+
+
+async def test_the_end_of_a_family_leaves_other_sign_ins_alone(
+    client: Client, learner: Learner, database: Database
+) -> None:
+    credentials = {"email": learner.email, "password": learner.password}
+    other = (await (await posts(client, "/api/auth/login", credentials)).json())["refreshToken"]
+    await refreshes(client, learner.refresh_token)
+    await outlast_the_grace(database)
+    assert await refresh_refusal(client, learner.refresh_token) == "refresh_token_reused"
+    await refreshes(client, other)
+
+
+async def test_two_tabs_that_refresh_at_once_both_go_on(
+    client: Client, learner: Learner, database: Database
+) -> None:
+    tabs = await asyncio.gather(*(refreshes(client, learner.refresh_token) for _ in range(2)))
+    assert len({tab["refreshToken"] for tab in tabs}) == 2
+    await outlast_the_grace(database)
+    again = [await refreshes(client, tab["refreshToken"]) for tab in tabs]
+    assert len({tab["refreshToken"] for tab in again}) == 2
+    assert "refresh_reused" not in await audited(database, learner)
+
+
+async def test_the_successors_of_both_tabs_are_of_one_family(
+    client: Client, learner: Learner, database: Database
+) -> None:
+    first, second = [await refreshes(client, learner.refresh_token) for _ in range(2)]
+    await refreshes(client, first["refreshToken"])
+    await outlast_the_grace(database)
+    assert await refresh_refusal(client, first["refreshToken"]) == "refresh_token_reused"
+    assert await refresh_refusal(client, second["refreshToken"]) == "refresh_token_invalid"
+
+
+async def test_without_a_grace_a_token_counts_once(settings: Settings, aiohttp_client: OpenClient) -> None:
+    client = await aiohttp_client(create_app(settings.model_copy(update={"refresh_grace_seconds": 0})))
+    learner = await Learner.registers(client)
+    await refreshes(client, learner.refresh_token)
+    assert await refresh_refusal(client, learner.refresh_token) == "refresh_token_reused"
+
+
+async def test_a_client_may_send_its_first_token_for_ever_beside_the_living_cookie(
+    client: Client, learner: Learner, database: Database
+) -> None:
+    cookie = learner.refresh_token
+    for _ in range(4):
+        cookie = (await refreshes(client, learner.refresh_token, cookie=cookie))["refreshToken"]
+        await outlast_the_grace(database)
+    assert await audited(database, learner) == ["registered"]
+
+
+async def test_a_cookie_that_does_not_count_gives_way_to_the_body(client: Client, learner: Learner) -> None:
+    for cookie in ("nonsense", new_token(new_id()), "x" * 3000):
+        pair = await refreshes(client, learner.refresh_token, cookie=cookie)
+        learner.refresh_token = pair["refreshToken"]
+
+
+async def test_a_cookie_is_enough(client: Client, learner: Learner) -> None:
+    response = await posts(client, "/api/auth/refresh", cookie=learner.refresh_token)
+    assert response.status == 200
+    pair = await refreshes(client, cookie=(await response.json())["refreshToken"])
+    assert pair["accessToken"]
+
+
+@pytest.mark.parametrize(
+    "token",
+    ["", "nonsense", "A" * 64, "é" * 64, new_token(new_id())],
+    ids=["empty", "nonsense", "of nobody", "no base64", "of a stranger"],
+)
+async def test_a_token_that_was_never_given_out_is_refused(client: Client, token: str) -> None:
+    response = await posts(client, "/api/auth/refresh", {"refreshToken": token})
+    assert response.status == 401
+    assert (await response.json())["code"] == "refresh_token_invalid"
+    assert REFRESH_COOKIE not in response.cookies
+
+
+@pytest.mark.parametrize("body", [None, {}, {"refreshToken": None}])
+async def test_no_token_at_all_is_refused(client: Client, body: Any) -> None:
+    response = await posts(client, "/api/auth/refresh", body)
+    assert (response.status, (await response.json())["code"]) == (401, "refresh_token_invalid")
+
+
+@pytest.mark.parametrize("body", [{"refreshToken": 7}, {"refreshToken": "a" * 257}, {"token": "x"}, []])
+async def test_a_body_of_another_shape_is_refused(client: Client, body: Any) -> None:
+    assert (await posts(client, "/api/auth/refresh", body)).status == 400
+
+
+async def test_an_expired_token_is_refused_without_an_alarm(
+    client: Client, learner: Learner, database: Database
+) -> None:
+    await refreshes(client, learner.refresh_token)
+    async with database.acquire() as connection:
+        await connection.execute("update refresh_tokens set expires_at = now() - interval '1 second'")
+    await outlast_the_grace(database)
+    assert await refresh_refusal(client, learner.refresh_token) == "refresh_token_invalid"
+    assert await audited(database, learner) == ["registered"]
+
+
+async def test_many_refreshes_and_an_end_at_once_leave_no_token_that_counts(
+    client: Client, learner: Learner, database: Database
+) -> None:
+    """However they interleave: no successor is born behind the back of the sign-out."""
+    for _ in range(5):
+        credentials = {"email": learner.email, "password": learner.password}
+        token = (await (await posts(client, "/api/auth/login", credentials)).json())["refreshToken"]
+        await asyncio.gather(
+            *(posts(client, "/api/auth/refresh", {"refreshToken": token}) for _ in range(6)),
+            posts(client, "/api/auth/logout", {"refreshToken": token}),
+        )
+        async with database.acquire() as connection:
+            alive = await connection.fetchval(
+                """
+                select count(*) from refresh_tokens
+                where revoked_at is null
+                  and family = (select family from refresh_tokens where token_hash = $1)
+                """,
+                hash_of(token),
+            )
+        assert alive == 0

@@ -1,0 +1,248 @@
+"""The other commands of `cara`, as somebody at a terminal uses them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from urllib.request import urlopen
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from cara.devtools.servers.ports import free_port
+from tests.conftest import RunningEmulator
+from tests.devtools.cli.terminal import assert_all_end, cara_command, request, running
+from tests.servers import Servers
+from tests.waiting import TIMEOUT_SECONDS
+
+NOWHERE = {"DATABASE_URL": "postgresql://cara:hidden@127.0.0.1:1/cara", "REDIS_URL": "redis://127.0.0.1:1"}
+SECRET = "the-secret-of-the-tests-32-bytes-long"
+
+
+@pytest.fixture
+def settings(database_url: str, redis_url: str) -> dict[str, str]:
+    return {"DATABASE_URL": database_url, "REDIS_URL": redis_url, "JWT_SECRET": SECRET}
+
+
+@pytest.fixture
+def empty_database_url(servers: Servers) -> str:
+    with servers.database(f"test_{uuid4().hex}", template="template0") as url:
+        yield url
+
+
+@pytest.mark.parametrize("command", ["serve", "worker"])
+def test_without_settings_all_that_is_missing_is_named(tmp_path: Path, command: str) -> None:
+    refused = cara_command(command, folder=tmp_path)
+    assert refused.returncode == 2
+    for variable in ("DATABASE_URL", "REDIS_URL", "JWT_SECRET"):
+        assert f"{variable} is missing" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+@pytest.mark.parametrize("command", [("serve",), ("worker",), ("migrate", "up"), ("seed",), ("rollup",)])
+def test_a_database_that_is_away_is_told_in_one_line(tmp_path: Path, command: tuple[str, ...]) -> None:
+    refused = cara_command(*command, folder=tmp_path, JWT_SECRET=SECRET, **NOWHERE)
+    assert refused.returncode != 0
+    assert len(refused.stderr.strip().splitlines()) == 1
+    assert "the database cannot be" in refused.stderr
+    assert "hidden" not in refused.stderr
+
+
+def test_migrate_goes_up_and_down_and_tells_where_it_stands(tmp_path: Path, empty_database_url: str) -> None:
+    settings = {"DATABASE_URL": empty_database_url}
+    before = cara_command("migrate", "status", folder=tmp_path, **settings)
+    assert before.returncode == 1
+    assert "missing  0001_accounts" in before.stdout
+    assert "applied: 0001_accounts" in cara_command("migrate", "up", folder=tmp_path, **settings).stdout
+    assert cara_command("migrate", "status", folder=tmp_path, **settings).returncode == 0
+    again = cara_command("migrate", "up", folder=tmp_path, **settings)
+    assert again.stdout == "the database is up to date\n"
+    undone = cara_command("migrate", "down", "--steps", "2", folder=tmp_path, **settings)
+    assert undone.stdout.startswith("rolled back: ")
+    assert cara_command("migrate", "status", folder=tmp_path, **settings).returncode == 1
+
+
+@pytest.mark.parametrize("command", ["serve", "worker"])
+def test_a_database_that_is_behind_is_not_served(
+    tmp_path: Path, empty_database_url: str, redis_url: str, command: str
+) -> None:
+    settings = {"DATABASE_URL": empty_database_url, "REDIS_URL": redis_url, "JWT_SECRET": SECRET}
+    refused = cara_command(command, folder=tmp_path, **settings)
+    assert refused.returncode == 1
+    assert "run `cara migrate up`" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_a_database_that_is_behind_is_not_rolled_up(
+    tmp_path: Path, empty_database_url: str, settings: dict[str, str]
+) -> None:
+    refused = cara_command("rollup", folder=tmp_path, **{**settings, "DATABASE_URL": empty_database_url})
+    assert refused.returncode == 2
+    assert "run `cara migrate up`" in refused.stderr
+    assert len(refused.stderr.splitlines()) == 1
+
+
+def test_openapi_is_printed_as_json(tmp_path: Path) -> None:
+    printed = cara_command("openapi", folder=tmp_path)
+    assert json.loads(printed.stdout)["openapi"].startswith("3.1")
+
+
+def test_without_settings_the_doctor_shows_what_is_set_and_what_is_missing(tmp_path: Path) -> None:
+    ill = cara_command("doctor", folder=tmp_path, REDIS_URL="redis://:hidden@cache", PORT="3002")
+    assert ill.returncode == 1
+    for shown in ("redis://:********@cache", "3002", "DATABASE_URL is missing", "JWT_SECRET is missing"):
+        assert shown in ill.stdout
+    assert "REDIS_URL is missing" not in ill.stdout
+    assert "`cara dev` brings along whatever is missing" in ill.stdout
+
+
+async def test_the_doctor_masks_secrets_and_names_what_is_not_there(
+    tmp_path: Path, settings: dict[str, str], emulator: RunningEmulator
+) -> None:
+    gemini = {"GEMINI_API_KEY": "a-key-to-hide", "GEMINI_BASE_URL": "http://127.0.0.1:1"}
+    dsn = "https://hidden@sentry.example.com/1"
+    ill = cara_command("doctor", folder=tmp_path, SENTRY_DSN=dsn, **settings, **gemini)
+    assert ill.returncode == 1
+    assert "a-key-to-hide" not in ill.stdout
+    assert SECRET not in ill.stdout
+    assert "hidden" not in ill.stdout
+    for finding in ("all are applied", "none was seen lately", "errors go to sentry.example.com"):
+        assert finding in ill.stdout
+    assert ill.stdout.count("failed") == 2, "Gemini and the worker"
+
+
+def test_the_doctor_reports_servers_that_are_away(tmp_path: Path) -> None:
+    ill = cara_command("doctor", folder=tmp_path, JWT_SECRET="short", **NOWHERE)
+    assert ill.returncode == 1
+    assert ill.stdout.count("cannot be used") == 2
+    assert "production refuses it" in ill.stdout
+    assert "hidden" not in ill.stdout
+
+
+def test_no_worker_no_good_check(tmp_path: Path, settings: dict[str, str]) -> None:
+    checked = cara_command("worker", "--check", folder=tmp_path, **settings)
+    assert checked.returncode == 1
+    assert "none was seen lately" in checked.stdout
+
+
+def test_seeding_is_refused_in_production_and_on_an_old_database(
+    tmp_path: Path, empty_database_url: str, settings: dict[str, str]
+) -> None:
+    safe = {"CARA_ENV": "production", "GEMINI_API_KEY": "key", "FRONTEND_URL": "https://app.example.com"}
+    refused = cara_command("seed", folder=tmp_path, **settings, **safe)
+    assert refused.returncode == 2
+    assert "for development only" in refused.stderr
+    behind = cara_command("seed", folder=tmp_path, **{**settings, "DATABASE_URL": empty_database_url})
+    assert behind.returncode == 2
+    assert "run `cara migrate up`" in behind.stderr
+
+
+def test_seeded_practice_follows_the_rules(tmp_path: Path, settings: dict[str, str]) -> None:
+    assert (
+        cara_command("seed", "--learners", "2", "--weeks", "3", folder=tmp_path, **settings).returncode == 0
+    )
+    with psycopg.connect(settings["DATABASE_URL"]) as connection:
+        query = "select xp, level, longest_streak, streak from users order by email"
+        learners = connection.execute(query).fetchall()
+        scores = connection.execute("select distinct score from sessions").fetchall()
+    assert len(learners) == 2
+    assert all(xp > 100 and level > 1 and longest >= 2 for xp, level, longest, _ in learners)
+    assert len(scores) > 5
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_web_processes_that_share_a_port_end_together(
+    tmp_path: Path, settings: dict[str, str], number: signal.Signals
+) -> None:
+    port = free_port()
+    with running(
+        "-m", "cara", "serve", "--workers", "2", folder=tmp_path, PORT=str(port), **settings
+    ) as serve:
+        serve.until("serving on", times=2)
+        with urlopen(f"http://127.0.0.1:{port}/health", timeout=TIMEOUT_SECONDS) as answer:
+            assert json.load(answer)["status"] == "ok"
+        family = serve.family()
+        os.kill(serve.process.pid, number)
+        assert serve.process.wait(TIMEOUT_SECONDS) == (0 if number == signal.SIGTERM else -signal.SIGKILL)
+        assert_all_end(family)
+
+
+TOLD_TO_STOP_AMID_A_START = """
+import os, signal, sys
+from multiprocessing.popen_spawn_posix import Popen
+from cara.server import run_many
+from cara.settings import read_settings
+
+launch = Popen._launch
+
+def told_to_stop_and_launch(self, child):
+    os.kill(os.getpid(), signal.SIGTERM)
+    launch(self, child)
+
+Popen._launch = told_to_stop_and_launch
+sys.exit(run_many(read_settings(), 2))
+"""
+
+
+def test_a_web_process_that_was_being_started_when_all_were_told_to_stop_ends_too(
+    tmp_path: Path, settings: dict[str, str]
+) -> None:
+    with running(
+        "-c", TOLD_TO_STOP_AMID_A_START, folder=tmp_path, PORT=str(free_port()), **settings
+    ) as serve:
+        assert serve.process.wait(TIMEOUT_SECONDS) == 0
+
+
+def test_when_one_of_several_web_processes_dies_all_end_and_the_exit_code_tells(
+    tmp_path: Path, settings: dict[str, str]
+) -> None:
+    with running(
+        "-m", "cara", "serve", "--workers", "2", folder=tmp_path, PORT=str(free_port()), **settings
+    ) as serve:
+        serve.until("serving on", times=2)
+        family = serve.family()
+        next(process for process in family if "spawn_main" in " ".join(process.cmdline())).kill()
+        assert serve.process.wait(TIMEOUT_SECONDS) == 128 + signal.SIGKILL
+        assert_all_end(family)
+
+
+def test_a_request_under_way_is_answered_when_the_web_process_is_told_to_stop(
+    tmp_path: Path, settings: dict[str, str]
+) -> None:
+    port = str(free_port())
+    with running("-m", "cara", "serve", folder=tmp_path, PORT=port, **settings) as serve:
+        serve.until("serving on")
+        api = f"http://127.0.0.1:{port}/api"
+        account = {"email": "user@example.com", "name": "John Doe", "password": "secure123"}
+        token = request(f"{api}/auth/register", account)[1]["accessToken"]
+        session = request(f"{api}/sessions", {"featureType": "conversation"}, token)[1]
+        asked = {"sessionId": session["id"], "transcript": "Thank you for having me."}
+        with ThreadPoolExecutor(1) as pool:
+            address = f"{api}/gemini/generate-feedback"
+            waiting = pool.submit(request, address, asked, token, {"Prefer": "wait=30"})
+            wait_for_a_row(settings["DATABASE_URL"], "feedback_jobs")
+            serve.process.terminate()
+            status, job = waiting.result(timeout=20)
+        assert (status, job["status"]) == (202, "queued")
+        assert serve.process.wait(TIMEOUT_SECONDS) == 0
+
+
+def wait_for_a_row(url: str, table: str) -> None:
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    with psycopg.connect(url, autocommit=True) as connection:
+        while connection.execute(f"select from {table}").fetchone() is None:
+            assert time.monotonic() < deadline, f"{table} stays empty"
+
+
+def test_a_taken_port_is_told_in_one_line(tmp_path: Path, settings: dict[str, str]) -> None:
+    port = str(free_port())
+    with running("-m", "cara", "serve", folder=tmp_path, PORT=port, **settings) as first:
+        first.until("serving on")
+        refused = cara_command("serve", folder=tmp_path, PORT=port, **settings)
+    assert refused.returncode == 1
+    assert refused.stderr.endswith(f"cara serve: 127.0.0.1:{port} cannot be used: Address already in use\n")

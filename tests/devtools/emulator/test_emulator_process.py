@@ -1,0 +1,43 @@
+"""The emulator as a process of its own."""
+
+import asyncio
+import signal
+import sys
+
+import aiohttp
+import pytest
+
+from tests.waiting import TIMEOUT_SECONDS
+
+
+@pytest.fixture
+async def process():
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "cara.devtools.emulator",
+        "--port",
+        "0",
+        "--chunk-delay-seconds",
+        "5",
+        stdout=asyncio.subprocess.PIPE,
+    )
+    yield process
+    if process.returncode is None:
+        process.kill()
+    await process.wait()
+
+
+async def test_it_prints_its_url_and_ends_at_once_with_a_stream_open(process):
+    async with asyncio.timeout(TIMEOUT_SECONDS):
+        line = (await process.stdout.readline()).decode()
+    url = line.removeprefix("Gemini emulator on ").strip()
+    body = {"contents": [{"parts": [{"text": "A long story, please."}]}]}
+    path = f"{url}/v1beta/models/gemini-3.8-flash:streamGenerateContent?alt=sse"
+    async with aiohttp.ClientSession() as session:
+        response = await session.post(path, json=body, headers={"x-goog-api-key": "any"})
+        assert (await response.content.readline()).startswith(b"data: ")
+        process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(2):
+            assert await process.wait() == 0
+        response.close()

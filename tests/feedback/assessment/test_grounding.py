@@ -1,0 +1,146 @@
+"""Grounding of quotes."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Literal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cara.feedback.assessment.grounding import Passage, Transcript
+from tests.growth import grows_linearly
+
+Form = Literal["NFC", "NFD"]
+TALK = "You: We grew by “ten percent”, didn’t we?\nYou:  So I   recommend\nthat we hire. Straße İstanbul ﬁne."
+
+
+@pytest.mark.parametrize(
+    ("quote", "stands_as"),
+    [
+        ("We grew by", "We grew by"),
+        ("  We grew by  ", "We grew by"),
+        ("we GREW by", "We grew by"),
+        ('by "ten percent", didn\'t we?', "by “ten percent”, didn’t we?"),
+        ("So I recommend that we hire.", "So I   recommend\nthat we hire."),
+        ("“So I recommend that we hire…”", "So I   recommend\nthat we hire"),
+        ("strasse", "Straße"),
+        ("i̇stanbul", "İstanbul"),
+    ],
+)
+def test_a_quote_is_found_with_its_marks_case_and_white_space_folded(quote: str, stands_as: str) -> None:
+    passage = Transcript(TALK).find(quote)
+    assert passage is not None
+    assert passage.text.rstrip(".") == stands_as.rstrip(".")
+    assert TALK[passage.start : passage.end] == passage.text
+
+
+@pytest.mark.parametrize("quote", ["", "  ", "...", "“”", "We shrank", "We grew by twenty percent"])
+def test_what_does_not_stand_there_is_not_found(quote: str) -> None:
+    assert Transcript(TALK).find(quote) is None
+
+
+_WORDS = st.lists(
+    st.sampled_from(
+        ["We", "we", "grew", "don’t", "don't", "café", "cafe\u0301", "ten-year", "“plan”", "3.5,", "Straße",
+         "회의", "…", "(so)", "\u1112\u1161\u11ab", "\n"]
+    ),
+    min_size=1,
+    max_size=60,
+)  # fmt: skip
+
+
+@given(_WORDS, st.data())
+def test_every_stretch_of_words_is_found_to_the_letter(words: list[str], data: st.DataObject) -> None:
+    start = data.draw(st.integers(0, len(words) - 1))
+    end = data.draw(st.integers(start + 1, len(words)))
+    text, quote = " ".join(words), " ".join(words[start:end])
+    passage = Transcript(text).find(quote)
+    if quote.strip():
+        assert passage is not None
+        assert text[passage.start : passage.end] == passage.text == quote.strip()
+
+
+@pytest.mark.parametrize(
+    ("quote", "start"),
+    [
+        ("um", 14),
+        ("UM", 14),
+        ("document", 4),
+        ("I can", None),
+        ("t stop", None),
+        ("can't stop", 25),
+        ("own", 43),  # not in `grown`
+        ("ten", None),
+        (", was", 16),
+        ("cafe", None),
+        ("café", 54),
+    ],
+)
+def test_a_quote_stands_only_where_its_words_are_whole(quote: str, start: int | None) -> None:
+    text = "The document, um, was. I can’t stop grown, own, often cafe\u0301."
+    passage = Transcript(text).find(quote)
+    assert (passage and passage.start) == start
+
+
+def test_a_quote_may_begin_with_an_apostrophe() -> None:
+    text = "We don't. 'tis so, 'T was."
+    assert Transcript(text).find("'tis so") == Passage("'tis so", 10, 17)
+    assert Transcript("don't, 't x").find("'t x") == Passage("'t x", 7, 11)
+    assert Transcript("don't x").find("'t x") is None
+
+
+def test_scripts_without_spaces_have_no_words_to_be_whole() -> None:
+    text = "我们应该雇用两个人。ข้อความภาษาไทย"
+    assert Transcript(text).find("雇用两个") == Passage("雇用两个", 4, 8)
+    assert Transcript(text).find("ภาษา") is not None
+
+
+def test_only_the_learners_own_turns_are_quoted() -> None:
+    text = "Coach: We need a plan. Why now?\r\n[00:12] You: We need a plan.\nCoach: Go on.\nYou: We hire."
+    said_by_both = Transcript(text).find("we need a plan.")
+    assert said_by_both is not None
+    assert said_by_both.start == text.rindex("We need a plan.")
+    for not_the_learners in ("Why now?", "Go on.", "Coach", "We need a plan. Coach: Go on. You: We hire."):
+        assert Transcript(text).find(not_the_learners) is None
+    assert Transcript(text).find("We hire.") == Passage("We hire.", len(text) - 8, len(text))
+
+
+def test_a_transcript_of_others_alone_has_nothing_to_quote() -> None:
+    assert Transcript("Coach: We grew.").find("We grew.") is None
+
+
+@pytest.mark.parametrize(("text_form", "quote_form"), [("NFD", "NFC"), ("NFC", "NFD"), ("NFD", "NFD")])
+@pytest.mark.parametrize("quote", ["Le café est élégant", "élégant", "회의 시간", "नमस्ते क़लम"])
+def test_a_quote_is_found_however_its_letters_are_composed(
+    text_form: Form, quote_form: Form, quote: str
+) -> None:
+    said = unicodedata.normalize(text_form, quote)
+    text = f"\ufeffCoach: E\u0301h?\nYou: Voila\u0300 ! {said}, 1.\nCoach: {said}"
+    passage = Transcript(text).find(unicodedata.normalize(quote_form, quote))
+    assert passage == Passage(said, text.index(said), text.index(said) + len(said))
+
+
+@pytest.mark.parametrize(
+    ("unit", "quote"),
+    [
+        ("a", "a" * 400),
+        ("aa ", "a aa " * 79 + "a"),
+        ("You: a\nCoach: a\n", "a a"),
+        ("\u0301\u0323", "\u0301a"),
+        ("a'", "a'" * 100 + "x"),
+        ("'", "a"),
+    ],
+)
+def test_no_transcript_takes_more_than_linear_time(unit: str, quote: str) -> None:
+    text = (unit * 200_000)[:200_000]
+    assert Transcript(text).find(quote) is None
+    assert grows_linearly(lambda part: Transcript(part).find(quote), text)
+
+
+@given(st.text(max_size=200), st.text(min_size=1, max_size=40))
+def test_what_is_found_always_stands_in_the_text(text: str, quote: str) -> None:
+    passage = Transcript(text).find(quote)
+    if passage is not None:
+        assert text[passage.start : passage.end] == passage.text

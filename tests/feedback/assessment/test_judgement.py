@@ -1,0 +1,334 @@
+"""Judgements as Gemini really gives them: what is mended, what is asked for once more, and what it costs."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+
+from cara.devtools.emulator.emulator import EmulatorSettings
+from cara.devtools.emulator.faults import Deviation, Fault, PlannedFault
+from cara.devtools.emulator.server import running_emulator
+from cara.feedback.assessment.assess import MOST_HIGHLIGHTS, assess, grounded
+from cara.feedback.assessment.grounding import LONGEST_QUOTE_CHARACTERS, Transcript
+from cara.feedback.assessment.judgement import (
+    MOST_ACTIONS,
+    SENTENCES_CHARACTERS,
+    TITLE_CHARACTERS,
+    JudgedHighlight,
+    Judgement,
+    NoUsableScore,
+    shortened,
+)
+from cara.feedback.assessment.prompt import MAX_OUTPUT_TOKENS, MORE_OUTPUT_TOKENS
+from cara.feedback.schemas import Feedback
+from cara.postgres.database import Database
+from cara.settings import Settings
+from cara.speech import measure
+from tests.conftest import RunningEmulator
+from tests.feedback.assessment.test_prompt import JUDGEMENT
+from tests.feedback.work.attempts import charges, the_job
+from tests.learners import TALK, Learner
+from tests.streams import SentEvent
+from tests.workers import running_worker
+
+LONG_TALK = " ".join(
+    f"{n} was the week in which we cut the budget by {n} percent and told nobody about it."
+    for n in range(2, 40)
+)
+
+
+def with_score(score: object) -> dict[str, Any]:
+    return {**JUDGEMENT, "tone": {"score": score, "feedback": "Warm."}}
+
+
+def feedback_from(judgement: dict[str, Any], talk: str = "We grew. We hired. We left.") -> Feedback:
+    measures = measure(talk, duration_seconds=60, feature_type="writing")
+    return assess(
+        talk, "writing", measures, Judgement.read(judgement), model="gemini-test", recent_mean_score=None
+    )
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        (70, 70), (85.5, 86), (84.5, 85), ("85", 85), (" 85 / 100 ", 85), ("85%", 85), ("85,5", 86),
+        ("84.50000000000001", 85), (101, 100), (10**400, 100), (math.inf, 100), (-5, 0), (-0.2, 0),
+        (99.7, 100), (0, 0), (None, None), ("", None), ("good", None), (True, None), (math.nan, None),
+        ([85], None), ({}, None),
+    ],
+)  # fmt: skip
+def test_a_score_is_read_rounded_and_clamped_or_it_is_none(written: object, read: int | None) -> None:
+    assert Judgement.read(with_score(written)).tone.score == read
+
+
+def test_an_aspect_may_be_its_score_or_its_sentence_alone() -> None:
+    judgement = Judgement.read({"clarity": 80, "tone": "Warm.", "pace": "Even.", "relevance": [1]})
+    assert (judgement.clarity.score, judgement.clarity.feedback) == (80, "")
+    assert (judgement.tone.score, judgement.tone.feedback) == (None, "Warm.")
+    assert judgement.pace.feedback == "Even."
+    assert judgement.relevance.score is None
+
+
+@pytest.mark.parametrize(
+    "data", [{}, {"unexpected": "We grew"}, {"clarity": None, "tone": {"score": "high"}}]
+)
+def test_an_answer_without_any_score_is_unusable(data: dict[str, Any]) -> None:
+    with pytest.raises(NoUsableScore):
+        Judgement.read({**data, "summary": "Well done.", "pace": {"score": 80, "feedback": "Even."}})
+
+
+def test_an_aspect_without_a_score_leaves_its_weight_to_the_others() -> None:
+    scored = {"relevance": 90, "structure": 60, "confidence": 30}
+    judged = {**JUDGEMENT, **{name: {"score": score, "feedback": "So."} for name, score in scored.items()}}
+    judged |= {"clarity": {"score": None, "feedback": "Clear."}, "tone": {"feedback": "Warm."}}
+    feedback = feedback_from(judged)
+    assert feedback.breakdown.communication.clarity.score is None
+    assert feedback.breakdown.communication.clarity.feedback == "Clear."
+    assert feedback.breakdown.communication.tone.score is None
+    confidence = feedback.breakdown.communication.confidence.score
+    assert confidence is not None
+    assert feedback.overview.score == round((20 * 90 + 25 * 60 + 10 * confidence) / 55)
+
+
+def test_a_text_that_is_too_long_ends_behind_a_word() -> None:
+    assert shortened("one two three", 13) == "one two three"
+    assert shortened("one two, three", 10) == "one two…"
+    assert shortened("字" * 20, 10) == "字" * 9 + "…"
+    assert shortened("a " + "b" * 20, 10) == "a " + "b" * 7 + "…"
+    words = "word " * 1_000
+    long = {**JUDGEMENT, "summary": words, "actionItems": [{"title": words, "why": words, "exercise": words}]}
+    judgement = Judgement.read(long)
+    (action,) = judgement.action_items
+    assert len(action.title) <= TITLE_CHARACTERS
+    for text in (judgement.summary, action.title, action.why, action.exercise):
+        assert text.endswith("word…")
+        assert len(text) <= SENTENCES_CHARACTERS
+
+
+def test_lists_keep_what_can_be_used() -> None:
+    quote = {"quote": "We grew.", "type": "Strengths", "comment": "Plain."}
+    judgement = Judgement.read(
+        {
+            **JUDGEMENT,
+            "highlights": [quote, "We grew.", None, {**quote, "type": "joke"}, {**quote, "type": "weakness"}],
+            "actionItems": [
+                {"why": "It opens."},
+                {"title": " "},
+                7,
+                *({"title": f"Ask {n}"} for n in range(9)),
+            ],
+        }
+    )
+    assert [highlight.type for highlight in judgement.highlights] == ["strength", "improvement"]
+    assert [action.title for action in judgement.action_items] == ["It opens.", "Ask 0", "Ask 1", "Ask 2"]
+    for nothing in (None, {}, "We grew.", 3):
+        empty = Judgement.read({**JUDGEMENT, "highlights": nothing, "actionItems": nothing})
+        assert (empty.highlights, empty.action_items) == ([], [])
+
+
+def quotes(*texts: str, kind: str = "strength") -> list[JudgedHighlight]:
+    return [JudgedHighlight.model_validate({"quote": text, "type": kind}) for text in texts]
+
+
+def test_a_quote_that_is_too_long_is_cut_to_sentences_that_stand_in_the_talk() -> None:
+    place = Transcript(LONG_TALK).find_sentence(LONG_TALK[:900])
+    assert place is not None
+    assert LONG_TALK.startswith(place.text)
+    assert place.text.endswith("about it.")
+    assert LONGEST_QUOTE_CHARACTERS - 90 < len(place.text) <= LONGEST_QUOTE_CHARACTERS
+    invented = "Nobody said that. " * 20 + LONG_TALK[:900]
+    found = Transcript(LONG_TALK).find_sentence("Nobody said that. " + LONG_TALK[:900])
+    assert found is not None
+    assert found.text == LONG_TALK[: found.end]
+    assert Transcript(LONG_TALK).find_sentence(invented[:500]) is None
+    unpunctuated = LONG_TALK.replace(".", "")
+    cut = Transcript(unpunctuated).find_sentence(unpunctuated[:900])
+    assert cut is not None
+    assert unpunctuated[cut.end] == " "
+
+
+def test_a_word_or_two_do_not_stand_for_a_long_quote_that_nobody_said() -> None:
+    invented = "The board has never been so shaken by a single number in all its years. Yes. " * 8
+    assert Transcript(f"Yes. {LONG_TALK}").find_sentence(invented) is None
+    assert Transcript(f"Yes. {LONG_TALK}").find_sentence("Yes.") is not None
+
+
+def test_of_too_many_highlights_the_first_are_kept_and_both_kinds() -> None:
+    words = LONG_TALK.split(". ")
+    kept = grounded(LONG_TALK, [*quotes(*words[:12], words[0]), *quotes(words[13], kind="improvement")])
+    assert [highlight.quote for highlight in kept[:-1]] == [*words[: MOST_HIGHLIGHTS - 1]]
+    assert (kept[-1].quote, kept[-1].type) == (words[13], "improvement")
+    assert len(grounded(LONG_TALK, quotes(words[0], words[0], "Never said."))) == 1
+
+
+# What the learner sees of each deviation, beyond that it is feedback.
+SEEN: dict[Deviation, Any] = {
+    Deviation.LONG_SUMMARY: lambda told: 1_000 < len(told["overview"]["summary"]) <= SENTENCES_CHARACTERS,
+    Deviation.LONG_TITLE: lambda told: len(told["actionItems"][0]["title"]) <= TITLE_CHARACTERS,
+    Deviation.LONG_QUOTE: lambda told: all(len(one["quote"]) <= 400 for one in told["highlights"]),
+    Deviation.EMPTY_SENTENCE: lambda told: told["breakdown"]["communication"]["clarity"]["feedback"] == "",
+    Deviation.MANY_HIGHLIGHTS: lambda told: len(told["highlights"]) == MOST_HIGHLIGHTS,
+    Deviation.FRACTIONAL_SCORES: lambda told: told["breakdown"]["content"]["structure"]["score"] == 86,
+    Deviation.SCORES_AS_TEXT: lambda told: told["breakdown"]["content"]["structure"]["score"] == 85,
+    Deviation.SCORES_BEYOND: lambda told: told["breakdown"]["content"]["structure"]["score"] == 100,
+    Deviation.NULL_SCORE: lambda told: told["breakdown"]["content"]["structure"]["score"] is None,
+    Deviation.MISSING_SCORE: lambda told: told["breakdown"]["content"]["structure"]["score"] is None,
+    Deviation.FOREIGN_MEMBERS: lambda told: "certainty" not in str(told),
+    Deviation.FENCED: lambda told: told["highlights"],
+    Deviation.PREFACED: lambda told: told["highlights"],
+    Deviation.UNGROUNDED: lambda told: told["highlights"] == [] and told["actionItems"],
+}
+
+
+def test_every_deviation_is_looked_at() -> None:
+    assert set(SEEN) == set(Deviation)
+
+
+@pytest.mark.usefixtures("worker")
+@pytest.mark.parametrize("deviation", Deviation)
+async def test_a_judgement_that_misses_what_was_asked_for_is_feedback_at_the_first_call(
+    learner: Learner, database: Database, emulator: RunningEmulator, deviation: Deviation
+) -> None:
+    emulator.emulator.fail_rate(deviation, 1.0)
+    talk = LONG_TALK if deviation is Deviation.LONG_QUOTE else TALK
+    ended = (await learner.follows(await learner.asks_for_feedback(talk)))[-1]
+    assert (ended.name, ended.data["attempts"]) == ("succeeded", 1)
+    told = ended.data["feedback"]
+    assert SEEN[deviation](told)
+    assert told["overview"]["score"] is not None
+    assert len(told["actionItems"]) <= MOST_ACTIONS
+    assert all(talk[one["start"] : one["end"]] == one["quote"] for one in told["highlights"])
+    assert emulator.emulator.ledger.calls == 1
+    assert await charges(database) == [emulator.emulator.ledger.total_tokens]
+    assert (await learner.expects(200, "GET", "/api/gemini/quota"))["reserved"] == 0
+
+
+def rooms(emulator: RunningEmulator) -> list[int]:
+    """The room for the answer of each call."""
+    return [asked.body["generationConfig"]["maxOutputTokens"] for asked in emulator.emulator.requests]
+
+
+@pytest.mark.usefixtures("worker")
+@pytest.mark.parametrize("fault", [Fault.OUT_OF_ROOM, Fault.ONLY_THOUGHTS])
+async def test_a_judgement_that_ran_out_of_room_is_asked_for_once_more_with_more_room(
+    learner: Learner, database: Database, emulator: RunningEmulator, fault: Fault
+) -> None:
+    emulator.emulator.fail_next(fault)
+    ended = (await learner.follows(await learner.asks_for_feedback()))[-1]
+    assert (ended.name, ended.data["attempts"]) == ("succeeded", 2)
+    assert rooms(emulator) == [MAX_OUTPUT_TOKENS, MORE_OUTPUT_TOKENS]
+    await books_are_balanced(learner, database, emulator, calls=2)
+
+
+async def test_thoughts_that_need_more_than_the_usual_room_get_it(
+    learner: Learner, settings: Settings, database: Database
+) -> None:
+    thoughtful = EmulatorSettings(thinking_tokens=MAX_OUTPUT_TOKENS + 500, chunk_delay_seconds=0.001)
+    async with running_emulator(thoughtful) as running:
+        async with running_worker(settings.model_copy(update={"gemini_base_url": running.url})):
+            ended = (await learner.follows(await learner.asks_for_feedback()))[-1]
+        assert (ended.name, ended.data["attempts"]) == ("succeeded", 2)
+        assert sum(await charges(database)) == running.emulator.ledger.total_tokens
+
+
+@pytest.mark.usefixtures("worker")
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (Fault.OUT_OF_ROOM, "ran out of room"),
+        (Fault.ONLY_THOUGHTS, "ran out of room"),
+        (Fault.BROKEN_JSON, "could not be used"),
+        (Fault.SCHEMA_BREACH, "could not be used"),
+        (Fault.CUT_STREAM, "could not be used"),
+    ],
+)
+async def test_a_learner_pays_for_two_judgements_of_a_job_at_the_most(
+    learner: Learner, database: Database, emulator: RunningEmulator, fault: Fault, words: str
+) -> None:
+    emulator.emulator.fail_rate(fault, 1.0)
+    ended = (await learner.follows(await learner.asks_for_feedback()))[-1]
+    assert (ended.name, ended.data["attempts"]) == ("failed", 2)
+    assert ended.data["problem"]["code"] == "gemini_bad_answer"
+    assert words in ended.data["problem"]["detail"]
+    await books_are_balanced(learner, database, emulator, calls=2)
+
+
+async def test_a_learner_with_few_tokens_left_pays_for_no_second_judgement_without_more_room(
+    learner: Learner, settings: Settings, database: Database, emulator: RunningEmulator
+) -> None:
+    emulator.emulator.fail_rate(Fault.ONLY_THOUGHTS, 1.0)
+    async with database.acquire() as connection:
+        await connection.execute("update users set daily_token_quota = 18000")
+    async with running_worker(settings):
+        ended = (await learner.follows(await learner.asks_for_feedback()))[-1]
+    assert (ended.name, ended.data["problem"]["code"]) == ("failed", "quota_exceeded")
+    await books_are_balanced(learner, database, emulator, calls=1)
+
+
+async def test_trouble_that_costs_nothing_does_not_use_up_the_judgements(
+    learner: Learner, settings: Settings, database: Database, emulator: RunningEmulator
+) -> None:
+    for fault in (Fault.UNAVAILABLE, Fault.BROKEN_JSON, Fault.UNAVAILABLE):
+        emulator.emulator.fail_next(fault)
+    async with running_worker(settings.model_copy(update={"gemini_attempts": 1})):
+        ended = (await learner.follows(await learner.asks_for_feedback()))[-1]
+    assert (ended.name, ended.data["attempts"]) == ("succeeded", 4)
+    job = await the_job(database)
+    assert (job["failures"], job["answers"]) == (3, 1)
+    assert len(await charges(database)) == 2
+
+
+async def test_a_stream_that_stalls_twice_after_gemini_was_paid_ends_the_job(
+    learner: Learner, settings: Settings, database: Database, emulator: RunningEmulator
+) -> None:
+    emulator.emulator.fail_rate(PlannedFault(Fault.STALL_MIDSTREAM, after_chunks=1), 1.0)
+    async with running_worker(settings.model_copy(update={"gemini_between_chunks_seconds": 0.5})):
+        ended = (await learner.follows(await learner.asks_for_feedback()))[-1]
+    assert (ended.name, ended.data["problem"]["code"]) == ("failed", "gemini_timed_out")
+    await books_are_balanced(learner, database, emulator, calls=2)
+
+
+async def test_calls_that_died_with_their_process_count_against_the_attempts_alone(
+    learner: Learner, settings: Settings, database: Database
+) -> None:
+    job = await learner.asks_for_feedback()
+    async with database.acquire() as connection:
+        await connection.execute(ABANDONED, 2)
+    async with running_worker(settings):
+        assert (await learner.follows(job))[-1].name == "succeeded"
+    left = await the_job(database)
+    assert (left["failures"], left["answers"]) == (3, 0)
+
+
+async def test_a_job_whose_workers_die_as_often_as_it_may_fail_is_given_up(
+    learner: Learner, settings: Settings, database: Database, emulator: RunningEmulator
+) -> None:
+    job = await learner.asks_for_feedback()
+    async with database.acquire() as connection:
+        await connection.execute(ABANDONED, settings.job_attempts - 1)
+    async with running_worker(settings):
+        ended: SentEvent = (await learner.follows(job))[-1]
+    assert (ended.name, ended.data["problem"]["code"]) == ("failed", "internal_error")
+    await books_are_balanced(learner, database, emulator, calls=0)
+
+
+ABANDONED = """
+    update feedback_jobs
+    set status = 'running', stage = 'asking', attempts = 1, failures = $1, started_at = now(),
+        lease_expires_at = now() - interval '1 second'
+"""
+
+
+async def books_are_balanced(
+    learner: Learner, database: Database, emulator: RunningEmulator, *, calls: int
+) -> None:
+    """Gemini was called so often, all that it counted is charged, and nothing stays reserved."""
+    ledger = emulator.emulator.ledger
+    assert ledger.calls == calls
+    quota = await learner.expects(200, "GET", "/api/gemini/quota")
+    assert (quota["tokensUsed"], quota["reserved"]) == (ledger.total_tokens, 0)
+    if calls:
+        charged = await charges(database)
+        assert (len(charged), sum(charged)) == (calls, ledger.total_tokens)

@@ -1,0 +1,186 @@
+"""Following a job by server-sent events: the whole story, once, however often one reconnects."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+from uuid import UUID
+
+import pytest
+from redis.asyncio import Redis
+
+from cara.feedback.events.broker import JobEventBroker
+from cara.feedback.events.publish import Publisher
+from cara.postgres.database import Database
+from cara.settings import Settings
+from cara.web.context import service
+from tests.conftest import RunningEmulator
+from tests.learners import TALK, Learner
+from tests.streams import SentEvent, read_events
+from tests.waiting import time_limit
+from tests.workers import running_worker
+
+FINAL = {"succeeded", "failed", "cancelled"}
+
+
+def story(events: list[SentEvent]) -> list[tuple[int | None, str]]:
+    return [(event.number, event.name) for event in events]
+
+
+@pytest.mark.usefixtures("worker")
+async def test_the_story_is_numbered_and_has_one_end(learner: Learner) -> None:
+    events = await learner.follows(await learner.asks_for_feedback())
+    numbers = [event.number for event in events if event.number is not None]
+    names = [event.name for event in events]
+
+    assert numbers == sorted(set(numbers))
+    assert sum(name in FINAL for name in names) == 1
+    assert names[-1] in FINAL
+    assert {"status", "progress", "partial"} <= set(names)
+
+
+@pytest.mark.usefixtures("worker")
+async def test_partial_texts_add_up_to_the_feedback(learner: Learner) -> None:
+    events = await learner.follows(await learner.asks_for_feedback())
+    summary = "".join(
+        event.data["text"] for event in events if event.name == "partial" and event.data["part"] == "summary"
+    )
+    assert summary == events[-1].data["feedback"]["overview"]["summary"]
+
+
+@pytest.mark.usefixtures("worker")
+async def test_a_late_subscriber_gets_the_whole_story(learner: Learner) -> None:
+    job = await learner.asks_for_feedback()
+    first = await learner.follows(job)
+    assert [event for event in await learner.follows(job) if event.number] == [
+        event for event in first if event.number
+    ]
+
+
+@pytest.mark.usefixtures("worker")
+async def test_a_reconnect_goes_on_without_gap_or_repeat(learner: Learner) -> None:
+    job = await learner.asks_for_feedback()
+    whole = [event for event in await learner.follows(job) if event.number]
+    for cut in range(len(whole) - 1):
+        assert await learner.follows(job, last_event_id=whole[cut].number) == whole[cut + 1 :]
+
+
+@pytest.mark.usefixtures("worker")
+async def test_a_reconnect_after_the_end_is_told_to_stop(learner: Learner) -> None:
+    job = await learner.asks_for_feedback()
+    events = await learner.follows(job)
+    response = await learner.client.get(job["eventsUrl"], headers={"Last-Event-ID": str(events[-1].number)})
+    assert response.status == 204
+
+
+@pytest.mark.usefixtures("worker")
+async def test_when_redis_forgot_the_events_postgresql_tells_the_end(
+    learner: Learner, redis_url: str
+) -> None:
+    job = await learner.asks_for_feedback()
+    events = await learner.follows(job)
+    async with Redis.from_url(redis_url) as redis:
+        await redis.flushdb()
+    assert await learner.follows(job) == [events[-1]]
+
+
+async def test_without_events_a_listener_is_told_the_present(learner: Learner, redis_url: str) -> None:
+    job = await learner.asks_for_feedback()
+    async with Redis.from_url(redis_url) as redis:
+        await redis.flushdb()
+    async with learner.client.get(job["eventsUrl"]) as response:
+        event = await anext(read_events(response))
+    assert (event.name, event.number, event.data["status"]) == ("status", None, "queued")
+
+
+async def test_a_ticket_opens_its_own_job_only(learner: Learner) -> None:
+    first, second = [await learner.asks_for_feedback(f"{TALK} {number}") for number in (1, 2)]
+    ticket = parse_qs(urlsplit(first["eventsUrl"]).query)["ticket"][0]
+    other = f"/api/gemini/jobs/{second['jobId']}/events"
+    problem = await (await learner.client.get(other, params={"ticket": ticket})).json()
+    assert problem["code"] == "ticket_invalid"
+    as_token = await learner.client.get("/api/auth/verify", headers={"Authorization": f"Bearer {ticket}"})
+    assert as_token.status == 401
+
+
+@pytest.mark.parametrize("ticket", ["", "nonsense", "a.b.c"])
+async def test_a_forged_ticket_is_refused(learner: Learner, ticket: str) -> None:
+    job = await learner.asks_for_feedback()
+    response = await learner.client.get(f"/api/gemini/jobs/{job['jobId']}/events", params={"ticket": ticket})
+    assert response.status == 401
+
+
+async def test_the_token_opens_the_stream_and_nothing_does_not(learner: Learner) -> None:
+    job = await learner.asks_for_feedback()
+    path = f"/api/gemini/jobs/{job['jobId']}/events"
+    assert (await learner.client.get(path)).status == 401
+    async with learner.client.get(path, headers=learner.authorization) as response:
+        assert response.status == 200
+        assert response.content_type == "text/event-stream"
+
+
+@pytest.mark.parametrize("number", ["x", "-1", "1.5", str(2**60)])
+async def test_a_last_event_id_that_is_none_of_ours_is_refused(learner: Learner, number: str) -> None:
+    job = await learner.asks_for_feedback()
+    response = await learner.client.get(job["eventsUrl"], headers={"Last-Event-ID": number})
+    assert (await response.json())["code"] == "invalid_input"
+
+
+async def test_a_shutdown_ends_streams_with_a_hint_to_come_back(learner: Learner, app: Any) -> None:
+    job = await learner.asks_for_feedback()
+    async with learner.client.get(job["eventsUrl"]) as response:
+        first = await response.content.readuntil(b"\n\n")
+        service(app, JobEventBroker).close()
+        async with time_limit():
+            rest = await response.content.read()
+    assert b"event: status" in first
+    assert rest.endswith(b"retry: 1000\n\n")
+
+
+async def test_many_streams_share_one_feed_and_leave_nothing(
+    learner: Learner, app: Any, settings: Settings
+) -> None:
+    job = await learner.asks_for_feedback()
+    async with asyncio.TaskGroup() as group:
+        listening = [group.create_task(learner.follows(job)) for _ in range(20)]
+        async with running_worker(settings):
+            pass_by = await learner.follows(job)
+    stories = [story([event for event in task.result() if event.number]) for task in listening]
+    assert stories == [story([event for event in pass_by if event.number])] * 20
+    assert service(app, JobEventBroker).open == 0
+
+
+async def test_a_deleted_session_ends_the_stream(
+    learner: Learner, database: Database, emulator: RunningEmulator
+) -> None:
+    job = await learner.asks_for_feedback()
+    status = await learner.expects(200, "GET", job["statusUrl"])
+    await learner.expects(204, "DELETE", f"/api/sessions/{status['sessionId']}")
+    response = await learner.client.get(job["eventsUrl"])
+    assert response.status == 404
+
+
+async def test_an_idle_stream_is_kept_alive(learner: Learner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cara.feedback.events.stream.HEARTBEAT_SECONDS", 0.05)
+    job = await learner.asks_for_feedback()
+    async with learner.client.get(job["eventsUrl"]) as response, time_limit():
+        await response.content.readuntil(b": alive\n\n: alive\n\n")
+
+
+async def test_a_reader_that_takes_nothing_is_dropped(
+    learner: Learner, app: Any, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cara.web.sse.WRITE_SECONDS", 0.2)
+    job = await learner.asks_for_feedback()
+    server = learner.client.server
+    reader, writer = await asyncio.open_connection(server.host, server.port, limit=1024)
+    writer.write(f"GET {job['eventsUrl']} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+    await reader.readuntil(b"event: status")
+    async with Redis.from_url(redis_url) as redis:
+        publisher = Publisher(redis, UUID(job["jobId"]), attempts=1)
+        async with time_limit():
+            while service(app, JobEventBroker).open:
+                await publisher.partial("summary", "x" * 1_000_000)
+                await asyncio.sleep(0.05)
+    writer.close()

@@ -1,0 +1,135 @@
+"""What is told of jobs beside the database goes with the account, or with the session."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import UUID
+
+import pytest
+from aiohttp import web
+from redis.asyncio import Redis
+
+from cara.app import create_app
+from cara.devtools.emulator.faults import Fault, PlannedFault
+from cara.feedback.events.broker import Feed, JobEventBroker
+from cara.feedback.events.publish import Publisher, events_after
+from cara.postgres.database import Database
+from cara.settings import Settings
+from cara.web.context import service
+from tests.conftest import RunningEmulator
+from tests.learners import Learner
+from tests.streams import read_events
+from tests.waiting import time_limit
+from tests.workers import running_worker
+
+
+async def _kept(redis_url: str) -> dict[str, list[str]]:
+    """The names of the events that Redis keeps, by job."""
+    async with Redis.from_url(redis_url) as redis:
+        keys = [key.decode() async for key in redis.scan_iter("cara:feedback:*:events")]
+        stories = {key.split(":")[2]: await events_after(redis, UUID(key.split(":")[2]), 0) for key in keys}
+    return {job_id: [event.name for event in story] for job_id, story in stories.items()}
+
+
+@pytest.mark.usefixtures("worker")
+async def test_no_words_of_a_deleted_account_stay_in_redis(learner: Learner, redis_url: str) -> None:
+    other = await Learner.registers(learner.client)
+    jobs = [await somebody.asks_for_feedback() for somebody in (learner, other)]
+    for job in jobs:
+        await learner.follows(job)
+    assert all("partial" in story for story in (await _kept(redis_url)).values())
+
+    await learner.expects(204, "DELETE", "/api/users/me")
+    kept = await _kept(redis_url)
+    assert kept[jobs[0]["jobId"]] == ["finished"]
+    assert "partial" in kept[jobs[1]["jobId"]]
+
+
+@pytest.mark.usefixtures("worker")
+async def test_no_words_of_a_deleted_session_stay_in_redis(learner: Learner, redis_url: str) -> None:
+    deleted, other = [await learner.asks_for_feedback() for _ in range(2)]
+    await learner.follows(other)
+    session_id = (await learner.follows(deleted))[-1].data["sessionId"]
+    await learner.expects(204, "DELETE", f"/api/sessions/{session_id}")
+    kept = await _kept(redis_url)
+    assert kept[deleted["jobId"]] == ["finished"]
+    assert "partial" in kept[other["jobId"]]
+
+
+async def test_what_a_worker_still_tells_is_not_taken_up(learner: Learner, redis_url: str) -> None:
+    job = await learner.asks_for_feedback()
+    await learner.expects(204, "DELETE", "/api/users/me")
+    async with Redis.from_url(redis_url) as redis:
+        working = Publisher(redis, UUID(job["jobId"]), attempts=7)
+        await working.partial("summary", "what somebody said")
+        await working.flush()
+        assert 0 < await redis.ttl(f"cara:feedback:{job['jobId']}:events") <= 3_600
+    assert await _kept(redis_url) == {job["jobId"]: ["finished"]}
+
+
+@pytest.mark.parametrize("gone", ["the session", "the account"])
+async def test_who_listens_is_told_that_the_job_is_cancelled(learner: Learner, gone: str) -> None:
+    job = await learner.asks_for_feedback()
+    read = await learner.expects(200, "GET", job["statusUrl"])
+    path = "/api/users/me" if gone == "the account" else f"/api/sessions/{read['sessionId']}"
+    async with learner.client.get(job["eventsUrl"]) as response, time_limit():
+        events = read_events(response)
+        assert (await anext(events)).name == "status"
+        await learner.expects(204, "DELETE", path)
+        (end,) = [event async for event in events]
+    assert (end.name, end.number) == ("cancelled", 1_000_000)
+    assert end.data["finishedAt"] >= read["createdAt"]
+    assert end.data == {
+        **read,
+        "status": "cancelled",
+        "stage": "finished",
+        "finishedAt": end.data["finishedAt"],
+    }
+
+
+async def test_the_end_of_a_job_that_is_deleted_at_work_has_the_last_number(
+    learner: Learner, emulator: RunningEmulator, settings: Settings
+) -> None:
+    emulator.emulator.fail_next(PlannedFault(Fault.STALL_MIDSTREAM, after_chunks=2))
+    job = await learner.asks_for_feedback()
+    read = await learner.expects(200, "GET", job["statusUrl"])
+    async with learner.client.get(job["eventsUrl"]) as response, running_worker(settings):
+        await emulator.emulator.until(lambda ledger: ledger.output_tokens > 0)
+        await learner.expects(204, "DELETE", f"/api/sessions/{read['sessionId']}")
+        events = [event async for event in read_events(response)]
+    numbers = [event.number for event in events if event.number]
+    assert numbers == sorted(set(numbers))
+    assert [event.name for event in events if event.number][-1] == "cancelled"
+    assert numbers[-1] == 2_000_000
+
+
+async def test_a_job_that_is_gone_before_its_story_begins_has_an_end_all_the_same(
+    learner: Learner, database: Database, app: web.Application
+) -> None:
+    job = await learner.asks_for_feedback()
+    feeds = service(app, JobEventBroker)
+    listen = feeds.listen
+
+    @asynccontextmanager
+    async def listen_late(user_id: UUID, job_id: UUID) -> AsyncIterator[Feed]:
+        async with database.acquire() as connection:
+            await connection.execute("delete from sessions")
+        async with listen(user_id, job_id) as feed:
+            yield feed
+
+    feeds.listen = listen_late  # type: ignore[method-assign]
+    events = await learner.follows(job)
+    assert [event.name for event in events] == ["status", "cancelled"]
+
+
+async def test_an_account_is_deleted_although_redis_is_away(
+    settings: Settings, unused_tcp_port: int, aiohttp_client: Any
+) -> None:
+    url = type(settings.redis_url)(f"redis://127.0.0.1:{unused_tcp_port}/0")
+    client = await aiohttp_client(create_app(settings.model_copy(update={"redis_url": url})))
+    learner = await Learner.registers(client)
+    await learner.asks_for_feedback()
+    await learner.expects(204, "DELETE", "/api/users/me")
+    await learner.expects(401, "GET", "/api/users/me")

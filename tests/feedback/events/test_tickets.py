@@ -1,0 +1,136 @@
+"""Tickets: what opens the event stream of one job, for as long as the token that asked for it would count."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+from uuid import uuid4
+
+import jwt
+import pytest
+from aiohttp.test_utils import TestClient
+
+from cara.app import create_app
+from cara.feedback.events.tickets import AUDIENCE, LIFETIME_SECONDS
+from cara.postgres.database import Database
+from cara.settings import Settings, SigningKey
+from cara.web.context import service
+from tests.learners import Learner
+
+Client = TestClient[Any, Any]
+OpenClient = Callable[..., Awaitable[Client]]
+SECRET = "the-secret-of-the-tests-32-bytes-long"
+
+ENDINGS = {
+    "signing out everywhere": ("POST", "/api/auth/logout-all", None),
+    "a new password": (
+        "POST",
+        "/api/auth/password",
+        {"currentPassword": "correct horse battery", "newPassword": "another horse battery"},
+    ),
+    "deleting the account": ("DELETE", "/api/users/me", None),
+}
+
+
+async def _ended_job(learner: Learner) -> dict[str, Any]:
+    """Its events can be followed to the end."""
+    job = await learner.asks_for_feedback()
+    await learner.expects(202, "DELETE", job["statusUrl"])
+    return job
+
+
+def _ticket(job: dict[str, Any]) -> str:
+    return parse_qs(urlsplit(job["eventsUrl"]).query)["ticket"][0]
+
+
+def _signed(claims: dict[str, Any], **changes: Any) -> str:
+    changed = {name: value for name, value in {**claims, **changes}.items() if value is not None}
+    return jwt.encode(changed, SECRET, "HS256", headers={"kid": SigningKey(SECRET).kid})
+
+
+async def test_a_ticket_says_whose_it_is_and_of_which_generation(learner: Learner) -> None:
+    job = await learner.asks_for_feedback()
+    claims = jwt.decode(_ticket(job), SECRET, ["HS256"], audience=AUDIENCE)
+    assert claims == {
+        "aud": AUDIENCE,
+        "sub": learner.user["id"],
+        "gen": 0,
+        "job": job["jobId"],
+        "exp": claims["exp"],
+    }
+    assert 0 < claims["exp"] - time.time() <= LIFETIME_SECONDS
+
+
+@pytest.mark.parametrize(("method", "path", "body"), ENDINGS.values(), ids=ENDINGS)
+async def test_a_ticket_ends_with_the_tokens_of_its_owner(
+    client: Client, learner: Learner, method: str, path: str, body: Any
+) -> None:
+    job = await _ended_job(learner)
+    assert (await client.get(job["eventsUrl"])).status == 200
+    assert (await learner.call(method, path, json=body)).status in (200, 204)
+    refused = await client.get(job["eventsUrl"])
+    assert (refused.status, (await refused.json())["code"]) == (401, "token_invalid")
+
+
+async def test_signing_out_of_one_browser_leaves_its_tickets(client: Client, learner: Learner) -> None:
+    job = await _ended_job(learner)
+    await client.post("/api/auth/logout", json={"refreshToken": learner.refresh_token})
+    assert (await client.get(job["eventsUrl"])).status == 200
+
+
+async def test_tickets_that_are_not_ours_open_nothing(client: Client, learner: Learner) -> None:
+    job = await _ended_job(learner)
+    claims = jwt.decode(_ticket(job), SECRET, ["HS256"], audience=AUDIENCE)
+    past = int(time.time()) - 1
+    forged = {
+        "nothing": "",
+        "nonsense": "nonsense",
+        "no ASCII": "%ff%d8",
+        "an access token": learner.access_token,
+        "another audience": _signed(claims, aud="cara-api"),
+        "another job": _signed(claims, job=str(uuid4())),
+        "no job": _signed(claims, job=None),
+        "no generation": _signed(claims, gen=None),
+        "no owner": _signed(claims, sub=None),
+        "no end": _signed(claims, exp=None),
+        "expired": _signed(claims, exp=past),
+        "an owner that is no id": _signed(claims, sub="somebody"),
+        "another key": jwt.encode(claims, "x" * 40, "HS256", headers={"kid": SigningKey(SECRET).kid}),
+        "no kid": jwt.encode(claims, SECRET, "HS256"),
+    }
+    events = f"{job['statusUrl']}/events"
+    answers = {how: await client.get(f"{events}?ticket={ticket}") for how, ticket in forged.items()}
+    assert {how: answer.status for how, answer in answers.items()} == dict.fromkeys(forged, 401)
+    assert {(await answer.json())["code"] for answer in answers.values()} == {"ticket_invalid"}
+    assert (await client.get(f"{events}?ticket={_signed(claims)}")).status == 200
+
+
+async def test_a_generation_to_come_opens_nothing(client: Client, learner: Learner) -> None:
+    job = await _ended_job(learner)
+    claims = jwt.decode(_ticket(job), SECRET, ["HS256"], audience=AUDIENCE)
+    assert (await client.get(f"{job['statusUrl']}/events?ticket={_signed(claims, gen=1)}")).status == 401
+
+
+async def test_who_may_not_listen_takes_no_connection_to_the_database(
+    settings: Settings, aiohttp_client: OpenClient
+) -> None:
+    """All of them are taken: what waited for one would be told that the database is busy."""
+    scarce = {
+        "database_pool_size": 1,
+        "database_acquire_seconds": 2,
+        "rate_limits": "on",
+        "rate_limit_user": "4/minute",
+    }
+    client = await aiohttp_client(create_app(settings.model_copy(update=scarce)))
+    learner = await Learner.registers(client)
+    job = await _ended_job(learner)
+    events = f"{job['statusUrl']}/events"
+    async with service(client.app, Database).acquire():
+        assert (await client.get(f"{events}?ticket=forged")).status == 401
+        assert (await client.get(events)).status == 401
+        assert (await client.get(events, headers={"Authorization": "Bearer forged"})).status == 401
+        assert (await client.get(job["eventsUrl"])).status == 503
+        refused = await client.get(job["eventsUrl"])
+        assert (refused.status, (await refused.json())["code"]) == (429, "rate_limited")

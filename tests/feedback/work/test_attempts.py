@@ -1,0 +1,186 @@
+"""One attempt at a job, without the worker around it: how it ends when it is cut short."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from uuid import UUID
+
+import pytest
+from redis.asyncio import Redis
+
+from cara.devtools.emulator.faults import Fault, PlannedFault
+from cara.feedback.events.publish import Publisher
+from cara.feedback.work.attempt import Attempt
+from cara.feedback.work.lease import LeaseLost
+from cara.gemini.errors import GeminiUsage
+from cara.postgres.database import Database
+from cara.redis.queue import arq_client
+from cara.settings import Settings
+from tests.conftest import RunningEmulator
+from tests.feedback.work.attempts import charges, somebody_waits_with, the_job, working
+from tests.learners import Learner
+
+
+@asynccontextmanager
+async def mute_server() -> AsyncIterator[tuple[str, asyncio.Event]]:
+    """A Redis that takes connections and says nothing; its address, and whether somebody came."""
+    came, connections = asyncio.Event(), []
+
+    async def take(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connections.append(writer)
+        came.set()
+
+    server = await asyncio.start_server(take, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    try:
+        yield f"redis://127.0.0.1:{port}/0", came
+    finally:
+        server.close()
+        for writer in connections:
+            writer.close()
+
+
+async def test_a_worker_that_stops_while_it_tells_of_its_start_hands_the_job_back(
+    learner: Learner, settings: Settings, database: Database
+) -> None:
+    job = await learner.asks_for_feedback()
+    async with mute_server() as (address, came):
+        mute = arq_client(address, size=2, retries=0)
+        async with working(settings, redis=mute) as (work, _):
+            running = asyncio.create_task(work.run(UUID(job["jobId"])))
+            await came.wait()
+            running.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await running
+    left = await the_job(database)
+    assert (left["status"], left["attempts"], left["failures"]) == ("queued", 1, 0)
+
+
+async def test_a_cancellation_while_a_job_is_put_back_does_not_lose_that(
+    learner: Learner, settings: Settings, database: Database, emulator: RunningEmulator
+) -> None:
+    emulator.emulator.fail_next(Fault.STALL)
+    impatient = settings.model_copy(update={"gemini_attempts": 1, "gemini_first_token_seconds": 0.5})
+    job = await learner.asks_for_feedback()
+    async with working(impatient) as (work, _):
+        running = asyncio.create_task(work.run(UUID(job["jobId"])))
+        await emulator.emulator.until(lambda ledger: ledger.calls == 1)
+        async with database.transaction() as connection:
+            await connection.execute("select from feedback_jobs for update")
+            await somebody_waits_with("for update", connection)
+            running.cancel()
+            await asyncio.wait([running], timeout=0.1)
+        with pytest.raises(asyncio.CancelledError):
+            await running
+    left = await the_job(database)
+    assert (left["status"], left["failures"]) == ("queued", 1)
+
+
+async def test_an_attempt_that_takes_too_long_counts_against_the_tries(
+    learner: Learner, settings: Settings, database: Database, emulator: RunningEmulator
+) -> None:
+    emulator.emulator.fail_rate(Fault.STALL, 1.0)
+    twice = settings.model_copy(update={"job_attempts": 2})
+    job = await learner.asks_for_feedback()
+    async with working(twice, attempt_seconds=0.3) as (work, _):
+        await work.run(UUID(job["jobId"]))
+        left = await the_job(database)
+        assert (left["status"], left["failures"]) == ("queued", 1)
+        async with database.acquire() as connection:
+            await connection.execute("update feedback_jobs set run_after = now()")
+        await work.run(UUID(job["jobId"]))
+    ended = await learner.expects(200, "GET", job["statusUrl"])
+    assert (ended["status"], ended["problem"]["code"]) == ("failed", "timed_out")
+
+
+async def test_an_attempt_that_lost_its_lease_is_charged_and_leaves_the_job_alone(
+    learner: Learner, settings: Settings, database: Database, emulator: RunningEmulator
+) -> None:
+    emulator.emulator.fail_next(PlannedFault(Fault.STALL_MIDSTREAM, after_chunks=1))
+    job = await learner.asks_for_feedback()
+    async with working(settings) as (work, _):
+        running = asyncio.create_task(work.run(UUID(job["jobId"])))
+        await emulator.emulator.until(lambda ledger: ledger.output_tokens > 0)
+        async with database.acquire() as connection:
+            await connection.execute("update feedback_jobs set attempts = 7")
+        before = await the_job(database)
+        await running
+    assert await charges(database) == [emulator.emulator.ledger.total_tokens]
+    assert await the_job(database) == before
+    async with database.acquire() as connection:
+        reserved = await connection.fetchrow("select id, tokens from quota_reservations")
+        assert await connection.fetchval("select reserved from quota_days") == reserved["tokens"]
+    assert reserved["id"] == before["reservation_id"]
+
+
+async def test_a_lost_attempt_is_charged_once_and_only_for_what_gemini_counted(
+    learner: Learner, settings: Settings, database: Database
+) -> None:
+    await learner.asks_for_feedback()
+    job = await the_job(database)
+    async with Redis.from_url("redis://127.0.0.1:1/0") as nowhere, working(settings) as (_, ending):
+        lost = Attempt(job, Publisher(nowhere, job["id"], 1), "gemini-test")
+        await ending.lose(replace(lost))
+        assert await charges(database) == []
+        used = replace(lost, usage=GeminiUsage(prompt_tokens=20, output_tokens=10, total_tokens=30))
+        for attempt in (used, used, replace(used)):
+            await ending.lose(attempt)
+    assert await charges(database) == [30]
+
+
+async def test_an_attempt_that_ended_is_not_lost_as_well(
+    learner: Learner, settings: Settings, database: Database
+) -> None:
+    """A renewal of the lease finds nothing to renew, because the attempt has just ended."""
+    await learner.asks_for_feedback()
+    async with database.acquire() as connection:
+        await connection.execute(
+            "update feedback_jobs set status = 'running', attempts = 1, lease_expires_at = now()"
+        )
+    job = await the_job(database)
+    usage = GeminiUsage(prompt_tokens=20, output_tokens=10, total_tokens=30)
+    async with Redis.from_url("redis://127.0.0.1:1/0") as nowhere, working(settings) as (_, ending):
+        attempt = Attempt(job, Publisher(nowhere, job["id"], 1), "gemini-test", usage)
+        await ending.cancel(attempt)
+        with pytest.raises(LeaseLost):
+            await ending.cancel(attempt)
+        await ending.lose(attempt)
+    assert await charges(database) == [30]
+
+
+async def test_what_an_account_that_is_gone_has_cost_disturbs_nobody(
+    learner: Learner, settings: Settings, database: Database
+) -> None:
+    await learner.asks_for_feedback()
+    job = await the_job(database)
+    await learner.expects(204, "DELETE", "/api/users/me")
+    usage = GeminiUsage(prompt_tokens=20, output_tokens=10, total_tokens=30)
+    async with Redis.from_url("redis://127.0.0.1:1/0") as nowhere, working(settings) as (_, ending):
+        await ending.lose(Attempt(job, Publisher(nowhere, job["id"], 1), "gemini-test", usage))
+
+
+async def test_gemini_is_told_how_much_to_think(
+    learner: Learner, settings: Settings, emulator: RunningEmulator
+) -> None:
+    job = await learner.asks_for_feedback()
+    async with working(settings, thinking_level="low") as (work, _):
+        await work.run(UUID(job["jobId"]))
+    config = emulator.emulator.requests[-1].body["generationConfig"]
+    assert config["thinkingConfig"] == {"thinking_level": "LOW"}
+    assert (await learner.expects(200, "GET", job["statusUrl"]))["status"] == "succeeded"
+
+
+async def test_a_gemini_that_wants_to_be_left_alone_for_a_day_keeps_nobody_waiting(
+    learner: Learner, settings: Settings, emulator: RunningEmulator
+) -> None:
+    emulator.emulator.fail_next(PlannedFault(Fault.RATE_LIMITED, retry_delay_seconds=86_400))
+    job = await learner.asks_for_feedback()
+    async with working(settings) as (work, _):
+        await work.run(UUID(job["jobId"]))
+    ended = await learner.expects(200, "GET", job["statusUrl"])
+    assert (ended["status"], ended["attempts"]) == ("failed", 1)
+    assert ended["problem"]["code"] == "gemini_unavailable"
+    assert ended["problem"]["detail"].endswith("again in 24 hours.")

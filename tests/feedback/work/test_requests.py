@@ -1,0 +1,167 @@
+"""A feedback job as clients see it: asked for, looked at, cancelled."""
+
+from __future__ import annotations
+
+import asyncio
+from uuid import uuid4
+
+import pytest
+from aiohttp import web
+
+from cara.jobs.notifier import JobNotifier
+from cara.postgres.database import Database
+from cara.redis.queue import Queue, arq_client
+from cara.web.context import provide
+from tests.learners import TALK, Learner
+
+
+async def test_a_request_is_accepted_with_the_addresses_to_follow_it(learner: Learner) -> None:
+    session = await learner.opens_session(transcript=TALK)
+    response = await learner.call("POST", "/api/gemini/generate-feedback", json={"sessionId": session["id"]})
+    job = await response.json()
+
+    assert response.status == 202
+    assert response.headers["Location"] == job["statusUrl"] == f"/api/gemini/jobs/{job['jobId']}"
+    assert response.headers["Retry-After"] == "1"
+    assert job["status"] == "queued"
+    whole = await learner.expects(200, "GET", f"/api/sessions/{session['id']}")
+    assert whole["liveJobId"] == job["jobId"]
+
+
+async def test_the_same_transcript_has_one_live_job_however_many_ask_at_once(learner: Learner) -> None:
+    session = await learner.opens_session(transcript=TALK)
+    asked = {"sessionId": session["id"]}
+    answers = await asyncio.gather(
+        *(learner.expects(202, "POST", "/api/gemini/generate-feedback", json=asked) for _ in range(10))
+    )
+    assert len({answer["jobId"] for answer in answers}) == 1
+
+
+async def test_the_same_transcript_is_the_same_work_whatever_duration_is_told_of_it(learner: Learner) -> None:
+    session = await learner.opens_session(transcript=TALK, durationSeconds=30)
+    path = "/api/gemini/generate-feedback"
+    asked = [{"sessionId": session["id"], **more} for more in ({}, {"durationSeconds": 31})]
+    first, second = [await learner.expects(202, "POST", path, json=request) for request in asked]
+    assert first["jobId"] == second["jobId"]
+
+
+async def test_another_transcript_gets_another_job(learner: Learner) -> None:
+    session = await learner.opens_session(transcript=TALK)
+    jobs = [
+        await learner.expects(
+            202,
+            "POST",
+            "/api/gemini/generate-feedback",
+            json={"sessionId": session["id"], "transcript": transcript},
+        )
+        for transcript in ("The first version of it.", "The second version of it.")
+    ]
+    assert jobs[0]["jobId"] != jobs[1]["jobId"]
+
+
+async def test_a_session_without_a_transcript_is_refused_by_name_of_the_field(learner: Learner) -> None:
+    session = await learner.opens_session()
+    problem = await learner.expects(
+        400, "POST", "/api/gemini/generate-feedback", json={"sessionId": session["id"], "transcript": "  "}
+    )
+    assert problem["errors"][0]["field"] == "transcript"
+
+
+async def test_an_unknown_session_and_a_stranger_are_answered_alike(learner: Learner) -> None:
+    stranger = await Learner.registers(learner.client)
+    session = await stranger.opens_session(transcript=TALK)
+    for session_id in (session["id"], str(uuid4())):
+        problem = await learner.expects(
+            404, "POST", "/api/gemini/generate-feedback", json={"sessionId": session_id}
+        )
+        assert problem["code"] == "not_found"
+
+
+async def test_a_job_that_does_not_fit_what_is_left_of_the_quota_is_refused_and_reserves_nothing(
+    learner: Learner, database: Database
+) -> None:
+    await learner.asks_for_feedback()
+    reserved = (await learner.expects(200, "GET", "/api/gemini/quota"))["reserved"]
+    async with database.acquire() as connection:
+        await connection.execute("update users set daily_token_quota = $1", reserved + 1_000)
+    session = await learner.opens_session(transcript="The second talk of the day.")
+    path, asked = "/api/gemini/generate-feedback", {"sessionId": session["id"]}
+    problem = await learner.expects(429, "POST", path, json=asked)
+    assert problem["code"] == "quota_exceeded"
+    assert (await learner.expects(200, "GET", "/api/gemini/quota"))["reserved"] == reserved
+
+
+@pytest.mark.parametrize("transcript", ["word " * 20_000, "слово " * 4_000])
+async def test_a_transcript_that_no_day_has_tokens_for_is_refused_for_good(
+    learner: Learner, transcript: str
+) -> None:
+    session = await learner.opens_session(transcript=transcript)
+    response = await learner.call("POST", "/api/gemini/generate-feedback", json={"sessionId": session["id"]})
+    problem = await response.json()
+    assert (response.status, problem["code"]) == (422, "too_long_for_quota")
+    assert "50,000" in problem["detail"]
+    assert "Retry-After" not in response.headers
+    assert (await learner.expects(200, "GET", "/api/gemini/quota"))["reserved"] == 0
+
+
+async def test_a_queued_job_that_is_cancelled_never_starts_and_costs_nothing(
+    learner: Learner, database: Database
+) -> None:
+    job = await learner.asks_for_feedback()
+    cancelled = await learner.expects(202, "DELETE", job["statusUrl"])
+    assert cancelled["status"] == "cancelled"
+
+    quota = await learner.expects(200, "GET", "/api/gemini/quota")
+    assert (quota["tokensUsed"], quota["reserved"]) == (0, 0)
+    async with database.acquire() as connection:
+        assert await connection.fetchval("select count(*) from quota_reservations") == 0
+    events = await learner.follows(job)
+    assert [event.name for event in events][-1] == "cancelled"
+
+
+async def test_cancelling_a_job_that_has_ended_changes_nothing(learner: Learner) -> None:
+    job = await learner.asks_for_feedback()
+    first = await learner.expects(202, "DELETE", job["statusUrl"])
+    assert await learner.expects(202, "DELETE", job["statusUrl"]) == first
+
+
+async def test_an_unchanged_job_is_not_sent_twice(learner: Learner) -> None:
+    job = await learner.asks_for_feedback()
+    response = await learner.call("GET", job["statusUrl"])
+    tag = response.headers["ETag"]
+    again = await learner.call("GET", job["statusUrl"], headers={"If-None-Match": tag})
+    assert again.status == 304
+    assert await again.read() == b""
+
+
+@pytest.mark.usefixtures("worker")
+async def test_a_client_that_prefers_to_wait_gets_the_finished_job(learner: Learner) -> None:
+    session = await learner.opens_session(transcript=TALK, durationSeconds=20)
+    response = await learner.call(
+        "POST",
+        "/api/gemini/generate-feedback",
+        json={"sessionId": session["id"]},
+        headers={"Prefer": "respond-async, wait=30"},
+    )
+    job = await response.json()
+    assert response.status == 200
+    assert response.headers["Preference-Applied"] == "wait=30"
+    assert job["status"] == "succeeded"
+
+
+async def test_a_client_that_waited_in_vain_gets_the_accepted_job(learner: Learner) -> None:
+    session = await learner.opens_session(transcript=TALK)
+    response = await learner.call(
+        "POST",
+        "/api/gemini/generate-feedback",
+        json={"sessionId": session["id"]},
+        headers={"Prefer": "wait=1"},
+    )
+    assert response.status == 202
+
+
+async def test_with_redis_away_a_job_is_accepted_all_the_same(learner: Learner, app: web.Application) -> None:
+    nowhere = arq_client("redis://127.0.0.1:1/0", size=1)
+    provide(app, JobNotifier, JobNotifier(nowhere, Queue(nowhere)))
+    job = await learner.asks_for_feedback()
+    assert (await learner.expects(200, "GET", job["statusUrl"]))["status"] == "queued"

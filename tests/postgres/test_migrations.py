@@ -1,0 +1,175 @@
+"""Migrations: they lead up and back down, from anywhere, at once, and whatever dies on the way."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from uuid import uuid4
+
+import asyncpg
+import psycopg
+import pytest
+
+from cara.postgres.migrations import (
+    MigrationFailed,
+    known_migrations,
+    migrate_down,
+    migrate_up,
+    migration_status,
+    migrations_folder,
+    missing_migrations,
+)
+from tests.devtools.cli.terminal import environment
+from tests.servers import Servers
+from tests.waiting import TIMEOUT_SECONDS
+
+CHECKSUMS = Path(__file__).with_name("migrations.sha256")
+
+SCHEMA = """
+    select 'column', table_name, column_name, data_type, is_nullable, column_default
+    from information_schema.columns
+    where table_schema = 'public' and table_name not like '%yoyo%'
+    union all
+    select 'index', tablename, indexname, indexdef, null, null
+    from pg_indexes
+    where schemaname = 'public' and tablename not like '%yoyo%'
+    union all
+    select 'constraint', conrelid::regclass::text, conname, pg_get_constraintdef(oid), null, null
+    from pg_constraint
+    where connamespace = 'public'::regnamespace and conrelid::regclass::text not like '%yoyo%'
+    union all
+    select 'function', proname, null, prosrc, null, null
+    from pg_proc
+    where pronamespace = 'public'::regnamespace
+    order by 1, 2, 3, 4
+"""
+
+
+@pytest.fixture
+def fresh_url(servers: Servers) -> Iterator[str]:
+    """A database without a single table."""
+    with servers.database(f"fresh_{uuid4().hex}", template="template0") as url:
+        yield url
+
+
+def schema_of(url: str) -> list[tuple[object, ...]]:
+    with psycopg.connect(url) as connection:
+        return connection.execute(SCHEMA).fetchall()
+
+
+def test_what_was_released_is_never_edited() -> None:
+    lines = (line.split() for line in CHECKSUMS.read_text().splitlines())
+    recorded = {Path(name).name: checksum for checksum, name in lines}
+    found = {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in migrations_folder().glob("*.sql")
+    }
+    assert recorded == found, (
+        "Never edit a migration that was committed: add another. "
+        f"For a new one: sha256sum migrations/*.sql > tests/postgres/{CHECKSUMS.name}"
+    )
+
+
+@pytest.mark.parametrize("name", known_migrations())
+def test_every_migration_can_be_rolled_back_and_names_what_it_needs(name: str) -> None:
+    folder = migrations_folder()
+    assert (folder / f"{name}.rollback.sql").read_text().strip()
+    if name != known_migrations()[0]:
+        assert (folder / f"{name}.sql").read_text().startswith("-- depends: ")
+
+
+def test_up_down_and_up_again_ends_with_the_same_schema(fresh_url: str) -> None:
+    assert sorted(migrate_up(fresh_url)) == known_migrations()
+    there = schema_of(fresh_url)
+    assert sorted(migrate_down(fresh_url, steps=len(known_migrations()))) == known_migrations()
+    assert schema_of(fresh_url) == []
+    migrate_up(fresh_url)
+    assert schema_of(fresh_url) == there
+    assert migrate_up(fresh_url) == []
+
+
+@pytest.mark.parametrize("steps", range(1, len(known_migrations())))
+def test_each_rollback_takes_back_all_that_its_migration_did(fresh_url: str, steps: int) -> None:
+    migrate_up(fresh_url)
+    there = schema_of(fresh_url)
+    undone = migrate_down(fresh_url, steps=steps)
+    assert len(undone) == steps
+    missing = [name for name, applied in migration_status(fresh_url) if not applied]
+    assert missing == sorted(undone)
+    assert sorted(migrate_up(fresh_url)) == missing
+    assert schema_of(fresh_url) == there
+
+
+def test_several_processes_at_once_apply_each_migration_once(fresh_url: str) -> None:
+    with ThreadPoolExecutor(3) as pool:
+        ended = list(
+            pool.map(lambda _: migrating(fresh_url).communicate(timeout=TIMEOUT_SECONDS)[0], range(3))
+        )
+    assert sum("applied: " in said for said in ended) == 1, ended
+    assert sum("up to date" in said for said in ended) == 2, ended
+    assert all(applied for _, applied in migration_status(fresh_url))
+
+
+def test_a_kill_9_in_the_middle_leaves_neither_a_lock_nor_half_a_migration(fresh_url: str) -> None:
+    migrate_up(fresh_url)
+    (newest,) = migrate_down(fresh_url)
+    before = schema_of(fresh_url)
+    with psycopg.connect(fresh_url, autocommit=True) as observer, psycopg.connect(fresh_url) as blocker:
+        # It may do all its work, but not write down that it did.
+        blocker.execute("lock table _yoyo_migration in share mode")
+        process = migrating(fresh_url)
+        wait_for_a_blocked_one(observer)
+        process.kill()
+        process.communicate()
+    assert schema_of(fresh_url) == before
+    assert migrate_up(fresh_url) == [newest]
+
+
+async def test_what_is_missing_is_known_by_name(fresh_url: str) -> None:
+    connection = await asyncpg.connect(fresh_url)
+    try:
+        assert await missing_migrations(connection) == known_migrations()
+        migrate_up(fresh_url)
+        assert await missing_migrations(connection) == []
+    finally:
+        await connection.close()
+
+
+def test_a_migration_that_fails_is_told_in_one_line_and_changes_nothing(fresh_url: str) -> None:
+    with psycopg.connect(fresh_url, autocommit=True) as connection:
+        connection.execute("create table audit_log (id integer)")
+    with pytest.raises(MigrationFailed, match=r'^the database refused: relation "audit_log".*exists$'):
+        migrate_up(fresh_url)
+    with psycopg.connect(fresh_url) as connection:
+        assert connection.execute("select to_regclass('users')").fetchone() == (None,)
+
+
+def migrating(url: str) -> subprocess.Popen[str]:
+    """A process that runs `cara migrate up`."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "cara", "migrate", "up"],
+        env=environment(DATABASE_URL=url),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def wait_for_a_blocked_one(observer: psycopg.Connection[tuple[object, ...]]) -> None:
+    """Returns when somebody waits for a lock of a table."""
+    blocked = """
+        do $$
+        begin
+            for attempt in 1..%(attempts)s loop
+                perform from pg_locks where not granted and locktype = 'relation';
+                exit when found;
+                perform pg_sleep(0.01);
+            end loop;
+            assert found, 'nobody waits';
+        end
+        $$
+    """
+    observer.execute(blocked.replace("%(attempts)s", str(TIMEOUT_SECONDS * 100)))

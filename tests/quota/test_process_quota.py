@@ -1,0 +1,219 @@
+"""The quota under /process: never overspent, and always given back."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from aiohttp import web
+
+from cara.app import create_app
+from cara.postgres.database import Database, new_id
+from cara.quota.quota import Charge, Quota, QuotaExceeded, TooLongForQuota
+from cara.settings import Settings
+from cara.web.context import provide
+from tests.coach.talking import PATH, PROMPT, STREAM, books, hears, limit_tokens, says, settled_books
+from tests.conftest import RunningEmulator
+from tests.learners import Learner
+from tests.streams import read_events
+
+EVENING = datetime(2026, 11, 3, 23, 59, 50, tzinfo=UTC)
+
+
+class MovableClock:
+    """A clock that stands until it is moved."""
+
+    def __init__(self, moment: datetime) -> None:
+        self.moment = moment
+
+    def __call__(self) -> datetime:
+        return self.moment
+
+
+@pytest.fixture
+def clock() -> MovableClock:
+    return MovableClock(EVENING)
+
+
+@pytest.fixture
+async def app(settings: Settings, clock: MovableClock) -> web.Application:
+    app = create_app(settings)
+    provide(app, Quota, Quota(settings.daily_token_quota, clock))
+    return app
+
+
+async def reserve(
+    database: Database, quota: Quota, learner: Learner, least: int, most: int, limit: int = 1_000
+) -> int:
+    async with database.acquire() as connection:
+        reservation = await quota.reserve_some(
+            connection,
+            UUID(learner.user["id"]),
+            least,
+            most,
+            "process",
+            own_limit=limit,
+            keep_seconds=60,
+        )
+    return reservation.tokens
+
+
+async def test_with_little_left_a_small_prompt_gets_a_shorter_answer(
+    learner: Learner, database: Database, emulator: RunningEmulator
+) -> None:
+    await limit_tokens(database, 1_600)
+    assert (await says(learner)).status == 200
+    allowed = emulator.emulator.requests[-1].body["generationConfig"]["maxOutputTokens"]
+    assert 512 <= allowed < 1_024
+
+
+@pytest.mark.parametrize("headers", [{}, STREAM])
+async def test_who_has_too_little_left_is_told_until_when(
+    learner: Learner, database: Database, emulator: RunningEmulator, headers: dict[str, str]
+) -> None:
+    await limit_tokens(database, 1_600)
+    before = await (await says(learner)).json()
+    response = await learner.call("POST", PATH, json={"prompt": PROMPT}, headers=headers)
+    problem = await response.json()
+
+    assert (response.status, problem["code"]) == (429, "quota_exceeded")
+    assert problem["resetAt"] == "2026-11-04T00:00:00Z"
+    assert problem["resetAt"] in problem["detail"]
+    assert response.headers["Retry-After"] == "10"
+    assert emulator.emulator.ledger.calls == 1
+    seen = await books(database)
+    assert (seen.used, seen.reserved) == (before["tokensUsed"], 0)
+
+
+@pytest.mark.parametrize("headers", [{}, STREAM])
+async def test_what_no_day_has_tokens_for_is_refused_for_good(
+    learner: Learner, database: Database, emulator: RunningEmulator, headers: dict[str, str]
+) -> None:
+    await limit_tokens(database, 900)
+    response = await learner.call("POST", PATH, json={"prompt": PROMPT}, headers=headers)
+    problem = await response.json()
+
+    assert (response.status, problem["code"]) == (422, "too_long_for_quota")
+    assert "900" in problem["detail"]
+    assert "Retry-After" not in response.headers
+    assert "resetAt" not in problem
+    assert emulator.emulator.ledger.calls == 0
+    assert (await books(database)).reserved == 0
+
+
+async def test_what_takes_the_whole_day_fits_until_a_token_is_used(
+    learner: Learner, database: Database
+) -> None:
+    quota = Quota(50_000)
+    assert await reserve(database, quota, learner, 1_000, 1_000) == 1_000
+    with pytest.raises(QuotaExceeded):
+        await reserve(database, quota, learner, 1_000, 1_000)
+    with pytest.raises(TooLongForQuota, match=r"1,001 tokens.* 1,000 "):
+        await reserve(database, quota, learner, 1_001, 2_000)
+
+
+async def test_the_quota_begins_anew_at_midnight_utc(
+    learner: Learner, database: Database, clock: MovableClock
+) -> None:
+    await limit_tokens(database, 1_600)
+    before = await (await says(learner)).json()
+    assert (await says(learner)).status == 429
+    clock.moment += timedelta(seconds=10)
+
+    after = await (await says(learner)).json()
+    assert after["remainingQuota"] == 1_600 - after["tokensUsed"]
+    quota = await learner.expects(200, "GET", "/api/gemini/quota")
+    assert quota["tokensUsed"] == quota["byType"]["process"] == after["tokensUsed"]
+    assert quota["resetAt"] == "2026-11-05T00:00:00Z"
+    assert (await books(database)).charged == before["tokensUsed"] + after["tokensUsed"]
+
+
+async def test_a_call_over_midnight_counts_on_the_day_that_reserved_it(
+    learner: Learner, database: Database, clock: MovableClock, emulator: RunningEmulator
+) -> None:
+    emulator.emulator.fail_next("stall_midstream")
+    async with learner.client.post(
+        PATH, json={"prompt": PROMPT}, headers=STREAM | learner.authorization
+    ) as response:
+        await anext(read_events(response))
+        clock.moment += timedelta(minutes=1)
+        response.close()
+    seen = await settled_books(database)
+
+    assert [row["day"] for row in seen.ledger] == [EVENING.date()]
+    quota = await learner.expects(200, "GET", "/api/gemini/quota")
+    assert (quota["tokensUsed"], quota["reserved"], quota["remaining"]) == (0, 0, 50_000)
+
+
+async def test_an_own_limit_holds_for_its_user_alone(learner: Learner, database: Database) -> None:
+    await limit_tokens(database, 1_600)
+    other = await Learner.registers(learner.client)
+    assert [(await says(learner)).status for _ in range(2)] == [200, 429]
+    assert [(await says(other)).status for _ in range(2)] == [200, 200]
+    assert (await learner.expects(200, "GET", "/api/gemini/quota"))["quota"] == 1_600
+
+
+async def test_a_crowd_of_calls_never_takes_more_than_there_is(
+    learner: Learner, database: Database, emulator: RunningEmulator
+) -> None:
+    await limit_tokens(database, 3_000)
+    peaks: list[int] = []
+    done = asyncio.Event()
+
+    async def watch() -> None:
+        while not done.is_set():
+            seen = await books(database)
+            peaks.append(seen.used + seen.reserved)
+
+    watching = asyncio.create_task(watch())
+    responses = await asyncio.gather(*(says(learner, f"{PROMPT} {number}") for number in range(40)))
+    done.set()
+    await watching
+    seen, statuses = await books(database), [response.status for response in responses]
+
+    assert set(statuses) == {200, 429}
+    assert max(peaks) <= 3_000
+    assert seen.reserved == seen.reservations == 0
+    assert seen.used == seen.charged == emulator.emulator.ledger.total_tokens
+    assert len(seen.ledger) == statuses.count(200) == emulator.emulator.ledger.calls
+
+
+async def test_reservations_of_the_first_instant_of_a_day_share_what_there_is(
+    learner: Learner, database: Database
+) -> None:
+    quota = Quota(50_000)
+    results = await asyncio.gather(
+        *(reserve(database, quota, learner, 200, 300) for _ in range(12)), return_exceptions=True
+    )
+    granted = [result for result in results if isinstance(result, int)]
+    assert sorted(granted) == [300, 300, 300] or sum(granted) == 1_000
+    assert all(isinstance(result, int | QuotaExceeded) for result in results)
+    assert (await books(database)).reserved == sum(granted) <= 1_000
+
+
+async def test_a_call_that_cost_more_than_was_reserved_is_charged_in_full_and_nothing_remains(
+    learner: Learner, database: Database
+) -> None:
+    quota, user_id, reservation_id = Quota(50_000), UUID(learner.user["id"]), new_id()
+    async with database.acquire() as connection:
+        await quota.reserve_some(
+            connection, user_id, 100, 100, "process", own_limit=100, keep_seconds=60,
+            reservation_id=reservation_id,
+        )  # fmt: skip
+        charge = Charge("a-model", 130, 10, 140)
+        settled = await quota.settle(connection, user_id, reservation_id, "process", charge)
+        assert await quota.remaining_after(connection, user_id, 100, settled) == 0
+        assert (await quota.standing(connection, user_id, 100)).remaining == 0
+    assert settled.used == 140
+
+
+async def test_streams_and_whole_answers_spend_the_same_quota(
+    learner: Learner, database: Database, emulator: RunningEmulator
+) -> None:
+    answer: dict[str, Any] = await (await says(learner)).json()
+    done = (await hears(learner))[-1].data
+    assert done["remainingQuota"] == 50_000 - answer["tokensUsed"] - done["tokensUsed"]
+    assert (await books(database)).used == emulator.emulator.ledger.total_tokens

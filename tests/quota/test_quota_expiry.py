@@ -1,0 +1,183 @@
+"""Reservations that nobody settled: when they expire, and who gives them back."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+
+from cara.postgres.database import Database, new_id
+from cara.quota.queries import release_expired
+from cara.quota.quota import Charge, Quota, QuotaExceeded
+from tests.coach.talking import PATH, PROMPT, books, limit_tokens, says
+from tests.learners import Learner
+from tests.waiting import time_limit
+
+EXPIRED, ALIVE = -1.0, 60.0
+
+
+async def reserve(
+    database: Database,
+    quota: Quota,
+    learner: Learner,
+    tokens: int,
+    keep_seconds: float,
+) -> UUID:
+    """Reserves so many of a thousand tokens."""
+    async with database.acquire() as connection:
+        return await quota.reserve(
+            connection,
+            UUID(learner.user["id"]),
+            tokens,
+            "process",
+            own_limit=1_000,
+            keep_seconds=keep_seconds,
+        )
+
+
+async def test_what_a_crash_left_behind_is_given_back_once_it_has_expired(
+    learner: Learner, database: Database
+) -> None:
+    quota = Quota(50_000)
+    await reserve(database, quota, learner, 100, ALIVE)
+    await reserve(database, quota, learner, 300, EXPIRED)
+    async with database.acquire() as connection:
+        assert await release_expired(connection) == 1
+        assert await release_expired(connection) == 0
+    seen = await books(database)
+    assert (seen.reserved, seen.reservations) == (100, 1)
+
+
+@pytest.mark.parametrize("hours", [-30, 30])
+async def test_a_process_whose_clock_is_wrong_keeps_reservations_as_long_as_any_other(
+    learner: Learner, database: Database, hours: int
+) -> None:
+    quota = Quota(50_000, lambda: datetime.now(UTC) + timedelta(hours=hours))
+    await reserve(database, quota, learner, 100, ALIVE)
+    await reserve(database, quota, learner, 300, EXPIRED)
+    async with database.acquire() as connection:
+        assert await release_expired(connection) == 1
+    assert (await books(database)).reserved == 100
+
+
+async def test_who_would_be_refused_gets_back_what_a_crash_left_behind_without_any_sweeper(
+    learner: Learner, database: Database
+) -> None:
+    quota = Quota(50_000)
+    for _ in range(3):
+        await reserve(database, quota, learner, 300, EXPIRED)
+    await reserve(database, quota, learner, 900, ALIVE)
+    seen = await books(database)
+    assert (seen.reserved, seen.reservations) == (900, 1)
+    with pytest.raises(QuotaExceeded):
+        await reserve(database, quota, learner, 900, ALIVE)
+
+
+async def test_a_learner_goes_on_as_soon_as_what_a_crash_left_behind_has_expired(
+    learner: Learner, database: Database
+) -> None:
+    await limit_tokens(database, 1_600)
+    await reserve(database, Quota(50_000), learner, 1_000, ALIVE)
+    await learner.expects(429, "POST", PATH, json={"prompt": PROMPT})
+    async with database.acquire() as connection:
+        await connection.execute("update quota_reservations set expires_at = now() - interval '1 second'")
+    assert (await says(learner)).status == 200
+
+
+async def test_only_what_expired_of_the_same_learner_is_given_back(
+    learner: Learner, database: Database
+) -> None:
+    quota, other = Quota(50_000), await Learner.registers(learner.client)
+    await reserve(database, quota, other, 700, EXPIRED)
+    await reserve(database, quota, learner, 700, ALIVE)
+    with pytest.raises(QuotaExceeded):
+        await reserve(database, quota, learner, 400, ALIVE)
+    seen = await books(database)
+    assert (seen.reserved, seen.reservations) == (1_400, 2)
+
+
+@pytest.mark.parametrize(("status", "left"), [("queued", 1), ("failed", 0)])
+async def test_what_a_live_job_has_reserved_is_kept_however_late_the_sweeper_is(
+    learner: Learner, database: Database, status: str, left: int
+) -> None:
+    await learner.asks_for_feedback()
+    async with database.acquire() as connection:
+        await connection.execute("update quota_reservations set expires_at = now() - interval '1 second'")
+        await connection.execute(
+            "update feedback_jobs set status = $1, finished_at = case when $1 = 'failed' then now() end",
+            status,
+        )
+    with suppress(QuotaExceeded):
+        await reserve(database, Quota(50_000), learner, 1_000, ALIVE)
+    async with database.acquire() as connection:
+        kept = "select count(*) from quota_reservations where request_type = 'feedback'"
+        assert await connection.fetchval(kept) == left
+
+
+async def test_a_reservation_that_is_being_settled_is_not_waited_for(
+    learner: Learner, database: Database
+) -> None:
+    quota = Quota(50_000)
+    reservation_id = await reserve(database, quota, learner, 900, EXPIRED)
+    async with database.transaction() as settling:
+        await settling.execute("select from quota_reservations where id = $1 for update", reservation_id)
+        async with time_limit():
+            with pytest.raises(QuotaExceeded):
+                await reserve(database, quota, learner, 900, ALIVE)
+
+
+async def test_of_a_crowd_that_finds_expired_reservations_no_two_get_the_same_tokens(
+    learner: Learner, database: Database
+) -> None:
+    quota = Quota(50_000)
+    for _ in range(9):
+        await reserve(database, quota, learner, 100, EXPIRED)
+    results = await asyncio.gather(
+        *(reserve(database, quota, learner, 200, ALIVE) for _ in range(20)), return_exceptions=True
+    )
+    granted = [result for result in results if isinstance(result, UUID)]
+    assert 1 <= len(granted) <= 5
+    assert all(isinstance(result, UUID | QuotaExceeded) for result in results)
+    seen = await books(database)
+    assert (seen.reserved, seen.reservations) == (200 * len(granted), len(granted))
+
+
+async def test_a_settlement_that_comes_after_the_expiry_still_charges_and_does_so_once(
+    learner: Learner, database: Database
+) -> None:
+    quota, user_id = Quota(50_000), UUID(learner.user["id"])
+    reservation_id = await reserve(database, quota, learner, 500, EXPIRED)
+    async with database.acquire() as connection:
+        await release_expired(connection)
+        charge = Charge("a-model", 30, 12, 42)
+        first = await quota.settle(connection, user_id, reservation_id, "process", charge)
+        again = await quota.settle(connection, user_id, reservation_id, "process", charge)
+    assert (first.new, again.new) == (True, False)
+    assert (again.used, again.reserved) == (42, 0)
+
+
+async def test_a_standing_agrees_with_itself_while_calls_are_settled(
+    learner: Learner, database: Database
+) -> None:
+    quota, user_id, done = Quota(50_000), UUID(learner.user["id"]), asyncio.Event()
+
+    async def settle_many() -> None:
+        async with database.acquire() as connection:
+            for number in range(300):
+                charge = Charge("a-model", 2, 1, 3)
+                await quota.settle(connection, user_id, new_id(), ("process", "feedback")[number % 2], charge)
+        done.set()
+
+    settling, looks = asyncio.create_task(settle_many()), 0
+    async with database.acquire() as connection:
+        while not done.is_set():
+            standing = await quota.standing(connection, user_id, None)
+            assert standing.used == sum(standing.by_type.values())
+            looks += 1
+        await settling
+        standing = await quota.standing(connection, user_id, None)
+    assert looks > 20
+    assert (standing.used, standing.by_type) == (900, {"process": 450, "feedback": 450})

@@ -1,0 +1,144 @@
+"""The arithmetic of progress, and streaks across time zones."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from cara.postgres.database import Database
+from cara.users.progress import Streak, award_completion, experience_for, streak_after
+from tests.learners import Learner
+
+UTC_ZONE = ZoneInfo("UTC")
+
+
+@pytest.mark.parametrize(
+    ("score", "duration", "xp"),
+    [(None, None, 10), (0, 0, 10), (80, 59, 18), (85, 60, 10 + 8 + 1), (100, 9_999, 10 + 10 + 20)],
+)
+def test_experience_is_ten_and_a_tenth_of_the_score_and_the_minutes(
+    score: float | None, duration: int | None, xp: int
+) -> None:
+    assert experience_for(score, duration) == xp
+
+
+def test_a_streak_grows_by_days_in_a_row_and_a_missed_day_ends_it() -> None:
+    streak = Streak()
+    first = datetime(2026, 3, 1, 9, tzinfo=UTC)
+    for hours in (0, 10, 24):
+        streak = streak_after(streak, first + timedelta(hours=hours), UTC_ZONE)
+    assert streak == Streak(2, 2, first + timedelta(days=1), first)
+    later = first + timedelta(days=3)
+    assert streak_after(streak, later, UTC_ZONE) == Streak(1, 2, later, later)
+
+
+def test_a_completion_that_comes_late_sets_nothing_back() -> None:
+    streak = Streak(3, 3, datetime(2026, 3, 3, 9, tzinfo=UTC), datetime(2026, 3, 1, 9, tzinfo=UTC))
+    assert streak_after(streak, datetime(2026, 3, 2, 9, tzinfo=UTC), UTC_ZONE) == streak
+
+
+async def practised(database: Database, learner: Learner, zone: str, *moments: datetime) -> tuple[int, int]:
+    """Streak and longest streak of a learner in the zone after completions at the moments."""
+    async with database.transaction() as connection:
+        await connection.execute("update users set timezone = $1", zone)
+        user_id = await connection.fetchval("select id from users")
+        for moment in moments:
+            await award_completion(
+                connection, user_id, score=None, duration_seconds=None, completed_at=moment
+            )
+        row = await connection.fetchrow("select streak, longest_streak from users")
+    return row["streak"], row["longest_streak"]
+
+
+@pytest.mark.parametrize(
+    ("zone", "before_midnight", "after_midnight"),
+    [
+        # NZDT is UTC+13 in November, HST is UTC-10 all year.
+        (
+            "Pacific/Auckland",
+            datetime(2026, 11, 10, 10, 59, tzinfo=UTC),
+            datetime(2026, 11, 10, 11, 1, tzinfo=UTC),
+        ),
+        (
+            "Pacific/Honolulu",
+            datetime(2026, 11, 10, 9, 59, tzinfo=UTC),
+            datetime(2026, 11, 10, 10, 1, tzinfo=UTC),
+        ),
+    ],
+)
+async def test_two_completions_around_the_learners_midnight_are_two_days(
+    learner: Learner, database: Database, zone: str, before_midnight: datetime, after_midnight: datetime
+) -> None:
+    assert await practised(database, learner, zone, before_midnight, after_midnight) == (2, 2)
+
+
+async def test_the_same_two_completions_are_one_day_in_utc(learner: Learner, database: Database) -> None:
+    moments = datetime(2026, 11, 10, 10, 59, tzinfo=UTC), datetime(2026, 11, 10, 11, 1, tzinfo=UTC)
+    assert await practised(database, learner, "UTC", *moments) == (1, 1)
+
+
+async def test_the_day_of_23_hours_breaks_no_streak(learner: Learner, database: Database) -> None:
+    """In Berlin the clocks go forward on 29 March 2026; at 23:30 the next day is 23 hours on, not 24."""
+    days = [datetime(2026, 3, day, hour, 30, tzinfo=UTC) for day, hour in ((28, 22), (29, 21), (30, 21))]
+    assert await practised(database, learner, "Europe/Berlin", *days) == (3, 3)
+
+
+async def test_a_change_of_zone_gains_no_day(learner: Learner, database: Database) -> None:
+    noon = datetime(2026, 11, 10, 12, tzinfo=UTC)
+    # 11 November in Auckland, still 10 November in Honolulu.
+    assert await practised(database, learner, "Pacific/Auckland", noon) == (1, 1)
+    assert await practised(database, learner, "Pacific/Honolulu", noon) == (1, 1)
+    assert await practised(database, learner, "Pacific/Auckland", noon) == (1, 1)
+
+
+async def test_chasing_midnights_around_the_world_gains_no_day(learner: Learner, database: Database) -> None:
+    """Three calendar days within two hours: the last of them is not counted yet."""
+    honolulu = [datetime(2026, 11, 10, 9, 59, tzinfo=UTC), datetime(2026, 11, 10, 10, 1, tzinfo=UTC)]
+    assert await practised(database, learner, "Pacific/Honolulu", *honolulu) == (2, 2)
+    auckland = datetime(2026, 11, 10, 11, 1, tzinfo=UTC)
+    assert await practised(database, learner, "Pacific/Auckland", auckland) == (2, 2)
+
+
+async def test_flying_across_the_date_line_gains_no_day(learner: Learner, database: Database) -> None:
+    """11 o'clock of 10 November in Honolulu is 10 o'clock of 11 November in Auckland."""
+    landing = datetime(2026, 11, 10, 21, tzinfo=UTC)
+    assert await practised(database, learner, "Pacific/Honolulu", landing) == (1, 1)
+    assert await practised(database, learner, "Pacific/Auckland", landing + timedelta(minutes=1)) == (1, 1)
+
+
+@pytest.mark.parametrize("hour", range(0, 24, 3))
+@pytest.mark.parametrize(
+    "zones", [("Pacific/Honolulu", "Pacific/Auckland"), ("Pacific/Auckland", "Pacific/Honolulu")]
+)
+def test_who_practises_every_24_hours_keeps_the_streak_across_a_flight(
+    zones: tuple[str, str], hour: int
+) -> None:
+    first = datetime(2026, 11, 10, hour, tzinfo=UTC)
+    streak, days = Streak(), []
+    for number, zone in enumerate((zones[0], zones[0], zones[1], zones[1])):
+        streak = streak_after(streak, first + timedelta(days=number), ZoneInfo(zone))
+        days.append(streak.days)
+    assert days == [1, 2, 3, 4]
+
+
+def test_the_day_of_25_hours_is_one_day() -> None:
+    """In Berlin the clocks go back on 25 October 2026: from 0:30 to 23:30 it is 24 hours, not 23."""
+    half_past_midnight = datetime(2026, 10, 24, 22, 30, tzinfo=UTC)
+    streak, days = Streak(), []
+    for hours in (0, 2, 3, 24, 25):
+        streak = streak_after(streak, half_past_midnight + timedelta(hours=hours), ZoneInfo("Europe/Berlin"))
+        days.append(streak.days)
+    assert days == [1, 1, 1, 1, 2]
+
+
+@pytest.mark.parametrize(("seconds_apart", "days"), [(-1, 2), (0, 1)])
+async def test_of_two_midnights_only_that_of_the_zone_where_one_is_now_counts(
+    learner: Learner, database: Database, seconds_apart: int, days: int
+) -> None:
+    """At midnight in Auckland it is one o'clock in Honolulu."""
+    midnight = datetime(2026, 11, 10, 11, tzinfo=UTC)
+    before = midnight + timedelta(seconds=seconds_apart)
+    assert await practised(database, learner, "Pacific/Honolulu", before) == (1, 1)
+    assert await practised(database, learner, "Pacific/Auckland", midnight) == (days, days)

@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from limits import parse
+
+from cara.observability.metrics import COUNTED_ALONE
+from cara.redis.connections import connection_pool
+from cara.web import rate_limit_counter
+from cara.web.rate_limit_counter import RequestCounter, Standing
+from tests.redis.restartable_valkey import RestartableValkey
+from tests.redis.watched_redis import WatchedRedis
+from tests.waiting import TIMEOUT_SECONDS, time_limit
+
+THREE_A_MINUTE = parse("3/minute")
+
+
+@pytest.fixture
+async def redis(valkey: RestartableValkey) -> AsyncIterator[WatchedRedis]:
+    pool = connection_pool(valkey.url, size=10, retries=0)
+    yield WatchedRedis(connection_pool=pool)
+    await pool.disconnect()
+
+
+@pytest.fixture
+def counter(redis: WatchedRedis) -> RequestCounter:
+    return RequestCounter(redis, answer_seconds=TIMEOUT_SECONDS, pause_seconds=0.05)
+
+
+async def counted(counter: RequestCounter, times: int = 1, client: str = "somebody") -> list[Standing]:
+    return [await counter.count(THREE_A_MINUTE, "test", client) for _ in range(times)]
+
+
+def counted_alone() -> float:
+    return COUNTED_ALONE._value.get()
+
+
+async def until_redis_counts(counter: RequestCounter) -> None:
+    async with time_limit():
+        before = -1.0
+        while counted_alone() != before:
+            before = counted_alone()
+            await counted(counter, client="a probe")
+            await asyncio.sleep(0.01)
+
+
+async def test_a_limit_admits_so_many_and_no_more(counter):
+    standings = await counted(counter, times=5)
+    assert [standing.admitted for standing in standings] == [True, True, True, False, False]
+    assert [standing.remaining for standing in standings] == [2, 1, 0, 0, 0]
+    assert all(0 < standing.admits_again_in <= standing.window_ends_in <= 60 for standing in standings)
+
+
+async def test_clients_and_limits_are_counted_apart(counter):
+    await counted(counter, times=4)
+    [other] = await counted(counter, client="somebody else")
+    assert other.remaining == 2
+    assert (await counter.count(THREE_A_MINUTE, "another limit", "somebody")).remaining == 2
+
+
+async def test_two_processes_count_together(redis, counter):
+    other_process = RequestCounter(redis, answer_seconds=TIMEOUT_SECONDS)
+    await counted(counter, times=2)
+    assert [each.admitted for each in await counted(other_process, times=2)] == [True, False]
+
+
+async def test_a_limit_holds_exactly_under_concurrency(counter):
+    limit = parse("50/minute")
+    alone = counted_alone()
+    taken = await asyncio.gather(*(counter.count(limit, "test", "crowd") for _ in range(200)))
+    assert sum(standing.admitted for standing in taken) == 50
+    assert counted_alone() == alone
+
+
+async def test_a_refused_client_is_admitted_after_the_time_it_is_told(counter):
+    one_a_second = parse("2/second")
+    while (standing := await counter.count(one_a_second, "test", "eager")).admitted:
+        pass
+    await asyncio.sleep(standing.admits_again_in + 0.02)
+    assert (await counter.count(one_a_second, "test", "eager")).admitted
+
+
+async def test_without_redis_each_process_counts_and_afterwards_redis_again(valkey, counter, caplog):
+    await counted(counter)
+    valkey.stop()
+    before = counted_alone()
+    alone = await counted(counter, times=5)
+    assert [standing.admitted for standing in alone] == [True, True, True, False, False]
+    assert counted_alone() - before == 5
+
+    valkey.start()
+    await until_redis_counts(counter)
+    [standing] = await counted(counter)
+    assert standing.admitted
+    assert caplog.text.count("redis does not count requests") == 1
+    assert caplog.text.count("redis counts requests again") == 1
+
+
+async def test_scripts_that_redis_forgot_are_loaded_again(redis, counter):
+    await counted(counter)
+    alone = counted_alone()
+    await redis.script_flush()
+    [standing] = await counted(counter)
+    assert standing.remaining == 1
+    assert counted_alone() == alone
+
+
+async def test_a_redis_that_hangs_holds_one_request_and_the_others_not_at_all(redis):
+    counter = RequestCounter(redis, answer_seconds=0.2, pause_seconds=3_600)
+    await redis.hang()
+    assert [standing.admitted for standing in await counted(counter, times=4)] == [True, True, True, False]
+    await counted(counter, times=100, client="somebody else")
+    assert redis.trips == 1
+
+
+async def test_a_process_that_counts_alone_does_not_remember_without_end(valkey, counter, monkeypatch):
+    monkeypatch.setattr(rate_limit_counter, "MAX_OWN_KEYS", 50)
+    valkey.stop()
+    for number in range(120):
+        await counted(counter, client=f"client {number}")
+    assert len(counter._own.storage) <= 51

@@ -1,0 +1,207 @@
+"""The wakeful worker: it looks at once when woken, only at what is free, and outlives a lost Redis."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from arq import func
+from arq.connections import ArqRedis
+from arq.constants import in_progress_key_prefix
+from redis.exceptions import NoPermissionError
+
+from cara.devtools.servers.embedded import embedded_valkey
+from cara.redis.queue import arq_client, deserialize, serialize, wake_channel
+from cara.redis.subscriber import Subscriber
+from tests.waiting import TIMEOUT_SECONDS, time_limit
+from worker.arq_worker import PubSubWorker
+
+QUEUE = "tests:queue"
+NEVER_SECONDS = 3600.0
+
+
+class Work:
+    """What the worker did."""
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+        self.changed = asyncio.Event()
+        self.release = asyncio.Event()
+        self.release.set()
+
+    async def do(self, _: dict[str, Any], name: str) -> None:
+        await self.release.wait()
+        self.done.append(name)
+        self.changed.set()
+
+    async def until(self, count: int) -> None:
+        async with time_limit():
+            while len(self.done) < count:
+                self.changed.clear()
+                await self.changed.wait()
+
+
+@asynccontextmanager
+async def working(
+    url: str, work: Work, *, poll_seconds: float, max_jobs: int = 10
+) -> AsyncIterator[tuple[PubSubWorker, ArqRedis]]:
+    redis = arq_client(url, size=10, retries=2)
+    subscriber = Subscriber(url)
+    reading = asyncio.create_task(subscriber.run())
+    worker = PubSubWorker(
+        subscriber=subscriber,
+        functions=[func(cast(Any, work.do), name="do", timeout=TIMEOUT_SECONDS)],
+        queue_name=QUEUE,
+        redis_pool=redis,
+        max_jobs=max_jobs,
+        fleet_jobs=200,
+        keep_result=0,
+        job_serializer=serialize,
+        job_deserializer=deserialize,
+    )
+    worker.poll_delay_s = poll_seconds
+    running = asyncio.create_task(worker.run_until_cancelled())
+    try:
+        yield worker, redis
+    finally:
+        for task in (running, reading):
+            task.cancel()
+        await asyncio.wait([running, reading])
+        await redis.aclose(close_connection_pool=True)
+
+
+async def enqueue(redis: ArqRedis, *names: str) -> None:
+    for name in names:
+        await redis.enqueue_job("do", name, _job_id=name, _queue_name=QUEUE)
+    await redis.publish(wake_channel(QUEUE), b"")
+
+
+async def has_begun(worker: PubSubWorker) -> None:
+    async with time_limit():
+        while not worker.job_tasks:
+            await asyncio.sleep(0.01)
+
+
+async def missed(caplog: pytest.LogCaptureFixture, times: int) -> None:
+    """Returns once the worker has found so many times that Redis is away."""
+    async with time_limit():
+        while caplog.text.count("redis is away") < times:
+            await asyncio.sleep(0.01)
+
+
+async def test_an_enqueued_job_starts_without_waiting_for_the_poll(redis_url: str) -> None:
+    work = Work()
+    async with working(redis_url, work, poll_seconds=NEVER_SECONDS) as (_, redis):
+        await enqueue(redis, "one")
+        await work.until(1)
+
+
+async def test_a_job_that_ends_makes_room_for_the_next_at_once(redis_url: str) -> None:
+    work = Work()
+    async with working(redis_url, work, poll_seconds=NEVER_SECONDS, max_jobs=1) as (_, redis):
+        await enqueue(redis, "one", "two", "three")
+        await work.until(3)
+    assert set(work.done) == {"one", "two", "three"}
+
+
+async def test_without_a_wake_up_the_poll_finds_the_job(redis_url: str) -> None:
+    work = Work()
+    async with working(redis_url, work, poll_seconds=0.05) as (_, redis):
+        await redis.enqueue_job("do", "quiet", _job_id="quiet", _queue_name=QUEUE)
+        await work.until(1)
+
+
+async def test_jobs_in_progress_elsewhere_do_not_hide_the_next(redis_url: str) -> None:
+    """Running jobs stay in the queue's set; many of them stand before the one that is free."""
+    work = Work()
+    redis = arq_client(redis_url, size=2)
+    busy = [f"busy{number}" for number in range(150)]
+    await enqueue(redis, *busy, "free")
+    await redis.mset({in_progress_key_prefix + name: b"1" for name in busy})
+    await redis.aclose(close_connection_pool=True)
+    async with working(redis_url, work, poll_seconds=NEVER_SECONDS):
+        await work.until(1)
+    assert work.done == ["free"]
+
+
+async def test_a_worker_outlives_a_redis_that_goes_away(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    work = Work()
+    with ExitStack() as first:
+        url = first.enter_context(embedded_valkey(tmp_path, durable=False))
+        async with working(url, work, poll_seconds=0.1) as (_, redis):
+            await enqueue(redis, "before")
+            await work.until(1)
+            await asyncio.to_thread(first.close)
+            await missed(caplog, times=1)
+            with embedded_valkey(tmp_path, durable=False):
+                await enqueue(redis, "after")
+                await work.until(2)
+    assert work.done == ["before", "after"]
+
+
+@asynccontextmanager
+async def refusing(redis: ArqRedis, command: str) -> AsyncIterator[None]:
+    """A Valkey that refuses one command, whoever asks."""
+    await redis.execute_command("ACL", "SETUSER", "default", f"-{command}")
+    try:
+        yield
+    finally:
+        await redis.execute_command("ACL", "SETUSER", "default", f"+{command}")
+
+
+@pytest.mark.parametrize("command", ["watch", "exists", "zscore"])
+async def test_a_redis_that_fails_while_a_job_is_taken_costs_no_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, command: str
+) -> None:
+    monkeypatch.setattr("worker.arq_worker.AWAY_SECONDS", 0.01)
+    work = Work()
+    with embedded_valkey(tmp_path, durable=False) as url:
+        async with working(url, work, poll_seconds=0.01, max_jobs=1) as (worker, redis):
+            async with refusing(redis, command):
+                await redis.zadd(QUEUE, {"unknown": 1})
+                await missed(caplog, times=3)
+            assert worker.job_counter == 0
+            await redis.delete(QUEUE)
+            await enqueue(redis, "one")
+            await work.until(1)
+
+
+async def test_a_place_that_was_given_back_is_not_given_back_once_more(tmp_path: Path) -> None:
+    """arq has seen that there is nothing to do, and only then Redis fails."""
+    with embedded_valkey(tmp_path, durable=False) as url:
+        async with working(url, Work(), poll_seconds=NEVER_SECONDS, max_jobs=1) as (worker, redis):
+            async with refusing(redis, "unwatch"):
+                with pytest.raises(NoPermissionError):
+                    await worker.start_jobs([b"unknown"])
+            assert (worker.job_counter, worker.sem._value) == (0, 2)
+
+
+async def test_draining_takes_nothing_new_and_lets_jobs_finish(redis_url: str) -> None:
+    work = Work()
+    work.release.clear()
+    async with working(redis_url, work, poll_seconds=0.05, max_jobs=1) as (worker, redis):
+        await enqueue(redis, "first", "second")
+        await has_begun(worker)
+        draining = asyncio.create_task(worker.drain(TIMEOUT_SECONDS))
+        await asyncio.sleep(0)
+        work.release.set()
+        await draining
+    assert work.done == ["first"]
+
+
+async def test_draining_cancels_what_takes_too_long(redis_url: str) -> None:
+    work = Work()
+    work.release.clear()
+    async with working(redis_url, work, poll_seconds=0.05) as (worker, redis):
+        await enqueue(redis, "slow")
+        await has_begun(worker)
+        async with time_limit():
+            await worker.drain(0.1)
+        assert not worker.job_tasks
+    assert work.done == []
