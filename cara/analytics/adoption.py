@@ -21,7 +21,7 @@ from cara.analytics.report_schemas import (
 from cara.analytics.rollup_queries import shown_until
 from cara.errors import Forbidden
 from cara.postgres.database import Connection, Record
-from cara.practice.features import FEATURE_TYPES, FeatureType
+from cara.practice.schemas import FEATURE_TYPES, FeatureType
 from cara.web.context import Caller
 
 ANY_ACTIVITY = ""

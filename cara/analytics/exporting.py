@@ -10,7 +10,7 @@ from typing import Any
 from cara.analytics import adoption_queries
 from cara.analytics.periods import Period
 from cara.postgres.database import Connection
-from cara.practice.features import FEATURE_TYPES
+from cara.practice.schemas import FEATURE_TYPES
 from cara.web.downloads import Document
 
 COLUMNS = ("day", "featureType", "sessions", "completed", "users", "events")

@@ -9,7 +9,7 @@ from datetime import date
 
 from cara.analytics.rollup_queries import FEATURES_OF_EVENT, QUARTER_COLUMNS, QUARTER_SUMS
 from cara.postgres.database import Connection, Record, one_row
-from cara.practice.features import FEATURE_TYPES
+from cara.practice.schemas import FEATURE_TYPES
 
 STATEMENT_SECONDS = 3_600
 """The pool's own limit is for requests."""

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from cara.practice.features import FeatureType
+from cara.practice.schemas import FeatureType
 from cara.users.time_zones import TimeZone
 from cara.web.datetimes import DateOrDateTime
 from cara.web.models import Instant, QueryModel, ResponseModel

@@ -7,7 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 from cara.postgres.database import Connection, Record
-from cara.practice.features import FEATURE_TYPES
+from cara.practice.schemas import FEATURE_TYPES
 
 FEATURES_OF_EVENT = """
     (values (''), (case when metadata ->> 'featureType' = any({features}::text[])

@@ -20,7 +20,7 @@ from cara.analytics.report_schemas import DayStatistics, FeatureStatistics, Stat
 from cara.analytics.rollup_queries import shown_until
 from cara.errors import TokenInvalid
 from cara.postgres.database import Connection, Record
-from cara.practice.features import FEATURE_TYPES
+from cara.practice.schemas import FEATURE_TYPES
 from cara.users.progress import streak_at
 from cara.users.queries import learner_by_id
 from cara.web.context import Caller

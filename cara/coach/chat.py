@@ -19,7 +19,7 @@ from cara.gemini.client import GeminiCall, GeminiClient
 from cara.gemini.token_estimate import upper_estimate_of_prompt
 from cara.postgres.database import Connection, Database, DatabaseAway, new_id
 from cara.practice.dialogue import session_context
-from cara.practice.features import FeatureType
+from cara.practice.schemas import FeatureType
 from cara.quota.quota import Quota
 from cara.redis.rollup_notifier import RollupNotifier
 from cara.settings import Settings

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, Field
 
-from cara.practice.features import FeatureType
+from cara.practice.schemas import FeatureType
 from cara.web.free_text import FreeText
 from cara.web.models import Instant, RequestModel, ResponseModel
 

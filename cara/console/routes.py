@@ -7,7 +7,7 @@ from importlib.resources import files
 from aiohttp import web
 
 from cara.console.schemas import ConsoleSamples, ShippedTalk
-from cara.practice.features import FEATURE_TYPES
+from cara.practice.schemas import FEATURE_TYPES
 from cara.samples import SAMPLES
 from cara.settings import Settings
 from cara.web.routing import Route

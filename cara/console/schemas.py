@@ -1,6 +1,6 @@
 """What the console is told when it opens."""
 
-from cara.practice.features import FeatureType
+from cara.practice.schemas import FeatureType
 from cara.web.models import ResponseModel
 
 

@@ -1,14 +1,18 @@
 """What the practice feature takes and gives."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, get_args
 from uuid import UUID
 
 from pydantic import MISSING, Field
 
-from cara.practice.features import FeatureType
 from cara.web.datetimes import DateTimeOrStartOfDay
 from cara.web.free_text import FreeText
 from cara.web.models import Instant, PatchModel, QueryModel, RequestModel, ResponseModel
+
+FeatureType = Literal["conversation", "writing", "accent", "listening", "video"]
+"""The kinds of practice. The database checks the same list."""
+
+FEATURE_TYPES: tuple[FeatureType, ...] = get_args(FeatureType)
 
 MAX_TRANSCRIPT_CHARACTERS = 200_000
 MAX_DURATION_SECONDS = 86_400

@@ -11,7 +11,7 @@ import pytest
 
 from cara.analytics import adoption_queries, event_queries, rollup_queries, statistics_queries
 from cara.postgres.database import Connection, Database
-from cara.practice.features import FEATURE_TYPES
+from cara.practice.schemas import FEATURE_TYPES
 from tests.analytics.conftest import NewUser
 from tests.analytics.rollup_tables import NOW, event, store
 

@@ -13,7 +13,7 @@ from cara.analytics import rollups
 from cara.analytics.rebuilding import DaysForgotten, DaysReversed, RebuiltDays, RollupsBusy, rebuild
 from cara.postgres.database import Database
 from cara.practice import queries as practice
-from cara.practice.features import FEATURE_TYPES
+from cara.practice.schemas import FEATURE_TYPES
 from tests.analytics.conftest import NewUser
 from tests.analytics.rollup_tables import (
     NOW,

@@ -16,7 +16,7 @@ from cara.coach.schemas import HistoryTurn, ProcessRequest
 from cara.gemini.calls import GeminiCall
 from cara.gemini.token_estimate import TURN_TOKENS, upper_estimate, upper_estimate_of_prompt
 from cara.practice.dialogue import dialogue
-from cara.practice.features import FEATURE_TYPES
+from cara.practice.schemas import FEATURE_TYPES
 from tests.coach.talking import says
 from tests.conftest import RunningEmulator
 from tests.learners import Learner

@@ -6,7 +6,7 @@ from urllib.parse import urljoin
 import pytest
 
 from cara.app import create_app
-from cara.practice.features import FEATURE_TYPES
+from cara.practice.schemas import FEATURE_TYPES
 from cara.samples import SAMPLES
 from cara.settings import Settings
 from tests.conftest import make_settings

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cara.practice.features import FEATURE_TYPES
-from cara.practice.schemas import MAX_TRANSCRIPT_CHARACTERS
+from cara.practice.schemas import FEATURE_TYPES, MAX_TRANSCRIPT_CHARACTERS
 from cara.samples import SAMPLES, Sample
 
 SHOWN_BY_DEFAULT = 2

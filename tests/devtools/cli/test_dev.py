@@ -123,5 +123,5 @@ def test_a_change_restarts_web_and_worker(folder: Path, tmp_path: Path) -> None:
         dev.until("working on")
         source = tmp_path / "cara" / "health.py"
         source.write_text(source.read_text().replace('"ok"', '"changed"'))
-        dev.until("operations.py changed: restarting web, worker")
+        dev.until("health.py changed: restarting web, worker")
         dev.until("working on", times=2)

@@ -27,7 +27,7 @@ from cara.feedback.assessment.prompt import (
     upper_estimate_of_judging,
 )
 from cara.gemini.token_estimate import upper_estimate_of_prompt
-from cara.practice.features import FEATURE_TYPES
+from cara.practice.schemas import FEATURE_TYPES
 from cara.samples import SAMPLES
 from cara.speech import measure
 from tests.conftest import RunningEmulator
