@@ -1,4 +1,4 @@
-"""Fillers, and the same words in honest work."""
+"""Fillers, and the same words in their ordinary use."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def _fillers(text: str) -> dict[str, int]:
     return found.by_word
 
 
-def test_words_in_honest_work_are_no_fillers():
-    text = (Path(__file__).parent / "transcripts" / "honest_words.txt").read_text(encoding="utf-8")
+def test_words_in_ordinary_use_are_no_fillers():
+    text = (Path(__file__).parent / "transcripts" / "ordinary_words.txt").read_text(encoding="utf-8")
     assert _fillers(text) == {}
 
 
@@ -52,16 +52,16 @@ def test_words_in_honest_work_are_no_fillers():
         ("So well you know we left.", {"so": 1, "well": 1, "you know": 1}),
     ],
 )  # fmt: skip
-def test_fillers_are_told_from_the_same_words_in_use(text: str, fillers: dict[str, int]):
+def test_fillers_are_distinguished_from_the_same_words_in_ordinary_use(text: str, fillers: dict[str, int]):
     assert _fillers(text) == fillers
 
 
-def test_hesitations_never_change_what_another_word_is():
+def test_hesitations_do_not_change_whether_another_word_is_a_filler():
     assert _fillers("I um like tea. It is a um kind of uh tree.") == {"um": 2, "uh": 1}
     assert _fillers("Um, like, we went.") == {"um": 1, "like": 1}
 
 
-def test_fillers_have_no_rate_without_words():
+def test_fillers_have_no_rate_in_a_transcript_without_words():
     found = measure("", duration_seconds=60, feature_type="video").fillers
     assert found is not None
     assert found.per_hundred_words is None

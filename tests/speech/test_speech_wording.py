@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from cara.speech import SpeechMeasures, measure
-from cara.speech.readability import syllables
-from cara.speech.vocabulary import mtld
+from cara.speech.measures import mtld
+from cara.speech.sentences import count_syllables
 
 
 def _measured(text: str) -> SpeechMeasures:
@@ -38,14 +38,14 @@ def test_hedges_are_phrases_that_soften(text: str, hedges: dict[str, int]):
     assert found.phrases == hedges
 
 
-def test_a_phrase_is_a_filler_or_a_hedge_and_never_both():
+def test_a_phrase_is_a_filler_or_a_hedge_but_never_both():
     measures = _measured("It was, kind of, late.")
     assert measures.fillers is not None
     assert measures.hedges is not None
     assert (measures.fillers.count, measures.hedges.count) == (1, 0)
 
 
-def test_assertives_stand_by_what_is_said():
+def test_assertives_are_phrases_that_commit():
     found = _measured("I will call. We'll see. The result was good. I'm not sure. I recommend it.").assertives
     assert found is not None
     assert found.phrases == {"i will": 1, "we'll": 1, "the result was": 1, "i recommend": 1}
@@ -66,12 +66,12 @@ def test_assertives_stand_by_what_is_said():
         ("Pre- and post-war years.", 0, 0),
     ],
 )
-def test_repairs_are_told_from_emphasis_and_grammar(text: str, repetitions: int, false_starts: int):
+def test_repairs_are_distinguished_from_emphasis_and_grammar(text: str, repetitions: int, false_starts: int):
     measures = _measured(text)
     assert (measures.repetitions, measures.false_starts) == (repetitions, false_starts)
 
 
-def test_repairs_are_counted_per_hundred_words_that_are_no_fillers():
+def test_repairs_are_counted_per_hundred_fluent_words():
     assert _measured("We um we left uh now.").repairs_per_hundred_words == 25.0
 
 
@@ -93,11 +93,11 @@ def test_repairs_are_counted_per_hundred_words_that_are_no_fillers():
         ("What we want is it. How people did it was odd. What matters is that we go.", 0),
     ],
 )
-def test_questions_end_or_begin_as_questions(text: str, questions: int):
+def test_questions_have_a_question_mark_or_begin_as_a_question(text: str, questions: int):
     assert _measured(text).questions == questions
 
 
-def test_sentence_length_leaves_fillers_out():
+def test_sentence_lengths_leave_fillers_out():
     measures = _measured("Um. So, we, you know, went home. Fine.")
     assert measures.sentences == 3
     assert measures.mean_sentence_words == 2.0  # `we went home` and `Fine`
@@ -116,7 +116,7 @@ def test_a_longer_text_has_mtld():
     assert found.kind == "mtld"
 
 
-def test_mtld_counts_runs_that_stay_varied():
+def test_mtld_is_the_mean_length_of_varied_runs():
     # Each pair `a a` ends a run at a ratio of 0.5: factors of two words each.
     assert mtld(["a"] * 60) == 2.0
     # Without a repeated word there is no factor: the whole length.
@@ -125,7 +125,7 @@ def test_mtld_counts_runs_that_stay_varied():
     assert mtld(["a", "b", "c", "a", "b"] * 2) == pytest.approx(5.0)
 
 
-def test_reading_ease_is_the_formula_of_flesch():
+def test_reading_ease_follows_the_formula_of_flesch():
     # The cat sat on the mat: 6 words, 1 sentence, 6 syllables.
     assert _measured("The cat sat on the mat.").reading_ease == pytest.approx(
         206.835 - 1.015 * 6 - 84.6, abs=0.05
@@ -137,17 +137,17 @@ def test_reading_ease_is_the_formula_of_flesch():
     ("word", "count"),
     [("nation", 2), ("dedicated", 4), ("idea", 3), ("don't", 1), ("well-known", 2), ("20", 2)],
 )
-def test_syllables_are_those_that_are_heard(word: str, count: int):
-    assert syllables(word) == count
+def test_syllables_match_the_pronunciation(word: str, count: int):
+    assert count_syllables(word) == count
 
 
-def test_the_syllable_library_logs_no_word_of_a_talk(caplog: pytest.LogCaptureFixture):
+def test_the_syllable_library_logs_no_word_of_a_transcript(caplog: pytest.LogCaptureFixture):
     with caplog.at_level(logging.DEBUG):
         _measured("The zxqvbnish plan is secretive.")
     assert caplog.text == ""
 
 
-def test_other_languages_get_the_measures_that_make_sense_and_say_which_do_not():
+def test_other_languages_get_the_applicable_measures_and_name_the_others():
     text = (Path(__file__).parent / "transcripts" / "spanish_talk.txt").read_text(encoding="utf-8")
     measures = _measured(text)
     assert measures.language == "es"
@@ -179,7 +179,7 @@ def test_other_languages_get_the_measures_that_make_sense_and_say_which_do_not()
         ("kvetch blorp snarf " * 20, "und"),
     ],
 )
-def test_the_language_is_guessed_from_script_and_stop_words(text: str, language: str):
+def test_the_language_is_detected_from_script_and_stop_words(text: str, language: str):
     assert _measured(text).language == language
 
 

@@ -1,4 +1,4 @@
-"""What a word and a sentence is, and what the measures are without any."""
+"""Words, sentences and text normalization, and the measures of transcripts without words."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_words_are_counted_as_a_person_would(text: str, words: int):
     assert _measured(text).words == words
 
 
-def test_composed_and_decomposed_letters_count_alike():
+def test_composed_and_decomposed_letters_are_equivalent():
     text = "The café is très élégant, isn’t it?"
     assert _measured(unicodedata.normalize("NFD", text)) == _measured(unicodedata.normalize("NFC", text))
 
@@ -68,7 +68,7 @@ def test_a_turn_without_punctuation_is_one_sentence():
     assert _measured("You: hello there\nCoach: hello\nYou: how nice").sentences == 2
 
 
-def test_a_long_transcript_without_punctuation_claims_nothing_of_its_sentences():
+def test_a_long_transcript_without_punctuation_has_no_sentence_measures():
     measures = _measured("we went to the shop and bought bread " * 20)
     assert measures.mean_sentence_words is None
     assert measures.reading_ease is None
@@ -77,7 +77,7 @@ def test_a_long_transcript_without_punctuation_claims_nothing_of_its_sentences()
 
 
 @pytest.mark.parametrize("text", ["", "   \n\t\n", "[pause] (laughs) ...", "\x00\x01\x1c\x1d\x1e\x7f", "👍"])
-def test_a_transcript_without_words_measures_nothing(text: str):
+def test_a_transcript_without_words_has_no_measures(text: str):
     measures = _measured(text)
     assert (measures.words, measures.sentences, measures.questions, measures.repetitions) == (0, 0, 0, 0)
     assert measures.words_per_minute is None
@@ -89,12 +89,12 @@ def test_a_transcript_without_words_measures_nothing(text: str):
     assert "The transcript has no words of the learner." in measures.notes
 
 
-def test_control_and_invisible_characters_are_not_there():
+def test_control_and_invisible_characters_are_ignored():
     assert _measured("he\x00llo\u200b wor\x1dld\ufeff").words == 2
     assert _measured("he\x00llo world") == _measured("hello world")
 
 
-def test_timestamps_are_no_words_and_times_of_day_are():
+def test_timestamps_are_no_words_but_times_of_day_are():
     assert _measured("[00:12] hello [1:02:03.5] there 00:12:03 you (00:15)").words == 3
     assert _measured("1\n00:00:01,000 --> 00:00:04,000\nhello there\n").words == 2
     assert _measured("we meet at 10:30 sharp").words == 5
@@ -107,7 +107,7 @@ SUBTITLES = (
 )
 
 
-def test_subtitles_are_what_is_said_in_them():
+def test_subtitles_are_reduced_to_their_text():
     for text in (SUBTITLES, SUBTITLES.replace("\n", "\r\n"), "\ufeff" + SUBTITLES):
         measures = _measured(text)
         assert (measures.words, measures.sentences, measures.questions) == (6, 2, 1)
@@ -120,7 +120,7 @@ def test_subtitles_are_what_is_said_in_them():
     assert _measured("NOTE this\n\nNOTE that").words == 4  # no subtitles
 
 
-def test_only_usual_stage_marks_are_taken_out_of_round_brackets():
+def test_only_usual_stage_marks_are_removed_in_round_brackets():
     measures = _measured("We (my boss and I) left (laughing softly). [door closes]")
     assert measures.words == 6
     assert measures.stage_marks == {"laughing softly": 1, "door closes": 1}
@@ -151,18 +151,18 @@ def test_writing_has_no_pace():
     assert "wordsPerMinute" in measures.not_applicable
 
 
-def test_a_negative_duration_and_an_unknown_feature_are_refused():
+def test_a_negative_duration_and_an_unknown_feature_type_are_refused():
     with pytest.raises(ValueError, match="negative"):
         _measured("hello", -1)
     with pytest.raises(ValueError, match="unknown feature type"):
         _measured("hello", feature_type="juggling")
 
 
-def test_the_measures_are_frozen_and_speak_camel_case():
+def test_the_measures_are_frozen_and_serialized_in_camel_case():
     measures = _measured("Hello, I will help.")
     written = measures.model_dump(by_alias=True)
     assert written["wordsPerMinute"] == 4.0
     assert written["fillers"]["perHundredWords"] == 0.0
     assert SpeechMeasures.model_validate_json(measures.model_dump_json(by_alias=True)) == measures
     with pytest.raises(ValueError, match="frozen"):
-        measures.words = 3  # type: ignore[misc]
+        measures.words = 3
