@@ -25,8 +25,8 @@ _FILES = {
     "/console": ("page.html", "text/html"),
     "/console/page.css": ("page.css", "text/css"),
     "/console/page.js": ("page.js", "text/javascript"),
-    "/console/calls.js": ("calls.js", "text/javascript"),
-    "/console/showing.js": ("showing.js", "text/javascript"),
+    "/console/api.js": ("api.js", "text/javascript"),
+    "/console/render.js": ("render.js", "text/javascript"),
     "/console/mark.svg": ("mark.svg", "image/svg+xml"),
 }
 

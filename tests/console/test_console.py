@@ -17,8 +17,8 @@ FILES = {
     "/console": "text/html",
     "/console/page.css": "text/css",
     "/console/page.js": "text/javascript",
-    "/console/calls.js": "text/javascript",
-    "/console/showing.js": "text/javascript",
+    "/console/api.js": "text/javascript",
+    "/console/render.js": "text/javascript",
     "/console/mark.svg": "image/svg+xml",
 }
 
