@@ -60,7 +60,7 @@ class Reader(asyncio.Protocol):
                 self.numbers.append(int(line[4:]))
                 self.arrivals.append((self.job, self.numbers[-1], now))
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+    def connection_lost(self, _: Exception | None) -> None:
         if not self.closed.done():
             self.closed.set_result(None)
 

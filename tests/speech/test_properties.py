@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import unicodedata
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from cara.feedback.assessment.scores import clarity_measured
 from cara.speech import SpeechMeasures, measure
-from cara.speech.text import compose, to_nfc
 from tests.growth import grows_linearly
 
 _SOUNDS = ("um", "uh", "er", "erm", "ah", "hmm", "Umm")
@@ -138,29 +135,6 @@ def test_instructions_to_the_judge_count_as_words_and_nothing_else(instruction: 
     assert plain.hedges is not None
     assert hostile.hedges.phrases == plain.hedges.phrases
     assert (hostile.repetitions, hostile.false_starts) == (plain.repetitions, plain.false_starts)
-
-
-_LETTERS = some.text(
-    alphabet=some.one_of(
-        some.sampled_from(
-            list("ab e1:.\n\r\x1c\u200b\u0301\u0323\u1112\u1161\u11ab\u0958\u093c\u0f73\u212b\u3099か")
-        ),
-        some.characters(codec="utf-8"),
-    ),
-    max_size=25,
-)
-
-
-@given(_LETTERS)
-@settings(max_examples=300, deadline=None)
-def test_composed_text_is_nfc_and_every_offset_leads_to_the_original(text: str):
-    mapped = compose(text)
-    assert mapped.text == to_nfc(text) == unicodedata.normalize("NFC", text)
-    assert mapped.offsets == sorted(mapped.offsets)
-    assert len(mapped.offsets) == len(mapped.text) + 1
-    for index in range(len(mapped.text)):
-        start, end = mapped.span(index, index + 1)
-        assert mapped.text[index] in unicodedata.normalize("NFC", text[start:end])
 
 
 _LENGTH = 200_000

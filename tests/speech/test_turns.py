@@ -1,4 +1,4 @@
-"""Which turns are the learner's, and what is derived from turns: talk share and speaking speed."""
+"""Which turns are the learner's, and their share of the talk."""
 
 from __future__ import annotations
 
@@ -108,38 +108,6 @@ def test_a_missing_learner_label_is_noted():
     measures = _measured("We begin here.", learner_label="Anchor")
     assert measures.words == 3
     assert any("No turns are labelled" in note for note in measures.notes)
-
-
-def test_speaking_speed_in_a_conversation_uses_the_learners_share_of_the_time():
-    measures = _measured("You: " + "this is the word " * 15 + "\nCoach: " + "yes it is so " * 15)
-    assert measures.words_per_minute == 60
-    assert measures.scorable_words_per_minute == 120
-
-
-@pytest.mark.parametrize(
-    ("own", "others", "seconds", "words_per_minute", "speaking"),
-    [
-        (70, 70, 60, 70, 140),  # both together, inside the norm of 120 to 160
-        (40, 40, 60, 40, 80),  # both slow
-        (100, 300, 60, 100, 160),  # the others' words raise it at most to the norm's upper end
-        (200, 100, 60, 200, 200),  # the learner's own are above it
-        (130, 0, 60, 130, 130),
-    ],
-)
-def test_the_others_words_never_make_the_learner_seem_too_fast(
-    own: int, others: int, seconds: int, words_per_minute: float, speaking: float
-):
-    measures = _measured(f"You: {'we go ' * (own // 2)}\nCoach: {'yes ' * others}", seconds=seconds)
-    assert measures.words_per_minute == words_per_minute
-    assert measures.scorable_words_per_minute == speaking
-
-
-def test_plausibility_depends_on_the_learners_own_words():
-    few = _measured(f"You: {'go ' * 19}\nCoach: {'yes ' * 121}")
-    assert (few.words_per_minute, few.words_per_minute_implausible) == (19, True)
-    assert few.scorable_words_per_minute is None
-    many = _measured(f"You: {'go ' * 150}\nCoach: {'yes ' * 300}")
-    assert (many.words_per_minute, many.words_per_minute_implausible) == (150, False)
 
 
 def test_own_passages_are_ranges_of_the_unchanged_transcript():
