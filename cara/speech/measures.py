@@ -60,8 +60,6 @@ def measure(
         spoken=norm is not None,
         unpunctuated=sentences.is_unpunctuated(own_text, len(words)),
     )
-    restrictions = applicability.restrictions()
-    excluded = [name for restriction in restrictions for name in restriction.measures]
     members = {
         **_pace(turns, norm, applicability),
         **_wording(words, applicability),
@@ -72,8 +70,7 @@ def measure(
         "duration_seconds": duration_seconds,
         "pace_norm": norm if applicability.english else None,
         "stage_marks": stage_marks,
-        "not_applicable": list(dict.fromkeys(excluded)),
-        "notes": [*turns.notes, *(restriction.note for restriction in restrictions)],
+        **_restrictions(turns, applicability),
     }
     return SpeechMeasures.model_validate(members)
 
@@ -181,6 +178,15 @@ def _mean_run(words: Iterable[str], total: int) -> float:
     if length:
         factors += (1 - len(seen) / length) / (1 - _MTLD_RATIO)
     return total / factors if factors else float(total)
+
+
+def _restrictions(turns: Turns, applicability: Applicability) -> dict[str, object]:
+    restrictions = applicability.restrictions()
+    excluded = [name for restriction in restrictions for name in restriction.measures]
+    return {
+        "not_applicable": list(dict.fromkeys(excluded)),
+        "notes": [*turns.notes, *(restriction.note for restriction in restrictions)],
+    }
 
 
 def _pace(turns: Turns, norm: PaceNorm | None, applicability: Applicability) -> dict[str, object]:
