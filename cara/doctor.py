@@ -20,7 +20,7 @@ from cara.local_settings import LocalSettings
 from cara.postgres.migrations import missing_migrations
 from cara.redis.connections import AWAY, connection_pool
 from cara.redis.queue import FEEDBACK_QUEUE, health_key
-from cara.settings import EXAMPLE_JWT_SECRET, MIN_SECRET_BYTES, Settings
+from cara.settings import EXAMPLE_SIGNING_KEY, MIN_SECRET_BYTES, Settings
 
 CHECK_SECONDS = 10.0
 TESTED_POSTGRESQL = 18
@@ -196,7 +196,7 @@ _SMALL_CALL = GeminiCall(
 
 async def _secrets(settings: Settings) -> list[Finding]:
     ring = [key.secret for key in settings.signing_keys]
-    if any(len(secret.encode()) < MIN_SECRET_BYTES or secret == EXAMPLE_JWT_SECRET for secret in ring):
+    if any(len(secret.encode()) < MIN_SECRET_BYTES or secret == EXAMPLE_SIGNING_KEY for secret in ring):
         return [Finding("JWT_SECRET", "warning", "short or the example's: production refuses it")]
     return [Finding("JWT_SECRET", "good", f"{len(ring)} key{'s' if len(ring) > 1 else ''} in the ring")]
 

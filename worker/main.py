@@ -17,7 +17,7 @@ from cara.feedback.work.run import FeedbackWork
 from cara.gemini.client import GeminiClient
 from cara.gemini.connecting import connect_gemini
 from cara.observability.logging import set_up_logs
-from cara.observability.metrics import PortUnusable, metrics_served
+from cara.observability.metrics import PortUnusable, serve_metrics
 from cara.observability.sentry import start_sentry, stop_sentry
 from cara.postgres.database import Database, DatabaseAway
 from cara.postgres.migrations import DatabaseBehind, up_to_date_database
@@ -52,7 +52,7 @@ async def run(settings: Settings) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with metrics_served(settings.host, settings.metrics_port), resources(settings) as context:
+    async with serve_metrics(settings.host, settings.metrics_port), resources(settings) as context:
         await work_until(stop, workers(settings, context), settings.worker_drain_seconds)
 
 

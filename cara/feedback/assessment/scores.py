@@ -12,7 +12,7 @@ import math
 from collections.abc import Mapping
 
 from cara.feedback.assessment.weights import WEIGHTS
-from cara.speech.pace import is_implausible, pace_norm
+from cara.speech.measures import is_implausible, pace_norm
 
 # 40 words a minute above the norm of conversation is 200, where comfortable comprehension ends.
 _PACE_HALVED_AFTER = 40.0

@@ -1,4 +1,4 @@
-/* Putting things on the page. Texts go in as text: nothing is ever read as HTML. */
+/* Renders elements of the page. Texts are inserted as text nodes: nothing is parsed as HTML. */
 
 const EMULATOR = "cara-emulator/";
 
@@ -6,7 +6,7 @@ export const at = (id) => document.getElementById(id);
 export const number = (value, digits = 0) => value.toLocaleString(undefined, { maximumFractionDigits: digits });
 export const counted = (value, thing) => `${number(value)} ${thing}${value === 1 ? "" : "s"}`;
 
-/** An element with its class and what is in it. */
+/** An element with its class and children. */
 export function element(name, kind, ...inside) {
   const made = document.createElement(name);
   if (kind) made.className = kind;
@@ -14,7 +14,7 @@ export function element(name, kind, ...inside) {
   return made;
 }
 
-/** A name with its value, and a note under it. */
+/** A name with its value, and a note below it. */
 export function tile(name, value, note = "") {
   return element("div", "", element("dt", "", name), element("dd", "", value, note && element("small", "", note)));
 }
@@ -26,7 +26,7 @@ export function heading(part) {
   return index === undefined ? words : `${words} ${Number(index) + 1}`;
 }
 
-/** Shows feedback on a transcript, and the XP that it brought. */
+/** Shows feedback on a transcript, and the XP gained. */
 export function showFeedback(feedback, transcript, gained) {
   const { overview, breakdown, measures, highlights, actionItems } = feedback;
   const dial = element("div", "dial", number(overview.score));
@@ -38,10 +38,10 @@ export function showFeedback(feedback, transcript, gained) {
       element("p", "", overview.summary), element("p", "soft", [against, gained && `+${gained} XP`].filter(Boolean).join(" · ")))),
       ...Object.entries({ ...breakdown.communication, ...breakdown.content }).map(aspectRow)),
     card("Measured", element("dl", "tiles", ...measureTiles(measures)), ...measures.notes.map((note) => element("p", "soft", note))),
-    card("In your words", element("div", "transcript", ...marked(transcript, highlights)), element("ol", "", ...highlights.map(highlightItem))),
+    card("In your words", element("div", "transcript", ...markHighlights(transcript, highlights)), element("ol", "", ...highlights.map(highlightItem))),
     card("To practise next", element("ol", "", ...actionItems.map(({ title, why, exercise }) =>
       element("li", "", element("h3", "", title), element("p", "soft", why), element("p", "", exercise))))),
-    element("p", "soft", `Judged by ${feedback.model}${isEmulated(feedback.model) ? ", the emulator" : ""} · prompt ${feedback.promptVersion}`));
+    element("p", "soft", `Judged by ${feedback.model}${noteEmulator(feedback.model) ? ", the emulator" : ""} · prompt ${feedback.promptVersion}`));
   at("result").hidden = false;
   at("result").scrollIntoView({ block: "start", behavior: "smooth" });
 }
@@ -69,29 +69,29 @@ function measureTiles(measures) {
   ].filter(([, value]) => value !== null && value !== undefined).map(([name, value, note]) => tile(name, number(value, 1), note || ""));
 }
 
-/** The transcript with its highlights marked. Offsets count characters, where JavaScript counts UTF-16 units. */
-function marked(transcript, highlights) {
+/** The transcript with its highlights marked. Offsets count characters, while JavaScript counts UTF-16 units. */
+function markHighlights(transcript, highlights) {
   const characters = Array.from(transcript);
   const text = (from, to) => characters.slice(from, to).join("");
-  const pieces = [];
-  let told = 0;
+  const nodes = [];
+  let shown = 0;
   const ordered = highlights.map((highlight, index) => ({ ...highlight, index })).sort((one, other) => one.start - other.start);
   for (const { start, end, type, comment, index } of ordered.filter((highlight) => highlight.end > highlight.start)) {
-    const from = Math.max(start, told);
+    const from = Math.max(start, shown);
     if (end <= from) continue;
     const mark = element("mark", type, text(from, end), element("sup", "", String(index + 1)));
     mark.title = comment;
-    pieces.push(text(told, from), mark);
-    told = end;
+    nodes.push(text(shown, from), mark);
+    shown = end;
   }
-  return [...pieces, text(told)];
+  return [...nodes, text(shown)];
 }
 
 const highlightItem = ({ type, quote, comment }) =>
   element("li", type, element("b", "", `“${quote}”`), element("p", "", comment));
 
-/** Whether the emulator wrote it; if so, the page says so from here on. */
-export function isEmulated(model) {
+/** Whether the model is the emulator; if so, the page shows a notice. */
+export function noteEmulator(model) {
   const emulated = model.startsWith(EMULATOR);
   at("emulated").hidden = !emulated;
   at("emulated").textContent = `No Gemini at work: these answers come from the local emulator (${model}), which puts them together by rules.`;

@@ -1,37 +1,37 @@
-/* Speaking to the API: tokens, requests, and what went wrong in words. */
+/* API client: tokens, requests, and errors as messages for a person. */
 
-import { counted } from "./showing.js";
+import { counted } from "./render.js";
 
-const KEPT = "cara-console";
+const STORAGE_KEY = "cara-console";
 const MINUTE = 60;
 const HOUR = 3600;
 
-let tokens = JSON.parse(sessionStorage.getItem(KEPT));
+let tokens = JSON.parse(sessionStorage.getItem(STORAGE_KEY));
 let refreshing = null;
 
 export const signedIn = () => tokens !== null;
 
-/** Takes on a pair of tokens, in this tab alone; null is none. */
-export function keep(pair) {
+/** Stores a pair of tokens, for this tab alone; null removes them. */
+export function storeTokens(pair) {
   tokens = pair && { accessToken: pair.accessToken, refreshToken: pair.refreshToken };
-  if (tokens) sessionStorage.setItem(KEPT, JSON.stringify(tokens));
-  else sessionStorage.removeItem(KEPT);
+  if (tokens) sessionStorage.setItem(STORAGE_KEY, JSON.stringify(tokens));
+  else sessionStorage.removeItem(STORAGE_KEY);
 }
 
-/** Why Cara refused, in words for a person. */
-async function problemOf(response) {
+/** An error with the detail of the problem, and when to try again. */
+async function errorFrom(response) {
   const problem = await response.json().catch(() => ({}));
   const wait = response.headers.get("Retry-After");
-  const words = problem.detail ?? `Cara answered ${response.status}.`;
-  return new Error(wait ? `${words} (Try again in ${lasting(Number(wait))}.)` : words);
+  const message = problem.detail ?? `Cara answered ${response.status}.`;
+  return new Error(wait ? `${message} (Try again in ${duration(Number(wait))}.)` : message);
 }
 
-function lasting(seconds) {
+function duration(seconds) {
   if (seconds < 2 * MINUTE) return counted(seconds, "second");
   return seconds < 2 * HOUR ? counted(Math.ceil(seconds / MINUTE), "minute") : counted(Math.ceil(seconds / HOUR), "hour");
 }
 
-/** One request. Cookies stay out of it: whose tokens count is what this tab knows. */
+/** Sends one request, without cookies: only the tokens of this tab authenticate it. */
 async function send(method, path, body, accept = "application/json") {
   const headers = { Accept: accept };
   if (tokens) headers.Authorization = `Bearer ${tokens.accessToken}`;
@@ -40,16 +40,16 @@ async function send(method, path, body, accept = "application/json") {
   return fetch(path, options).catch(() => { throw new Error("Cara cannot be reached. Is it running?"); });
 }
 
-/** Exchanges the refresh token, once for all requests that found their access token expired. */
+/** Exchanges the refresh token; requests with an expired access token share one exchange. */
 async function refresh() {
   const response = await send("POST", "/api/auth/refresh", { refreshToken: tokens.refreshToken });
-  if (response.ok) return keep(await response.json());
-  if (response.status !== 401) throw await problemOf(response);
-  keep(null);
+  if (response.ok) return storeTokens(await response.json());
+  if (response.status !== 401) throw await errorFrom(response);
+  storeTokens(null);
   throw new Error("Your sign-in has ended. Please sign in again.");
 }
 
-/** The answer to a request of the learner's, with fresh tokens if need be; throws what went wrong in words. */
+/** Sends a request and refreshes expired tokens; throws an Error with a message for a person. */
 export async function call(method, path, body, accept) {
   let response = await send(method, path, body, accept);
   if (response.status === 401 && tokens && !path.startsWith("/api/auth/")) {
@@ -57,25 +57,25 @@ export async function call(method, path, body, accept) {
     await refreshing;
     response = await send(method, path, body, accept);
   }
-  if (!response.ok) throw await problemOf(response);
+  if (!response.ok) throw await errorFrom(response);
   return response;
 }
 
-/** The JSON of an answer. */
+/** The JSON body of a response. */
 export const read = async (...request) => (await call(...request)).json();
 
-/** Ends the sign-in here and, as far as it can be reached, at Cara. */
+/** Signs out in this tab and, best effort, on the server. */
 export async function signOut() {
   await read("POST", "/api/auth/logout", { refreshToken: tokens.refreshToken }).catch(() => {});
-  keep(null);
+  storeTokens(null);
 }
 
-/** The events of a response: an async iterable of name and data. */
-export async function* eventsOf(response) {
-  let waiting = "";
-  for await (const piece of chunksOf(response.body.pipeThrough(new TextDecoderStream()))) {
-    const blocks = (waiting + piece).split("\n\n");
-    waiting = blocks.pop();
+/** Yields the name and the data of each server-sent event of a response. */
+export async function* readEvents(response) {
+  let buffer = "";
+  for await (const chunk of chunksOf(response.body.pipeThrough(new TextDecoderStream()))) {
+    const blocks = (buffer + chunk).split("\n\n");
+    buffer = blocks.pop();
     for (const block of blocks) {
       const fields = Object.fromEntries(block.split("\n").map((line) => line.split(/: (.*)/s, 2)));
       if (fields.event) yield [fields.event, JSON.parse(fields.data)];
@@ -83,7 +83,7 @@ export async function* eventsOf(response) {
   }
 }
 
-/** Not every browser can iterate over a stream. */
+/** Yields the chunks of a stream: not every browser can iterate over it. */
 async function* chunksOf(stream) {
   const reader = stream.getReader();
   for (let next = await reader.read(); !next.done; next = await reader.read()) yield next.value;

@@ -1,4 +1,4 @@
-"""The four samples, counted by hand."""
+"""The measures of the four samples, compared with counts by hand."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def _measured(name: str) -> SpeechMeasures:
     )
 
 
-def test_the_fillers_of_the_project_update_are_those_counted_by_hand():
+def test_the_fillers_of_the_project_update_match_the_count_by_hand():
     found = _measured("project_update").fillers
     assert found is not None
     # First paragraph: so um | uh | um basically, like, you know | um | i mean uh   (10; `kind of` is a hedge)
@@ -34,7 +34,7 @@ def test_the_fillers_of_the_project_update_are_those_counted_by_hand():
     assert found.per_minute == pytest.approx(31 / 80 * 60, abs=0.01)
 
 
-def test_the_rest_of_the_project_update_is_as_counted_by_hand():
+def test_the_other_measures_of_the_project_update_match_the_count_by_hand():
     measures = _measured("project_update")
     assert measures.words == 181  # 182 runs between spaces, one of them [pause]
     assert measures.sentences == 5 + 6 + 3 + 4  # paragraph by paragraph; `like... way` doesn't end one
@@ -46,7 +46,7 @@ def test_the_rest_of_the_project_update_is_as_counted_by_hand():
     assert measures.hedges.phrases == {"kind of": 1, "i guess": 1}
 
 
-def test_the_salary_conversation_is_as_counted_by_hand():
+def test_the_salary_conversation_matches_the_count_by_hand():
     measures = _measured("salary_conversation")
     assert measures.words == 26 + 42 + 53 + 27  # the four turns after `You:`
     assert measures.talk_share == pytest.approx(148 / (148 + 13 + 10 + 9 + 14), abs=0.001)
@@ -62,7 +62,7 @@ def test_the_salary_conversation_is_as_counted_by_hand():
     assert measures.closing_words == "Would that be okay?"
 
 
-def test_the_interview_is_as_counted_by_hand():
+def test_the_interview_matches_the_count_by_hand():
     measures = _measured("job_interview")
     assert measures.turns == 3
     assert measures.sentences == 6 + 4 + 4
@@ -74,7 +74,7 @@ def test_the_interview_is_as_counted_by_hand():
     assert measures.assertives.phrases == {"we decided": 1, "i led": 1, "the result was": 1, "i recommend": 1}
 
 
-def test_the_gettysburg_address_is_as_history_counts_it():
+def test_the_gettysburg_address_has_its_known_counts():
     measures = _measured("gettysburg_address")
     assert measures.words == 271  # 272 with `battle-field` as two
     assert measures.sentences == 10
@@ -87,7 +87,7 @@ def test_the_gettysburg_address_is_as_history_counts_it():
     assert measures.reading_ease == pytest.approx(65, abs=3)
 
 
-def test_a_transcript_with_timestamps_and_marks_is_as_counted_by_hand():
+def test_a_transcript_with_timestamps_and_stage_marks_matches_the_count_by_hand():
     text = (Path(__file__).parent / "transcripts" / "standup_with_timestamps.txt").read_text(encoding="utf-8")
     measures = measure(text, duration_seconds=30, feature_type="video")
     # Good morning everyone (3) | Dr Gray asked for figures we served 1,240 people in 3.5 hours (12) |
@@ -101,7 +101,7 @@ def test_a_transcript_with_timestamps_and_marks_is_as_counted_by_hand():
     assert measures.opening_words == "Good morning, everyone."
 
 
-def test_every_sample_has_a_name_of_its_own_and_a_plausible_pace():
+def test_every_sample_has_a_unique_name_and_a_plausible_pace():
     assert len({sample.name for sample in SAMPLES}) == len(SAMPLES) == 4
     for sample in SAMPLES:
         assert not _measured(sample.name).words_per_minute_implausible

@@ -1,4 +1,4 @@
-"""Fillers, and the same words in honest work."""
+"""Fillers, and the same words in their ordinary use; repetitions and false starts."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from cara.speech import measure
+from cara.speech import SpeechMeasures, measure
+
+
+def _measured(text: str) -> SpeechMeasures:
+    return measure(text, duration_seconds=60, feature_type="video")
 
 
 def _fillers(text: str) -> dict[str, int]:
@@ -16,8 +20,8 @@ def _fillers(text: str) -> dict[str, int]:
     return found.by_word
 
 
-def test_words_in_honest_work_are_no_fillers():
-    text = (Path(__file__).parent / "transcripts" / "honest_words.txt").read_text(encoding="utf-8")
+def test_words_in_ordinary_use_are_no_fillers():
+    text = (Path(__file__).parent / "transcripts" / "ordinary_words.txt").read_text(encoding="utf-8")
     assert _fillers(text) == {}
 
 
@@ -52,16 +56,40 @@ def test_words_in_honest_work_are_no_fillers():
         ("So well you know we left.", {"so": 1, "well": 1, "you know": 1}),
     ],
 )  # fmt: skip
-def test_fillers_are_told_from_the_same_words_in_use(text: str, fillers: dict[str, int]):
+def test_fillers_are_distinguished_from_the_same_words_in_ordinary_use(text: str, fillers: dict[str, int]):
     assert _fillers(text) == fillers
 
 
-def test_hesitations_never_change_what_another_word_is():
+def test_hesitations_do_not_change_whether_another_word_is_a_filler():
     assert _fillers("I um like tea. It is a um kind of uh tree.") == {"um": 2, "uh": 1}
     assert _fillers("Um, like, we went.") == {"um": 1, "like": 1}
 
 
-def test_fillers_have_no_rate_without_words():
+def test_fillers_have_no_rate_in_a_transcript_without_words():
     found = measure("", duration_seconds=60, feature_type="video").fillers
     assert found is not None
     assert found.per_hundred_words is None
+
+
+@pytest.mark.parametrize(
+    ("text", "repetitions", "false_starts"),
+    [
+        ("I want to, I want to go.", 1, 0),
+        ("The the the end.", 2, 0),
+        ("We um we left.", 1, 0),
+        ("It is very very good. We had had enough. Dial five five five.", 0, 0),
+        ("No. No. We left. We left.", 0, 0),
+        ("I wan- I need to go.", 0, 1),
+        ("I wen— went home. He is— he was late.", 0, 2),
+        ("The goal—growth—is near.", 0, 0),
+        ("I— I left.", 1, 0),
+        ("Pre- and post-war years.", 0, 0),
+    ],
+)
+def test_repairs_are_distinguished_from_emphasis_and_grammar(text: str, repetitions: int, false_starts: int):
+    measures = _measured(text)
+    assert (measures.repetitions, measures.false_starts) == (repetitions, false_starts)
+
+
+def test_repairs_are_counted_per_hundred_fluent_words():
+    assert _measured("We um we left uh now.").repairs_per_hundred_words == 25.0
