@@ -28,7 +28,7 @@ from cara.console import routes as console
 from cara.feedback import routes as feedback
 from cara.feedback.events.broker import JobEventBroker
 from cara.feedback.events.tickets import Tickets
-from cara.gemini.connecting import connect_gemini
+from cara.gemini.client import connect_gemini
 from cara.jobs.notifier import JobNotifier
 from cara.observability.sentry import start_sentry, stop_sentry
 from cara.postgres.database import Database

@@ -16,7 +16,7 @@ from cara.coach.settlement import SETTLING_SECONDS, Settlement, Settlements
 from cara.coach.turn import REQUEST_TYPE, Turn
 from cara.errors import FieldProblem, InvalidInput
 from cara.gemini.client import GeminiCall, GeminiClient
-from cara.gemini.token_estimate import upper_estimate_of_prompt
+from cara.gemini.prompts import upper_estimate_of_prompt
 from cara.postgres.database import Connection, Database, DatabaseAway, new_id
 from cara.practice.dialogue import session_context
 from cara.practice.schemas import FeatureType

@@ -10,8 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from cara.coach.schemas import HistoryTurn, ProcessRequest
-from cara.gemini.prompt_delimiters import PromptDelimiters
-from cara.gemini.token_estimate import TURN_TOKENS, upper_estimate
+from cara.gemini.prompts import TURN_TOKENS, PromptDelimiters, upper_estimate
 
 MESSAGE, SESSION = "learner_message", "practice_session"
 OPENING = "(The learner has come in. Please begin.)"

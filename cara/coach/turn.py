@@ -11,9 +11,9 @@ from cara.coach import prompts
 from cara.coach.schemas import CoachAnswer, ProcessRequest
 from cara.coach.settlement import Dialogue, Settlement, Settlements
 from cara.errors import Unavailable
-from cara.gemini.alerting import log_operator_error
+from cara.gemini.calls import NOTHING_USED, GeminiUsage
 from cara.gemini.client import GeminiStream
-from cara.gemini.errors import NOTHING_USED, GeminiError, GeminiUsage
+from cara.gemini.errors import GeminiError, log_operator_error
 from cara.quota.quota import Charge
 from cara.web.context import Caller
 

@@ -10,7 +10,7 @@ from typing import Self
 from uuid import UUID
 
 from cara.errors import LimitReached, Unprocessable
-from cara.gemini.errors import GeminiUsage
+from cara.gemini.calls import GeminiUsage
 from cara.postgres.database import Connection, new_id
 from cara.quota import queries
 

@@ -14,7 +14,7 @@ from cara.coach import prompts
 from cara.coach.conversation import DELIMITERS, OPENING, newest, turns_of
 from cara.coach.schemas import HistoryTurn, ProcessRequest
 from cara.gemini.calls import GeminiCall
-from cara.gemini.token_estimate import TURN_TOKENS, upper_estimate, upper_estimate_of_prompt
+from cara.gemini.prompts import TURN_TOKENS, upper_estimate, upper_estimate_of_prompt
 from cara.practice.dialogue import dialogue
 from cara.practice.schemas import FEATURE_TYPES
 from tests.coach.talking import says

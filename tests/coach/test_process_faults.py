@@ -174,7 +174,7 @@ async def test_what_the_operator_has_to_put_right_is_told_to_them_and_not_to_the
     problem = await (await says(learner)).json()
     assert cause not in problem["detail"]
     told = [record for record in log.records if record.levelno == logging.ERROR]
-    assert [record.name for record in told] == ["cara.gemini.alerting"]
+    assert [record.name for record in told] == ["cara.gemini.errors"]
     assert cause in told[0].message
 
 

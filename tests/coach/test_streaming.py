@@ -86,7 +86,7 @@ class TestWithFrequentHeartbeats:
             await connection.execute("lock table quota_usage in share mode")
             response = await learner.call("POST", PATH, json={"prompt": PROMPT}, headers=STREAM)
             assert "gemini_misconfigured" in await response.text()
-        told = [record for record in caplog.records if record.name == "cara.gemini.alerting"]
+        told = [record for record in caplog.records if record.name == "cara.gemini.errors"]
         assert len(told) == 1
         assert (await settled_books(database)).reserved == 0
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from cara.gemini.client import GeminiAnswer, GeminiCall, GeminiClient, GeminiLimits
+from cara.gemini.resilience import Clock
 from tests.waiting import TIMEOUT_SECONDS
 
 MODEL = "gemini-3.8-flash"
@@ -22,9 +24,11 @@ PATIENT = GeminiLimits(
 
 
 @asynccontextmanager
-async def client_of(url: str, limits: GeminiLimits) -> AsyncIterator[GeminiClient]:
+async def client_of(
+    url: str, limits: GeminiLimits, clock: Clock = time.monotonic
+) -> AsyncIterator[GeminiClient]:
     """A client that need not build its SDK any more, so that its limits hold for calls alone."""
-    client = GeminiClient(api_key="any", model=MODEL, base_url=url, limits=limits)
+    client = GeminiClient(api_key="any", model=MODEL, base_url=url, limits=limits, clock=clock)
     try:
         await client.warm_up()
         yield client

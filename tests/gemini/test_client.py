@@ -7,8 +7,9 @@ import pytest
 
 from cara.devtools.emulator.emulator import EmulatorSettings
 from cara.devtools.emulator.server import running_emulator
+from cara.gemini.calls import NOTHING_USED
 from cara.gemini.client import GeminiCall, GeminiClient
-from cara.gemini.errors import NOTHING_USED, GeminiBusy, GeminiMisconfigured, GeminiUnavailable
+from cara.gemini.errors import GeminiBusy, GeminiMisconfigured, GeminiUnavailable
 from tests.gemini.asking import MODEL, PATIENT, streamed
 
 SCHEMA = {

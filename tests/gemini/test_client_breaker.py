@@ -1,22 +1,38 @@
 """The circuit: when it opens, what it does while open, how it closes."""
 
 import asyncio
-import time
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
 
 from cara.gemini.client import GeminiCall
 from cara.gemini.errors import GeminiCircuitOpen, GeminiError, GeminiRateLimited, GeminiUnavailable
+from cara.gemini.resilience import GeminiBreaker
 from tests.gemini.asking import PATIENT, client_of, streamed
 
 LIMITS = replace(PATIENT, attempts=1, breaker_failures=3)
 CALL = GeminiCall("Coach.", [{"role": "user", "parts": [{"text": "My talk is about trains."}]}], 500)
 
 
+class MovableClock:
+    """A clock that stands until it is moved."""
+
+    def __init__(self):
+        self.seconds = 1_000.0
+
+    def __call__(self):
+        return self.seconds
+
+
 @pytest.fixture
-async def client(emulator):
-    async with client_of(emulator.url, LIMITS) as client:
+def clock():
+    return MovableClock()
+
+
+@pytest.fixture
+async def client(emulator, clock):
+    async with client_of(emulator.url, LIMITS, clock) as client:
         yield client
 
 
@@ -27,14 +43,13 @@ async def fails(client, times):
 
 
 @pytest.fixture
-def cooled_down(client, monkeypatch):
+def cooled_down(client, clock):
     """Puts the clock forward by as much as a refusal says."""
 
     async def put_forward():
         with pytest.raises(GeminiCircuitOpen) as refused:
             await streamed(client, CALL)
-        clock, ahead = time.time, refused.value.retry_after_seconds
-        monkeypatch.setattr(time, "time", lambda: clock() + ahead)
+        clock.seconds += refused.value.retry_after_seconds
 
     return put_forward
 
@@ -144,3 +159,57 @@ async def test_an_open_circuit_stops_the_retries_of_calls_under_way(emulator):
         with pytest.raises(GeminiCircuitOpen):
             await streamed(client, CALL)
     assert emulator.emulator.ledger.calls == 2
+
+
+async def one_call(breaker, *, failed):
+    with suppress(GeminiUnavailable):
+        async with breaker.guard():
+            if failed:
+                raise GeminiUnavailable
+
+
+async def test_it_opens_once_half_of_at_least_twenty_calls_failed_though_never_two_in_a_row(clock):
+    breaker = GeminiBreaker(failures=5, cooldown_seconds=10, clock=clock)
+    for number in range(20):
+        assert breaker.state == "closed"
+        await one_call(breaker, failed=number % 2 == 0)
+    assert breaker.state == "open"
+
+
+async def test_only_the_latest_fifty_calls_count(clock):
+    breaker = GeminiBreaker(failures=99, cooldown_seconds=10, clock=clock)
+    for _ in range(50):
+        await one_call(breaker, failed=False)
+    for _ in range(24):
+        await one_call(breaker, failed=True)
+    assert breaker.state == "closed"
+    await one_call(breaker, failed=True)
+    assert breaker.state == "open"
+
+
+async def test_it_is_open_for_the_cooldown_and_says_how_much_of_it_remains(clock):
+    breaker = GeminiBreaker(failures=1, cooldown_seconds=10, clock=clock)
+    await one_call(breaker, failed=True)
+    clock.seconds += 4
+    with pytest.raises(GeminiCircuitOpen) as refused:
+        breaker.check()
+    assert refused.value.retry_after_seconds == 6
+    clock.seconds += 6
+    assert breaker.state == "half_open"
+    breaker.check()
+
+
+async def test_calls_from_before_the_outage_neither_close_the_circuit_nor_open_it_again(clock):
+    breaker = GeminiBreaker(failures=1, cooldown_seconds=10, clock=clock)
+    answered, failing = breaker.guard(), breaker.guard()
+    call = await answered.__aenter__()
+    await failing.__aenter__()
+    await one_call(breaker, failed=True)
+    clock.seconds += 10
+    async with breaker.guard():
+        call.answering()
+        await answered.__aexit__(None, None, None)
+        assert breaker.state == "half_open"
+    assert breaker.state == "closed"
+    await failing.__aexit__(GeminiUnavailable, GeminiUnavailable(), None)
+    assert breaker.state == "closed"

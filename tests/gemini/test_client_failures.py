@@ -1,12 +1,12 @@
-"""The SDK's errors in our own words."""
+"""How errors of the SDK and the network are translated, and how an answer is normalized."""
 
 import aiohttp
 import pytest
 from google.genai import errors
 from google.genai.types import GenerateContentResponse
 
-from cara.gemini.answers import AnswerInProgress
-from cara.gemini.calls import AnswerPiece
+from cara.gemini.answers import AnswerInProgress, ResponseChunk, parse_response
+from cara.gemini.calls import NOTHING_USED, GeminiUsage
 from cara.gemini.errors import (
     ContentBlocked,
     GeminiBadAnswer,
@@ -15,10 +15,9 @@ from cara.gemini.errors import (
     GeminiRefused,
     GeminiTimedOut,
     GeminiUnavailable,
-    GeminiUsage,
+    translate_error,
 )
-from cara.gemini.failures import failure_of, in_our_words
-from cara.gemini.responses import piece_of
+from cara.gemini.resilience import translate_errors
 
 
 class Headers:
@@ -31,8 +30,8 @@ def refusal(code, status="", details=None, response=None):
     return errors.APIError(code, body, response)
 
 
-def in_our_tree(error):
-    return failure_of(error, AnswerInProgress(None))
+def translated(error, usage=NOTHING_USED, *, has_text=False):
+    return translate_error(error, usage, has_text=has_text)
 
 
 @pytest.mark.parametrize(
@@ -50,16 +49,16 @@ def in_our_tree(error):
     ],
 )
 def test_a_status_has_its_place_in_the_tree(code, status, kind):
-    assert type(in_our_tree(refusal(code, status))) is kind
+    assert type(translated(refusal(code, status))) is kind
 
 
 def test_a_cause_says_what_is_wrong_and_not_what_was_sent():
     said = 'She said "no" to me'
     body = {"error": {"code": 400, "message": f"Invalid value at 'contents', \"{said}\".", "status": "BAD"}}
-    cause = in_our_tree(errors.APIError(400, body)).cause
+    cause = translated(errors.APIError(400, body)).cause
     assert cause == "400 BAD: Invalid value at 'contents', \"…\"."
     body["error"]["message"] = "word " * 1_000
-    assert len(in_our_tree(errors.APIError(400, body)).cause) < 350
+    assert len(translated(errors.APIError(400, body)).cause) < 350
 
 
 @pytest.mark.parametrize(
@@ -73,40 +72,47 @@ def test_a_cause_says_what_is_wrong_and_not_what_was_sent():
 )
 def test_the_wait_is_read_from_retry_info_or_else_from_the_header(details, header, seconds):
     error = refusal(429, "RESOURCE_EXHAUSTED", details, Headers(Retry_After=header))
-    assert in_our_tree(error).retry_after_seconds == seconds
+    assert translated(error).retry_after_seconds == seconds
 
 
 def test_a_refusal_without_a_readable_body_is_still_one():
-    assert type(in_our_tree(errors.APIError(503, {"message": "<html>"}))) is GeminiUnavailable
+    assert type(translated(errors.APIError(503, {"message": "<html>"}))) is GeminiUnavailable
 
 
 @pytest.mark.parametrize(
     "error", [errors.UnknownApiResponseError("no JSON"), ValueError("no model of an answer")]
 )
 def test_an_answer_that_the_sdk_cannot_read_is_a_bad_one(error):
-    assert in_our_tree(error).reason == "unreadable"
+    assert translated(error).reason == "unreadable"
 
 
 def test_a_lost_connection_cuts_an_answer_that_had_begun():
-    progress = AnswerInProgress(None)
-    assert type(failure_of(aiohttp.ServerDisconnectedError(), progress)) is GeminiUnavailable
-    progress.take(AnswerPiece(text="We", usage=GeminiUsage(total_tokens=9)))
-    cut = failure_of(aiohttp.ClientPayloadError(), progress)
+    assert type(translated(aiohttp.ServerDisconnectedError())) is GeminiUnavailable
+    cut = translated(aiohttp.ClientPayloadError(), GeminiUsage(total_tokens=9), has_text=True)
     assert (type(cut), cut.usage.total_tokens) == (GeminiInterrupted, 9)
 
 
-async def test_a_mistake_of_our_own_is_not_blamed_on_gemini():
-    async def mistaken():
-        raise KeyError("ours")
+async def test_a_translated_error_has_what_arrived_before_it_and_no_word_of_the_original():
+    progress = AnswerInProgress(None)
+    progress.add(ResponseChunk(text="We", usage=GeminiUsage(total_tokens=9)))
+    with pytest.raises(GeminiInterrupted) as cut:
+        async with translate_errors(progress):
+            raise aiohttp.ClientPayloadError("We")
+    assert cut.value.usage.total_tokens == 9
+    assert cut.value.__cause__ is None
+    assert cut.value.__suppress_context__
 
+
+async def test_a_mistake_of_our_own_is_not_blamed_on_gemini():
     with pytest.raises(KeyError):
-        await in_our_words(mistaken, AnswerInProgress(None), deadline=float("inf"))
+        async with translate_errors(AnswerInProgress(None)):
+            raise KeyError("ours")
 
 
 @pytest.mark.parametrize(("reason", "category"), [("RECITATION", "recitation"), ("SPII", "spii")])
 def test_a_held_back_answer_without_ratings_is_named_by_its_reason(reason, category):
     progress = AnswerInProgress(None)
-    progress.take(AnswerPiece(text="We", finish_reason=reason))
+    progress.add(ResponseChunk(text="We", finish_reason=reason))
     with pytest.raises(ContentBlocked) as blocked:
         progress.finish()
     assert blocked.value.category == category
@@ -114,7 +120,7 @@ def test_a_held_back_answer_without_ratings_is_named_by_its_reason(reason, categ
 
 def test_any_other_end_is_a_bad_answer_named_by_its_reason():
     progress = AnswerInProgress(None)
-    progress.take(AnswerPiece(text="We", finish_reason="MALFORMED_RESPONSE"))
+    progress.add(ResponseChunk(text="We", finish_reason="MALFORMED_RESPONSE"))
     with pytest.raises(GeminiBadAnswer) as bad:
         progress.finish()
     assert bad.value.reason == "malformed_response"
@@ -125,7 +131,7 @@ ANY_TEXTS = {"type": "object", "additionalProperties": {"type": ["string", "arra
 
 def json_answer(text, schema=ANY_TEXTS):
     progress = AnswerInProgress(schema)
-    progress.take(AnswerPiece(text=text, finish_reason="STOP"))
+    progress.add(ResponseChunk(text=text, finish_reason="STOP"))
     return progress.finish()
 
 
@@ -146,8 +152,8 @@ def test_what_neither_utf8_nor_postgresql_can_hold_does_not_come_in_by_an_escape
 
 def test_a_piece_of_which_nothing_remains_is_none_and_begins_no_answer():
     progress = AnswerInProgress(None)
-    assert progress.take(AnswerPiece(text="\0")) is None
-    assert not progress.started
+    assert progress.add(ResponseChunk(text="\0")) is None
+    assert not progress.has_text
 
 
 @pytest.mark.parametrize(
@@ -190,7 +196,7 @@ def test_a_part_of_an_object_is_none(written):
 
 def test_json_that_is_whole_is_an_answer_although_the_room_was_used_up():
     progress = AnswerInProgress({})
-    progress.take(AnswerPiece(text='{"a": 1}', finish_reason="MAX_TOKENS"))
+    progress.add(ResponseChunk(text='{"a": 1}', finish_reason="MAX_TOKENS"))
     assert progress.finish().data == {"a": 1}
     assert progress.finish().truncated
 
@@ -212,13 +218,13 @@ def test_of_each_count_of_tokens_the_highest_that_was_told_holds():
         GeminiUsage(600, 10, 0, 0, 610),
     ]
     for usage in told:
-        progress.take(AnswerPiece(text="word ", usage=usage))
+        progress.add(ResponseChunk(text="word ", usage=usage))
     assert progress.usage == GeminiUsage(600, 300, 50, 10, 950)
 
 
 def test_the_name_of_a_model_can_be_stored():
     progress = AnswerInProgress(None)
-    progress.take(AnswerPiece(model="gemini\0-\ud83d" + "x" * 1_000))
+    progress.add(ResponseChunk(model="gemini\0-\ud83d" + "x" * 1_000))
     assert progress.model == "gemini-?" + "x" * 92
 
 
@@ -230,10 +236,10 @@ def test_a_count_that_is_none_is_not_counted_and_thoughts_are_an_answer(odd):
             "usageMetadata": {"promptTokenCount": 600, "candidatesTokenCount": odd, "totalTokenCount": odd},
         }
     )
-    piece = piece_of(response)
-    assert (piece.text, piece.answers, piece.usage) == ("", True, GeminiUsage(600, 0, 0, 0, 600))
+    chunk = parse_response(response)
+    assert (chunk.text, chunk.has_parts, chunk.usage) == ("", True, GeminiUsage(600, 0, 0, 0, 600))
     progress = AnswerInProgress({})
     assert not progress.paid
-    progress.take(piece)
+    progress.add(chunk)
     assert progress.paid
-    assert not progress.started
+    assert not progress.has_text

@@ -11,9 +11,9 @@ import pytest
 from cara.devtools.emulator.emulator import EmulatorSettings
 from cara.devtools.emulator.faults import Deviation, Fault, PlannedFault
 from cara.devtools.emulator.server import running_emulator
+from cara.gemini.calls import NOTHING_USED
 from cara.gemini.client import GeminiCall, GeminiClient
 from cara.gemini.errors import (
-    NOTHING_USED,
     ContentBlocked,
     GeminiBadAnswer,
     GeminiError,

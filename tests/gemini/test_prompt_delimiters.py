@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from cara.gemini.prompt_delimiters import PromptDelimiters
+from cara.gemini.prompts import PromptDelimiters
 from tests.growth import grows_linearly
 
 DELIMITERS = PromptDelimiters("notes", "practice_session")
