@@ -124,7 +124,7 @@ class Coach:
     ) -> GeminiCall:
         """Reserves the prompt and the longest answer; when little remains, a shorter one."""
         prompt_tokens = upper_estimate_of_prompt(call)
-        reservation = await self._quota.reserve_some(
+        reservation = await self._quota.reserve(
             connection,
             caller.user_id,
             prompt_tokens + min(LEAST_OUTPUT_TOKENS, call.max_output_tokens),

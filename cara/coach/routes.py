@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from cara.coach.chat import Coach, OtherFeature
-from cara.coach.schemas import CoachAnswer, ProcessRequest, QuotaStanding
+from cara.coach.schemas import CoachAnswer, ProcessRequest
 from cara.coach.streaming import tell, wants_events
 from cara.gemini.errors import (
     ContentBlocked,
@@ -13,10 +13,9 @@ from cara.gemini.errors import (
     GeminiTimedOut,
     GeminiUnavailable,
 )
-from cara.postgres.database import Connection
 from cara.practice.dialogue import TranscriptFull
 from cara.practice.sessions import SessionNotFound
-from cara.quota.quota import Quota, QuotaExceeded, TooLongForQuota
+from cara.quota.quota import QuotaExceeded, TooLongForQuota
 from cara.web.context import Caller
 from cara.web.routing import Route
 from cara.web.sse import EventStream
@@ -32,19 +31,6 @@ async def process(
     """
     async with coach.turn(caller, body) as turn:
         return await tell(turn, request) if wants_events(request) else await turn.answer()
-
-
-async def read_quota(caller: Caller, connection: Connection, quota: Quota) -> QuotaStanding:
-    """Tell how many tokens are left today."""
-    standing = await quota.standing(connection, caller.user_id, caller.daily_token_quota)
-    return QuotaStanding(
-        tokens_used=standing.used,
-        reserved=standing.reserved,
-        quota=standing.limit,
-        remaining=standing.remaining,
-        reset_at=standing.resets_at,
-        by_type=standing.by_type,
-    )
 
 
 ROUTES = [
@@ -68,5 +54,4 @@ ROUTES = [
             GeminiRefused,
         ),
     ),
-    Route("GET", "/api/gemini/quota", read_quota, tag="Gemini"),
 ]

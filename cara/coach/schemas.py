@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field
 
 from cara.practice.schemas import FeatureType
 from cara.web.free_text import FreeText
-from cara.web.models import Instant, RequestModel, ResponseModel
+from cara.web.models import RequestModel, ResponseModel
 
 MIN_PROMPT_CHARACTERS, MAX_PROMPT_CHARACTERS = 5, 4_000
 MAX_TURN_CHARACTERS = 8_000
@@ -65,14 +65,3 @@ class CoachAnswer(ResponseModel):
     remaining_quota: int
     model: str
     truncated: bool
-
-
-class QuotaStanding(ResponseModel):
-    """Today's tokens: used, reserved for calls under way, the limit, and what remains of it."""
-
-    tokens_used: int
-    reserved: int
-    quota: int
-    remaining: int
-    reset_at: Instant
-    by_type: dict[str, int]

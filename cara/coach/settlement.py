@@ -104,7 +104,7 @@ class Settlements:
                 settlement.request_type,
                 settlement.charge,
             )
-            if dialogue and settled.new:
+            if dialogue and settled.is_new:
                 kept = await append_dialogue(
                     connection, caller.user_id, dialogue.session_id, dialogue.said, dialogue.answered
                 )

@@ -49,7 +49,7 @@ async def reserve(
     database: Database, quota: Quota, learner: Learner, least: int, most: int, limit: int = 1_000
 ) -> int:
     async with database.acquire() as connection:
-        reservation = await quota.reserve_some(
+        reservation = await quota.reserve(
             connection,
             UUID(learner.user["id"]),
             least,
@@ -199,14 +199,14 @@ async def test_a_call_that_cost_more_than_was_reserved_is_charged_in_full_and_no
 ) -> None:
     quota, user_id, reservation_id = Quota(50_000), UUID(learner.user["id"]), new_id()
     async with database.acquire() as connection:
-        await quota.reserve_some(
+        await quota.reserve(
             connection, user_id, 100, 100, "process", own_limit=100, keep_seconds=60,
             reservation_id=reservation_id,
         )  # fmt: skip
         charge = Charge("a-model", 130, 10, 140)
         settled = await quota.settle(connection, user_id, reservation_id, "process", charge)
         assert await quota.remaining_after(connection, user_id, 100, settled) == 0
-        assert (await quota.standing(connection, user_id, 100)).remaining == 0
+        assert (await quota.status(connection, user_id, 100)).remaining == 0
     assert settled.used == 140
 
 

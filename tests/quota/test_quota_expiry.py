@@ -28,14 +28,16 @@ async def reserve(
 ) -> UUID:
     """Reserves so many of a thousand tokens."""
     async with database.acquire() as connection:
-        return await quota.reserve(
+        reservation = await quota.reserve(
             connection,
             UUID(learner.user["id"]),
+            tokens,
             tokens,
             "process",
             own_limit=1_000,
             keep_seconds=keep_seconds,
         )
+    return reservation.id
 
 
 async def test_what_a_crash_left_behind_is_given_back_once_it_has_expired(
@@ -155,11 +157,11 @@ async def test_a_settlement_that_comes_after_the_expiry_still_charges_and_does_s
         charge = Charge("a-model", 30, 12, 42)
         first = await quota.settle(connection, user_id, reservation_id, "process", charge)
         again = await quota.settle(connection, user_id, reservation_id, "process", charge)
-    assert (first.new, again.new) == (True, False)
+    assert (first.is_new, again.is_new) == (True, False)
     assert (again.used, again.reserved) == (42, 0)
 
 
-async def test_a_standing_agrees_with_itself_while_calls_are_settled(
+async def test_the_status_agrees_with_itself_while_calls_are_settled(
     learner: Learner, database: Database
 ) -> None:
     quota, user_id, done = Quota(50_000), UUID(learner.user["id"]), asyncio.Event()
@@ -174,10 +176,10 @@ async def test_a_standing_agrees_with_itself_while_calls_are_settled(
     settling, looks = asyncio.create_task(settle_many()), 0
     async with database.acquire() as connection:
         while not done.is_set():
-            standing = await quota.standing(connection, user_id, None)
-            assert standing.used == sum(standing.by_type.values())
+            status = await quota.status(connection, user_id, None)
+            assert status.used == sum(status.by_type.values())
             looks += 1
         await settling
-        standing = await quota.standing(connection, user_id, None)
+        status = await quota.status(connection, user_id, None)
     assert looks > 20
-    assert (standing.used, standing.by_type) == (900, {"process": 450, "feedback": 450})
+    assert (status.used, status.by_type) == (900, {"process": 450, "feedback": 450})
