@@ -1,8 +1,7 @@
 """SQL of the quota: the counter of each day, reservations, and the ledger. One function a statement.
 
-`settle` is the statement that settles a call on its day; no other writes `quota_days.used` or the ledger. Every
-change of a counter is a single statement that locks one row of `quota_days`; used + reserved can therefore never
-pass the limit, however many calls come at once.
+`settle` alone writes `quota_days.used` and the ledger. Every change of a counter is a single statement that locks
+one row of `quota_days`; used + reserved can therefore never pass the limit, however many calls come at once.
 """
 
 from __future__ import annotations

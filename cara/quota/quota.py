@@ -1,6 +1,6 @@
 """The quota of tokens: reserve an upper estimate before a call, settle to the true usage after it.
 
-A day's quota is settled by `Quota.settle` and its one statement, `queries.settle`; nothing else charges tokens.
+A day's quota is settled by `Quota.settle` and its statement `queries.settle`; nothing else charges tokens.
 """
 
 from __future__ import annotations
