@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from cara.coach import prompts
-from cara.coach.conversation import DELIMITERS, OPENING, newest, turns_of
+from cara.coach.conversation import DELIMITERS, OPENING, build_contents, newest_turns
 from cara.coach.schemas import HistoryTurn, ProcessRequest
 from cara.gemini.calls import GeminiCall
 from cara.gemini.prompts import TURN_TOKENS, upper_estimate, upper_estimate_of_prompt
@@ -71,7 +71,7 @@ def test_an_edition_of_the_instructions_is_never_edited() -> None:
 
 def test_roles_are_translated_and_alternate() -> None:
     history = [("user", "Hello."), ("assistant", "Hello!"), ("model", "Shall we?"), ("user", "Yes.")]
-    turns = turns_of(asked(history=history), None, 1_000)
+    turns = build_contents(asked(history=history), None, 1_000)
     assert [turn["role"] for turn in turns] == ["user", "model", "user"]
     assert told(turns) == [
         ("user", "Hello."),
@@ -83,19 +83,19 @@ def test_roles_are_translated_and_alternate() -> None:
 
 
 def test_a_history_that_the_coach_began_gets_a_first_word_for_the_user() -> None:
-    turns = turns_of(asked(history=[("assistant", "Tell me of your talk.")]), None, 1_000)
+    turns = build_contents(asked(history=[("assistant", "Tell me of your talk.")]), None, 1_000)
     assert told(turns)[:2] == [("user", OPENING), ("model", "Tell me of your talk.")]
 
 
 def test_a_prompt_that_ends_the_history_already_is_said_once() -> None:
     history = [("user", "Hello."), ("assistant", "Hello!"), ("user", "What do you think?")]
-    assert told(turns_of(asked(history=history), None, 1_000))[-1] == ("user", "What do you think?")
-    assert len(told(turns_of(asked(history=history), None, 1_000))) == 3
+    assert told(build_contents(asked(history=history), None, 1_000))[-1] == ("user", "What do you think?")
+    assert len(told(build_contents(asked(history=history), None, 1_000))) == 3
 
 
 def test_of_a_long_history_the_newest_turns_are_kept_whole() -> None:
     history = [HistoryTurn(role="user", content=f"Turn number {number}. " * 20) for number in range(30)]
-    kept = newest(history, 1_000)
+    kept = newest_turns(history, 1_000)
     assert 0 < len(kept) < 30
     assert kept == history[-len(kept) :]
     sent = sum(
@@ -103,12 +103,12 @@ def test_of_a_long_history_the_newest_turns_are_kept_whole() -> None:
         for turn in history[-len(kept) - 1 :]
     )
     assert sent - sent // (len(kept) + 1) <= 1_000 < sent
-    assert newest(history, 10) == []
+    assert newest_turns(history, 10) == []
 
 
 def test_the_note_of_a_session_comes_as_data_before_the_message() -> None:
-    scene = {"title": "Salary talk", "description": None}
-    text = turns_of(asked(), scene, 1_000)[0]["parts"][0]["text"]
+    session = {"title": "Salary talk", "description": None}
+    text = build_contents(asked(), session, 1_000)[0]["parts"][0]["text"]
     assert text == (
         "<practice_session>\nTitle: Salary talk\n</practice_session>\n"
         "<learner_message>\nWhat do you think?\n</learner_message>"
@@ -147,7 +147,7 @@ async def test_an_injection_reaches_gemini_as_data_and_changes_nothing_else(
 
 
 def test_the_estimate_of_a_prompt_bounds_what_the_emulator_counts() -> None:
-    turns = turns_of(asked("Let us begin, shall we? " * 40), None, 1_000)
+    turns = build_contents(asked("Let us begin, shall we? " * 40), None, 1_000)
     call = GeminiCall(prompts.instruction_for("video"), turns, 100, response_schema={"type": "object"})
     characters = len(call.system_instruction) + sum(len(part["text"]) for part in turns[0]["parts"])
     assert characters / 4 + 10 < upper_estimate_of_prompt(call) < characters

@@ -83,7 +83,7 @@ def check_problem(problem: dict[str, Any], fault: Fault) -> None:
 
 def check_log(log: pytest.LogCaptureFixture, fault: Fault, answered: str) -> None:
     """It says what happened, and not a word of what was said."""
-    outcome = next(record for record in log.records if record.name == "cara.coach.turn")
+    outcome = next(record for record in log.records if record.name == "cara.coach.chat")
     assert OUTCOMES[fault][1] in log.text
     assert outcome.message.startswith("process ") or fault in REPORTED
     assert PROMPT not in log.text
@@ -221,7 +221,7 @@ async def test_an_outage_opens_the_circuit_and_says_when_to_come_back(
 async def test_a_stream_that_waits_for_long_shows_that_it_lives_and_tells_the_failure_as_an_event(
     learner: Learner, emulator: RunningEmulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cara.coach.streaming.HEARTBEAT_SECONDS", 0.1)
+    monkeypatch.setattr("cara.coach.routes.HEARTBEAT_SECONDS", 0.1)
     emulator.emulator.fail_next(Fault.STALL)
     response = await learner.call("POST", PATH, json={"prompt": PROMPT}, headers=STREAM)
     text = await response.text()

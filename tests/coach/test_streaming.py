@@ -38,7 +38,7 @@ async def test_an_unforeseen_error_ends_a_stream_with_a_problem_that_says_nothin
     assert (problem["status"], problem["code"]) == (500, "internal_error")
     assert problem["detail"] == "Something went wrong."
     await learner.expects(200, "GET", "/api/gemini/quota")
-    told = [record for record in caplog.records if record.name == "cara.coach.streaming"]
+    told = [record for record in caplog.records if record.name == "cara.coach.routes"]
     assert [(record.levelno, problem["requestId"] in record.message) for record in told] == [
         (logging.ERROR, True)
     ]
@@ -71,8 +71,8 @@ async def test_a_stream_whose_account_is_deleted_meanwhile_ends_with_that_as_its
 class TestWithFrequentHeartbeats:
     @pytest.fixture(autouse=True)
     def pace(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("cara.coach.streaming.HEARTBEAT_SECONDS", 0.05)
-        monkeypatch.setattr("cara.coach.settlement.PATIENCE_SECONDS", 0.4)
+        monkeypatch.setattr("cara.coach.routes.HEARTBEAT_SECONDS", 0.05)
+        monkeypatch.setattr("cara.coach.settlement.WAIT_TIMEOUT_SECONDS", 0.4)
 
     async def test_no_heartbeat_breaks_into_what_a_failure_calls_for(
         self,
