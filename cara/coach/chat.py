@@ -52,6 +52,7 @@ class Coach:
         self._quota = quota
         self._gemini = gemini
         self._settlements = SettlementTracker(database, quota, rollups)
+        self._thinking_level = settings.thinking_level
         self._keep_seconds = settings.gemini_deadline_seconds + SETTLING_SECONDS
         self._open_turns: set[asyncio.Future[None]] = set()
 
@@ -101,7 +102,7 @@ class Coach:
                     session,
                     history_tokens=self._settings.gemini_history_tokens,
                     max_output_tokens=self._settings.gemini_max_output_tokens,
-                    thinking_level=self._settings.thinking_level,
+                    thinking_level=self._thinking_level,
                 )
                 feature_type, reserving = feature_type_of(body, session), True
                 return await self._reserve(connection, caller, call, reservation_id, feature_type)
@@ -202,10 +203,7 @@ class Turn:
         )
 
     async def end(self) -> None:
-        """Settles the turn if that has not begun: the learner has left.
-
-        How a settlement went is told to who began it, and not here once more.
-        """
+        """Settles the turn if that has not begun: the learner has left."""
         if self._settling is None:
             await self._settle("left")
 
