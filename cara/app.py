@@ -22,18 +22,19 @@ from cara.accounts.passwords import Passwords
 from cara.accounts.refresh_tokens import Refreshing
 from cara.analytics import routes as analytics
 from cara.analytics.writing import EventWriter
-from cara.coach import routes as gemini
+from cara.coach import routes as coach
 from cara.coach.chat import Coach
 from cara.console import routes as console
 from cara.feedback import routes as feedback
 from cara.feedback.events.broker import JobEventBroker
 from cara.feedback.events.tickets import Tickets
-from cara.gemini.connecting import connect_gemini
+from cara.gemini.client import connect_gemini
 from cara.jobs.notifier import JobNotifier
 from cara.observability.sentry import start_sentry, stop_sentry
 from cara.postgres.database import Database
 from cara.postgres.migrations import up_to_date_database
 from cara.practice import routes as practice
+from cara.quota import routes as quota
 from cara.quota.quota import Quota
 from cara.redis.queue import Queue, arq_client
 from cara.redis.rollup_notifier import RollupNotifier
@@ -57,7 +58,8 @@ ROUTES = [
     *accounts.ROUTES,
     *practice.ROUTES,
     *feedback.ROUTES,
-    *gemini.ROUTES,
+    *coach.ROUTES,
+    *quota.ROUTES,
     *analytics.ROUTES,
 ]
 
@@ -187,15 +189,15 @@ async def _feeds(app: web.Application) -> AsyncIterator[None]:
 async def _coach(app: web.Application) -> AsyncIterator[None]:
     """The SDK is slow to import: that goes on beside the first requests."""
     settings = service(app, Settings)
-    gemini_client = connect_gemini(settings)
-    warming = asyncio.create_task(gemini_client.warm_up(), name="gemini warm-up")
+    gemini = connect_gemini(settings)
+    warming = asyncio.create_task(gemini.warm_up(), name="gemini warm-up")
     rollups = service(app, RollupNotifier)
-    coach = Coach(settings, service(app, Database), service(app, Quota), gemini_client, rollups)
-    provide(app, Coach, coach)
+    chat = Coach(settings, service(app, Database), service(app, Quota), gemini, rollups)
+    provide(app, Coach, chat)
     yield
     await asyncio.wait([warming])
-    await coach.close()
-    await gemini_client.close()
+    await chat.close()
+    await gemini.close()
 
 
 async def _let_streams_end(app: web.Application) -> None:

@@ -14,8 +14,7 @@ from cara import __version__
 from cara.cli_support import MISUSED
 from cara.feedback.work.outcomes import Ending
 from cara.feedback.work.run import FeedbackWork
-from cara.gemini.client import GeminiClient
-from cara.gemini.connecting import connect_gemini
+from cara.gemini.client import GeminiClient, connect_gemini
 from cara.observability.logging import set_up_logs
 from cara.observability.metrics import PortUnusable, serve_metrics
 from cara.observability.sentry import start_sentry, stop_sentry

@@ -33,13 +33,13 @@ async def session_context(connection: Connection, user_id: UUID, session_id: UUI
         SessionNotFound: no such session, or somebody else's.
         TranscriptFull: they might not fit.
     """
-    scene = await queries.scene_of_session(connection, user_id, session_id)
-    if scene is None:
+    session = await queries.session_context(connection, user_id, session_id)
+    if session is None:
         raise SessionNotFound
     needed = len(dialogue(said, "")) + ROOM_FOR_ANSWER_CHARACTERS
-    if scene["transcript_characters"] + needed > MAX_TRANSCRIPT_CHARACTERS:
+    if session["transcript_characters"] + needed > MAX_TRANSCRIPT_CHARACTERS:
         raise TranscriptFull
-    return scene
+    return session
 
 
 async def append_dialogue(

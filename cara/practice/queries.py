@@ -89,7 +89,7 @@ async def update_session(
     )
 
 
-async def scene_of_session(connection: Connection, user_id: UUID, session_id: UUID) -> Record | None:
+async def session_context(connection: Connection, user_id: UUID, session_id: UUID) -> Record | None:
     """What a coach has to know of a session, without loading its transcript."""
     return await connection.fetchrow(
         """

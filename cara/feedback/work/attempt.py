@@ -9,7 +9,8 @@ from cara.errors import CaraError
 from cara.feedback.assessment.prompt import MAX_OUTPUT_TOKENS
 from cara.feedback.events.publish import Publisher
 from cara.feedback.work.costs import ledger_id_of
-from cara.gemini.errors import NOTHING_USED, GeminiBadAnswer, GeminiUsage
+from cara.gemini.calls import NOTHING_USED, GeminiUsage
+from cara.gemini.errors import GeminiBadAnswer
 from cara.postgres.database import Record
 from cara.quota.quota import Charge
 

@@ -47,7 +47,7 @@ async def _reserve(
     most_output: int,
 ) -> Reservation:
     prompt_tokens = _prompt_tokens(judged)
-    return await quota.reserve_some(
+    return await quota.reserve(
         connection,
         user_id,
         prompt_tokens + least_output,

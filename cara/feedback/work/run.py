@@ -25,9 +25,14 @@ from cara.feedback.work.attempt import Attempt
 from cara.feedback.work.failures import WriteFailed
 from cara.feedback.work.lease import CancelWanted, LeaseLost, ensure_held, keep_lease, to_its_end, while_held
 from cara.feedback.work.outcomes import Ending
-from cara.gemini.alerting import log_operator_error
 from cara.gemini.client import GeminiAnswer, GeminiClient
-from cara.gemini.errors import GeminiBadAnswer, GeminiError, GeminiOutOfRoom, GeminiTransient
+from cara.gemini.errors import (
+    GeminiBadAnswer,
+    GeminiError,
+    GeminiOutOfRoom,
+    GeminiTransient,
+    log_operator_error,
+)
 from cara.jobs import transitions
 from cara.observability.metrics import JOB_WAIT_SECONDS
 from cara.postgres.database import Database

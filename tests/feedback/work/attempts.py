@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 
 from cara.feedback.work.outcomes import Ending
 from cara.feedback.work.run import FeedbackWork
-from cara.gemini.connecting import connect_gemini
+from cara.gemini.client import connect_gemini
 from cara.postgres.database import Connection, Database, Record
 from cara.settings import Settings
 from tests.waiting import time_limit

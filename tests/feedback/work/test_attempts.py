@@ -15,7 +15,7 @@ from cara.devtools.emulator.faults import Fault, PlannedFault
 from cara.feedback.events.publish import Publisher
 from cara.feedback.work.attempt import Attempt
 from cara.feedback.work.lease import LeaseLost
-from cara.gemini.errors import GeminiUsage
+from cara.gemini.calls import GeminiUsage
 from cara.postgres.database import Database
 from cara.redis.queue import arq_client
 from cara.settings import Settings

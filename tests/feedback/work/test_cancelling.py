@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 from cara.feedback.events.publish import Publisher
 from cara.feedback.work.attempt import Attempt
 from cara.feedback.work.failures import WriteFailed
-from cara.gemini.errors import NOTHING_USED, GeminiUsage
+from cara.gemini.calls import NOTHING_USED, GeminiUsage
 from cara.postgres.database import Database
 from cara.settings import Settings
 from tests.feedback.work.attempts import charges, somebody_waits_with, the_job, working

@@ -1,4 +1,4 @@
-"""Talking to the coach over HTTP, and looking at what it cost."""
+"""Helpers of tests: talking to the coach over HTTP, and reading what it cost."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ PROMPT = "Can you help me practice a salary negotiation?"
 STREAM = {"Accept": "text/event-stream"}
 
 
-async def says(learner: Learner, prompt: str = PROMPT, **more: Any) -> ClientResponse:
+async def ask_coach(learner: Learner, prompt: str = PROMPT, **more: Any) -> ClientResponse:
     return await learner.call("POST", PATH, json={"prompt": prompt, **more})
 
 
-async def hears(learner: Learner, prompt: str = PROMPT, **more: Any) -> list[SentEvent]:
+async def stream_coach(learner: Learner, prompt: str = PROMPT, **more: Any) -> list[SentEvent]:
     """The events of a streamed answer."""
     response = await learner.call("POST", PATH, json={"prompt": prompt, **more}, headers=STREAM)
     assert response.status == 200, await response.text()
@@ -31,8 +31,8 @@ async def hears(learner: Learner, prompt: str = PROMPT, **more: Any) -> list[Sen
 
 
 @dataclass(frozen=True)
-class Books:
-    """What the tables say of all learners together."""
+class QuotaTables:
+    """The tables of the quota, for all learners together."""
 
     used: int
     reserved: int
@@ -44,7 +44,7 @@ class Books:
         return sum(row["tokens_used"] for row in self.ledger)
 
 
-async def books(database: Database) -> Books:
+async def read_tables(database: Database) -> QuotaTables:
     async with (
         database.acquire() as connection,
         connection.transaction(isolation="repeatable_read", readonly=True),
@@ -53,25 +53,28 @@ async def books(database: Database) -> Books:
             "select coalesce(sum(used), 0)::int as used, coalesce(sum(reserved), 0)::int as reserved"
             " from quota_days"
         )
-        ledger = await connection.fetch("select * from quota_usage order by created_at, id")
+        ledger = await connection.fetch(
+            "select id, day, request_type, feature_type, model, tokens_used, input_tokens, output_tokens"
+            " from quota_usage order by created_at, id"
+        )
         count = await connection.fetchval("select count(*) from quota_reservations")
-    return Books(day["used"], day["reserved"], count, [dict(row) for row in ledger])
+    return QuotaTables(day["used"], day["reserved"], count, [dict(row) for row in ledger])
 
 
 async def until(look: Callable[[], Awaitable[Any]], holds: Callable[[Any], bool]) -> Any:
-    """Looks again and again until it is as wished, within a bounded time."""
+    """Looks again until the condition holds, within a bounded time."""
     async with time_limit():
         while not holds(seen := await look()):
             pass
     return seen
 
 
-async def settled_books(database: Database) -> Books:
-    """The books once no reservation is left."""
-    return await until(lambda: books(database), lambda seen: seen.reservations == 0)
+async def settled_tables(database: Database) -> QuotaTables:
+    """Reads the tables once no reservation is left."""
+    return await until(lambda: read_tables(database), lambda seen: seen.reservations == 0)
 
 
 async def limit_tokens(database: Database, tokens: int) -> None:
-    """Every learner may use so many tokens a day."""
+    """Sets the daily quota of every learner."""
     async with database.acquire() as connection:
         await connection.execute("update users set daily_token_quota = $1", tokens)

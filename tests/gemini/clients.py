@@ -1,16 +1,18 @@
-"""Asking the emulator by a client, without a web process between."""
+"""Helpers of tests: clients that call the emulator directly, without a web process."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from cara.gemini.client import GeminiAnswer, GeminiCall, GeminiClient, GeminiLimits
+from cara.gemini.resilience import Clock
 from tests.waiting import TIMEOUT_SECONDS
 
 MODEL = "gemini-3.8-flash"
 NEVER_SECONDS = 3_600.0
-PATIENT = GeminiLimits(
+NO_TIMEOUTS = GeminiLimits(
     deadline_seconds=TIMEOUT_SECONDS,
     first_token_seconds=NEVER_SECONDS,
     between_chunks_seconds=NEVER_SECONDS,
@@ -18,13 +20,15 @@ PATIENT = GeminiLimits(
     breaker_failures=99,
     breaker_cooldown_seconds=NEVER_SECONDS,
 )
-"""None of these ends a call of a test, however slow the machine; tests shorten the limit they are about."""
+"""None of these ends a call of a test, however slow the machine; tests shorten the limit that they test."""
 
 
 @asynccontextmanager
-async def client_of(url: str, limits: GeminiLimits) -> AsyncIterator[GeminiClient]:
-    """A client that need not build its SDK any more, so that its limits hold for calls alone."""
-    client = GeminiClient(api_key="any", model=MODEL, base_url=url, limits=limits)
+async def open_client(
+    url: str, limits: GeminiLimits, clock: Clock = time.monotonic
+) -> AsyncIterator[GeminiClient]:
+    """Opens a client whose SDK is built already, so that its limits hold for calls alone."""
+    client = GeminiClient(api_key="any", model=MODEL, base_url=url, limits=limits, clock=clock)
     try:
         await client.warm_up()
         yield client
@@ -32,8 +36,8 @@ async def client_of(url: str, limits: GeminiLimits) -> AsyncIterator[GeminiClien
         await client.close()
 
 
-async def streamed(client: GeminiClient, call: GeminiCall) -> GeminiAnswer:
-    """The whole answer, once its stream has come to the end."""
+async def ask_gemini(client: GeminiClient, call: GeminiCall) -> GeminiAnswer:
+    """Reads a stream to its end and returns the whole answer."""
     async with client.stream(call) as stream:
         async for _ in stream:
             pass
