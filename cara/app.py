@@ -21,7 +21,7 @@ from cara.accounts.password_change import ChangingPasswords
 from cara.accounts.passwords import Passwords
 from cara.accounts.refresh_tokens import Refreshing
 from cara.analytics import routes as analytics
-from cara.analytics.writing import EventWriter
+from cara.analytics.event_writer import EventWriter
 from cara.coach import routes as coach
 from cara.coach.chat import Coach
 from cara.console import routes as console
@@ -156,7 +156,7 @@ def _redis(settings: Settings) -> CleanupContext:
 
 
 async def _analytics(app: web.Application) -> AsyncIterator[None]:
-    writer = EventWriter(service(app, Database), on_stored=service(app, RollupNotifier).wake)
+    writer = EventWriter(service(app, Database), service(app, RollupNotifier))
     provide(app, EventWriter, writer)
     writing = asyncio.create_task(writer.run(), name="event writer")
     yield

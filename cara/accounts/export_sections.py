@@ -25,8 +25,8 @@ SECTIONS: Final[Mapping[str, str]] = {
         order by created_at, id
     """,
     "feedback": """
-        select session_id, job_id, score, score_change, summary, communication, content, body_language,
-               measures, highlights, action_items, model, prompt_version, created_at
+        select session_id, job_id, score, score_change, summary, communication, content, measures,
+               highlights, action_items, model, prompt_version, created_at
         from feedback
         where user_id = $1
         order by session_id, created_at
@@ -66,12 +66,12 @@ SECTIONS: Final[Mapping[str, str]] = {
         order by event_type, created_at
     """,
     "practiceByQuarterHour": """
-        select quarter, feature_type, sessions, completed, scored, score_sum, duration_seconds, clarity_count,
-               clarity_sum, pace_count, pace_sum, confidence_count, confidence_sum, tone_count, tone_sum,
-               first_used_at, last_used_at
-        from learner_quarters
+        select quarter_hour, feature_type, sessions, completed, scored, score_sum, duration_seconds,
+               clarity_count, clarity_sum, pace_count, pace_sum, confidence_count, confidence_sum,
+               tone_count, tone_sum, first_used_at, last_used_at
+        from learner_quarter_hours
         where user_id = $1
-        order by quarter, feature_type
+        order by quarter_hour, feature_type
     """,
     "eventsByDay": """
         select feature_type, day, events from learner_days where user_id = $1 order by feature_type, day

@@ -33,18 +33,18 @@ async def open_session(
     async with database.transaction() as connection:
         session = await sessions.open_session(connection, caller.user_id, body)
     rollups.wake()
-    return _answered(session, {"Location": f"/api/sessions/{session['id']}"})
+    return _session_response(session, {"Location": f"/api/sessions/{session['id']}"})
 
 
 async def list_sessions(caller: Caller, connection: Connection, query: SessionsQuery) -> SessionPage:
     """List your sessions, newest first, without transcripts and feedback."""
-    page, total, following = await sessions.page_of_sessions(connection, caller.user_id, query)
+    page, total, next_cursor = await sessions.page_of_sessions(connection, caller.user_id, query)
     return SessionPage(
         sessions=[SessionSummary.model_validate(dict(row)) for row in page],
         total=total,
         limit=query.limit,
         offset=query.offset,
-        next_cursor=following,
+        next_cursor=next_cursor,
     )
 
 
@@ -54,7 +54,7 @@ async def read_session(caller: Caller, connection: Connection, id: UUID) -> ApiR
     if session is None:
         raise SessionNotFound
     live_job = await queries.live_job_of_session(connection, caller.user_id, id)
-    return _answered(session, live_job=live_job)
+    return _session_response(session, live_job=live_job)
 
 
 async def change_session(
@@ -73,7 +73,7 @@ async def change_session(
         )
         live_job = await queries.live_job_of_session(connection, caller.user_id, id)
     rollups.wake()
-    return _answered(session, live_job=live_job)
+    return _session_response(session, live_job=live_job)
 
 
 async def delete_session(
@@ -88,7 +88,7 @@ async def delete_session(
     await job_notifier.deleted(job_ids)
 
 
-def _answered(
+def _session_response(
     session: Record, headers: dict[str, str] | None = None, live_job: UUID | None = None
 ) -> ApiResponse[PracticeSession]:
     model = PracticeSession.model_validate({**session, "live_job_id": live_job})
@@ -96,7 +96,10 @@ def _answered(
 
 
 def _expected_version(if_match: str | None) -> int | None:
-    """The version that If-Match (RFC 9110) asks for; a tag that is none of ours matches nothing."""
+    """The version that If-Match (RFC 9110) requires.
+
+    Raises Outdated for a tag that is not one of a session: it matches no version.
+    """
     if if_match is None or if_match.strip() == "*":
         return None
     tag = re.fullmatch(r'\s*"(\d{1,9})"\s*', if_match)

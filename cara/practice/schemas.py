@@ -1,4 +1,4 @@
-"""What the practice feature takes and gives."""
+"""Requests and responses of practice sessions."""
 
 from typing import Annotated, Any, Literal, get_args
 from uuid import UUID
@@ -10,7 +10,7 @@ from cara.web.free_text import FreeText
 from cara.web.models import Instant, PatchModel, QueryModel, RequestModel, ResponseModel
 
 FeatureType = Literal["conversation", "writing", "accent", "listening", "video"]
-"""The kinds of practice. The database checks the same list."""
+"""The kinds of practice. The database has the same list, as `feature_types()`."""
 
 FEATURE_TYPES: tuple[FeatureType, ...] = get_args(FeatureType)
 

@@ -40,7 +40,7 @@ LEFT_OUT = {
 }
 """Columns that an export need not hold."""
 
-MACHINERY = {"stale_learner_quarters"}
+MACHINERY = {"stale_quarter_hours"}
 """Tables that only say what is still to be computed."""
 
 

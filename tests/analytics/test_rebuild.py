@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from cara.analytics import rollups
-from cara.analytics.rebuilding import DaysForgotten, DaysReversed, RebuiltDays, RollupsBusy, rebuild
+from cara.analytics.rebuild import DaysForgotten, DaysReversed, RebuiltDays, RollupsBusy, rebuild
 from cara.postgres.database import Database
 from cara.practice import queries as practice
 from cara.practice.schemas import FEATURE_TYPES
@@ -112,7 +112,7 @@ async def test_days_in_the_wrong_order_are_refused(database: Database) -> None:
 async def test_whoever_is_in_the_way_is_not_waited_for_without_end(
     database: Database, new_user: NewUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cara.analytics.rebuilding.TURN_SECONDS", 0.05)
+    monkeypatch.setattr("cara.analytics.rebuild.LOCK_TIMEOUT_SECONDS", 0.05)
     await new_user()
     async with database.transaction() as connection:
         await connection.execute("select from users for update")
