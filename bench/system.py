@@ -15,8 +15,9 @@ from typing import Any, Self
 
 from aiohttp import ClientSession
 
-from cara.devtools.servers.embedded import discard_data, embedded_postgres_server, embedded_valkey
+from cara.devtools.servers.embedded import embedded_postgres_server, embedded_valkey
 from cara.devtools.servers.ports import free_port, port_opens
+from cara.devtools.servers.unprivileged import discard_data
 from cara.postgres.migrations import migrate_up
 
 START_SECONDS = 30

@@ -1,4 +1,4 @@
-"""What the commands share: settings, and errors that are told in a line."""
+"""What the commands share: loading settings, and errors as one line each instead of a traceback."""
 
 from __future__ import annotations
 
@@ -11,44 +11,44 @@ import typer
 from cara.local_settings import LocalSettings, read_local_settings
 from cara.settings import Settings, UnsafeSettings, read_settings
 
-MISUSED = 2
-"""Exit code for wrong settings and for what cannot even begin."""
+USAGE_EXIT_CODE = 2
+"""For invalid settings, and for a command that cannot start."""
 
 
-def settings() -> Settings:
-    """The settings; ends the command with all that is wrong with them."""
+def load_settings() -> Settings:
+    """The settings of the environment; exits with a list of problems if they are invalid."""
     try:
         return read_settings()
     except UnsafeSettings as error:
-        raise failed(*error.problems) from None
+        raise exit_with(*error.problems) from None
 
 
-def local_settings() -> LocalSettings:
-    """What is set on this machine, in the same way."""
+def load_local_settings() -> LocalSettings:
+    """The settings of the local commands; exits in the same way."""
     try:
         return read_local_settings()
     except UnsafeSettings as error:
-        raise failed(*error.problems) from None
+        raise exit_with(*error.problems) from None
 
 
-def settings_here() -> Settings:
-    """The settings; without DATABASE_URL those of the `cara dev` that runs here, if one does."""
-    borrow_environment(local_settings())
-    return settings()
+def load_settings_or_running_dev() -> Settings:
+    """The settings; without DATABASE_URL, those of a `cara dev` that runs in this folder."""
+    use_running_dev(load_local_settings())
+    return load_settings()
 
 
-def database_url() -> str:
-    """All that migrating needs to know, from the same places."""
-    borrow_environment(local_settings())
-    url = local_settings().database_url
+def load_database_url() -> str:
+    """The URL of the database, from the same two places; other settings may be missing."""
+    use_running_dev(load_local_settings())
+    url = load_local_settings().database_url
     if url is None:
-        raise failed("DATABASE_URL is missing")
+        raise exit_with("DATABASE_URL is missing")
     return url.get_secret_value()
 
 
-def borrow_environment(local: LocalSettings) -> None:
-    """Without DATABASE_URL: lets this process reach the servers of the `cara dev` that runs here, if any."""
-    from cara.devtools.servers.running import running_environment
+def use_running_dev(local: LocalSettings) -> None:
+    """Without DATABASE_URL, adds the environment of a `cara dev` that runs in this folder to ours."""
+    from cara.devtools.servers.running_file import running_environment
 
     if local.database_url is None:
         for name, value in running_environment(local.cara_data_dir).items():
@@ -56,10 +56,10 @@ def borrow_environment(local: LocalSettings) -> None:
 
 
 @contextmanager
-def errors_in_a_line() -> Iterator[None]:
-    """What a person at a terminal can do something about is told without a traceback."""
+def cli_errors() -> Iterator[None]:
+    """Exits with one line for an error that the person at the terminal can fix."""
     from cara.devtools.demo.talks import UnusableTalk
-    from cara.devtools.servers.errors import LocalServerError
+    from cara.devtools.servers.local_server import LocalServerError
     from cara.errors import CaraError
     from cara.postgres.database import DatabaseAway
     from cara.postgres.migrations import DatabaseBehind, MigrationFailed
@@ -67,13 +67,13 @@ def errors_in_a_line() -> Iterator[None]:
     try:
         yield
     except DatabaseAway as error:
-        raise failed(f"the database cannot be used: {error.__cause__ or error}") from None
+        raise exit_with(f"the database cannot be used: {error.__cause__ or error}") from None
     except (CaraError, DatabaseBehind, LocalServerError, MigrationFailed, UnusableTalk) as error:
-        raise failed(str(error)) from None
+        raise exit_with(str(error)) from None
 
 
-def failed(*problems: str) -> typer.Exit:
-    """Tells what is wrong; raise what it returns."""
+def exit_with(*problems: str) -> typer.Exit:
+    """Prints the problems; returns the exception to raise."""
     for problem in problems:
         typer.secho(f"cara: {problem}", fg="red", err=True)
-    return typer.Exit(MISUSED)
+    return typer.Exit(USAGE_EXIT_CODE)

@@ -1,9 +1,8 @@
-"""`cara doctor`: the effective settings, and whether everything that Cara depends on is there."""
+"""`cara doctor`: the effective settings, and a check of everything that Cara depends on."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -35,18 +34,15 @@ MARKS: dict[Verdict, tuple[str, str]] = {
 
 @dataclass(frozen=True)
 class Finding:
-    """What was found out about one thing, in a sentence."""
+    """The result of one check."""
 
     about: str
     verdict: Verdict
     sentence: str
 
 
-Check = Callable[[Settings], Awaitable[list[Finding]]]
-
-
 def run(settings: Settings) -> int:
-    """Prints settings and findings; returns 0, or 1 when something that is needed is not there."""
+    """Prints settings and findings; returns 0, or 1 if a check has failed."""
     console = Console()
     console.print(_settings_table(settings.masked()))
     findings = asyncio.run(examine(settings))
@@ -54,29 +50,30 @@ def run(settings: Settings) -> int:
     return 1 if any(finding.verdict == "bad" for finding in findings) else 0
 
 
-def tell_problems(local: LocalSettings, problems: list[str]) -> int:
-    """Prints what is set and what keeps it from being used; returns 1."""
+def print_problems(local: LocalSettings, problems: list[str]) -> int:
+    """Prints the settings and what is wrong with them; returns 1."""
     console = Console()
     console.print(_settings_table(local.masked()))
     console.print(_findings_table([Finding("settings", "bad", problem) for problem in problems]))
     console.print(
-        "\n`cara dev` brings along whatever is missing; while it runs, this looks at what it runs on."
+        "\n`cara dev` starts whatever is missing; while it runs, `cara doctor` checks what it has started."
     )
     return 1
 
 
 def check_worker(settings: Settings) -> int:
-    """Prints whether a worker was seen lately; returns 0 if so, else 1."""
+    """Prints whether a worker runs; returns 0 if so, otherwise 1."""
     finding = asyncio.run(_worker(settings))
     Console().print(finding.sentence)
     return 0 if finding.verdict == "good" else 1
 
 
 async def examine(settings: Settings) -> list[Finding]:
-    """Everything that was found, each thing looked at within a bounded time."""
-    checks: list[Check] = [_postgresql, _redis, _gemini, _secrets, _sentry]
-    found = await asyncio.gather(*(check(settings) for check in checks))
-    return [finding for findings in found for finding in findings]
+    """The findings of all checks, which run at the same time, each at most CHECK_SECONDS."""
+    postgresql, redis, gemini = await asyncio.gather(
+        _postgresql(settings), _redis(settings), _gemini(settings)
+    )
+    return [*postgresql, *redis, *gemini, _secrets(settings), _sentry(settings)]
 
 
 async def _postgresql(settings: Settings) -> list[Finding]:
@@ -84,23 +81,21 @@ async def _postgresql(settings: Settings) -> list[Finding]:
         async with asyncio.timeout(CHECK_SECONDS):
             connection = await asyncpg.connect(settings.database_url.get_secret_value())
             try:
-                return await _about_database(connection, settings)
+                return await _database_findings(connection, settings)
             finally:
                 await connection.close(timeout=1)
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
         return [Finding("PostgreSQL", "bad", f"cannot be used: {_reason(error)}")]
 
 
-async def _about_database(
+async def _database_findings(
     connection: asyncpg.Connection[asyncpg.Record], settings: Settings
 ) -> list[Finding]:
     version = str(await connection.fetchval("show server_version"))
     findings = [Finding("PostgreSQL", "good", f"version {version.split()[0]} answers")]
     if connection.get_server_version().major < TESTED_POSTGRESQL:
         findings.append(
-            Finding(
-                "PostgreSQL", "warning", f"Cara is tested with version {TESTED_POSTGRESQL}, not older ones"
-            )
+            Finding("PostgreSQL", "warning", f"Cara is tested with version {TESTED_POSTGRESQL} only")
         )
     private = await connection.fetchval(
         "select ssl or inet_server_addr() is null from pg_stat_ssl where pid = pg_backend_pid()"
@@ -138,11 +133,11 @@ def _redis_warnings(facts: dict[str, object]) -> list[Finding]:
     policy = facts.get("maxmemory_policy", "noeviction")
     if policy != "noeviction":
         warnings.append(
-            f"maxmemory-policy is {policy}: with noeviction no queue entry is thrown away when memory is full"
+            f"maxmemory-policy is {policy}: set noeviction, or queue entries are lost when memory is full"
         )
     if not facts.get("aof_enabled"):
         warnings.append(
-            "no append-only file: after a restart of Redis jobs wait for the sweeper, and counters begin anew"
+            "no append-only file: after a restart of Redis jobs wait for the sweeper, and counters start at 0"
         )
     return [Finding("Redis", "warning", sentence) for sentence in warnings]
 
@@ -153,12 +148,12 @@ async def _worker(settings: Settings) -> Finding:
         async with asyncio.timeout(CHECK_SECONDS):
             alive = await client.exists(health_key(FEEDBACK_QUEUE))
     except AWAY as error:
-        return Finding("worker", "bad", f"cannot be told: Redis cannot be used: {_reason(error)}")
+        return Finding("worker", "bad", f"unknown, because Redis cannot be used: {_reason(error)}")
     finally:
         await client.aclose(close_connection_pool=True)
     if alive:
-        return Finding("worker", "good", "one was seen lately")
-    return Finding("worker", "bad", "none was seen lately: run `cara worker`")
+        return Finding("worker", "good", "one runs")
+    return Finding("worker", "bad", "none runs, or none with this Redis: start one with `cara worker`")
 
 
 def _redis_client(settings: Settings) -> Redis:
@@ -167,9 +162,9 @@ def _redis_client(settings: Settings) -> Redis:
 
 
 async def _gemini(settings: Settings) -> list[Finding]:
-    """Asks the model to count tokens, which costs nothing."""
+    """Asks the model to count tokens, which is free."""
     if settings.gemini_api_key is None:
-        return [Finding("Gemini", "bad", "GEMINI_API_KEY is missing: nothing can be judged")]
+        return [Finding("Gemini", "bad", "GEMINI_API_KEY is missing: no feedback and no coach")]
     where = f" at {settings.gemini_base_url}" if settings.gemini_base_url else ""
     client = GeminiClient(
         api_key=settings.gemini_api_key.get_secret_value(),
@@ -194,18 +189,18 @@ _SMALL_CALL = GeminiCall(
 )
 
 
-async def _secrets(settings: Settings) -> list[Finding]:
+def _secrets(settings: Settings) -> Finding:
     ring = [key.secret for key in settings.signing_keys]
     if any(len(secret.encode()) < MIN_SECRET_BYTES or secret == EXAMPLE_SIGNING_KEY for secret in ring):
-        return [Finding("JWT_SECRET", "warning", "short or the example's: production refuses it")]
-    return [Finding("JWT_SECRET", "good", f"{len(ring)} key{'s' if len(ring) > 1 else ''} in the ring")]
+        return Finding("JWT_SECRET", "warning", "too short, or that of the example: production refuses it")
+    return Finding("JWT_SECRET", "good", f"{len(ring)} key{'s' if len(ring) > 1 else ''} in the ring")
 
 
-async def _sentry(settings: Settings) -> list[Finding]:
+def _sentry(settings: Settings) -> Finding:
     if settings.sentry_dsn is None:
         verdict: Verdict = "warning" if settings.production else "good"
-        return [Finding("Sentry", verdict, "SENTRY_DSN is not set: errors go to the log alone")]
-    return [Finding("Sentry", "good", f"errors go to {Dsn(settings.sentry_dsn.get_secret_value()).host}")]
+        return Finding("Sentry", verdict, "SENTRY_DSN is not set: errors go to the log only")
+    return Finding("Sentry", "good", f"errors go to {Dsn(settings.sentry_dsn.get_secret_value()).host}")
 
 
 def _reason(error: BaseException) -> str:

@@ -1,4 +1,4 @@
-"""What `cara dev` and `cara demo` look at before they start what is missing."""
+"""The settings of `cara dev` and `cara demo`, which start whatever is not set."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cara.settings import masked_settings, unsafe_settings
 
 
 class LocalSettings(BaseSettings):
-    """What may be set; what is not, they start themselves."""
+    """Settings that may all be missing."""
 
     model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True)
 
@@ -28,18 +28,18 @@ class LocalSettings(BaseSettings):
     gemini_api_key: SecretStr | None = None
     gemini_base_url: HttpUrl | None = None
     worker_drain_seconds: Positive = 2
-    """At a terminal nobody waits for jobs to end: they go on at the next start."""
+    """Short, because unfinished jobs continue at the next start."""
 
     def masked(self) -> dict[str, str]:
-        """What is set, for a person to read: no secret, no password in a URL."""
+        """The settings for display, without secrets and without passwords in URLs."""
         return masked_settings(self)
 
 
 def read_local_settings() -> LocalSettings:
-    """What is set on this machine; nothing needs to be.
+    """The settings from the environment and `.env`.
 
     Raises:
-        UnsafeSettings: something is malformed; all of it is named.
+        UnsafeSettings: a value is malformed; the error names all of them.
     """
     try:
         return LocalSettings()

@@ -16,7 +16,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from cara.app import create_app
 from cara.devtools.emulator.app import EMULATOR, EmulatorSettings, create_emulator
 from cara.devtools.emulator.emulator import Emulator
-from cara.devtools.servers.embedded import discard_data
+from cara.devtools.servers.unprivileged import discard_data
 from cara.postgres.database import Database
 from cara.settings import Settings
 from tests.learners import Learner

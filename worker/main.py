@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from cara import __version__
-from cara.cli_support import MISUSED
+from cara.cli_support import USAGE_EXIT_CODE
 from cara.feedback.work.outcomes import Ending
 from cara.feedback.work.run import FeedbackWork
 from cara.gemini.client import GeminiClient, connect_gemini
@@ -39,7 +39,7 @@ def main() -> None:
         asyncio.run(run(settings))
     except UnsafeSettings as error:
         sys.stderr.writelines(f"cara worker: {problem}\n" for problem in error.problems)
-        sys.exit(MISUSED)
+        sys.exit(USAGE_EXIT_CODE)
     except (DatabaseBehind, PortUnusable) as error:
         sys.exit(f"cara worker: {error}")
     except DatabaseAway as error:

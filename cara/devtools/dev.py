@@ -1,4 +1,4 @@
-"""`cara dev`: every part of Cara on one machine and in one terminal, with nothing to install or to set."""
+"""`cara dev`: every part of Cara on one machine, in one terminal, without configuration."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from pathlib import Path
 
 import cara
 from cara.devtools.servers.embedded import embedded_postgres_server, embedded_valkey
-from cara.devtools.servers.errors import LocalServerError
-from cara.devtools.servers.ports import free_port, port_opens, reachable_host
-from cara.devtools.servers.running import running_file, write_privately
+from cara.devtools.servers.local_server import LocalServerError
+from cara.devtools.servers.ports import free_port, reachable_host
+from cara.devtools.servers.running_file import running_file, write_privately
 from cara.devtools.servers.supervisor import Process, Supervisor
 from cara.local_settings import LocalSettings
 
-WEB_PATIENCE_SECONDS = 60.0
+WEB_READY_SECONDS = 60.0
 EMULATOR_KEY = "emulator"
 
 
 class NotInProduction(LocalServerError):
-    """What is meant for a desk was asked for in production."""
+    """A command for developer machines was run with CARA_ENV=production."""
 
 
 class PortTaken(LocalServerError):
-    """Somebody listens where the web process should."""
+    """The web process cannot listen on the port."""
 
     def __init__(self, port: int, reason: str) -> None:
         super().__init__(
@@ -38,10 +38,10 @@ class PortTaken(LocalServerError):
 
 @dataclass(frozen=True)
 class LocalCara:
-    """A Cara on this machine: the environment of its processes, where it listens, and what was chosen."""
+    """A Cara on this machine: the environment of its processes, its address, and notes on what was chosen."""
 
     environment: dict[str, str]
-    for_worker: dict[str, str]
+    worker_environment: dict[str, str]
     host: str
     port: int
     emulator_port: int | None
@@ -56,8 +56,8 @@ class LocalCara:
 def run(local: LocalSettings, *, reload: bool) -> int:
     """Runs everything until a signal; returns the exit code.
 
-    Raises LocalServerError, before anything is started, when the port is taken or the servers are not
-    installed; MigrationFailed when a database of your own refuses.
+    Raises LocalServerError before anything starts if the port is taken or the servers are not installed, and
+    MigrationFailed if a migration of your own database fails.
     """
     refuse_production(local.environment)
     port = local.port or free_port()
@@ -72,9 +72,11 @@ async def _supervise(here: LocalCara, *, reload: bool) -> int:
         for note in here.notes:
             supervisor.say(note)
         if await start_processes(supervisor, here):
-            supervisor.say(f"the API is at {here.url}/api, what it offers at {here.url}/api/openapi.json")
-            supervisor.say(f"a page to try it on is at {here.url}/console")
-            supervisor.say("Ctrl-C ends everything")
+            supervisor.say(
+                f"the API is at {here.url}/api, its OpenAPI document at {here.url}/api/openapi.json"
+            )
+            supervisor.say(f"the console, a page to try it out, is at {here.url}/console")
+            supervisor.say("Ctrl-C stops everything")
         if reload:
             package = Path(cara.__file__).parent
             supervisor.reload_on_change(["web", "worker"], [package, package.parent / "worker"])
@@ -83,7 +85,7 @@ async def _supervise(here: LocalCara, *, reload: bool) -> int:
 
 @contextmanager
 def local_cara(local: LocalSettings, folder: Path, port: int, *, durable: bool = True) -> Iterator[LocalCara]:
-    """Starts the servers that the settings do not name and migrates the database; nothing is left after.
+    """Starts the servers that the settings do not name, and migrates the database; stops them on exit.
 
     Raises LocalServerError or MigrationFailed.
     """
@@ -102,7 +104,9 @@ def local_cara(local: LocalSettings, folder: Path, port: int, *, durable: bool =
             **({} if local.metrics_port is None else {"METRICS_PORT": str(local.metrics_port)}),
             **gemini,
         }
-        yield LocalCara(environment, _for_worker(local), local.host, port, emulator_port, tuple(notes))
+        yield LocalCara(
+            environment, _worker_environment(local), local.host, port, emulator_port, tuple(notes)
+        )
 
 
 def _postgresql(
@@ -130,22 +134,22 @@ def _migrate(database_url: str, notes: list[str]) -> None:
 
 
 def _gemini(local: LocalSettings, notes: list[str]) -> tuple[dict[str, str], int | None]:
-    """How to reach Gemini: what is set, or the emulator, on the port that is returned."""
+    """The settings for Gemini, and the port for the emulator unless they name a Gemini."""
     if local.gemini_api_key is not None:
         return {}, None
     if local.gemini_base_url is not None:
-        notes.append("no GEMINI_API_KEY: GEMINI_BASE_URL is called with a made-up one")
+        notes.append("no GEMINI_API_KEY: GEMINI_BASE_URL is called with a placeholder")
         return {"GEMINI_API_KEY": EMULATOR_KEY}, None
     port = free_port()
     notes.append(
-        "no GEMINI_API_KEY: the local emulator stands in for Gemini. What it writes is put together from "
-        "the transcript by rules; answers say so in `model` (cara-emulator/…)"
+        "no GEMINI_API_KEY: a local emulator replaces Gemini. It composes its answers from the transcript by "
+        "rules, and `model` in them says so (cara-emulator/…)"
     )
     return {"GEMINI_API_KEY": EMULATOR_KEY, "GEMINI_BASE_URL": f"http://127.0.0.1:{port}"}, port
 
 
 def _jwt_secret(local: LocalSettings, folder: Path, notes: list[str]) -> str:
-    """The secret that is set, else one of the data folder's own, which only its owner may read."""
+    """The secret that is set, or else one kept in the data folder, readable for its owner alone."""
     if local.jwt_secret is not None:
         return local.jwt_secret.get_secret_value()
     path = folder / "jwt-secret"
@@ -154,33 +158,37 @@ def _jwt_secret(local: LocalSettings, folder: Path, notes: list[str]) -> str:
             return known
     secret = secrets.token_urlsafe(48)
     write_privately(path, secret)
-    notes.append(f"no JWT_SECRET: made one, kept in {path}")
+    notes.append(f"no JWT_SECRET: generated one, kept in {path}")
     return secret
 
 
 async def start_processes(supervisor: Supervisor, here: LocalCara) -> bool:
-    """Starts emulator, worker and web process; True when the web process listens."""
+    """Starts emulator, worker and web process; returns whether the web process listens."""
     python = [sys.executable, "-m"]
     if here.emulator_port is not None:
         command = [*python, "cara.devtools.emulator", "--port", str(here.emulator_port)]
         await supervisor.start(Process("emulator", command))
-    await supervisor.start(Process("worker", [*python, "worker"], here.environment | here.for_worker))
-    return await supervisor.start(
-        Process("web", [*python, "cara", "serve"], here.environment),
-        ready=lambda: port_opens(here.port, reachable_host(here.host)),
-        patience_seconds=WEB_PATIENCE_SECONDS,
+    await supervisor.start(Process("worker", [*python, "worker"], here.environment | here.worker_environment))
+    web = Process(
+        "web",
+        [*python, "cara", "serve"],
+        here.environment,
+        host=reachable_host(here.host),
+        port=here.port,
+        ready_seconds=WEB_READY_SECONDS,
     )
+    return await supervisor.start(web)
 
 
-def _for_worker(local: LocalSettings) -> dict[str, str]:
+def _worker_environment(local: LocalSettings) -> dict[str, str]:
     drain = {"WORKER_DRAIN_SECONDS": str(local.worker_drain_seconds)}
     return drain | ({"METRICS_PORT": str(local.metrics_port + 1)} if local.metrics_port else {})
 
 
 def ensure_free(host: str, port: int) -> None:
-    """Raises PortTaken when nothing could listen there."""
+    """Raises PortTaken unless the web process can listen there."""
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        # As the web process itself does: connections of a former run that linger do no harm.
+        # Like the web process: lingering connections of an earlier run do not matter.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
@@ -189,6 +197,6 @@ def ensure_free(host: str, port: int) -> None:
 
 
 def refuse_production(environment: str) -> None:
-    """Raises NotInProduction."""
+    """Raises NotInProduction if that is the environment."""
     if environment == "production":
         raise NotInProduction("CARA_ENV=production: this is for development only")

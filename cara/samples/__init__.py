@@ -1,4 +1,4 @@
-"""Sample talks that ship with Cara, to try it with: one speech of record, three written for the purpose."""
+"""Sample talks: one historical speech, and three written for Cara."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from importlib.resources.abc import Traversable
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A transcript with what a session needs to know of it."""
+    """A transcript, and what a session needs to know about it."""
 
     name: str
     title: str
@@ -26,7 +26,7 @@ def _sample(name: str, title: str, feature_type: str, duration_seconds: int) -> 
     return Sample(name, title, feature_type, duration_seconds, files(__name__).joinpath(f"{name}.txt"))
 
 
-# The durations of the written talks are those of reading them aloud at an ordinary pace.
+# The durations of the written talks were taken by reading them aloud at an ordinary pace.
 SAMPLES = (
     # The Bliss copy, in the public domain.
     _sample("gettysburg_address", "The Gettysburg Address", "video", 135),

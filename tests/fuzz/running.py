@@ -13,7 +13,7 @@ from pathlib import Path
 import requests
 
 from cara.devtools.servers.ports import free_port
-from cara.devtools.servers.watchdog import leash_command
+from cara.devtools.servers.watchdog import watchdog_command
 from tests.waiting import TIMEOUT_SECONDS
 
 JWT_SECRET = "the-secret-of-the-fuzzer-is-32-bytes-long"
@@ -47,7 +47,7 @@ def running_cara(database_url: str, redis_url: str, log: Path) -> Iterator[str]:
 @contextmanager
 def _process(command: list[str], environment: dict[str, str], output: int) -> Iterator[None]:
     process = subprocess.Popen(
-        leash_command([sys.executable, "-m", *command]),
+        watchdog_command([sys.executable, "-m", *command]),
         stdin=subprocess.PIPE,
         stdout=output,
         stderr=output,

@@ -1,1 +1,1 @@
-"""`cara demo`: talks become feedback through every real part, and nothing is left behind."""
+"""`cara demo`: talks become feedback through every part of Cara, and nothing is left behind."""

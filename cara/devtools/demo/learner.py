@@ -1,4 +1,4 @@
-"""A learner who uses a Cara on this machine over HTTP, as any client would."""
+"""A learner who uses Cara over HTTP, like any client."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ FINAL = ("succeeded", "failed", "cancelled")
 RECONNECT_SECONDS = 0.5
 
 
-class Refused(Exception):
-    """Cara answered with a problem, which the message repeats."""
+class RequestRefused(Exception):
+    """Cara answered with a problem; the message repeats its detail."""
 
 
 @dataclass(frozen=True)
 class JobEvent:
-    """One event of a job's story."""
+    """One event of a feedback job."""
 
     name: str
     data: Any
@@ -32,13 +32,14 @@ class JobEvent:
 
 @dataclass(frozen=True)
 class Learner:
-    """Somebody who has registered and is signed in; every method raises Refused."""
+    """A registered learner. Every method raises RequestRefused."""
 
     http: ClientSession
     access_token: str
 
     @classmethod
-    async def registers(cls, http: ClientSession) -> Self:
+    async def register(cls, http: ClientSession) -> Self:
+        """A new learner with a random email and password."""
         account = {
             "email": f"learner-{secrets.token_hex(4)}@example.com",
             "name": "A Learner",
@@ -47,21 +48,21 @@ class Learner:
         body = await _answer(http, "POST", "/api/auth/register", json=account)
         return cls(http, body["accessToken"])
 
-    async def opens_session(self, talk: Talk) -> str:
-        """The id of a new practice session for the talk."""
+    async def open_session(self, talk: Talk) -> str:
+        """Opens a practice session for the talk; returns its id."""
         new = {"featureType": talk.feature_type, "title": talk.title}
         session = await self._call("POST", "/api/sessions", json=new)
         return str(session["id"])
 
-    async def asks_for_feedback(self, session_id: str, talk: Talk) -> dict[str, Any]:
-        """The job that was accepted."""
+    async def request_feedback(self, session_id: str, talk: Talk) -> dict[str, Any]:
+        """Sends the transcript; returns the accepted job."""
         asked: dict[str, Any] = {"sessionId": session_id, "transcript": talk.transcript}
         if talk.duration_seconds is not None:
             asked["durationSeconds"] = talk.duration_seconds
         return dict(await self._call("POST", "/api/gemini/generate-feedback", json=asked))
 
-    async def follows(self, job: dict[str, Any]) -> AsyncIterator[JobEvent]:
-        """The events of the job until the final one; after a broken stream it goes on behind the last."""
+    async def job_events(self, job: dict[str, Any]) -> AsyncIterator[JobEvent]:
+        """Yields the events of the job up to the final one; resumes a broken stream after the last event."""
         last = 0
         while True:
             async for event in self._stream(job["eventsUrl"], last):
@@ -72,13 +73,15 @@ class Learner:
             await asyncio.sleep(RECONNECT_SECONDS)
 
     async def session(self, session_id: str) -> dict[str, Any]:
+        """The session with its transcript."""
         return dict(await self._call("GET", f"/api/sessions/{session_id}"))
 
     async def quota(self) -> dict[str, Any]:
+        """Today's quota of tokens."""
         return dict(await self._call("GET", "/api/gemini/quota"))
 
     async def profile(self) -> dict[str, Any]:
-        """The learner's account, with experience, level and streak."""
+        """The account with XP, level and streak."""
         return dict((await self._call("GET", "/api/auth/verify"))["user"])
 
     async def _call(self, method: str, path: str, **options: Any) -> Any:
@@ -88,7 +91,7 @@ class Learner:
     async def _stream(self, path: str, last: int) -> AsyncIterator[JobEvent]:
         headers = {"Last-Event-ID": str(last)} if last else {}
         async with self.http.get(path, headers=headers) as response:
-            await _accept(response)
+            await _raise_for_problem(response)
             try:
                 async for event in _events(response):
                     yield event
@@ -98,19 +101,19 @@ class Learner:
 
 async def _answer(http: ClientSession, method: str, path: str, **options: Any) -> Any:
     async with http.request(method, path, **options) as response:
-        await _accept(response)
+        await _raise_for_problem(response)
         return await response.json()
 
 
-async def _accept(response: ClientResponse) -> None:
+async def _raise_for_problem(response: ClientResponse) -> None:
     if response.status >= 400:
-        raise Refused(
+        raise RequestRefused(
             f"Cara answered {response.status}: {(await response.json(content_type=None))['detail']}"
         )
 
 
 async def _events(response: ClientResponse) -> AsyncIterator[JobEvent]:
-    """Server-sent events as Cara writes them: one line of data each."""
+    """Parses server-sent events as Cara writes them, with one line of data each."""
     fields: dict[str, str] = {}
     async for raw in response.content:
         line = raw.decode().rstrip("\n")

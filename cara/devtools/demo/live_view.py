@@ -1,4 +1,4 @@
-"""A live view of a job while its feedback is written."""
+"""A live view of a feedback job."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from rich.text import Text
 from cara.devtools.demo.learner import FINAL, JobEvent
 
 SHOWN_CHARACTERS = 240
-"""Of the text that is being written, the end is shown."""
+"""The end of the growing text that is shown."""
 
 
 class LiveView:
-    """A progress bar with the growing text under it; on no terminal, a line for each stage."""
+    """A progress bar above the growing text; where the output is no terminal, a line for each stage."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -31,7 +31,7 @@ class LiveView:
         )
         self._task: TaskID = self._bar.add_task("queued", total=100)
         self._text = ""
-        self._told: set[str] = set()
+        self._printed: set[str] = set()
         self._live = Live(console=console, refresh_per_second=20, transient=False)
 
     def __enter__(self) -> Self:
@@ -47,7 +47,7 @@ class LiveView:
             self._live.__exit__(kind, error, trace)
 
     def show(self, event: JobEvent) -> None:
-        """Takes up one event."""
+        """Updates the view with one event."""
         data = event.data
         if event.name == "progress":
             self._reach(data["stage"], data["progress"])
@@ -64,16 +64,16 @@ class LiveView:
 
     def _reach(self, stage: str, percent: int) -> None:
         self._bar.update(self._task, description=stage, completed=percent)
-        if not self._console.is_terminal and stage not in self._told:
-            self._told.add(stage)
+        if not self._console.is_terminal and stage not in self._printed:
+            self._printed.add(stage)
             self._console.print(f"  {stage} {percent} %")
 
 
-async def follow(events: AsyncIterator[JobEvent], console: Console) -> dict[str, Any]:
-    """Shows the events as they come; the job as the final one tells it."""
+async def show_events(events: AsyncIterator[JobEvent], console: Console) -> dict[str, Any]:
+    """Shows the events as they arrive; returns the job in the final one."""
     with LiveView(console) as view:
         async for event in events:
             view.show(event)
             if event.name in FINAL:
                 return dict(event.data)
-    raise AssertionError("a story has an end")
+    raise AssertionError("the events of a job end with a final one")

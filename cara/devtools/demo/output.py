@@ -1,4 +1,4 @@
-"""Feedback for a person at a terminal."""
+"""Printing feedback at a terminal."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ ASPECTS = ("clarity", "pace", "tone", "confidence", "relevance", "structure")
 
 
 def show_talk(console: Console, talk: Talk) -> None:
-    """Announces what is given to Cara."""
+    """Prints the heading of a talk."""
     length = "" if talk.duration_seconds is None else f", {talk.duration_seconds} s"
     console.print()
     console.print(Rule(Text(f"{talk.title} ({talk.feature_type}{length})"), align="left"))
 
 
 def show_feedback(console: Console, feedback: dict[str, Any]) -> None:
-    """Scores, measures, quotes and what to practise."""
+    """Prints scores, measures, highlights and action items."""
     overview = feedback["overview"]
     score = Text(f"Score {overview['score']:.0f} of 100", style="bold")
     if overview["scoreChange"] is not None:
@@ -36,7 +36,7 @@ def show_feedback(console: Console, feedback: dict[str, Any]) -> None:
     console.print(Text("\nMeasured", style="bold"))
     for line in _measures(feedback["measures"]):
         console.print(Padding(Text(line), (0, 2)))
-    console.print(Text("\nWhat stood out (each quote was looked up in the transcript)", style="bold"))
+    console.print(Text("\nHighlights (every quote was found in the transcript)", style="bold"))
     for highlight in feedback["highlights"]:
         console.print(_highlight(highlight))
     console.print(Text("\nTo practise next", style="bold"))
@@ -45,8 +45,8 @@ def show_feedback(console: Console, feedback: dict[str, Any]) -> None:
     console.print(Text(f"\nJudged by {feedback['model']}", style="dim"))
 
 
-def show_standing(console: Console, quota: dict[str, Any], profile: dict[str, Any]) -> None:
-    """What it cost and what the learner has gained."""
+def show_progress(console: Console, quota: dict[str, Any], profile: dict[str, Any]) -> None:
+    """Prints the quota that was used, and the learner's XP, level and streak."""
     console.print(
         f"Tokens today {quota['tokensUsed']:,} of {quota['quota']:,}, {quota['remaining']:,} left"
         f" · {profile['xp']} XP, level {profile['level']}, streak {_count(profile['streak'], 'days')}"
@@ -54,7 +54,7 @@ def show_standing(console: Console, quota: dict[str, Any], profile: dict[str, An
 
 
 def show_comparison(console: Console, results: Sequence[tuple[Talk, dict[str, Any]]]) -> None:
-    """The scores of several talks side by side."""
+    """Prints the scores of several talks side by side."""
     table = Table(title="Side by side", title_justify="left", title_style="bold", box=None, pad_edge=False)
     table.add_column("")
     for talk, _ in results:
@@ -87,11 +87,11 @@ def _measures(measures: dict[str, Any]) -> list[str]:
     for name in ("fillers", "hedges"):
         if (found := measures[name]) is not None:
             listed = found.get("byWord") or found.get("phrases") or {}
-            often = ", ".join(f"{word} {count}" for word, count in _most(listed))
-            lines.append(_count(found["count"], name) + (f": {often}" if often else ""))
-    asked = _count(measures["questions"], "questions")
-    again = measures["repetitions"]
-    lines.append(asked if again is None else f"{asked}, {_count(again, 'repetitions')}")
+            most_frequent = ", ".join(f"{word} {count}" for word, count in _most(listed))
+            lines.append(_count(found["count"], name) + (f": {most_frequent}" if most_frequent else ""))
+    questions = _count(measures["questions"], "questions")
+    repetitions = measures["repetitions"]
+    lines.append(questions if repetitions is None else f"{questions}, {_count(repetitions, 'repetitions')}")
     if measures["talkShare"] is not None:
         lines.append(f"{measures['talkShare']:.0%} of the words are yours")
     return [*lines, *measures["notes"]]
@@ -105,7 +105,7 @@ def _length(measures: dict[str, Any]) -> str:
 
 
 def _speed(measures: dict[str, Any]) -> list[str]:
-    """Words a minute as anybody would count them, and the speed while speaking where that differs."""
+    """Words a minute of the whole recording, and while the learner speaks where that differs."""
     speed, speaking = measures["wordsPerMinute"], measures["speakingWordsPerMinute"]
     if speed is None:
         return []

@@ -1,4 +1,4 @@
-"""The demonstration itself: a learner on a Cara that lives as long as it takes."""
+"""Runs the demo: a learner on a temporary Cara."""
 
 from __future__ import annotations
 
@@ -14,55 +14,56 @@ from typing import Any
 from aiohttp import ClientError, ClientSession, ClientTimeout
 from rich.console import Console
 
-from cara.devtools.demo.learner import Learner, Refused
-from cara.devtools.demo.live_view import follow
-from cara.devtools.demo.output import show_comparison, show_feedback, show_standing, show_talk
+from cara.devtools.demo.learner import Learner, RequestRefused
+from cara.devtools.demo.live_view import show_events
+from cara.devtools.demo.output import show_comparison, show_feedback, show_progress, show_talk
 from cara.devtools.demo.talks import Talk
 from cara.devtools.dev import LocalCara, local_cara, refuse_production, start_processes
+from cara.devtools.servers.local_server import tail
 from cara.devtools.servers.ports import free_port
-from cara.devtools.servers.process import tail
 from cara.devtools.servers.supervisor import Supervisor
 from cara.local_settings import LocalSettings
 
 TALK_SECONDS = 300.0
-"""Longer than all attempts at one talk can take, so that nothing waits for ever."""
+"""More than all attempts of a job can take."""
 
-OF_ITS_OWN = {"host": "127.0.0.1", "database_url": None, "redis_url": None, "jwt_secret": None}
+ISOLATED_SETTINGS = {"host": "127.0.0.1", "database_url": None, "redis_url": None, "jwt_secret": None}
 INTERRUPTED = 130
-SHOWN_LINES = 60
-"""Of what the processes said, when something went wrong."""
+LOG_LINES = 60
+"""Printed from the log of the processes after a failure."""
 
 
-class Disappointed(Exception):
-    """The feedback did not come, or is not what was promised."""
+class DemoFailed(Exception):
+    """The job failed, or its feedback is wrong."""
 
 
 def run(local: LocalSettings, talks: Sequence[Talk]) -> int:
-    """Gives the talks, prints what comes of them, and leaves nothing behind; returns the exit code.
+    """Prints feedback on the talks, and leaves nothing behind; returns the exit code.
 
-    Servers, ports and data are its own, whatever is set; only Gemini is the one that the settings name.
-    Raises LocalServerError when the servers cannot be started.
+    It always uses servers, ports and data of its own; only Gemini is the one that the settings name.
+    Raises LocalServerError if the servers cannot start.
     """
     refuse_production(local.environment)
-    own = local.model_copy(update={**OF_ITS_OWN, "metrics_port": 0 if local.metrics_port else None})
+    own = local.model_copy(update={**ISOLATED_SETTINGS, "metrics_port": 0 if local.metrics_port else None})
     console = Console(highlight=False)
     with temporary_folder() as folder, local_cara(own, folder, free_port(), durable=False) as here:
         _introduce(console, here)
         log = folder / "processes.log"
         try:
             code = asyncio.run(_with_processes(here, log, talks, console))
-        except (Refused, Disappointed, ClientError, TimeoutError) as error:
+        except (RequestRefused, DemoFailed, ClientError, TimeoutError) as error:
             sys.stderr.write(
-                f"{tail(log, SHOWN_LINES)}\ncara: {error or 'the feedback did not come in time'}\n"
+                f"{tail(log, LOG_LINES)}\ncara: {error or 'the demo failed: no feedback in time'}\n"
             )
             return 1
         if code not in (0, INTERRUPTED):
-            sys.stderr.write(f"{tail(log, SHOWN_LINES)}\n")
+            sys.stderr.write(f"{tail(log, LOG_LINES)}\n")
         return code
 
 
 @contextmanager
 def temporary_folder() -> Iterator[Path]:
+    """A folder that is removed with everything in it."""
     folder = Path(tempfile.mkdtemp(prefix="cara-demo-"))
     try:
         yield folder
@@ -73,70 +74,71 @@ def temporary_folder() -> Iterator[Path]:
 def _introduce(console: Console, here: LocalCara) -> None:
     if here.emulator_port is None:
         judge = here.environment.get("GEMINI_BASE_URL", "Gemini")
-        console.print(f"Starting PostgreSQL, Valkey, worker and web process; {judge} judges.")
+        console.print(f"Starting PostgreSQL, Valkey, a worker and the web process; {judge} judges.")
     else:
         console.print(
-            "Starting PostgreSQL, Valkey, worker, web process and a local emulator of Gemini: without "
-            "GEMINI_API_KEY, judgements are put together from the transcript by rules."
+            "Starting PostgreSQL, Valkey, a worker, the web process and a local emulator of Gemini. Without "
+            "GEMINI_API_KEY, advice is composed by rules from the transcript and its measures."
         )
 
 
 async def _with_processes(here: LocalCara, log: Path, talks: Sequence[Talk], console: Console) -> int:
-    """Gives the talks unless a signal, or a process that ends, comes first; returns the exit code."""
+    """Runs the talks until they, a signal or the end of a process end it; returns the exit code."""
     with log.open("w") as lines:
         async with Supervisor(lines) as supervisor:
             if not await start_processes(supervisor, here):
                 return await supervisor.run_until_stopped() or INTERRUPTED
             stopped = asyncio.create_task(supervisor.run_until_stopped())
-            giving = asyncio.create_task(_give_all(here.url, talks, console))
+            talking = asyncio.create_task(_run_talks(here.url, talks, console))
             try:
-                await asyncio.wait([stopped, giving], return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait([stopped, talking], return_when=asyncio.FIRST_COMPLETED)
                 if supervisor.over:
                     return await stopped or INTERRUPTED
-                giving.result()
+                talking.result()
                 return 0
             finally:
                 stopped.cancel()
-                giving.cancel()
-                await asyncio.wait([stopped, giving])
+                talking.cancel()
+                await asyncio.wait([stopped, talking])
 
 
-async def _give_all(url: str, talks: Sequence[Talk], console: Console) -> None:
-    # A stream may be silent between heartbeats; each talk is bounded as a whole.
+async def _run_talks(url: str, talks: Sequence[Talk], console: Console) -> None:
+    # A stream is silent between heartbeats, so only the talk as a whole has a timeout.
     async with ClientSession(url, timeout=ClientTimeout(total=None, sock_read=60)) as http:
-        learner = await Learner.registers(http)
+        learner = await Learner.register(http)
         results: list[tuple[Talk, dict[str, Any]]] = []
         for talk in talks:
             async with asyncio.timeout(TALK_SECONDS):
-                results.append((talk, await _give(learner, talk, console)))
+                results.append((talk, await _run_talk(learner, talk, console)))
         if len(results) > 1:
             show_comparison(console, results)
 
 
-async def _give(learner: Learner, talk: Talk, console: Console) -> dict[str, Any]:
-    """Feedback on one talk, shown.
+async def _run_talk(learner: Learner, talk: Talk, console: Console) -> dict[str, Any]:
+    """Gets and prints feedback on one talk.
 
     Raises:
-        Disappointed: the job failed, or a quote does not stand in the transcript.
+        DemoFailed: the job failed, or a quote is not in the transcript.
     """
     show_talk(console, talk)
-    session_id = await learner.opens_session(talk)
-    job = await follow(learner.follows(await learner.asks_for_feedback(session_id, talk)), console)
+    session_id = await learner.open_session(talk)
+    accepted = await learner.request_feedback(session_id, talk)
+    job = await show_events(learner.job_events(accepted), console)
     if job["status"] != "succeeded":
-        raise Disappointed(
-            f"the job {job['status']}: {(job['problem'] or {}).get('detail', 'nobody knows why')}"
+        raise DemoFailed(
+            f"the job {job['status']}: {(job['problem'] or {}).get('detail', 'no reason given')}"
         )
     feedback: dict[str, Any] = job["feedback"]
-    ensure_quoted(feedback, (await learner.session(session_id))["transcript"])
+    verify_quotes(feedback, (await learner.session(session_id))["transcript"])
     show_feedback(console, feedback)
-    show_standing(console, await learner.quota(), await learner.profile())
+    show_progress(console, await learner.quota(), await learner.profile())
     return feedback
 
 
-def ensure_quoted(feedback: dict[str, Any], transcript: str) -> None:
-    """Raises Disappointed unless there is a quote, and each stands in the transcript where it says."""
+def verify_quotes(feedback: dict[str, Any], transcript: str) -> None:
+    """Raises DemoFailed unless there are quotes, and each is in the transcript at its offsets."""
     if not feedback["highlights"]:
-        raise Disappointed("not one passage was quoted")
+        raise DemoFailed("the feedback quotes no passage")
     for highlight in feedback["highlights"]:
         if transcript[highlight["start"] : highlight["end"]] != highlight["quote"]:
-            raise Disappointed(f"this is no quote from the transcript: {highlight['quote']}")
+            raise DemoFailed(f"this quote is not in the transcript: {highlight['quote']}")

@@ -1,4 +1,4 @@
-"""Which talks are given: those that ship with Cara, or a file of your own."""
+"""The talks of a demo: samples of Cara, or a file of your own."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from cara.practice.schemas import FEATURE_TYPES, MAX_TRANSCRIPT_CHARACTERS
 from cara.samples import SAMPLES, Sample
 
 SHOWN_BY_DEFAULT = 2
-"""One talk shows feedback; a second one, that it depends on the talk."""
+"""Two, to show that feedback depends on the talk."""
 
-_MAX_BYTES_A_CHARACTER = 4
+_BYTES_A_CHARACTER = 4
 
 
 class UnusableTalk(Exception):
-    """There is nothing that feedback could be given on; says why."""
+    """The options name no talk that feedback can be given on; the message says why."""
 
 
 @dataclass(frozen=True)
 class Talk:
-    """What a learner says, as what, and how long it takes if that is known."""
+    """A transcript with its kind, and its duration if that is known."""
 
     title: str
     feature_type: str
@@ -32,15 +32,15 @@ class Talk:
 def chosen_talks(
     samples: Sequence[str], *, every: bool, file: Path | None, seconds: int | None, feature: str
 ) -> list[Talk]:
-    """The talks that were asked for; two of ours when none was.
+    """The talks that the options name, or else the first two samples.
 
     Raises:
-        UnusableTalk: a sample is unknown, the file cannot serve, or the wishes exclude each other.
+        UnusableTalk: a sample is unknown, the file is unusable, or options exclude each other.
     """
     if file is None and seconds is not None:
-        raise UnusableTalk("the seconds are those of a file of your own: name one")
+        raise UnusableTalk("--seconds is the duration of a file of your own: add --file")
     if file is not None and (samples or every):
-        raise UnusableTalk("give either a file of your own or talks that ship with Cara, not both")
+        raise UnusableTalk("use either --file, for a talk of your own, or --sample and --all, not both")
     if file is not None:
         return [talk_from_file(file, seconds, feature)]
     if every:
@@ -49,41 +49,43 @@ def chosen_talks(
         return [_talk(sample) for sample in SAMPLES[:SHOWN_BY_DEFAULT]]
     known = {sample.name: sample for sample in SAMPLES}
     if unknown := [name for name in samples if name not in known]:
-        raise UnusableTalk(f"there is no sample {', '.join(unknown)}: choose from {', '.join(known)}")
+        raise UnusableTalk(f"--sample {', '.join(unknown)} is unknown: choose from {', '.join(known)}")
     return [_talk(known[name]) for name in samples]
 
 
 def talk_from_file(path: Path, seconds: int | None, feature: str) -> Talk:
-    """A talk of one's own.
+    """A talk from a file.
 
     Raises:
-        UnusableTalk: no such file, not readable, not UTF-8, empty, too long, or an unknown kind of talk.
+        UnusableTalk: the file is missing, unreadable, not UTF-8, empty or too long, or the kind is unknown.
     """
     if feature not in FEATURE_TYPES:
-        raise UnusableTalk(f"{feature} is none of {', '.join(FEATURE_TYPES)}")
+        raise UnusableTalk(f"--feature {feature} is unknown: choose from {', '.join(FEATURE_TYPES)}")
     text = _text_of(path)
     if not text.strip():
         raise UnusableTalk(f"{path} is empty")
     if len(text) > MAX_TRANSCRIPT_CHARACTERS:
         raise UnusableTalk(
-            f"{path} has {len(text):,} characters; at most {MAX_TRANSCRIPT_CHARACTERS:,} are taken"
+            f"{path} has {len(text):,} characters; at most {MAX_TRANSCRIPT_CHARACTERS:,} are allowed"
         )
     return Talk(path.name, feature, text, seconds)
 
 
 def _text_of(path: Path) -> str:
-    limit = MAX_TRANSCRIPT_CHARACTERS * _MAX_BYTES_A_CHARACTER
+    limit = MAX_TRANSCRIPT_CHARACTERS * _BYTES_A_CHARACTER
     try:
         with path.open("rb") as file:
             raw = file.read(limit + 1)
     except OSError as error:
         raise UnusableTalk(f"{path} cannot be read: {error.strerror}") from None
     if len(raw) > limit:
-        raise UnusableTalk(f"{path} is too large; at most {MAX_TRANSCRIPT_CHARACTERS:,} characters are taken")
+        raise UnusableTalk(
+            f"{path} is too large; at most {MAX_TRANSCRIPT_CHARACTERS:,} characters are allowed"
+        )
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise UnusableTalk(f"{path} is no text in UTF-8") from None
+        raise UnusableTalk(f"{path} is not text in UTF-8") from None
 
 
 def _talk(sample: Sample) -> Talk:

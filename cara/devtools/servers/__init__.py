@@ -1,1 +1,1 @@
-"""What `cara dev`, the demonstration and the tests run on one machine: servers, leashes, supervision."""
+"""Local servers and supervised processes for `cara dev`, the demo and the tests."""

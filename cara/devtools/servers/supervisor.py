@@ -1,6 +1,6 @@
-"""Several processes in one terminal, which start in order, and end together.
+"""Several processes in one terminal, which start in order and end together.
 
-Each runs under a leash, so none outlives this process, however it ends.
+Each runs under a watchdog, so none outlives this process, however that ends.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -17,46 +17,51 @@ from typing import Self, TextIO
 
 import watchfiles
 
+from cara.devtools.servers.ports import port_opens
 from cara.devtools.servers.terminal import Terminal, relay_lines
-from cara.devtools.servers.watchdog import leash_command
+from cara.devtools.servers.watchdog import watchdog_command
 
 OWN_NAME = "cara"
 RELAY_SECONDS = 1.0
 WATCH_MILLISECONDS = 250
-LEASH_SECONDS = 5.0
-"""What a leash gets on top of its grace before it is killed itself."""
+WATCHDOG_SECONDS = 5.0
+"""On top of the grace period, before the watchdog itself is killed."""
 
 
 @dataclass(frozen=True)
 class Process:
-    """A command to supervise; `environment` is added to ours."""
+    """A command to supervise, ready when it listens on `port`, if any. `environment` is added to ours."""
 
     name: str
     command: Sequence[str]
     environment: Mapping[str, str] = field(default_factory=dict)
     grace_seconds: float = 10.0
+    host: str = "127.0.0.1"
+    port: int | None = None
+    ready_seconds: float = 30.0
 
 
 @dataclass
 class Running:
-    """A process that was started: its leash, whether its end is wanted, and whether it has come."""
+    """A started process: its watchdog, whether it was asked to stop, and whether it has ended."""
 
     process: Process
-    leash: asyncio.subprocess.Process
+    watchdog: asyncio.subprocess.Process
     stopping: bool = False
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     def ask_to_stop(self) -> None:
+        """Closes the pipe to the watchdog, which then stops the process."""
         self.stopping = True
-        assert self.leash.stdin is not None
-        self.leash.stdin.close()
+        assert self.watchdog.stdin is not None
+        self.watchdog.stdin.close()
 
 
 class Supervisor:
     """Runs processes from `start` until SIGINT, SIGTERM, SIGHUP or the unexpected end of one of them.
 
-    Use it as an async context: on leaving, whatever runs is stopped, the last started first. A second
-    signal cuts the graces short.
+    It is an async context manager: on exit all processes are stopped, the last started first. A second signal
+    ends their grace periods.
     """
 
     def __init__(self, stream: TextIO | None = None) -> None:
@@ -81,7 +86,7 @@ class Supervisor:
         finally:
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 asyncio.get_running_loop().remove_signal_handler(number)
-            # A cancellation may be the group's own. A caller's error goes on as it is, not in a group.
+            # A cancellation may come from the group. A caller's error is raised as it is, not in a group.
             if isinstance(error, asyncio.CancelledError):
                 await self._tasks.__aexit__(kind, error, trace)
             else:
@@ -89,36 +94,30 @@ class Supervisor:
 
     @property
     def over(self) -> bool:
-        """Whether a signal, or the end of a process, has begun the end of all."""
+        """Whether a signal or the end of a process has begun the shutdown."""
         return self._over.is_set()
 
     def say(self, text: str) -> None:
-        """A line of the supervisor's own."""
+        """Prints a line of the supervisor's own."""
         self._show(OWN_NAME, text)
 
     def _show(self, name: str, text: str) -> None:
         try:
             self._terminal.line(name, text)
         except BrokenPipeError:
-            self._over.set()  # nobody reads us any more
+            self._over.set()  # the reader of our output is gone
 
-    async def start(
-        self,
-        process: Process,
-        *,
-        ready: Callable[[], Awaitable[None]] | None = None,
-        patience_seconds: float = 30.0,
-    ) -> bool:
-        """Start a process; with `ready`, return when that returns.
+    async def start(self, process: Process) -> bool:
+        """Start a process; if it has a port, return when that accepts connections.
 
-        False when all is over instead: a signal has come, a process has ended, or this one was not ready
-        in time. Then `run_until_stopped` returns at once.
+        Returns False when the shutdown has begun: by a signal, by the end of a process, or because this one
+        was not ready in time. Then `run_until_stopped` returns at once.
         """
         if self._over.is_set():
             return False
         await self._launch(process)
-        if ready is not None:
-            await self._until_ready(process, ready, patience_seconds)
+        if process.port is not None:
+            await self._until_ready(process, process.port)
         return not self._over.is_set()
 
     async def restart(self, names: Collection[str]) -> None:
@@ -131,17 +130,17 @@ class Supervisor:
                 await self._launch(running.process)
 
     def reload_on_change(self, names: Collection[str], folders: Collection[Path]) -> None:
-        """From now on restart the named processes when a file under the folders changes.
+        """From now on restart the named processes when a file below the folders changes.
 
-        The end of such a process is no longer the end of all: it waits for the next change.
+        When such a process ends, the others go on, and it starts again at the next change.
         """
         self._reloaded.update(names)
         self._tasks.create_task(self._reload(names, folders))
 
     async def run_until_stopped(self) -> int:
-        """Wait until a signal or the unexpected end of a process, stop all, and return the exit code.
+        """Wait for a signal or the unexpected end of a process, stop all processes, and return the exit code.
 
-        It is 0 after a signal; else that of the process that ended, and never 0.
+        The exit code is 0 after a signal, and otherwise that of the process that ended, or 1 where that is 0.
         """
         await self._over.wait()
         await self.stop()
@@ -159,33 +158,33 @@ class Supervisor:
             self._over.set()
             return
         for running in self._running.values():
-            if running.leash.returncode is None:
-                running.leash.terminate()
+            if running.watchdog.returncode is None:
+                running.watchdog.terminate()
 
     async def _launch(self, process: Process) -> None:
-        leash = await asyncio.create_subprocess_exec(
-            *leash_command(process.command, grace_seconds=process.grace_seconds),
+        watchdog = await asyncio.create_subprocess_exec(
+            *watchdog_command(process.command, grace_seconds=process.grace_seconds),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             start_new_session=True,
             env={**os.environ, "PYTHONUNBUFFERED": "1", **process.environment},
         )
-        running = self._running[process.name] = Running(process, leash)
+        running = self._running[process.name] = Running(process, watchdog)
         self._tasks.create_task(self._attend(running))
         if self._over.is_set():
-            running.ask_to_stop()  # it came too late for `stop` to see it
+            running.ask_to_stop()  # started too late for `stop` to see it
 
     async def _attend(self, running: Running) -> None:
-        """Relay the lines of a process until its end, and act on that when nobody has asked for it."""
-        name, stdout = running.process.name, running.leash.stdout
+        """Relay the output of a process until it ends, and act on an end that was not asked for."""
+        name, stdout = running.process.name, running.watchdog.stdout
         assert stdout is not None
         relay = self._tasks.create_task(
             relay_lines(stdout, lambda text: self._show(name, text)), name=f"lines of {name}"
         )
         try:
-            code = await running.leash.wait()
-            # A stray grandchild may hold the pipe open: what it has to say later is not waited for.
+            code = await running.watchdog.wait()
+            # A stray grandchild may keep the pipe open; its later output is not waited for.
             await asyncio.wait([relay], timeout=RELAY_SECONDS)
         finally:
             relay.cancel()
@@ -205,41 +204,39 @@ class Supervisor:
         self._exit_code = exit_code
         self._over.set()
 
-    async def _until_ready(
-        self, process: Process, ready: Callable[[], Awaitable[None]], patience_seconds: float
-    ) -> None:
-        """Return when the process is ready or all is over, which it is when patience ends."""
+    async def _until_ready(self, process: Process, port: int) -> None:
+        """Return when the port accepts connections or the shutdown has begun, as it does after a timeout."""
         over = self._tasks.create_task(self._over.wait())
-        waiting = asyncio.ensure_future(ready())
+        waiting = self._tasks.create_task(port_opens(port, process.host))
         try:
             done, _ = await asyncio.wait(
-                [over, waiting], timeout=patience_seconds, return_when=asyncio.FIRST_COMPLETED
+                [over, waiting], timeout=process.ready_seconds, return_when=asyncio.FIRST_COMPLETED
             )
             if waiting in done:
                 waiting.result()
             elif over not in done:
-                self._end_all(f"{process.name} was not ready after {patience_seconds:g} s", 1)
+                self._end_all(f"{process.name} was not ready after {process.ready_seconds:g} s", 1)
         finally:
             over.cancel()
             waiting.cancel()
 
     async def _stop_one(self, running: Running) -> None:
-        """Ask the leash to stop its process, and wait until that has ended and its lines are relayed."""
+        """Stop a process, and wait until it has ended and its output is relayed."""
         running.ask_to_stop()
         try:
-            async with asyncio.timeout(running.process.grace_seconds + LEASH_SECONDS):
-                await running.leash.wait()
+            async with asyncio.timeout(running.process.grace_seconds + WATCHDOG_SECONDS):
+                await running.watchdog.wait()
         except TimeoutError:
-            running.leash.kill()
+            running.watchdog.kill()
         await running.ended.wait()
 
     async def _reload(self, names: Collection[str], folders: Collection[Path]) -> None:
-        # The first answer, changes or not, is the sign that the kernel watches: earlier edits may go unseen.
-        changes_or_not = watchfiles.awatch(
+        # The first batch, with or without changes, shows that the kernel watches. Earlier edits may be lost.
+        batches = watchfiles.awatch(
             *folders, stop_event=self._over, rust_timeout=WATCH_MILLISECONDS, yield_on_timeout=True
         )
         watching = False
-        async for changes in changes_or_not:
+        async for changes in batches:
             if not watching:
                 watching = True
                 self.say(f"watching {', '.join(map(str, folders))}")

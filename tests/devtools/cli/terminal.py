@@ -1,4 +1,4 @@
-"""The `cara` command as somebody at a terminal uses it."""
+"""Running the `cara` command like at a terminal."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def request(
 
 
 def environment(**changes: str) -> dict[str, str]:
-    """Ours without any setting of Cara's, and with the changes."""
+    """Our environment without settings of Cara, plus the changes."""
     known = {name.upper() for model in (Settings, LocalSettings) for name in model.model_fields} | {
         "CARA_ENV"
     }
@@ -52,7 +52,7 @@ def environment(**changes: str) -> dict[str, str]:
 def cara_command(
     *arguments: str, folder: Path, seconds: float = COMMAND_SECONDS, **settings: str
 ) -> subprocess.CompletedProcess[str]:
-    """Runs a command to its end."""
+    """Runs a command and waits for its end."""
     return subprocess.run(
         [sys.executable, "-m", "cara", *arguments],
         cwd=folder,
@@ -64,7 +64,7 @@ def cara_command(
 
 
 class Running:
-    """A command that was started, and its lines so far."""
+    """A started command, and its lines so far."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self.process = process
@@ -72,15 +72,15 @@ class Running:
         self._pending = b""
 
     def until(self, text: str, *, times: int = 1, seconds: float = COMMAND_SECONDS) -> None:
-        """Returns when lines with the text have come so many times since the start; fails when too late."""
+        """Waits until that many lines contain the text; fails after a timeout."""
         deadline = time.monotonic() + seconds
         while sum(text in line for line in self.lines) < times:
             line = self._line(deadline)
-            assert line is not None, f"{text!r} was not said, but:\n{chr(10).join(self.lines)}"
+            assert line is not None, f"{text!r} is not among:\n{chr(10).join(self.lines)}"
             self.lines.append(line)
 
     def _line(self, deadline: float) -> str | None:
-        """The next line; None when it does not come before the deadline, or never."""
+        """The next line; None if there is none before the deadline."""
         assert self.process.stdout is not None
         output = self.process.stdout.fileno()
         while b"\n" not in self._pending:
@@ -92,14 +92,14 @@ class Running:
         line, _, self._pending = self._pending.partition(b"\n")
         return line.decode()
 
-    def family(self) -> list[psutil.Process]:
-        """The processes that it has started, however deep."""
+    def children(self) -> list[psutil.Process]:
+        """The processes below it, at any depth."""
         return psutil.Process(self.process.pid).children(recursive=True)
 
 
 @contextmanager
 def running(*command: str, folder: Path, **settings: str) -> Iterator[Running]:
-    """Starts a command in a session of its own; kills it at the end of the block, should it still run."""
+    """Starts a command in a session of its own; kills it at the end of the block if it still runs."""
     process = subprocess.Popen(
         [sys.executable, *command],
         cwd=folder,
@@ -116,7 +116,7 @@ def running(*command: str, folder: Path, **settings: str) -> Iterator[Running]:
 
 
 def assert_all_end(processes: Iterable[psutil.Process], seconds: float = TIMEOUT_SECONDS) -> None:
-    """Waits until processes, children of ours or not, have ended. Zombies that init has to bury have."""
+    """Waits until the processes have ended. A zombie that init has yet to reap has ended."""
     for process in processes:
         assert _has_ended(process.pid, seconds), f"still there: {process}"
 

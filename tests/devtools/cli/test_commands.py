@@ -1,4 +1,4 @@
-"""The other commands of `cara`, as somebody at a terminal uses them."""
+"""The other commands of `cara`, run at a terminal."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_without_settings_all_that_is_missing_is_named(tmp_path: Path, command: 
 
 
 @pytest.mark.parametrize("command", [("serve",), ("worker",), ("migrate", "up"), ("seed",), ("rollup",)])
-def test_a_database_that_is_away_is_told_in_one_line(tmp_path: Path, command: tuple[str, ...]) -> None:
+def test_an_unreachable_database_is_reported_in_one_line(tmp_path: Path, command: tuple[str, ...]) -> None:
     refused = cara_command(*command, folder=tmp_path, JWT_SECRET=SECRET, **NOWHERE)
     assert refused.returncode != 0
     assert len(refused.stderr.strip().splitlines()) == 1
@@ -53,7 +53,7 @@ def test_a_database_that_is_away_is_told_in_one_line(tmp_path: Path, command: tu
     assert "hidden" not in refused.stderr
 
 
-def test_migrate_goes_up_and_down_and_tells_where_it_stands(tmp_path: Path, empty_database_url: str) -> None:
+def test_migrate_applies_rolls_back_and_shows_the_status(tmp_path: Path, empty_database_url: str) -> None:
     settings = {"DATABASE_URL": empty_database_url}
     before = cara_command("migrate", "status", folder=tmp_path, **settings)
     assert before.returncode == 1
@@ -93,41 +93,41 @@ def test_openapi_is_printed_as_json(tmp_path: Path) -> None:
 
 
 def test_without_settings_the_doctor_shows_what_is_set_and_what_is_missing(tmp_path: Path) -> None:
-    ill = cara_command("doctor", folder=tmp_path, REDIS_URL="redis://:hidden@cache", PORT="3002")
-    assert ill.returncode == 1
-    for shown in ("redis://:********@cache", "3002", "DATABASE_URL is missing", "JWT_SECRET is missing"):
-        assert shown in ill.stdout
-    assert "REDIS_URL is missing" not in ill.stdout
-    assert "`cara dev` brings along whatever is missing" in ill.stdout
+    shown = cara_command("doctor", folder=tmp_path, REDIS_URL="redis://:hidden@cache", PORT="3002")
+    assert shown.returncode == 1
+    for text in ("redis://:********@cache", "3002", "DATABASE_URL is missing", "JWT_SECRET is missing"):
+        assert text in shown.stdout
+    assert "REDIS_URL is missing" not in shown.stdout
+    assert "`cara dev` starts whatever is missing" in shown.stdout
 
 
-async def test_the_doctor_masks_secrets_and_names_what_is_not_there(
+async def test_the_doctor_masks_secrets_and_names_what_is_missing(
     tmp_path: Path, settings: dict[str, str], emulator: RunningEmulator
 ) -> None:
     gemini = {"GEMINI_API_KEY": "a-key-to-hide", "GEMINI_BASE_URL": "http://127.0.0.1:1"}
     dsn = "https://hidden@sentry.example.com/1"
-    ill = cara_command("doctor", folder=tmp_path, SENTRY_DSN=dsn, **settings, **gemini)
-    assert ill.returncode == 1
-    assert "a-key-to-hide" not in ill.stdout
-    assert SECRET not in ill.stdout
-    assert "hidden" not in ill.stdout
-    for finding in ("all are applied", "none was seen lately", "errors go to sentry.example.com"):
-        assert finding in ill.stdout
-    assert ill.stdout.count("failed") == 2, "Gemini and the worker"
+    shown = cara_command("doctor", folder=tmp_path, SENTRY_DSN=dsn, **settings, **gemini)
+    assert shown.returncode == 1
+    assert "a-key-to-hide" not in shown.stdout
+    assert SECRET not in shown.stdout
+    assert "hidden" not in shown.stdout
+    for finding in ("all are applied", "none runs", "errors go to sentry.example.com"):
+        assert finding in shown.stdout
+    assert shown.stdout.count("failed") == 2, "Gemini and the worker"
 
 
-def test_the_doctor_reports_servers_that_are_away(tmp_path: Path) -> None:
-    ill = cara_command("doctor", folder=tmp_path, JWT_SECRET="short", **NOWHERE)
-    assert ill.returncode == 1
-    assert ill.stdout.count("cannot be used") == 2
-    assert "production refuses it" in ill.stdout
-    assert "hidden" not in ill.stdout
+def test_the_doctor_reports_unreachable_servers(tmp_path: Path) -> None:
+    shown = cara_command("doctor", folder=tmp_path, JWT_SECRET="short", **NOWHERE)
+    assert shown.returncode == 1
+    assert shown.stdout.count("cannot be used") == 2
+    assert "production refuses it" in shown.stdout
+    assert "hidden" not in shown.stdout
 
 
-def test_no_worker_no_good_check(tmp_path: Path, settings: dict[str, str]) -> None:
+def test_the_check_fails_without_a_worker(tmp_path: Path, settings: dict[str, str]) -> None:
     checked = cara_command("worker", "--check", folder=tmp_path, **settings)
     assert checked.returncode == 1
-    assert "none was seen lately" in checked.stdout
+    assert "none runs" in checked.stdout
 
 
 def test_seeding_is_refused_in_production_and_on_an_old_database(
@@ -156,7 +156,7 @@ def test_seeded_practice_follows_the_rules(tmp_path: Path, settings: dict[str, s
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_web_processes_that_share_a_port_end_together(
+def test_web_processes_that_share_a_port_stop_together(
     tmp_path: Path, settings: dict[str, str], number: signal.Signals
 ) -> None:
     port = free_port()
@@ -166,13 +166,13 @@ def test_web_processes_that_share_a_port_end_together(
         serve.until("serving on", times=2)
         with urlopen(f"http://127.0.0.1:{port}/health", timeout=TIMEOUT_SECONDS) as answer:
             assert json.load(answer)["status"] == "ok"
-        family = serve.family()
+        children = serve.children()
         os.kill(serve.process.pid, number)
         assert serve.process.wait(TIMEOUT_SECONDS) == (0 if number == signal.SIGTERM else -signal.SIGKILL)
-        assert_all_end(family)
+        assert_all_end(children)
 
 
-TOLD_TO_STOP_AMID_A_START = """
+SIGTERM_DURING_A_START = """
 import os, signal, sys
 from multiprocessing.popen_spawn_posix import Popen
 from cara.server import run_many
@@ -180,38 +180,36 @@ from cara.settings import read_settings
 
 launch = Popen._launch
 
-def told_to_stop_and_launch(self, child):
+def signal_and_launch(self, child):
     os.kill(os.getpid(), signal.SIGTERM)
     launch(self, child)
 
-Popen._launch = told_to_stop_and_launch
+Popen._launch = signal_and_launch
 sys.exit(run_many(read_settings(), 2))
 """
 
 
-def test_a_web_process_that_was_being_started_when_all_were_told_to_stop_ends_too(
+def test_a_web_process_that_was_starting_when_all_had_to_stop_ends_too(
     tmp_path: Path, settings: dict[str, str]
 ) -> None:
-    with running(
-        "-c", TOLD_TO_STOP_AMID_A_START, folder=tmp_path, PORT=str(free_port()), **settings
-    ) as serve:
+    with running("-c", SIGTERM_DURING_A_START, folder=tmp_path, PORT=str(free_port()), **settings) as serve:
         assert serve.process.wait(TIMEOUT_SECONDS) == 0
 
 
-def test_when_one_of_several_web_processes_dies_all_end_and_the_exit_code_tells(
+def test_when_one_of_several_web_processes_dies_all_end_with_its_exit_code(
     tmp_path: Path, settings: dict[str, str]
 ) -> None:
     with running(
         "-m", "cara", "serve", "--workers", "2", folder=tmp_path, PORT=str(free_port()), **settings
     ) as serve:
         serve.until("serving on", times=2)
-        family = serve.family()
-        next(process for process in family if "spawn_main" in " ".join(process.cmdline())).kill()
+        children = serve.children()
+        next(process for process in children if "spawn_main" in " ".join(process.cmdline())).kill()
         assert serve.process.wait(TIMEOUT_SECONDS) == 128 + signal.SIGKILL
-        assert_all_end(family)
+        assert_all_end(children)
 
 
-def test_a_request_under_way_is_answered_when_the_web_process_is_told_to_stop(
+def test_a_request_in_progress_is_answered_when_the_web_process_stops(
     tmp_path: Path, settings: dict[str, str]
 ) -> None:
     port = str(free_port())
@@ -239,7 +237,7 @@ def wait_for_a_row(url: str, table: str) -> None:
             assert time.monotonic() < deadline, f"{table} stays empty"
 
 
-def test_a_taken_port_is_told_in_one_line(tmp_path: Path, settings: dict[str, str]) -> None:
+def test_a_taken_port_is_reported_in_one_line(tmp_path: Path, settings: dict[str, str]) -> None:
     port = str(free_port())
     with running("-m", "cara", "serve", folder=tmp_path, PORT=port, **settings) as first:
         first.until("serving on")

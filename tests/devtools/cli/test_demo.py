@@ -13,7 +13,7 @@ from rich.console import Console
 
 from cara.devtools.demo.learner import JobEvent
 from cara.devtools.demo.live_view import LiveView
-from cara.devtools.demo.run import Disappointed, ensure_quoted
+from cara.devtools.demo.run import DemoFailed, verify_quotes
 from cara.samples import SAMPLES
 from tests.devtools.cli.terminal import assert_all_end, cara_command, running
 from tests.waiting import TIMEOUT_SECONDS
@@ -21,7 +21,7 @@ from tests.waiting import TIMEOUT_SECONDS
 
 @pytest.fixture
 def temporary(tmp_path: Path) -> Path:
-    """The folder for temporary files that a demonstration gets; it must be empty afterwards."""
+    """The folder for temporary files of a demo; it must be empty afterwards."""
     folder = tmp_path / "t"
     folder.mkdir()
     return folder
@@ -54,57 +54,55 @@ def test_a_talk_of_your_own_is_judged_without_touching_your_database(tmp_path: P
 def test_a_signal_in_the_middle_leaves_no_process_and_no_file(tmp_path: Path, temporary: Path) -> None:
     with running("-m", "cara", "demo", "--all", folder=tmp_path, TMPDIR=str(temporary)) as demo:
         demo.until("The Gettysburg Address")
-        family = demo.family()
+        children = demo.children()
         os.killpg(demo.process.pid, signal.SIGTERM)
         assert demo.process.wait(TIMEOUT_SECONDS) == 130
-        assert_all_end(family)
+        assert_all_end(children)
     assert list(temporary.iterdir()) == []
 
 
 @pytest.mark.parametrize(
-    ("content", "complaint"),
+    ("content", "problem"),
     [
         (None, "cannot be read: No such file or directory"),
         (b" \n\t", "is empty"),
-        (b"\x89PNG\xff", "is no text in UTF-8"),
-        (b"a" * 200_001, "has 200,001 characters; at most 200,000 are taken"),
+        (b"\x89PNG\xff", "is not text in UTF-8"),
+        (b"a" * 200_001, "has 200,001 characters; at most 200,000 are allowed"),
         (b"a" * 800_001, "is too large"),
     ],
 )
-def test_a_file_that_is_no_talk_is_refused_at_once(
-    tmp_path: Path, content: bytes | None, complaint: str
-) -> None:
+def test_an_unusable_file_is_refused_at_once(tmp_path: Path, content: bytes | None, problem: str) -> None:
     talk = tmp_path / "talk.txt"
     if content is not None:
         talk.write_bytes(content)
     refused = cara_command("demo", "--file", "talk.txt", folder=tmp_path)
     assert refused.returncode == 2
-    assert f"talk.txt {complaint}" in refused.stderr
+    assert f"talk.txt {problem}" in refused.stderr
     assert refused.stdout == ""
 
 
 @pytest.mark.parametrize("options", [("--seconds", "95"), ("--file", "talk.txt", "--all")])
-def test_wishes_that_would_be_ignored_are_refused(tmp_path: Path, options: tuple[str, ...]) -> None:
+def test_options_without_effect_are_refused(tmp_path: Path, options: tuple[str, ...]) -> None:
     refused = cara_command("demo", *options, folder=tmp_path)
     assert refused.returncode == 2
     assert "of your own" in refused.stderr
 
 
 @pytest.mark.parametrize("options", [("--sample", "nothing"), ("--file", "x", "--feature", "opera")])
-def test_unknown_names_are_answered_with_the_known_ones(tmp_path: Path, options: tuple[str, ...]) -> None:
+def test_unknown_names_are_refused_with_the_known_ones(tmp_path: Path, options: tuple[str, ...]) -> None:
     refused = cara_command("demo", *options, folder=tmp_path)
     assert refused.returncode == 2
     assert "job_interview" in refused.stderr or "conversation" in refused.stderr
 
 
-def test_a_quote_that_does_not_stand_in_the_transcript_is_no_feedback() -> None:
+def test_a_quote_that_is_not_in_the_transcript_fails_the_demo() -> None:
     transcript = "We moved the payments first."
     invented = {"quote": "We moved the office", "start": 0, "end": 19}
-    with pytest.raises(Disappointed, match="We moved the office"):
-        ensure_quoted({"highlights": [invented]}, transcript)
-    with pytest.raises(Disappointed, match="not one passage"):
-        ensure_quoted({"highlights": []}, transcript)
-    ensure_quoted({"highlights": [{"quote": "the payments", "start": 9, "end": 21}]}, transcript)
+    with pytest.raises(DemoFailed, match="We moved the office"):
+        verify_quotes({"highlights": [invented]}, transcript)
+    with pytest.raises(DemoFailed, match="quotes no passage"):
+        verify_quotes({"highlights": []}, transcript)
+    verify_quotes({"highlights": [{"quote": "the payments", "start": 9, "end": 21}]}, transcript)
 
 
 def test_on_a_terminal_the_text_grows_under_the_bar() -> None:

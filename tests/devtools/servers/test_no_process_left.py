@@ -53,33 +53,33 @@ def program(folder):
         process.communicate(timeout=TIMEOUT_SECONDS)
 
 
-def family_of(process: subprocess.Popen[str]) -> list[psutil.Process]:
-    family = psutil.Process(process.pid).children(recursive=True)
-    names = {member.name() for member in family}
+def children_of(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    children = psutil.Process(process.pid).children(recursive=True)
+    names = {member.name() for member in children}
     assert {"postgres", "valkey-server"} <= names
-    return family
+    return children
 
 
-def test_kill_9_of_the_parent_leaves_nothing_and_the_folder_can_be_used_at_once(
+def test_kill_9_of_the_parent_leaves_no_process_and_the_folder_can_be_used_at_once(
     program, folder, assert_all_end
 ):
-    family = family_of(program)
+    children = children_of(program)
     program.kill()
     program.wait(TIMEOUT_SECONDS)
     with embedded_postgres_server(folder), embedded_valkey(folder):
-        assert_all_end(family)
+        assert_all_end(children)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_leaves_nothing_and_ends_with_0(program, number, assert_all_end):
-    family = family_of(program)
+def test_a_signal_leaves_no_process_and_ends_with_0(program, number, assert_all_end):
+    children = children_of(program)
     os.killpg(program.pid, number)
     assert program.wait(TIMEOUT_SECONDS) == 0
-    assert_all_end(family)
+    assert_all_end(children)
 
 
-def test_kill_9_of_every_leash_leaves_nothing(program, assert_all_end):
-    family = family_of(program)
+def test_kill_9_of_every_watchdog_leaves_no_process(program, assert_all_end):
+    children = children_of(program)
     for member in psutil.Process(program.pid).children():
         member.kill()
-    assert_all_end(family)
+    assert_all_end(children)

@@ -1,4 +1,4 @@
-"""PostgreSQL for root: it runs as another account, which must reach its programs and its data."""
+"""PostgreSQL for root runs as another account, which must reach its programs and its data."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ import psycopg
 import pytest
 
 from cara.devtools.servers import unprivileged
-from cara.devtools.servers.embedded import LocalServerError, discard_data, embedded_postgres_server
-from cara.devtools.servers.unprivileged import WHEEL, copied_programs, files_to_copy
+from cara.devtools.servers.embedded import embedded_postgres_server
+from cara.devtools.servers.local_server import LocalServerError
+from cara.devtools.servers.unprivileged import WHEEL, copied_programs, discard_data, files_to_copy
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root runs PostgreSQL as another account")
 
@@ -26,7 +27,7 @@ NOBODY = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
 
 @pytest.fixture
 def state(monkeypatch):
-    """A state folder that is not there yet, where every account can enter."""
+    """The path of a state folder, not created yet, that every account can enter."""
     parent = Path(tempfile.mkdtemp(prefix="cara-test-", dir="/var/lib"))
     parent.chmod(0o755)
     monkeypatch.setattr(unprivileged, "STATE_FOLDER", parent / "state")
@@ -36,7 +37,7 @@ def state(monkeypatch):
 
 @pytest.fixture
 def closed(tmp_path) -> Path:
-    """A folder that root alone can enter, as its home is."""
+    """A folder that root alone can enter, like its home."""
     folder = tmp_path / "closed"
     folder.mkdir(mode=0o700)
     return folder
@@ -54,7 +55,7 @@ def run_as_nobody(*command: str | Path) -> str:
     return subprocess.run(command, **ids, cwd="/", check=True, capture_output=True, text=True).stdout
 
 
-def test_data_in_a_closed_folder_lie_elsewhere_and_survive_a_restart(state, closed, umask_077):
+def test_data_of_a_closed_folder_are_kept_elsewhere_and_survive_a_restart(state, closed, umask_077):
     with embedded_postgres_server(closed) as url, psycopg.connect(url) as connection:
         connection.execute("create table talks as select 'Gettysburg' as title")
     data = closed / "postgres/data"
@@ -80,7 +81,7 @@ def test_data_stay_in_a_data_folder_that_the_account_can_enter(state, umask_077)
     assert {path.name for path in state.iterdir()} == {"lock", files_to_copy()[1]}
 
 
-def test_of_a_throwaway_cluster_nothing_is_left_even_if_tmpdir_is_closed(closed, monkeypatch):
+def test_a_throwaway_cluster_leaves_nothing_even_if_tmpdir_is_closed(closed, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(closed))
     with embedded_postgres_server(closed, durable=False) as url:
         elsewhere = (closed / "postgres/data").readlink().parent
@@ -90,7 +91,7 @@ def test_of_a_throwaway_cluster_nothing_is_left_even_if_tmpdir_is_closed(closed,
     assert not (closed / "postgres/data").is_symlink()
 
 
-def test_data_that_the_account_cannot_reach_any_more_are_left_alone_and_named(closed):
+def test_data_that_the_account_can_no_longer_reach_are_named_and_kept(closed):
     data = closed / "postgres/data"
     data.mkdir(parents=True)
     shutil.chown(data, "nobody")
@@ -102,14 +103,14 @@ def test_data_that_the_account_cannot_reach_any_more_are_left_alone_and_named(cl
     assert data.is_dir()
 
 
-def test_a_link_to_data_that_are_gone_is_an_error_and_no_empty_database(state, closed):
+def test_a_link_to_missing_data_is_an_error_and_not_an_empty_database(state, closed):
     (closed / "postgres").mkdir()
     (closed / "postgres/data").symlink_to(state / "gone/data")
     with pytest.raises(LocalServerError, match="gone: remove"), embedded_postgres_server(closed):
         pytest.fail("started on nothing")
 
 
-def test_the_copy_can_be_run_by_every_account_and_is_made_once(state, umask_077):
+def test_the_copy_runs_for_every_account_and_is_made_once(state, umask_077):
     with ThreadPoolExecutor() as threads:
         made = {future.result() for future in [threads.submit(copied_programs, NOBODY) for _ in range(3)]}
     (programs,) = made
@@ -119,11 +120,11 @@ def test_the_copy_can_be_run_by_every_account_and_is_made_once(state, umask_077)
     assert (programs.stat().st_ino, programs.stat().st_ctime_ns) == (first.st_ino, first.st_ctime_ns)
 
 
-def test_a_half_made_copy_is_not_used(state):
+def test_a_partial_copy_is_not_used(state):
     state.mkdir(mode=0o700)
-    half_made = state / f"{files_to_copy()[1]}.partial" / unprivileged.PROGRAMS
-    half_made.mkdir(parents=True)
-    (half_made / "postgres").write_text("#!/bin/sh\necho half\n")
+    partial = state / f"{files_to_copy()[1]}.partial" / unprivileged.PROGRAMS
+    partial.mkdir(parents=True)
+    (partial / "postgres").write_text("#!/bin/sh\necho half\n")
     assert "PostgreSQL" in run_as_nobody(copied_programs(NOBODY) / "postgres", "--version")
     assert sorted(path.name for path in state.iterdir()) == ["lock", files_to_copy()[1]]
 
@@ -141,7 +142,7 @@ def test_another_version_of_the_wheel_gets_a_copy_of_its_own(tmp_path, monkeypat
     assert files_to_copy()[1] != known
 
 
-def test_programs_below_a_closed_folder_are_an_error_that_says_what_to_do(state):
+def test_programs_below_a_closed_folder_are_an_error_with_a_way_out(state):
     state.parent.chmod(0o700)
     with pytest.raises(LocalServerError, match=r"nobody cannot run the programs in .*ordinary user, or"):
         copied_programs(NOBODY)
@@ -163,7 +164,7 @@ def test_a_parent_that_others_can_change_is_refused(state):
         copied_programs(NOBODY)
 
 
-def test_a_state_folder_that_cannot_be_made_is_an_error_that_says_what_to_do(state, closed):
+def test_a_state_folder_that_cannot_be_created_is_an_error_with_a_way_out(state, closed):
     state.touch()
     with (
         pytest.raises(LocalServerError, match=r"cannot be written .*ordinary user, or set DATABASE_URL"),
@@ -172,7 +173,7 @@ def test_a_state_folder_that_cannot_be_made_is_an_error_that_says_what_to_do(sta
         pytest.fail("started without programs")
 
 
-def test_a_disk_that_is_full_is_an_error_and_leaves_no_half_made_copy(state):
+def test_a_disk_that_is_full_is_an_error_and_leaves_no_partial_copy(state):
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, limits[1]))
     try:

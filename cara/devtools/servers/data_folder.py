@@ -1,4 +1,4 @@
-"""The data folder of the local servers: its lock, short paths for sockets, the account that owns files."""
+"""The data folder of the local servers: its lock, short paths for sockets, and the account that owns it."""
 
 from __future__ import annotations
 
@@ -16,38 +16,38 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from cara.devtools.servers.errors import INSTEAD, DataFolderInUse, LocalServerError
+from cara.devtools.servers.local_server import INSTEAD, DataFolderInUse, LocalServerError
 
 SOCKET_PATH_BYTES = 100
-"""A little less than the smallest `sun_path` (104 bytes on macOS, 108 on Linux)."""
+"""Less than the smallest `sun_path` (104 bytes on macOS, 108 on Linux)."""
 
-PLAIN_IN_A_URL = re.compile(r"[A-Za-z0-9/._-]+")
+UNQUOTED_IN_URL = re.compile(r"[A-Za-z0-9/._-]+")
 
 
 @contextmanager
-def locked(folder: Path, *, patience_seconds: float = 30.0) -> Iterator[int]:
-    """Hold `folder` (made when missing) alone; yields the descriptor of a lock for the servers to inherit.
+def lock_folder(folder: Path, *, timeout_seconds: float = 30.0) -> Iterator[int]:
+    """Lock `folder` (made when missing) exclusively; yields a descriptor for the servers to inherit.
 
-    There are two locks. `owner` lasts as long as the process that runs the servers; `lock` until the last
-    process of a server has gone. After `kill -9` of an owner its servers are about to end: wait for them.
+    There are two lock files. `owner` is held by the process that runs the servers, `lock` until the last
+    process of a server has ended. After `kill -9` of the owner its servers end soon, so we wait for `lock`.
 
-    Raises DataFolderInUse at once while an owner lives, and after `patience_seconds` while a server does;
-    LocalServerError when we may not write there.
+    Raises DataFolderInUse at once while the owner lives, or after `timeout_seconds` while a server does;
+    LocalServerError when the folder is not writable.
     """
-    with opened(folder, "owner") as owner, opened(folder, "lock") as lock:
-        if not taken(owner):
+    with open_lock_file(folder, "owner") as owner, open_lock_file(folder, "lock") as lock:
+        if not try_file_lock(owner):
             pid = os.pread(owner, 20, 0).decode()
             raise DataFolderInUse(folder, int(pid) if pid.isdigit() else None)
         os.ftruncate(owner, 0)
         os.pwrite(owner, str(os.getpid()).encode(), 0)
-        if not locked_within(lock, patience_seconds):
+        if not wait_for_file_lock(lock, timeout_seconds):
             raise DataFolderInUse(folder, None)
         yield lock
 
 
 @contextmanager
-def opened(folder: Path, name: str) -> Iterator[int]:
-    """A descriptor, not inherited by itself, of a file made when missing. Raises LocalServerError."""
+def open_lock_file(folder: Path, name: str) -> Iterator[int]:
+    """Open a file (made when missing) with close-on-exec; yields its descriptor. Raises LocalServerError."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(folder / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -59,8 +59,8 @@ def opened(folder: Path, name: str) -> Iterator[int]:
         os.close(descriptor)
 
 
-def taken(descriptor: int) -> bool:
-    """Take the lock on the file, or say that somebody else holds it."""
+def try_file_lock(descriptor: int) -> bool:
+    """Lock the file unless another process holds the lock; returns whether we hold it."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -68,10 +68,10 @@ def taken(descriptor: int) -> bool:
     return True
 
 
-def locked_within(descriptor: int, seconds: float) -> bool:
-    """Take the lock on the file, or say that somebody else has held it for so long."""
-    deadline = time.monotonic() + seconds
-    while not taken(descriptor):
+def wait_for_file_lock(descriptor: int, timeout_seconds: float) -> bool:
+    """Lock the file as soon as it is free; returns False when it was not within the timeout."""
+    deadline = time.monotonic() + timeout_seconds
+    while not try_file_lock(descriptor):
         if time.monotonic() > deadline:
             return False
         time.sleep(0.02)
@@ -80,12 +80,12 @@ def locked_within(descriptor: int, seconds: float) -> bool:
 
 @contextmanager
 def socket_folder(folder: Path, longest_name: str, owner: pwd.struct_passwd) -> Iterator[Path]:
-    """Where a server on `folder` puts its socket: there, unless the path is too long or odd for a URL.
+    """The folder for a server's socket: `folder`, unless its path is too long or needs quoting in a URL.
 
-    Else a folder under the temporary one, named by a hash, closed to everybody but `owner`, and removed on
-    leaving. Raises LocalServerError when somebody else sits on that name.
+    Otherwise it is a folder below the temporary one, named by a hash, accessible to `owner` alone, and
+    removed on exit. Raises LocalServerError when that name exists and is not such a folder.
     """
-    if fits(folder, longest_name):
+    if is_socket_path(folder / longest_name):
         yield folder
         return
     short = private_folder(short_path(folder, longest_name, owner), owner)
@@ -96,21 +96,22 @@ def socket_folder(folder: Path, longest_name: str, owner: pwd.struct_passwd) -> 
 
 
 def short_path(folder: Path, longest_name: str, owner: pwd.struct_passwd) -> Path:
+    """A path for the socket folder below a temporary folder that `owner` can enter."""
     name = "cara-" + hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
     for parent in temporary_folders(owner):
-        if fits(parent / name, longest_name):
+        if is_socket_path(parent / name / longest_name):
             return parent / name
     problem = f"TMPDIR ({tempfile.gettempdir()}) is too long, or closed to {owner.pw_name}"
     raise LocalServerError(f"no short path for a socket: {problem}")
 
 
-def fits(folder: Path, longest_name: str) -> bool:
-    path = str(folder / longest_name)
-    return len(os.fsencode(path)) <= SOCKET_PATH_BYTES and PLAIN_IN_A_URL.fullmatch(path) is not None
+def is_socket_path(path: Path) -> bool:
+    """Whether the path is short enough for a socket, and stands in a URL without quoting."""
+    return len(os.fsencode(path)) <= SOCKET_PATH_BYTES and UNQUOTED_IN_URL.fullmatch(str(path)) is not None
 
 
 def private_folder(folder: Path, owner: pwd.struct_passwd) -> Path:
-    """Make `folder`, owned by `owner` and closed to others, or make sure that it is so."""
+    """Create `folder`, owned by `owner` and closed to others, or check that it is that already."""
     try:
         folder.mkdir(mode=0o700)
         if os.geteuid() == 0:
@@ -124,7 +125,7 @@ def private_folder(folder: Path, owner: pwd.struct_passwd) -> Path:
 
 
 def current_account() -> pwd.struct_passwd:
-    """The account this process runs as. Raises LocalServerError when it has no name."""
+    """The account that this process runs as. Raises LocalServerError when it has no name."""
     try:
         return pwd.getpwuid(os.geteuid())
     except KeyError:
@@ -135,10 +136,10 @@ def current_account() -> pwd.struct_passwd:
 
 
 def unprivileged_account(data: Path) -> pwd.struct_passwd:
-    """The account for a server that refuses to be root: ours, unless we are root.
+    """The account for a server that refuses to run as root: our own, unless that is root.
 
-    As root it is the owner of `data`, when that exists and is not root's, and else `nobody`, which nearly
-    every system has. Raises LocalServerError when it has no name.
+    For root it is the owner of `data`, if that exists and does not belong to root, and otherwise `nobody`.
+    Raises LocalServerError when it has no name.
     """
     if os.geteuid() != 0:
         return current_account()
@@ -151,16 +152,16 @@ def unprivileged_account(data: Path) -> pwd.struct_passwd:
 
 
 def can_enter(account: pwd.struct_passwd, folder: Path) -> bool:
-    """Whether the account can enter the folder. Raises LocalServerError as `succeeds` does."""
-    return os.geteuid() == account.pw_uid or succeeds(account, 'cd -- "$1"', folder)
+    """Whether the account can enter the folder. Raises LocalServerError as `runs_as` does."""
+    return os.geteuid() == account.pw_uid or runs_as(account, 'cd -- "$1"', folder)
 
 
-def succeeds(account: pwd.struct_passwd, script: str, path: Path) -> bool:
-    """Whether the line for a shell succeeds when it is run, as root, by the account, with the path as `$1`.
+def runs_as(account: pwd.struct_passwd, script: str, path: Path) -> bool:
+    """Whether a shell script exits with 0 when root runs it as the account, with the path as `$1`.
 
-    A try tells what no look at modes and owners does: it goes by every rule of this machine.
+    Running it takes every access rule of the machine into account, which modes and owners alone do not.
 
-    Raises LocalServerError when root may not run anything as that account.
+    Raises LocalServerError when root cannot run anything as that account.
     """
     try:
         tried = subprocess.run(
@@ -179,13 +180,13 @@ def succeeds(account: pwd.struct_passwd, script: str, path: Path) -> bool:
 
 
 def temporary_folders(account: pwd.struct_passwd) -> list[Path]:
-    """The folders for temporary files that the account can enter: TMPDIR may be closed to it."""
+    """The folders for temporary files that the account can enter; TMPDIR may not be among them."""
     candidates = (Path(tempfile.gettempdir()), Path("/tmp"))  # noqa: S108 - only for folders that are private
     return [folder for folder in candidates if can_enter(account, folder)]
 
 
 def sync_names(folder: Path) -> None:
-    """Let the names in the folder survive a power cut."""
+    """Sync the folder, so that the names in it survive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

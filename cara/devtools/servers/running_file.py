@@ -1,4 +1,4 @@
-"""How other commands on the same data folder find the servers of the `cara dev` that runs there."""
+"""The file by which other commands on a data folder find the servers of a running `cara dev`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ RUNNING_FILE = "running.json"
 
 @contextmanager
 def running_file(folder: Path, environment: Mapping[str, str]) -> Iterator[None]:
-    """Tells, for as long as the block runs, what our processes were given to reach the servers."""
+    """Keeps the environment of our processes in the file while the block runs."""
     path = folder / RUNNING_FILE
     write_privately(path, json.dumps({"pid": os.getpid(), "environment": dict(environment)}))
     try:
@@ -23,7 +23,7 @@ def running_file(folder: Path, environment: Mapping[str, str]) -> Iterator[None]
 
 
 def running_environment(folder: Path) -> dict[str, str]:
-    """The environment of the `cara dev` that runs on this data folder; empty when none does."""
+    """The environment of the `cara dev` that runs on the data folder; empty if none runs."""
     try:
         running = json.loads((folder / RUNNING_FILE).read_text())
         os.kill(running["pid"], 0)
@@ -34,7 +34,7 @@ def running_environment(folder: Path) -> dict[str, str]:
 
 
 def write_privately(path: Path, text: str) -> None:
-    """Writes the whole file or nothing; only its owner may read it."""
+    """Writes the file atomically, readable for its owner alone."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
     partial.unlink(missing_ok=True)

