@@ -26,10 +26,6 @@ REQUESTS_REFUSED = Counter("cara_http_requests_refused_total", "Requests over a 
 COUNTED_ALONE = Counter(
     "cara_rate_limit_counted_alone_total", "Requests that this process counted by itself, without Redis."
 )
-FAILURES_COUNTED_ALONE = Counter(
-    "cara_sign_in_counted_alone_total",
-    "Looks at failed sign-ins that this process answered by itself, without Redis.",
-)
 JOB_WAIT_SECONDS = Histogram(
     "cara_feedback_job_wait_seconds",
     "How long due jobs waited for a worker.",

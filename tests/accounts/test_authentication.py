@@ -6,21 +6,18 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import argon2
 import pytest
-from argon2 import PasswordHasher, extract_parameters
-from pydantic import SecretStr
-from redis.asyncio import Redis
+from argon2 import extract_parameters
 
-from cara.accounts.authentication import SignIn
-from cara.accounts.passwords import Passwords
+from cara.accounts.authentication import Authentication
+from cara.accounts.passwords import PasswordHasher
 from cara.app import create_app
-from cara.observability.metrics import FAILURES_COUNTED_ALONE
 from cara.postgres.database import Database
 from cara.settings import Settings
 from cara.web.context import service
 from tests.accounts.signing import Client, audited, posts, signs_in
 from tests.learners import Learner
-from tests.redis.restartable_valkey import RestartableValkey
 from tests.waiting import time_limit
 
 OpenClient = Callable[..., Awaitable[Client]]
@@ -39,19 +36,19 @@ def settings(settings: Settings) -> Settings:
 def hashes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Every computation of argon2, by what it was for."""
     done: list[str] = []
-    hash_, verify = PasswordHasher.hash, PasswordHasher.verify
+    hash_, verify = argon2.PasswordHasher.hash, argon2.PasswordHasher.verify
 
-    def counted_hash(self: PasswordHasher, *arguments: Any, **options: Any) -> str:
+    def counted_hash(self: argon2.PasswordHasher, *arguments: Any, **options: Any) -> str:
         done.append("hash")
         return hash_(self, *arguments, **options)
 
-    def counted_verify(self: PasswordHasher, stored: str, password: Any) -> bool:
+    def counted_verify(self: argon2.PasswordHasher, stored: str, password: Any) -> bool:
         parameters = extract_parameters(stored)
         done.append(f"verify m={parameters.memory_cost} t={parameters.time_cost} p={parameters.parallelism}")
         return verify(self, stored, password)
 
-    monkeypatch.setattr(PasswordHasher, "hash", counted_hash)
-    monkeypatch.setattr(PasswordHasher, "verify", counted_verify)
+    monkeypatch.setattr(argon2.PasswordHasher, "hash", counted_hash)
+    monkeypatch.setattr(argon2.PasswordHasher, "verify", counted_verify)
     return done
 
 
@@ -216,45 +213,57 @@ async def test_failures_are_shared_between_processes(
         assert (await signs_in(process, learner.email, learner.password))[0] == 429
 
 
-async def test_what_redis_holds_names_nobody(client: Client, learner: Learner, settings: Settings) -> None:
+async def test_what_is_stored_of_failures_names_nobody_and_expires(
+    client: Client, learner: Learner, database: Database
+) -> None:
     for _ in range(5):
         await signs_in(client, learner.email, "guess")
-    async with Redis.from_url(settings.redis_url.get_secret_value()) as redis:
-        keys = [key.decode() async for key in redis.scan_iter("cara:sign-in:*")]
-        assert keys
-        assert [key for key in keys if await redis.pttl(key) <= 0] == []
-    assert not any(learner.email in key or "127.0.0.1" in key for key in keys)
+    async with database.acquire() as connection:
+        rows = await connection.fetch(
+            """
+            select sign_in_failures::text as text, expires_at > now() as is_live,
+                   expires_at < now() + interval '1 day 1 minute' as expires_soon
+            from sign_in_failures
+            """
+        )
+    assert len(rows) == 2
+    assert all(row["is_live"] and row["expires_soon"] for row in rows)
+    for name in (learner.email, "127.0.0.1"):
+        assert not any(name in row["text"] or name.encode().hex() in row["text"] for row in rows)
 
 
-async def test_counting_goes_back_to_redis_when_it_is_there_again(
-    valkey: RestartableValkey, settings: Settings, aiohttp_client: OpenClient
+async def test_a_failure_is_counted_before_it_is_audited_and_holds_no_lock(
+    client: Client, learner: Learner, database: Database
 ) -> None:
-    client = await aiohttp_client(
-        create_app(settings.model_copy(update={"redis_url": SecretStr(valkey.url)}))
-    )
-    learner = await Learner.registers(client)
-    async with Redis.from_url(valkey.url) as redis:
-        await signs_in(client, learner.email, "guess")
-        assert await redis.keys("cara:sign-in:*")
+    """Whatever holds the request up afterwards, other attempts on the account need not wait for it."""
+    async with database.transaction() as auditing:
+        await auditing.execute("lock table audit_log in share mode")
+        guess = asyncio.create_task(signs_in(client, learner.email, "guess"))
+        async with database.acquire() as connection, time_limit():
+            while await connection.fetchval("select count(*) from sign_in_failures") == 0:
+                await asyncio.sleep(0.01)
+            rows = await connection.fetch("select failures from sign_in_failures for update nowait")
+        assert [row["failures"] for row in rows] == [1, 1]
+        assert not guess.done()
+    assert (await guess)[0] == 401
 
-        valkey.stop()
-        before = FAILURES_COUNTED_ALONE._value.get()
-        for _ in range(5):
-            assert (await signs_in(client, learner.email, "guess"))[0] == 401
-        assert (await signs_in(client, learner.email, learner.password))[0] == 429
-        assert FAILURES_COUNTED_ALONE._value.get() > before
 
-        valkey.start()
-        assert not await redis.keys("cara:sign-in:*")
-        async with time_limit():
-            while not await redis.keys("cara:sign-in:*"):
-                await signs_in(client, NOBODY, "guess")
-        before = FAILURES_COUNTED_ALONE._value.get()
-        assert (await signs_in(client, learner.email, learner.password))[0] == 200
-        assert FAILURES_COUNTED_ALONE._value.get() == before
+async def test_a_failure_that_cannot_be_audited_is_counted_all_the_same(
+    client: Client, learner: Learner, database: Database
+) -> None:
+    async with database.acquire() as connection:
+        await connection.execute(
+            "alter table audit_log add constraint full_up check (action <> 'sign_in_failed')"
+        )
+        try:
+            for _ in range(5):
+                assert (await signs_in(client, learner.email, "guess"))[0] == 500
+        finally:
+            await connection.execute("alter table audit_log drop constraint full_up")
+    assert (await signs_in(client, learner.email, learner.password))[0] == 429
 
 
 async def test_the_services_of_the_application_hash_as_the_settings_say(client: Client) -> None:
-    assert service(client.app, SignIn)
-    stored = await service(client.app, Passwords).hash("correct horse battery")
+    assert service(client.app, Authentication)
+    stored = await service(client.app, PasswordHasher).hash("correct horse battery")
     assert extract_parameters(stored).memory_cost == 64

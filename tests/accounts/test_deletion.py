@@ -12,11 +12,10 @@ from uuid import UUID, uuid4
 import pytest
 from aiohttp import ClientError
 
-from cara.accounts.cookies import REFRESH_COOKIE
-from cara.accounts.export import MAX_AT_ONCE, Exports
-from cara.accounts.export_sections import PROFILE as PROFILE_STATEMENT
-from cara.accounts.export_sections import SECTIONS
-from cara.accounts.refresh_tokens import hash_of
+from cara.accounts.export import MAX_AT_ONCE, SECTIONS, AccountExporter
+from cara.accounts.export import PROFILE as PROFILE_STATEMENT
+from cara.accounts.refresh_tokens import hash_token
+from cara.accounts.routes import REFRESH_COOKIE
 from cara.postgres.database import Connection, Database, new_id
 from cara.web.client_info import ClientInfo
 from cara.web.context import service
@@ -105,7 +104,12 @@ async def test_an_export_holds_what_is_stored_and_no_hashes(
     assert {"page": "home"} in [event["metadata"] for event in exported["events"]]
     assert [entry["action"] for entry in exported["audit"]] == ["registered", "sign_in_failed", "exported"]
     assert len(exported["signIns"]) == 1
-    for secret in (learner.refresh_token, hash_of(learner.refresh_token).hex(), "argon2", learner.password):
+    for secret in (
+        learner.refresh_token,
+        hash_token(learner.refresh_token).hex(),
+        "argon2",
+        learner.password,
+    ):
         assert secret not in text
 
 
@@ -180,8 +184,8 @@ async def test_a_reader_that_leaves_gives_the_connection_back(
 async def test_more_exports_than_there_are_connections_for_have_to_wait(
     client: Client, learner: Learner
 ) -> None:
-    exports = service(client.app, Exports)
-    async with exports.document(new_id(), ClientInfo()), exports.document(new_id(), ClientInfo()):
+    exporter = service(client.app, AccountExporter)
+    async with exporter.document(new_id(), ClientInfo()), exporter.document(new_id(), ClientInfo()):
         refused = await learner.call("GET", EXPORT)
         assert refused.status == 503
         assert int(refused.headers["Retry-After"]) >= 1
@@ -190,8 +194,8 @@ async def test_more_exports_than_there_are_connections_for_have_to_wait(
 
 async def test_nobody_takes_the_place_of_others_by_a_second_export(client: Client, learner: Learner) -> None:
     other = await Learner.registers(client)
-    exports = service(client.app, Exports)
-    async with exports.document(UUID(learner.user["id"]), ClientInfo()):
+    exporter = service(client.app, AccountExporter)
+    async with exporter.document(UUID(learner.user["id"]), ClientInfo()):
         assert (await learner.expects(503, "GET", EXPORT))["code"] == "exports_busy"
         await other.expects(200, "GET", EXPORT)
     await learner.expects(200, "GET", EXPORT)
@@ -213,8 +217,8 @@ async def test_a_look_at_the_head_of_an_export_writes_none(
     client: Client, learner: Learner, database: Database
 ) -> None:
     """Nor does it wait for those that are being written, or stand in the trail."""
-    exports = service(client.app, Exports)
-    async with exports.document(new_id(), ClientInfo()), exports.document(new_id(), ClientInfo()):
+    exporter = service(client.app, AccountExporter)
+    async with exporter.document(new_id(), ClientInfo()), exporter.document(new_id(), ClientInfo()):
         before = await audited(database, learner)
         for _ in range(MAX_AT_ONCE + 1):
             response = await client.head(EXPORT, headers=learner.authorization)

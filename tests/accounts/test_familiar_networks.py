@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from cara.accounts import queries
+from cara.accounts.lockout import FailureKeys
 from cara.postgres.database import Connection, Database
 from cara.settings import Settings
 from tests.accounts.signing import Client, posts, signs_in
@@ -63,7 +64,7 @@ async def test_the_home_of_an_account_is_the_network_where_it_was_registered(cli
 
 
 @pytest.mark.parametrize("network", ["192.0.2.1", "2001:db8::/64"])
-async def test_whether_somebody_is_at_home_is_looked_up_in_an_index(
+async def test_an_attempt_is_judged_by_one_statement_that_reads_indexes(
     learner: Learner, database: Database, network: str
 ) -> None:
     async with database.transaction() as connection:
@@ -76,6 +77,12 @@ async def test_whether_somebody_is_at_home_is_looked_up_in_an_index(
         )
         await connection.execute("analyze audit_log")
         await connection.execute("set local enable_seqscan = off")
-        plan = await queries.user_for_sign_in(Explaining(connection), learner.email, network)
+        keys = FailureKeys.of(learner.email, network)
+        plan = await queries.user_for_sign_in(
+            Explaining(connection), learner.email, network, keys.address, keys.account
+        )
     assert "audit_log_signed_in_idx" in plan
     assert "audit_log_user_idx" not in plan
+    for index in ("users_email_key", "sign_in_failures_pkey"):
+        assert index in plan
+    assert "Seq Scan" not in plan

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from cara.accounts.cookies import REFRESH_COOKIE
-from cara.accounts.refresh_tokens import hash_of, new_token
+from cara.accounts.refresh_tokens import hash_token, new_token
+from cara.accounts.routes import REFRESH_COOKIE
 from cara.app import create_app
 from cara.postgres.database import Database, new_id
 from cara.settings import Settings
@@ -47,7 +47,7 @@ async def test_tokens_are_stored_as_hashes_only(learner: Learner, database: Data
     async with database.acquire() as connection:
         row = await connection.fetchrow("select token_hash, refresh_tokens::text as text from refresh_tokens")
     assert row is not None
-    assert row["token_hash"] == hash_of(learner.refresh_token)
+    assert row["token_hash"] == hash_token(learner.refresh_token)
     assert learner.refresh_token not in row["text"]
 
 
@@ -176,6 +176,6 @@ async def test_many_refreshes_and_an_end_at_once_leave_no_token_that_counts(
                 where revoked_at is null
                   and family = (select family from refresh_tokens where token_hash = $1)
                 """,
-                hash_of(token),
+                hash_token(token),
             )
         assert alive == 0
