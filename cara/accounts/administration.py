@@ -17,14 +17,14 @@ from cara.postgres.database import Connection, Database, new_id
 from cara.postgres.migrations import up_to_date_database
 from cara.settings import Settings
 
-NAME = "Administrator"
+ADMIN_NAME = "Administrator"
 
 
-class NoEmail(InvalidInput):
-    detail = "This is no email address."
+class InvalidEmail(InvalidInput):
+    detail = "The email is not a valid address; a valid one is operator@example.com."
 
 
-class NoAccount(NotFound):
+class AccountNotFound(NotFound):
     detail = "There is no account with this email."
 
 
@@ -39,7 +39,7 @@ async def create_admin(settings: Settings, email: str, ask_password: Callable[[]
     Asks for the password only to create an account. Returns whether it created one.
 
     Raises:
-        NoEmail: a new account cannot have this email.
+        InvalidEmail: a new account cannot have this email.
         WeakPassword: a new account cannot have this password.
         DatabaseAway: PostgreSQL cannot be reached.
         DatabaseBehind: migrations are missing.
@@ -61,14 +61,14 @@ async def set_daily_quota(settings: Settings, email: str, tokens: int | None) ->
     """Sets the daily quota of the account with this email; None resets it to that of the settings.
 
     Raises:
-        NoAccount: no account has this email.
+        AccountNotFound: no account has this email.
         DatabaseAway: PostgreSQL cannot be reached.
         DatabaseBehind: migrations are missing.
     """
     async with up_to_date_database(settings) as database, database.transaction() as connection:
         user_id = await queries.set_daily_quota(connection, normalize_email(email), tokens)
         if user_id is None:
-            raise NoAccount
+            raise AccountNotFound
         details = {} if tokens is None else {"tokens": tokens}
         await audit.record(connection, "quota_set", audit.SYSTEM, user_id, **details)
 
@@ -84,13 +84,13 @@ async def _create(settings: Settings, database: Database, email: str, password: 
     try:
         email = TypeAdapter(Email).validate_python(email)
     except ValidationError:
-        raise NoEmail from None
-    check_new_password(password, email=email, name=NAME)
+        raise InvalidEmail from None
+    check_new_password(password, email=email, name=ADMIN_NAME)
     hasher = PasswordHasher.of(settings)
     try:
         password_hash = await hasher.hash(password)
     finally:
         hasher.close()
     async with database.transaction() as connection:
-        await queries.insert_user(connection, new_id(), email, NAME, None, password_hash)
+        await queries.insert_user(connection, new_id(), email, ADMIN_NAME, None, password_hash)
         await _promote(connection, email)

@@ -1,4 +1,4 @@
-"""Who is let in, who is kept out for how long, and that none of it tells which emails have an account."""
+"""Sign-in and lock-out over HTTP, and that neither reveals which emails have an account."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ NOBODY = "nobody@example.com"
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    """Hashes that cost little, and a proxy that is believed: tests come from many addresses."""
+    """Cheap hashes, and a trusted proxy, so that tests send from many addresses."""
     return settings.model_copy(
         update={"password_memory_kib": 64, "password_time_cost": 1, "trusted_proxies": ("127.0.0.0/8",)}
     )
@@ -60,7 +60,7 @@ def _without_request_id(body: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in body.items() if name != "requestId"}
 
 
-async def test_an_unknown_email_and_a_wrong_password_are_told_alike_after_the_same_work(
+async def test_an_unknown_email_and_a_wrong_password_get_the_same_response_after_the_same_work(
     client: Client, learner: Learner, hashes: list[str]
 ) -> None:
     hashes.clear()
@@ -75,21 +75,21 @@ async def test_an_unknown_email_and_a_wrong_password_are_told_alike_after_the_sa
 
 
 async def test_an_unknown_email_is_locked_exactly_as_a_known_one(client: Client, learner: Learner) -> None:
-    stories = []
+    outcomes = []
     for email in (learner.email, NOBODY):
-        story = []
+        outcome = []
         for _ in range(7):
             response = await posts(client, "/api/auth/login", {"email": email, "password": "guess"})
             body = _without_request_id(await response.json())
-            story.append((response.status, body, response.headers.get("Retry-After")))
-        stories.append(story)
-    assert stories[0] == stories[1]
-    assert [status for status, _, _ in stories[0]] == [401] * 5 + [429] * 2
-    assert stories[0][-1][1]["code"] == "account_locked"
-    assert stories[0][-1][2] == "10"
+            outcome.append((response.status, body, response.headers.get("Retry-After")))
+        outcomes.append(outcome)
+    assert outcomes[0] == outcomes[1]
+    assert [status for status, _, _ in outcomes[0]] == [401] * 5 + [429] * 2
+    assert outcomes[0][-1][1]["code"] == "account_locked"
+    assert outcomes[0][-1][2] == "10"
 
 
-async def test_who_is_locked_out_costs_no_hash_and_is_not_let_in(
+async def test_a_locked_attempt_is_refused_without_hashing(
     client: Client, learner: Learner, hashes: list[str]
 ) -> None:
     for _ in range(5):
@@ -99,14 +99,16 @@ async def test_who_is_locked_out_costs_no_hash_and_is_not_let_in(
     assert hashes == []
 
 
-async def test_a_stranger_locks_out_themselves_and_not_the_owner(client: Client, learner: Learner) -> None:
+async def test_an_attacker_locks_out_their_own_address_and_not_the_owner(
+    client: Client, learner: Learner
+) -> None:
     for _ in range(6):
         status, _ = await signs_in(client, learner.email, "guess", **_from("203.0.113.7"))
     assert status == 429
     assert (await signs_in(client, learner.email, learner.password, **_from("198.51.100.1")))[0] == 200
 
 
-async def test_neighbours_in_one_ipv6_network_share_their_failures(client: Client, learner: Learner) -> None:
+async def test_addresses_of_one_ipv6_network_share_their_failures(client: Client, learner: Learner) -> None:
     for number in range(6):
         status, _ = await signs_in(client, learner.email, "guess", **_from(f"2001:db8::{number + 1}"))
     assert status == 429
@@ -135,10 +137,10 @@ async def test_a_success_forgets_the_failures_before_it(client: Client, learner:
         assert (await signs_in(client, learner.email, learner.password))[0] == 200
 
 
-async def test_guesses_that_are_made_at_once_are_not_judged_behind_the_lock(
+async def test_concurrent_guesses_are_not_verified_once_the_account_is_locked(
     client: Client, learner: Learner
 ) -> None:
-    """The right one among many at once may come too late: it is refused as those after it are."""
+    """The right password is refused like any other while the lock holds."""
     outcomes = await asyncio.gather(
         *(signs_in(client, learner.email, "guess") for _ in range(20)),
     )
@@ -170,7 +172,7 @@ async def test_a_hash_of_other_parameters_is_replaced_at_sign_in(
     assert (await signs_in(client, learner.email, learner.password))[0] == 200
 
 
-async def test_a_storm_of_sign_ins_is_refused_with_a_time_to_come_back(
+async def test_sign_ins_beyond_the_queue_are_refused_with_retry_after(
     settings: Settings, aiohttp_client: OpenClient
 ) -> None:
     slow = {
@@ -191,7 +193,7 @@ async def test_a_storm_of_sign_ins_is_refused_with_a_time_to_come_back(
     assert (await signs_in(client, learner.email, learner.password))[0] == 200
 
 
-async def test_without_redis_people_are_let_in_and_locked_out_all_the_same(
+async def test_signing_in_and_the_lock_out_need_no_redis(
     settings: Settings, unused_tcp_port: int, aiohttp_client: OpenClient
 ) -> None:
     url = type(settings.redis_url)(f"redis://127.0.0.1:{unused_tcp_port}/0")
@@ -213,7 +215,7 @@ async def test_failures_are_shared_between_processes(
         assert (await signs_in(process, learner.email, learner.password))[0] == 429
 
 
-async def test_what_is_stored_of_failures_names_nobody_and_expires(
+async def test_stored_failures_hold_no_email_or_address_and_expire(
     client: Client, learner: Learner, database: Database
 ) -> None:
     for _ in range(5):
@@ -235,7 +237,7 @@ async def test_what_is_stored_of_failures_names_nobody_and_expires(
 async def test_a_failure_is_counted_before_it_is_audited_and_holds_no_lock(
     client: Client, learner: Learner, database: Database
 ) -> None:
-    """Whatever holds the request up afterwards, other attempts on the account need not wait for it."""
+    """Other attempts on the account do not wait for the rest of the request."""
     async with database.transaction() as auditing:
         await auditing.execute("lock table audit_log in share mode")
         guess = asyncio.create_task(signs_in(client, learner.email, "guess"))
@@ -263,7 +265,7 @@ async def test_a_failure_that_cannot_be_audited_is_counted_all_the_same(
     assert (await signs_in(client, learner.email, learner.password))[0] == 429
 
 
-async def test_the_services_of_the_application_hash_as_the_settings_say(client: Client) -> None:
+async def test_the_application_hashes_with_the_cost_of_the_settings(client: Client) -> None:
     assert service(client.app, Authentication)
     stored = await service(client.app, PasswordHasher).hash("correct horse battery")
     assert extract_parameters(stored).memory_cost == 64

@@ -23,7 +23,7 @@ async def connection(database: Database) -> AsyncIterator[Connection]:
 
 
 async def _let_pass(connection: Connection, seconds: float) -> None:
-    """Makes all failures so long past."""
+    """Moves all failures so far into the past."""
     await connection.execute(
         """
         update sign_in_failures
@@ -56,7 +56,7 @@ async def test_locks_double_up_to_a_limit() -> None:
     assert max(PER_ACCOUNT.lock_seconds(failures) for failures in range(2_000)) == 60
 
 
-async def test_a_failure_that_is_newer_than_the_statement_that_sees_it_locks_no_longer() -> None:
+async def test_a_failure_newer_than_the_statement_that_reads_it_locks_no_longer() -> None:
     assert PER_ADDRESS.remaining_seconds(None, None) == 0
     assert PER_ADDRESS.remaining_seconds(4, -0.001) == 0
     assert PER_ADDRESS.remaining_seconds(5, -0.001) == 10
@@ -77,7 +77,7 @@ async def test_a_lock_opens_after_its_delay_and_the_next_failure_doubles_it(conn
     assert await lockout.count_failure(connection, KEYS) == 20
 
 
-async def test_failures_from_many_addresses_lock_the_account_but_not_where_its_owner_is_known(
+async def test_failures_from_many_addresses_lock_the_account_except_for_familiar_addresses(
     connection: Connection,
 ) -> None:
     home = FailureKeys.of(NOBODY, "198.51.100.1")
@@ -100,7 +100,7 @@ async def test_failures_are_forgotten_after_a_day(connection: Connection) -> Non
     assert await lockout.count_failure(connection, keys) == 0
 
 
-async def test_each_failure_begins_the_day_anew(connection: Connection) -> None:
+async def test_each_failure_restarts_the_day(connection: Connection) -> None:
     for _ in range(4):
         await lockout.count_failure(connection, KEYS)
         await _let_pass(connection, PER_ADDRESS.forget_after_seconds - 60)
@@ -122,7 +122,7 @@ async def test_a_success_forgets_the_failures_from_its_address_alone(connection:
     assert by_account == 11
 
 
-async def test_a_row_is_of_one_size_whatever_was_typed(connection: Connection) -> None:
+async def test_rows_have_one_size_whatever_was_typed(connection: Connection) -> None:
     for typed in ("", NOBODY, "a" * 254, "\ud800", "\0"):
         await lockout.count_failure(connection, FailureKeys.of(typed, "2001:db8::1"))
     sizes = await connection.fetch("select pg_column_size(sign_in_failures) as bytes from sign_in_failures")
@@ -130,7 +130,7 @@ async def test_a_row_is_of_one_size_whatever_was_typed(connection: Connection) -
     assert len({row["bytes"] for row in sizes}) == 1
 
 
-async def test_of_failures_at_once_each_one_counts(database: Database) -> None:
+async def test_concurrent_failures_each_count(database: Database) -> None:
     """From one address and from several, whose statements share the row of the account."""
     networks = [f"192.0.2.{number}" for number in range(4)]
 
@@ -146,7 +146,7 @@ async def test_of_failures_at_once_each_one_counts(database: Database) -> None:
     assert list(failures.values()) == [25] * 4
 
 
-async def test_the_purge_deletes_what_has_expired_and_waits_for_nobody(
+async def test_the_purge_deletes_expired_rows_and_skips_locked_ones(
     database: Database, connection: Connection
 ) -> None:
     for number in range(3):
@@ -165,6 +165,6 @@ async def test_the_purge_deletes_what_has_expired_and_waits_for_nobody(
     assert await queries.delete_expired_failures(connection, 10) == 0
 
 
-async def test_no_key_of_another_size_is_stored(connection: Connection) -> None:
+async def test_keys_of_another_size_are_refused(connection: Connection) -> None:
     with pytest.raises(asyncpg.CheckViolationError):
         await queries.count_failure(connection, b"x" * 17, 60, b"y" * 16, 60)

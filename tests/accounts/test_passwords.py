@@ -42,7 +42,7 @@ def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[HeldPasswords]:
 
 
 class Work:
-    """What argon2 was made to do: passes, each over so many KiB. Its time is the product of the two."""
+    """The work of argon2: passes times KiB, to which its time is proportional."""
 
     def __init__(self) -> None:
         self.done = 0
@@ -80,7 +80,7 @@ async def work_of_a_wrong_guess(passwords: PasswordHasher, stored: str | None, w
     return work.done - before
 
 
-async def test_the_right_password_is_let_in_and_a_wrong_one_is_not(opened: Opened) -> None:
+async def test_the_right_password_is_accepted_and_a_wrong_one_is_not(opened: Opened) -> None:
     passwords = opened(**CHEAP)
     stored = await passwords.hash(" pass wörd 🔑 ")
     assert await passwords.verify(stored, " pass wörd 🔑 ") == PasswordCheck(is_correct=True)
@@ -114,7 +114,9 @@ async def test_a_hash_of_another_cost_is_replaced_when_its_password_was_right(op
 @pytest.mark.parametrize(
     "stored", ["", "not a hash", "$argon2id$v=19$m=64,t=1,p=1$AAAA", "$2b$12$" + "a" * 53]
 )
-async def test_what_is_no_argon2_hash_lets_nobody_in(opened: Opened, stored: str) -> None:
+async def test_a_stored_value_that_is_not_an_argon2_hash_verifies_nothing(
+    opened: Opened, stored: str
+) -> None:
     assert await opened(**CHEAP).verify(stored, "secure123") == PasswordCheck(is_correct=False)
 
 
@@ -128,7 +130,7 @@ async def test_an_unknown_email_costs_the_same_work_as_a_wrong_password(opened: 
 @pytest.mark.parametrize(
     "made", [(1, 19_456, 1), (4, 1_024, 1), (1, 64, 1), None], ids=["passes", "memory", "both", "no hash"]
 )
-async def test_a_cost_that_was_raised_does_not_tell_by_its_time_which_emails_exist(
+async def test_after_the_cost_was_raised_timing_does_not_reveal_which_emails_exist(
     opened: Opened, work: Work, made: tuple[int, int, int] | None
 ) -> None:
     passwords = opened(time_cost=4, memory_kib=19_456)
@@ -138,7 +140,7 @@ async def test_a_cost_that_was_raised_does_not_tell_by_its_time_which_emails_exi
     assert unknown <= cheaper < 1.1 * unknown
 
 
-async def test_beyond_the_queue_people_are_told_when_to_come_back(opened: Opened) -> None:
+async def test_work_beyond_the_queue_is_refused_with_a_time_to_retry(opened: Opened) -> None:
     passwords = opened(threads=2, queue_limit=3, time_cost=4, memory_kib=19_456)
     outcomes = await asyncio.gather(*(passwords.hash("secure123") for _ in range(9)), return_exceptions=True)
     refused = [outcome for outcome in outcomes if isinstance(outcome, PasswordsBusy)]
@@ -153,7 +155,7 @@ async def leaves(attempt: asyncio.Task[PasswordCheck]) -> None:
     await asyncio.wait([attempt])
 
 
-async def test_a_client_that_leaves_does_not_make_room_while_its_password_is_verified(
+async def test_a_cancelled_verification_that_has_started_keeps_its_place(
     opened: Opened, held: HeldPasswords
 ) -> None:
     passwords = opened(threads=1, queue_limit=0, **CHEAP)
@@ -165,7 +167,9 @@ async def test_a_client_that_leaves_does_not_make_room_while_its_password_is_ver
         await passwords.verify(None, "guess")
 
 
-async def test_a_client_that_leaves_the_queue_makes_room_at_once(opened: Opened, held: HeldPasswords) -> None:
+async def test_a_cancelled_verification_in_the_queue_frees_its_place(
+    opened: Opened, held: HeldPasswords
+) -> None:
     passwords = opened(threads=1, queue_limit=1, **CHEAP)
     gate = held.hold("secure123")
     verifying = asyncio.create_task(passwords.verify(None, "secure123"))
@@ -176,7 +180,9 @@ async def test_a_client_that_leaves_the_queue_makes_room_at_once(opened: Opened,
     assert await asyncio.gather(verifying, waiting) == [PasswordCheck(is_correct=False)] * 2
 
 
-async def test_the_loop_goes_on_while_a_password_is_verified(opened: Opened, held: HeldPasswords) -> None:
+async def test_the_event_loop_is_not_blocked_while_a_password_is_verified(
+    opened: Opened, held: HeldPasswords
+) -> None:
     passwords = opened(threads=1, **CHEAP)
     gate = held.hold("secure123")
     verifying = asyncio.create_task(passwords.verify(None, "secure123"))
@@ -221,7 +227,7 @@ def test_a_weak_password_is_refused_with_its_reason(password: str, reason: str) 
     assert password not in str(refused.value)
 
 
-def test_a_short_local_part_may_stand_in_a_password() -> None:
+def test_a_short_local_part_is_allowed_in_a_password() -> None:
     assert accepted("banjo-4471", email="jo@example.com")
     assert not accepted("banjo-4471", email="ban@example.com")
     assert not accepted("BANJO-4471", email="Banjo@example.com")
