@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import argon2
@@ -13,7 +14,7 @@ from argon2 import extract_parameters
 from cara.accounts.authentication import Authentication
 from cara.accounts.passwords import PasswordHasher
 from cara.app import create_app
-from cara.postgres.database import Database
+from cara.postgres.database import Connection, Database
 from cara.settings import Settings
 from cara.web.context import service
 from tests.accounts.signing import Client, audited, posts, signs_in
@@ -52,6 +53,22 @@ def hashes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return done
 
 
+@pytest.fixture
+def statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Every statement of the web process from now on."""
+    sent: list[str] = []
+    acquire = Database.acquire
+
+    @asynccontextmanager
+    async def acquire_logged(database: Database) -> AsyncIterator[Connection]:
+        async with acquire(database) as connection:
+            with connection.query_logger(lambda logged: sent.append(logged.query)):
+                yield connection
+
+    monkeypatch.setattr(Database, "acquire", acquire_logged)
+    return sent
+
+
 def _from(address: str) -> dict[str, str]:
     return {"X-Forwarded-For": address}
 
@@ -72,6 +89,17 @@ async def test_an_unknown_email_and_a_wrong_password_get_the_same_response_after
         assert wrong[0] == unknown[0] == 401
         assert _without_request_id(wrong[1]) == _without_request_id(unknown[1])
         assert work_for_wrong == hashes == ["verify m=64 t=1 p=1"]
+
+
+async def test_an_unknown_email_and_a_wrong_password_cost_the_same_statements(
+    client: Client, learner: Learner, statements: list[str]
+) -> None:
+    await signs_in(client, learner.email, "guess")
+    for_wrong = statements.copy()
+    statements.clear()
+    await signs_in(client, NOBODY, "guess")
+    assert statements == for_wrong
+    assert len(statements) == 4
 
 
 async def test_an_unknown_email_is_locked_exactly_as_a_known_one(client: Client, learner: Learner) -> None:
