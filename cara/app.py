@@ -13,13 +13,10 @@ from redis.asyncio import Redis
 from cara import __version__, health
 from cara.accounts import routes as accounts
 from cara.accounts.access_tokens import AccessTokens
-from cara.accounts.authentication import SignIn
-from cara.accounts.export import Exports
-from cara.accounts.failure_counts import ResilientFailureCounts
-from cara.accounts.lockout import Lockout
-from cara.accounts.password_change import ChangingPasswords
-from cara.accounts.passwords import Passwords
-from cara.accounts.refresh_tokens import Refreshing
+from cara.accounts.authentication import Authentication
+from cara.accounts.export import AccountExporter
+from cara.accounts.passwords import PasswordHasher
+from cara.accounts.refresh_tokens import TokenRefresher
 from cara.analytics import routes as analytics
 from cara.analytics.event_writer import EventWriter
 from cara.coach import routes as coach
@@ -166,15 +163,13 @@ async def _analytics(app: web.Application) -> AsyncIterator[None]:
 
 async def _accounts(app: web.Application) -> AsyncIterator[None]:
     settings, database, tokens = service(app, Settings), service(app, Database), service(app, AccessTokens)
-    passwords = Passwords.of(settings)
-    lockout = Lockout(ResilientFailureCounts(service(app, Redis)))
-    provide(app, Passwords, passwords)
-    provide(app, SignIn, SignIn(settings, database, passwords, tokens, lockout))
-    provide(app, Refreshing, Refreshing(settings, database, tokens))
-    provide(app, ChangingPasswords, ChangingPasswords(database, passwords, lockout))
-    provide(app, Exports, Exports(database))
+    hasher = PasswordHasher.of(settings)
+    provide(app, PasswordHasher, hasher)
+    provide(app, Authentication, Authentication(settings, database, hasher, tokens))
+    provide(app, TokenRefresher, TokenRefresher(settings, database, tokens))
+    provide(app, AccountExporter, AccountExporter(database))
     yield
-    passwords.close()
+    hasher.close()
 
 
 async def _feeds(app: web.Application) -> AsyncIterator[None]:

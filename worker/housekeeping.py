@@ -6,7 +6,7 @@ import logging
 from datetime import UTC, datetime
 from typing import Any
 
-from cara.accounts.retention import purge_expired
+from cara.accounts.deletion import purge_expired
 from cara.feedback.work.sweeper import sweep
 from cara.observability.sentry import instrumented
 from cara.postgres.database import Database
@@ -24,13 +24,16 @@ async def sweep_jobs(context: dict[str, Any]) -> None:
 
 
 async def forget_old_entries(context: dict[str, Any]) -> None:
-    """Deletes audit entries beyond their retention, and refresh tokens that have expired."""
+    """Deletes audit entries beyond their retention, and expired refresh tokens and failed sign-ins."""
     database: Database = context["database"]
     settings: Settings = context["settings"]
     async with instrumented("forget_old_entries", context["job_id"]):
-        forgotten = await purge_expired(
+        purged = await purge_expired(
             database, now=datetime.now(UTC), audit_days=settings.audit_retention_days
         )
     logger.info(
-        "forgot %d audit entries and %d refresh tokens", forgotten.audit_entries, forgotten.refresh_tokens
+        "deleted %d audit entries, %d refresh tokens and %d failed sign-ins",
+        purged.audit_entries,
+        purged.refresh_tokens,
+        purged.sign_in_failures,
     )

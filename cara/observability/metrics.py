@@ -29,10 +29,6 @@ COUNTED_ALONE = Counter(
     "cara_rate_limit_counted_alone_total",
     "Requests that this process counted locally because Redis was unavailable.",
 )
-FAILURES_COUNTED_ALONE = Counter(
-    "cara_sign_in_counted_alone_total",
-    "Checks of failed sign-ins that this process made locally because Redis was unavailable.",
-)
 JOB_WAIT_SECONDS = Histogram(
     "cara_feedback_job_wait_seconds",
     "Time from a feedback job being due to a worker claiming it.",
