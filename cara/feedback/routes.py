@@ -74,7 +74,7 @@ async def read_job(
     if job is None:
         raise JobNotFound
     tag = f'"{job.attempts}-{job.stage}-{job.progress}-{job.status}"'
-    headers = {"ETag": tag} | ({} if job.finished else {"Retry-After": "1"})
+    headers = {"ETag": tag} | ({} if job.finished_at else {"Retry-After": "1"})
     if if_none_match and tag in re.split(r"\s*,\s*", if_none_match.replace("W/", "")):
         return ApiResponse(None, status=304, headers=headers)
     return ApiResponse(job, headers=headers)
@@ -86,7 +86,7 @@ async def cancel_job(
     """Cancel a job: a queued one never starts, a running one stops at its next step."""
     async with database.transaction() as connection:
         job = await requests.cancel_job(connection, quota, caller.user_id, id)
-    await job_notifier.cancelled(id, ended=job.finished, attempts=job.attempts)
+    await job_notifier.cancelled(id, ended=job.finished_at is not None, attempts=job.attempts)
     return job
 
 
@@ -121,7 +121,7 @@ async def follow_job(
         job = await requests.read_job(connection, caller.user_id, id)
     if job is None:
         raise JobNotFound
-    if job.finished and last_event_id == final_number(job.attempts):
+    if job.finished_at and last_event_id == final_number(job.attempts):
         return web.Response(status=204)
     stream = await EventStream().open(request)
     return await stream_job_events(broker, stream, caller.user_id, job, last_event_id or 0)

@@ -50,7 +50,7 @@ class JobEvents:
     @property
     def ended(self) -> bool:
         """Whether no more events will come, because the job has ended or is gone."""
-        return self.known and (self.job is None or self.job.finished)
+        return self.known and (self.job is None or self.job.finished_at is not None)
 
     def notify(self) -> None:
         """Wakes everybody who waits for `changed`."""
@@ -112,7 +112,7 @@ class JobEventBroker:
             async with asyncio.timeout(seconds), self.listen(user_id, job_id) as events:
                 while not (events.ended or events.closing):
                     await events.changed.wait()
-                return events.job if events.job and events.job.finished else None
+                return events.job if events.job and events.job.finished_at else None
         return None
 
     async def _update(self, events: JobEvents) -> None:

@@ -1,27 +1,81 @@
-"""One attempt at a feedback job: what the worker knows of it, what it may cost, and why it fails."""
+"""One attempt at a feedback job: what the worker knows of it, why it fails, and its lease."""
 
 from __future__ import annotations
 
+import asyncio
+import functools
+import logging
 import math
 import random
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any, ParamSpec, TypeVar
 from uuid import UUID, uuid5
 
-from cara.errors import CaraError
-from cara.feedback.assessment.prompt import MAX_OUTPUT_TOKENS, MORE_OUTPUT_TOKENS, upper_estimate_of_prompt
-from cara.feedback.events.publish import Publisher
-from cara.feedback.work.lease import require_row
+from cara.errors import CaraError, Unavailable
+from cara.feedback.assessment.prompt import MAX_OUTPUT_TOKENS
+from cara.feedback.work.requests import REQUEST_TYPE, reserve_attempt
 from cara.gemini.errors import NOTHING_USED, GeminiBadAnswer, GeminiUsage
 from cara.jobs import transitions
-from cara.postgres.database import Connection, Record
+from cara.jobs.notifier import Publisher, cancel_channel
+from cara.postgres.database import Connection, Database, Record
 from cara.quota.quota import Charge, Quota
+from cara.redis.subscriber import Subscriber
 from cara.users.queries import caller_by_id
 
-REQUEST_TYPE = "feedback"
-KEEP_RESERVATION_SECONDS = 3_600
-"""A reservation expires after this time unless the sweeper prolongs it for a live job."""
+logger = logging.getLogger(__name__)
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
 
 FIRST_DELAY_SECONDS, MAX_DELAY_SECONDS = 1.0, 60.0
+RENEWALS_PER_LEASE = 3
+
+
+class WriteFailed(CaraError):
+    code = "internal_error"
+    detail = "Something went wrong while the feedback was written."
+
+
+class GeminiAwayForLong(CaraError):
+    """Gemini can be asked again, but not soon."""
+
+    code = "gemini_unavailable"
+
+    def __init__(self, seconds: float) -> None:
+        minutes = math.ceil(seconds / 60)
+        wait = f"{minutes} minutes" if minutes < 120 else f"{math.ceil(minutes / 60)} hours"
+        super().__init__(
+            f"Gemini is taking no more requests for now. Please ask for feedback again in {wait}.",
+            retry_after_seconds=seconds,
+        )
+
+
+class LeaseLost(Exception):
+    """The job belongs to another attempt, has ended, or is gone: this worker must not change it any more."""
+
+
+class CancelRequested(Exception):
+    """The learner has requested that the job is cancelled."""
+
+
+def ensure_held(row: Record | None) -> None:
+    """Checks the row that a guarded statement of a running job returned.
+
+    Raises:
+        LeaseLost: the statement matched nothing.
+        CancelRequested: cancel_requested is set.
+    """
+    if require_row(row)["cancel_requested"]:
+        raise CancelRequested
+
+
+def require_row(row: Record | None) -> Record:
+    """Returns the row of a guarded statement; raises LeaseLost when there is none."""
+    if row is None:
+        raise LeaseLost
+    return row
 
 
 @dataclass
@@ -97,59 +151,6 @@ def ledger_id_of(job_id: UUID, attempts: int) -> UUID:
     return uuid5(job_id, str(attempts))
 
 
-async def reserve_attempt(
-    connection: Connection,
-    quota: Quota,
-    user_id: UUID,
-    judged: Record,
-    own_limit: int | None,
-    *,
-    more_output: bool = False,
-) -> tuple[UUID, int | None]:
-    """Reserves the most that one attempt to judge the transcript can cost.
-
-    `judged` has feature_type and transcript. Returns the reservation's id and the output limit in tokens:
-    None for the default, or with `more_output` a higher one, as far as today's tokens allow.
-
-    Raises:
-        QuotaExceeded, TooLongForQuota: the tokens of today, or of any day, do not suffice.
-    """
-    least, most = MAX_OUTPUT_TOKENS, MAX_OUTPUT_TOKENS
-    if more_output:
-        least, most = (MAX_OUTPUT_TOKENS + MORE_OUTPUT_TOKENS) // 2, MORE_OUTPUT_TOKENS
-    prompt_tokens = upper_estimate_of_prompt(judged["feature_type"], judged["transcript"])
-    reserved = await quota.reserve_some(
-        connection,
-        user_id,
-        prompt_tokens + least,
-        prompt_tokens + most,
-        REQUEST_TYPE,
-        own_limit=own_limit,
-        keep_seconds=KEEP_RESERVATION_SECONDS,
-        feature_type=judged["feature_type"],
-    )
-    return reserved.id, reserved.tokens - prompt_tokens if more_output else None
-
-
-class WriteFailed(CaraError):
-    code = "internal_error"
-    detail = "Something went wrong while the feedback was written."
-
-
-class GeminiAwayForLong(CaraError):
-    """Gemini can be asked again, but not soon."""
-
-    code = "gemini_unavailable"
-
-    def __init__(self, seconds: float) -> None:
-        minutes = math.ceil(seconds / 60)
-        wait = f"{minutes} minutes" if minutes < 120 else f"{math.ceil(minutes / 60)} hours"
-        super().__init__(
-            f"Gemini is taking no more requests for now. Please ask for feedback again in {wait}.",
-            retry_after_seconds=seconds,
-        )
-
-
 def backoff_seconds(failures: int, retry_after_seconds: float) -> float:
     """Exponential back-off with jitter (half to whole of 1, 2, 4 … 60 s), at least `retry_after_seconds`."""
     delay = min(math.ldexp(FIRST_DELAY_SECONDS, failures - 1), MAX_DELAY_SECONDS)
@@ -159,3 +160,67 @@ def backoff_seconds(failures: int, retry_after_seconds: float) -> float:
 def problem_of(error: CaraError) -> dict[str, str]:
     """The error as it is stored with the job."""
     return {"code": error.code, "detail": error.detail}
+
+
+@asynccontextmanager
+async def run_with_lease(
+    database: Database, subscriber: Subscriber, job: Record, lease_seconds: float
+) -> AsyncIterator[None]:
+    """Renews the lease of a claimed job for the length of the block; cancels the block when the lease ends.
+
+    Raises:
+        LeaseLost: the lease could not be renewed.
+        CancelRequested: the learner has requested that the job is cancelled.
+    """
+    block = asyncio.current_task()
+    assert block is not None
+    cancellations, reason = block.cancelling(), None
+    try:
+        async with asyncio.TaskGroup() as group:
+            keeper = group.create_task(_keep_lease(database, subscriber, job, lease_seconds))
+            yield
+            keeper.cancel()
+    except BaseExceptionGroup as errors:
+        reason = errors.exceptions[0]  # of the lease, which then cancelled the block, or of the block
+    if reason:
+        # Before Python 3.13 a TaskGroup drops a cancellation from outside that coincides with an error.
+        raise asyncio.CancelledError if block.cancelling() > cancellations else reason
+
+
+async def _keep_lease(database: Database, subscriber: Subscriber, job: Record, lease_seconds: float) -> None:
+    """Renews the lease periodically, and at once when somebody requests a cancellation; never returns."""
+    async with subscriber.listen(cancel_channel(job["id"])) as wake:
+        while True:
+            try:
+                async with database.acquire() as connection:
+                    renewed = await transitions.renew_lease(
+                        connection, job["user_id"], job["id"], job["attempts"], lease_seconds
+                    )
+                ensure_held(renewed)
+            except Unavailable:
+                pass  # the lease outlives some failed renewals; if it expires, the next renewal notices
+            try:
+                async with asyncio.timeout(lease_seconds / RENEWALS_PER_LEASE):
+                    await wake.wait()
+            except TimeoutError:
+                continue
+            wake.clear()
+
+
+def run_to_completion(
+    operation: Callable[Arguments, Coroutine[Any, Any, Result]],
+) -> Callable[Arguments, Coroutine[Any, Any, Result]]:
+    """Decorates an operation that must not be left half done: it is cancelled only after it has ended."""
+
+    @functools.wraps(operation)
+    async def completed(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        task = asyncio.create_task(operation(*args, **kwargs))
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            (result,) = await asyncio.gather(task, return_exceptions=True)
+            if isinstance(result, Exception):
+                logger.info("%s failed while cancelled: %s", operation.__qualname__, type(result).__name__)
+            raise
+
+    return completed

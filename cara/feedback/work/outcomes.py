@@ -17,8 +17,15 @@ from asyncpg import ForeignKeyViolationError
 from cara.errors import CaraError, Unavailable
 from cara.feedback import queries
 from cara.feedback.schemas import FINISHED_STATUSES, Feedback
-from cara.feedback.work.attempt import Attempt, GeminiAwayForLong, backoff_seconds, problem_of
-from cara.feedback.work.lease import LeaseLost, require_row, run_to_completion
+from cara.feedback.work.attempt import (
+    Attempt,
+    GeminiAwayForLong,
+    LeaseLost,
+    backoff_seconds,
+    problem_of,
+    require_row,
+    run_to_completion,
+)
 from cara.gemini.errors import GeminiOutOfRoom
 from cara.jobs import queries as jobs
 from cara.jobs import transitions
@@ -49,8 +56,7 @@ def outcome(write: OutcomeMethod[Arguments]) -> OutcomeMethod[Arguments]:
     attempt that turns out to have lost its lease is released.
 
     Raises:
-        Unavailable: the database was away for too long. The log says what could not be charged; the sweeper
-            finds the job.
+        Unavailable: the database was away for too long; the log says what could not be charged.
     """
     write_with_retries = retry_database(write)
 

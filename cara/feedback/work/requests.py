@@ -1,4 +1,4 @@
-"""Feedback jobs in the web process: requested, read, cancelled."""
+"""Feedback jobs in the web process: requested, with what they may cost reserved; read; cancelled."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from uuid import UUID
 
 from cara.errors import Conflict, FieldProblem, InvalidInput, NotFound
 from cara.feedback import queries
+from cara.feedback.assessment.prompt import MAX_OUTPUT_TOKENS, MORE_OUTPUT_TOKENS, upper_estimate_of_prompt
 from cara.feedback.schemas import Feedback, FeedbackJob, FeedbackRequest, JobProblem
-from cara.feedback.work.attempt import REQUEST_TYPE, reserve_attempt
 from cara.jobs import queries as jobs
 from cara.jobs import transitions
 from cara.observability.metrics import JOBS_ENDED
@@ -19,6 +19,10 @@ from cara.practice.queries import lock_session
 from cara.practice.sessions import SessionNotFound
 from cara.quota.quota import Quota
 from cara.web.context import Caller
+
+REQUEST_TYPE = "feedback"
+KEEP_RESERVATION_SECONDS = 3_600
+"""A reservation expires after this time unless the sweeper prolongs it for a live job."""
 
 
 class JobNotFound(NotFound):
@@ -100,6 +104,40 @@ async def _live_or_new_job(
     reservation_id, _ = await reserve_attempt(connection, quota, user_id, session, caller.daily_token_quota)
     job = await jobs.insert_job(connection, user_id, new_id(), session, transcript_hash, reservation_id)
     return RequestedJob(job, new=True)
+
+
+async def reserve_attempt(
+    connection: Connection,
+    quota: Quota,
+    user_id: UUID,
+    judged: Record,
+    own_limit: int | None,
+    *,
+    more_output: bool = False,
+) -> tuple[UUID, int | None]:
+    """Reserves the most that one attempt to judge the transcript can cost.
+
+    `judged` has feature_type and transcript. Returns the reservation's id and the output limit in tokens:
+    None for the default, or with `more_output` a higher one, as far as today's tokens allow.
+
+    Raises:
+        QuotaExceeded, TooLongForQuota: the tokens of today, or of any day, do not suffice.
+    """
+    least, most = MAX_OUTPUT_TOKENS, MAX_OUTPUT_TOKENS
+    if more_output:
+        least, most = (MAX_OUTPUT_TOKENS + MORE_OUTPUT_TOKENS) // 2, MORE_OUTPUT_TOKENS
+    prompt_tokens = upper_estimate_of_prompt(judged["feature_type"], judged["transcript"])
+    reserved = await quota.reserve_some(
+        connection,
+        user_id,
+        prompt_tokens + least,
+        prompt_tokens + most,
+        REQUEST_TYPE,
+        own_limit=own_limit,
+        keep_seconds=KEEP_RESERVATION_SECONDS,
+        feature_type=judged["feature_type"],
+    )
+    return reserved.id, reserved.tokens - prompt_tokens if more_output else None
 
 
 def _hash_of_request(request: FeedbackRequest) -> bytes:

@@ -17,16 +17,22 @@ from cara.feedback import queries
 from cara.feedback.assessment.assess import assess
 from cara.feedback.assessment.judgement import Judgement, NoUsableScore
 from cara.feedback.assessment.prompt import GrowingTexts, feedback_call
-from cara.feedback.events.publish import Publisher
 from cara.feedback.schemas import Feedback
-from cara.feedback.work.attempt import Attempt, WriteFailed
-from cara.feedback.work.lease import CancelRequested, LeaseLost, ensure_held, run_with_lease
+from cara.feedback.work.attempt import (
+    Attempt,
+    CancelRequested,
+    LeaseLost,
+    WriteFailed,
+    ensure_held,
+    run_with_lease,
+)
 from cara.feedback.work.outcomes import Outcomes
 from cara.gemini.alerting import log_operator_error
 from cara.gemini.client import GeminiAnswer, GeminiCall, GeminiClient
 from cara.gemini.errors import GeminiBadAnswer, GeminiError, GeminiOutOfRoom, GeminiTransient
 from cara.jobs import queries as jobs
 from cara.jobs import transitions
+from cara.jobs.notifier import Publisher
 from cara.observability.metrics import JOB_WAIT_SECONDS
 from cara.postgres.database import Database, retry_database
 from cara.practice.queries import recent_mean_score

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import logging
 
-from cara.feedback.work.attempt import KEEP_RESERVATION_SECONDS, REQUEST_TYPE, WriteFailed, problem_of
+from cara.feedback.work.attempt import WriteFailed, problem_of
+from cara.feedback.work.requests import KEEP_RESERVATION_SECONDS, REQUEST_TYPE
 from cara.jobs import queries as jobs
 from cara.jobs import transitions
 from cara.observability.metrics import JOBS_ENDED, JOBS_SWEPT

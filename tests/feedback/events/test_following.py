@@ -11,7 +11,7 @@ import pytest
 from redis.asyncio import Redis
 
 from cara.feedback.events.broker import JobEventBroker
-from cara.feedback.events.publish import Publisher
+from cara.jobs.notifier import Publisher
 from cara.postgres.database import Database
 from cara.settings import Settings
 from cara.web.context import service

@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 from cara.app import create_app
 from cara.devtools.emulator.faults import Fault, PlannedFault
 from cara.feedback.events.broker import JobEventBroker, JobEvents
-from cara.feedback.events.publish import Publisher
+from cara.jobs.notifier import Publisher
 from cara.jobs.notifier import read_events as read_stored_events
 from cara.postgres.database import Database
 from cara.settings import Settings

@@ -26,7 +26,7 @@ def job(job_id: UUID, status: JobStatus) -> FeedbackJob:
         attempts=1,
         created_at=now,
         started_at=now,
-        finished_at=now,
+        finished_at=None if status == "running" else now,
     )
 
 

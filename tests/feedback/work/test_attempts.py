@@ -12,9 +12,9 @@ import pytest
 from redis.asyncio import Redis
 
 from cara.devtools.emulator.faults import Fault, PlannedFault
-from cara.feedback.events.publish import Publisher
 from cara.feedback.work.attempt import Attempt
 from cara.gemini.errors import GeminiUsage
+from cara.jobs.notifier import Publisher
 from cara.postgres.database import Database
 from cara.redis.queue import arq_client
 from cara.settings import Settings

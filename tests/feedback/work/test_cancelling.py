@@ -8,9 +8,9 @@ from uuid import UUID
 import pytest
 from redis.asyncio import Redis
 
-from cara.feedback.events.publish import Publisher
 from cara.feedback.work.attempt import Attempt, WriteFailed
 from cara.gemini.errors import NOTHING_USED, GeminiUsage
+from cara.jobs.notifier import Publisher
 from cara.postgres.database import Database
 from cara.settings import Settings
 from tests.feedback.work.attempts import charges, somebody_waits_with, the_job, working

@@ -9,14 +9,13 @@ import pytest
 from redis.asyncio import Redis
 from redis.asyncio.connection import ConnectionPool
 
-from cara.feedback.events.publish import Publisher
-from cara.jobs.notifier import read_events
+from cara.jobs.notifier import Publisher, read_events
 
 
 async def test_lost_text_shows_in_the_offset_of_the_next_event(
     redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cara.feedback.events.publish._MUTE_SECONDS", 0)
+    monkeypatch.setattr("cara.jobs.notifier._MUTE_SECONDS", 0)
     job_id = uuid4()
     async with Redis.from_url(redis_url) as redis:
         there, nowhere = redis.connection_pool, ConnectionPool.from_url("redis://127.0.0.1:1/0")
