@@ -12,7 +12,7 @@ import asyncpg
 from aiohttp import ClientSession
 
 from bench.system import System, percentile
-from cara.feedback.work.costs import ledger_id_of
+from cara.feedback.work.attempt import ledger_id_of
 
 FINAL = ("succeeded", "failed", "cancelled")
 

@@ -24,7 +24,7 @@ from cara.coach.chat import Coach
 from cara.console import routes as console
 from cara.feedback import routes as feedback
 from cara.feedback.events.broker import JobEventBroker
-from cara.feedback.events.tickets import Tickets
+from cara.feedback.events.stream import TicketIssuer
 from cara.gemini.client import connect_gemini
 from cara.jobs.notifier import JobNotifier
 from cara.observability.sentry import start_sentry, stop_sentry
@@ -70,7 +70,7 @@ def create_app(settings: Settings) -> web.Application:
     app[SERVICES] = {}
     _provide_rules(app, settings)
     app.cleanup_ctx.extend(
-        [_sentry, _database(settings), _redis(settings), _accounts, _feeds, _coach, _analytics]
+        [_sentry, _database(settings), _redis(settings), _accounts, _job_events, _coach, _analytics]
     )
     app.on_shutdown.append(_let_streams_end)
     allow_origins(app, mount(app, [*ROUTES, *console.routes(settings)]), settings)
@@ -110,7 +110,7 @@ def _provide_rules(app: web.Application, settings: Settings) -> None:
     provide(app, TrustedProxies, TrustedProxies(settings.trusted_proxies))
     provide(app, AccessTokens, tokens)
     provide(app, Authenticator, tokens)
-    provide(app, Tickets, Tickets(settings))
+    provide(app, TicketIssuer, TicketIssuer(settings))
     provide(app, Quota, Quota(settings.daily_token_quota))
     provide(app, OpenApiDocument, OpenApiDocument(ROUTES))
 
@@ -172,7 +172,7 @@ async def _accounts(app: web.Application) -> AsyncIterator[None]:
     hasher.close()
 
 
-async def _feeds(app: web.Application) -> AsyncIterator[None]:
+async def _job_events(app: web.Application) -> AsyncIterator[None]:
     provide(
         app,
         JobEventBroker,

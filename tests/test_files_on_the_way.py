@@ -1,4 +1,4 @@
-"""How many files one has to open to follow a request: those whose functions run for it, counted by a profiler.
+"""How many files one has to open to follow a request: a profiler counts those whose functions run for it.
 
 The lists are printed (`pytest -s`). A bound may be raised with a reason beside it.
 """

@@ -11,8 +11,7 @@ from asyncpg import ForeignKeyViolationError
 
 from cara.errors import TokenInvalid
 from cara.observability.sentry import report
-from cara.postgres.database import Database, DatabaseBusy
-from cara.postgres.retry import RETRY_SECONDS, retry_database
+from cara.postgres.database import RETRY_SECONDS, Database, DatabaseBusy, retry_database
 from cara.practice.dialogue import append_dialogue
 from cara.practice.queries import hold_session
 from cara.quota.quota import Charge, Quota

@@ -1,16 +1,19 @@
-"""The pool of PostgreSQL connections: time limits, codecs, transactions and errors."""
+"""The pool of PostgreSQL connections: limits, JSON codec, transactions, and the one retry rule."""
 
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
-from collections.abc import AsyncIterator
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeAlias, TypeVar
 from uuid import UUID
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 from uuid_utils.compat import uuid7
 
 from cara.errors import Unavailable
@@ -23,6 +26,14 @@ else:
     Connection: TypeAlias = asyncpg.Connection
 
 Record: TypeAlias = asyncpg.Record
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
+logger = logging.getLogger(__name__)
+
+RETRY_SECONDS = 10.0
+"""How long `retry_database` repeats an operation while the database is away or busy."""
 
 _CONFLICT = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 
@@ -118,6 +129,31 @@ class Database:
         """Yields a connection in a transaction that commits at the end of the block."""
         async with self.acquire() as connection, connection.transaction():
             yield connection
+
+
+def retry_database(
+    operation: Callable[Arguments, Awaitable[Result]],
+) -> Callable[Arguments, Coroutine[Any, Any, Result]]:
+    """Decorates an operation to be repeated for `RETRY_SECONDS` while the database is away or busy.
+
+    The operation has to be safe to repeat, also when it was committed and only the acknowledgement was lost.
+
+    Raises:
+        Unavailable: the database was away all the while.
+    """
+
+    @functools.wraps(operation)
+    async def retried(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        attempts = AsyncRetrying(
+            retry=retry_if_exception_type(Unavailable),
+            wait=wait_random_exponential(multiplier=0.1, max=2),
+            stop=stop_after_delay(RETRY_SECONDS),
+            before_sleep=lambda _: logger.warning("%s waits for the database", operation.__qualname__),
+            reraise=True,
+        )
+        return await attempts(operation, *args, **kwargs)
+
+    return retried
 
 
 def new_id() -> UUID:

@@ -190,7 +190,10 @@ async def count_sessions_of_user(
 
 
 async def delete_session(connection: Connection, user_id: UUID, session_id: UUID) -> list[UUID] | None:
-    """The feedback jobs of the session that are live or ended within two hours; None without a session."""
+    """None when there was none to delete, else its feedback jobs that live or ended within two hours.
+
+    One statement reads the jobs and deletes the session, so that no job can come in between.
+    """
     job_ids: list[UUID] | None = await connection.fetchval(
         """
         delete from sessions
@@ -208,17 +211,24 @@ async def delete_session(connection: Connection, user_id: UUID, session_id: UUID
     return job_ids
 
 
-async def live_job_of_session(connection: Connection, user_id: UUID, session_id: UUID) -> UUID | None:
-    """The newest live feedback job of the session."""
-    job_id: UUID | None = await connection.fetchval(
+async def recent_mean_score(
+    connection: Connection, user_id: UUID, feature_type: str, session_id: UUID, sessions: int
+) -> float | None:
+    """The mean score of the learner's last scored sessions of the feature, without this session."""
+    mean: float | None = await connection.fetchval(
         """
-        select id
-        from feedback_jobs
-        where user_id = $1 and session_id = $2 and status in ('queued', 'running')
-        order by created_at desc
-        limit 1
+        select avg(score)
+        from (
+            select score
+            from sessions
+            where user_id = $1 and feature_type = $2 and id <> $3 and score is not null
+            order by created_at desc
+            limit $4
+        ) as recent
         """,
         user_id,
+        feature_type,
         session_id,
+        sessions,
     )
-    return job_id
+    return mean

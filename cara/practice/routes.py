@@ -5,6 +5,7 @@ from typing import Annotated
 from uuid import UUID
 
 from cara.errors import Outdated
+from cara.jobs import queries as jobs
 from cara.jobs.notifier import JobNotifier
 from cara.postgres.database import Connection, Database, Record
 from cara.practice import queries, sessions
@@ -53,7 +54,7 @@ async def read_session(caller: Caller, connection: Connection, id: UUID) -> ApiR
     session = await queries.session_of_user(connection, caller.user_id, id)
     if session is None:
         raise SessionNotFound
-    live_job = await queries.live_job_of_session(connection, caller.user_id, id)
+    live_job = await jobs.live_job_of_session(connection, caller.user_id, id)
     return _session_response(session, live_job=live_job)
 
 
@@ -71,7 +72,7 @@ async def change_session(
         session = await sessions.change_session(
             connection, caller.user_id, id, body.provided(), expected_version=version
         )
-        live_job = await queries.live_job_of_session(connection, caller.user_id, id)
+        live_job = await jobs.live_job_of_session(connection, caller.user_id, id)
     rollups.wake()
     return _session_response(session, live_job=live_job)
 

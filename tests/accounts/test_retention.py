@@ -12,8 +12,9 @@ from cara.postgres.database import Database
 from cara.settings import Settings
 from tests.accounts.signing import Client, refreshes
 from tests.learners import Learner
-from worker.housekeeping import forget_old_entries
-from worker.queues import workers
+from worker import tasks
+from worker.main import connected
+from worker.queues import create_workers
 
 NOW = datetime.now(UTC)
 
@@ -61,9 +62,9 @@ async def test_more_rows_than_a_batch_are_deleted(database: Database) -> None:
 
 async def test_the_worker_purges_by_the_clock(settings: Settings, database: Database) -> None:
     await _insert_entries(database, 1, days_ago=settings.audit_retention_days + 1)
-    await forget_old_entries({"database": database, "settings": settings, "job_id": "a test"})
+    async with connected(settings) as context:
+        await tasks.purge_expired({**context.for_arq(), "job_id": "a test"})
     async with database.acquire() as connection:
         assert await connection.fetchval("select count(*) from audit_log") == 0
-    context = {"subscriber": None, "redis": None}
-    jobs = [job.coroutine for worker in workers(settings, context) for job in worker.cron_jobs or ()]
-    assert forget_old_entries in jobs
+    jobs = [job.coroutine for worker in create_workers(context) for job in worker.cron_jobs or ()]
+    assert tasks.purge_expired in jobs

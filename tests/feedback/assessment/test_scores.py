@@ -10,8 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from cara.feedback.assessment import scores
-from cara.feedback.assessment.scores import clarity_measured, confidence_measured, mixed, overall, pace_score
-from cara.feedback.assessment.weights import WEIGHTS
+from cara.feedback.assessment.scores import (
+    WEIGHTS,
+    clarity_measured,
+    confidence_measured,
+    mixed,
+    overall,
+    pace_score,
+)
 from cara.speech.measures import PACE_NORMS
 
 _FEATURES = ("conversation", "writing", "accent", "listening", "video")
