@@ -12,8 +12,9 @@ from cara.jobs.notifier import JobNotifier
 from cara.postgres.database import Connection, Database
 from cara.settings import Settings
 from cara.web.client_info import client_info
-from cara.web.context import REQUEST_ID, Caller
+from cara.web.context import REQUEST_ID
 from cara.web.downloads import Document, streaming_download
+from cara.web.guard import Caller
 from cara.web.models import ApiResponse
 from cara.web.routing import Route
 

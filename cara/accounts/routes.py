@@ -22,8 +22,8 @@ from cara.accounts.schemas import (
 from cara.postgres.database import Connection, Database
 from cara.settings import Settings
 from cara.web.client_info import client_info
-from cara.web.context import CALLER_ID, Caller
-from cara.web.guard import recount_if_unauthenticated
+from cara.web.context import CALLER_ID
+from cara.web.guard import Caller, count_for_address_if_unauthenticated
 from cara.web.handlers import Transaction
 from cara.web.models import ApiResponse
 from cara.web.rate_limits import RateLimits
@@ -70,7 +70,7 @@ async def refresh(
     known = await refreshing.known(offered_tokens(request, body))
     if counting := next((each for each in known if each.counts), None):
         await limits.count(request, counting.owner)
-    with recount_if_unauthenticated(request):
+    with count_for_address_if_unauthenticated(request):
         answer = await refreshing.refresh(known, client_info(request))
     if owner := owner_of(answer.refresh_token):
         request[CALLER_ID] = owner
@@ -120,6 +120,7 @@ ROUTES = [
         tag=TAG,
         status=201,
         public=True,
+        limit="sign-in",
         errors=(EmailTaken, WeakPassword, PasswordsBusy),
     ),
     Route(
@@ -128,6 +129,7 @@ ROUTES = [
         login,
         tag=TAG,
         public=True,
+        limit="sign-in",
         errors=(InvalidCredentials, AccountLocked, PasswordsBusy),
     ),
     Route("GET", "/api/auth/verify", verify, tag=TAG),

@@ -8,8 +8,8 @@ from pydantic import MISSING, AfterValidator, Field, SecretStr
 from cara.accounts.emails import MAX_CHARACTERS, Email
 from cara.accounts.visible_text import with_something_to_see
 from cara.users.time_zones import TimeZone
-from cara.web.free_text import FreeText
 from cara.web.models import Instant, PatchModel, QueryModel, RequestModel, ResponseModel
+from cara.web.sanitize import FreeText
 
 Name = Annotated[str, FreeText(1, 100), AfterValidator(with_something_to_see)]
 Role = Annotated[str, FreeText(max_length=100)]

@@ -22,7 +22,7 @@ from cara.analytics.rollup_queries import shown_until
 from cara.errors import Forbidden
 from cara.postgres.database import Connection, Record
 from cara.practice.schemas import FEATURE_TYPES, FeatureType
-from cara.web.context import Caller
+from cara.web.guard import Caller
 
 ANY_ACTIVITY = ""
 COHORT_WEEKS = 12

@@ -15,8 +15,8 @@ from cara.analytics.schemas import Event, EventsAccepted, NewEvent, PostedEvents
 from cara.analytics.writing import EventsBusy, EventsNotStored, EventsRefused, EventWriter
 from cara.postgres.database import Connection, Database
 from cara.web.client_info import client_info
-from cara.web.context import Caller
 from cara.web.downloads import streaming_download
+from cara.web.guard import Caller
 from cara.web.models import ApiResponse
 from cara.web.routing import Route
 

@@ -23,7 +23,7 @@ from cara.practice.schemas import FeatureType
 from cara.quota.quota import Quota
 from cara.redis.rollup_notifier import RollupNotifier
 from cara.settings import Settings
-from cara.web.context import Caller
+from cara.web.guard import Caller
 
 LEAST_OUTPUT_TOKENS = 512
 """With less room than this an answer would end in mid-thought: better none."""

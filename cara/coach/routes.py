@@ -17,7 +17,7 @@ from cara.postgres.database import Connection
 from cara.practice.dialogue import TranscriptFull
 from cara.practice.sessions import SessionNotFound
 from cara.quota.quota import Quota, QuotaExceeded, TooLongForQuota
-from cara.web.context import Caller
+from cara.web.guard import Caller
 from cara.web.routing import Route
 from cara.web.sse import EventStream
 
@@ -53,6 +53,7 @@ ROUTES = [
         "/api/gemini/process",
         process,
         tag="Gemini",
+        limit="gemini",
         responses={200: (CoachAnswer, EventStream)},
         errors=(
             SessionNotFound,

@@ -6,8 +6,8 @@ from uuid import UUID
 from pydantic import AfterValidator, Field
 
 from cara.practice.schemas import FeatureType
-from cara.web.free_text import FreeText
 from cara.web.models import Instant, RequestModel, ResponseModel
+from cara.web.sanitize import FreeText
 
 MIN_PROMPT_CHARACTERS, MAX_PROMPT_CHARACTERS = 5, 4_000
 MAX_TURN_CHARACTERS = 8_000

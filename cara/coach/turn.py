@@ -15,7 +15,7 @@ from cara.gemini.alerting import log_operator_error
 from cara.gemini.client import GeminiStream
 from cara.gemini.errors import NOTHING_USED, GeminiError, GeminiUsage
 from cara.quota.quota import Charge
-from cara.web.context import Caller
+from cara.web.guard import Caller
 
 REQUEST_TYPE = "process"
 

@@ -36,10 +36,10 @@ def routes(settings: Settings) -> list[Route]:
     if not settings.console_shown:
         return []
     pages = [
-        Route("GET", path, _server_of(name, media_type), tag=TAG, public=True)
+        Route("GET", path, _server_of(name, media_type), tag=TAG, public=True, limit=None)
         for path, (name, media_type) in _FILES.items()
     ]
-    return [*pages, Route("GET", "/console/samples", list_samples, tag=TAG, public=True)]
+    return [*pages, Route("GET", "/console/samples", list_samples, tag=TAG, public=True, limit=None)]
 
 
 async def list_samples() -> ConsoleSamples:

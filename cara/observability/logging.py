@@ -49,7 +49,7 @@ def set_up_logs(level: int = logging.INFO) -> None:
     plain = logging.StreamHandler(sys.stderr)
     plain.setFormatter(HarmlessFormatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
     logging.basicConfig(level=level, handlers=[plain])
-    access = logging.getLogger("aiohttp.access")
+    access = logging.getLogger("cara.access")
     access.propagate = False
     as_it_is = logging.StreamHandler(sys.stdout)
     as_it_is.setFormatter(logging.Formatter("%(message)s"))

@@ -17,7 +17,8 @@ from cara.devtools.emulator.faults import Fault
 from cara.gemini.errors import GeminiCircuitOpen
 from cara.postgres.database import Database
 from cara.settings import Settings
-from cara.web.context import Caller, service
+from cara.web.context import service
+from cara.web.guard import Caller
 from tests.coach.talking import PATH, PROMPT, says, settled_books
 from tests.conftest import RunningEmulator
 from tests.learners import Learner

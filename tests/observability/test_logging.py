@@ -181,7 +181,7 @@ async def test_arq_tells_of_a_failed_job_without_its_words(written: StringIO, re
 
 
 def test_the_processes_write_in_this_manner(monkeypatch: pytest.MonkeyPatch) -> None:
-    root, access = logging.getLogger(), logging.getLogger("aiohttp.access")
+    root, access = logging.getLogger(), logging.getLogger("cara.access")
     monkeypatch.setattr(root, "handlers", [])
     monkeypatch.setattr(root, "level", root.level)
     monkeypatch.setattr(access, "handlers", [])

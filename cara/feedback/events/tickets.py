@@ -9,7 +9,7 @@ import jwt
 
 from cara.errors import Unauthenticated
 from cara.settings import Settings
-from cara.web.context import Caller, Claims
+from cara.web.guard import Caller, Claims
 
 AUDIENCE = "cara-events"
 LIFETIME_SECONDS = 900
