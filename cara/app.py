@@ -38,16 +38,16 @@ from cara.redis.rollup_notifier import RollupNotifier
 from cara.redis.subscriber import Subscriber
 from cara.settings import Settings
 from cara.web.client_info import TrustedProxies
-from cara.web.context import SERVICES, Authenticator, provide, service
-from cara.web.cors import allow_origins, answer_options
+from cara.web.context import SERVICES, provide, service
 from cara.web.docs import page as documentation
+from cara.web.guard import Authenticator
 from cara.web.handlers import mount
-from cara.web.headers import finish_headers
+from cara.web.headers import allow_origins, answer_options, finish_headers
 from cara.web.json_body import MAX_BODY_BYTES
 from cara.web.openapi import OpenApiDocument
-from cara.web.problems import problems_middleware
-from cara.web.rate_limits import RateLimits, count_unauthenticated
-from cara.web.request_log import request_middleware
+from cara.web.problems import answer_problems
+from cara.web.rate_limits import RateLimits, count_unknown_addresses
+from cara.web.request_log import connection_log, log_requests
 
 ROUTES = [
     *health.ROUTES,
@@ -60,13 +60,24 @@ ROUTES = [
     *analytics.ROUTES,
 ]
 
+CONNECTION_OPTIONS = {
+    # aiohttp would inflate a compressed body on the event loop, whether it is wanted or not, and however much
+    # it grows: `read_body` does it, in a thread and within the limit.
+    "auto_decompress": False,
+    # `log_requests` writes the access line.
+    "access_log": None,
+    "logger": connection_log,
+}
+
 CleanupContext = Callable[[web.Application], AsyncIterator[None]]
 
 
 def create_app(settings: Settings) -> web.Application:
     """The web application for these settings; it connects when it starts."""
     _start_reports(settings)
-    app = web.Application(middlewares=_middlewares(), client_max_size=MAX_BODY_BYTES)
+    app = web.Application(
+        middlewares=_middlewares(), client_max_size=MAX_BODY_BYTES, handler_args=CONNECTION_OPTIONS
+    )
     app[SERVICES] = {}
     _provide_rules(app, settings)
     app.cleanup_ctx.extend(
@@ -91,10 +102,10 @@ def _start_reports(settings: Settings) -> None:
 def _middlewares() -> list[Middleware]:
     """From the outermost to the innermost."""
     return [
-        request_middleware,
-        problems_middleware,
+        log_requests,
+        answer_problems,
         answer_options,
-        count_unauthenticated,
+        count_unknown_addresses,
     ]
 
 
@@ -132,7 +143,7 @@ def _redis(settings: Settings) -> CleanupContext:
         queue = Queue(redis)
         provide(app, Redis, redis)
         provide(app, ArqRedis, redis)
-        provide(app, RateLimits, RateLimits(settings, redis))
+        provide(app, RateLimits, _rate_limits(settings, redis))
         provide(app, Subscriber, subscriber)
         provide(app, Queue, queue)
         job_notifier = JobNotifier(redis, queue)
@@ -150,6 +161,17 @@ def _redis(settings: Settings) -> CleanupContext:
         await redis.aclose(close_connection_pool=True)
 
     return context
+
+
+def _rate_limits(settings: Settings, redis: Redis) -> RateLimits:
+    """The limits by the names that the routes give them."""
+    return RateLimits(
+        redis,
+        address=settings.rate_limit_address,
+        user=settings.rate_limit_user,
+        named={"sign-in": settings.rate_limit_sign_in, "gemini": settings.rate_limit_gemini},
+        enabled=settings.rate_limits == "on",
+    )
 
 
 async def _analytics(app: web.Application) -> AsyncIterator[None]:

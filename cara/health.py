@@ -68,13 +68,14 @@ async def _redis_problem(redis: Redis) -> str | None:
 
 
 ROUTES = [
-    Route("GET", "/health", health, tag="Operations", public=True),
+    Route("GET", "/health", health, tag="Operations", public=True, limit=None),
     Route(
         "GET",
         "/ready",
         ready,
         tag="Operations",
         public=True,
+        limit=None,
         responses={200: Readiness, 503: Readiness},
     ),
     Route("GET", "/api/openapi.json", openapi, tag="Operations", public=True),

@@ -19,8 +19,6 @@ from cara.observability.metrics import PortUnusable, serve_metrics, translate_bi
 from cara.postgres.database import DatabaseAway
 from cara.postgres.migrations import DatabaseBehind
 from cara.settings import Settings
-from cara.web.protocol import ProblemRunner
-from cara.web.request_log import AccessLogger
 
 logger = logging.getLogger(__name__)
 
@@ -46,9 +44,8 @@ async def serve(settings: Settings, *, reuse_port: bool = False) -> None:
         PortUnusable: somebody listens there.
     """
     stop = _told_to_stop()
-    runner = ProblemRunner(
+    runner = web.AppRunner(
         create_app(settings),
-        access_log_class=AccessLogger,
         handler_cancellation=True,
         keepalive_timeout=KEEP_ALIVE_SECONDS,
         shutdown_timeout=SHUTDOWN_SECONDS,

@@ -9,8 +9,8 @@ from typing import Any
 from uuid import UUID
 
 from arq.connections import ArqRedis
-from cara.accounts.deletion import purge_expired as purge_expired_entries
 
+from cara.accounts.deletion import purge_expired as purge_expired_entries
 from cara.analytics import partitions, rollups
 from cara.feedback.work.run import FeedbackWork
 from cara.feedback.work.sweeper import sweep

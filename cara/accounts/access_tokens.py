@@ -12,7 +12,7 @@ from cara.errors import TokenInvalid
 from cara.postgres.database import Connection
 from cara.settings import Settings
 from cara.users.queries import caller_by_id
-from cara.web.context import Caller, Claims, ClaimsExpired
+from cara.web.guard import Caller, Claims, ClaimsExpired
 
 ISSUER = "cara"
 AUDIENCE = "cara-api"

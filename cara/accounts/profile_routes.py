@@ -8,8 +8,8 @@ from cara.accounts.export import AccountExporter, ExportsBusy
 from cara.accounts.schemas import AuditEntry, AuditPage, AuditQuery, Profile, ProfileChanges
 from cara.postgres.database import Connection
 from cara.web.client_info import client_info
-from cara.web.context import Caller
 from cara.web.downloads import Document, streaming_download
+from cara.web.guard import Caller
 from cara.web.routing import Route
 
 TAG = "Profile"

@@ -25,7 +25,7 @@ from cara.errors import Unauthenticated
 from cara.postgres.database import Connection, Database, Record
 from cara.settings import Settings
 from cara.web.client_info import ClientInfo
-from cara.web.context import Claims
+from cara.web.guard import Claims
 
 MAX_TOKEN_CHARACTERS = 256
 _OWNER_BYTES = 16

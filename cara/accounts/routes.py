@@ -31,8 +31,8 @@ from cara.jobs.notifier import JobNotifier
 from cara.postgres.database import Connection, Database
 from cara.settings import Settings
 from cara.web.client_info import client_info
-from cara.web.context import CALLER_ID, REQUEST_ID, Caller
-from cara.web.guard import recount_if_unauthenticated
+from cara.web.context import CALLER_ID, REQUEST_ID
+from cara.web.guard import Caller, count_for_address_if_unauthenticated
 from cara.web.handlers import Transaction
 from cara.web.models import ApiResponse
 from cara.web.rate_limits import RateLimits
@@ -111,7 +111,7 @@ async def refresh(
     known = await refresher.find(presented_tokens(request, body))
     if usable := next((each for each in known if each.is_usable), None):
         await limits.count(request, usable.owner)
-    with recount_if_unauthenticated(request):
+    with count_for_address_if_unauthenticated(request):
         refreshed = await refresher.refresh(known, client_info(request))
     if owner := owner_of(refreshed.refresh_token):
         request[CALLER_ID] = owner
@@ -169,6 +169,7 @@ ROUTES = [
         tag=TAG,
         status=201,
         public=True,
+        limit="sign-in",
         errors=(EmailTaken, WeakPassword, PasswordsBusy),
     ),
     Route(
@@ -177,6 +178,7 @@ ROUTES = [
         login,
         tag=TAG,
         public=True,
+        limit="sign-in",
         errors=(InvalidCredentials, AccountLocked, PasswordsBusy),
     ),
     Route("GET", "/api/auth/verify", verify, tag=TAG),

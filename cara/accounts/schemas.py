@@ -16,8 +16,8 @@ from pydantic import (
 )
 
 from cara.users.time_zones import TimeZone
-from cara.web.free_text import FreeText
 from cara.web.models import Instant, PatchModel, QueryModel, RequestModel, ResponseModel
+from cara.web.sanitize import FreeText
 
 MAX_EMAIL_CHARACTERS = 254
 

@@ -25,8 +25,8 @@ from cara.analytics.rollup_queries import fresh_as_of
 from cara.errors import Forbidden
 from cara.postgres.database import Connection, Record
 from cara.practice.schemas import FEATURE_TYPES, FeatureType
-from cara.web.context import Caller
 from cara.web.downloads import Document
+from cara.web.guard import Caller
 
 ANY_ACTIVITY = ""
 COHORT_WEEKS = 12

@@ -21,8 +21,8 @@ from cara.analytics.report_schemas import (
 from cara.analytics.schemas import Event, EventsAccepted, NewEvent, PostedEvents
 from cara.postgres.database import Connection, Database
 from cara.web.client_info import client_info
-from cara.web.context import Caller
 from cara.web.downloads import streaming_download
+from cara.web.guard import Caller
 from cara.web.models import ApiResponse
 from cara.web.routing import Route
 

@@ -11,9 +11,8 @@ from pydantic_core import from_json, to_json
 
 from cara.postgres.database import new_id
 from cara.web.datetimes import Rfc3339DateTime
-from cara.web.free_text import FreeText
-from cara.web.markup import without_markup
 from cara.web.models import Instant, RequestModel, ResponseModel
+from cara.web.sanitize import FreeText, without_markup
 
 MAX_BATCH_EVENTS = 500
 MAX_METADATA_BYTES = 8 * 1024

@@ -23,7 +23,7 @@ from cara.postgres.database import Connection, Record
 from cara.practice.schemas import FEATURE_TYPES
 from cara.users.progress import streak_at
 from cara.users.queries import learner_by_id
-from cara.web.context import Caller
+from cara.web.guard import Caller
 
 MEASURES = ("clarity", "pace", "confidence", "tone")
 

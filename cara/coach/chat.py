@@ -23,7 +23,7 @@ from cara.postgres.database import Connection, Database, DatabaseAway, new_id
 from cara.quota.quota import Charge, Quota
 from cara.redis.rollup_notifier import RollupNotifier
 from cara.settings import Settings
-from cara.web.context import Caller
+from cara.web.guard import Caller
 
 REQUEST_TYPE = "process"
 

@@ -17,7 +17,7 @@ from cara.gemini.prompts import TURN_TOKENS, PromptDelimiters, upper_estimate
 from cara.postgres.database import Connection
 from cara.practice.dialogue import session_context
 from cara.practice.schemas import FeatureType
-from cara.web.context import Caller
+from cara.web.guard import Caller
 
 MESSAGE, SESSION = "learner_message", "practice_session"
 OPENING = "(The learner has come in. Please begin.)"

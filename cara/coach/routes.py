@@ -23,7 +23,8 @@ from cara.observability.sentry import report
 from cara.practice.dialogue import TranscriptFull
 from cara.practice.sessions import SessionNotFound
 from cara.quota.quota import QuotaExceeded, TooLongForQuota
-from cara.web.context import REQUEST_ID, Caller
+from cara.web.context import REQUEST_ID
+from cara.web.guard import Caller
 from cara.web.problems import problem_document
 from cara.web.routing import Route
 from cara.web.sse import HEARTBEAT_SECONDS, EventStream
@@ -101,6 +102,7 @@ ROUTES = [
         "/api/gemini/process",
         process,
         tag="Gemini",
+        limit="gemini",
         responses={200: (CoachAnswer, EventStream)},
         errors=(
             SessionNotFound,

@@ -7,8 +7,8 @@ from pydantic import Field, GetPydanticSchema
 from pydantic_core import CoreSchema, core_schema
 
 from cara.practice.schemas import FeatureType
-from cara.web.free_text import FreeText
 from cara.web.models import RequestModel, ResponseModel
+from cara.web.sanitize import FreeText
 
 MIN_PROMPT_CHARACTERS, MAX_PROMPT_CHARACTERS = 5, 4_000
 MAX_TURN_CHARACTERS = 8_000

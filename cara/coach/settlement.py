@@ -16,7 +16,7 @@ from cara.practice.dialogue import append_dialogue
 from cara.practice.queries import hold_session
 from cara.quota.quota import Charge, Quota
 from cara.redis.rollup_notifier import RollupNotifier
-from cara.web.context import Caller
+from cara.web.guard import Caller
 
 SETTLING_SECONDS = RETRY_SECONDS
 """A settlement is repeated for this long while the database is away; reservations outlive it."""

@@ -53,10 +53,10 @@ def routes(settings: Settings) -> list[Route]:
     if not settings.console_enabled:
         return []
     pages = [
-        Route("GET", path, _file_handler(name, media_type), tag=TAG, public=True)
+        Route("GET", path, _file_handler(name, media_type), tag=TAG, public=True, limit=None)
         for path, (name, media_type) in _FILES.items()
     ]
-    return [*pages, Route("GET", "/console/samples", list_samples, tag=TAG, public=True)]
+    return [*pages, Route("GET", "/console/samples", list_samples, tag=TAG, public=True, limit=None)]
 
 
 async def list_samples() -> ConsoleSamples:

@@ -18,8 +18,8 @@ from cara.postgres.database import Connection, Database, Record
 from cara.practice.sessions import SessionNotFound
 from cara.quota.quota import Quota, QuotaExceeded, TooLongForQuota
 from cara.redis.rollup_notifier import RollupNotifier
-from cara.web.context import CALLER_ID, Authenticator, Caller, Claims
-from cara.web.guard import bearer_token, confirmed_caller
+from cara.web.context import CALLER_ID
+from cara.web.guard import Authenticator, Caller, Claims, bearer_token, confirmed_caller
 from cara.web.handlers import Header
 from cara.web.models import ApiResponse
 from cara.web.rate_limits import RateLimits
@@ -163,6 +163,7 @@ ROUTES = [
         "/api/gemini/generate-feedback",
         generate_feedback,
         tag="Feedback",
+        limit="gemini",
         status=202,
         responses={202: JobAccepted, 200: FeedbackJob},
         headers={202: ("Location", "Retry-After"), 200: ("Preference-Applied",)},

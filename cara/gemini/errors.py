@@ -114,6 +114,12 @@ class ContentBlocked(GeminiPermanent, Unprocessable):
     """Gemini refuses the content; `category` names the reason in lower case, such as `harassment`."""
 
     code = "content_blocked"
+    further_member_schemas: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "category": {
+            "type": "string",
+            "description": "With `content_blocked`: what Gemini took it for, such as `harassment`.",
+        }
+    }
     detail = "Gemini declined to answer this, for reasons of safety. Please word it differently."
 
     def __init__(self, category: str, *, usage: GeminiUsage = NOTHING_USED) -> None:

@@ -49,7 +49,7 @@ def set_up_logs(level: int = logging.INFO) -> None:
     redacting = logging.StreamHandler(sys.stderr)
     redacting.setFormatter(RedactingFormatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
     logging.basicConfig(level=level, handlers=[redacting])
-    access = logging.getLogger("aiohttp.access")
+    access = logging.getLogger("cara.access")
     access.propagate = False
     unchanged = logging.StreamHandler(sys.stdout)
     unchanged.setFormatter(logging.Formatter("%(message)s"))

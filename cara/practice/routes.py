@@ -19,7 +19,7 @@ from cara.practice.schemas import (
 )
 from cara.practice.sessions import SessionCompleted, SessionNotFound
 from cara.redis.rollup_notifier import RollupNotifier
-from cara.web.context import Caller
+from cara.web.guard import Caller
 from cara.web.handlers import Header
 from cara.web.models import ApiResponse
 from cara.web.routing import Route

@@ -6,8 +6,8 @@ from uuid import UUID
 from pydantic import MISSING, Field
 
 from cara.web.datetimes import DateTimeOrStartOfDay
-from cara.web.free_text import FreeText
 from cara.web.models import Instant, PatchModel, QueryModel, RequestModel, ResponseModel
+from cara.web.sanitize import FreeText
 
 FeatureType = Literal["conversation", "writing", "accent", "listening", "video"]
 """The kinds of practice. The database has the same list, as `feature_types()`."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
-from typing import Self
+from typing import Any, ClassVar, Self
 from uuid import UUID
 
 from cara.errors import LimitReached, Unprocessable
@@ -30,6 +30,13 @@ class QuotaExceeded(LimitReached):
     """The day's tokens do not suffice; says until when."""
 
     code = "quota_exceeded"
+    further_member_schemas: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "resetAt": {
+            "type": "string",
+            "format": "date-time",
+            "description": "With `quota_exceeded`: when the day's quota begins anew.",
+        }
+    }
 
     def __init__(self, resets_at: datetime, now: datetime) -> None:
         super().__init__(

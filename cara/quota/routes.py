@@ -2,7 +2,7 @@
 
 from cara.postgres.database import Connection
 from cara.quota.quota import Quota
-from cara.web.context import Caller
+from cara.web.guard import Caller
 from cara.web.models import Instant, ResponseModel
 from cara.web.routing import Route
 

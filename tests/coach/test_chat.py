@@ -17,7 +17,8 @@ from cara.devtools.emulator.faults import Fault
 from cara.gemini.errors import GeminiCircuitOpen
 from cara.postgres.database import Database
 from cara.settings import Settings
-from cara.web.context import Caller, service
+from cara.web.context import service
+from cara.web.guard import Caller
 from tests.coach.coach_client import PATH, PROMPT, ask_coach, settled_tables
 from tests.conftest import RunningEmulator
 from tests.learners import Learner

@@ -181,7 +181,7 @@ async def test_failed_jobs_of_arq_are_redacted(log_output: StringIO, redis_url: 
 
 
 def test_set_up_logs_installs_the_formatter(monkeypatch: pytest.MonkeyPatch) -> None:
-    root, access = logging.getLogger(), logging.getLogger("aiohttp.access")
+    root, access = logging.getLogger(), logging.getLogger("cara.access")
     monkeypatch.setattr(root, "handlers", [])
     monkeypatch.setattr(root, "level", root.level)
     monkeypatch.setattr(access, "handlers", [])

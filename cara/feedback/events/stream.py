@@ -17,7 +17,7 @@ from cara.feedback.schemas import FeedbackJob
 from cara.jobs.notifier import NUMBERS_PER_ATTEMPT, final_number
 from cara.observability.metrics import OPEN_STREAMS
 from cara.settings import Settings
-from cara.web.context import Caller, Claims
+from cara.web.guard import Caller, Claims
 from cara.web.sse import HEARTBEAT_SECONDS, EventStream
 
 TICKET_AUDIENCE = "cara-events"

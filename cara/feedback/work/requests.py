@@ -18,7 +18,7 @@ from cara.practice import sessions
 from cara.practice.queries import lock_session
 from cara.practice.sessions import SessionNotFound
 from cara.quota.quota import Quota
-from cara.web.context import Caller
+from cara.web.guard import Caller
 
 REQUEST_TYPE = "feedback"
 KEEP_RESERVATION_SECONDS = 3_600

@@ -10,7 +10,7 @@ from bleach.html5lib_shim import HTML_TAGS
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from cara.web.markup import without_markup
+from cara.web.sanitize import without_markup
 from cara.web.tags import MarkupBudget, TooMuchMarkup
 from tests.growth import grows_linearly
 
