@@ -36,7 +36,7 @@ async def _stored(redis_url: str) -> dict[str, list[str]]:
 
 
 @pytest.mark.usefixtures("worker")
-async def test_no_words_of_a_deleted_account_stay_in_redis(learner: Learner, redis_url: str) -> None:
+async def test_no_texts_of_a_deleted_account_stay_in_redis(learner: Learner, redis_url: str) -> None:
     other = await Learner.registers(learner.client)
     jobs = [await somebody.asks_for_feedback() for somebody in (learner, other)]
     for job in jobs:
@@ -50,7 +50,7 @@ async def test_no_words_of_a_deleted_account_stay_in_redis(learner: Learner, red
 
 
 @pytest.mark.usefixtures("worker")
-async def test_no_words_of_a_deleted_session_stay_in_redis(learner: Learner, redis_url: str) -> None:
+async def test_no_texts_of_a_deleted_session_stay_in_redis(learner: Learner, redis_url: str) -> None:
     deleted, other = [await learner.asks_for_feedback() for _ in range(2)]
     await learner.follows(other)
     session_id = (await learner.follows(deleted))[-1].data["sessionId"]
