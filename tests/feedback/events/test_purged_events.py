@@ -110,7 +110,7 @@ async def test_the_end_of_a_running_job_that_is_deleted_has_the_last_number(
 
 
 async def test_a_job_that_is_deleted_before_its_stream_begins_still_has_an_end(
-    learner: Learner, database: Database, app: web.Application
+    learner: Learner, database: Database, app: web.Application, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = await learner.asks_for_feedback()
     broker = service(app, JobEventBroker)
@@ -123,7 +123,7 @@ async def test_a_job_that_is_deleted_before_its_stream_begins_still_has_an_end(
         async with listen(user_id, job_id) as events:
             yield events
 
-    broker.listen = listen_late  # type: ignore[method-assign]
+    monkeypatch.setattr(broker, "listen", listen_late)
     events = await learner.follows(job)
     assert [event.name for event in events] == ["status", "cancelled"]
 
