@@ -1,4 +1,4 @@
-"""How reports and folding find their rows: by an index, whatever the tables grow to."""
+"""Plans: reports and folding find their rows by an index, however large the tables are."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FEATURES = ("", *FEATURE_TYPES)
 TODAY = NOW.date()
 SPAN = TODAY - timedelta(days=29), TODAY
 SMALL = {"rollup_limits", "users"}
-"""One row; and the account of the one learner that this database has."""
+"""Tables with one row."""
 
 Read = Callable[[Connection, UUID], Awaitable[Any]]
 
@@ -48,7 +48,7 @@ READS: dict[str, Read] = {
 
 
 @pytest.mark.parametrize("name", READS)
-async def test_no_table_is_read_from_end_to_end(database: Database, new_user: NewUser, name: str) -> None:
+async def test_no_table_is_scanned_sequentially(database: Database, new_user: NewUser, name: str) -> None:
     user_id = await new_user()
     await store(database, event(user_id, NOW, "video"))
     async with database.transaction() as connection:
@@ -60,6 +60,6 @@ async def test_no_table_is_read_from_end_to_end(database: Database, new_user: Ne
 
 
 async def scans(connection: Connection) -> dict[str, int]:
-    """How often this connection has read each table from end to end lately."""
+    """The number of sequential scans of each table in this transaction."""
     rows = await connection.fetch("select relname, seq_scan from pg_stat_xact_user_tables")
     return {row["relname"]: row["seq_scan"] for row in rows}
