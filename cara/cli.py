@@ -176,9 +176,11 @@ def rollup(
     settings = settings_here()
     with errors_in_a_line():
         if rebuild:
-            maintenance.rebuild(settings, first.date() if first else None, last.date() if last else None)
+            maintenance.rebuild_rollups(
+                settings, first.date() if first else None, last.date() if last else None
+            )
         else:
-            maintenance.fold(settings)
+            maintenance.fold_rollups(settings)
 
 
 @app.command()
