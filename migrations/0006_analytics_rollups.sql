@@ -7,7 +7,7 @@
 --     sessions ──> learner_quarter_hours ─────────┘
 --
 -- The worker folds events and sessions into the tables of single learners. Triggers carry each change of these on
--- into the tables of all learners, in the same transaction, whoever makes it: a fold, or the end of an account.
+-- into the tables of all learners, in the same transaction, be it a fold or the deletion of an account.
 
 -- ---------------------------------------------------------------------------------------------- Single learners
 
@@ -229,8 +229,9 @@ begin
 end
 $$;
 
--- A day changes where the learner's day before it leads to, and leads to the day after it. Between the runs of
--- changed days and their unchanged neighbors, the same days follow each other with the change and without it.
+-- A changed day affects where the learner's day before it leads to, and leads to the day after it itself. So both
+-- sides hold the changed days with their unchanged neighbors, and leave out other days. Where days are left out, both
+-- sides lead from the same neighbor to the same neighbor, which cancels out.
 create function update_next_activity_days(removed learner_days[], added learner_days[]) returns void
 language plpgsql set plan_cache_mode = force_custom_plan as $$
 declare

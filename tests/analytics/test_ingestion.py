@@ -90,13 +90,13 @@ async def test_a_batch_holds_up_to_500_events(learner: Learner) -> None:
 
 async def test_the_time_of_an_event_is_clamped_to_a_window(learner: Learner) -> None:
     now = datetime.now(UTC)
-    believed = {
+    clamped = {
         timedelta(hours=-20): timedelta(hours=-20),
         timedelta(minutes=3): timedelta(minutes=3),
         timedelta(days=-40): timedelta(days=-7),
         timedelta(days=2): timedelta(minutes=5),
     }
-    for stated, expected in believed.items():
+    for stated, expected in clamped.items():
         posted = {"eventType": "late", "occurredAt": (now + stated).isoformat()}
         event = await learner.expects(201, "POST", EVENTS, json=posted)
         assert abs(instant(event["occurredAt"]) - (now + expected)) < timedelta(minutes=1)

@@ -29,10 +29,10 @@ async def test_opening_and_completing_a_session_are_events_once_each(
     session = await learner.opens_session("writing", score=75, completed=True, durationSeconds=60)
     path = f"/api/sessions/{session['id']}"
     await learner.expects(200, "PATCH", path, json={"completed": True, "title": "Again"})
-    told = {"sessionId": session["id"], "featureType": "writing"}
+    metadata = {"sessionId": session["id"], "featureType": "writing"}
     assert await own_events(database, learner) == [
-        ("cara.session_created", told),
-        ("cara.session_completed", {**told, "score": 75, "durationSeconds": 60}),
+        ("cara.session_created", metadata),
+        ("cara.session_completed", {**metadata, "score": 75, "durationSeconds": 60}),
     ]
 
 

@@ -31,13 +31,13 @@ def statistics(connection: Connection, user_id: UUID) -> Awaitable[Any]:
 
 READS: dict[str, Read] = {
     "statistics": statistics,
-    "users of everybody": lambda connection, _: report_queries.users_of_all(connection, *SPAN, FEATURES),
+    "users of all": lambda connection, _: report_queries.users_of_all(connection, *SPAN, FEATURES),
     "users of a learner": lambda connection, user: report_queries.users_of_learner(connection, user, *SPAN),
-    "sums of everybody": lambda connection, _: report_queries.sums_of_all(connection, *SPAN),
+    "sums of all": lambda connection, _: report_queries.sums_of_all(connection, *SPAN),
     "sums of a learner": lambda connection, user: report_queries.sums_of_learner(connection, user, *SPAN),
-    "uses of everybody": lambda connection, _: report_queries.uses_of_all(connection, FEATURE_TYPES),
+    "uses of all": lambda connection, _: report_queries.uses_of_all(connection, FEATURE_TYPES),
     "uses of a learner": lambda connection, user: report_queries.uses_of_learner(connection, user),
-    "cohorts of everybody": lambda connection, _: report_queries.cohorts_of_all(connection, *SPAN),
+    "cohorts of all": lambda connection, _: report_queries.cohorts_of_all(connection, *SPAN),
     "cohort of a learner": lambda connection, user: report_queries.cohort_of_learner(connection, user, *SPAN),
     "freshness": lambda connection, _: rollup_queries.fresh_as_of(connection),
     "taking batches": lambda connection, _: rollup_queries.take_batches(connection, 100, 10),

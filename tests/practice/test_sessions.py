@@ -178,8 +178,8 @@ async def test_a_list_accepts_times_at_the_ends_of_the_calendar(learner: Learner
     assert page["total"] == 1
 
 
-def doctored_cursor(moment: str) -> str:
-    return encode_cursor(datetime.fromisoformat(moment), uuid4())
+def doctored_cursor(created_at: str) -> str:
+    return encode_cursor(datetime.fromisoformat(created_at), uuid4())
 
 
 @pytest.mark.parametrize(
@@ -217,12 +217,12 @@ async def test_a_deleted_session_is_gone(learner: Learner) -> None:
 
 @pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
 async def test_a_session_of_another_learner_is_not_found(learner: Learner, method: str) -> None:
-    stranger = await Learner.registers(learner.client)
-    theirs = (await stranger.opens_session())["id"]
+    other = await Learner.registers(learner.client)
+    theirs = (await other.opens_session())["id"]
     for session_id in (theirs, str(uuid4())):
         problem = await learner.expects(404, method, f"/api/sessions/{session_id}", json={})
         assert problem["code"] == "not_found"
-    await stranger.expects(200, "GET", f"/api/sessions/{theirs}")
+    await other.expects(200, "GET", f"/api/sessions/{theirs}")
 
 
 async def test_markup_is_removed_and_other_text_stays(learner: Learner) -> None:
