@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import jwt
 import pytest
 
 from cara.app import ROUTES
+from cara.web.guard import MAX_TOKEN_CHARACTERS
 from cara.web.routing import Route
 from tests.learners import Learner
 from tests.web.bearer_tokens import forged_tokens
@@ -106,3 +108,25 @@ async def test_the_token_of_a_deleted_account_opens_nothing(learner, database):
     async with database.acquire() as connection:
         await connection.execute("delete from users where email = $1", learner.email)
     assert (await learner.call("GET", "/api/sessions")).status == 401
+
+
+async def test_a_token_is_decoded_up_to_its_longest_length_and_refused_unread_beyond_it(client, monkeypatch):
+    decoded: list[int] = []
+    read_header = jwt.get_unverified_header
+
+    def watched(token: str) -> Any:
+        decoded.append(len(token))
+        return read_header(token)
+
+    monkeypatch.setattr(jwt, "get_unverified_header", watched)
+    answers = []
+    for length in (MAX_TOKEN_CHARACTERS, MAX_TOKEN_CHARACTERS + 1):
+        response = await client.get("/api/auth/verify", headers={"Authorization": f"Bearer {'a' * length}"})
+        problem = await response.json()
+        answers.append((response.status, problem["code"], problem["detail"]))
+    assert MAX_TOKEN_CHARACTERS == 4096
+    assert answers == [
+        (401, "token_invalid", "The access token is not valid."),
+        (401, "unauthenticated", "The bearer token is too long."),
+    ]
+    assert decoded == [MAX_TOKEN_CHARACTERS]

@@ -8,14 +8,37 @@ import jwt
 from pydantic import SecretStr
 
 from cara.accounts.refresh_tokens import new_token
+from cara.app import ROUTES
+from cara.console import routes as console
 from cara.observability.metrics import COUNTED_ALONE
 from cara.postgres.database import new_id
+from cara.web.routing import GENERAL_LIMIT
 from tests.accounts.signing import outlast_the_grace, posts
 from tests.learners import Learner
 from tests.waiting import time_limit
 
+LIMITS = {
+    "POST /api/auth/register": "sign-in",
+    "POST /api/auth/login": "sign-in",
+    "POST /api/gemini/process": "gemini",
+    "POST /api/gemini/generate-feedback": "gemini",
+    "GET /health": None,
+    "GET /ready": None,
+}
 SIGN_IN = {"email": "nobody@example.com", "password": "wrong"}
 ORIGIN = "http://localhost:3000"
+
+
+def test_these_routes_have_a_limit_of_their_own_or_none_and_all_others_the_general_one(settings):
+    routes = [*ROUTES, *console.routes(settings)]
+    limits = {f"{route.method} {route.path}": route.limit for route in routes}
+    assert {name for name in limits if name.startswith("GET /console")} == {
+        name for name, limit in limits.items() if limit is None and name not in LIMITS
+    }
+    assert {name: limit for name, limit in limits.items() if limit not in (GENERAL_LIMIT, None)} == {
+        name: limit for name, limit in LIMITS.items() if limit
+    }
+    assert all(limits[name] is None for name, limit in LIMITS.items() if limit is None)
 
 
 async def statuses(client, method, path, times, **options):
@@ -188,7 +211,7 @@ async def test_a_large_body_for_a_refresh_counts_for_the_address_before_it_is_re
     assert (await client.post("/api/auth/refresh", data=padded, headers=as_json)).status == 429
 
 
-KNOCKS = [
+UNAUTHENTICATED = [
     ("/api/nowhere", 404, {}),
     ("/wp-login.php", 404, {}),
     ("/api/sessions", 401, {}),
@@ -200,11 +223,11 @@ KNOCKS = [
 ]
 
 
-async def test_strangers_who_knock_everywhere_are_told_to_stop(served):
+async def test_requests_that_authenticate_nobody_are_limited_by_address(served):
     client = await served(
         rate_limits="on", rate_limit_address="2/minute", trusted_proxies=("127.0.0.0/8", "::1/128")
     )
-    for number, (path, status, headers) in enumerate(KNOCKS):
+    for number, (path, status, headers) in enumerate(UNAUTHENTICATED):
         from_elsewhere = {**headers, "X-Forwarded-For": f"203.0.113.{number}"}
         assert await statuses(client, "GET", path, 3, headers=from_elsewhere) == [status, status, 429], path
 
