@@ -152,8 +152,8 @@ def _problems(status: int, errors: list[type[CaraError]]) -> dict[str, Any]:
 
 
 def _example(error: type[CaraError]) -> dict[str, Any]:
-    told = CaraError(error.detail)
-    return problem_document(told, "3f2b8c1e9d6a4f0785c1b2a3d4e5f607") | {
+    example = CaraError(error.detail)
+    return problem_document(example, "3f2b8c1e9d6a4f0785c1b2a3d4e5f607") | {
         "type": f"urn:cara:problem:{error.code}",
         "title": HTTPStatus(status_of(error)).phrase,
         "status": status_of(error),

@@ -45,7 +45,7 @@ async def statuses(client, method, path, times, **options):
     return [(await client.request(method, path, **options)).status for _ in range(times)]
 
 
-async def test_sign_ins_are_limited_by_address_and_the_refusal_says_until_when(served):
+async def test_sign_ins_are_limited_by_address_and_the_refusal_says_when_to_retry(served):
     client = await served(rate_limits="on", rate_limit_sign_in="3/minute")
     assert await statuses(client, "POST", "/api/auth/login", 3, json=SIGN_IN) == [401] * 3
 
@@ -86,7 +86,7 @@ async def test_each_user_has_a_limit_of_their_own(served):
     assert (await quiet.call("GET", "/api/sessions")).status == 200
 
 
-async def test_a_job_can_be_polled_beyond_the_limit_of_what_costs_tokens(served):
+async def test_a_job_can_be_polled_beyond_the_gemini_limit(served):
     client = await served(rate_limits="on", rate_limit_gemini="2/minute")
     learner = await Learner.registers(client)
     job = await learner.asks_for_feedback()
@@ -156,7 +156,7 @@ async def test_expired_tokens_count_for_their_owner_and_not_for_the_address(serv
     assert (await other.call("GET", "/api/sessions")).status == 200
 
 
-async def test_an_expired_token_spends_nothing_of_what_costs_tokens(served, settings):
+async def test_an_expired_token_does_not_count_under_the_gemini_limit(served, settings):
     client = await served(rate_limits="on", rate_limit_gemini="1/minute")
     learner = await Learner.registers(client)
     late = [await client.post("/api/gemini/process", headers=expired(learner, settings)) for _ in range(3)]
@@ -180,7 +180,7 @@ async def test_a_live_refresh_token_counts_for_its_owner_though_the_address_is_u
     assert refused.headers["RateLimit-Policy"] == '"user";q=3;w=60'
 
 
-async def test_refresh_tokens_that_do_not_count_use_up_the_address(served):
+async def test_unusable_refresh_tokens_count_for_the_address(served):
     junk = ("nonsense", new_token(new_id()), "")
     for number, token in enumerate(junk):
         client = await served(rate_limits="on", rate_limit_address=f"{number + 3}/hour")
@@ -254,20 +254,20 @@ async def test_limits_follow_the_client_behind_a_trusted_proxy(served):
     assert again.status == 429
 
 
-async def test_a_forwarded_address_from_anybody_else_changes_nothing(served):
+async def test_a_forwarded_address_from_an_untrusted_peer_is_ignored(served):
     client = await served(rate_limits="on", rate_limit_address="1/minute")
     fields = [{"X-Forwarded-For": f"203.0.113.{number}"} for number in range(2)]
     assert [(await client.get("/api/nowhere", headers=each)).status for each in fields] == [404, 429]
 
 
-async def test_the_body_of_a_request_that_is_too_much_is_never_read(served):
+async def test_the_body_of_a_rate_limited_request_is_never_read(served):
     client = await served(rate_limits="on", rate_limit_sign_in="1/minute")
     await client.post("/api/auth/login", json=SIGN_IN)
     refused = await client.post("/api/auth/login", data=b"{" * 2_000_000, headers={"Expect": "100-continue"})
     assert refused.status == 429
 
 
-async def test_limits_that_are_off_say_nothing(client):
+async def test_disabled_limits_send_no_header_fields(client):
     answer = await client.get("/api/nowhere")
     assert answer.status == 404
     assert "RateLimit" not in answer.headers

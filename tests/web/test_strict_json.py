@@ -58,13 +58,13 @@ REFUSED = {
         st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00")), JSON_VALUES, max_size=4
     )
 )
-def test_every_sound_object_is_read_as_it_was_written(value: dict[str, object]) -> None:
+def test_every_valid_object_is_read_as_it_was_written(value: dict[str, object]) -> None:
     assert parse_object(json.dumps(value).encode()) == value
     assert parse_object(json.dumps(value, ensure_ascii=False).encode()) == value
 
 
 @pytest.mark.parametrize(("raw", "words"), REFUSED.items(), ids=range(len(REFUSED)))
-def test_what_is_no_sound_object_is_refused_in_words(raw: bytes, words: str) -> None:
+def test_invalid_bodies_are_refused_with_a_reason(raw: bytes, words: str) -> None:
     with pytest.raises(InvalidJson, match=words):
         parse_object(raw)
 
@@ -135,7 +135,7 @@ def test_a_long_name_above_many_values_costs_no_more_than_its_length(value: str)
     assert grows_linearly(read, "k" * 900_000)
 
 
-def test_the_way_to_a_text_that_cannot_be_stored_is_told_in_short_names() -> None:
+def test_the_path_of_an_unstorable_text_is_shortened() -> None:
     with pytest.raises(InvalidJson) as refused:
         parse_object(b'{"' + b"k" * 5_000 + b'": [1, {"b": "a\\u0000"}]}')
     assert refused.value.field == "k" * 100
@@ -151,7 +151,7 @@ def test_no_message_repeats_a_value() -> None:
         assert "secret-value" not in refused.value.message
 
 
-def test_so_many_values_and_no_more():
+def test_the_number_of_values_is_bounded():
     def body(count: int) -> bytes:
         return b'{"a":[' + b",".join([b'"x, [{"'] * count) + b"]}"
 
