@@ -98,7 +98,7 @@ def finish_headers(settings: Settings) -> Callable[[web.Request, web.StreamRespo
     fixed = SECURITY | ({"Strict-Transport-Security": _HSTS} if settings.production else {})
 
     async def finish(request: web.Request, response: web.StreamResponse) -> None:
-        # aiohttp checks the Expect field before any middleware runs.
+        # aiohttp (3.14) checks the Expect field before any middleware runs.
         if REQUEST_ID not in request and isinstance(response, web.HTTPException):
             identify_request(request)
             become_problem(response, request)

@@ -49,6 +49,9 @@ REFUSED = {
     b'{"a": -9223372036854775809}': "64 bits",
     b'{"a": ' + b"9" * 100_000 + b"}": "64 bits",
     b'{"a": 1e400}': "too large",
+    b'{"a": -1E+309}': "too large",
+    b'{"a": ' + b"1" * 18 + b"e292}": "too large",
+    b'{"a": 1.7976931348623159e308}': "too large",
     b'{"a": ' + b"9" * 400 + b".5}": "too large",
 }
 
@@ -96,6 +99,12 @@ def test_escaped_pairs_and_escaped_backslashes_are_fine() -> None:
         "a": "😀",
         "b": r"\u0000 \ud800",
     }
+
+
+def test_numbers_up_to_their_bounds_and_digits_in_texts_are_fine() -> None:
+    numbers = {"a": 2**63 - 1, "b": -(2**63), "c": 1.7976931348623157e308, "d": -1e308, "e": 5e-324}
+    texts = {"f": "1e999 " + "9" * 20, "g": ["\\u0000", "E+400"]}
+    assert parse_object(json.dumps(numbers | texts).encode()) == numbers | texts
 
 
 @pytest.mark.parametrize("raw", [b'{"a": 1, "a": 1}', rb'{"b": [{"a": 1, "\u0061": 2}]}'])
