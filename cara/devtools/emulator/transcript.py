@@ -1,4 +1,4 @@
-"""Which part of a transcript is the learner's."""
+"""The learner's sentences in a transcript, verbatim."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ LABEL = re.compile(
     r"""
     ^[ \t>*•\[-]*                                  # a list, bold, brackets
     (?:\(?\d{1,2}:\d\d(?::\d\d)?[\])]?[ \t]*)?     # a timestamp
-    (?P<voice><v(?:\.[\w.-]+)?[ ])?                # the tag of a subtitle
+    (?P<voice><v(?:\.[\w.-]+)?[ ])?                # the voice tag of WebVTT
     (?P<name>[^\W\d_][\w .'’#-]{0,30}?)
     (?(voice)>|[ \t*\]]*(?:\(\d{1,2}:\d\d(?::\d\d)?\))?[ \t]*:(?!//)\**[ \t]*)
     """,
@@ -20,11 +20,24 @@ OTHERS = frozenset(
     "coach interviewer ai assistant cara bot model system gemini manager recruiter host moderator".split()
 )
 NUMBERED = re.compile(r"(?:speaker|person|participant|voice) ?\w{1,3}")
+SENTENCE = re.compile(
+    r"""
+    \S[^\n]*?
+    (?:
+        (?<!\bMr)(?<!\bMrs)(?<!\bDr)(?<!\bNo)(?<!\b[A-Z])
+        [.!?…]+["”’)]*(?=\s+[^\sa-z]|\s*$)
+        |$
+    )
+    """,
+    re.MULTILINE | re.VERBOSE,
+)
+STAGE_MARKS = re.compile(r"^(?:\[[^\]\n]{0,60}\]|\([^)\n]{0,60}\)|[\d:.,]{4,12}(?!\S)|[-–—•>*\s])+")
+WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 
 
-def learner_part(transcript: str) -> str:
-    """The turns with the learner's label, or the first speaker's who is none of the others, or all."""
-    labels = [label for label in LABEL.finditer(transcript) if _may_be_a_name(label["name"])]
+def learner_text(transcript: str) -> str:
+    """The turns with the learner's label, or those of the first possible learner, or else the whole text."""
+    labels = [label for label in LABEL.finditer(transcript) if _is_name(label["name"])]
     learners = _learners(transcript, labels)
     if not learners:
         return transcript
@@ -37,7 +50,19 @@ def learner_part(transcript: str) -> str:
     return "\n".join(turns)
 
 
-def _may_be_a_name(name: str) -> bool:
+def split_sentences(text: str) -> list[str]:
+    """The sentences as they stand in the text, those of a single word only if there are no others."""
+    spans = [STAGE_MARKS.sub("", match.group()).strip() for match in SENTENCE.finditer(text)]
+    spans = [span.removesuffix("</v>") for span in spans if span and "-->" not in span]
+    return [span for span in spans if count_words(span) > 1] or [span for span in spans if span]
+
+
+def count_words(text: str) -> int:
+    """The number of words in the text."""
+    return len(WORD.findall(text))
+
+
+def _is_name(name: str) -> bool:
     return name[0].isupper() or name.lower() in LEARNERS | OTHERS
 
 
