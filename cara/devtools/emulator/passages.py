@@ -9,11 +9,11 @@ from functools import cached_property
 from itertools import zip_longest
 
 from cara.devtools.emulator.prompt import Facts
-from cara.devtools.emulator.transcript import count_words, learner_text, split_sentences
+from cara.devtools.emulator.transcript import count_words, learner_text, split_sentences, unique
 
 LONG_WORDS = 25
-MANY_HEDGES = 2.0
-"""In a hundred words; below, hedges are normal speech."""
+MANY_IN_A_HUNDRED = 2.0
+"""Fillers or hedges among a hundred words; fewer are normal speech."""
 QUOTED_CHARACTERS = 200
 
 USUAL_FILLERS = ("um", "uh", "er", "you know", "basically")
@@ -109,7 +109,7 @@ class Passages:
         self.sentences = split_sentences(self.text)
         self._fillers = _filler_pattern(facts)
         self._hedges = _hedge_pattern(facts)
-        self._hedges_matter = not facts.members or facts.rate("hedges") > MANY_HEDGES
+        self._hedges_matter = not facts.members or facts.rate("hedges") > MANY_IN_A_HUNDRED
         self._repetitions = facts.number("repetitions") != 0
         self._times = Counter(sentence.lower() for sentence in self.sentences)
 
@@ -127,10 +127,10 @@ class Passages:
         return [one for pair in pairs for one in pair if one] or [Passage(self.text.strip())]
 
     def _passage(self, sentence: str) -> Passage:
-        hedges = _unique(self._hedges, sentence)
+        hedges = _found(self._hedges, sentence)
         return Passage(
             sentence,
-            fillers=_unique(self._fillers, sentence),
+            fillers=_found(self._fillers, sentence),
             hedges=hedges if self._hedges_matter else (),
             plain=not hedges,
             repeated=_repeated(sentence) if self._repetitions else None,
@@ -174,9 +174,8 @@ def _hedge_pattern(facts: Facts) -> re.Pattern[str] | None:
     return re.compile(rf"\b(?:{'|'.join(spellings)})\b", re.IGNORECASE)
 
 
-def _unique(pattern: re.Pattern[str] | None, sentence: str) -> tuple[str, ...]:
-    found = pattern.findall(sentence) if pattern else []
-    return tuple({phrase.lower(): phrase for phrase in reversed(found)}.values())[::-1]
+def _found(pattern: re.Pattern[str] | None, sentence: str) -> tuple[str, ...]:
+    return tuple(unique(pattern.findall(sentence))) if pattern else ()
 
 
 def _repeated(sentence: str) -> str | None:

@@ -7,16 +7,24 @@ from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import Any
 
-from cara.devtools.emulator.advice import Advice, chat_reply
+from cara.devtools.emulator.advice import Advice
 from cara.devtools.emulator.emulator import EmulatorSettings
 from cara.devtools.emulator.faults import Deviation, Fault, PlannedFault
-from cara.devtools.emulator.prompt import Prompt
+from cara.devtools.emulator.passages import Passages
+from cara.devtools.emulator.prompt import Facts, Prompt
 from cara.devtools.emulator.schema_answers import SchemaAnswer
 from cara.devtools.emulator.tokens import TokenUsage, count_tokens, cut_to_tokens
-from cara.devtools.emulator.transcript import WORD
+from cara.devtools.emulator.transcript import WORD, listing, shorten
 
 ENDLESS_THOUGHTS = 8_192
 """The tokens of thinking without a limit of output."""
+
+QUESTIONS = (
+    "Who are you going to say this to, and what should they do afterwards? Now give me your opening "
+    "sentence, word for word, as if they sat across from you.",
+    "Now the other side answers: “I am not convinced.” What do you say next? Two sentences are enough.",
+    "Say it once more in half as many words, and end with the one thing that you want.",
+)
 
 QUOTE_CHARACTERS, SUMMARY_CHARACTERS, TITLE_CHARACTERS = 900, 4_000, 300
 HIGHLIGHTS = 14
@@ -67,13 +75,25 @@ def compose(prompt: Prompt, settings: EmulatorSettings, planned: PlannedFault | 
 
 def _text(prompt: Prompt, fault: Fault | Deviation | None) -> str:
     if not prompt.wants_json:
-        return chat_reply(prompt)
+        return _chat_reply(prompt)
     advice = Advice(prompt.transcript, prompt.facts)
     schema = prompt.schema or {"properties": {"answer": {"type": "string"}}}
     instance = SchemaAnswer(schema, advice).instance()
     if isinstance(fault, Deviation) and isinstance(instance, dict):
         return deviate(instance, advice.talk.text, fault)
     return json.dumps(instance, ensure_ascii=False)
+
+
+def _chat_reply(prompt: Prompt) -> str:
+    """A coach's turn in a conversation: takes up what was said, remarks on one phrase, and asks for more."""
+    passages = Passages(prompt.message, Facts())
+    remark = "That is a clear place to start."
+    if flawed := next((one for one in passages.all if one.needless), None):
+        remark = (
+            f"It sounds surer without {listing(flawed.needless[:1])}; a short silence does the same work."
+        )
+    question = QUESTIONS[prompt.turns // 2 % len(QUESTIONS)]
+    return f"I hear: “{shorten(prompt.message, 120)}” {remark} {question}"
 
 
 def _break(text: str, fault: Fault | Deviation | None) -> str:

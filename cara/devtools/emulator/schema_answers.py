@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from cara.devtools.emulator.advice import ASPECTS, Action, Advice
+from cara.devtools.emulator.advice import Action, Advice
 from cara.devtools.emulator.passages import Passage
 
 DEEPEST = 12
@@ -101,18 +101,22 @@ class SchemaAnswer:
         if sample := FORMATS.get(schema.get("format", "")):
             return sample
         name = names[-1].lower() if names else ""
-        aspect = next((part.lower() for part in reversed(names) if part.lower() in ASPECTS), None)
+        aspect = next(
+            (part.lower() for part in reversed(names) if part.lower() in self._advice.aspects), None
+        )
         if name in ("summary", "overview"):
             return self._advice.summary()
         if aspect:
-            return self._advice.aspect(aspect)
+            return self._advice.aspects[aspect]
         if isinstance(topic, Action):
             return {"title": topic.title, "exercise": topic.exercise}.get(name, topic.why)
         return topic.quote if name in ("quote", "quotes") else self._advice.comment(topic)
 
     def _score(self, names: tuple[str, ...]) -> float:
-        aspects = [name.lower() for name in names]
-        return self._advice.score(next((name for name in reversed(aspects) if name != "score"), ""))
+        """The score of the innermost aspect among the names, or else the mean of all."""
+        scores = self._advice.scores
+        known = [scores[name.lower()] for name in names if name.lower() in scores]
+        return known[-1] if known else sum(scores.values()) / len(scores)
 
 
 def _kind(schema: Schema) -> str:

@@ -1,4 +1,4 @@
-"""The learner's sentences in a transcript, verbatim."""
+"""The learner's sentences in a transcript, verbatim, and how to quote from them."""
 
 from __future__ import annotations
 
@@ -60,6 +60,23 @@ def split_sentences(text: str) -> list[str]:
 def count_words(text: str) -> int:
     """The number of words in the text."""
     return len(WORD.findall(text))
+
+
+def unique(phrases: list[str]) -> list[str]:
+    """The phrases that differ by more than capitals, as they are first spelled."""
+    return list({phrase.lower(): phrase for phrase in reversed(phrases)}.values())[::-1]
+
+
+def listing(phrases: list[str] | tuple[str, ...]) -> str:
+    """The phrases in quotation marks, the last after `and`."""
+    *others, last = [f"“{phrase}”" for phrase in phrases]
+    return f"{', '.join(others)} and {last}" if others else last
+
+
+def shorten(text: str, characters: int) -> str:
+    """The text on one line, cut after a word."""
+    flat = " ".join(text.split())
+    return flat if len(flat) <= characters else flat[:characters].rsplit(" ", 1)[0] + " …"
 
 
 def _is_name(name: str) -> bool:
