@@ -22,7 +22,8 @@ from bench.analytics_load import Outcome, PlainHttp, post_events, read_often, re
 from bench.analytics_report import Report, Size
 from bench.analytics_rows import ManyRows, copy_events
 from bench.system import Running, System, percentile, register, running_system
-from cara.analytics import rebuilding, rollups
+from cara.analytics import rollups
+from cara.analytics.rebuild import rebuild
 from cara.devtools.servers.ports import free_port, port_opens
 from cara.postgres.database import Database
 from cara.settings import Settings
@@ -34,9 +35,9 @@ FOLD_SECONDS = 24 * 3_600.0
 ROLLUPS = (
     "learner_days",
     "learner_weeks",
-    "learner_quarters",
+    "learner_quarter_hours",
     "feature_days",
-    "feature_returns",
+    "next_activity_days",
     "cohort_weeks",
 )
 
@@ -175,7 +176,7 @@ async def measure_size(
     folded = await rollups.fold(database, seconds=FOLD_SECONDS)
     fold_seconds = time.perf_counter() - begin
     begin = time.perf_counter()
-    await rebuilding.rebuild(database, None, None, say_nothing)
+    await rebuild(database, None, None, say_nothing)
     rebuild_seconds = time.perf_counter() - begin
     await connection.execute("vacuum analyze", timeout=None)
     paths = {

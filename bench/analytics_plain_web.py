@@ -12,8 +12,8 @@ from aiohttp import web
 
 from cara import server
 from cara.analytics import event_queries
-from cara.analytics.arrivals import Arrival, utc_now
-from cara.analytics.writing import EventWriter, Stored
+from cara.analytics.event_writer import EventWriter, StoredRows, utc_now
+from cara.analytics.schemas import IncomingEvent
 from cara.app import create_app
 from cara.postgres.database import Database
 from cara.settings import Settings, read_settings
@@ -26,11 +26,11 @@ class UngroupedWriter:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def store(self, arrivals: Sequence[Arrival]) -> Stored:
+    async def store(self, events: Sequence[IncomingEvent]) -> StoredRows:
         async with self._database.acquire() as connection:
-            rows = await event_queries.insert_events(connection, arrivals, utc_now())
+            rows = await event_queries.insert_events(connection, events, utc_now())
         found = {(row["user_id"], row["id"]): row for row in rows}
-        return [found.get(arrival.key) for arrival in arrivals]
+        return [found.get(event.key) for event in events]
 
 
 async def _without_groups(app: web.Application) -> AsyncIterator[None]:

@@ -61,8 +61,8 @@ _SESSIONS = f"""
         ) as timed
         returning user_id, created_at, feature_type
     )
-    insert into stale_learner_quarters (user_id, quarter, feature_type)
-    select distinct user_id, quarter_of(created_at), feature_type from made
+    insert into stale_quarter_hours (user_id, quarter_hour, feature_type)
+    select distinct user_id, quarter_hour_of(created_at), feature_type from made
 """
 
 

@@ -1,6 +1,6 @@
-"""A crash run: feedback jobs while workers, Valkey, PostgreSQL and Gemini fail. Nothing may be lost.
+"""A crash test: feedback jobs while workers, Valkey, PostgreSQL and Gemini fail. Nothing may be lost.
 
-While the jobs run, a worker is killed with -9 again and again, Valkey is killed and its data removed once,
+While the jobs run, a worker is killed with -9 repeatedly, Valkey is killed and its data removed once,
 PostgreSQL is restarted once, and Gemini fails a fifth of its calls. Every job is followed by server-sent
 events, as a browser would, with reconnections. Afterwards the tables are compared with what was seen.
 
@@ -22,7 +22,7 @@ from typing import Any
 from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout
 from redis.asyncio import Redis
 
-from bench.chaos_verdict import Story, verdict
+from bench.chaos_verdict import JobEvents, verdict
 from bench.system import Servers, System, register, running_system
 from cara.samples import SAMPLES
 
@@ -37,10 +37,10 @@ SETTINGS = {
 FAULTS = {"unavailable": 0.05, "cut_stream": 0.05, "broken_json": 0.05, "rate_limited": 0.05}
 
 
-async def patiently(
+async def request_with_retries(
     http: ClientSession, method: str, url: str, headers: dict[str, str], body: dict[str, Any]
 ) -> Any:
-    """An answer that is no server error, however often one has to ask; the key makes that safe."""
+    """Retries until the answer is no server error; the idempotency key makes that safe."""
     while True:
         try:
             async with http.request(method, url, json=body, headers=headers) as response:
@@ -52,25 +52,25 @@ async def patiently(
         await asyncio.sleep(0.2)
 
 
-async def follow(http: ClientSession, url: str) -> Story:
-    """All events of a job, over as many connections as it takes."""
-    story = Story()
+async def follow(http: ClientSession, url: str) -> JobEvents:
+    """Reads all events of a job, reconnecting as often as needed."""
+    events = JobEvents()
     while True:
-        headers = {"Last-Event-ID": str(story.numbers[-1])} if story.numbers else {}
+        headers = {"Last-Event-ID": str(events.numbers[-1])} if events.numbers else {}
         try:
             async with http.get(url, headers=headers) as response:
                 if response.status == 204:
-                    return story
-                await hear(story, response)
+                    return events
+                await read_events(events, response)
         except (ClientError, TimeoutError):
             pass
-        if story.ended:
-            return story
+        if events.ended:
+            return events
         await asyncio.sleep(0.2)
 
 
-async def hear(story: Story, response: ClientResponse) -> None:
-    """Takes in each event that comes whole."""
+async def read_events(events: JobEvents, response: ClientResponse) -> None:
+    """Records each complete event of the response."""
     fields: dict[str, str] = {}
     async for raw in response.content:
         field, _, value = raw.decode().strip().partition(": ")
@@ -78,16 +78,16 @@ async def hear(story: Story, response: ClientResponse) -> None:
             fields[field] = value
             continue
         if "event" in fields:
-            story.names[fields["event"]] += 1
+            events.names[fields["event"]] += 1
         if "id" in fields:
-            story.numbers.append(int(fields["id"]))
+            events.numbers.append(int(fields["id"]))
         fields.clear()
 
 
-async def one_job(http: ClientSession, url: str, headers: dict[str, str], number: int) -> Story:
-    """A session, its job, and the job's story until its end."""
+async def one_job(http: ClientSession, url: str, headers: dict[str, str], number: int) -> JobEvents:
+    """Creates a session and a feedback job, and follows the job to its end."""
     sample = SAMPLES[number % len(SAMPLES)]
-    session = await patiently(
+    session = await request_with_retries(
         http, "POST", f"{url}/api/sessions", headers, {"featureType": sample.feature_type}
     )
     body = {
@@ -96,27 +96,27 @@ async def one_job(http: ClientSession, url: str, headers: dict[str, str], number
         "durationSeconds": sample.duration_seconds,
     }
     keyed = {**headers, "Idempotency-Key": f"chaos-{number}"}
-    job = await patiently(http, "POST", f"{url}/api/gemini/generate-feedback", keyed, body)
+    job = await request_with_retries(http, "POST", f"{url}/api/gemini/generate-feedback", keyed, body)
     return await follow(http, url + job["eventsUrl"])
 
 
 class Crashes:
-    """What goes wrong during the run."""
+    """The failures during the run."""
 
-    def __init__(self, system: System, kills: int, chance: random.Random) -> None:
-        self.system, self.kills, self.chance = system, kills, chance
+    def __init__(self, system: System, kills: int, rng: random.Random) -> None:
+        self.system, self.kills, self.rng = system, kills, rng
         self.killed = 0
 
     async def kill_workers(self) -> None:
-        """kill -9 at random moments, each time of the worker that has lived longest."""
+        """Kills the oldest worker with -9 at random intervals."""
         while self.killed < self.kills:
-            await asyncio.sleep(self.chance.uniform(0.3, 1.2))
+            await asyncio.sleep(self.rng.uniform(0.3, 1.2))
             worker = self.system.workers[self.killed % len(self.system.workers)]
             await worker.kill()
             self.killed += 1
             await worker.start()
 
-    async def servers_fail(self) -> None:
+    async def fail_servers(self) -> None:
         await asyncio.sleep(6)
         await lose_valkey(self.system.servers)
         await asyncio.sleep(8)
@@ -124,7 +124,7 @@ class Crashes:
 
 
 async def lose_valkey(servers: Servers) -> None:
-    """kill -9, and its data is gone."""
+    """Kills Valkey with -9, removes its data and starts it again."""
     async with Redis.from_url(servers.redis_url) as redis:
         pid = (await redis.info("server"))["process_id"]
     os.kill(pid, signal.SIGKILL)
@@ -142,7 +142,7 @@ async def restart_postgres(servers: Servers) -> None:
 
 
 async def main(jobs: int, kills: int, seed: int) -> int:
-    chance = random.Random(seed)
+    rng = random.Random(seed)
     started = time.monotonic()
     async with (
         running_system(emulator=("--chunk-delay-seconds", "0.02"), **SETTINGS) as system,
@@ -156,18 +156,18 @@ async def main(jobs: int, kills: int, seed: int) -> int:
         for _ in range(2):
             await system.add_worker()
         learners = [await register(http, url, number) for number in range(LEARNERS)]
-        crashes = Crashes(system, kills, chance)
+        crashes = Crashes(system, kills, rng)
         async with asyncio.timeout(DEADLINE_SECONDS), asyncio.TaskGroup() as group:
-            group.create_task(crashes.servers_fail())
+            group.create_task(crashes.fail_servers())
             killing = group.create_task(crashes.kill_workers())
             following = []
             for number in range(jobs):
                 following.append(group.create_task(one_job(http, url, learners[number % LEARNERS], number)))
                 await asyncio.sleep(30 / jobs)
-        stories = [task.result() for task in following]
+        followed = [task.result() for task in following]
         assert killing.done()
         print(f"{jobs} jobs, {crashes.killed} workers killed, {time.monotonic() - started:.0f} s")
-        found = await verdict(system, stories, jobs)
+        found = await verdict(system, followed, jobs)
     for name, number in found.items():
         print(f"{number:>6}  {name}")
     return 1 if any(found.values()) else 0

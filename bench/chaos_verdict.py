@@ -1,4 +1,4 @@
-"""What a crash run must have left behind: the tables compared with each other and with what was seen."""
+"""The checks after a crash test: the tables are compared with each other and with the received events."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import asyncpg
 from aiohttp import ClientSession
 
 from bench.system import System, percentile
-from cara.feedback.work.costs import ledger_id_of
+from cara.feedback.work.attempt import ledger_id_of
 
 FINAL = ("succeeded", "failed", "cancelled")
 
 
 @dataclass
-class Story:
-    """What was heard of one job: events by name, and the numbers in the order in which they came."""
+class JobEvents:
+    """The events received of one job: counts by name, and numbers in the order of arrival."""
 
     names: Counter[str] = field(default_factory=Counter)
     numbers: list[int] = field(default_factory=list)
@@ -33,13 +33,13 @@ class Story:
         return self.ends > 0
 
     @property
-    def rises(self) -> bool:
-        """Whether no number came twice, or after a higher one."""
+    def is_increasing(self) -> bool:
+        """Whether every number is higher than the one before."""
         return all(before < after for before, after in pairwise(self.numbers))
 
 
-async def verdict(system: System, stories: list[Story], jobs: int) -> dict[str, int]:
-    """What must all be zero."""
+async def verdict(system: System, followed: list[JobEvents], jobs: int) -> dict[str, int]:
+    """Counts of errors by kind; all of them must be zero."""
     connection = await asyncpg.connect(system.database_url)
     count = connection.fetchval
     async with ClientSession() as http, http.get(f"{system.emulator_url}/emulator/ledger") as response:
@@ -88,15 +88,15 @@ async def verdict(system: System, stories: list[Story], jobs: int) -> dict[str, 
         "tokens still reserved": await count("select coalesce(sum(reserved), 0)::int from quota_days"),
         "tokens charged beyond what was served": max(0, charged - _total(served)),
         **await _charges(connection),
-        "streams without exactly one end": sum(story.ends != 1 for story in stories),
-        "streams whose numbers do not rise": sum(not story.rises for story in stories),
+        "streams without exactly one end": sum(events.ends != 1 for events in followed),
+        "streams whose numbers do not rise": sum(not events.is_increasing for events in followed),
     }
     await connection.close()
     return found
 
 
 async def _charges(connection: asyncpg.Connection) -> dict[str, int]:
-    """An attempt is charged under an id of its own, however it ended."""
+    """Compares charges with attempts: each attempt has one ledger entry, however it ended."""
     jobs = await connection.fetch("select id, attempts from feedback_jobs where status = 'succeeded'")
     entries = {row["id"] for row in await connection.fetch("select id from quota_usage")}
     unsettled = [job for job in jobs if ledger_id_of(job["id"], job["attempts"]) not in entries]

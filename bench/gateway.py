@@ -1,7 +1,7 @@
 """What /process adds to a call to Gemini, beside a bare aiohttp proxy and the SDK called directly.
 
 All of it in one run, on the emulator in a process of its own, everything streamed. First with an emulator
-that takes its time as Gemini does (`--think` seconds to the first piece), at 1, 16 and 64 connections: how
+that is as slow as Gemini (`--think` seconds to the first chunk), at 1, 16 and 64 connections: how
 long a call takes, and how long from the emulator's first byte to the client's. Then with one that answers at
 once: how many requests a second one process manages. The process under test runs on one core, all the rest
 on the others. Last, an outage: Gemini refuses connections for a while under load.
@@ -29,7 +29,7 @@ from bench.gateway_sides import PROMPT, Timings, body_for_proxy, in_a_loop
 from bench.system import Running, System, percentile, register, running_system
 from cara.devtools.servers.ports import free_port, port_opens
 
-PIECE_SECONDS = "0.01"
+CHUNK_SECONDS = "0.01"
 REMEMBERED = "100000"
 BUSY_CONNECTIONS = 32
 ROUNDS = 3
@@ -39,7 +39,7 @@ CORES = sorted(os.sched_getaffinity(0))
 
 @dataclass
 class Figures:
-    """What one side showed at a number of connections; milliseconds."""
+    """The results of one contender at a number of connections, in milliseconds."""
 
     side: str
     connections: int
@@ -67,14 +67,14 @@ def figures(side: str, connections: int, timings: Timings, answered: dict[str, f
 
 
 async def answered_at(http: ClientSession, emulator_url: str) -> dict[str, float]:
-    """When the emulator began to answer, by the marker in the prompt."""
+    """The time at which the emulator began to answer, by the marker in the prompt."""
     async with http.get(f"{emulator_url}/emulator/requests") as response:
         asked = await response.json()
-    moments = {}
+    times = {}
     for one in asked:
         text = one["body"]["contents"][-1]["parts"][-1]["text"]
-        moments[text.rpartition("(")[2].partition(")")[0]] = one["answered_at"]
-    return moments
+        times[text.rpartition("(")[2].partition(")")[0]] = one["answered_at"]
+    return times
 
 
 async def durable_commit(database_url: str) -> float:
@@ -162,8 +162,10 @@ def show(table: list[Figures]) -> None:
         )
 
 
-async def compare(options: argparse.Namespace, connections: list[int], think: float, piece: str) -> None:
-    emulator = ("--first-chunk-delay-seconds", str(think), "--chunk-delay-seconds", piece)
+async def compare(
+    options: argparse.Namespace, connections: list[int], think: float, chunk_seconds: str
+) -> None:
+    emulator = ("--first-chunk-delay-seconds", str(think), "--chunk-delay-seconds", chunk_seconds)
     remember = ("--remembered-requests", REMEMBERED)
     connector = TCPConnector(limit=0)
     async with (
@@ -191,8 +193,8 @@ async def compare(options: argparse.Namespace, connections: list[int], think: fl
 
 async def main(options: argparse.Namespace) -> None:
     os.sched_setaffinity(0, CORES[1:] or CORES)
-    print(f"Gemini takes {options.think} s to its first piece (ms)")
-    await compare(options, options.connections, options.think, PIECE_SECONDS)
+    print(f"Gemini takes {options.think} s to its first chunk (ms)")
+    await compare(options, options.connections, options.think, CHUNK_SECONDS)
     print("Gemini answers at once: requests a second on one core")
     await compare(options, [BUSY_CONNECTIONS], 0.0, "0")
     await outage(options.down)

@@ -82,9 +82,9 @@ async def outage(down_seconds: float) -> None:
         load.stop()
         await running
         await gemini.stop()
-        told = system.webs[0].log.read_text()
+        log = system.webs[0].log.read_text()
     show(load.outcomes, down, up)
-    moves = Counter(line.partition("gemini circuit ")[2] for line in told.splitlines() if "circuit " in line)
+    moves = Counter(line.partition("gemini circuit ")[2] for line in log.splitlines() if "circuit " in line)
     print("    circuit: " + ", ".join(f"{move} {times} times" for move, times in moves.items()))
 
 

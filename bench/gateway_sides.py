@@ -1,6 +1,6 @@
-"""The two things that `bench.gateway` compares /process with, each as a process of its own.
+"""The two programs that `bench.gateway` compares /process with, each run as a process of its own.
 
-python -m bench.gateway_sides proxy URL PORT         a bare aiohttp proxy to Gemini: no sign-in, no books
+python -m bench.gateway_sides proxy URL PORT         a bare aiohttp proxy to Gemini: no sign-in, no quota
 python -m bench.gateway_sides sdk URL CONNECTIONS SECONDS PAUSE    the SDK in a loop; prints timings
 """
 
@@ -26,8 +26,8 @@ PROMPT = "Can you help me practice a salary negotiation? I have three minutes wi
 
 @dataclass
 class Timings:
-    """Calls that were made: how long each took in all, and when the first piece of its answer came, by the
-    marker that its prompt carries; moments by the clock that all processes of a machine share."""
+    """The calls: the duration of each, and the time of the first chunk of its answer by the marker in its
+    prompt. Times are those of the monotonic clock, which all processes of a machine share."""
 
     seconds: list[float] = field(default_factory=list)
     first_bytes: dict[str, float] = field(default_factory=dict)
@@ -35,7 +35,7 @@ class Timings:
     processor_seconds: float = 0.0
 
     def add(self, more: Timings) -> None:
-        """Puts the calls of another round to these."""
+        """Adds the calls of another round."""
         self.seconds += more.seconds
         self.first_bytes |= more.first_bytes
         self.elapsed += more.elapsed
@@ -49,10 +49,10 @@ async def in_a_loop(
     seconds: float,
     pause: float,
 ) -> Timings:
-    """So many callers at once, each again and again; `call` gives the moment of its first piece.
+    """Calls repeatedly from concurrent callers; `call` returns the time of its first chunk.
 
-    Each pauses before a call for a random time of at most `pause` seconds, so that they do not come as one.
-    `processor_seconds` is what the process under test has used so far.
+    Each caller pauses before a call for a random time of at most `pause` seconds, so that calls don't arrive
+    in bursts. `processor_seconds` returns the processor time of the process under test.
     """
     timings = Timings()
     await asyncio.gather(*(call(uuid4().hex) for _ in range(2 * connections)))
@@ -105,7 +105,7 @@ def body_for_proxy(marker: str) -> dict[str, Any]:
 
 
 def proxy(url: str) -> web.Application:
-    """Passes a request on to Gemini, and each piece of the answer back as it comes."""
+    """Passes a request on to Gemini, and each chunk of the answer back as it arrives."""
     app = web.Application()
     upstream = f"{url}/v1beta/models/{MODEL}:streamGenerateContent?alt=sse"
     key = web.AppKey("http", ClientSession)
@@ -120,8 +120,8 @@ def proxy(url: str) -> web.Application:
         async with request.app[key].post(upstream, data=await request.read(), headers=headers) as answer:
             response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
             await response.prepare(request)
-            async for piece in answer.content.iter_any():
-                await response.write(piece)
+            async for chunk in answer.content.iter_any():
+                await response.write(chunk)
             await response.write_eof()
             return response
 

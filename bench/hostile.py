@@ -1,4 +1,4 @@
-"""Bodies that are made to cost much, sent by one learner, while another one works.
+"""Bodies that are expensive to process, sent by one learner while another one works.
 
 For each shape: the processor time of the web process for one request, and how long the other learner's
 `GET /api/users/me` and 15 KB `PATCH` take, quiet and while the first keeps twenty requests under way.
@@ -32,7 +32,7 @@ TRANSCRIPT = {"transcript": "We cut the budget by two percent. " * 440}
 
 @dataclass(frozen=True)
 class Shape:
-    """A request that is made to cost much; `{session}` in its path is the sender's own session."""
+    """A request that is expensive to process; `{session}` in its path is the sender's own session."""
 
     name: str
     method: str
@@ -68,7 +68,7 @@ def _json(content: dict[str, object]) -> bytes:
 
 @dataclass(frozen=True)
 class Learner:
-    """Somebody with a session of their own."""
+    """A learner with a session."""
 
     url: str
     headers: dict[str, str]
@@ -101,7 +101,7 @@ async def processor_seconds(
 
 
 async def work_for(http: ClientSession, learner: Learner, seconds: float) -> dict[str, list[float]]:
-    """Reads the profile and changes a transcript of 15 KB by turns; how many seconds each took."""
+    """Alternately reads the profile and changes a transcript of 15 KB; the seconds that each took."""
     work = {"GET /api/users/me": ("GET", "/api/users/me", None), "PATCH of 15 KB": _patch(TRANSCRIPT)}
     took: dict[str, list[float]] = {name: [] for name in work}
     until = time.perf_counter() + seconds
@@ -116,8 +116,8 @@ async def work_for(http: ClientSession, learner: Learner, seconds: float) -> dic
 
 @contextmanager
 def hostile(sender: Learner, shape: Shape) -> Iterator[Connection]:
-    """So many requests of the shape under way, from a process of its own, for the length of the block; the
-    connection tells how they were answered, once it was asked."""
+    """Keeps `AT_ONCE` requests of the shape in flight during the block, from a separate process; the
+    connection answers any message with the counts of statuses."""
     ours, theirs = multiprocessing.get_context("spawn").Pipe()
     process = multiprocessing.get_context("spawn").Process(target=_keep_sending, args=(sender, shape, theirs))
     process.start()
@@ -137,7 +137,7 @@ async def _send_many(sender: Learner, shape: Shape, ask: Connection) -> None:
     outcomes: Counter[int] = Counter()
     asyncio.get_running_loop().add_reader(ask.fileno(), lambda: ask.send((ask.recv(), outcomes)))
 
-    async def send_again_and_again() -> None:
+    async def keep_sending() -> None:
         while True:
             status = await sender.send(http, shape.method, shape.path, shape.body)
             outcomes[status] += 1
@@ -146,7 +146,7 @@ async def _send_many(sender: Learner, shape: Shape, ask: Connection) -> None:
 
     async with ClientSession(connector=TCPConnector(limit=0)) as http, asyncio.TaskGroup() as senders:
         for _ in range(AT_ONCE):
-            senders.create_task(send_again_and_again())
+            senders.create_task(keep_sending())
         ask.send("begun")
 
 
@@ -156,17 +156,17 @@ async def run(seconds: float) -> None:
         sender, other = [await Learner.registered(http, url, number) for number in range(2)]
         await work_for(http, other, 1)
         quiet = await work_for(http, other, seconds)
-        tell("quiet", quiet)
+        print_times("quiet", quiet)
         for shape in shapes():
             cost, status = await processor_seconds(system.webs[0], http, sender, shape)
             print(f"{shape.name} ({len(shape.body):,} bytes): {cost:.3f} s of processor time, {status}")
             with hostile(sender, shape) as senders:
-                tell(f"  beside {AT_ONCE} of them", await work_for(http, other, seconds), quiet)
+                print_times(f"  beside {AT_ONCE} of them", await work_for(http, other, seconds), quiet)
                 senders.send("how many?")
                 print(f"  answered by status: {dict(sorted(senders.recv()[1].items()))}")
 
 
-def tell(when: str, took: dict[str, list[float]], quiet: dict[str, list[float]] | None = None) -> None:
+def print_times(when: str, took: dict[str, list[float]], quiet: dict[str, list[float]] | None = None) -> None:
     for name, seconds in took.items():
         p50, p99 = (percentile(seconds, percent) * 1000 for percent in (50, 99))
         ratio = f", {p99 / (percentile(quiet[name], 99) * 1000):.1f} x quiet" if quiet else ""

@@ -27,7 +27,7 @@ GUESS_EVERY = 4
 
 
 async def read_for(http: ClientSession, url: str, headers: dict[str, str], seconds: float) -> list[float]:
-    """Reads the list of sessions again and again; how many seconds each read took."""
+    """Reads the list of sessions repeatedly; the seconds that each read took."""
     took: list[float] = []
     until = time.perf_counter() + seconds
     while (started := time.perf_counter()) < until:
@@ -39,10 +39,10 @@ async def read_for(http: ClientSession, url: str, headers: dict[str, str], secon
     return took
 
 
-async def sign_in_again_and_again(
+async def keep_signing_in(
     http: ClientSession, url: str, number: int, outcomes: Counter[int], took: list[float]
 ) -> None:
-    """One client of the storm."""
+    """Signs in repeatedly, as one client of the storm."""
     attempt = 0
     while True:
         guess = (number + attempt) % GUESS_EVERY == 0
@@ -60,10 +60,10 @@ async def sign_in_again_and_again(
 
 @asynccontextmanager
 async def storm(url: str, at_once: int, outcomes: Counter[int], took: list[float]) -> AsyncIterator[None]:
-    """So many clients at once, for the length of the block."""
+    """Runs `at_once` clients during the block."""
     async with ClientSession(connector=TCPConnector(limit=0)) as http:
         clients = [
-            asyncio.create_task(sign_in_again_and_again(http, url, number, outcomes, took))
+            asyncio.create_task(keep_signing_in(http, url, number, outcomes, took))
             for number in range(at_once)
         ]
         try:
@@ -78,7 +78,7 @@ async def storm(url: str, at_once: int, outcomes: Counter[int], took: list[float
 
 @asynccontextmanager
 async def watched_memory(process: Running) -> AsyncIterator[list[int]]:
-    """Resident memory of the process through the block, in bytes."""
+    """Samples the resident memory of the process during the block, in bytes."""
     seen = [process.memory_bytes()]
 
     async def watch() -> None:
@@ -109,7 +109,7 @@ async def run(at_once: int, seconds: float) -> None:
         quiet = await read_for(http, url, reader, seconds / 2)
         async with watched_memory(system.webs[0]) as memory, storm(url, at_once, outcomes, took):
             stormy = await read_for(http, url, reader, seconds)
-    tell(seconds, outcomes, took)
+    print_sign_ins(seconds, outcomes, took)
     for name, reads in (("quiet", quiet), ("under the storm", stormy)):
         p50, p99 = (percentile(reads, percent) * 1000 for percent in (50, 99))
         print(f"GET /api/sessions {name}: {len(reads)} reads, p50 {p50:.1f} ms, p99 {p99:.1f} ms")
@@ -118,7 +118,7 @@ async def run(at_once: int, seconds: float) -> None:
     print(f"memory of the web process: {before:.0f} MiB before, {most:.0f} MiB at most")
 
 
-def tell(seconds: float, outcomes: Counter[int], took: list[float]) -> None:
+def print_sign_ins(seconds: float, outcomes: Counter[int], took: list[float]) -> None:
     answered = outcomes[200] + outcomes[401]
     print(f"sign-ins judged: {answered / seconds:.1f}/s (by status: {dict(sorted(outcomes.items()))})")
     p50, p99 = percentile(took, 50), percentile(took, 99)

@@ -1,6 +1,6 @@
 """From a job's row to its worker's claim, on an idle system and under 50 jobs a second; and the idle worker.
 
-Both moments are PostgreSQL's: `created_at` is the start of the transaction that takes the job on, so that
+Both times are PostgreSQL's: `created_at` is the start of the transaction that takes the job on, so that
 its commit, the enqueueing, the wake-up and the claim are all inside the figure.
 
     python -m bench.pickup [--jobs 200] [--rate 50] [--seconds 10] [--workers 1]
@@ -20,11 +20,11 @@ from cara.samples import SAMPLES
 
 TALK = SAMPLES[0].transcript()[:600]
 LEARNERS = 40
-"""Who ask in turn: the jobs of a single one would wait for each other at that learner's quota."""
+"""Jobs are spread over learners, because those of one learner would wait for each other at its quota."""
 
 
 async def ask(http: ClientSession, url: str, headers: dict[str, str], wait: int) -> None:
-    """One session and a feedback job for it."""
+    """Creates a session and a feedback job for it."""
     async with http.post(f"{url}/api/sessions", json={"featureType": "video"}, headers=headers) as response:
         session = (await response.json())["id"]
     body = {"sessionId": session, "transcript": TALK, "durationSeconds": 60}
@@ -36,7 +36,7 @@ async def ask(http: ClientSession, url: str, headers: dict[str, str], wait: int)
 
 
 async def pickups(system: System) -> list[float]:
-    """Milliseconds from row to claim, of every finished job, and forgets them."""
+    """The milliseconds from row to claim of every finished job; deletes the jobs."""
     connection = await asyncpg.connect(system.database_url)
     async with asyncio.timeout(120):
         while await connection.fetchval("select count(*) from feedback_jobs where finished_at is null"):

@@ -1,4 +1,4 @@
-"""A quota that cannot be overspent: a crowd of calls with little left, and a web process that dies.
+"""A quota that cannot be overspent: many calls with few tokens left, and a web process that dies.
 
 First many calls at once, spread over several web processes, from a learner with few tokens left; a checker
 reads all the while both the counter that the guard goes by and what it should come to: the rows of the ledger
@@ -26,7 +26,7 @@ from bench.system import System, register, running_system
 
 LIMIT = 50_000
 PROMPT = "Can you help me to prepare a talk about our budget? This is attempt number {}."
-MOST_VOLLEYS = 20
+MAX_VOLLEYS = 20
 
 
 _TAKEN = """
@@ -38,7 +38,7 @@ _TAKEN = """
 
 @dataclass
 class Checker:
-    """Reads counter and rows, as of one moment, as often as it can while calls are made."""
+    """Reads counter and rows in one snapshot, as often as possible while calls are made."""
 
     database_url: str
     samples: int = 0
@@ -73,8 +73,8 @@ class Checker:
 
 
 @dataclass(frozen=True)
-class Books:
-    """What the tables say of the one learner, and what the emulator says it served."""
+class TokenCounts:
+    """The learner's tokens by the tables, and the tokens served by the emulator."""
 
     used: int
     reserved: int
@@ -84,11 +84,11 @@ class Books:
     served: int
 
     @property
-    def agree(self) -> bool:
+    def is_consistent(self) -> bool:
         return self.used == self.ledger and self.reserved == self.reservations == 0
 
 
-async def read_books(system: System, http: ClientSession) -> Books:
+async def read_token_counts(system: System, http: ClientSession) -> TokenCounts:
     connection = await asyncpg.connect(system.database_url)
     try:
         async with connection.transaction(isolation="repeatable_read", readonly=True):
@@ -104,12 +104,14 @@ async def read_books(system: System, http: ClientSession) -> Books:
     finally:
         await connection.close()
     async with http.get(f"{system.emulator_url}/emulator/ledger") as response:
-        told = await response.json()
-    return Books(*row, served=sum(told[f"{kind}_tokens"] for kind in ("prompt", "output", "thinking")))
+        ledger = await response.json()
+    return TokenCounts(
+        *row, served=sum(ledger[f"{kind}_tokens"] for kind in ("prompt", "output", "thinking"))
+    )
 
 
 async def leave_tokens(database_url: str, tokens: int) -> None:
-    """The learner has used all but so many of today's tokens."""
+    """Uses all of the learner's tokens of today except the given number."""
     connection = await asyncpg.connect(database_url)
     await connection.execute("update users set daily_token_quota = $1", LIMIT)
     await connection.execute(
@@ -127,7 +129,7 @@ async def leave_tokens(database_url: str, tokens: int) -> None:
     await connection.close()
 
 
-async def say(http: ClientSession, url: str, headers: dict[str, str], number: int) -> int | None:
+async def call_coach(http: ClientSession, url: str, headers: dict[str, str], number: int) -> int | None:
     """One call, every third one streamed; its status, or None when the connection broke."""
     accept = {"Accept": "text/event-stream"} if number % 3 == 0 else {}
     body = {"prompt": PROMPT.format(number)}
@@ -140,21 +142,21 @@ async def say(http: ClientSession, url: str, headers: dict[str, str], number: in
 
 
 async def volley(system: System, http: ClientSession, headers: dict[str, str], calls: int) -> Counter[Any]:
-    """So many calls at once, spread over the web processes; how often each status came."""
+    """Makes concurrent calls, spread over the web processes; the counts of statuses."""
     urls = system.web_urls
     return Counter(
         await asyncio.gather(
-            *(say(http, urls[number % len(urls)], headers, number) for number in range(calls))
+            *(call_coach(http, urls[number % len(urls)], headers, number) for number in range(calls))
         )
     )
 
 
 async def race(system: System, http: ClientSession, headers: dict[str, str], calls: int, tokens: int) -> bool:
-    """Volley after volley until nothing fits any more. True when all is as it should be."""
+    """Sends volleys until the quota is exhausted. True when all checks pass."""
     await leave_tokens(system.database_url, tokens)
     fine = True
     async with Checker(system.database_url) as checker:
-        for number in range(1, MOST_VOLLEYS + 1):
+        for number in range(1, MAX_VOLLEYS + 1):
             begun = time.perf_counter()
             statuses = await volley(system, http, headers, calls)
             seconds = time.perf_counter() - begun
@@ -162,7 +164,7 @@ async def race(system: System, http: ClientSession, headers: dict[str, str], cal
             fine &= set(statuses) <= {200, 429}
             if not statuses[200]:
                 break
-    seen = await read_books(system, http)
+    seen = await read_token_counts(system, http)
     spent = LIMIT - tokens
     print(
         f"checker: {checker.samples} samples, highest used + reserved {checker.highest_counted} by the "
@@ -174,17 +176,17 @@ async def race(system: System, http: ClientSession, headers: dict[str, str], cal
         f"emulator {seen.served}, reserved {seen.reserved}"
     )
     fine &= max(checker.highest_counted, checker.highest_booked) <= LIMIT and not checker.disagreements
-    return fine and seen.agree and seen.ledger - spent == seen.served > 0
+    return fine and seen.is_consistent and seen.ledger - spent == seen.served > 0
 
 
 async def crash(system: System, http: ClientSession, headers: dict[str, str], in_flight: int) -> bool:
-    """Kills a web process with calls in flight; True when the books are right once these have expired."""
-    before = await read_books(system, http)
+    """Kills a web process with calls in flight; True if the counts agree after their expiry."""
+    before = await read_token_counts(system, http)
     faults = f"{system.emulator_url}/emulator/faults"
     await http.post(faults, json={"fault": "stall_midstream", "times": in_flight})
-    calls = [asyncio.create_task(say(http, system.web_urls[0], headers, n)) for n in range(in_flight)]
+    calls = [asyncio.create_task(call_coach(http, system.web_urls[0], headers, n)) for n in range(in_flight)]
     async with asyncio.timeout(30):
-        while (await read_books(system, http)).reservations < in_flight:
+        while (await read_token_counts(system, http)).reservations < in_flight:
             await asyncio.sleep(0.01)
         while await _in_flight(system, http) < in_flight:
             await asyncio.sleep(0.01)
@@ -192,15 +194,15 @@ async def crash(system: System, http: ClientSession, headers: dict[str, str], in
     await system.webs[0].kill()
     broken = Counter(await asyncio.gather(*calls))
     async with asyncio.timeout(120):
-        while (seen := await read_books(system, http)).reservations:
+        while (seen := await read_token_counts(system, http)).reservations:
             await asyncio.sleep(0.05)
     seconds = time.perf_counter() - killed
-    status = await say(http, system.web_urls[1], headers, 0)
-    after = await read_books(system, http)
+    status = await call_coach(http, system.web_urls[1], headers, 0)
+    after = await read_token_counts(system, http)
     print(f"kill -9 with {in_flight} calls in flight: {broken[None]} connections broke")
     print(f"nothing reserved any more after {seconds:.1f} s; charged meanwhile {seen.used - before.used}")
     print(f"the next call: {status}; counter {after.used}, ledger {after.ledger}, emulator {after.served}")
-    return seen.agree and after.agree and seen.used == before.used and status == 200
+    return seen.is_consistent and after.is_consistent and seen.used == before.used and status == 200
 
 
 async def _in_flight(system: System, http: ClientSession) -> int:

@@ -1,7 +1,7 @@
-"""How long it takes to measure the longest transcript that may be sent, beside a bare count of its words.
+"""Time to measure the longest transcript that may be sent, beside a bare count of its words.
 
-The count is one regular expression over the same text in the same run: what the machine does at that moment
-slows both, so read the ratio. Each figure is the best of some rounds.
+The count is one regular expression over the same text in the same run: other load on the machine slows
+both, so read the ratio. Each figure is the best of some rounds.
 
     python -m bench.speech [--characters 200000] [--rounds 5]
 """

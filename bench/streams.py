@@ -33,7 +33,7 @@ DEADLINE_SECONDS = 300
 
 
 class Reader(asyncio.Protocol):
-    """Reads one event stream: notes which numbers came and when, and how the story ended."""
+    """Reads one event stream; records the numbers of events with their times, and the final event."""
 
     def __init__(self, target: str, arrivals: list[tuple[str, int, float]], job: str) -> None:
         self.target, self.arrivals, self.job = target, arrivals, job
@@ -60,7 +60,7 @@ class Reader(asyncio.Protocol):
                 self.numbers.append(int(line[4:]))
                 self.arrivals.append((self.job, self.numbers[-1], now))
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+    def connection_lost(self, _: Exception | None) -> None:
         if not self.closed.done():
             self.closed.set_result(None)
 
@@ -88,20 +88,20 @@ async def read_streams(port: int, targets: list[str]) -> None:
 def broken(readers: list[Reader]) -> int:
     """Streams with a gap or a repeat: with other numbers than all streams of the job together, or with some
     that do not follow on, by one or to the beginning of the next attempt."""
-    stories: dict[str, set[int]] = defaultdict(set)
+    numbers_by_job: dict[str, set[int]] = defaultdict(set)
     for reader in readers:
-        stories[reader.job].update(reader.numbers)
-    wholes = {job: sorted(numbers) for job, numbers in stories.items()}
+        numbers_by_job[reader.job].update(reader.numbers)
+    complete = {job: sorted(numbers) for job, numbers in numbers_by_job.items()}
     gaps = {
         job
-        for job, numbers in wholes.items()
+        for job, numbers in complete.items()
         if any(b != a + 1 and b % NUMBERS_PER_ATTEMPT > 1 for a, b in pairwise(numbers))
     }
-    return sum(reader.job in gaps or reader.numbers != wholes[reader.job] for reader in readers)
+    return sum(reader.job in gaps or reader.numbers != complete[reader.job] for reader in readers)
 
 
 async def publishing_times(redis_url: str, times: dict[str, list[tuple[int, float]]]) -> None:
-    """Notes for each job when a wake-up came from Redis, and up to which event it told."""
+    """Records the time of each wake-up from Redis by job, with the number of its last event."""
     async with Redis.from_url(redis_url) as redis, redis.pubsub() as pubsub:
         await pubsub.psubscribe("cara:feedback:*:wake")
         async for message in pubsub.listen():
@@ -111,7 +111,7 @@ async def publishing_times(redis_url: str, times: dict[str, list[tuple[int, floa
 
 
 async def queue_jobs(url: str, jobs: int) -> list[str]:
-    """Jobs that wait for a worker; the addresses of their events."""
+    """Queues jobs without a worker; the URLs of their events."""
     targets = []
     async with ClientSession() as http:
         learners = [await register(http, url, number) for number in range(LEARNERS)]
@@ -165,9 +165,9 @@ async def main(streams: int, jobs: int, concurrency: int) -> None:
 
 
 def published_at(wakes: list[tuple[int, float]], number: int) -> float:
-    """When the event's wake-up came; that of the end, which is told from PostgreSQL, is the last one."""
-    place = bisect_left(wakes, (number, 0.0))
-    return wakes[min(place, len(wakes) - 1)][1]
+    """The time of the event's wake-up; the final event, which is read from PostgreSQL, has the last one."""
+    index = bisect_left(wakes, (number, 0.0))
+    return wakes[min(index, len(wakes) - 1)][1]
 
 
 def report_figures(

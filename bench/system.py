@@ -1,4 +1,4 @@
-"""A whole Cara for a benchmark: real servers, and emulator, web and worker as processes of their own."""
+"""A complete system for a benchmark: real servers, and emulator, web and worker as separate processes."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Running:
         return self.process.pid
 
     async def kill(self) -> None:
-        """kill -9, as a crash would."""
+        """Kills the process with -9, like a crash."""
         assert self.process is not None
         if self.process.returncode is None:
             self.process.kill()
@@ -107,7 +107,7 @@ class Servers:
 
 @dataclass
 class System:
-    """Where everything is."""
+    """The servers, processes and addresses of the running system."""
 
     servers: Servers
     emulator_url: str
@@ -126,7 +126,7 @@ class System:
         return self.servers.redis_url
 
     async def add_web(self, **environment: str) -> str:
-        """One more web process; its address."""
+        """Starts a web process; its URL."""
         port = free_port()
         await self._add("web", self.webs, ["serve"], {"PORT": str(port), **environment})
         await _opens(port)
@@ -134,21 +134,21 @@ class System:
         return self.web_urls[-1]
 
     async def add_worker(self, **environment: str) -> Running:
-        """One more worker process."""
+        """Starts a worker process."""
         return await self._add("worker", self.workers, ["worker"], environment)
 
     async def _add(
-        self, name: str, among: list[Running], command: list[str], environment: dict[str, str]
+        self, name: str, processes: list[Running], command: list[str], environment: dict[str, str]
     ) -> Running:
         running = Running(
-            f"{name}{len(among)}",
+            f"{name}{len(processes)}",
             [sys.executable, "-m", "cara", *command],
             {**self.environment, **environment},
-            self.servers.folder / f"{name}{len(among)}.log",
+            self.servers.folder / f"{name}{len(processes)}.log",
         )
         await running.start()
         self.stack.push_async_callback(running.stop)
-        among.append(running)
+        processes.append(running)
         return running
 
 
@@ -190,7 +190,7 @@ async def _opens(port: int) -> None:
 
 
 async def register(http: ClientSession, url: str, number: int) -> dict[str, str]:
-    """A new learner; the header that signs them in."""
+    """Registers a learner; the headers that authenticate them."""
     account = {
         "email": f"learner{number}@example.com",
         "name": f"Learner {number}",
@@ -203,6 +203,6 @@ async def register(http: ClientSession, url: str, number: int) -> dict[str, str]
 
 
 def percentile(values: list[float], percent: float) -> float:
-    """The value below which so many percent of the values lie (nearest rank)."""
+    """The percentile of the values (nearest rank)."""
     ranked = sorted(values)
     return ranked[min(len(ranked) - 1, max(0, round(percent / 100 * len(ranked)) - 1))]

@@ -1,7 +1,7 @@
-"""How long it takes to read and clean the largest bodies and texts that are accepted.
+"""Time to read and clean the largest bodies and texts that are accepted.
 
 Bodies are put beside `json.loads` of the same bytes, texts beside a sum over their characters, in the same
-run: what the machine does at that moment slows both, so read the ratio. Each figure is the median of some
+run: other load on the machine slows both, so read the ratio. Each figure is the median of some
 rounds, in processor time. Hostile texts look like markup, turns or fillers from end to end.
 
     python -m bench.text [--characters 200000] [--rounds 7]
@@ -20,8 +20,8 @@ from cara.feedback.assessment.grounding import Transcript
 from cara.practice.schemas import MAX_TRANSCRIPT_CHARACTERS
 from cara.samples import SAMPLES
 from cara.speech import measure
-from cara.web.markup import without_markup
-from cara.web.strict_json import parse_object
+from cara.web.json_body import parse_object
+from cara.web.sanitize import without_markup
 
 Work = Callable[[], object]
 

@@ -13,43 +13,41 @@ from redis.asyncio import Redis
 from cara import __version__, health
 from cara.accounts import routes as accounts
 from cara.accounts.access_tokens import AccessTokens
-from cara.accounts.authentication import SignIn
-from cara.accounts.export import Exports
-from cara.accounts.failure_counts import ResilientFailureCounts
-from cara.accounts.lockout import Lockout
-from cara.accounts.password_change import ChangingPasswords
-from cara.accounts.passwords import Passwords
-from cara.accounts.refresh_tokens import Refreshing
+from cara.accounts.authentication import Authentication
+from cara.accounts.export import AccountExporter
+from cara.accounts.passwords import PasswordHasher
+from cara.accounts.refresh_tokens import TokenRefresher
 from cara.analytics import routes as analytics
-from cara.analytics.writing import EventWriter
-from cara.coach import routes as gemini
+from cara.analytics.event_writer import EventWriter
+from cara.coach import routes as coach
 from cara.coach.chat import Coach
 from cara.console import routes as console
 from cara.feedback import routes as feedback
 from cara.feedback.events.broker import JobEventBroker
-from cara.feedback.events.tickets import Tickets
-from cara.gemini.connecting import connect_gemini
+from cara.feedback.events.stream import TicketIssuer
+from cara.gemini.client import connect_gemini
 from cara.jobs.notifier import JobNotifier
 from cara.observability.sentry import start_sentry, stop_sentry
 from cara.postgres.database import Database
 from cara.postgres.migrations import up_to_date_database
 from cara.practice import routes as practice
+from cara.quota import routes as quota
 from cara.quota.quota import Quota
 from cara.redis.queue import Queue, arq_client
 from cara.redis.rollup_notifier import RollupNotifier
 from cara.redis.subscriber import Subscriber
 from cara.settings import Settings
 from cara.web.client_info import TrustedProxies
-from cara.web.context import SERVICES, Authenticator, provide, service
-from cara.web.cors import allow_origins, answer_options
+from cara.web.context import SERVICES, provide, service
 from cara.web.docs import page as documentation
+from cara.web.guard import Authenticator
 from cara.web.handlers import mount
-from cara.web.headers import finish_headers
+from cara.web.headers import allow_origins, answer_options, finish_headers
 from cara.web.json_body import MAX_BODY_BYTES
 from cara.web.openapi import OpenApiDocument
-from cara.web.problems import problems_middleware
-from cara.web.rate_limits import RateLimits, count_unauthenticated
-from cara.web.request_log import request_middleware
+from cara.web.problems import answer_problems
+from cara.web.rate_limits import RateLimits, count_unknown_addresses
+from cara.web.request_log import connection_log, log_requests
 
 ROUTES = [
     *health.ROUTES,
@@ -57,9 +55,19 @@ ROUTES = [
     *accounts.ROUTES,
     *practice.ROUTES,
     *feedback.ROUTES,
-    *gemini.ROUTES,
+    *coach.ROUTES,
+    *quota.ROUTES,
     *analytics.ROUTES,
 ]
+
+CONNECTION_OPTIONS = {
+    # aiohttp would inflate a compressed body on the event loop, whether it is wanted or not, and however much
+    # it grows: `read_body` does it, in a thread and within the limit.
+    "auto_decompress": False,
+    # `log_requests` writes the access line.
+    "access_log": None,
+    "logger": connection_log,
+}
 
 CleanupContext = Callable[[web.Application], AsyncIterator[None]]
 
@@ -67,11 +75,13 @@ CleanupContext = Callable[[web.Application], AsyncIterator[None]]
 def create_app(settings: Settings) -> web.Application:
     """The web application for these settings; it connects when it starts."""
     _start_reports(settings)
-    app = web.Application(middlewares=_middlewares(), client_max_size=MAX_BODY_BYTES)
+    app = web.Application(
+        middlewares=_middlewares(), client_max_size=MAX_BODY_BYTES, handler_args=CONNECTION_OPTIONS
+    )
     app[SERVICES] = {}
     _provide_rules(app, settings)
     app.cleanup_ctx.extend(
-        [_sentry, _database(settings), _redis(settings), _accounts, _feeds, _coach, _analytics]
+        [_sentry, _database(settings), _redis(settings), _accounts, _job_events, _coach, _analytics]
     )
     app.on_shutdown.append(_let_streams_end)
     allow_origins(app, mount(app, [*ROUTES, *console.routes(settings)]), settings)
@@ -92,10 +102,10 @@ def _start_reports(settings: Settings) -> None:
 def _middlewares() -> list[Middleware]:
     """From the outermost to the innermost."""
     return [
-        request_middleware,
-        problems_middleware,
+        log_requests,
+        answer_problems,
         answer_options,
-        count_unauthenticated,
+        count_unknown_addresses,
     ]
 
 
@@ -111,7 +121,7 @@ def _provide_rules(app: web.Application, settings: Settings) -> None:
     provide(app, TrustedProxies, TrustedProxies(settings.trusted_proxies))
     provide(app, AccessTokens, tokens)
     provide(app, Authenticator, tokens)
-    provide(app, Tickets, Tickets(settings))
+    provide(app, TicketIssuer, TicketIssuer(settings))
     provide(app, Quota, Quota(settings.daily_token_quota))
     provide(app, OpenApiDocument, OpenApiDocument(ROUTES))
 
@@ -133,7 +143,7 @@ def _redis(settings: Settings) -> CleanupContext:
         queue = Queue(redis)
         provide(app, Redis, redis)
         provide(app, ArqRedis, redis)
-        provide(app, RateLimits, RateLimits(settings, redis))
+        provide(app, RateLimits, _rate_limits(settings, redis))
         provide(app, Subscriber, subscriber)
         provide(app, Queue, queue)
         job_notifier = JobNotifier(redis, queue)
@@ -153,8 +163,19 @@ def _redis(settings: Settings) -> CleanupContext:
     return context
 
 
+def _rate_limits(settings: Settings, redis: Redis) -> RateLimits:
+    """The limits by the names that the routes give them."""
+    return RateLimits(
+        redis,
+        address=settings.rate_limit_address,
+        user=settings.rate_limit_user,
+        named={"sign-in": settings.rate_limit_sign_in, "gemini": settings.rate_limit_gemini},
+        enabled=settings.rate_limits == "on",
+    )
+
+
 async def _analytics(app: web.Application) -> AsyncIterator[None]:
-    writer = EventWriter(service(app, Database), on_stored=service(app, RollupNotifier).wake)
+    writer = EventWriter(service(app, Database), service(app, RollupNotifier))
     provide(app, EventWriter, writer)
     writing = asyncio.create_task(writer.run(), name="event writer")
     yield
@@ -164,18 +185,16 @@ async def _analytics(app: web.Application) -> AsyncIterator[None]:
 
 async def _accounts(app: web.Application) -> AsyncIterator[None]:
     settings, database, tokens = service(app, Settings), service(app, Database), service(app, AccessTokens)
-    passwords = Passwords.of(settings)
-    lockout = Lockout(ResilientFailureCounts(service(app, Redis)))
-    provide(app, Passwords, passwords)
-    provide(app, SignIn, SignIn(settings, database, passwords, tokens, lockout))
-    provide(app, Refreshing, Refreshing(settings, database, tokens))
-    provide(app, ChangingPasswords, ChangingPasswords(database, passwords, lockout))
-    provide(app, Exports, Exports(database))
+    hasher = PasswordHasher.of(settings)
+    provide(app, PasswordHasher, hasher)
+    provide(app, Authentication, Authentication(settings, database, hasher, tokens))
+    provide(app, TokenRefresher, TokenRefresher(settings, database, tokens))
+    provide(app, AccountExporter, AccountExporter(database))
     yield
-    passwords.close()
+    hasher.close()
 
 
-async def _feeds(app: web.Application) -> AsyncIterator[None]:
+async def _job_events(app: web.Application) -> AsyncIterator[None]:
     provide(
         app,
         JobEventBroker,
@@ -187,15 +206,15 @@ async def _feeds(app: web.Application) -> AsyncIterator[None]:
 async def _coach(app: web.Application) -> AsyncIterator[None]:
     """The SDK is slow to import: that goes on beside the first requests."""
     settings = service(app, Settings)
-    gemini_client = connect_gemini(settings)
-    warming = asyncio.create_task(gemini_client.warm_up(), name="gemini warm-up")
+    gemini = connect_gemini(settings)
+    warming = asyncio.create_task(gemini.warm_up(), name="gemini warm-up")
     rollups = service(app, RollupNotifier)
-    coach = Coach(settings, service(app, Database), service(app, Quota), gemini_client, rollups)
-    provide(app, Coach, coach)
+    chat = Coach(settings, service(app, Database), service(app, Quota), gemini, rollups)
+    provide(app, Coach, chat)
     yield
     await asyncio.wait([warming])
-    await coach.close()
-    await gemini_client.close()
+    await chat.close()
+    await gemini.close()
 
 
 async def _let_streams_end(app: web.Application) -> None:

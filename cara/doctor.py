@@ -19,7 +19,7 @@ from cara.local_settings import LocalSettings
 from cara.postgres.migrations import missing_migrations
 from cara.redis.connections import AWAY, connection_pool
 from cara.redis.queue import FEEDBACK_QUEUE, health_key
-from cara.settings import EXAMPLE_JWT_SECRET, MIN_SECRET_BYTES, Settings
+from cara.settings import EXAMPLE_SIGNING_KEY, MIN_SECRET_BYTES, Settings
 
 CHECK_SECONDS = 10.0
 TESTED_POSTGRESQL = 18
@@ -191,7 +191,7 @@ _SMALL_CALL = GeminiCall(
 
 def _secrets(settings: Settings) -> Finding:
     ring = [key.secret for key in settings.signing_keys]
-    if any(len(secret.encode()) < MIN_SECRET_BYTES or secret == EXAMPLE_JWT_SECRET for secret in ring):
+    if any(len(secret.encode()) < MIN_SECRET_BYTES or secret == EXAMPLE_SIGNING_KEY for secret in ring):
         return Finding("JWT_SECRET", "warning", "too short, or that of the example: production refuses it")
     return Finding("JWT_SECRET", "good", f"{len(ring)} key{'s' if len(ring) > 1 else ''} in the ring")
 

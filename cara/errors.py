@@ -4,25 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from types import MappingProxyType
+from typing import Any, ClassVar
 
 
 @dataclass(frozen=True)
 class FieldProblem:
-    """What is wrong with one member of the input, in words."""
+    """What is wrong with one member of the input."""
 
     field: str
     message: str
 
 
 class CaraError(Exception):
-    """Something that the caller is told.
+    """An error that the caller is told about.
 
-    `code` is a stable word for programs, `detail` a sentence for people, `retry_after_seconds` says when
-    another try makes sense.
+    `code` is a stable word for programs and `detail` a sentence for people; `retry_after_seconds` says when
+    another try makes sense. `further_member_schemas` describes by name, in JSON Schema, what
+    `further_members` adds.
     """
 
     code: ClassVar[str] = "internal_error"
+    further_member_schemas: ClassVar[Mapping[str, Mapping[str, Any]]] = MappingProxyType({})
     detail: str = "Something went wrong."
 
     def __init__(
@@ -38,7 +41,7 @@ class CaraError(Exception):
         super().__init__(self.detail)
 
     def further_members(self) -> Mapping[str, str]:
-        """What programs are told beside the code, by name."""
+        """The members that a problem of this kind has beside the usual ones, by name."""
         return {}
 
 

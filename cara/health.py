@@ -15,7 +15,7 @@ from cara.web.models import ApiResponse, ResponseModel
 from cara.web.openapi import OpenApiDocument
 from cara.web.routing import Route
 
-CHECK_SECONDS = 3
+CHECK_TIMEOUT_SECONDS = 3
 
 
 class Health(ResponseModel):
@@ -51,7 +51,7 @@ async def openapi(document: OpenApiDocument) -> web.Response:
 
 async def _database_problem(database: Database) -> str | None:
     try:
-        async with asyncio.timeout(CHECK_SECONDS), database.acquire() as connection:
+        async with asyncio.timeout(CHECK_TIMEOUT_SECONDS), database.acquire() as connection:
             missing = await missing_migrations(connection)
     except (Unavailable, TimeoutError):
         return "the database cannot be reached"
@@ -60,7 +60,7 @@ async def _database_problem(database: Database) -> str | None:
 
 async def _redis_problem(redis: Redis) -> str | None:
     try:
-        async with asyncio.timeout(CHECK_SECONDS):
+        async with asyncio.timeout(CHECK_TIMEOUT_SECONDS):
             alive = await redis.exists(health_key(FEEDBACK_QUEUE))
     except AWAY:
         return "redis cannot be reached"
@@ -68,13 +68,14 @@ async def _redis_problem(redis: Redis) -> str | None:
 
 
 ROUTES = [
-    Route("GET", "/health", health, tag="Operations", public=True),
+    Route("GET", "/health", health, tag="Operations", public=True, limit=None),
     Route(
         "GET",
         "/ready",
         ready,
         tag="Operations",
         public=True,
+        limit=None,
         responses={200: Readiness, 503: Readiness},
     ),
     Route("GET", "/api/openapi.json", openapi, tag="Operations", public=True),

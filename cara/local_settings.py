@@ -9,7 +9,7 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from cara.setting_values import DatabaseUrl, HttpUrl, Positive, RedisUrl
-from cara.settings import masked_settings, unsafe
+from cara.settings import masked_settings, unsafe_settings
 
 
 class LocalSettings(BaseSettings):
@@ -44,4 +44,4 @@ def read_local_settings() -> LocalSettings:
     try:
         return LocalSettings()
     except ValidationError as error:
-        raise unsafe(error) from None
+        raise unsafe_settings(error) from None

@@ -15,12 +15,10 @@ from aiohttp import web
 
 from cara.app import create_app
 from cara.observability.logging import set_up_logs
-from cara.observability.metrics import PortUnusable, metrics_served, port_at_hand
+from cara.observability.metrics import PortUnusable, serve_metrics, translate_bind_errors
 from cara.postgres.database import DatabaseAway
 from cara.postgres.migrations import DatabaseBehind
 from cara.settings import Settings
-from cara.web.protocol import ProblemRunner
-from cara.web.request_log import AccessLogger
 
 logger = logging.getLogger(__name__)
 
@@ -46,16 +44,15 @@ async def serve(settings: Settings, *, reuse_port: bool = False) -> None:
         PortUnusable: somebody listens there.
     """
     stop = _told_to_stop()
-    runner = ProblemRunner(
+    runner = web.AppRunner(
         create_app(settings),
-        access_log_class=AccessLogger,
         handler_cancellation=True,
         keepalive_timeout=KEEP_ALIVE_SECONDS,
         shutdown_timeout=SHUTDOWN_SECONDS,
     )
     try:
         await _begin(runner, settings, reuse_port=reuse_port)
-        async with metrics_served(settings.host, settings.metrics_port):
+        async with serve_metrics(settings.host, settings.metrics_port):
             addresses = ("{}:{}".format(*address[:2]) for address in runner.addresses)
             logger.info("serving on %s", ", ".join(addresses))
             await stop.wait()
@@ -79,7 +76,7 @@ async def _begin(runner: web.AppRunner, settings: Settings, *, reuse_port: bool)
         raise CannotServe(str(error)) from None
     except DatabaseAway as error:
         raise CannotServe(f"the database cannot be used: {error.__cause__}") from None
-    with port_at_hand(settings.host, settings.port):
+    with translate_bind_errors(settings.host, settings.port):
         await web.TCPSite(runner, settings.host, settings.port, reuse_port=reuse_port or None).start()
 
 

@@ -1,4 +1,4 @@
-"""Settings: one frozen object, read once from the environment and `.env`."""
+"""Settings: one frozen object, read once from the environment and `.env`, and checked for production."""
 
 from __future__ import annotations
 
@@ -14,21 +14,22 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from cara.setting_values import (
     DatabaseUrl,
     HttpUrl,
-    PartOfMinute,
+    MinuteFraction,
     Positive,
     RateLimit,
     RedisUrl,
     Seconds,
     SentryDsn,
-    masked,
+    mask_value,
 )
 
-EXAMPLE_JWT_SECRET = "change-me-to-at-least-32-random-bytes"  # noqa: S105 - known to everybody, and refused
+EXAMPLE_SIGNING_KEY = "change-me-to-at-least-32-random-bytes"
+"""The public value of `JWT_SECRET` in `.env.example`, which production refuses."""
 MIN_SECRET_BYTES = 32
 
 
 class UnsafeSettings(Exception):
-    """The settings cannot be used; `problems` says why, a sentence each."""
+    """The settings are missing, malformed or unsafe; `problems` names each setting and its error."""
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__("; ".join(problems))
@@ -36,7 +37,7 @@ class UnsafeSettings(Exception):
 
 
 class SigningKey:
-    """One key of the ring that signs access tokens; `kid` names it without giving it away."""
+    """A key that signs access tokens; `kid` identifies it without revealing the secret."""
 
     def __init__(self, secret: str) -> None:
         self.secret = secret
@@ -44,16 +45,17 @@ class SigningKey:
 
 
 def signing_keys(ring: SecretStr) -> tuple[SigningKey, ...]:
-    """The keys of a ring: secrets between commas, newest first."""
+    """The keys of a comma-separated key ring, newest first."""
     secrets = [secret.strip() for secret in ring.get_secret_value().split(",")]
     return tuple(SigningKey(secret) for secret in secrets if secret)
 
 
 class Settings(BaseSettings):
-    """Everything that the web process and the worker can be told.
+    """The settings of the web process and the worker.
 
-    Each field is read from the variable of the same name in capitals. `read_settings` turns what is
-    wrong into sentences, all at once.
+    Each field is read from the environment variable of the same name in capitals. The rules for production
+    are validators of single fields, because pydantic validates a model as a whole only if all its fields are
+    valid: so all errors are reported at once.
     """
 
     model_config = SettingsConfigDict(
@@ -111,8 +113,8 @@ class Settings(BaseSettings):
     worker_drain_seconds: Positive = 30
     job_lease_seconds: Seconds = 30
     job_attempts: Positive = 5
-    sweep_seconds: PartOfMinute = 10
-    rollup_seconds: PartOfMinute = 5
+    sweep_seconds: MinuteFraction = 10
+    rollup_seconds: MinuteFraction = 5
     analytics_retention_days: int = Field(400, ge=62)
 
     sentry_dsn: SentryDsn | None = None
@@ -129,107 +131,108 @@ class Settings(BaseSettings):
 
     @field_validator("frontend_url")
     @classmethod
-    def _origins_are_origins(cls, origins: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
-        if _for_production(info) and any("*" in origin for origin in origins):
+    def _check_origins(cls, origins: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        if _in_production(info) and any("*" in origin for origin in origins):
             raise ValueError("must name exact origins in production, without *")
         exact = tuple(origin.rstrip("/") for origin in origins)
         for origin in exact:
             parts = urlsplit(origin)
             if origin != "*" and (parts.scheme not in ("http", "https") or origin != _origin(parts)):
-                raise ValueError(f"{origin!r} is no origin such as https://app.example.com")
+                raise ValueError(f"must be origins such as https://app.example.com, not {origin!r}")
         return exact
 
     @field_validator("trusted_proxies")
     @classmethod
-    def _proxies_are_networks(cls, networks: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+    def _check_proxies(cls, networks: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
         proxies = [ip_network(network) for network in networks]
-        if _for_production(info) and any(not proxy.prefixlen for proxy in proxies):
-            raise ValueError("must name proxies in production, not the whole world")
+        if _in_production(info) and any(not proxy.prefixlen for proxy in proxies):
+            raise ValueError("must name the proxies in production, not all addresses")
         return tuple(map(str, proxies))
 
     @field_validator("jwt_secret")
     @classmethod
-    def _ring_is_strong(cls, ring: SecretStr, info: ValidationInfo) -> SecretStr:
+    def _check_signing_keys(cls, ring: SecretStr, info: ValidationInfo) -> SecretStr:
         secrets = [key.secret for key in signing_keys(ring)]
         if not secrets:
-            raise ValueError("holds no key")
-        if _for_production(info) and EXAMPLE_JWT_SECRET in secrets:
-            raise ValueError("is still the example's")
-        if _for_production(info) and any(len(secret.encode()) < MIN_SECRET_BYTES for secret in secrets):
+            raise ValueError("must hold at least one key")
+        if _in_production(info) and EXAMPLE_SIGNING_KEY in secrets:
+            raise ValueError("must not be the value from .env.example in production")
+        if _in_production(info) and any(len(secret.encode()) < MIN_SECRET_BYTES for secret in secrets):
             raise ValueError(f"must be at least {MIN_SECRET_BYTES} bytes long in production")
         return ring
 
     @field_validator("gemini_api_key")
     @classmethod
-    def _key_is_there(cls, key: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
-        if _for_production(info) and key is None:
-            raise ValueError("is missing, and production needs it")
+    def _check_gemini_key(cls, key: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if _in_production(info) and key is None:
+            raise ValueError("is required in production")
         return key
 
     @field_validator("rate_limits")
     @classmethod
-    def _limits_are_on(cls, choice: str, info: ValidationInfo) -> str:
-        if _for_production(info) and choice == "off":
-            raise ValueError("off is refused in production")
+    def _check_rate_limits(cls, choice: str, info: ValidationInfo) -> str:
+        if _in_production(info) and choice == "off":
+            raise ValueError("must be on in production")
         return choice
 
     @property
     def production(self) -> bool:
+        """Whether the rules for production apply."""
         return self.environment == "production"
 
     @property
-    def console_shown(self) -> bool:
-        """Unless `CONSOLE` says otherwise, everywhere except in production."""
+    def console_enabled(self) -> bool:
+        """Whether the console is served: as `CONSOLE` says, or by default everywhere except in production."""
         return self.console == "on" or (self.console is None and not self.production)
 
     @property
     def thinking_level(self) -> str | None:
-        """How much Gemini is told to think; None leaves it to the model's own default."""
+        """The thinking level to request of Gemini; None requests the model's default."""
         return None if self.gemini_thinking_level == "default" else self.gemini_thinking_level
 
     @property
     def signing_keys(self) -> tuple[SigningKey, ...]:
-        """The ring in `JWT_SECRET`, newest first: the first signs, all verify."""
+        """The keys in `JWT_SECRET`, newest first: the first one signs, all of them verify."""
         return signing_keys(self.jwt_secret)
 
     def masked(self) -> dict[str, str]:
-        """The effective settings for a person to read: no secret, no password in a URL."""
+        """The effective settings for display, without secrets and without passwords in URLs."""
         return masked_settings(self)
 
 
 def masked_settings(settings: BaseSettings) -> dict[str, str]:
-    """Each setting by its name, without its secrets."""
-    return {name: masked(name, getattr(settings, name)) for name in type(settings).model_fields}
+    """The value of each setting for display, by name."""
+    return {name: mask_value(name, getattr(settings, name)) for name in type(settings).model_fields}
 
 
 def read_settings(**overrides: Any) -> Settings:
-    """The settings of this process.
+    """Reads the settings of this process.
 
     Raises:
-        UnsafeSettings: something is missing, malformed or unsafe; all of it is named.
+        UnsafeSettings: settings are missing, malformed or unsafe; the error names all of them.
     """
     try:
         return Settings(**overrides)
     except ValidationError as error:
-        raise unsafe(error) from None
+        raise unsafe_settings(error) from None
 
 
 def _origin(url: SplitResult) -> str:
-    """Scheme, host and port alone (RFC 6454): nothing that a browser would not send as an origin."""
+    """The scheme, host and port (RFC 6454), as a browser sends them in `Origin`."""
     return f"{url.scheme}://{url.netloc.rpartition('@')[2].replace('*', '')}"
 
 
-def _for_production(info: ValidationInfo) -> bool:
-    """Known when the other fields are looked at, because the environment is the first of all."""
+def _in_production(info: ValidationInfo) -> bool:
+    """Whether the environment is production; it is the first field, so that all validators know it."""
     return info.data.get("environment") == "production"
 
 
-def unsafe(error: ValidationError) -> UnsafeSettings:
-    """All that is wrong, in words."""
-    return UnsafeSettings([_in_words(item) for item in error.errors()])
+def unsafe_settings(error: ValidationError) -> UnsafeSettings:
+    """The validation errors as sentences that name the environment variables."""
+    return UnsafeSettings([_sentence(item) for item in error.errors()])
 
 
-def _in_words(error: Mapping[str, Any]) -> str:
+def _sentence(error: Mapping[str, Any]) -> str:
     field = str(error["loc"][0])
     variable = "CARA_ENV" if field == "environment" else field.upper()
     if error["type"] == "missing":

@@ -1,3 +1,4 @@
 drop table audit_log;
+drop table sign_in_failures;
 drop table refresh_tokens;
 drop table users;

@@ -1,4 +1,4 @@
--- People, their refresh tokens and the trail of what was done with their accounts.
+-- Users, their refresh tokens, failed sign-ins, and the audit trail of accounts.
 
 create table users (
     id                uuid primary key,
@@ -10,15 +10,15 @@ create table users (
     xp                integer not null default 0 check (xp >= 0),
     streak            integer not null default 0 check (streak >= 0),
     longest_streak    integer not null default 0 check (longest_streak >= streak),
-    -- an instant, for it has a day in any time zone
+    -- an instant: its calendar day depends on the time zone
     last_practice_at  timestamptz,
-    -- so that moving between time zones cannot gain days
+    -- bounds the streak: moving between time zones gains no day
     streak_started_at timestamptz,
     timezone          text not null default 'UTC',
     is_admin          boolean not null default false,
-    -- null: the default of the settings
+    -- null: DAILY_TOKEN_QUOTA applies
     daily_token_quota integer check (daily_token_quota >= 0),
-    -- access tokens of an earlier generation no longer count
+    -- access tokens of an earlier generation are invalid
     token_generation  integer not null default 0,
     created_at        timestamptz not null default now(),
     updated_at        timestamptz not null default now()
@@ -39,7 +39,18 @@ create table refresh_tokens (
 create index refresh_tokens_family_idx on refresh_tokens (user_id, family);
 create index refresh_tokens_expires_at_idx on refresh_tokens (expires_at);
 
--- user_id is no foreign key: a failed sign-in may belong to nobody.
+-- Failed sign-ins of the last hours, by a digest of the email, or of the email and the client's network. The
+-- email need not belong to a user. cara/accounts/lockout.py computes from it how long sign-ins are locked.
+create table sign_in_failures (
+    key            bytea primary key check (octet_length(key) = 16),
+    failures       integer not null check (failures >= 1),
+    last_failed_at timestamptz not null,
+    -- the next failure after this counts as the first
+    expires_at     timestamptz not null
+);
+create index sign_in_failures_expires_at_idx on sign_in_failures (expires_at);
+
+-- user_id is not a foreign key: a failed sign-in may belong to no user.
 create table audit_log (
     id         uuid not null,
     user_id    uuid,
@@ -53,6 +64,6 @@ create table audit_log (
 );
 create index audit_log_user_idx on audit_log (user_id, created_at);
 create index audit_log_created_at_idx on audit_log (created_at);
--- Whether somebody got in from an address, or its network, lately.
+-- Serves the look-up of whether a user signed in from a network recently.
 create index audit_log_signed_in_idx on audit_log (user_id, address, created_at)
     where action in ('signed_in', 'registered');

@@ -1,1 +1,2 @@
 drop table sessions;
+drop function feature_types();

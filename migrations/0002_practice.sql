@@ -1,11 +1,16 @@
 -- depends: 0001_accounts
 -- Practice sessions. Keys lead with user_id, so that the tables distribute by learner as they are.
 
+-- The kinds of practice. The application knows the same list.
+create function feature_types() returns text[]
+language sql immutable parallel safe as $$
+    select '{conversation,writing,accent,listening,video}'::text[]
+$$;
+
 create table sessions (
     user_id          uuid not null references users (id) on delete cascade,
     id               uuid not null,
-    feature_type     text not null
-                     check (feature_type in ('conversation', 'writing', 'accent', 'listening', 'video')),
+    feature_type     text not null check (feature_type = any(feature_types())),
     title            text,
     description      text,
     duration_seconds integer check (duration_seconds >= 0),

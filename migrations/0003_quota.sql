@@ -1,17 +1,17 @@
 -- depends: 0001_accounts
--- The ledger of tokens (one row a call), the counter of each day, and what is reserved for calls under way.
+-- The ledger of tokens (one row per call), the totals of each day, and the reservations of calls in progress.
 
 create table quota_usage (
     user_id       uuid not null references users (id) on delete cascade,
     id            uuid not null,
-    -- the day (UTC) whose quota it counts on: that of the reservation
+    -- the day (UTC) whose quota the call counts against: that of its reservation
     day           date not null,
     request_type  text not null,
     model         text not null,
     tokens_used   integer not null check (tokens_used >= 0),
     input_tokens  integer not null default 0 check (input_tokens >= 0),
     output_tokens integer not null default 0 check (output_tokens >= 0),
-    -- what was practised, where that is known
+    -- the kind of practice, if known
     feature_type  text,
     created_at    timestamptz not null default now(),
     primary key (user_id, id)

@@ -1,5 +1,5 @@
 -- depends: 0002_practice 0003_quota
--- Feedback jobs, and the feedback that each of them leaves behind.
+-- Feedback jobs and the feedback that they produce.
 
 create table feedback_jobs (
     user_id          uuid not null,
@@ -10,11 +10,15 @@ create table feedback_jobs (
     stage            text not null default 'queued'
                      check (stage in ('queued', 'measuring', 'asking', 'checking', 'saving', 'finished')),
     progress         smallint not null default 0 check (progress between 0 and 100),
-    -- counts the claims: the number of the latest claim fences off the workers of earlier ones
+    -- counts the claims: the number of the latest claim fences off the workers of earlier claims
     attempts         integer not null default 0,
-    -- counts the attempts that ended in temporary trouble, against the limit
+    -- counts the attempts that ended in transient errors, against the limit of attempts
     failures         integer not null default 0,
-    -- what is judged, as it was when feedback was asked for
+    -- counts the judgements that Gemini charged for, usable or not, against a limit of their own
+    answers          smallint not null default 0,
+    -- the output limit of the next judgement, where the usual one was too small
+    output_tokens    integer,
+    -- what is judged, as it was when the feedback was requested
     feature_type     text not null,
     transcript       text not null,
     transcript_hash  bytea not null,
@@ -34,8 +38,8 @@ create table feedback_jobs (
 );
 create index feedback_jobs_id_idx on feedback_jobs (id);
 create index feedback_jobs_session_idx on feedback_jobs (user_id, session_id, created_at);
--- The same session with the same transcript has one live job, whoever asks at the same instant; one that the
--- learner has cancelled stands in nobody's way while its worker stops.
+-- The same session with the same transcript has one live job, however many requests arrive at the same time. A
+-- job that the learner has cancelled does not block a new one while its worker stops.
 create unique index feedback_jobs_live_key on feedback_jobs (user_id, session_id, transcript_hash)
     where status in ('queued', 'running') and not cancel_requested;
 create index feedback_jobs_reservation_idx on feedback_jobs (user_id, reservation_id)
@@ -43,8 +47,8 @@ create index feedback_jobs_reservation_idx on feedback_jobs (user_id, reservatio
 create index feedback_jobs_queued_idx on feedback_jobs (run_after) where status = 'queued';
 create index feedback_jobs_lease_idx on feedback_jobs (lease_expires_at) where status = 'running';
 
--- What is reserved for a job that is deleted with its session: of a queued one it is given back at once. A
--- running one may still cost something; its worker settles, or what is reserved expires with the lease.
+-- Handles the reservation of a job that is deleted with its session. The reservation of a queued job is released
+-- at once. A running job may still cost tokens: its worker settles, or the reservation expires with the lease.
 create function release_reservation_of_deleted_job() returns trigger
 language plpgsql as $$
 begin
@@ -54,15 +58,15 @@ begin
         where user_id = old.user_id and id = old.reservation_id;
         return null;
     end if;
-    with gone as (
+    with released as (
         delete from quota_reservations
         where user_id = old.user_id and id = old.reservation_id
         returning day, tokens
     )
     update quota_days
-    set reserved = reserved - gone.tokens
-    from gone
-    where quota_days.user_id = old.user_id and quota_days.day = gone.day;
+    set reserved = reserved - released.tokens
+    from released
+    where quota_days.user_id = old.user_id and quota_days.day = released.day;
     return null;
 end
 $$;
@@ -70,7 +74,7 @@ create trigger feedback_jobs_deleted after delete on feedback_jobs
     for each row when (old.status in ('queued', 'running'))
     execute function release_reservation_of_deleted_job();
 
--- What was asked under an Idempotency-Key, and the job that answered it, whether it was made for that or not.
+-- Requests with an Idempotency-Key, and the job that answered each, whether it was created for that request or not.
 create table feedback_keys (
     user_id      uuid not null,
     key          text not null,
@@ -91,8 +95,6 @@ create table feedback (
     summary        text not null,
     communication  jsonb not null,
     content        jsonb not null,
-    -- a transcript cannot show it: stays null until a picture is judged
-    body_language  jsonb,
     measures       jsonb not null,
     highlights     jsonb not null,
     action_items   jsonb not null,

@@ -1,8 +1,8 @@
--- depends: 0002_practice
--- Raw events that are folded once, and the tables of the roll-ups.
+-- depends: 0002_practice 0003_quota 0004_feedback
+-- Raw events: those that clients send, and those that Cara writes itself when something is practised.
 
--- created_at is when the event was received: it chooses the partition, so that none ever arrives too late for one.
--- occurred_at is when it happened, as far as that is believed.
+-- created_at is when the event was received. It chooses the partition, so that every event finds one.
+-- occurred_at is when the event happened, clamped to a window around created_at.
 create table analytics_events (
     user_id     uuid not null,
     id          uuid not null,
@@ -15,14 +15,15 @@ create table analytics_events (
 create index analytics_events_user_type_idx on analytics_events (user_id, event_type, created_at);
 create index analytics_events_batch_idx on analytics_events (batch);
 
--- One row for every transaction that stored events, gone once they are in the roll-ups.
+-- One row for each transaction that stored events. Folding deletes it in the transaction that counts its events.
 create table pending_event_batches (
     id         bigint generated always as identity primary key,
     created_at timestamptz not null default now(),
     events     integer not null
 );
 
--- Makes the partition of the month (UTC) that holds the given day, once, beside running writes. Returns its name.
+-- Creates the partition of the month (UTC) that holds the given day, if it is missing. Safe beside running writes.
+-- Returns the name of the partition.
 create function create_analytics_partition(within_month date) returns text
 language plpgsql as $$
 declare
@@ -33,7 +34,7 @@ begin
         return partition;
     end if;
     perform pg_advisory_xact_lock(hashtext(partition));
-    -- Asked of the catalogue itself: by now the answer of to_regclass may be out of date.
+    -- Reads the catalog itself: to_regclass may answer from a snapshot that is older than the lock.
     if not exists (
         select from pg_inherits join pg_class on pg_class.oid = inhrelid
         where inhparent = 'analytics_events'::regclass and relname = partition
@@ -57,90 +58,88 @@ begin
 end
 $$;
 
--- The first day whose events are all still there: earlier days cannot be recomputed.
-create table rollup_limits (
-    recomputable_from date not null default '-infinity'
-);
-insert into rollup_limits default values;
+-- Cara's own events are written in the transaction of what they report. The id is derived from the type and the
+-- subject, so that an event is never stored twice. It is a UUID of version 8, which clients may not use, so that
+-- no client can store another event under the same id first.
+create function record_own_event(of_user uuid, type text, subject uuid, happened_at timestamptz, details jsonb)
+returns void
+language plpgsql as $$
+declare
+    of_batch bigint;
+begin
+    perform create_analytics_partition((now() at time zone 'UTC')::date);
+    insert into pending_event_batches (events) values (1) returning id into of_batch;
+    insert into analytics_events (user_id, id, occurred_at, batch, event_type, metadata)
+    values (
+        of_user, overlay(overlay(md5(type || ':' || subject) placing '8' from 13) placing '8' from 17)::uuid,
+        happened_at, of_batch, 'cara.' || type, jsonb_strip_nulls(details)
+    )
+    on conflict do nothing;
+end
+$$;
 
--- Sessions of a learner by quarter of an hour and feature: the smallest step in which time zones differ.
-create table learner_quarters (
-    user_id          uuid not null references users (id) on delete cascade,
-    quarter          timestamptz not null,
-    feature_type     text not null,
-    sessions         integer not null,
-    completed        integer not null,
-    scored           integer not null,
-    score_sum        numeric not null,
-    duration_seconds bigint not null,
-    clarity_count    integer not null,
-    clarity_sum      numeric not null,
-    pace_count       integer not null,
-    pace_sum         numeric not null,
-    confidence_count integer not null,
-    confidence_sum   numeric not null,
-    tone_count       integer not null,
-    tone_sum         numeric not null,
-    first_used_at    timestamptz not null,
-    last_used_at     timestamptz not null,
-    primary key (user_id, quarter, feature_type)
-);
-create index learner_quarters_feature_idx on learner_quarters (feature_type, quarter);
+create function record_session_events() returns trigger
+language plpgsql as $$
+begin
+    if tg_op = 'INSERT' then
+        perform record_own_event(
+            new.user_id, 'session_created', new.id, new.created_at,
+            jsonb_build_object('sessionId', new.id, 'featureType', new.feature_type)
+        );
+    end if;
+    if new.completed then
+        perform record_own_event(
+            new.user_id, 'session_completed', new.id, new.completed_at,
+            jsonb_build_object('sessionId', new.id, 'featureType', new.feature_type, 'score', new.score,
+                               'durationSeconds', new.duration_seconds)
+        );
+    end if;
+    return null;
+end
+$$;
+create trigger analytics_created after insert on sessions
+    for each row execute function record_session_events();
+create trigger analytics_completed after update on sessions
+    for each row when (new.completed and not old.completed) execute function record_session_events();
 
--- Quarters whose sessions have changed since they were computed.
-create table stale_learner_quarters (
-    id           bigint generated always as identity primary key,
-    user_id      uuid not null,
-    quarter      timestamptz not null,
-    feature_type text not null,
-    created_at   timestamptz not null default now()
-);
+create function record_feedback_event() returns trigger
+language plpgsql as $$
+begin
+    perform record_own_event(
+        new.user_id, 'feedback_succeeded', new.job_id, new.created_at,
+        jsonb_build_object(
+            'sessionId', new.session_id, 'jobId', new.job_id, 'score', new.score, 'model', new.model,
+            'featureType', (select feature_type from sessions
+                            where sessions.user_id = new.user_id and sessions.id = new.session_id)
+        )
+    );
+    return null;
+end
+$$;
+create trigger analytics_feedback after insert on feedback
+    for each row execute function record_feedback_event();
 
--- Events of a learner by day (UTC) and feature; feature '' counts all of them: a row means that one was active.
-create table learner_days (
-    user_id      uuid not null references users (id) on delete cascade,
-    feature_type text not null,
-    day          date not null,
-    events       integer not null,
-    primary key (user_id, feature_type, day)
-);
-create index learner_days_day_idx on learner_days (day);
+create function record_gemini_event() returns trigger
+language plpgsql as $$
+begin
+    perform record_own_event(
+        new.user_id, 'gemini_called', new.id, new.created_at,
+        jsonb_build_object('requestType', new.request_type, 'featureType', new.feature_type, 'model', new.model,
+                           'tokensUsed', new.tokens_used)
+    );
+    return null;
+end
+$$;
+create trigger analytics_gemini after insert on quota_usage
+    for each row execute function record_gemini_event();
 
--- Weeks (their Mondays) in which a learner was active.
-create table learner_weeks (
-    user_id uuid not null references users (id) on delete cascade,
-    week    date not null,
-    primary key (user_id, week)
-);
-
--- What follows is derived from the tables above, and holds nothing of any one person.
-
-create table feature_days (
-    day          date not null,
-    feature_type text not null,
-    sessions     bigint not null default 0,
-    completed    bigint not null default 0,
-    users        bigint not null default 0,
-    events       bigint not null default 0,
-    primary key (day, feature_type)
-);
-
--- How many learners used the feature on the day, by the day on which they next came back to it (infinity: not
--- yet). Those of the days from a to b with next_day > b are the distinct learners of that period, for each is
--- counted on their last day in it: exact for every period, in a table whose size depends on days and not on
--- learners or events. For a period that ends today this reads one row a day.
-create table feature_returns (
-    day          date not null,
-    feature_type text not null,
-    next_day     date not null,
-    users        bigint not null,
-    primary key (day, feature_type, next_day)
-);
-
--- Learners by the week in which they were first active and the weeks in which they came back.
-create table cohort_weeks (
-    cohort date not null,
-    week   date not null,
-    users  bigint not null,
-    primary key (cohort, week)
-);
+-- A deleted account takes its events along. They have no foreign key: it would lock the account for each event.
+create function delete_events_of_learner() returns trigger
+language plpgsql as $$
+begin
+    delete from analytics_events where user_id = old.id;
+    return old;
+end
+$$;
+create trigger analytics_delete_events before delete on users
+    for each row execute function delete_events_of_learner();

@@ -1,248 +1,474 @@
 -- depends: 0005_analytics_events
--- What is derived from the learners' roll-ups for everybody: kept by triggers, in the transaction of the change.
+-- Roll-ups: small tables that reports read instead of events and sessions.
+--
+--     analytics_events ──> learner_days ──┬──> learner_weeks ──> cohort_weeks
+--                                         ├──> next_activity_days
+--                                         └──> feature_days
+--     sessions ──> learner_quarter_hours ─────────┘
+--
+-- The worker folds events and sessions into the tables of single learners. Triggers carry each change of these on
+-- into the tables of all learners, in the same transaction, whoever makes it: a fold, or the end of an account.
 
--- The rows that a statement changed, signed, as a subquery for the triggers below.
-create function changed_rows(operation text) returns text
+-- ---------------------------------------------------------------------------------------------- Single learners
+
+-- Sessions of a learner by quarter of an hour and feature: the smallest step in which time zones differ.
+create table learner_quarter_hours (
+    user_id          uuid not null references users (id) on delete cascade,
+    quarter_hour     timestamptz not null,
+    feature_type     text not null,
+    sessions         integer not null,
+    completed        integer not null,
+    scored           integer not null,
+    score_sum        numeric not null,
+    duration_seconds bigint not null,
+    clarity_count    integer not null,
+    clarity_sum      numeric not null,
+    pace_count       integer not null,
+    pace_sum         numeric not null,
+    confidence_count integer not null,
+    confidence_sum   numeric not null,
+    tone_count       integer not null,
+    tone_sum         numeric not null,
+    first_used_at    timestamptz not null,
+    last_used_at     timestamptz not null,
+    primary key (user_id, quarter_hour, feature_type)
+);
+create index learner_quarter_hours_feature_idx on learner_quarter_hours (feature_type, quarter_hour);
+
+-- Events of a learner by day (UTC) and feature. The feature '' counts all events: its row means "was active".
+create table learner_days (
+    user_id      uuid not null references users (id) on delete cascade,
+    feature_type text not null,
+    day          date not null,
+    events       integer not null,
+    primary key (user_id, feature_type, day)
+);
+create index learner_days_day_idx on learner_days (day);
+
+-- Weeks (their Mondays) in which a learner was active.
+create table learner_weeks (
+    user_id uuid not null references users (id) on delete cascade,
+    week    date not null,
+    primary key (user_id, week)
+);
+
+-- ------------------------------------------------------------------------------- All learners: no personal data
+
+create table feature_days (
+    day          date not null,
+    feature_type text not null,
+    sessions     bigint not null default 0,
+    completed    bigint not null default 0,
+    users        bigint not null default 0,
+    events       bigint not null default 0,
+    primary key (day, feature_type)
+);
+
+-- How many learners used the feature on the day, by the next day on which they used it again ('infinity': not
+-- yet). The distinct learners of the days from a to b are those of the rows with day between a and b and
+-- next_day > b: each learner is counted on their last day in the period. This is exact for every period, and the
+-- size of the table depends on days, not on learners or events.
+create table next_activity_days (
+    day          date not null,
+    feature_type text not null,
+    next_day     date not null,
+    users        bigint not null,
+    primary key (day, feature_type, next_day)
+);
+
+-- Learners by the week in which they were first active and the weeks in which they were active again.
+create table cohort_weeks (
+    cohort date not null,
+    week   date not null,
+    users  bigint not null,
+    primary key (cohort, week)
+);
+
+-- --------------------------------------------------------------------------------------------- State of folding
+
+-- Quarter hours whose sessions have changed since they were folded.
+create table stale_quarter_hours (
+    id           bigint generated always as identity primary key,
+    user_id      uuid not null,
+    quarter_hour timestamptz not null,
+    feature_type text not null,
+    created_at   timestamptz not null default now()
+);
+
+-- The first day whose events are all still stored: earlier days cannot be recomputed.
+create table rollup_limits (
+    recomputable_from date not null default '-infinity'
+);
+insert into rollup_limits default values;
+
+-- ------------------------------------------------------------------------------------------------- Derivations
+-- Every rule by which one table follows from another stands here, once. Folding, rebuilding and the reports of a
+-- single learner call the same functions.
+
+create function utc_day(instant timestamptz) returns date
+language sql immutable parallel safe as $$
+    select (instant at time zone 'UTC')::date
+$$;
+
+create function utc_midnight(day date) returns timestamptz
+language sql immutable parallel safe as $$
+    select day::timestamp at time zone 'UTC'
+$$;
+
+create function quarter_hour_of(instant timestamptz) returns timestamptz
+language sql immutable parallel safe as $$
+    select date_bin('15 minutes', instant, timestamptz '2000-01-01 00:00:00+00')
+$$;
+
+-- analytics_events -> learner_days: one row for each thing that an event counts for, which is being active ('') and
+-- the feature that its metadata names, if there is such a feature. learner_days counts these rows.
+create view event_days as
+select user_id, counted.feature_type, utc_day(occurred_at) as day, batch, created_at
+from analytics_events
+cross join lateral (
+    values (''), (case when metadata ->> 'featureType' = any(feature_types()) then metadata ->> 'featureType' end)
+) as counted (feature_type)
+where counted.feature_type is not null;
+
+-- sessions -> learner_quarter_hours: the sessions that the learner created from `since` on and before `until`.
+create function quarter_hours_of_sessions(learner uuid, since timestamptz, until timestamptz)
+returns setof learner_quarter_hours
+language sql stable as $$
+    select user_id, quarter_hour_of(created_at), feature_type,
+           count(*)::integer, (count(*) filter (where completed))::integer,
+           count(score)::integer, coalesce(sum(score), 0), coalesce(sum(duration_seconds), 0)::bigint,
+           count(clarity)::integer, coalesce(sum(clarity), 0),
+           count(pace)::integer, coalesce(sum(pace), 0),
+           count(confidence)::integer, coalesce(sum(confidence), 0),
+           count(tone)::integer, coalesce(sum(tone), 0),
+           min(created_at), max(created_at)
+    from sessions
+    where user_id = learner and created_at >= since and created_at < until
+    group by user_id, quarter_hour_of(created_at), feature_type
+$$;
+
+-- The following functions take rows of one table and return what these rows contribute to the next table. Rows of
+-- several learners may be passed at once; the rows of a learner are passed together where they depend on each other.
+
+-- learner_days -> learner_weeks
+create function weeks_of_days(days learner_days[]) returns setof learner_weeks
 language sql immutable as $$
-    select case operation
-        when 'INSERT' then '(select 1 as sign, added.* from added)'
-        when 'DELETE' then '(select -1 as sign, removed.* from removed)'
-        else '(select 1 as sign, added.* from added union all select -1, removed.* from removed)'
-    end
+    select distinct user_id, date_trunc('week', day::timestamp)::date from unnest(days) where feature_type = ''
 $$;
 
-create function forget_empty_feature_days(days date[]) returns void
-language sql as $$
-    delete from feature_days
-    where day = any(days) and sessions = 0 and completed = 0 and users = 0 and events = 0
+-- learner_quarter_hours -> feature_days
+create function feature_days_of_quarter_hours(quarter_hours learner_quarter_hours[]) returns setof feature_days
+language sql immutable as $$
+    select utc_day(quarter_hour), feature_type, sum(sessions)::bigint, sum(completed)::bigint, 0::bigint, 0::bigint
+    from unnest(quarter_hours)
+    group by utc_day(quarter_hour), feature_type
 $$;
 
--- Whoever changes what is derived waits here, so that nobody waits for anybody there. Locks come in this order, or
--- two could wait for each other: the learners' accounts, their rows, this, what is derived.
-create function take_turn_with_derived_rollups() returns void
+-- learner_days -> feature_days
+create function feature_days_of_days(days learner_days[]) returns setof feature_days
+language sql immutable as $$
+    select day, feature_type, 0::bigint, 0::bigint, count(*), sum(events)::bigint
+    from unnest(days)
+    group by day, feature_type
+$$;
+
+-- learner_days -> next_activity_days
+create function next_activity_of_days(days learner_days[]) returns setof next_activity_days
+language sql immutable as $$
+    select day, feature_type, next_day, count(*)
+    from (
+        select day, feature_type,
+               coalesce(lead(day) over (partition by user_id, feature_type order by day), 'infinity') as next_day
+        from unnest(days)
+    ) as followed
+    group by day, feature_type, next_day
+$$;
+
+-- learner_weeks -> cohort_weeks
+create function cohorts_of_weeks(weeks learner_weeks[]) returns setof cohort_weeks
+language sql immutable as $$
+    select cohort, week, count(*)
+    from (select week, min(week) over (partition by user_id) as cohort from unnest(weeks)) as active
+    group by cohort, week
+$$;
+
+-- ------------------------------------------------------------------------------------------ Incremental updates
+-- Each of these adds the contribution of the rows that are there now and subtracts that of the rows that were there
+-- before. Where the contribution of a row depends on other rows of the learner, both sides are taken together with
+-- as many unchanged rows as that needs; whatever the change does not affect cancels out.
+
+-- Serializes the transactions that change the tables of all learners, so that they never wait for each other's rows.
+-- Locks are taken in this order, or transactions could deadlock: accounts of learners, rows of learners, this lock,
+-- rows of all learners.
+create function lock_derived_rollups() returns void
 language sql as $$
     select pg_advisory_xact_lock(13269277)
 $$;
 
-create function sum_sessions_by_feature_day() returns trigger
+create function update_feature_days(removed feature_days[], added feature_days[]) returns void
 language plpgsql as $$
-declare
-    days date[];
 begin
-    perform take_turn_with_derived_rollups();
-    execute format($sql$
-        with upserted as (
-            insert into feature_days as known (day, feature_type, sessions, completed)
-            select (quarter at time zone 'UTC')::date as day, feature_type,
-                   sum(sign * sessions), sum(sign * completed)
-            from %s as changed
-            group by 1, 2
-            order by 1, 2
-            on conflict (day, feature_type) do update
-            set sessions = known.sessions + excluded.sessions, completed = known.completed + excluded.completed
-            returning known.day
-        )
-        select array_agg(distinct day) from upserted
-    $sql$, changed_rows(tg_op)) into days;
-    if tg_op <> 'INSERT' then
-        perform forget_empty_feature_days(days);
-    end if;
-    return null;
+    insert into feature_days as known (day, feature_type, sessions, completed, users, events)
+    select day, feature_type, sum(sessions), sum(completed), sum(users), sum(events)
+    from (
+        select day, feature_type, sessions, completed, users, events from unnest(added)
+        union all
+        select day, feature_type, -sessions, -completed, -users, -events from unnest(removed)
+    ) as changes
+    group by day, feature_type
+    order by day, feature_type
+    on conflict (day, feature_type) do update
+    set sessions = known.sessions + excluded.sessions, completed = known.completed + excluded.completed,
+        users = known.users + excluded.users, events = known.events + excluded.events;
+    delete from feature_days
+    where day = any(array(select distinct day from unnest(removed)))
+      and sessions = 0 and completed = 0 and users = 0 and events = 0;
 end
 $$;
 
-create function sum_events_by_feature_day() returns trigger
+-- A day changes where the learner's day before it leads to, and leads to the day after it. Between the runs of
+-- changed days and their unchanged neighbors, the same days follow each other with the change and without it.
+create function update_next_activity_days(removed learner_days[], added learner_days[]) returns void
 language plpgsql as $$
 declare
-    days date[];
-begin
-    perform take_turn_with_derived_rollups();
-    execute format($sql$
-        with upserted as (
-            insert into feature_days as known (day, feature_type, users, events)
-            select day, feature_type, sum(sign), sum(sign * events)
-            from %s as changed
-            group by 1, 2
-            order by 1, 2
-            on conflict (day, feature_type) do update
-            set users = known.users + excluded.users, events = known.events + excluded.events
-            returning known.day
-        )
-        select array_agg(distinct day) from upserted
-    $sql$, changed_rows(tg_op)) into days;
-    if tg_op <> 'INSERT' then
-        perform forget_empty_feature_days(days);
-    end if;
-    return null;
-end
-$$;
-
--- A day that comes or goes between two others changes where the day before it leads to, and leads on itself.
--- `points` holds the changed days and their neighbours that stay, in unbroken runs; within a run the row after is
--- the next day with the changed ones counted in, the first one after that stays is the next day without them.
-create function count_returns() returns trigger
-language plpgsql as $$
-declare
-    days date[];
-begin
-    perform take_turn_with_derived_rollups();
-    execute format($sql$
-        with changed as materialized (
-            select user_id, feature_type, day, sign from %s as rows
-        ), points as (
-            select user_id, feature_type, day, bool_or(is_changed) as is_changed
-            from (
-                select user_id, feature_type, day, true as is_changed from changed
-                union all
-                select changed.user_id, changed.feature_type, neighbour.day, false
-                from changed
-                cross join lateral (
-                    (select day from learner_days as known
-                     where known.user_id = changed.user_id and known.feature_type = changed.feature_type
-                       and known.day < changed.day
-                     order by day desc limit 1)
-                    union all
-                    (select day from learner_days as known
-                     where known.user_id = changed.user_id and known.feature_type = changed.feature_type
-                       and known.day > changed.day
-                     order by day limit 1)
-                ) as neighbour
-            ) as found
-            group by 1, 2, 3
-        ), placed as (
-            select feature_type, day, is_changed,
-                   coalesce(lead(is_changed) over learner, false) as precedes_changed,
-                   coalesce(lead(day) over learner, 'infinity') as next_day,
-                   coalesce(min(day) filter (where not is_changed) over (
-                       learner rows between 1 following and unbounded following
-                   ), 'infinity') as next_unchanged_day
-            from points
-            window learner as (partition by user_id, feature_type order by day)
-        ), deltas as (
-            select day, feature_type, next_day, 1 as users
-            from placed
-            where is_changed or precedes_changed
+    neighbors learner_days[] := array(
+        select row(user_id, feature_type, day, 0)::learner_days
+        from (
+            select user_id, feature_type, day, true as is_changed from unnest(removed || added)
             union all
-            select day, feature_type, next_unchanged_day, -1
-            from placed
-            where not is_changed and precedes_changed
-        ), upserted as (
-            insert into feature_returns as known (day, feature_type, next_day, users)
-            select day, feature_type, next_day, sum(users) * (select sign from changed limit 1)
-            from deltas
-            group by 1, 2, 3
-            having sum(users) <> 0
-            order by 1, 2, 3
-            on conflict (day, feature_type, next_day) do update set users = known.users + excluded.users
-            returning known.day, known.users
-        )
-        select array_agg(distinct day) filter (where users = 0) from upserted
-    $sql$, changed_rows(tg_op)) into days;
-    delete from feature_returns where day = any(days) and users = 0;
-    return null;
+            select changed.user_id, changed.feature_type, neighbor.day, false
+            from unnest(removed || added) as changed
+            cross join lateral (
+                (select known.day from learner_days as known
+                 where known.user_id = changed.user_id and known.feature_type = changed.feature_type
+                   and known.day < changed.day
+                 order by known.day desc limit 1)
+                union all
+                (select known.day from learner_days as known
+                 where known.user_id = changed.user_id and known.feature_type = changed.feature_type
+                   and known.day > changed.day
+                 order by known.day limit 1)
+            ) as neighbor
+        ) as found
+        group by user_id, feature_type, day
+        having not bool_or(is_changed)
+    );
+    emptied_days date[];
+begin
+    with upserted as (
+        insert into next_activity_days as known (day, feature_type, next_day, users)
+        select day, feature_type, next_day, sum(users)
+        from (
+            select day, feature_type, next_day, users from next_activity_of_days(neighbors || added)
+            union all
+            select day, feature_type, next_day, -users from next_activity_of_days(neighbors || removed)
+        ) as changes
+        group by day, feature_type, next_day
+        having sum(users) <> 0
+        order by day, feature_type, next_day
+        on conflict (day, feature_type, next_day) do update set users = known.users + excluded.users
+        returning known.day, known.users
+    )
+    select array_agg(distinct day) filter (where users = 0) into emptied_days from upserted;
+    delete from next_activity_days where day = any(emptied_days) and users = 0;
 end
 $$;
 
-create function keep_learner_weeks() returns trigger
+create function update_learner_weeks(removed learner_days[], added learner_days[]) returns void
 language plpgsql as $$
 begin
-    if tg_op = 'INSERT' then
-        insert into learner_weeks (user_id, week)
-        select distinct user_id, date_trunc('week', day)::date from added where feature_type = ''
-        order by 1, 2
-        on conflict do nothing;
-    else
-        delete from learner_weeks as known
-        using (
-            select distinct user_id, date_trunc('week', day)::date as week from removed where feature_type = ''
-        ) as left_behind
-        where known.user_id = left_behind.user_id and known.week = left_behind.week
-          and not exists (
-              select from learner_days as days
-              where days.user_id = known.user_id and days.feature_type = ''
-                and days.day >= known.week and days.day < known.week + 7
-          );
-    end if;
-    return null;
+    insert into learner_weeks (user_id, week)
+    select user_id, week from weeks_of_days(added)
+    order by user_id, week
+    on conflict do nothing;
+    delete from learner_weeks as known
+    using weeks_of_days(removed) as left_week
+    where known.user_id = left_week.user_id and known.week = left_week.week
+      and not exists (
+          select from learner_days as days
+          where days.user_id = known.user_id and days.feature_type = ''
+            and days.day >= known.week and days.day < known.week + 7
+      );
 end
 $$;
 
--- Takes the learners' weeks without the changed ones out of their cohort, and puts those with them into theirs:
--- an earlier first week moves a learner to another cohort. Where nothing moves, all but the changed cancels out.
-create function count_cohorts() returns trigger
+-- An earlier first week moves a learner to another cohort: all weeks of the learner are counted again.
+create function update_cohort_weeks(removed learner_weeks[], added learner_weeks[]) returns void
 language plpgsql as $$
 declare
-    emptied boolean;
-begin
-    execute format($sql$
-        with changed as materialized (
-            select user_id, week, sign from %s as rows
-        ), points as (
-            select user_id, week, bool_or(is_changed) as is_changed
-            from (
-                select user_id, week, true as is_changed from changed
-                union all
-                select user_id, week, false
-                from learner_weeks where user_id in (select user_id from changed)
-            ) as found
-            group by 1, 2
-        ), placed as (
-            select week, is_changed,
-                   min(week) over (partition by user_id) as cohort,
-                   min(week) filter (where not is_changed) over (partition by user_id) as cohort_without
-            from points
-        ), deltas as (
-            select cohort, week, 1 as users from placed
+    other_weeks learner_weeks[] := array(
+        select row(user_id, week)::learner_weeks
+        from (
+            select user_id, week, true as is_changed from unnest(removed || added)
             union all
-            select cohort_without, week, -1 from placed where not is_changed
-        ), upserted as (
-            insert into cohort_weeks as known (cohort, week, users)
-            select cohort, week, sum(users) * (select sign from changed limit 1)
-            from deltas
-            group by 1, 2
-            having sum(users) <> 0
-            order by 1, 2
-            on conflict (cohort, week) do update set users = known.users + excluded.users
-            returning known.users
-        )
-        select coalesce(bool_or(users = 0), false) from upserted
-    $sql$, changed_rows(tg_op)) into emptied;
-    if emptied then
+            select user_id, week, false
+            from learner_weeks
+            where user_id in (select user_id from unnest(removed || added))
+        ) as found
+        group by user_id, week
+        having not bool_or(is_changed)
+    );
+    any_emptied boolean;
+begin
+    with upserted as (
+        insert into cohort_weeks as known (cohort, week, users)
+        select cohort, week, sum(users)
+        from (
+            select cohort, week, users from cohorts_of_weeks(other_weeks || added)
+            union all
+            select cohort, week, -users from cohorts_of_weeks(other_weeks || removed)
+        ) as changes
+        group by cohort, week
+        having sum(users) <> 0
+        order by cohort, week
+        on conflict (cohort, week) do update set users = known.users + excluded.users
+        returning known.users
+    )
+    select coalesce(bool_or(users = 0), false) into any_emptied from upserted;
+    if any_emptied then
         delete from cohort_weeks where users = 0;
     end if;
+end
+$$;
+
+-- ----------------------------------------------------------------------------------------------------- Triggers
+
+create function quarter_hours_changed() returns trigger
+language plpgsql as $$
+declare
+    removed learner_quarter_hours[] := '{}';
+    added learner_quarter_hours[] := '{}';
+begin
+    if tg_op <> 'INSERT' then
+        removed := array(select row(old_rows.*)::learner_quarter_hours from old_rows);
+    end if;
+    if tg_op <> 'DELETE' then
+        added := array(select row(new_rows.*)::learner_quarter_hours from new_rows);
+    end if;
+    perform lock_derived_rollups();
+    perform update_feature_days(
+        array(select contribution from feature_days_of_quarter_hours(removed) as contribution),
+        array(select contribution from feature_days_of_quarter_hours(added) as contribution)
+    );
     return null;
 end
 $$;
 
--- Whoever recomputes everything does the triggers' work too, and says so within the transaction.
-create function rollups_are_rebuilt() returns boolean
+create function learner_days_changed() returns trigger
+language plpgsql as $$
+declare
+    removed learner_days[] := '{}';
+    added learner_days[] := '{}';
+begin
+    if tg_op <> 'INSERT' then
+        removed := array(select row(old_rows.*)::learner_days from old_rows);
+    end if;
+    if tg_op <> 'DELETE' then
+        added := array(select row(new_rows.*)::learner_days from new_rows);
+    end if;
+    perform lock_derived_rollups();
+    perform update_feature_days(
+        array(select contribution from feature_days_of_days(removed) as contribution),
+        array(select contribution from feature_days_of_days(added) as contribution)
+    );
+    -- An update changes how many events a day has, and never which days there are.
+    if tg_op <> 'UPDATE' then
+        perform update_next_activity_days(removed, added);
+        perform update_learner_weeks(removed, added);
+    end if;
+    return null;
+end
+$$;
+
+create function learner_weeks_changed() returns trigger
+language plpgsql as $$
+declare
+    removed learner_weeks[] := '{}';
+    added learner_weeks[] := '{}';
+begin
+    if tg_op <> 'INSERT' then
+        removed := array(select row(old_rows.*)::learner_weeks from old_rows);
+    end if;
+    if tg_op <> 'DELETE' then
+        added := array(select row(new_rows.*)::learner_weeks from new_rows);
+    end if;
+    perform lock_derived_rollups();
+    perform update_cohort_weeks(removed, added);
+    return null;
+end
+$$;
+
+-- A rebuild fills all tables itself. It suspends the triggers for its transaction by this setting.
+create function triggers_are_suspended() returns boolean
 language sql stable as $$
     select coalesce(current_setting('cara.rebuilding', true), '') = 'on'
 $$;
 
-create trigger sum_inserted after insert on learner_quarters referencing new table as added
-    for each statement when (not rollups_are_rebuilt()) execute function sum_sessions_by_feature_day();
-create trigger sum_updated after update on learner_quarters referencing old table as removed new table as added
-    for each statement when (not rollups_are_rebuilt()) execute function sum_sessions_by_feature_day();
-create trigger sum_deleted after delete on learner_quarters referencing old table as removed
-    for each statement when (not rollups_are_rebuilt()) execute function sum_sessions_by_feature_day();
+create trigger derive_inserted after insert on learner_quarter_hours referencing new table as new_rows
+    for each statement when (not triggers_are_suspended()) execute function quarter_hours_changed();
+create trigger derive_updated after update on learner_quarter_hours
+    referencing old table as old_rows new table as new_rows
+    for each statement when (not triggers_are_suspended()) execute function quarter_hours_changed();
+create trigger derive_deleted after delete on learner_quarter_hours referencing old table as old_rows
+    for each statement when (not triggers_are_suspended()) execute function quarter_hours_changed();
 
-create trigger sum_inserted after insert on learner_days referencing new table as added
-    for each statement when (not rollups_are_rebuilt()) execute function sum_events_by_feature_day();
-create trigger sum_updated after update on learner_days referencing old table as removed new table as added
-    for each statement when (not rollups_are_rebuilt()) execute function sum_events_by_feature_day();
-create trigger sum_deleted after delete on learner_days referencing old table as removed
-    for each statement when (not rollups_are_rebuilt()) execute function sum_events_by_feature_day();
-create trigger returns_inserted after insert on learner_days referencing new table as added
-    for each statement when (not rollups_are_rebuilt()) execute function count_returns();
-create trigger returns_deleted after delete on learner_days referencing old table as removed
-    for each statement when (not rollups_are_rebuilt()) execute function count_returns();
-create trigger weeks_inserted after insert on learner_days referencing new table as added
-    for each statement when (not rollups_are_rebuilt()) execute function keep_learner_weeks();
-create trigger weeks_deleted after delete on learner_days referencing old table as removed
-    for each statement when (not rollups_are_rebuilt()) execute function keep_learner_weeks();
+create trigger derive_inserted after insert on learner_days referencing new table as new_rows
+    for each statement when (not triggers_are_suspended()) execute function learner_days_changed();
+create trigger derive_updated after update on learner_days referencing old table as old_rows new table as new_rows
+    for each statement when (not triggers_are_suspended()) execute function learner_days_changed();
+create trigger derive_deleted after delete on learner_days referencing old table as old_rows
+    for each statement when (not triggers_are_suspended()) execute function learner_days_changed();
 
-create trigger cohorts_inserted after insert on learner_weeks referencing new table as added
-    for each statement when (not rollups_are_rebuilt()) execute function count_cohorts();
-create trigger cohorts_deleted after delete on learner_weeks referencing old table as removed
-    for each statement when (not rollups_are_rebuilt()) execute function count_cohorts();
+create trigger derive_inserted after insert on learner_weeks referencing new table as new_rows
+    for each statement when (not triggers_are_suspended()) execute function learner_weeks_changed();
+create trigger derive_deleted after delete on learner_weeks referencing old table as old_rows
+    for each statement when (not triggers_are_suspended()) execute function learner_weeks_changed();
+
+-- A session makes its quarter hour stale in the transaction that changes it.
+create function mark_stale_quarter_hours() returns trigger
+language plpgsql as $$
+begin
+    if tg_op <> 'DELETE' then
+        insert into stale_quarter_hours (user_id, quarter_hour, feature_type)
+        values (new.user_id, quarter_hour_of(new.created_at), new.feature_type);
+    end if;
+    -- An account that is being deleted takes its roll-ups along: nothing of it becomes stale.
+    if tg_op = 'DELETE'
+       or (tg_op = 'UPDATE' and (old.user_id, quarter_hour_of(old.created_at), old.feature_type)
+           is distinct from (new.user_id, quarter_hour_of(new.created_at), new.feature_type)) then
+        insert into stale_quarter_hours (user_id, quarter_hour, feature_type)
+        select old.user_id, quarter_hour_of(old.created_at), old.feature_type
+        where exists (select from users where id = old.user_id);
+    end if;
+    return null;
+end
+$$;
+create trigger analytics_stale after insert or delete on sessions
+    for each row execute function mark_stale_quarter_hours();
+create trigger analytics_stale_changed after update on sessions
+    for each row when (
+        (old.user_id, old.feature_type, old.created_at, old.completed, old.score, old.duration_seconds,
+         old.clarity, old.pace, old.confidence, old.tone)
+        is distinct from
+        (new.user_id, new.feature_type, new.created_at, new.completed, new.score, new.duration_seconds,
+         new.clarity, new.pace, new.confidence, new.tone)
+    ) execute function mark_stale_quarter_hours();
+
+-- Sessions that were there before this migration, which may be applied again after a rollback.
+insert into stale_quarter_hours (user_id, quarter_hour, feature_type)
+select distinct user_id, quarter_hour_of(created_at), feature_type from sessions;
+
+-- A deleted account takes its roll-ups along, and its contribution to those of all learners.
+create function delete_rollups_of_learner() returns trigger
+language plpgsql as $$
+begin
+    -- A fold that holds these marks deletes them itself.
+    delete from stale_quarter_hours
+    where id in (select id from stale_quarter_hours where user_id = old.id for update skip locked);
+    delete from learner_quarter_hours where user_id = old.id;
+    delete from learner_days where user_id = old.id;
+    return old;
+end
+$$;
+create trigger analytics_delete_rollups before delete on users
+    for each row execute function delete_rollups_of_learner();

@@ -1,4 +1,4 @@
-"""Settings: read once, refused with all reasons at once, shown without secrets, and documented."""
+"""Settings: all errors are reported at once, secrets are masked, and every setting is documented."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pytest
 
 import cara
 from cara.local_settings import LocalSettings
-from cara.setting_values import masked_url
-from cara.settings import EXAMPLE_JWT_SECRET, Settings, UnsafeSettings, read_settings
+from cara.setting_values import mask_url
+from cara.settings import EXAMPLE_SIGNING_KEY, Settings, UnsafeSettings, read_settings
 
 REPOSITORY = Path(cara.__file__).parents[1]
 NEEDED = {
@@ -26,14 +26,14 @@ IN_PRODUCTION = {
 
 
 @pytest.fixture(autouse=True)
-def nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for variable in variables():
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.chdir(tmp_path)
 
 
 def variables() -> set[str]:
-    """Every variable that Cara reads."""
+    """All environment variables that Cara reads."""
     names = {name.upper() for model in (Settings, LocalSettings) for name in model.model_fields}
     return names - {"ENVIRONMENT"} | {"CARA_ENV"}
 
@@ -44,16 +44,16 @@ def settings_with(monkeypatch: pytest.MonkeyPatch, **changes: str) -> Settings:
     return read_settings()
 
 
-def test_everything_that_is_missing_or_malformed_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_missing_and_malformed_settings_are_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PORT", "many")
     monkeypatch.setenv("REDIS_URL", "http://localhost")
     monkeypatch.setenv("FRONTEND_URL", "app.example.com")
     with pytest.raises(UnsafeSettings) as refused:
         read_settings()
-    told = "\n".join(refused.value.problems)
+    problems = "\n".join(refused.value.problems)
     for part in ("PORT: ", "REDIS_URL: must begin with", "FRONTEND_URL: ", "DATABASE_URL is missing"):
-        assert part in told
-    assert "JWT_SECRET is missing" in told
+        assert part in problems
+    assert "JWT_SECRET is missing" in problems
 
 
 @pytest.mark.parametrize(
@@ -61,16 +61,16 @@ def test_everything_that_is_missing_or_malformed_is_named_at_once(monkeypatch: p
     [
         ({"JWT_SECRET": "short"}, "JWT_SECRET: must be at least 32 bytes long in production"),
         ({"JWT_SECRET": f"{NEEDED['JWT_SECRET']},short"}, "JWT_SECRET: must be at least 32 bytes"),
-        ({"JWT_SECRET": EXAMPLE_JWT_SECRET}, "JWT_SECRET: is still the example's"),
-        ({"JWT_SECRET": " , "}, "JWT_SECRET: holds no key"),
-        ({"GEMINI_API_KEY": ""}, "GEMINI_API_KEY: is missing, and production needs it"),
+        ({"JWT_SECRET": EXAMPLE_SIGNING_KEY}, "JWT_SECRET: must not be the value from .env.example"),
+        ({"JWT_SECRET": " , "}, "JWT_SECRET: must hold at least one key"),
+        ({"GEMINI_API_KEY": ""}, "GEMINI_API_KEY: is required in production"),
         ({"FRONTEND_URL": "https://app.example.com,*"}, "FRONTEND_URL: must name exact origins"),
         ({"FRONTEND_URL": "https://*.example.com"}, "FRONTEND_URL: must name exact origins"),
-        ({"RATE_LIMITS": "off"}, "RATE_LIMITS: off is refused in production"),
-        ({"TRUSTED_PROXIES": "10.0.0.0/8,::/0"}, "TRUSTED_PROXIES: must name proxies in production"),
+        ({"RATE_LIMITS": "off"}, "RATE_LIMITS: must be on in production"),
+        ({"TRUSTED_PROXIES": "10.0.0.0/8,::/0"}, "TRUSTED_PROXIES: must name the proxies in production"),
     ],
 )
-def test_production_refuses_what_is_unsafe(
+def test_production_refuses_unsafe_settings(
     monkeypatch: pytest.MonkeyPatch, changes: dict[str, str], problem: str
 ) -> None:
     with pytest.raises(UnsafeSettings, match=re.escape(problem)) as refused:
@@ -78,7 +78,9 @@ def test_production_refuses_what_is_unsafe(
     assert len(refused.value.problems) == 1
 
 
-def test_production_names_its_reasons_beside_what_is_malformed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rules_for_production_are_reported_together_with_malformed_settings(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     with pytest.raises(UnsafeSettings) as refused:
         settings_with(monkeypatch, CARA_ENV="production", JWT_SECRET="short", PORT="70000")
     assert [problem.split(":")[0] for problem in refused.value.problems] == [
@@ -91,14 +93,14 @@ def test_production_names_its_reasons_beside_what_is_malformed(monkeypatch: pyte
 @pytest.mark.parametrize(
     ("variable", "value", "problem"),
     [
-        ("REDIS_URL", "redis://cache:abc", "has a port that is no number"),
-        ("REDIS_URL", "redis+sentinel://:secret@a:1,b:70000/main", "has a port that is no number"),
-        ("DATABASE_URL", "postgresql://cara:p:w@db:0/cara", "has a port that is no number"),
-        ("SENTRY_DSN", "nonsense", "is no DSN"),
-        ("GEMINI_BASE_URL", "nonsense", "must be an address"),
-        ("FRONTEND_URL", "https://app.example.com/practice", "is no origin"),
-        ("FRONTEND_URL", "https://*.example.com", "is no origin"),
-        ("FRONTEND_URL", "https://user@app.example.com", "is no origin"),
+        ("REDIS_URL", "redis://cache:abc", "must have a port from 1 to 65535"),
+        ("REDIS_URL", "redis+sentinel://:secret@a:1,b:70000/main", "must have a port from 1 to 65535"),
+        ("DATABASE_URL", "postgresql://cara:p:w@db:0/cara", "must have a port from 1 to 65535"),
+        ("SENTRY_DSN", "nonsense", "must be a Sentry DSN"),
+        ("GEMINI_BASE_URL", "nonsense", "must be a URL such as"),
+        ("FRONTEND_URL", "https://app.example.com/practice", "must be origins such as"),
+        ("FRONTEND_URL", "https://*.example.com", "must be origins such as"),
+        ("FRONTEND_URL", "https://user@app.example.com", "must be origins such as"),
         ("SWEEP_SECONDS", "7", "must divide a minute"),
         ("ROLLUP_SECONDS", "3600", "must divide a minute"),
         ("REFRESH_GRACE_SECONDS", "inf", "less than or equal to 300"),
@@ -106,15 +108,15 @@ def test_production_names_its_reasons_beside_what_is_malformed(monkeypatch: pyte
         ("JOB_LEASE_SECONDS", "inf", "finite"),
     ],
 )
-def test_what_is_malformed_is_told_in_words_without_its_secret(
+def test_errors_of_malformed_settings_name_the_variable_and_hold_no_secret(
     monkeypatch: pytest.MonkeyPatch, variable: str, value: str, problem: str
 ) -> None:
     with pytest.raises(UnsafeSettings) as refused:
         settings_with(monkeypatch, **{variable: value})
-    (told,) = refused.value.problems
-    assert told.startswith(f"{variable}: ")
-    assert problem in told
-    assert "secret" not in told
+    (message,) = refused.value.problems
+    assert message.startswith(f"{variable}: ")
+    assert problem in message
+    assert "secret" not in message
 
 
 @pytest.mark.parametrize(
@@ -125,36 +127,38 @@ def test_what_is_malformed_is_told_in_words_without_its_secret(
         "postgres://a:5432,b:5433/cara",
     ],
 )
-def test_addresses_of_every_form_are_taken(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+def test_database_urls_of_every_form_are_accepted(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     assert settings_with(monkeypatch, DATABASE_URL=url).database_url.get_secret_value() == url
 
 
-def test_a_short_secret_and_no_key_will_do_for_development(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_development_accepts_a_short_secret_and_no_gemini_key(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings_with(monkeypatch, JWT_SECRET="short").gemini_api_key is None
     assert settings_with(monkeypatch, **IN_PRODUCTION).production
 
 
-def test_the_ring_of_keys_is_read_newest_first(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_signing_keys_are_read_newest_first(monkeypatch: pytest.MonkeyPatch) -> None:
     keys = settings_with(monkeypatch, JWT_SECRET="new, old,").signing_keys
     assert [key.secret for key in keys] == ["new", "old"]
     assert keys[0].kid != keys[1].kid
 
 
-@pytest.mark.parametrize(("told", "level"), [("default", None), ("minimal", "minimal"), ("high", "high")])
-def test_how_much_gemini_thinks_is_said_or_left_to_the_model(
-    monkeypatch: pytest.MonkeyPatch, told: str, level: str | None
+@pytest.mark.parametrize(("value", "level"), [("default", None), ("minimal", "minimal"), ("high", "high")])
+def test_the_thinking_level_is_set_or_left_to_the_model(
+    monkeypatch: pytest.MonkeyPatch, value: str, level: str | None
 ) -> None:
-    assert settings_with(monkeypatch, GEMINI_THINKING_LEVEL=told).thinking_level == level
+    assert settings_with(monkeypatch, GEMINI_THINKING_LEVEL=value).thinking_level == level
 
 
-def test_a_file_is_read_too_and_the_environment_wins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_environment_takes_precedence_over_the_env_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     (tmp_path / ".env").write_text("PORT=4000\nHOST=0.0.0.0\nGEMINI_MODEL=\n")
     settings = settings_with(monkeypatch, PORT="5000")
     assert (settings.port, settings.host) == (5000, "0.0.0.0")
-    assert settings.gemini_model == "gemini-3.8-flash", "what is empty counts as not set"
+    assert settings.gemini_model == "gemini-3.8-flash", "an empty variable counts as not set"
 
 
-def test_no_secret_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_secrets_are_masked(monkeypatch: pytest.MonkeyPatch) -> None:
     secrets = {
         "DATABASE_URL": "postgresql://cara:hidden-1@db:5432/cara?sslmode=require",
         "REDIS_URL": "rediss://:hidden-2@cache:6379/0",
@@ -181,8 +185,8 @@ def test_no_secret_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
         ("redis+sentinel://:p@a:1,b:2/main", "redis+sentinel://:********@a:1,b:2/main"),
     ],
 )
-def test_passwords_in_urls_are_masked_wherever_they_stand(url: str, shown: str) -> None:
-    assert masked_url(url) == shown
+def test_passwords_in_urls_are_masked(url: str, shown: str) -> None:
+    assert mask_url(url) == shown
 
 
 def test_the_readme_lists_every_setting_with_its_default() -> None:
@@ -196,7 +200,7 @@ def test_the_readme_lists_every_setting_with_its_default() -> None:
             assert f"`{default}`" in documented[variable], f"{variable} is {default} unless it is set"
 
 
-def test_the_example_file_names_only_what_exists_and_holds_no_secret() -> None:
+def test_the_example_file_names_only_existing_settings_and_holds_no_secret() -> None:
     text = (REPOSITORY / ".env.example").read_text()
     named = set(re.findall(r"^#? ?([A-Z_]+)=", text, re.MULTILINE))
     assert named <= variables() | {"POSTGRES_PASSWORD"}

@@ -7,17 +7,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from cara.settings import Settings
-from worker.main import resources, work_until
-from worker.queues import workers
+from worker.main import connected
+from worker.queues import create_workers, run_workers
 
 
 @asynccontextmanager
 async def running_worker(settings: Settings) -> AsyncIterator[None]:
     """A worker on the settings' queues, drained at the end of the block."""
     stop = asyncio.Event()
-    async with resources(settings) as context:
+    async with connected(settings) as context:
         running = asyncio.create_task(
-            work_until(stop, workers(settings, context), settings.worker_drain_seconds)
+            run_workers(stop, create_workers(context), settings.worker_drain_seconds)
         )
         try:
             yield

@@ -1,35 +1,32 @@
-"""Puts the worker together: connections, rules, one arq worker a queue, and an orderly end."""
+"""Puts the worker process together: connections, services, one arq worker a queue, and an orderly end."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+
+from arq.connections import ArqRedis
 
 from cara import __version__
 from cara.cli_support import USAGE_EXIT_CODE
-from cara.feedback.work.outcomes import Ending
+from cara.feedback.work.outcomes import Outcomes
 from cara.feedback.work.run import FeedbackWork
-from cara.gemini.client import GeminiClient
-from cara.gemini.connecting import connect_gemini
+from cara.gemini.client import GeminiClient, connect_gemini
 from cara.observability.logging import set_up_logs
-from cara.observability.metrics import PortUnusable, metrics_served
+from cara.observability.metrics import PortUnusable, serve_metrics
 from cara.observability.sentry import start_sentry, stop_sentry
-from cara.postgres.database import Database, DatabaseAway
+from cara.postgres.database import DatabaseAway
 from cara.postgres.migrations import DatabaseBehind, up_to_date_database
 from cara.quota.quota import Quota
 from cara.redis.queue import Queue, arq_client
 from cara.redis.rollup_notifier import RollupNotifier
 from cara.redis.subscriber import Subscriber
 from cara.settings import Settings, UnsafeSettings, read_settings
-from worker.arq_worker import PubSubWorker
-from worker.queues import workers
-
-logger = logging.getLogger(__name__)
+from worker.queues import create_workers, run_workers
+from worker.tasks import WorkerContext
 
 
 def main() -> None:
@@ -48,35 +45,42 @@ def main() -> None:
 
 
 async def run(settings: Settings) -> None:
-    """The life of a worker process: work, and when asked to stop, drain."""
+    """Connects, works, and drains when asked to stop."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with metrics_served(settings.host, settings.metrics_port), resources(settings) as context:
-        await work_until(stop, workers(settings, context), settings.worker_drain_seconds)
-
-
-async def work_until(stop: asyncio.Event, crew: list[PubSubWorker], drain_seconds: float) -> None:
-    """Runs the workers until the event is set, or one of them fails; then drains them."""
-    tasks = [asyncio.create_task(worker.run_until_cancelled(), name=worker.queue_name) for worker in crew]
-    stopping = asyncio.create_task(stop.wait())
-    logger.info("working on %s", ", ".join(worker.queue_name for worker in crew))
-    try:
-        await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
-        logger.info("draining for at most %g s", drain_seconds)
-        await asyncio.gather(*(worker.drain(drain_seconds) for worker in crew))
-    finally:
-        for task in (stopping, *tasks):
-            task.cancel()
-        ended = await asyncio.gather(*tasks, return_exceptions=True)
-    for failure in ended:
-        if isinstance(failure, Exception):
-            raise failure
+    async with serve_metrics(settings.host, settings.metrics_port), connected(settings) as context:
+        await run_workers(stop, create_workers(context), settings.worker_drain_seconds)
 
 
 @asynccontextmanager
-async def resources(settings: Settings) -> AsyncIterator[dict[str, Any]]:
-    """Everything that the tasks use, in the context that arq hands them."""
+async def connected(settings: Settings) -> AsyncIterator[WorkerContext]:
+    """The services of the worker process, connected for the length of the block."""
+    async with (
+        _sentry(settings),
+        up_to_date_database(settings) as database,
+        _redis(settings) as redis,
+        _subscriber(settings) as subscriber,
+        _rollup_notifier(redis) as rollup_notifier,
+        _gemini(settings) as gemini,
+    ):
+        quota, queue = Quota(settings.daily_token_quota), Queue(redis)
+        feedback = FeedbackWork(
+            database,
+            redis,
+            subscriber,
+            gemini,
+            Outcomes(database, quota, queue, settings.job_attempts),
+            settings.job_lease_seconds,
+            thinking_level=settings.thinking_level,
+        )
+        yield WorkerContext(
+            settings, database, redis, subscriber, queue, rollup_notifier, quota, feedback=feedback
+        )
+
+
+@asynccontextmanager
+async def _sentry(settings: Settings) -> AsyncIterator[None]:
     start_sentry(
         dsn=settings.sentry_dsn.get_secret_value() if settings.sentry_dsn else None,
         environment=settings.environment,
@@ -84,41 +88,40 @@ async def resources(settings: Settings) -> AsyncIterator[dict[str, Any]]:
         role="worker",
     )
     try:
-        async with (
-            up_to_date_database(settings) as database,
-            _redis(settings) as connected,
-            _gemini(settings) as gemini,
-        ):
-            quota = Quota(settings.daily_token_quota)
-            work = _feedback_work(settings, database, quota, gemini, connected)
-            yield {
-                "settings": settings,
-                "database": database,
-                "quota": quota,
-                "feedback_work": work,
-                **connected,
-            }
+        yield
     finally:
         await asyncio.to_thread(stop_sentry)
 
 
 @asynccontextmanager
-async def _redis(settings: Settings) -> AsyncIterator[dict[str, Any]]:
-    """The connections to Redis, and what goes on over them for as long as the worker lives."""
-    url = settings.redis_url.get_secret_value()
-    redis = arq_client(url, size=settings.redis_pool_size, retries=5)
-    subscriber, waker = Subscriber(url), RollupNotifier(redis)
-    running = [
-        asyncio.create_task(subscriber.run(), name="redis subscriber"),
-        asyncio.create_task(waker.run(), name="roll-up waker"),
-    ]
+async def _redis(settings: Settings) -> AsyncIterator[ArqRedis]:
+    redis = arq_client(settings.redis_url.get_secret_value(), size=settings.redis_pool_size, retries=5)
     try:
-        yield {"redis": redis, "subscriber": subscriber, "queue": Queue(redis), "rollup_notifier": waker}
+        yield redis
     finally:
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
         await redis.aclose(close_connection_pool=True)
+
+
+@asynccontextmanager
+async def _subscriber(settings: Settings) -> AsyncIterator[Subscriber]:
+    subscriber = Subscriber(settings.redis_url.get_secret_value())
+    reading = asyncio.create_task(subscriber.run(), name="redis subscriber")
+    try:
+        yield subscriber
+    finally:
+        reading.cancel()
+        await asyncio.wait([reading])
+
+
+@asynccontextmanager
+async def _rollup_notifier(redis: ArqRedis) -> AsyncIterator[RollupNotifier]:
+    notifier = RollupNotifier(redis)
+    notifying = asyncio.create_task(notifier.run(), name="roll-up notifier")
+    try:
+        yield notifier
+    finally:
+        notifying.cancel()
+        await asyncio.wait([notifying])
 
 
 @asynccontextmanager
@@ -129,17 +132,3 @@ async def _gemini(settings: Settings) -> AsyncIterator[GeminiClient]:
         yield gemini
     finally:
         await gemini.close()
-
-
-def _feedback_work(
-    settings: Settings, database: Database, quota: Quota, gemini: GeminiClient, connected: dict[str, Any]
-) -> FeedbackWork:
-    return FeedbackWork(
-        database,
-        connected["redis"],
-        connected["subscriber"],
-        gemini,
-        Ending(database, quota, connected["queue"], settings.job_attempts),
-        settings.job_lease_seconds,
-        thinking_level=settings.thinking_level,
-    )

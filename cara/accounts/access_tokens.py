@@ -12,21 +12,21 @@ from cara.errors import TokenInvalid
 from cara.postgres.database import Connection
 from cara.settings import Settings
 from cara.users.queries import caller_by_id
-from cara.web.context import Caller, Claims, ClaimsExpired
+from cara.web.guard import Caller, Claims, ClaimsExpired
 
 ISSUER = "cara"
 AUDIENCE = "cara-api"
 ALGORITHM = "HS256"
 REQUIRED_CLAIMS = ["iss", "aud", "sub", "jti", "iat", "exp", "gen"]
 CLOCK_SKEW_SECONDS = 5
-"""By so much the clock of the process that signed may be ahead. Nothing is given to `exp`."""
+"""How far the clock of the signing process may be ahead (`iat`). `exp` has no tolerance."""
 
 
 class AccessTokens:
     """Signs and verifies access tokens; the guard's authenticator.
 
-    Beside the registered claims a token says of which generation it is (`gen`). Its owner's row holds the
-    current one: ending all tokens of a user is counting it up, without a clock to compare with.
+    Beside the registered claims a token carries its generation (`gen`), and its owner's row the current one.
+    Incrementing that ends all access tokens of a user, without comparing clocks.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -35,7 +35,7 @@ class AccessTokens:
         self.lifetime_seconds = settings.access_token_seconds
 
     def sign(self, user_id: UUID, generation: int) -> str:
-        """A new token for the user, good for `lifetime_seconds` or until its generation is ended."""
+        """Returns a new token for the user, valid for `lifetime_seconds` or until its generation ends."""
         now = int(time.time())
         claims = {
             "iss": ISSUER,
@@ -49,27 +49,28 @@ class AccessTokens:
         return jwt.encode(claims, self._newest.secret, ALGORITHM, headers={"kid": self._newest.kid})
 
     def claims(self, token: str) -> Claims:
-        """What a genuine, live token says.
+        """Returns the claims of a genuine token that has not expired.
 
         Raises:
-            ClaimsExpired: it is genuine, but no longer live.
-            TokenInvalid: anything else.
+            ClaimsExpired: it is genuine, but has expired.
+            TokenInvalid: it is not genuine.
         """
         try:
             kid = jwt.get_unverified_header(token).get("kid")
-            decoded, now = self._decoded(token, self._keys.get(str(kid), "")), time.time()
+            decoded, now = self._decode(token, self._keys.get(str(kid), "")), time.time()
             if decoded["iat"] > now + CLOCK_SKEW_SECONDS:
                 raise TokenInvalid
-            claims, lives = Claims(UUID(decoded["sub"]), int(decoded["gen"])), decoded["exp"] > now
+            claims = Claims(UUID(decoded["sub"]), int(decoded["gen"]))
+            has_expired = decoded["exp"] <= now
         except (jwt.InvalidTokenError, ValueError, TypeError, AttributeError):
             raise TokenInvalid from None
-        if not lives:
+        if has_expired:
             raise ClaimsExpired(claims)
         return claims
 
-    def _decoded(self, token: str, secret: str) -> dict[str, Any]:
+    def _decode(self, token: str, secret: str) -> dict[str, Any]:
         if not secret:
-            raise jwt.InvalidTokenError("signed with a key that is not on the ring")
+            raise jwt.InvalidTokenError("signed with a key that is not in the key ring")
         return jwt.decode(
             token,
             secret,
@@ -80,10 +81,10 @@ class AccessTokens:
         )
 
     async def caller(self, connection: Connection, claims: Claims) -> Caller:
-        """The owner of the token.
+        """Returns the owner of the token.
 
         Raises:
-            TokenInvalid: the account is gone, or its tokens of that generation were ended.
+            TokenInvalid: the account is gone, or the token's generation has ended.
         """
         user = await caller_by_id(connection, claims.user_id)
         if user is None or user["token_generation"] != claims.generation:

@@ -1,4 +1,4 @@
-"""What is done with accounts from a terminal: making administrators, and giving out quotas."""
+"""What operators do with accounts from the command line: making administrators and setting quotas."""
 
 from __future__ import annotations
 
@@ -9,39 +9,40 @@ from pydantic import TypeAdapter, ValidationError
 
 from cara import audit
 from cara.accounts import queries
-from cara.accounts.emails import Email, normalize_email
-from cara.accounts.passwords import Passwords, check_new_password
+from cara.accounts.authentication import normalize_email
+from cara.accounts.passwords import PasswordHasher, check_new_password
+from cara.accounts.schemas import Email
 from cara.errors import InvalidInput, NotFound
 from cara.postgres.database import Connection, Database, new_id
 from cara.postgres.migrations import up_to_date_database
 from cara.settings import Settings
 
-NAME = "Administrator"
+ADMIN_NAME = "Administrator"
 
 
-class NoEmail(InvalidInput):
-    detail = "This is no email address."
+class InvalidEmail(InvalidInput):
+    detail = "The email is not a valid address; a valid one is operator@example.com."
 
 
-class NoAccount(NotFound):
+class AccountNotFound(NotFound):
     detail = "There is no account with this email."
 
 
 def create_admin_now(settings: Settings, email: str, ask_password: Callable[[], str]) -> bool:
-    """`create_admin`, for whoever runs no event loop."""
+    """Runs `create_admin` in an event loop of its own."""
     return asyncio.run(create_admin(settings, email, ask_password))
 
 
 async def create_admin(settings: Settings, email: str, ask_password: Callable[[], str]) -> bool:
-    """Makes the account with this email an administrator's; creates it when there is none.
+    """Makes the account with this email an administrator's; creates it if there is none.
 
-    The password is asked for only to create an account. Returns whether one was created.
+    Asks for the password only to create an account. Returns whether it created one.
 
     Raises:
-        NoEmail: a new account cannot have this email.
+        InvalidEmail: a new account cannot have this email.
         WeakPassword: a new account cannot have this password.
         DatabaseAway: PostgreSQL cannot be reached.
-        DatabaseBehind: it lacks migrations.
+        DatabaseBehind: migrations are missing.
     """
     async with up_to_date_database(settings) as database:
         async with database.transaction() as connection:
@@ -52,24 +53,24 @@ async def create_admin(settings: Settings, email: str, ask_password: Callable[[]
 
 
 def set_daily_quota_now(settings: Settings, email: str, tokens: int | None) -> None:
-    """`set_daily_quota`, for whoever runs no event loop."""
+    """Runs `set_daily_quota` in an event loop of its own."""
     asyncio.run(set_daily_quota(settings, email, tokens))
 
 
 async def set_daily_quota(settings: Settings, email: str, tokens: int | None) -> None:
-    """Gives the account with this email a daily quota of its own; None gives it that of the settings again.
+    """Sets the daily quota of the account with this email; None resets it to that of the settings.
 
     Raises:
-        NoAccount: there is none.
+        AccountNotFound: no account has this email.
         DatabaseAway: PostgreSQL cannot be reached.
-        DatabaseBehind: it lacks migrations.
+        DatabaseBehind: migrations are missing.
     """
     async with up_to_date_database(settings) as database, database.transaction() as connection:
         user_id = await queries.set_daily_quota(connection, normalize_email(email), tokens)
         if user_id is None:
-            raise NoAccount
-        told = {} if tokens is None else {"tokens": tokens}
-        await audit.record(connection, "quota_set", audit.SYSTEM, user_id, **told)
+            raise AccountNotFound
+        details = {} if tokens is None else {"tokens": tokens}
+        await audit.record(connection, "quota_set", audit.SYSTEM, user_id, **details)
 
 
 async def _promote(connection: Connection, email: str) -> bool:
@@ -83,13 +84,13 @@ async def _create(settings: Settings, database: Database, email: str, password: 
     try:
         email = TypeAdapter(Email).validate_python(email)
     except ValidationError:
-        raise NoEmail from None
-    check_new_password(password, email=email, name=NAME)
-    passwords = Passwords.of(settings)
+        raise InvalidEmail from None
+    check_new_password(password, email=email, name=ADMIN_NAME)
+    hasher = PasswordHasher.of(settings)
     try:
-        password_hash = await passwords.hash(password)
+        password_hash = await hasher.hash(password)
     finally:
-        passwords.close()
+        hasher.close()
     async with database.transaction() as connection:
-        await queries.insert_user(connection, new_id(), email, NAME, None, password_hash)
+        await queries.insert_user(connection, new_id(), email, ADMIN_NAME, None, password_hash)
         await _promote(connection, email)

@@ -1,42 +1,75 @@
-"""Deleting an account, with everything that is stored of it."""
+"""Deletes accounts with all their data, and what accounts leave behind once it has expired."""
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 from cara import audit
-from cara.accounts import queries
+from cara.accounts import queries, refresh_queries
 from cara.jobs.notifier import JobNotifier
+from cara.jobs.queries import lock_work_of_user, recent_jobs_of_user
 from cara.postgres.database import Connection, Database, DatabaseBusy
+from cara.users.queries import delete_user
 from cara.web.client_info import ClientInfo
 
-ATTEMPTS = 3
+MAX_ATTEMPTS = 3
+
+BATCH_ROWS = 5_000
+"""How many rows one statement of the purge deletes at most, so that none holds locks for long."""
 
 
 async def delete_account(
     database: Database, job_notifier: JobNotifier, user_id: UUID, request_id: str | None
 ) -> None:
-    """Deletes the user and all that is stored of them; what stays is one entry that an account was deleted.
+    """Deletes the user and all their data, except for one audit entry that names nobody.
 
-    Whoever works for the user at the same moment locks session, job and quota in this order, and so does
-    this. What comes into being in between can still make PostgreSQL end one of the two: hence the attempts.
+    Transactions that work for the user lock session, job and quota in this order, and so does this one. Rows
+    that are inserted meanwhile can still cause a deadlock, which PostgreSQL breaks: hence the attempts.
+
+    Raises:
+        DatabaseBusy: the last attempt ended in a deadlock too, or found no free connection.
     """
-    for attempt in range(1, ATTEMPTS + 1):
+    for attempt in range(1, MAX_ATTEMPTS + 1):
         try:
             async with database.transaction() as connection:
                 job_ids = await _delete(connection, user_id, request_id)
             break
         except DatabaseBusy:
-            if attempt == ATTEMPTS:
+            if attempt == MAX_ATTEMPTS:
                 raise
     await job_notifier.deleted(job_ids)
 
 
 async def _delete(connection: Connection, user_id: UUID, request_id: str | None) -> list[UUID]:
-    """The user's jobs of which a story may still be kept."""
-    await queries.lock_work_of_user(connection, user_id)
-    job_ids = await queries.recent_jobs_of_user(connection, user_id)
-    if await queries.delete_user(connection, user_id):
+    """Returns the user's jobs of which Redis may still hold events."""
+    await lock_work_of_user(connection, user_id)
+    job_ids = await recent_jobs_of_user(connection, user_id)
+    if await delete_user(connection, user_id):
         await audit.delete_entries_of_user(connection, user_id)
         await audit.record(connection, "deleted", ClientInfo(request_id=request_id))
     return job_ids
+
+
+class Purged(NamedTuple):
+    """How many rows were deleted."""
+
+    audit_entries: int = 0
+    refresh_tokens: int = 0
+    sign_in_failures: int = 0
+
+
+async def purge_expired(database: Database, *, now: datetime, audit_days: int) -> Purged:
+    """Deletes audit entries older than so many days, and expired refresh tokens and failed sign-ins."""
+    total = Purged()
+    while True:
+        async with database.acquire() as connection:
+            deleted = Purged(
+                await audit.delete_entries_before(connection, now - timedelta(days=audit_days), BATCH_ROWS),
+                await refresh_queries.delete_expired_tokens(connection, now, BATCH_ROWS),
+                await queries.delete_expired_failures(connection, BATCH_ROWS),
+            )
+        total = Purged(*(before + more for before, more in zip(total, deleted, strict=True)))
+        if max(deleted) < BATCH_ROWS:
+            return total

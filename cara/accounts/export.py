@@ -1,26 +1,113 @@
-"""Everything that is stored of a user, as one JSON document that is written while it is read."""
+"""Exports all data of a user as one JSON document, which is written while it is sent.
+
+The export reads the tables of all features, as the deletion of an account does through its foreign keys. Its
+statements name their columns, so that no hash is exported; a test compares them with the tables there are.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
 from datetime import UTC, datetime
+from typing import Final
 from uuid import UUID
 
 from pydantic.alias_generators import to_camel
 from pydantic_core import to_json
 
 from cara import audit
-from cara.accounts.export_sections import PROFILE, SECTIONS
 from cara.errors import Unavailable
 from cara.postgres.database import Connection, Database, Record
 from cara.web.client_info import ClientInfo
 
 MAX_AT_ONCE = 2
-"""Each export holds a connection for as long as its reader takes; nobody has two of them at once."""
+"""Each export holds a connection for as long as its reader takes. A user can have one at a time."""
 
 PREFETCH_ROWS = 20
-PIECE_BYTES = 64 * 1024
+CHUNK_BYTES = 64 * 1024
+
+PROFILE: Final = """
+    select id, email, name, role, level, xp, streak, longest_streak, last_practice_at,
+           streak_started_at, timezone, is_admin, daily_token_quota, created_at, updated_at
+    from users
+    where id = $1
+"""
+
+SECTIONS: Final[Mapping[str, str]] = {
+    "sessions": """
+        select id, feature_type, title, description, duration_seconds, score, completed, completed_at,
+               clarity, pace, confidence, tone, transcript, feedback_json, version, created_at, updated_at
+        from sessions
+        where user_id = $1
+        order by created_at, id
+    """,
+    "feedback": """
+        select session_id, job_id, score, score_change, summary, communication, content, measures,
+               highlights, action_items, model, prompt_version, created_at
+        from feedback
+        where user_id = $1
+        order by session_id, created_at
+    """,
+    "feedbackJobs": """
+        select id, session_id, status, stage, progress, attempts, failures, answers, output_tokens,
+               feature_type, transcript, duration_seconds, cancel_requested, problem, created_at, started_at,
+               finished_at
+        from feedback_jobs
+        where user_id = $1
+        order by id
+    """,
+    "feedbackKeys": """
+        select key, encode(request_hash, 'hex') as request_hash, job_id, created_at
+        from feedback_keys
+        where user_id = $1
+        order by key
+    """,
+    "quotaUsage": """
+        select id, day, request_type, feature_type, model, tokens_used, input_tokens, output_tokens,
+               created_at
+        from quota_usage
+        where user_id = $1
+        order by created_at
+    """,
+    "quotaDays": "select day, used, reserved from quota_days where user_id = $1 order by day",
+    "quotaReservations": """
+        select id, day, tokens, request_type, feature_type, created_at, expires_at
+        from quota_reservations
+        where user_id = $1
+        order by id
+    """,
+    "events": """
+        select id, event_type, metadata, occurred_at, created_at
+        from analytics_events
+        where user_id = $1
+        order by event_type, created_at
+    """,
+    "practiceByQuarterHour": """
+        select quarter_hour, feature_type, sessions, completed, scored, score_sum, duration_seconds,
+               clarity_count, clarity_sum, pace_count, pace_sum, confidence_count, confidence_sum,
+               tone_count, tone_sum, first_used_at, last_used_at
+        from learner_quarter_hours
+        where user_id = $1
+        order by quarter_hour, feature_type
+    """,
+    "eventsByDay": """
+        select feature_type, day, events from learner_days where user_id = $1 order by feature_type, day
+    """,
+    "activeWeeks": "select week from learner_weeks where user_id = $1 order by week",
+    "signIns": """
+        select family, replaced_at, revoked_at, created_at, expires_at
+        from refresh_tokens
+        where user_id = $1
+        order by created_at
+    """,
+    "audit": """
+        select id, action, host(address) as address, user_agent, request_id, details, created_at
+        from audit_log
+        where user_id = $1
+        order by created_at
+    """,
+}
+"""A statement for each table with data of users, by the member of the document; `$1` is the user's id."""
 
 
 class ExportsBusy(Unavailable):
@@ -28,7 +115,7 @@ class ExportsBusy(Unavailable):
     detail = "Enough exports are being written just now. Please try again in a moment."
 
 
-class Exports:
+class AccountExporter:
     """Writes exports, a few at a time."""
 
     def __init__(self, database: Database) -> None:
@@ -37,13 +124,13 @@ class Exports:
 
     @asynccontextmanager
     async def document(self, user_id: UUID, client: ClientInfo) -> AsyncIterator[AsyncIterator[bytes]]:
-        """The document of one user in pieces of about `PIECE_BYTES`, to be read within the block.
+        """Yields the document of one user in chunks of about `CHUNK_BYTES`, to be read within the block.
 
-        It shows one moment, and holds a connection for as long as the block lasts. Memory stays bounded:
-        rows come through a cursor.
+        The document is a snapshot of one moment. It holds a connection for as long as the block lasts. Memory
+        is bounded, since rows come through a cursor.
 
         Raises:
-            ExportsBusy: one of this user is being written already, or enough of others.
+            ExportsBusy: an export of this user is being written, or as many of others as may be.
         """
         if user_id in self._running or len(self._running) >= MAX_AT_ONCE:
             raise ExportsBusy(retry_after_seconds=5)
@@ -53,9 +140,9 @@ class Exports:
                 await audit.record(connection, "exported", client, user_id)
                 async with (
                     connection.transaction(isolation="repeatable_read", readonly=True),
-                    aclosing(_in_pieces(_document(connection, user_id))) as pieces,
+                    aclosing(_in_chunks(_document(connection, user_id))) as chunks,
                 ):
-                    yield pieces
+                    yield chunks
         finally:
             self._running.remove(user_id)
 
@@ -74,14 +161,14 @@ async def _document(connection: Connection, user_id: UUID) -> AsyncIterator[byte
     yield b"}"
 
 
-async def _in_pieces(fragments: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
-    piece = bytearray()
+async def _in_chunks(fragments: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
+    chunk = bytearray()
     async for fragment in fragments:
-        piece += fragment
-        if len(piece) >= PIECE_BYTES:
-            yield bytes(piece)
-            piece.clear()
-    yield bytes(piece)
+        chunk += fragment
+        if len(chunk) >= CHUNK_BYTES:
+            yield bytes(chunk)
+            chunk.clear()
+    yield bytes(chunk)
 
 
 def _json(row: Record) -> bytes:

@@ -1,9 +1,12 @@
-"""The lock-out: whoever fails to sign in again and again waits longer and longer.
+"""The lock-out: repeated failures to sign in lock further attempts, for longer and longer.
 
-Failures count for the account and address together, so that a stranger locks out themselves and not the
-owner; and, against guesses from many addresses, for the account alone: with more patience, and never for more
-than a minute. Whoever signed in from an address lately is spared the latter. Whether there is such an account
-makes no difference: the email that was typed is what counts.
+Failures count per account and address together, so that attackers lock themselves out and not the owner; and
+per account alone against guesses from many addresses, with a higher limit and locks of at most a minute, from
+which an address where the user signed in recently is exempt. Only the email as it was typed counts, so an
+account that does not exist is locked like any other.
+
+The counts are rows of `sign_in_failures`, whose keys are digests: neither emails nor addresses are stored. A
+count is committed by itself, although the request that failed is refused. Times are those of PostgreSQL.
 """
 
 from __future__ import annotations
@@ -11,9 +14,11 @@ from __future__ import annotations
 import hashlib
 import unicodedata
 from dataclasses import dataclass
+from typing import Self
 
-from cara.accounts.failure_counts import FailureCounts
+from cara.accounts import queries
 from cara.errors import LimitReached
+from cara.postgres.database import Connection, Record
 from cara.web.client_info import UNKNOWN, limited_network
 
 
@@ -23,8 +28,8 @@ class AccountLocked(LimitReached):
 
 
 @dataclass(frozen=True)
-class Patience:
-    """How many failures lead to the first lock, and how the locks grow: each is twice as long."""
+class LockoutPolicy:
+    """How many failures in a row cause the first lock. Each further one doubles it, up to the longest."""
 
     failures: int
     first_seconds: float
@@ -32,68 +37,84 @@ class Patience:
     forget_after_seconds: float
 
     def lock_seconds(self, failures: int) -> float:
-        """How long to lock after so many failures in a row."""
+        """Returns how long so many failures in a row lock, from the last of them on."""
         beyond = failures - self.failures
         if beyond < 0:
             return 0
         return min(self.first_seconds * 2.0 ** min(beyond, 32), self.longest_seconds)
 
+    def remaining_seconds(self, failures: int | None, seconds_ago: float | None) -> float:
+        """Returns how long the lock still holds, given how long ago the last of the failures was.
 
-WITH_A_PAIR = Patience(failures=5, first_seconds=10, longest_seconds=900, forget_after_seconds=86_400)
-WITH_AN_ACCOUNT = Patience(failures=50, first_seconds=5, longest_seconds=60, forget_after_seconds=3_600)
-
-
-class Lockout:
-    """Judges whether an attempt to sign in may be made at all."""
-
-    def __init__(
-        self,
-        counts: FailureCounts,
-        with_a_pair: Patience = WITH_A_PAIR,
-        with_an_account: Patience = WITH_AN_ACCOUNT,
-    ) -> None:
-        self._counts = counts
-        self._with_a_pair = with_a_pair
-        self._with_an_account = with_an_account
-
-    async def check(self, email: str, address: str | None, *, familiar: bool) -> None:
-        """`familiar`: the owner of the account signed in from this address lately.
-
-        Raises:
-            AccountLocked: too many attempts have failed; says when to try again.
+        That can be a little less than zero, for statements see rows that are newer than their own time.
         """
-        pair, account = await self._counts.locked_seconds([_pair(email, address), _account(email)])
-        seconds = pair if familiar else max(pair, account)
-        if seconds > 0:
-            raise AccountLocked(retry_after_seconds=seconds)
+        locked = self.lock_seconds(failures or 0)
+        return min(locked, max(0.0, locked - (seconds_ago or 0)))
 
-    async def failed(self, email: str, address: str | None) -> float:
-        """Counts a failure; for how many seconds it locks, 0 when it does not."""
-        return max(
-            await self._count(_pair(email, address), self._with_a_pair),
-            await self._count(_account(email), self._with_an_account),
+
+PER_ADDRESS = LockoutPolicy(failures=5, first_seconds=10, longest_seconds=900, forget_after_seconds=86_400)
+PER_ACCOUNT = LockoutPolicy(failures=50, first_seconds=5, longest_seconds=60, forget_after_seconds=3_600)
+
+
+@dataclass(frozen=True)
+class FailureKeys:
+    """Under which keys an attempt to sign in counts if it fails."""
+
+    address: bytes
+    account: bytes
+
+    @classmethod
+    def of(cls, email: str, address: str | None) -> Self:
+        """The keys of an email, from an address or the IPv6 network around it.
+
+        Emails are compared more coarsely than the database does, so that no spelling gets more attempts.
+        """
+        account = _digest(unicodedata.normalize("NFKC", email).casefold())
+        return cls(_digest(f"{account.hex()} {limited_network(address or UNKNOWN)}"), account)
+
+
+def require_unlocked(failures: Record, *, familiar: bool) -> None:
+    """Checks a row with the members of `queries.recent_failures`.
+
+    `familiar` says that the user signed in from this address recently.
+
+    Raises:
+        AccountLocked: too many attempts have failed; says when to try again.
+    """
+    seconds = PER_ADDRESS.remaining_seconds(failures["address_failures"], failures["address_seconds_ago"])
+    if not familiar:
+        seconds = max(
+            seconds,
+            PER_ACCOUNT.remaining_seconds(failures["account_failures"], failures["account_seconds_ago"]),
         )
-
-    async def succeeded(self, email: str, address: str | None) -> None:
-        """Forgets the failures from this address. Those of strangers stay counted."""
-        await self._counts.forget(_pair(email, address))
-
-    async def _count(self, name: str, patience: Patience) -> float:
-        failures = await self._counts.add(name, patience.forget_after_seconds)
-        seconds = patience.lock_seconds(failures)
-        if seconds:
-            await self._counts.lock(name, seconds)
-        return seconds
+    if seconds > 0:
+        raise AccountLocked(retry_after_seconds=seconds)
 
 
-def _account(email: str) -> str:
-    """Coarser than the database compares, so that no spelling of an email gets more attempts."""
-    return _digest(unicodedata.normalize("NFKC", email).casefold())
+async def check(connection: Connection, keys: FailureKeys, *, familiar: bool) -> None:
+    """Raises AccountLocked if too many attempts have failed; see `require_unlocked`."""
+    failures = await queries.recent_failures(connection, keys.address, keys.account)
+    require_unlocked(failures, familiar=familiar)
 
 
-def _pair(email: str, address: str | None) -> str:
-    return _digest(f"{_account(email)} {limited_network(address or UNKNOWN)}")
+async def count_failure(connection: Connection, keys: FailureKeys) -> float:
+    """Counts a failure, outside of a transaction; returns for how many seconds it locks, 0 if it does not."""
+    failures = await queries.count_failure(
+        connection,
+        keys.address,
+        PER_ADDRESS.forget_after_seconds,
+        keys.account,
+        PER_ACCOUNT.forget_after_seconds,
+    )
+    return max(
+        PER_ADDRESS.lock_seconds(failures[keys.address]), PER_ACCOUNT.lock_seconds(failures[keys.account])
+    )
 
 
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:32]
+async def forget_failures(connection: Connection, keys: FailureKeys) -> None:
+    """Forgets the failures from this address after a success. Those from other addresses stay counted."""
+    await queries.forget_failures(connection, keys.address)
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.sha256(text.encode("utf-8", "replace")).digest()[:16]

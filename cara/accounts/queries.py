@@ -1,22 +1,27 @@
-"""SQL of users: one function a statement."""
+"""SQL of accounts: users as they register and sign in, and failed sign-ins. One function a statement.
+
+Refresh tokens that are not new are in `refresh_queries`.
+"""
 
 from __future__ import annotations
 
+from datetime import datetime
 from uuid import UUID
 
-from cara.postgres.database import Connection, Record
+from cara.postgres.database import Connection, Record, one_row
 
 
 async def insert_user(
     connection: Connection, user_id: UUID, email: str, name: str, role: str | None, password_hash: str
 ) -> Record | None:
-    """The new user; None when the email, in whatever case, is taken."""
+    """Returns the new user; None if the email, in whatever case, is taken."""
     return await connection.fetchrow(
         """
         insert into users (id, email, name, role, password_hash)
         values ($1, $2, $3, $4, $5)
         on conflict (lower(email)) do nothing
-        returning *
+        returning id, email, name, role, password_hash, token_generation, timezone, level, xp, streak,
+                  last_practice_at, created_at
         """,
         user_id,
         email,
@@ -26,47 +31,161 @@ async def insert_user(
     )
 
 
-async def user_for_sign_in(connection: Connection, email: str, network: str | None) -> Record | None:
-    """The user with this email; `familiar` says whether they got in from the network within 30 days."""
-    return await connection.fetchrow(
+async def user_for_sign_in(
+    connection: Connection, email: str, network: str | None, address_key: bytes, account_key: bytes
+) -> Record:
+    """Returns what an attempt to sign in is judged by, in one row even if no user has the email.
+
+    `id` and `password_hash` are null if there is no such user. `familiar` says whether the user signed in
+    from the network within 30 days. The failures are those of `recent_failures`.
+    """
+    return await one_row(
+        connection,
         """
-        select users.*,
+        select users.id, users.password_hash,
                exists (
                    select
                    from audit_log
                    where audit_log.user_id = users.id and action in ('signed_in', 'registered')
                      and address <<= $2::inet and audit_log.created_at > now() - interval '30 days'
-               ) as familiar
-        from users
-        where lower(email) = lower($1)
+               ) as familiar,
+               by_address.failures as address_failures,
+               extract(epoch from now() - by_address.last_failed_at)::float8 as address_seconds_ago,
+               by_account.failures as account_failures,
+               extract(epoch from now() - by_account.last_failed_at)::float8 as account_seconds_ago
+        from (select) as attempt
+        left join users on lower(users.email) = lower($1)
+        left join sign_in_failures as by_address on by_address.key = $3 and by_address.expires_at > now()
+        left join sign_in_failures as by_account on by_account.key = $4 and by_account.expires_at > now()
         """,
         email,
         network,
+        address_key,
+        account_key,
     )
 
 
+async def recent_failures(connection: Connection, address_key: bytes, account_key: bytes) -> Record:
+    """Returns the failures of both keys and the seconds since the last of each; null if there are none."""
+    return await one_row(
+        connection,
+        """
+        select by_address.failures as address_failures,
+               extract(epoch from now() - by_address.last_failed_at)::float8 as address_seconds_ago,
+               by_account.failures as account_failures,
+               extract(epoch from now() - by_account.last_failed_at)::float8 as account_seconds_ago
+        from (select) as attempt
+        left join sign_in_failures as by_address on by_address.key = $1 and by_address.expires_at > now()
+        left join sign_in_failures as by_account on by_account.key = $2 and by_account.expires_at > now()
+        """,
+        address_key,
+        account_key,
+    )
+
+
+async def count_failure(
+    connection: Connection,
+    address_key: bytes,
+    keep_address_seconds: float,
+    account_key: bytes,
+    keep_account_seconds: float,
+) -> dict[bytes, int]:
+    """Adds one failure to each key, kept for so many seconds after it; returns the failures by key.
+
+    To be run outside of a transaction: then the account's row, which attempts from all addresses share, is
+    locked for one statement. All statements lock the address's row first, so none deadlock.
+    """
+    rows = await connection.fetch(
+        """
+        insert into sign_in_failures as stored (key, failures, last_failed_at, expires_at)
+        values ($1, 1, clock_timestamp(), clock_timestamp() + make_interval(secs => $2)),
+               ($3, 1, clock_timestamp(), clock_timestamp() + make_interval(secs => $4))
+        on conflict (key) do update
+        set failures = case when stored.expires_at > clock_timestamp() then stored.failures + 1 else 1 end,
+            last_failed_at = clock_timestamp(), expires_at = excluded.expires_at
+        returning key, failures
+        """,
+        address_key,
+        keep_address_seconds,
+        account_key,
+        keep_account_seconds,
+    )
+    return {row["key"]: row["failures"] for row in rows}
+
+
+async def forget_failures(connection: Connection, key: bytes) -> None:
+    await connection.execute("delete from sign_in_failures where key = $1", key)
+
+
+async def delete_expired_failures(connection: Connection, limit: int) -> int:
+    """Deletes at most `limit` expired rows, without waiting for any; returns how many there were."""
+    deleted = await connection.fetch(
+        """
+        delete from sign_in_failures
+        where key = any(array(
+            select key
+            from sign_in_failures
+            where expires_at <= now()
+            order by expires_at
+            limit $1
+            for update skip locked
+        ))
+        returning true
+        """,
+        limit,
+    )
+    return len(deleted)
+
+
 async def user_by_id(connection: Connection, user_id: UUID) -> Record | None:
-    return await connection.fetchrow("select * from users where id = $1", user_id)
+    """Returns what a change of the password is judged by."""
+    return await connection.fetchrow(
+        "select id, email, name, password_hash from users where id = $1", user_id
+    )
 
 
 async def lock_user(connection: Connection, user_id: UUID) -> Record | None:
-    """The user, held against changes until the transaction ends.
+    """Returns the user and locks the row against changes until the transaction ends.
 
-    Whoever begins, goes on with or ends a refresh family holds this lock: none begins or grows behind the
-    back of a change that ends them.
+    A transaction that starts, continues or ends a refresh family holds this lock. So no family starts or
+    grows unseen by a transaction that ends all of them.
     """
-    return await connection.fetchrow("select * from users where id = $1 for no key update", user_id)
+    return await connection.fetchrow(
+        """
+        select id, email, name, role, password_hash, token_generation, timezone, level, xp, streak,
+               last_practice_at, created_at
+        from users
+        where id = $1
+        for no key update
+        """,
+        user_id,
+    )
+
+
+async def insert_refresh_token(
+    connection: Connection, user_id: UUID, token_hash: bytes, family: UUID, expires_at: datetime
+) -> None:
+    await connection.execute(
+        """
+        insert into refresh_tokens (user_id, token_hash, family, expires_at)
+        values ($1, $2, $3, $4)
+        """,
+        user_id,
+        token_hash,
+        family,
+        expires_at,
+    )
 
 
 async def rehash_password(connection: Connection, user_id: UUID, old: str, new: str) -> None:
-    """Stores another hash of the same password unless it was changed meanwhile."""
+    """Stores another hash of the same password unless the password has changed since."""
     await connection.execute(
         "update users set password_hash = $3 where id = $1 and password_hash = $2", user_id, old, new
     )
 
 
 async def change_password(connection: Connection, user_id: UUID, old: str, new: str) -> bool:
-    """Stores the new hash and ends all access tokens; False when the password was changed meanwhile."""
+    """Stores the new hash and ends all access tokens; returns False if the hash is no longer `old`."""
     changed = await connection.fetchval(
         """
         update users
@@ -82,68 +201,14 @@ async def change_password(connection: Connection, user_id: UUID, old: str, new: 
 
 
 async def end_access_tokens(connection: Connection, user_id: UUID) -> None:
-    """Those that were signed so far; locks the user."""
+    """Ends the access tokens that were signed so far; locks the user."""
     await connection.execute(
         "update users set token_generation = token_generation + 1 where id = $1", user_id
     )
 
 
-async def change_profile(
-    connection: Connection,
-    user_id: UUID,
-    name: str | None,
-    role: str | None,
-    timezone: str | None,
-    *,
-    change_role: bool,
-) -> Record | None:
-    """The changed user. None leaves name and time zone as they are; the role can be emptied."""
-    return await connection.fetchrow(
-        """
-        update users
-        set name = coalesce($2, name), role = case when $5 then $3 else role end,
-            timezone = coalesce($4, timezone), updated_at = now()
-        where id = $1
-        returning *
-        """,
-        user_id,
-        name,
-        role,
-        timezone,
-        change_role,
-    )
-
-
-async def lock_work_of_user(connection: Connection, user_id: UUID) -> None:
-    """Waits for whoever works for the user, and holds sessions, jobs and quota in this order."""
-    for table in ("sessions", "feedback_jobs", "quota_days"):
-        await connection.execute(
-            f"select from {table} where user_id = $1 for update",
-            user_id,
-        )
-
-
-async def recent_jobs_of_user(connection: Connection, user_id: UUID) -> list[UUID]:
-    """Feedback jobs that live or ended within two hours: longer nothing is told of a job."""
-    rows = await connection.fetch(
-        """
-        select id
-        from feedback_jobs
-        where user_id = $1 and (finished_at is null or finished_at > now() - interval '2 hours')
-        """,
-        user_id,
-    )
-    return [row["id"] for row in rows]
-
-
-async def delete_user(connection: Connection, user_id: UUID) -> bool:
-    """True when there was one. What refers to the user goes too, and their events by a trigger."""
-    deleted = await connection.fetchval("delete from users where id = $1 returning true", user_id)
-    return deleted is not None
-
-
 async def make_admin(connection: Connection, email: str) -> UUID | None:
-    """The id of the user with this email, who is an administrator now."""
+    """Makes the user with this email an administrator; returns their id."""
     user_id: UUID | None = await connection.fetchval(
         "update users set is_admin = true, updated_at = now() where lower(email) = lower($1) returning id",
         email,
@@ -152,7 +217,7 @@ async def make_admin(connection: Connection, email: str) -> UUID | None:
 
 
 async def set_daily_quota(connection: Connection, email: str, tokens: int | None) -> UUID | None:
-    """The id of the user with this email, who may use so many tokens a day now; None: as the settings say."""
+    """Sets the daily quota of the user with this email, or None for the default; returns their id."""
     user_id: UUID | None = await connection.fetchval(
         """
         update users

@@ -1,4 +1,4 @@
-"""SQL of refresh tokens: one function a statement. Who changes a family holds the lock on the user's row."""
+"""SQL of refresh tokens: one function a statement. Transactions that change a family lock its user first."""
 
 from __future__ import annotations
 
@@ -9,30 +9,15 @@ from uuid import UUID
 from cara.postgres.database import Connection, Record
 
 
-async def insert_token(
-    connection: Connection, user_id: UUID, token_hash: bytes, family: UUID, expires_at: datetime
-) -> None:
-    await connection.execute(
-        """
-        insert into refresh_tokens (user_id, token_hash, family, expires_at)
-        values ($1, $2, $3, $4)
-        """,
-        user_id,
-        token_hash,
-        family,
-        expires_at,
-    )
-
-
-async def living_tokens(
+async def live_tokens(
     connection: Connection, owners: Sequence[UUID], token_hashes: Sequence[bytes], grace: timedelta
 ) -> list[Record]:
-    """Those of the tokens whose family lives, and whether they count still; one look-up a token, no lock."""
+    """Returns those of the tokens whose family is live, and whether each is usable; takes no lock."""
     return await connection.fetch(
         """
         select token_hash, user_id, token_generation,
-               replaced_at is null or replaced_at > now() - $3::interval as counts
-        from unnest($1::uuid[], $2::bytea[]) as offered (user_id, token_hash)
+               replaced_at is null or replaced_at > now() - $3::interval as is_usable
+        from unnest($1::uuid[], $2::bytea[]) as presented (user_id, token_hash)
         join refresh_tokens using (user_id, token_hash)
         join users on users.id = user_id
         where revoked_at is null and expires_at > now()
@@ -46,9 +31,9 @@ async def living_tokens(
 async def spend_token(
     connection: Connection, user_id: UUID, token_hash: bytes, successor_hash: bytes, grace: timedelta
 ) -> UUID | None:
-    """The family of a token that still counts, which is marked as spent.
+    """Marks a usable token as spent; returns its family, or None if the token is not usable.
 
-    One that was spent less than `grace` ago counts, however often, and keeps its first successor and hour.
+    A token that was spent less than `grace` ago is usable, any number of times. It keeps its first successor.
     """
     family: UUID | None = await connection.fetchval(
         """
@@ -68,7 +53,7 @@ async def spend_token(
 
 
 async def revoke_family_of_spent_token(connection: Connection, user_id: UUID, token_hash: bytes) -> int:
-    """Ends the family whose token this is, if it was spent and its family lives; returns the tokens ended."""
+    """Ends the live family of a token that was spent; returns how many tokens that ended."""
     revoked = await connection.fetch(
         """
         update refresh_tokens
@@ -89,7 +74,7 @@ async def revoke_family_of_spent_token(connection: Connection, user_id: UUID, to
 
 
 async def revoke_family_of_token(connection: Connection, user_id: UUID, token_hash: bytes) -> int:
-    """Ends the family of a token, in whatever state that is; returns how many tokens it ended."""
+    """Ends the family of a token, spent or not; returns how many tokens that ended."""
     revoked = await connection.fetch(
         """
         update refresh_tokens
@@ -111,7 +96,7 @@ async def revoke_all_families(connection: Connection, user_id: UUID) -> None:
 
 
 async def delete_expired_tokens(connection: Connection, moment: datetime, limit: int) -> int:
-    """Deletes tokens that expired before the moment, so many at a time; returns how many there were."""
+    """Deletes at most `limit` of the tokens that expired before the moment; returns how many there were."""
     deleted = await connection.fetch(
         """
         delete from refresh_tokens

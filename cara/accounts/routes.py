@@ -1,63 +1,104 @@
-"""HTTP of accounts: registering, signing in, tokens, signing out. Profiles are in `profile_routes`."""
+"""HTTP of accounts: registration, sign-in, tokens, deletion. Profiles are in `profile_routes`."""
 
 from aiohttp import web
 
-from cara.accounts import profile, profile_routes, signing_out
-from cara.accounts.authentication import EmailTaken, InvalidCredentials, SignIn
-from cara.accounts.cookies import no_refresh_cookie, offered_tokens, refresh_cookie
+from cara.accounts import profile_routes
+from cara.accounts.authentication import Authentication, EmailTaken, InvalidCredentials, WrongPassword
+from cara.accounts.deletion import delete_account
 from cara.accounts.lockout import AccountLocked
-from cara.accounts.password_change import ChangingPasswords, WrongPassword
 from cara.accounts.passwords import PasswordsBusy, WeakPassword
-from cara.accounts.refresh_tokens import Refreshing, RefreshTokenInvalid, RefreshTokenReused, owner_of
+from cara.accounts.profile import profile_of
+from cara.accounts.refresh_tokens import (
+    RefreshTokenInvalid,
+    RefreshTokenReused,
+    TokenRefresher,
+    owner_of,
+    sign_out,
+    sign_out_everywhere,
+)
 from cara.accounts.schemas import (
     Credentials,
     NewAccount,
     PasswordChange,
+    Profile,
     Refreshed,
     RefreshToken,
     SignedIn,
     SignedOut,
     Verified,
 )
+from cara.jobs.notifier import JobNotifier
 from cara.postgres.database import Connection, Database
 from cara.settings import Settings
 from cara.web.client_info import client_info
-from cara.web.context import CALLER_ID, Caller
-from cara.web.guard import recount_if_unauthenticated
+from cara.web.context import CALLER_ID, REQUEST_ID
+from cara.web.guard import Caller, count_for_address_if_unauthenticated
 from cara.web.handlers import Transaction
 from cara.web.models import ApiResponse
 from cara.web.rate_limits import RateLimits
 from cara.web.routing import Route
 
 TAG = "Accounts"
+REFRESH_COOKIE = "cara_refresh"
+REFRESH_COOKIE_PATH = "/api/auth"
+
+
+def refresh_cookie(token: str, settings: Settings) -> dict[str, str]:
+    """Returns the header field that sets the refresh cookie, which scripts cannot read."""
+    return _set_cookie(token, settings.refresh_token_days * 86_400, settings)
+
+
+def no_refresh_cookie(settings: Settings) -> dict[str, str]:
+    """Returns the header field that deletes the refresh cookie."""
+    return _set_cookie("", 0, settings)
+
+
+def _set_cookie(token: str, max_age_seconds: int, settings: Settings) -> dict[str, str]:
+    response = web.Response()
+    response.set_cookie(
+        REFRESH_COOKIE,
+        token,
+        path=REFRESH_COOKIE_PATH,
+        max_age=max_age_seconds,
+        httponly=True,
+        samesite="Strict",
+        secure=settings.environment == "production",
+    )
+    return {"Set-Cookie": response.cookies[REFRESH_COOKIE].OutputString()}
+
+
+def presented_tokens(request: web.Request, body: RefreshToken | None) -> list[str]:
+    """Returns the refresh tokens of a request, the cookie's before the body's."""
+    presented = [request.cookies.get(REFRESH_COOKIE), body.refresh_token if body else None]
+    return [token for token in dict.fromkeys(presented) if token]
 
 
 async def register(
-    request: web.Request, sign_in: SignIn, settings: Settings, body: NewAccount
+    request: web.Request, authentication: Authentication, settings: Settings, body: NewAccount
 ) -> ApiResponse[SignedIn]:
     """Create an account and sign in."""
-    answer = await sign_in.register(body, client_info(request))
-    request[CALLER_ID] = answer.user.id
-    return ApiResponse(answer, headers=refresh_cookie(answer.refresh_token, settings))
+    signed_in = await authentication.register(body, client_info(request))
+    request[CALLER_ID] = signed_in.user.id
+    return ApiResponse(signed_in, headers=refresh_cookie(signed_in.refresh_token, settings))
 
 
 async def login(
-    request: web.Request, sign_in: SignIn, settings: Settings, body: Credentials
+    request: web.Request, authentication: Authentication, settings: Settings, body: Credentials
 ) -> ApiResponse[SignedIn]:
     """Sign in with email and password."""
-    answer = await sign_in.sign_in(body, client_info(request))
-    request[CALLER_ID] = answer.user.id
-    return ApiResponse(answer, headers=refresh_cookie(answer.refresh_token, settings))
+    signed_in = await authentication.sign_in(body, client_info(request))
+    request[CALLER_ID] = signed_in.user.id
+    return ApiResponse(signed_in, headers=refresh_cookie(signed_in.refresh_token, settings))
 
 
 async def verify(caller: Caller, connection: Connection) -> Verified:
     """Tell whether the access token is good, and whose it is."""
-    return Verified(user=await profile.profile_of(connection, caller.user_id))
+    return Verified(user=await profile_of(connection, caller.user_id))
 
 
 async def refresh(
     request: web.Request,
-    refreshing: Refreshing,
+    refresher: TokenRefresher,
     limits: RateLimits,
     settings: Settings,
     body: RefreshToken | None,
@@ -67,14 +108,14 @@ async def refresh(
     The token comes in the cookie or in the body; while the cookie's token counts, the body is ignored. Each
     token is good once, and for a few seconds more for another tab. Use of a spent one ends its whole family.
     """
-    known = await refreshing.known(offered_tokens(request, body))
-    if counting := next((each for each in known if each.counts), None):
-        await limits.count(request, counting.owner)
-    with recount_if_unauthenticated(request):
-        answer = await refreshing.refresh(known, client_info(request))
-    if owner := owner_of(answer.refresh_token):
+    known = await refresher.find(presented_tokens(request, body))
+    if usable := next((each for each in known if each.is_usable), None):
+        await limits.count(request, usable.owner)
+    with count_for_address_if_unauthenticated(request):
+        refreshed = await refresher.refresh(known, client_info(request))
+    if owner := owner_of(refreshed.refresh_token):
         request[CALLER_ID] = owner
-    return ApiResponse(answer, headers=refresh_cookie(answer.refresh_token, settings))
+    return ApiResponse(refreshed, headers=refresh_cookie(refreshed.refresh_token, settings))
 
 
 async def logout(
@@ -85,7 +126,7 @@ async def logout(
     Ends the refresh tokens of this sign-in, found by the cookie or by any of them in the body. The access
     token goes on until it expires.
     """
-    await signing_out.sign_out(database, offered_tokens(request, body), client_info(request))
+    await sign_out(database, presented_tokens(request, body), client_info(request))
     return ApiResponse(SignedOut(), headers=no_refresh_cookie(settings))
 
 
@@ -93,14 +134,14 @@ async def logout_all(
     request: web.Request, caller: Caller, transaction: Transaction, settings: Settings
 ) -> ApiResponse[SignedOut]:
     """Sign out everywhere: every refresh token and every access token of yours ends, this one too."""
-    await signing_out.sign_out_everywhere(transaction, caller.user_id, client_info(request))
+    await sign_out_everywhere(transaction, caller.user_id, client_info(request))
     return ApiResponse(SignedOut(), headers=no_refresh_cookie(settings))
 
 
 async def change_password(
     request: web.Request,
     caller: Caller,
-    changing: ChangingPasswords,
+    authentication: Authentication,
     settings: Settings,
     body: PasswordChange,
 ) -> ApiResponse[SignedOut]:
@@ -108,8 +149,16 @@ async def change_password(
 
     Every refresh token and every access token of yours ends, this one too: sign in with the new password.
     """
-    await changing.change(caller.user_id, body, client_info(request))
+    await authentication.change_password(caller.user_id, body, client_info(request))
     return ApiResponse(SignedOut(), headers=no_refresh_cookie(settings))
+
+
+async def delete_profile(
+    request: web.Request, caller: Caller, database: Database, job_notifier: JobNotifier, settings: Settings
+) -> ApiResponse[Profile]:
+    """Delete your account and everything that is stored of you, at once and for ever."""
+    await delete_account(database, job_notifier, caller.user_id, request.get(REQUEST_ID))
+    return ApiResponse(None, headers=no_refresh_cookie(settings))
 
 
 ROUTES = [
@@ -120,6 +169,7 @@ ROUTES = [
         tag=TAG,
         status=201,
         public=True,
+        limit="sign-in",
         errors=(EmailTaken, WeakPassword, PasswordsBusy),
     ),
     Route(
@@ -128,6 +178,7 @@ ROUTES = [
         login,
         tag=TAG,
         public=True,
+        limit="sign-in",
         errors=(InvalidCredentials, AccountLocked, PasswordsBusy),
     ),
     Route("GET", "/api/auth/verify", verify, tag=TAG),
@@ -147,6 +198,14 @@ ROUTES = [
         change_password,
         tag=TAG,
         errors=(WeakPassword, WrongPassword, AccountLocked, PasswordsBusy),
+    ),
+    Route(
+        "DELETE",
+        "/api/users/me",
+        delete_profile,
+        tag=profile_routes.TAG,
+        status=204,
+        responses={204: None},
     ),
     *profile_routes.ROUTES,
 ]

@@ -1,17 +1,54 @@
 """What the accounts feature takes and gives."""
 
+import re
+import unicodedata
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import MISSING, AfterValidator, Field, SecretStr
+from pydantic import (
+    MISSING,
+    AfterValidator,
+    BeforeValidator,
+    EmailStr,
+    Field,
+    SecretStr,
+    StringConstraints,
+)
 
-from cara.accounts.emails import MAX_CHARACTERS, Email
-from cara.accounts.visible_text import with_something_to_see
 from cara.users.time_zones import TimeZone
-from cara.web.free_text import FreeText
 from cara.web.models import Instant, PatchModel, QueryModel, RequestModel, ResponseModel
+from cara.web.sanitize import FreeText
 
-Name = Annotated[str, FreeText(1, 100), AfterValidator(with_something_to_see)]
+MAX_EMAIL_CHARACTERS = 254
+
+_BLANK_CATEGORIES = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp", "Zs"})
+_BLANK_LETTERS = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2065\u2800\u3164\ufe00-\ufe0f\uffa0\ufff0-\ufff8"
+    "\U0001d159\U000e0000-\U000e0fff]"
+)
+"""Fillers and selectors that draw nothing, although Unicode counts them among letters, marks and symbols."""
+
+
+def not_blank(text: str) -> str:
+    """Returns the text; raises ValueError if none of its characters is visible."""
+    if all(unicodedata.category(each) in _BLANK_CATEGORIES or _BLANK_LETTERS.match(each) for each in text):
+        raise ValueError("must not be blank")
+    return text
+
+
+def _without_display_name(value: Any) -> Any:
+    """Refuses `Ada <ada@example.com>`, which pydantic would accept as `ada@example.com`."""
+    if isinstance(value, str) and "<" in value:
+        raise ValueError("must be the address alone, without a name before it")
+    return value
+
+
+Email = Annotated[
+    EmailStr, BeforeValidator(_without_display_name), StringConstraints(max_length=MAX_EMAIL_CHARACTERS)
+]
+"""An address as registration stores it: in Unicode form NFC, an international domain in its own script."""
+
+Name = Annotated[str, FreeText(1, 100), AfterValidator(not_blank)]
 Role = Annotated[str, FreeText(max_length=100)]
 
 
@@ -27,7 +64,7 @@ class NewAccount(RequestModel):
 class Credentials(RequestModel):
     """An attempt to sign in."""
 
-    email: Annotated[str, Field(max_length=MAX_CHARACTERS)]
+    email: Annotated[str, Field(max_length=MAX_EMAIL_CHARACTERS)]
     password: SecretStr
 
 

@@ -1,15 +1,18 @@
-"""Feature adoption: of the caller, or of everybody."""
+"""Feature adoption: of the caller, or of all learners; as a report, and as a table for spreadsheets."""
 
 from __future__ import annotations
 
+import csv
+import io
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
-from cara.analytics import adoption_queries
-from cara.analytics.periods import ZONE_OF_EVERYBODY, Period, period_of
+from cara.analytics import report_queries
+from cara.analytics.periods import UTC_ZONE, Period, midnight, period_of
 from cara.analytics.report_schemas import (
     ActiveUsers,
     Adoption,
@@ -18,15 +21,20 @@ from cara.analytics.report_schemas import (
     DayAdoption,
     FeatureAdoption,
 )
-from cara.analytics.rollup_queries import shown_until
+from cara.analytics.rollup_queries import fresh_as_of
 from cara.errors import Forbidden
 from cara.postgres.database import Connection, Record
 from cara.practice.schemas import FEATURE_TYPES, FeatureType
-from cara.web.context import Caller
+from cara.web.downloads import Document
+from cara.web.guard import Caller
 
 ANY_ACTIVITY = ""
 COHORT_WEEKS = 12
 DAY_COUNTS = ("active_users", "sessions", "completed", "events")
+
+EXPORT_COLUMNS = ("day", "featureType", "sessions", "completed", "users", "events")
+EXPORT_MAX_DAYS = 3_660
+EXPORT_PAGE_ROWS = 500
 
 
 class AdministratorsOnly(Forbidden):
@@ -35,7 +43,7 @@ class AdministratorsOnly(Forbidden):
 
 @dataclass(frozen=True)
 class _Records:
-    """What the roll-ups say."""
+    """The rows that a report is made of, by feature or by day."""
 
     users: dict[str, Record]
     days: dict[date, Record]
@@ -47,17 +55,17 @@ class _Records:
 async def adoption_of(
     connection: Connection, caller: Caller, query: AdoptionQuery, now: datetime
 ) -> Adoption:
-    """The adoption that was asked for.
+    """The adoption of the caller, or of all learners.
 
     Raises:
-        AdministratorsOnly: everybody's, by somebody else.
-        InvalidInput: the period is none.
+        AdministratorsOnly: the query asks for all learners, and the caller is no administrator.
+        InvalidInput: `from` and `to` do not form a period.
     """
     if query.scope == "all":
         require_admin(caller)
-    period = period_of(query.from_, query.to, ZONE_OF_EVERYBODY, now)
+    period = period_of(query.from_, query.to, UTC_ZONE, now)
     async with connection.transaction(isolation="repeatable_read", readonly=True):
-        as_of = await shown_until(connection)
+        as_of = await fresh_as_of(connection)
         records = await _read(connection, period, caller.user_id if query.scope == "me" else None)
     active = _active(records.users.get(ANY_ACTIVITY))
     return Adoption(
@@ -71,7 +79,7 @@ async def adoption_of(
 
 
 def require_admin(caller: Caller) -> None:
-    """Raises AdministratorsOnly unless the caller is one."""
+    """Raises AdministratorsOnly unless the caller is an administrator."""
     if not caller.is_admin:
         raise AdministratorsOnly
 
@@ -80,15 +88,15 @@ async def _read(connection: Connection, period: Period, user_id: UUID | None) ->
     span = period.first, period.last
     weeks = _monday(period.last) - timedelta(weeks=COHORT_WEEKS - 1), _monday(period.last)
     if user_id is None:
-        users = await adoption_queries.users_of_everybody(connection, *span, (ANY_ACTIVITY, *FEATURE_TYPES))
-        sums = await adoption_queries.sums_of_everybody(connection, *span)
-        uses = await adoption_queries.first_and_last_use_of_everybody(connection, FEATURE_TYPES)
-        cohorts = await adoption_queries.cohorts_of_everybody(connection, *weeks)
+        users = await report_queries.users_of_all(connection, *span, (ANY_ACTIVITY, *FEATURE_TYPES))
+        sums = await report_queries.sums_of_all(connection, *span)
+        uses = await report_queries.uses_of_all(connection, FEATURE_TYPES)
+        cohorts = await report_queries.cohorts_of_all(connection, *weeks)
     else:
-        users = await adoption_queries.users_of_learner(connection, user_id, *span)
-        sums = await adoption_queries.sums_of_learner(connection, user_id, *span)
-        uses = await adoption_queries.first_and_last_use_of_learner(connection, user_id)
-        cohorts = await adoption_queries.cohort_of_learner(connection, user_id, *weeks)
+        users = await report_queries.users_of_learner(connection, user_id, *span)
+        sums = await report_queries.sums_of_learner(connection, user_id, *span)
+        uses = await report_queries.uses_of_learner(connection, user_id)
+        cohorts = await report_queries.cohort_of_learner(connection, user_id, *weeks)
     days = {row["day"]: row for row in sums if row["day"]}
     features = _by_feature(row for row in sums if row["day"] is None)
     return _Records(_by_feature(users), days, features, _by_feature(uses), cohorts)
@@ -109,7 +117,7 @@ def _features(records: _Records) -> list[FeatureAdoption]:
 
 
 def _feature(feature_type: FeatureType, records: _Records) -> FeatureAdoption:
-    everybody, users = records.users.get(ANY_ACTIVITY), records.users.get(feature_type)
+    active, users = records.users.get(ANY_ACTIVITY), records.users.get(feature_type)
     sums, uses = records.features.get(feature_type), records.uses.get(feature_type)
     sessions, completed = (sums["sessions"], sums["completed"]) if sums else (0, 0)
     return FeatureAdoption(
@@ -118,14 +126,32 @@ def _feature(feature_type: FeatureType, records: _Records) -> FeatureAdoption:
         completed=completed,
         completion_rate=ratio(completed, sessions) if sessions else None,
         users=users["users"] if users else 0,
-        adoption_rate=ratio(users["users"] if users else 0, everybody["users"] if everybody else 0),
-        first_used_at=uses["first_used_at"] if uses else None,
-        last_used_at=uses["last_used_at"] if uses else None,
+        adoption_rate=ratio(users["users"] if users else 0, active["users"] if active else 0),
+        first_used_at=_first_used_at(uses) if uses else None,
+        last_used_at=_last_used_at(uses) if uses else None,
     )
 
 
+def _first_used_at(uses: Record) -> datetime | None:
+    """The first session, or the midnight (UTC) of an earlier day of which only events are known."""
+    session_at: datetime | None = uses["first_session_at"]
+    day: date | None = uses["first_day"]
+    if day and (session_at is None or day < session_at.date()):
+        return midnight(day, UTC_ZONE)
+    return session_at
+
+
+def _last_used_at(uses: Record) -> datetime | None:
+    """The last session, or the midnight (UTC) of a later day of which only events are known."""
+    session_at: datetime | None = uses["last_session_at"]
+    day: date | None = uses["last_day"]
+    if day and (session_at is None or day > session_at.date()):
+        return midnight(day, UTC_ZONE)
+    return session_at
+
+
 def _daily(days: dict[date, Record], period: Period) -> list[DayAdoption]:
-    """One entry a day, also for those without a row."""
+    """One entry a day, including days without a row."""
     return [
         DayAdoption(day=day, **{name: days[day][name] if day in days else 0 for name in DAY_COUNTS})
         for day in period.days()
@@ -133,7 +159,7 @@ def _daily(days: dict[date, Record], period: Period) -> list[DayAdoption]:
 
 
 def cohorts_of(rows: Sequence[Record], last_week: date) -> list[Cohort]:
-    """One entry a cohort, with a number for every week from its own to the last one."""
+    """One entry a cohort, with a number for every week from its first one to the last week."""
     found: dict[date, dict[date, int]] = defaultdict(dict)
     for row in rows:
         found[row["cohort"]][row["week"]] = row["users"]
@@ -149,9 +175,32 @@ def _cohort(cohort: date, weeks: dict[date, int], last_week: date) -> Cohort:
 
 
 def ratio(part: int, whole: int) -> float:
-    """The share, to four places; nothing of nothing is 0."""
+    """The share, rounded to four places; 0 if the whole is 0."""
     return round(part / whole, 4) if whole else 0.0
 
 
 def _monday(day: date) -> date:
     return day - timedelta(days=day.weekday())
+
+
+def adoption_document(period: Period) -> Document:
+    """Names the exported table of a period."""
+    return Document(f"adoption-{period.first}-{period.last}.csv", "text/csv; charset=utf-8")
+
+
+async def adoption_lines(connection: Connection, period: Period) -> AsyncGenerator[bytes]:
+    """One line for each day and feature of the period, unused ones with zeros; '' is any activity.
+
+    Reads rows through a cursor inside the caller's transaction, `EXPORT_PAGE_ROWS` at a time.
+    """
+    yield _csv_lines([EXPORT_COLUMNS])
+    features = (ANY_ACTIVITY, *FEATURE_TYPES)
+    cursor = await report_queries.export_rows(connection, period.first, period.last, features)
+    while page := await cursor.fetch(EXPORT_PAGE_ROWS):
+        yield _csv_lines(tuple(row) for row in page)
+
+
+def _csv_lines(rows: Iterable[tuple[Any, ...]]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text).writerows(rows)
+    return text.getvalue().encode()

@@ -6,26 +6,25 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from uuid import UUID
 
-from cara.analytics.arrivals import Arrival, believed_time
+from cara.analytics.schemas import IncomingEvent, clamp_timestamp
 from cara.postgres.database import Connection, Record
 
 _WRITERS_LOCK = 0x0CA7A_E0E
-"""The advisory lock that writers hold while a month turns."""
-
+"""The advisory lock that writers hold around the end of a month."""
 
 _INSERT_EVENTS = """
-    with arrived as (
-        select arrival.*
+    with incoming as (
+        select event.user_id, event.id, event.event_type, event.metadata, event.occurred_at
         from unnest($1::uuid[], $2::uuid[], $3::text[], $4::jsonb[], $5::timestamptz[])
-            as arrival (user_id, id, event_type, metadata, occurred_at)
-        join users on users.id = arrival.user_id
+            as event (user_id, id, event_type, metadata, occurred_at)
+        join users on users.id = event.user_id
     ), fresh as materialized (
-        select *
-        from arrived
+        select user_id, id, event_type, metadata, occurred_at
+        from incoming
         where not exists (
             select
             from analytics_events as earlier
-            where earlier.user_id = arrived.user_id and earlier.id = arrived.id
+            where earlier.user_id = incoming.user_id and earlier.id = incoming.id
         )
     ), batch as (
         insert into pending_event_batches (events, created_at)
@@ -42,38 +41,38 @@ _INSERT_EVENTS = """
 
 
 async def insert_events(
-    connection: Connection, arrivals: Sequence[Arrival], received_at: datetime
+    connection: Connection, events: Sequence[IncomingEvent], received_at: datetime
 ) -> list[Record]:
-    """Stores what is new, as one batch for the roll-ups; returns the new rows.
+    """Stores the events that are new, as one batch for the roll-ups; returns the new rows.
 
-    Of two copies in one month the primary key of the partition keeps one; a copy of another month is looked
-    for, a probe into each partition's key. Rows go in in the order of their key,
-    so that two writers with the same events wait for each other and never deadlock. Events of an account
-    that is gone are dropped.
+    Of two copies in one month the primary key of the partition keeps one; for a copy in another month the
+    statement probes the key of each partition. Rows are inserted in the order of their key, so that two
+    writers with the same events wait for each other and never deadlock. Events of deleted accounts are
+    dropped.
     """
     return await connection.fetch(
         _INSERT_EVENTS,
-        [arrival.user_id for arrival in arrivals],
-        [arrival.event_id for arrival in arrivals],
-        [arrival.event_type for arrival in arrivals],
-        [arrival.metadata for arrival in arrivals],
-        [believed_time(arrival.occurred_at, received_at) for arrival in arrivals],
+        [event.user_id for event in events],
+        [event.event_id for event in events],
+        [event.event_type for event in events],
+        [event.metadata for event in events],
+        [clamp_timestamp(event.occurred_at, received_at) for event in events],
         received_at,
     )
 
 
-async def let_writers_pass_singly(connection: Connection) -> None:
-    """Keeps other writers that call this too out, until the transaction ends."""
+async def serialize_writers(connection: Connection) -> None:
+    """Keeps other writers that call this from writing until the transaction ends."""
     await connection.execute("select pg_advisory_xact_lock($1)", _WRITERS_LOCK)
 
 
 async def create_partition(connection: Connection, day: date) -> None:
-    """Makes the partition of the day's month, if it is missing."""
+    """Creates the partition of the day's month, if it is missing."""
     await connection.execute("select create_analytics_partition($1)", day)
 
 
 async def event_of_user(connection: Connection, user_id: UUID, event_id: UUID) -> Record | None:
-    """The stored copy of an event."""
+    """The event as it was first stored."""
     return await connection.fetchrow(
         """
         select user_id, id, event_type, metadata, occurred_at, created_at
@@ -83,3 +82,22 @@ async def event_of_user(connection: Connection, user_id: UUID, event_id: UUID) -
         user_id,
         event_id,
     )
+
+
+async def partition_names(connection: Connection) -> list[str]:
+    """The partitions that exist, oldest first."""
+    rows = await connection.fetch(
+        """
+        select child.relname as name
+        from pg_inherits
+        join pg_class as child on child.oid = pg_inherits.inhrelid
+        where pg_inherits.inhparent = 'analytics_events'::regclass
+        order by child.relname
+        """
+    )
+    return [row["name"] for row in rows]
+
+
+async def drop_partition(connection: Connection, name: str) -> None:
+    """Drops a partition by a name that `partition_names` returned."""
+    await connection.execute(f'drop table "{name}"')

@@ -1,4 +1,4 @@
-"""Folding and rebuilding from the command line, with something to look at."""
+"""Folding and rebuilding from the command line, with a progress bar."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from datetime import date
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from cara.analytics import rebuilding, rollups
+from cara.analytics import rollups
+from cara.analytics.rebuild import Progress as OnProgress
+from cara.analytics.rebuild import RebuiltDays
+from cara.analytics.rebuild import rebuild as rebuild_days
 from cara.postgres.migrations import up_to_date_database
 from cara.settings import Settings
 
@@ -18,17 +21,18 @@ FOLD_SECONDS = 24 * 3_600.0
 def fold(settings: Settings) -> None:
     """Folds everything that is pending.
 
-    Raises DatabaseAway or DatabaseBehind.
+    Raises:
+        DatabaseAway, DatabaseBehind: as `up_to_date_database`.
     """
-    taken = asyncio.run(_fold(settings))
-    Console().print(f"folded {taken} rows" if taken else "the roll-ups are up to date")
+    folded = asyncio.run(_fold(settings))
+    Console().print(f"folded {folded} rows" if folded else "the roll-ups are up to date")
 
 
 def rebuild(settings: Settings, from_day: date | None, to_day: date | None) -> None:
     """Rebuilds the days (UTC, both included).
 
     Raises:
-        DaysReversed, DaysForgotten, RollupsBusy: as `rebuilding.rebuild`.
+        DaysReversed, DaysForgotten, RollupsBusy: as `cara.analytics.rebuild.rebuild`.
         DatabaseAway, DatabaseBehind: as `up_to_date_database`.
     """
     percentage = TextColumn("{task.percentage:>3.0f} %")
@@ -46,12 +50,12 @@ async def _fold(settings: Settings) -> int:
 
 
 async def _rebuild(
-    settings: Settings, from_day: date | None, to_day: date | None, on_progress: rebuilding.Progress
-) -> rebuilding.RebuiltDays:
+    settings: Settings, from_day: date | None, to_day: date | None, on_progress: OnProgress
+) -> RebuiltDays:
     async with up_to_date_database(settings) as database:
-        return await rebuilding.rebuild(database, from_day, to_day, on_progress)
+        return await rebuild_days(database, from_day, to_day, on_progress)
 
 
-def _span(rebuilt: rebuilding.RebuiltDays) -> str:
+def _span(rebuilt: RebuiltDays) -> str:
     begin = f"from {rebuilt.from_day}" if rebuilt.from_day else "from the first day"
     return f"{begin} to {rebuilt.to_day}" if rebuilt.to_day else f"{begin} on"

@@ -11,12 +11,13 @@ from cara.errors import FieldProblem, InvalidInput
 
 DEFAULT_DAYS = 30
 MAX_DAYS = 366
-ZONE_OF_EVERYBODY = ZoneInfo("UTC")
+UTC_ZONE = ZoneInfo("UTC")
+"""Reports of several learners count days in UTC."""
 
 
 @dataclass(frozen=True)
 class Period:
-    """Days in a row, both ends included, as they are in the zone."""
+    """Successive days of a time zone, both ends included."""
 
     first: date
     last: date
@@ -26,19 +27,19 @@ class Period:
         return (self.last - self.first).days + 1
 
     def days(self) -> Iterator[date]:
-        """Every day, none left out."""
+        """Every day of the period."""
         return (self.first + timedelta(days=number) for number in range(len(self)))
 
-    def beginnings(self) -> list[datetime]:
-        """When each day begins. Time zones are Python's, so that PostgreSQL needs to know none."""
-        return [beginning_of(day, self.zone) for day in self.days()]
+    def day_starts(self) -> list[datetime]:
+        """When each day begins. Python converts time zones, so that PostgreSQL need not know them."""
+        return [midnight(day, self.zone) for day in self.days()]
 
     def end(self) -> datetime:
         """When the day after the last one begins."""
-        return beginning_of(self.last + timedelta(days=1), self.zone)
+        return midnight(self.last + timedelta(days=1), self.zone)
 
 
-def beginning_of(day: date, zone: ZoneInfo) -> datetime:
+def midnight(day: date, zone: ZoneInfo) -> datetime:
     """The first instant of the day in the zone; where clocks skip midnight, the instant at which they do."""
     return datetime.combine(day, time(), zone).astimezone(UTC)
 
@@ -51,23 +52,23 @@ def period_of(
     *,
     max_days: int = MAX_DAYS,
 ) -> Period:
-    """The days from one to the other, by default the last 30 until today; an instant means its day.
+    """The days from `first` to `last`, by default the 30 days that end today; an instant stands for its day.
 
     Raises:
-        InvalidInput: they are the wrong way round, or more than `max_days`.
+        InvalidInput: `first` is later than `last`, or the period is longer than `max_days`.
     """
     end = _day(last or now, zone)
     begin = _day(first, zone) if first else end - timedelta(days=DEFAULT_DAYS - 1)
     if begin > end:
-        raise _refused("from", "must not be later than `to`")
+        raise _invalid("from", "must not be later than `to`")
     if (end - begin).days >= max_days:
-        raise _refused("from", f"must be at most {max_days - 1} days before `to`")
+        raise _invalid("from", f"must be at most {max_days - 1} days before `to`")
     return Period(begin, end, zone)
 
 
-def _day(moment: date | datetime, zone: ZoneInfo) -> date:
-    return moment.astimezone(zone).date() if isinstance(moment, datetime) else moment
+def _day(value: date | datetime, zone: ZoneInfo) -> date:
+    return value.astimezone(zone).date() if isinstance(value, datetime) else value
 
 
-def _refused(field: str, message: str) -> InvalidInput:
+def _invalid(field: str, message: str) -> InvalidInput:
     return InvalidInput(f"{field}: {message}", fields=(FieldProblem(field, message),))

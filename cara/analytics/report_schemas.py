@@ -1,4 +1,4 @@
-"""What statistics and adoption are asked and what they answer."""
+"""Queries and responses of statistics and adoption."""
 
 from datetime import date
 from typing import Annotated, Literal
@@ -154,3 +154,9 @@ class Adoption(ResponseModel):
     daily: list[DayAdoption]
     retention: list[Cohort]
     as_of: Instant
+
+
+class CsvDownload:
+    """Stands for the exported table in the OpenAPI document."""
+
+    media_type = "text/csv"

@@ -6,17 +6,23 @@ from datetime import UTC, datetime
 from aiohttp import web
 
 from cara import audit
-from cara.analytics import adoption, events, exporting, statistics
+from cara.analytics import adoption, event_writer, statistics
 from cara.analytics.adoption import AdministratorsOnly
-from cara.analytics.exporting import CsvDownload
-from cara.analytics.periods import ZONE_OF_EVERYBODY, period_of
-from cara.analytics.report_schemas import Adoption, AdoptionQuery, ExportQuery, Statistics, StatisticsQuery
+from cara.analytics.event_writer import EventsBusy, EventsNotStored, EventsRefused, EventWriter
+from cara.analytics.periods import UTC_ZONE, period_of
+from cara.analytics.report_schemas import (
+    Adoption,
+    AdoptionQuery,
+    CsvDownload,
+    ExportQuery,
+    Statistics,
+    StatisticsQuery,
+)
 from cara.analytics.schemas import Event, EventsAccepted, NewEvent, PostedEvents
-from cara.analytics.writing import EventsBusy, EventsNotStored, EventsRefused, EventWriter
 from cara.postgres.database import Connection, Database
 from cara.web.client_info import client_info
-from cara.web.context import Caller
 from cara.web.downloads import streaming_download
+from cara.web.guard import Caller
 from cara.web.models import ApiResponse
 from cara.web.routing import Route
 
@@ -27,8 +33,8 @@ async def post_events(
     """Store one event, or up to 500; answered when they are durable. The same eventId counts once."""
     posted = body.root
     if isinstance(posted, NewEvent):
-        return ApiResponse(await events.store_event(database, writer, caller.user_id, posted))
-    return ApiResponse(await events.store_events(writer, caller.user_id, posted.events), status=202)
+        return ApiResponse(await event_writer.store_event(database, writer, caller.user_id, posted))
+    return ApiResponse(await event_writer.store_events(writer, caller.user_id, posted.events), status=202)
 
 
 async def read_statistics(caller: Caller, connection: Connection, query: StatisticsQuery) -> Statistics:
@@ -51,20 +57,18 @@ async def export_adoption(
 ) -> web.StreamResponse:
     """Download everybody's adoption by day and feature; for administrators."""
     adoption.require_admin(caller)
-    period = period_of(
-        query.from_, query.to, ZONE_OF_EVERYBODY, datetime.now(UTC), max_days=exporting.MAX_DAYS
-    )
-    # Before the transaction, whose end a reader that leaves would undo.
+    period = period_of(query.from_, query.to, UTC_ZONE, datetime.now(UTC), max_days=adoption.EXPORT_MAX_DAYS)
+    # Outside of the transaction, which is rolled back when the client disconnects.
     await _record_admin_read(request, caller, connection)
-    document = exporting.adoption_document(period)
+    document = adoption.adoption_document(period)
     if request.method == "HEAD":
         return document.head()
-    async with connection.transaction(), aclosing(exporting.adoption_lines(connection, period)) as lines:
+    async with connection.transaction(), aclosing(adoption.adoption_lines(connection, period)) as lines:
         return await streaming_download(request, document, lines)
 
 
 async def _record_admin_read(request: web.Request, caller: Caller, connection: Connection) -> None:
-    """What HEAD asks for is not read."""
+    """Writes the audit entry of a read; HEAD reads nothing."""
     if request.method != "HEAD":
         await audit.record(connection, "admin_read", client_info(request), caller.user_id, path=request.path)
 

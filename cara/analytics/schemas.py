@@ -1,38 +1,47 @@
-"""What events look like when they come in and go out."""
+"""Events as they come in and go out."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Self
 from uuid import UUID
 
 from pydantic import AfterValidator, Field, RootModel, ValidationInfo
 from pydantic_core import from_json, to_json
 
+from cara.postgres.database import new_id
 from cara.web.datetimes import Rfc3339DateTime
-from cara.web.free_text import FreeText
-from cara.web.markup import without_markup
 from cara.web.models import Instant, RequestModel, ResponseModel
+from cara.web.sanitize import FreeText, without_markup
 
 MAX_BATCH_EVENTS = 500
 MAX_METADATA_BYTES = 8 * 1024
 MAX_METADATA_LEVELS = 5
 OWN_PREFIX = "cara."
+"""Types of the events that Cara writes itself begin with it."""
+
 OWN_VERSION = 8
+"""The ids of Cara's own events are UUIDs of this version, which no client may use."""
+
+MAX_AGE = timedelta(days=7)
+MAX_LEAD = timedelta(minutes=5)
+"""How far `occurredAt` may lie before and after the receipt of the event; it is clamped to this window."""
 
 
-def _not_ours(event_type: str) -> str:
+def _check_type(event_type: str) -> str:
     if event_type.startswith(OWN_PREFIX):
         raise ValueError(f"must not begin with {OWN_PREFIX}: such events are written by Cara itself")
     return event_type
 
 
-def _not_of_ours(event_id: UUID) -> UUID:
+def _check_id(event_id: UUID) -> UUID:
     if event_id.version == OWN_VERSION:
         raise ValueError(f"must not be of version {OWN_VERSION}: such ids are those of Cara's own events")
     return event_id
 
 
-def _plainly_named(metadata: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
-    """Looks at the names when the values are cleaned, and within the same budget."""
+def _check_names(metadata: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+    """Checks the names when markup is removed from the values, and within the same budget."""
     if info.context and any(without_markup(name, info.context) != name for name in _names(metadata)):
         raise ValueError("must not have names that hold markup or control characters")
     return metadata
@@ -47,7 +56,7 @@ def _names(value: Any) -> Iterator[str]:
             yield from _names(member)
 
 
-def _bounded(metadata: dict[str, Any]) -> dict[str, Any]:
+def _check_size(metadata: dict[str, Any]) -> dict[str, Any]:
     if _levels(metadata) > MAX_METADATA_LEVELS:
         raise ValueError(f"must not be nested deeper than {MAX_METADATA_LEVELS} levels")
     if len(to_json(metadata)) > MAX_METADATA_BYTES:
@@ -56,7 +65,7 @@ def _bounded(metadata: dict[str, Any]) -> dict[str, Any]:
 
 
 def _levels(value: Any) -> int:
-    """How many objects and lists stand within each other; the JSON reader has bounded it before."""
+    """How deep objects and lists are nested. The JSON reader bounds the recursion."""
     inside: Iterator[Any]
     if isinstance(value, dict):
         inside = iter(value.values())
@@ -68,10 +77,10 @@ def _levels(value: Any) -> int:
 
 
 EventType = Annotated[
-    str, Field(max_length=64, pattern=r"^[A-Za-z][A-Za-z0-9_.:-]*$"), AfterValidator(_not_ours)
+    str, Field(max_length=64, pattern=r"^[A-Za-z][A-Za-z0-9_.:-]*$"), AfterValidator(_check_type)
 ]
-EventId = Annotated[UUID, AfterValidator(_not_of_ours)]
-Metadata = Annotated[dict[str, Any], FreeText(), AfterValidator(_bounded), AfterValidator(_plainly_named)]
+EventId = Annotated[UUID, AfterValidator(_check_id)]
+Metadata = Annotated[dict[str, Any], FreeText(), AfterValidator(_check_size), AfterValidator(_check_names)]
 
 
 class NewEvent(RequestModel):
@@ -122,3 +131,32 @@ class EventsAccepted(ResponseModel):
 
     accepted: int
     duplicates: int
+
+
+@dataclass(frozen=True)
+class IncomingEvent:
+    """An event to store. Without a time of its own it happened when it was received."""
+
+    user_id: UUID
+    event_id: UUID
+    event_type: str
+    metadata: dict[str, Any]
+    occurred_at: datetime | None
+
+    @property
+    def key(self) -> tuple[UUID, UUID]:
+        """Identifies the event: two events with the same key are copies of each other."""
+        return self.user_id, self.event_id
+
+
+def incoming_event(user_id: UUID, event: NewEvent) -> IncomingEvent:
+    """The event under its own id, or a new one. A client that sends no id cannot repeat the post safely."""
+    event_id = event.event_id or new_id()
+    return IncomingEvent(user_id, event_id, event.event_type, event.metadata, event.occurred_at)
+
+
+def clamp_timestamp(occurred_at: datetime | None, received_at: datetime) -> datetime:
+    """The time that the sender states, clamped to `MAX_AGE` before and `MAX_LEAD` after receipt."""
+    if occurred_at is None:
+        return received_at
+    return max(min(occurred_at, received_at + MAX_LEAD), received_at - MAX_AGE)

@@ -1,9 +1,9 @@
 """A learner's own statistics.
 
-They are read from sums by quarter of an hour. Days differ between time zones, so sums by day could only be
-right in one of them; all zones in use differ from UTC by whole quarters of an hour, some (India, Nepal,
-Newfoundland) not by whole hours. A learner has at most one such row for each session, so this costs the
-same however many events and other learners there are.
+They are read from sums by quarter of an hour. Days differ between time zones, so sums by day would be right
+in one zone only; all zones in use differ from UTC by whole quarters of an hour, some (India, Nepal,
+Newfoundland) not by whole hours. A learner has at most one such row for each session, so the cost does not
+depend on the number of events and of other learners.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from cara.analytics import statistics_queries
+from cara.analytics import report_queries
 from cara.analytics.periods import Period, period_of
 from cara.analytics.report_schemas import DayStatistics, FeatureStatistics, Statistics, StatisticsQuery, Trend
-from cara.analytics.rollup_queries import shown_until
+from cara.analytics.rollup_queries import fresh_as_of
 from cara.errors import TokenInvalid
 from cara.postgres.database import Connection, Record
 from cara.practice.schemas import FEATURE_TYPES
 from cara.users.progress import streak_at
 from cara.users.queries import learner_by_id
-from cara.web.context import Caller
+from cara.web.guard import Caller
 
 MEASURES = ("clarity", "pace", "confidence", "tone")
 
@@ -36,29 +36,29 @@ async def statistics_of(
     """The statistics of the caller.
 
     Raises:
-        InvalidInput: the period is none.
+        InvalidInput: `from` and `to` do not form a period.
         TokenInvalid: the account is gone.
     """
     zone = ZoneInfo(query.tz or caller.timezone)
     period = period_of(query.from_, query.to, zone, now)
-    beginnings = period.beginnings()
-    counted_from = beginnings[0] if query.from_ else None
+    day_starts = period.day_starts()
+    counted_from = day_starts[0] if query.from_ else None
     async with connection.transaction(isolation="repeatable_read", readonly=True):
-        as_of = await shown_until(connection)
-        rows = await statistics_queries.sums_of_learner(
-            connection, caller.user_id, counted_from, beginnings, period.end()
+        as_of = await fresh_as_of(connection)
+        rows = await report_queries.statistics_of_learner(
+            connection, caller.user_id, counted_from, day_starts, period.end()
         )
     return Statistics(
         **_totals(rows),
-        **await _standing(connection, caller, now),
+        **await _progress(connection, caller, now),
         **_series(rows, period),
         timezone=zone.key,
         as_of=as_of,
     )
 
 
-async def _standing(connection: Connection, caller: Caller, now: datetime) -> dict[str, Any]:
-    """Progress is kept with the user; whether a streak still stands is a matter of today's date."""
+async def _progress(connection: Connection, caller: Caller, now: datetime) -> dict[str, Any]:
+    """Progress is stored with the user; whether a streak is still alive depends on the current date."""
     user = await learner_by_id(connection, caller.user_id)
     if user is None:
         raise TokenInvalid
@@ -72,7 +72,7 @@ async def _standing(connection: Connection, caller: Caller, now: datetime) -> di
 
 
 def _totals(rows: Sequence[Record]) -> dict[str, Any]:
-    total = _summed(rows)
+    total = _sum(rows)
     return {
         "total_sessions": total["sessions"],
         "completed_sessions": total["completed"],
@@ -81,7 +81,7 @@ def _totals(rows: Sequence[Record]) -> dict[str, Any]:
         "by_feature": [
             FeatureStatistics(
                 feature_type=feature_type,
-                **_shown(_summed(row for row in rows if row["feature_type"] == feature_type)),
+                **_members(_sum(row for row in rows if row["feature_type"] == feature_type)),
             )
             for feature_type in FEATURE_TYPES
         ],
@@ -96,7 +96,7 @@ def _series(rows: Sequence[Record], period: Period) -> dict[str, Any]:
     days = list(by_day.values())
     return {
         "daily": [
-            DayStatistics(day=day, **_shown(sums)) for day, sums in zip(period.days(), days, strict=True)
+            DayStatistics(day=day, **_members(sums)) for day, sums in zip(period.days(), days, strict=True)
         ],
         "trend": Trend(**{measure: trend_of(days, measure) for measure in MEASURES}),
     }
@@ -112,12 +112,12 @@ def trend_of(days: Sequence[Sums], measure: str) -> float | None:
     half = len(measured) // 2
     if not half:
         return None
-    earlier, later = _summed(measured[:half]), _summed(measured[-half:])
+    earlier, later = _sum(measured[:half]), _sum(measured[-half:])
     return round(_mean(later, measure) - _mean(earlier, measure), 2)
 
 
 def mean(total: float, count: int) -> float | None:
-    """Rounded to hundredths; None of nothing."""
+    """Rounded to hundredths; None if there is nothing to count."""
     return round(total / count, 2) if count else None
 
 
@@ -125,7 +125,7 @@ def _mean(sums: Sums, measure: str) -> float:
     return sums[f"{measure}_sum"] / sums[f"{measure}_count"]
 
 
-def _shown(sums: Sums) -> dict[str, Any]:
+def _members(sums: Sums) -> dict[str, Any]:
     return {
         "sessions": sums["sessions"],
         "completed": sums["completed"],
@@ -134,7 +134,7 @@ def _shown(sums: Sums) -> dict[str, Any]:
     }
 
 
-def _summed(parts: Iterable[Record | Sums]) -> Sums:
+def _sum(parts: Iterable[Record | Sums]) -> Sums:
     total: Sums = Counter()
     for part in parts:
         _add(total, part)

@@ -1,1 +1,1 @@
-"""Talking with the coach: `POST /process`, whole or streamed."""
+"""Talking with the coach: `POST /api/gemini/process`, whole or streamed."""

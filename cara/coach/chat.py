@@ -1,46 +1,43 @@
-"""Coaching: a learner says something, Gemini answers, and the quota is charged what it cost."""
+"""A turn with the coach: the learner says something, Gemini answers, the quota is charged."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+import logging
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
-from typing import Any
 from uuid import UUID
 
 from cara.coach import prompts
-from cara.coach.conversation import turns_of
-from cara.coach.schemas import ProcessRequest
-from cara.coach.settlement import SETTLING_SECONDS, Settlement, Settlements
-from cara.coach.turn import REQUEST_TYPE, Turn
-from cara.errors import FieldProblem, InvalidInput
-from cara.gemini.client import GeminiCall, GeminiClient
-from cara.gemini.token_estimate import upper_estimate_of_prompt
+from cara.coach.conversation import build_call, feature_type_of, read_session
+from cara.coach.schemas import CoachAnswer, ProcessRequest
+from cara.coach.settlement import SETTLING_SECONDS, Dialogue, Settlement, SettlementTracker
+from cara.errors import Unavailable
+from cara.gemini.calls import NOTHING_USED, GeminiUsage
+from cara.gemini.client import GeminiCall, GeminiClient, GeminiStream
+from cara.gemini.errors import GeminiError, log_operator_error
+from cara.gemini.prompts import upper_estimate_of_prompt
 from cara.postgres.database import Connection, Database, DatabaseAway, new_id
-from cara.practice.dialogue import session_context
-from cara.practice.schemas import FeatureType
-from cara.quota.quota import Quota
+from cara.quota.quota import Charge, Quota
 from cara.redis.rollup_notifier import RollupNotifier
 from cara.settings import Settings
-from cara.web.context import Caller
+from cara.web.guard import Caller
 
-LEAST_OUTPUT_TOKENS = 512
-"""With less room than this an answer would end in mid-thought: better none."""
+REQUEST_TYPE = "process"
 
-LEAVING_SECONDS = 5.0
-"""What a turn may take to end, once it was cancelled."""
+MIN_OUTPUT_TOKENS = 512
+"""With less room than this an answer would end in mid-thought: it is refused instead."""
 
+CLOSE_TIMEOUT_SECONDS = 5.0
+"""How long turns that were cancelled may take to end."""
 
-class OtherFeature(InvalidInput):
-    detail = "The session is for another kind of practice."
-
-    def __init__(self) -> None:
-        super().__init__(fields=(FieldProblem("featureType", "is not that of the session"),))
+logger = logging.getLogger(__name__)
 
 
 class Coach:
-    """Takes turns with learners, on their quota. No database connection is held while Gemini is answering."""
+    """Takes turns with learners, on their quota. Holds no database connection while Gemini is answering."""
 
     def __init__(
         self,
@@ -54,62 +51,63 @@ class Coach:
         self._database = database
         self._quota = quota
         self._gemini = gemini
-        self._settlements = Settlements(database, quota, rollups)
+        self._settlements = SettlementTracker(database, quota, rollups)
+        self._thinking_level = settings.thinking_level
         self._keep_seconds = settings.gemini_deadline_seconds + SETTLING_SECONDS
-        self._under_way: set[asyncio.Future[None]] = set()
+        self._open_turns: set[asyncio.Future[None]] = set()
 
     @asynccontextmanager
-    async def turn(self, caller: Caller, asked: ProcessRequest) -> AsyncIterator[Turn]:
-        """A turn under way, for the length of the block; leaving it early ends the call at Gemini.
+    async def turn(self, caller: Caller, body: ProcessRequest) -> AsyncIterator[Turn]:
+        """Takes a turn for the length of the block; leaving it early ends the call at Gemini.
 
-        However it is left, what was used is charged, and the rest of the reservation is given back.
+        However the block ends, what was used is charged, and the rest of the reservation is released.
 
         Raises:
             GeminiCircuitOpen: Gemini is down; nothing was looked up or reserved.
-            SessionNotFound, TranscriptFull, OtherFeature: the session is not to be had for this.
+            SessionNotFound, TranscriptFull, OtherFeature: the session cannot be used for this turn.
             QuotaExceeded: today's tokens do not suffice.
             TooLongForQuota: no day's tokens would.
         """
         self._gemini.ensure_available()
         reservation_id = new_id()
-        call = await self._prepare(caller, asked, reservation_id)
-        turn = Turn(self._settlements, caller, asked, reservation_id, self._gemini.model)
-        with self._counted():
+        call = await self._prepare(caller, body, reservation_id)
+        turn = Turn(self._settlements, caller, body, reservation_id, self._gemini.model)
+        ended = asyncio.get_running_loop().create_future()
+        self._open_turns.add(ended)
+        try:
+            async with self._gemini.stream(call) as stream:
+                turn.attach(stream)
+                yield turn
+        finally:
             try:
-                async with self._gemini.stream(call) as stream:
-                    turn.listen_to(stream)
-                    yield turn
-            finally:
                 await turn.end()
+            finally:
+                self._open_turns.discard(ended)
+                ended.set_result(None)
 
     async def close(self) -> None:
         """Waits until all turns, which were cancelled before, have ended and are settled."""
-        if self._under_way:
-            await asyncio.wait(self._under_way, timeout=LEAVING_SECONDS)
+        if self._open_turns:
+            await asyncio.wait(self._open_turns, timeout=CLOSE_TIMEOUT_SECONDS)
         await self._settlements.close()
 
-    @contextmanager
-    def _counted(self) -> Iterator[None]:
-        """Among the turns that are under way: who is cancelled last still has something to settle."""
-        ended = asyncio.get_running_loop().create_future()
-        self._under_way.add(ended)
-        try:
-            yield
-        finally:
-            self._under_way.discard(ended)
-            ended.set_result(None)
-
-    async def _prepare(self, caller: Caller, asked: ProcessRequest, reservation_id: UUID) -> GeminiCall:
-        """The call, no longer than the tokens suffice that were reserved for it."""
+    async def _prepare(self, caller: Caller, body: ProcessRequest, reservation_id: UUID) -> GeminiCall:
+        """Returns the call, its answer no longer than what could be reserved for it."""
         reserving = False
         try:
             async with self._database.acquire() as connection:
-                scene = await _scene(connection, caller, asked)
-                call, feature_type = self._call(asked, scene), _feature_type(asked, scene)
-                reserving = True
+                session = await read_session(connection, caller, body)
+                call = build_call(
+                    body,
+                    session,
+                    history_tokens=self._settings.gemini_history_tokens,
+                    max_output_tokens=self._settings.gemini_max_output_tokens,
+                    thinking_level=self._thinking_level,
+                )
+                feature_type, reserving = feature_type_of(body, session), True
                 return await self._reserve(connection, caller, call, reservation_id, feature_type)
         except (asyncio.CancelledError, DatabaseAway):
-            # It may be reserved all the same, though the answer never came.
+            # The reservation may be committed all the same: the outcome of a cancelled statement is unknown.
             if reserving:
                 self._settlements.begin(Settlement(caller, reservation_id, REQUEST_TYPE))
             raise
@@ -124,10 +122,10 @@ class Coach:
     ) -> GeminiCall:
         """Reserves the prompt and the longest answer; when little remains, a shorter one."""
         prompt_tokens = upper_estimate_of_prompt(call)
-        reservation = await self._quota.reserve_some(
+        reservation = await self._quota.reserve(
             connection,
             caller.user_id,
-            prompt_tokens + min(LEAST_OUTPUT_TOKENS, call.max_output_tokens),
+            prompt_tokens + min(MIN_OUTPUT_TOKENS, call.max_output_tokens),
             prompt_tokens + call.max_output_tokens,
             REQUEST_TYPE,
             own_limit=caller.daily_token_quota,
@@ -138,25 +136,113 @@ class Coach:
         )
         return replace(call, max_output_tokens=reservation.tokens - prompt_tokens)
 
-    def _call(self, asked: ProcessRequest, scene: dict[str, Any] | None) -> GeminiCall:
-        return GeminiCall(
-            system_instruction=prompts.instruction_for(_feature_type(asked, scene)),
-            contents=turns_of(asked, scene, self._settings.gemini_history_tokens),
-            max_output_tokens=self._settings.gemini_max_output_tokens,
-            thinking_level=self._settings.thinking_level,
+
+class Turn:
+    """A turn under way: read the chunks of the answer, then the whole; a failure settles by itself."""
+
+    def __init__(
+        self,
+        settlements: SettlementTracker,
+        caller: Caller,
+        body: ProcessRequest,
+        reservation_id: UUID,
+        usual_model: str,
+    ) -> None:
+        self._settlements = settlements
+        self._caller = caller
+        self._body = body
+        self._reservation_id = reservation_id
+        self._usual_model = usual_model
+        self._begun = time.monotonic()
+        self._stream: GeminiStream | None = None
+        self._settling: asyncio.Task[int] | None = None
+
+    def attach(self, stream: GeminiStream) -> None:
+        """Sets the stream that the answer comes from."""
+        self._stream = stream
+
+    async def next_chunk(self, timeout_seconds: float | None = None) -> str | None:
+        """Returns the next chunk of text, or None when none has come in time.
+
+        The timeout bounds only the wait for it: a failure is settled to its end, and once.
+
+        Raises:
+            StopAsyncIteration: there are no more.
+            GeminiError: the call failed.
+        """
+        assert self._stream is not None
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                return (await anext(self._stream)).text
+        except TimeoutError:
+            return None
+        except GeminiError as error:
+            log_operator_error(error)
+            await self._settle(error.code)
+            raise
+
+    async def answer(self) -> CoachAnswer:
+        """Returns the whole answer, once the rest of it has come; charged, and kept in the session.
+
+        Raises:
+            GeminiError: the call failed.
+            Unavailable: it could not be charged yet, because the database is away.
+        """
+        assert self._stream is not None
+        with suppress(StopAsyncIteration):
+            while True:
+                await self.next_chunk()
+        whole = self._stream.answer
+        remaining = await self._settlements.wait(self._begin_settling("answered", answer=whole.text))
+        return CoachAnswer(
+            response=whole.text,
+            tokens_used=self._stream.usage.total_tokens,
+            remaining_quota=remaining,
+            model=self._model,
+            truncated=whole.truncated,
         )
 
+    async def end(self) -> None:
+        """Settles the turn if that has not begun: the learner has left."""
+        if self._settling is None:
+            await self._settle("left")
 
-def _feature_type(asked: ProcessRequest, scene: dict[str, Any] | None) -> FeatureType | None:
-    """What is practised: in a session, what that is for."""
-    return scene["feature_type"] if scene else asked.feature_type
+    async def _settle(self, outcome: str) -> None:
+        settling = self._begin_settling(outcome)
+        try:
+            await self._settlements.wait(settling)
+        except Unavailable:
+            logger.warning("reservation %s is still to be settled", self._reservation_id)
 
+    def _begin_settling(self, outcome: str, answer: str | None = None) -> asyncio.Task[int]:
+        """Begins to settle once; later calls get the same settlement."""
+        if self._settling is None:
+            session_id = self._body.session_id
+            dialogue = Dialogue(session_id, self._body.prompt, answer) if session_id and answer else None
+            charge = Charge.of(self._model, self._usage)
+            self._settling = self._settlements.begin(
+                Settlement(self._caller, self._reservation_id, REQUEST_TYPE, charge, dialogue)
+            )
+            self._log(outcome)
+        return self._settling
 
-async def _scene(connection: Connection, caller: Caller, asked: ProcessRequest) -> dict[str, Any] | None:
-    """The session that is practised in, if one is named."""
-    if asked.session_id is None:
-        return None
-    scene = await session_context(connection, caller.user_id, asked.session_id, asked.prompt)
-    if asked.feature_type not in (None, scene["feature_type"]):
-        raise OtherFeature
-    return dict(scene)
+    @property
+    def _usage(self) -> GeminiUsage:
+        return self._stream.usage if self._stream else NOTHING_USED
+
+    @property
+    def _model(self) -> str:
+        return (self._stream.model if self._stream else "") or self._usual_model
+
+    def _log(self, outcome: str) -> None:
+        """Logs how the turn ended, by numbers alone: no word of what was said."""
+        logger.info(
+            "process %s: %s after %d ms, %d + %d tokens, %s, %s",
+            self._reservation_id,
+            outcome,
+            (time.monotonic() - self._begun) * 1000,
+            self._usage.prompt_tokens,
+            self._usage.output_tokens + self._usage.thinking_tokens,
+            self._model,
+            prompts.VERSION,
+        )

@@ -1,7 +1,7 @@
-"""From what a learner says, and said before, to the turns that Gemini gets.
+"""From what a learner says, and said before, to the call that Gemini gets.
 
-Every word of a learner stands inside a fence, as data. The fence cannot be left from within, nor be imitated
-in what the client says the coach has said.
+Every word of a learner stands between delimiters, as data. It can neither end them from within, nor imitate
+them in what the client says the coach has said.
 """
 
 from __future__ import annotations
@@ -9,9 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from cara.coach import prompts
 from cara.coach.schemas import HistoryTurn, ProcessRequest
-from cara.gemini.prompt_delimiters import PromptDelimiters
-from cara.gemini.token_estimate import TURN_TOKENS, upper_estimate
+from cara.errors import FieldProblem, InvalidInput
+from cara.gemini.calls import GeminiCall
+from cara.gemini.prompts import TURN_TOKENS, PromptDelimiters, upper_estimate
+from cara.postgres.database import Connection
+from cara.practice.dialogue import session_context
+from cara.practice.schemas import FeatureType
+from cara.web.guard import Caller
 
 MESSAGE, SESSION = "learner_message", "practice_session"
 OPENING = "(The learner has come in. Please begin.)"
@@ -19,28 +25,72 @@ OPENING = "(The learner has come in. Please begin.)"
 
 DELIMITERS = PromptDelimiters(MESSAGE, SESSION)
 
-Turns = list[dict[str, Any]]
+Contents = list[dict[str, Any]]
+Session = Mapping[str, Any]
+"""The session that is practised in, as `session_context` reads it."""
 
 
-def turns_of(asked: ProcessRequest, scene: Mapping[str, Any] | None, history_tokens: int) -> Turns:
-    """The contents of a call: the newest turns of the history that fit the budget, then the prompt.
+class OtherFeature(InvalidInput):
+    detail = "The session is for another kind of practice."
 
-    `scene` is the session that is practised in; its title and description come along as a note. A prompt
-    that the history ends with already is not said twice.
+    def __init__(self) -> None:
+        super().__init__(fields=(FieldProblem("featureType", "is not that of the session"),))
+
+
+async def read_session(connection: Connection, caller: Caller, body: ProcessRequest) -> Session | None:
+    """Returns the session that is practised in, if one is named.
+
+    Raises:
+        SessionNotFound, TranscriptFull, OtherFeature: it cannot be used for this turn.
     """
-    history = list(asked.conversation_history or ())
-    if history and history[-1].role == "user" and history[-1].content.strip() == asked.prompt.strip():
+    if body.session_id is None:
+        return None
+    session = await session_context(connection, caller.user_id, body.session_id, body.prompt)
+    if body.feature_type not in (None, session["feature_type"]):
+        raise OtherFeature
+    return dict(session)
+
+
+def build_call(
+    body: ProcessRequest,
+    session: Session | None,
+    *,
+    history_tokens: int,
+    max_output_tokens: int,
+    thinking_level: str | None,
+) -> GeminiCall:
+    """Returns the call for a turn of the learner; `history_tokens` bounds the history that it sends."""
+    return GeminiCall(
+        system_instruction=prompts.instruction_for(feature_type_of(body, session)),
+        contents=build_contents(body, session, history_tokens),
+        max_output_tokens=max_output_tokens,
+        thinking_level=thinking_level,
+    )
+
+
+def feature_type_of(body: ProcessRequest, session: Session | None) -> FeatureType | None:
+    """Returns what is practised: in a session its feature, else the one that the client names."""
+    return session["feature_type"] if session else body.feature_type
+
+
+def build_contents(body: ProcessRequest, session: Session | None, history_tokens: int) -> Contents:
+    """Returns the contents of a call: the newest turns of the history that fit the budget, then the prompt.
+
+    The session's title and description come along as a note. A prompt that the history ends with already is
+    not sent twice.
+    """
+    history = list(body.conversation_history or ())
+    if history and history[-1].role == "user" and history[-1].content.strip() == body.prompt.strip():
         history.pop()
-    said = [(_role(turn), _as_data(turn)) for turn in newest(history, history_tokens)]
-    if said and said[0][0] == "model":
-        said.insert(0, ("user", OPENING))
-    note = _note(scene)
-    return _alternating([*said, ("user", note + DELIMITERS.wrap(MESSAGE, asked.prompt))])
+    turns = [(_role(turn), _as_data(turn)) for turn in newest_turns(history, history_tokens)]
+    if turns and turns[0][0] == "model":
+        turns.insert(0, ("user", OPENING))
+    return _alternating([*turns, ("user", _note(session) + DELIMITERS.wrap(MESSAGE, body.prompt))])
 
 
-def newest(history: list[HistoryTurn], tokens: int) -> list[HistoryTurn]:
-    """The latest turns that come to `tokens` at most, by an upper estimate of all that is sent for them; the
-    oldest go first, always whole."""
+def newest_turns(history: list[HistoryTurn], tokens: int) -> list[HistoryTurn]:
+    """Returns the latest turns that come to `tokens` at most, by an upper estimate of all that is sent for
+    them; the oldest are left out first, always whole."""
     kept = 0
     for turn in reversed(history):
         tokens -= upper_estimate(_as_data(turn)) + TURN_TOKENS
@@ -58,18 +108,18 @@ def _as_data(turn: HistoryTurn) -> str:
     return DELIMITERS.wrap(MESSAGE, turn.content) if turn.role == "user" else DELIMITERS.escape(turn.content)
 
 
-def _note(scene: Mapping[str, Any] | None) -> str:
-    named = ("title", "description")
-    lines = [f"{name.capitalize()}: {scene[name]}" for name in named if scene[name]] if scene else []
+def _note(session: Session | None) -> str:
+    members = ("title", "description")
+    lines = [f"{name.capitalize()}: {session[name]}" for name in members if session[name]] if session else []
     return DELIMITERS.wrap(SESSION, "\n".join(lines)) + "\n" if lines else ""
 
 
-def _alternating(said: Iterable[tuple[str, str]]) -> Turns:
-    """Turns of one speaker in a row become one: Gemini wants them to alternate."""
-    turns: Turns = []
-    for role, text in said:
-        if turns and turns[-1]["role"] == role:
-            turns[-1]["parts"].append({"text": text})
+def _alternating(turns: Iterable[tuple[str, str]]) -> Contents:
+    """Merges turns of one role in a row: Gemini wants the roles to alternate."""
+    contents: Contents = []
+    for role, text in turns:
+        if contents and contents[-1]["role"] == role:
+            contents[-1]["parts"].append({"text": text})
         else:
-            turns.append({"role": role, "parts": [{"text": text}]})
-    return turns
+            contents.append({"role": role, "parts": [{"text": text}]})
+    return contents

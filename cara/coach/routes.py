@@ -1,10 +1,16 @@
-"""HTTP of the Gemini gateway."""
+"""HTTP of the coach: `POST /api/gemini/process`, answered whole or as server-sent events."""
+
+from __future__ import annotations
+
+import json
+import logging
 
 from aiohttp import web
 
-from cara.coach.chat import Coach, OtherFeature
-from cara.coach.schemas import CoachAnswer, ProcessRequest, QuotaStanding
-from cara.coach.streaming import tell, wants_events
+from cara.coach.chat import Coach, Turn
+from cara.coach.conversation import OtherFeature
+from cara.coach.schemas import CoachAnswer, ProcessRequest
+from cara.errors import CaraError
 from cara.gemini.errors import (
     ContentBlocked,
     GeminiBadAnswer,
@@ -13,13 +19,19 @@ from cara.gemini.errors import (
     GeminiTimedOut,
     GeminiUnavailable,
 )
-from cara.postgres.database import Connection
+from cara.observability.sentry import report
 from cara.practice.dialogue import TranscriptFull
 from cara.practice.sessions import SessionNotFound
-from cara.quota.quota import Quota, QuotaExceeded, TooLongForQuota
-from cara.web.context import Caller
+from cara.quota.quota import QuotaExceeded, TooLongForQuota
+from cara.web.context import REQUEST_ID
+from cara.web.guard import Caller
+from cara.web.problems import problem_document
 from cara.web.routing import Route
-from cara.web.sse import EventStream
+from cara.web.sse import HEARTBEAT_SECONDS, EventStream
+
+EVENT_STREAM = "text/event-stream"
+
+logger = logging.getLogger(__name__)
 
 
 async def process(
@@ -31,20 +43,57 @@ async def process(
     then `done` with the same JSON as otherwise, or `error` with the problem.
     """
     async with coach.turn(caller, body) as turn:
-        return await tell(turn, request) if wants_events(request) else await turn.answer()
+        return await stream_answer(turn, request) if wants_events(request) else await turn.answer()
 
 
-async def read_quota(caller: Caller, connection: Connection, quota: Quota) -> QuotaStanding:
-    """Tell how many tokens are left today."""
-    standing = await quota.standing(connection, caller.user_id, caller.daily_token_quota)
-    return QuotaStanding(
-        tokens_used=standing.used,
-        reserved=standing.reserved,
-        quota=standing.limit,
-        remaining=standing.remaining,
-        reset_at=standing.resets_at,
-        by_type=standing.by_type,
-    )
+def wants_events(request: web.Request) -> bool:
+    """Whether the client asks for a stream (RFC 9110, Accept)."""
+    return EVENT_STREAM in request.headers.get("Accept", "").lower()
+
+
+async def stream_answer(turn: Turn, request: web.Request) -> web.StreamResponse:
+    """Sends each chunk as a `delta` event, then `done` or `error`.
+
+    The response begins with the first chunk or heartbeat, so that a failure before it has a status of its
+    own. Later failures, foreseen or not, are the last event.
+    """
+    events = EventStream()
+    try:
+        name, data = "done", await _send_answer(turn, events, request)
+    except (ConnectionResetError, TimeoutError):
+        return events.response
+    except Exception as error:
+        if not events.response.prepared:
+            raise
+        name, data = "error", _problem(error, request.get(REQUEST_ID, ""))
+    try:
+        return await events.send_last(name, data)
+    except (ConnectionResetError, TimeoutError):
+        return events.response
+
+
+async def _send_answer(turn: Turn, events: EventStream, request: web.Request) -> str:
+    """Sends the chunks, and a heartbeat whenever none has come for a while; returns the whole as JSON."""
+    while True:
+        try:
+            text = await turn.next_chunk(HEARTBEAT_SECONDS)
+        except StopAsyncIteration:
+            return (await turn.answer()).model_dump_json(by_alias=True)
+        if not events.response.prepared:
+            await events.open(request)
+        if text is None:
+            await events.heartbeat()
+        else:
+            await events.send("delta", json.dumps({"text": text}, ensure_ascii=False))
+
+
+def _problem(error: Exception, request_id: str) -> str:
+    """Returns the problem as JSON; an unforeseen error is logged, reported, and not described in it."""
+    if not isinstance(error, CaraError):
+        logger.error("unforeseen error in the stream of request %s", request_id, exc_info=error)
+        report(error)
+        error = CaraError()
+    return json.dumps(problem_document(error, request_id), ensure_ascii=False)
 
 
 ROUTES = [
@@ -53,6 +102,7 @@ ROUTES = [
         "/api/gemini/process",
         process,
         tag="Gemini",
+        limit="gemini",
         responses={200: (CoachAnswer, EventStream)},
         errors=(
             SessionNotFound,
@@ -67,6 +117,5 @@ ROUTES = [
             GeminiMisconfigured,
             GeminiRefused,
         ),
-    ),
-    Route("GET", "/api/gemini/quota", read_quota, tag="Gemini"),
+    )
 ]

@@ -1,43 +1,51 @@
-"""What the Gemini feature takes and gives."""
+"""What the coach takes and gives."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, Field
+from pydantic import Field, GetPydanticSchema
+from pydantic_core import CoreSchema, core_schema
 
 from cara.practice.schemas import FeatureType
-from cara.web.free_text import FreeText
-from cara.web.models import Instant, RequestModel, ResponseModel
+from cara.web.models import RequestModel, ResponseModel
+from cara.web.sanitize import FreeText
 
 MIN_PROMPT_CHARACTERS, MAX_PROMPT_CHARACTERS = 5, 4_000
 MAX_TURN_CHARACTERS = 8_000
 MAX_HISTORY_TURNS = 1_000
 """Far more than are ever sent on: a bound on the work of reading them."""
 
-
-def _not_blank(text: str) -> str:
-    if not text.strip():
-        raise ValueError("must not be blank")
-    return text
+_VISIBLE = r"[^\s\x1c-\x1f]"
 
 
-def _says_something(text: str) -> str:
-    if len(text.strip()) < MIN_PROMPT_CHARACTERS:
-        raise ValueError(f"must have at least {MIN_PROMPT_CHARACTERS} characters beside blanks")
-    return text
+def _matches(pattern: str, message: str) -> GetPydanticSchema:
+    """Refuses texts without a match of the pattern, which the OpenAPI document does not mention."""
+    checked = core_schema.custom_error_schema(
+        core_schema.str_schema(pattern=pattern), custom_error_type="blank", custom_error_message=message
+    )
+
+    def schema(source: Any, handler: Any) -> CoreSchema:
+        return core_schema.chain_schema([handler(source), checked])
+
+    return GetPydanticSchema(schema)
 
 
 Prompt = Annotated[
-    str, FreeText(MIN_PROMPT_CHARACTERS, MAX_PROMPT_CHARACTERS), AfterValidator(_says_something)
+    str,
+    FreeText(MIN_PROMPT_CHARACTERS, MAX_PROMPT_CHARACTERS),
+    _matches(
+        rf"(?s){_VISIBLE}.{{{MIN_PROMPT_CHARACTERS - 2},}}{_VISIBLE}",
+        f"must have at least {MIN_PROMPT_CHARACTERS} characters beside blanks",
+    ),
 ]
-Said = Annotated[str, FreeText(1, MAX_TURN_CHARACTERS), AfterValidator(_not_blank)]
+HistoryText = Annotated[str, FreeText(1, MAX_TURN_CHARACTERS), _matches(_VISIBLE, "must not be blank")]
 
 
 class HistoryTurn(RequestModel):
     """An earlier turn: the learner's (`user`) or the coach's (`assistant`; `model` is the same)."""
 
     role: Literal["user", "assistant", "model"]
-    content: Said
+    content: HistoryText
 
 
 class ProcessRequest(RequestModel):
@@ -65,14 +73,3 @@ class CoachAnswer(ResponseModel):
     remaining_quota: int
     model: str
     truncated: bool
-
-
-class QuotaStanding(ResponseModel):
-    """Today's tokens: used, reserved for calls under way, the limit, and what remains of it."""
-
-    tokens_used: int
-    reserved: int
-    quota: int
-    remaining: int
-    reset_at: Instant
-    by_type: dict[str, int]

@@ -1,51 +1,51 @@
-import { call, eventsOf, keep, read, signedIn, signOut } from "./calls.js";
-import { at, counted, element, heading, isEmulated, number, showFeedback, tile } from "./showing.js";
+import { call, read, readEvents, signedIn, signOut, storeTokens } from "./api.js";
+import { at, counted, element, heading, noteEmulator, number, showFeedback, tile } from "./render.js";
 
 const FINAL = ["succeeded", "failed", "cancelled"];
 const STAGES = {
   queued: "Waiting for a worker",
-  retrying: "That did not work out. Another try follows",
-  running: "At work",
+  retrying: "The attempt failed and will be retried",
+  running: "Running",
   measuring: "Measuring the speech",
   asking: "Judging",
-  checking: "Looking up every quote",
+  checking: "Checking the quotes",
   saving: "Saving",
 };
-const LOOKS = 300;
+const MAX_POLLS = 300;
 
-/** Runs what a button started; what goes wrong is said at the top of the page. */
-async function attempt(doing) {
+/** Runs an action of the learner's; an error is shown at the top of the page. */
+async function attempt(action) {
   at("problem").hidden = true;
   try {
-    await doing();
+    await action();
   } catch (error) {
     at("problem").textContent = error.message;
     at("problem").hidden = false;
     at("problem").scrollIntoView({ block: "nearest" });
   }
-  showWhoIsHere();
+  showSignInState();
 }
 
 /* The learner */
 
-function showWhoIsHere() {
+function showSignInState() {
   at("entry").hidden = signedIn();
-  at("desk").hidden = at("who").hidden = !signedIn();
+  at("workspace").hidden = at("who").hidden = !signedIn();
 }
 
-/** Begins with a clean desk: somebody else may have sat here. */
-async function enter(pair) {
-  keep(pair);
+/** Signs in, and clears the page: it may show another learner's data. */
+async function signIn(pair) {
+  storeTokens(pair);
   history.length = 0;
-  for (const left of document.querySelectorAll("#result > *, #said > div")) left.remove();
-  await showStanding();
+  for (const node of document.querySelectorAll("#result > *, #said > div")) node.remove();
+  await showProgress();
 }
 
 /** Shows level, XP, streak and quota; returns the learner's XP. */
-async function showStanding() {
+async function showProgress() {
   const [me, quota] = await Promise.all([read("GET", "/api/users/me"), read("GET", "/api/gemini/quota")]);
   at("learner").textContent = me.name;
-  at("standing").replaceChildren(
+  at("learner-progress").replaceChildren(
     tile("Level", number(me.level)), tile("XP", number(me.xp)),
     tile("Streak", counted(me.streak, "day"), `longest ${number(me.longestStreak)}`));
   measure("experience", me.xp, me.xp + me.xpToNextLevel, `${number(me.xpToNextLevel)} XP to level ${me.level + 1}`);
@@ -62,41 +62,41 @@ function measure(id, value, max, words) {
 
 /* Feedback while it is written */
 
-/** Follows a job by its events; resolves to the job as it ended. */
+/** Follows a job by its events; resolves to the finished job. */
 function follow(job) {
   return new Promise((resolve) => {
     const source = new EventSource(job.eventsUrl);
-    const growing = growingText();
-    const hear = (name, then) => source.addEventListener(name, (event) => then(JSON.parse(event.data)));
-    hear("status", ({ status, stage, progress = 0, attempt: tried }) => {
-      growing.restart(tried);
-      reach(status === "queued" && tried ? "retrying" : stage ?? status, progress);
+    const partial = partialText();
+    const on = (name, then) => source.addEventListener(name, (event) => then(JSON.parse(event.data)));
+    on("status", ({ status, stage, progress = 0, attempt: tried }) => {
+      partial.restart(tried);
+      showStage(status === "queued" && tried ? "retrying" : stage ?? status, progress);
     });
-    hear("progress", ({ stage, progress, attempt: tried }) => { growing.restart(tried); reach(stage, progress); });
-    hear("partial", ({ part, text, attempt: tried }) => { growing.restart(tried); growing.add(part, text); });
-    for (const name of FINAL) hear(name, (ended) => { source.close(); resolve(ended); });
-    // The browser comes back by itself after a broken connection, but not after a refusal.
-    source.addEventListener("error", () => { if (source.readyState === EventSource.CLOSED) resolve(lookUntilItEnds(job)); });
+    on("progress", ({ stage, progress, attempt: tried }) => { partial.restart(tried); showStage(stage, progress); });
+    on("partial", ({ part, text, attempt: tried }) => { partial.restart(tried); partial.add(part, text); });
+    for (const name of FINAL) on(name, (ended) => { source.close(); resolve(ended); });
+    // The browser reconnects by itself after a broken connection, but not after a refusal.
+    source.addEventListener("error", () => { if (source.readyState === EventSource.CLOSED) resolve(pollUntilFinished(job)); });
   });
 }
 
-async function lookUntilItEnds(job) {
-  for (let look = 0; look < LOOKS; look += 1) {
+async function pollUntilFinished(job) {
+  for (let poll = 0; poll < MAX_POLLS; poll += 1) {
     const present = await read("GET", job.statusUrl);
     if (FINAL.includes(present.status)) return present;
-    reach(present.stage, present.progress);
+    showStage(present.stage, present.progress);
     await new Promise((resolve) => { setTimeout(resolve, 1000); });
   }
-  throw new Error("This takes unusually long. The feedback will stand in your session when it is written.");
+  throw new Error("This takes unusually long. The feedback will be in your session when it is finished.");
 }
 
-function reach(stage, percent) {
+function showStage(stage, percent) {
   at("bar").value = percent;
   at("stage").textContent = STAGES[stage] ?? STAGES.queued;
 }
 
-/** The text as it comes, a paragraph for each part of the feedback; another attempt begins anew. */
-function growingText() {
+/** Shows the partial text, a paragraph for each part of the feedback; a new attempt starts over. */
+function partialText() {
   const parts = new Map();
   let current = 0;
   return {
@@ -104,18 +104,18 @@ function growingText() {
       if (tried === current) return;
       current = tried;
       parts.clear();
-      at("growing").replaceChildren();
+      at("partial-text").replaceChildren();
     },
     add(part, text) {
-      if (!parts.has(part)) parts.set(part, at("growing").appendChild(element("p", "", element("b", "", heading(part)), " ")));
+      if (!parts.has(part)) parts.set(part, at("partial-text").appendChild(element("p", "", element("b", "", heading(part)), " ")));
       parts.get(part).append(text);
-      at("growing").scrollTop = at("growing").scrollHeight;
+      at("partial-text").scrollTop = at("partial-text").scrollHeight;
     },
   };
 }
 
 async function giveFeedback(form) {
-  const before = await showStanding();
+  const before = await showProgress();
   const title = samples.find((sample) => sample.transcript === form.transcript.value)?.title ?? "From the console";
   const session = await read("POST", "/api/sessions", { featureType: form.featureType.value, title });
   const asked = { sessionId: session.id, transcript: form.transcript.value };
@@ -123,12 +123,12 @@ async function giveFeedback(form) {
   const job = await read("POST", "/api/gemini/generate-feedback", asked);
   at("result").hidden = true;
   at("writing").hidden = at("cancel").hidden = false;
-  at("growing").replaceChildren();
-  reach("queued", 0);
+  at("partial-text").replaceChildren();
+  showStage("queued", 0);
   at("writing").scrollIntoView({ block: "nearest" });
   at("cancel").onclick = () => attempt(() => call("DELETE", job.statusUrl));
   const ended = await follow(job);
-  const after = await showStanding();
+  const after = await showProgress();
   if (ended.status === "failed") throw new Error(ended.problem.detail);
   if (ended.status === "cancelled") throw new Error("The feedback was cancelled. It cost no more than what was written.");
   const { transcript } = await read("GET", `/api/sessions/${session.id}`);
@@ -152,10 +152,10 @@ async function askCoach(prompt, featureType) {
   try {
     const answer = await streamedAnswer(bubble, body);
     history.push({ role: "user", content: prompt }, { role: "assistant", content: answer.response.slice(0, 8000) });
-    const by = isEmulated(answer.model) ? `${answer.model}, the emulator` : answer.model;
-    const cut = answer.truncated ? " · cut off at the longest that an answer may be" : "";
+    const by = noteEmulator(answer.model) ? `${answer.model}, the emulator` : answer.model;
+    const cut = answer.truncated ? " · cut off at the maximum length" : "";
     bubble.append(element("small", "", `${by} · ${counted(answer.tokensUsed, "token")}${cut}`));
-    await showStanding();
+    await showProgress();
   } catch (error) {
     bubble.className = "failed";
     bubble.append(element("small", "", error.message));
@@ -167,13 +167,13 @@ async function streamedAnswer(bubble, body) {
   const response = await call("POST", "/api/gemini/process", body, "text/event-stream");
   bubble.textContent = "";
   let answer = null;
-  for await (const [name, data] of eventsOf(response)) {
+  for await (const [name, data] of readEvents(response)) {
     if (name === "error") throw new Error(data.detail);
     if (name === "done") answer = data;
     else bubble.append(data.text);
     at("said").scrollTop = at("said").scrollHeight;
   }
-  if (!answer) throw new Error("The answer broke off.");
+  if (!answer) throw new Error("The answer ended early.");
   return answer;
 }
 
@@ -195,7 +195,7 @@ function onSubmit(id, handle) {
 onSubmit("entry", async ({ email, name, password }, button) => {
   const account = { email: email.value, password: password.value };
   if (button.value === "register") account.name = name.value;
-  await enter(await read("POST", `/api/auth/${button.value}`, account));
+  await signIn(await read("POST", `/api/auth/${button.value}`, account));
   password.value = "";
 });
 
@@ -210,7 +210,7 @@ onSubmit("chat", async ({ prompt }) => {
   await askCoach(said, at("practice").elements.featureType.value);
 });
 
-at("leave").addEventListener("click", () => attempt(signOut));
+at("sign-out").addEventListener("click", () => attempt(signOut));
 at("chat").addEventListener("keydown", (event) => {
   if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
   event.preventDefault();
@@ -229,18 +229,18 @@ function fillIn(sample) {
 }
 
 async function open() {
-  const offered = await read("GET", "/console/samples");
-  samples = offered.samples;
-  at("practice").elements.featureType.replaceChildren(...offered.featureTypes.map((kind) => new Option(heading(kind), kind)));
+  const options = await read("GET", "/console/samples");
+  samples = options.samples;
+  at("practice").elements.featureType.replaceChildren(...options.featureTypes.map((kind) => new Option(heading(kind), kind)));
   at("samples").replaceChildren(...samples.map((sample) => {
     const button = element("button", "quiet", sample.title);
     button.type = "button";
     button.addEventListener("click", () => fillIn(sample));
     return button;
   }));
-  if (signedIn()) await showStanding();
+  if (signedIn()) await showProgress();
 }
 
 at("practice").addEventListener("input", countWords);
-showWhoIsHere();
+showSignInState();
 attempt(open);

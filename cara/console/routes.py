@@ -1,4 +1,4 @@
-"""HTTP of the console: the files of its page, and the talks to try."""
+"""Routes of the console: the files of its page, and sample talks. They are not in the OpenAPI document."""
 
 from collections.abc import Awaitable, Callable
 from functools import cache
@@ -6,15 +6,15 @@ from importlib.resources import files
 
 from aiohttp import web
 
-from cara.console.schemas import ConsoleSamples, ShippedTalk
-from cara.practice.schemas import FEATURE_TYPES
+from cara.practice.schemas import FEATURE_TYPES, FeatureType
 from cara.samples import SAMPLES
 from cara.settings import Settings
+from cara.web.models import ResponseModel
 from cara.web.routing import Route
 
 TAG = "Console"
 
-# No script or style inside the page, nothing from elsewhere, and no text ever read as HTML.
+# No inline script or style, nothing from other origins, and no text is parsed as HTML.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
@@ -25,29 +25,46 @@ _FILES = {
     "/console": ("page.html", "text/html"),
     "/console/page.css": ("page.css", "text/css"),
     "/console/page.js": ("page.js", "text/javascript"),
-    "/console/calls.js": ("calls.js", "text/javascript"),
-    "/console/showing.js": ("showing.js", "text/javascript"),
+    "/console/api.js": ("api.js", "text/javascript"),
+    "/console/render.js": ("render.js", "text/javascript"),
     "/console/mark.svg": ("mark.svg", "image/svg+xml"),
 }
 
 
+class SampleTalk(ResponseModel):
+    """A sample talk, with the members that the form of the console needs."""
+
+    name: str
+    title: str
+    feature_type: FeatureType
+    duration_seconds: int
+    transcript: str
+
+
+class ConsoleSamples(ResponseModel):
+    """The feature types, and talks to try them with."""
+
+    feature_types: list[FeatureType]
+    samples: list[SampleTalk]
+
+
 def routes(settings: Settings) -> list[Route]:
-    """The routes of the console; none where it is not to be shown."""
-    if not settings.console_shown:
+    """The routes of the console; none if it is disabled."""
+    if not settings.console_enabled:
         return []
     pages = [
-        Route("GET", path, _server_of(name, media_type), tag=TAG, public=True)
+        Route("GET", path, _file_handler(name, media_type), tag=TAG, public=True, limit=None)
         for path, (name, media_type) in _FILES.items()
     ]
-    return [*pages, Route("GET", "/console/samples", list_samples, tag=TAG, public=True)]
+    return [*pages, Route("GET", "/console/samples", list_samples, tag=TAG, public=True, limit=None)]
 
 
 async def list_samples() -> ConsoleSamples:
-    """Tell the kinds of practice, and the talks that ship with Cara."""
+    """List the feature types and the sample talks that ship with Cara."""
     return _samples()
 
 
-def _server_of(name: str, media_type: str) -> Callable[[], Awaitable[web.Response]]:
+def _file_handler(name: str, media_type: str) -> Callable[[], Awaitable[web.Response]]:
     content = files("cara.console").joinpath(name).read_bytes()
 
     async def read_file() -> web.Response:
@@ -60,7 +77,7 @@ def _server_of(name: str, media_type: str) -> Callable[[], Awaitable[web.Respons
 @cache
 def _samples() -> ConsoleSamples:
     talks = [
-        ShippedTalk(
+        SampleTalk(
             name=sample.name,
             title=sample.title,
             feature_type=sample.feature_type,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from cara.accounts.passwords import Passwords
+from cara.accounts.passwords import PasswordHasher
 from cara.accounts.queries import insert_user
 from cara.devtools.dev import refuse_production
 from cara.feedback.assessment import scores
@@ -54,7 +54,7 @@ def run(settings: Settings, *, learners: int, weeks: int) -> list[str]:
 
 
 async def _seed(settings: Settings, learners: int, weeks: int) -> list[str]:
-    passwords = Passwords(threads=1)
+    passwords = PasswordHasher(threads=1)
     try:
         async with up_to_date_database(settings) as database:
             password_hash = await passwords.hash(PASSWORD)

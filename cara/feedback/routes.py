@@ -9,8 +9,7 @@ from aiohttp import web
 from pydantic import Field
 
 from cara.feedback.events.broker import JobEventBroker
-from cara.feedback.events.stream import tell_story
-from cara.feedback.events.tickets import TicketInvalid, Tickets
+from cara.feedback.events.stream import TicketInvalid, TicketIssuer, stream_job_events
 from cara.feedback.schemas import EventsQuery, FeedbackJob, FeedbackRequest, JobAccepted
 from cara.feedback.work import requests
 from cara.feedback.work.requests import IdempotencyConflict, JobNotFound, TranscriptMissing
@@ -19,8 +18,8 @@ from cara.postgres.database import Connection, Database, Record
 from cara.practice.sessions import SessionNotFound
 from cara.quota.quota import Quota, QuotaExceeded, TooLongForQuota
 from cara.redis.rollup_notifier import RollupNotifier
-from cara.web.context import CALLER_ID, Authenticator, Caller, Claims
-from cara.web.guard import bearer_token, confirmed_caller
+from cara.web.context import CALLER_ID
+from cara.web.guard import Authenticator, Caller, Claims, bearer_token, confirmed_caller
 from cara.web.handlers import Header
 from cara.web.models import ApiResponse
 from cara.web.rate_limits import RateLimits
@@ -44,23 +43,23 @@ async def generate_feedback(
     quota: Quota,
     job_notifier: JobNotifier,
     rollups: RollupNotifier,
-    feeds: JobEventBroker,
-    tickets: Tickets,
+    broker: JobEventBroker,
+    tickets: TicketIssuer,
     body: FeedbackRequest,
     idempotency_key: Annotated[IdempotencyKey | None, IDEMPOTENCY_KEY],
     prefer: Annotated[str | None, PREFER],
 ) -> ApiResponse[FeedbackJob] | ApiResponse[JobAccepted]:
     """Ask for feedback on a session; a worker writes it."""
     async with database.transaction() as connection:
-        asked = await requests.ask_for_feedback(connection, quota, caller, body, idempotency_key)
-    job_id = asked.job["id"]
+        requested = await requests.request_feedback(connection, quota, caller, body, idempotency_key)
+    job_id = requested.job["id"]
     rollups.wake()
-    if asked.new:
+    if requested.new:
         await job_notifier.enqueued(job_id)
     wait = _wait_seconds(prefer)
-    if wait and (done := await feeds.finished_within(caller.user_id, job_id, wait)):
+    if wait and (done := await broker.finished_within(caller.user_id, job_id, wait)):
         return ApiResponse(done, status=200, headers={"Preference-Applied": f"wait={wait}"})
-    accepted = _accepted(asked.job, tickets.issue(caller, job_id))
+    accepted = _accepted(requested.job, tickets.issue(caller, job_id))
     return ApiResponse(accepted, headers={"Location": accepted.status_url, "Retry-After": "1"})
 
 
@@ -71,11 +70,11 @@ async def read_job(
     if_none_match: Annotated[str | None, IF_NONE_MATCH],
 ) -> ApiResponse[FeedbackJob]:
     """Read a job: how far it is, or what came of it."""
-    job = await requests.job_answer(connection, caller.user_id, id)
+    job = await requests.read_job(connection, caller.user_id, id)
     if job is None:
         raise JobNotFound
     tag = f'"{job.attempts}-{job.stage}-{job.progress}-{job.status}"'
-    headers = {"ETag": tag} | ({} if job.finished else {"Retry-After": "1"})
+    headers = {"ETag": tag} | ({} if job.finished_at else {"Retry-After": "1"})
     if if_none_match and tag in re.split(r"\s*,\s*", if_none_match.replace("W/", "")):
         return ApiResponse(None, status=304, headers=headers)
     return ApiResponse(job, headers=headers)
@@ -87,15 +86,15 @@ async def cancel_job(
     """Cancel a job: a queued one never starts, a running one stops at its next step."""
     async with database.transaction() as connection:
         job = await requests.cancel_job(connection, quota, caller.user_id, id)
-    await job_notifier.cancelled(id, ended=job.finished, attempts=job.attempts)
+    await job_notifier.cancelled(id, ended=job.finished_at is not None, attempts=job.attempts)
     return job
 
 
 async def follow_job(
     request: web.Request,
     database: Database,
-    feeds: JobEventBroker,
-    tickets: Tickets,
+    broker: JobEventBroker,
+    tickets: TicketIssuer,
     authenticator: Authenticator,
     limits: RateLimits,
     id: UUID,
@@ -119,19 +118,23 @@ async def follow_job(
     await limits.count(request, claims)
     async with database.acquire() as connection:
         caller = await confirmed_caller(request, authenticator, connection, claims)
-        job = await requests.job_answer(connection, caller.user_id, id)
+        job = await requests.read_job(connection, caller.user_id, id)
     if job is None:
         raise JobNotFound
-    if job.finished and last_event_id == final_number(job.attempts):
+    if job.finished_at and last_event_id == final_number(job.attempts):
         return web.Response(status=204)
     stream = await EventStream().open(request)
-    return await tell_story(feeds, stream, caller.user_id, job, last_event_id or 0)
+    return await stream_job_events(broker, stream, caller.user_id, job, last_event_id or 0)
 
 
 def _claims(
-    request: web.Request, authenticator: Authenticator, tickets: Tickets, job_id: UUID, ticket: str | None
+    request: web.Request,
+    authenticator: Authenticator,
+    tickets: TicketIssuer,
+    job_id: UUID,
+    ticket: str | None,
 ) -> Claims:
-    """What the ticket says of who listens, else the bearer token."""
+    """The claims of the ticket, else of the bearer token."""
     if ticket is not None:
         return tickets.claims(ticket, job_id)
     return authenticator.claims(bearer_token(request))
@@ -160,6 +163,7 @@ ROUTES = [
         "/api/gemini/generate-feedback",
         generate_feedback,
         tag="Feedback",
+        limit="gemini",
         status=202,
         responses={202: JobAccepted, 200: FeedbackJob},
         headers={202: ("Location", "Retry-After"), 200: ("Preference-Applied",)},

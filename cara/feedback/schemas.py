@@ -122,11 +122,6 @@ class FeedbackJob(ResponseModel):
     feedback: Feedback | None = None
     problem: JobProblem | None = None
 
-    @property
-    def finished(self) -> bool:
-        """Whether the job has ended, in whatever way."""
-        return self.status in FINISHED_STATUSES
-
 
 class EventsQuery(QueryModel):
     """The ticket that stands in for the Authorization field, which native EventSource cannot send."""

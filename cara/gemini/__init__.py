@@ -1,1 +1,1 @@
-"""The way to Gemini, and the quota of tokens that it spends."""
+"""The Gemini API behind one client: streams, retries, circuit breaker, errors. It knows no feature."""

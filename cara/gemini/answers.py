@@ -1,39 +1,99 @@
-"""Puts an answer together from its pieces and judges whether it can be used."""
+"""Reads the responses of the SDK and puts an answer together, normalized and checked.
+
+Nothing here imports the SDK.
+"""
 
 from __future__ import annotations
 
 import json
 import re
+from dataclasses import astuple, dataclass
 from typing import Any
 
-from cara.gemini.calls import AnswerPiece, GeminiAnswer, GeminiChunk
-from cara.gemini.errors import NOTHING_USED, ContentBlocked, GeminiBadAnswer, GeminiOutOfRoom, GeminiUsage
+from cara.gemini.calls import NOTHING_USED, GeminiAnswer, GeminiChunk, GeminiUsage
+from cara.gemini.errors import ContentBlocked, GeminiBadAnswer, GeminiOutOfRoom
 
-LONGEST_MODEL_NAME = 100
+MAX_MODEL_NAME_CHARACTERS = 100
 USABLE = frozenset({"STOP", "MAX_TOKENS"})
 BLOCKED = frozenset(
     {"SAFETY", "PROHIBITED_CONTENT", "BLOCKLIST", "SPII", "RECITATION", "LANGUAGE", "IMAGE_SAFETY"}
 )
-_UNSAYABLE_ESCAPE = re.compile(r"\\u(?:0000|d[89a-f])", re.IGNORECASE)
-"""How JSON may write NUL and halves of surrogate pairs."""
+_LARGEST_COUNT = 2**31 - 1
+_UNSTORABLE_ESCAPE = re.compile(r"\\u(?:0000|d[89a-f])", re.IGNORECASE)
+"""How JSON can write NUL and halves of surrogate pairs."""
 _DECODER = json.JSONDecoder(strict=False)
 
 
+@dataclass(frozen=True)
+class ResponseChunk:
+    """One response object of the service, reduced to what matters here.
+
+    `has_parts` says whether it holds a part of an answer, if only thoughts.
+    """
+
+    text: str = ""
+    has_parts: bool = False
+    usage: GeminiUsage | None = None
+    finish_reason: str | None = None
+    block_reason: str | None = None
+    blocked_categories: tuple[str, ...] = ()
+    model: str | None = None
+
+
+def parse_response(response: Any) -> ResponseChunk:
+    """Reads one `GenerateContentResponse`."""
+    candidate = response.candidates[0] if response.candidates else None
+    feedback = response.prompt_feedback
+    parts = (candidate.content.parts if candidate and candidate.content else None) or []
+    ratings = (
+        (feedback.safety_ratings if feedback else None) or (candidate and candidate.safety_ratings) or []
+    )
+    return ResponseChunk(
+        text="".join(part.text for part in parts if part.text and not part.thought),
+        has_parts=bool(parts),
+        usage=_parse_usage(response.usage_metadata),
+        finish_reason=candidate.finish_reason.value if candidate and candidate.finish_reason else None,
+        block_reason=feedback.block_reason.value if feedback and feedback.block_reason else None,
+        blocked_categories=tuple(str(one.category.value) for one in ratings if one.blocked and one.category),
+        model=response.model_version,
+    )
+
+
+def _parse_usage(metadata: Any) -> GeminiUsage | None:
+    if metadata is None:
+        return None
+    prompt = _valid_count(metadata.prompt_token_count) + _valid_count(metadata.tool_use_prompt_token_count)
+    output = _valid_count(metadata.candidates_token_count)
+    thinking = _valid_count(metadata.thoughts_token_count)
+    cached = _valid_count(metadata.cached_content_token_count)
+    total = max(_valid_count(metadata.total_token_count), prompt + output + thinking)
+    return GeminiUsage(prompt, output, thinking, cached, total)
+
+
+def _valid_count(reported: int | None) -> int:
+    """The count, or 0 for what cannot be one: gateways were seen to report negative counts and counts beyond
+    32 bits."""
+    return reported if reported is not None and 0 <= reported <= _LARGEST_COUNT else 0
+
+
 class AnswerInProgress:
-    """What one attempt has brought so far. Usage within an answer is a running total that may be missing or
-    fall again: of each count the highest that was told holds."""
+    """What one attempt has received so far.
+
+    Usage within an answer is a running total that may be missing or fall again: of each count the highest
+    that was reported holds.
+    """
 
     def __init__(self, schema: dict[str, Any] | None) -> None:
         self._wants_json = schema is not None
         self.clear()
 
     def clear(self) -> None:
-        """Forgets everything, for another attempt."""
+        """Starts over, for another attempt."""
         self._texts: list[str] = []
         self.usage: GeminiUsage = NOTHING_USED
         self.model = ""
         self.paid = False
-        """Whether Gemini has begun to answer, be it by thoughts alone: that is billed, whatever it counts."""
+        """Whether Gemini has begun to answer, if only by thoughts: that is billed, whatever it counts."""
         self._finish_reason: str | None = None
         self._block_reason: str | None = None
         self._categories: tuple[str, ...] = ()
@@ -43,28 +103,27 @@ class AnswerInProgress:
         return "".join(self._texts)
 
     @property
-    def started(self) -> bool:
-        """Whether any text has come."""
+    def has_text(self) -> bool:
         return bool(self._texts)
 
-    def take(self, piece: AnswerPiece) -> GeminiChunk | None:
-        """Adds a piece; gives its text, if it has any."""
-        self.usage = self.usage.at_least(piece.usage)
-        self.model = strip_unstorable(piece.model or "")[:LONGEST_MODEL_NAME] or self.model
-        self.paid = self.paid or piece.answers
-        self._finish_reason = piece.finish_reason or self._finish_reason
-        self._block_reason = piece.block_reason or self._block_reason
-        self._categories = piece.blocked_categories or self._categories
-        text = strip_unstorable(piece.text)
+    def add(self, response: ResponseChunk) -> GeminiChunk | None:
+        """Adds a response; returns the text that is new with it, or None if there is none."""
+        self.usage = _highest(self.usage, response.usage)
+        self.model = strip_unstorable(response.model or "")[:MAX_MODEL_NAME_CHARACTERS] or self.model
+        self.paid = self.paid or response.has_parts
+        self._finish_reason = response.finish_reason or self._finish_reason
+        self._block_reason = response.block_reason or self._block_reason
+        self._categories = response.blocked_categories or self._categories
+        text = strip_unstorable(response.text)
         if not text:
             return None
         self._texts.append(text)
         return GeminiChunk(text, self.usage)
 
     def finish(self) -> GeminiAnswer:
-        """The answer, once the service has nothing more to say.
+        """Returns the answer, once the service has sent everything.
 
-        JSON need not keep to its schema, for Gemini does not always: whoever asked for it reads it with care.
+        JSON need not keep to its schema, because Gemini does not always: callers validate it themselves.
 
         Raises:
             ContentBlocked: the prompt or the answer was held back.
@@ -76,36 +135,38 @@ class AnswerInProgress:
             named = self._categories or (self._block_reason or reason or "other",)
             raise ContentBlocked(named[0].removeprefix("HARM_CATEGORY_").lower(), usage=self.usage)
         if reason is None or reason not in USABLE:
-            raise self._bad("cut" if reason is None else reason.lower())
+            raise self._bad_answer("cut" if reason is None else reason.lower())
         text = self.text
         if not text.strip():
-            raise self._bad("empty")
-        return GeminiAnswer(text, self._data(text), self.usage, self.model, reason)
+            raise self._bad_answer("empty")
+        data = find_json_object(text) if self._wants_json else None
+        if self._wants_json and data is None:
+            raise self._bad_answer("not_json")
+        return GeminiAnswer(text, data, self.usage, self.model, truncated=reason == "MAX_TOKENS")
 
-    def _data(self, text: str) -> dict[str, Any] | None:
-        if not self._wants_json:
-            return None
-        data = object_in(text)
-        if data is None:
-            raise self._bad("not_json")
-        return data
-
-    def _bad(self, reason: str) -> GeminiBadAnswer:
+    def _bad_answer(self, reason: str) -> GeminiBadAnswer:
         if self._finish_reason == "MAX_TOKENS":
             return GeminiOutOfRoom(usage=self.usage)
         return GeminiBadAnswer(reason, usage=self.usage)
 
 
+def _highest(usage: GeminiUsage, reported: GeminiUsage | None) -> GeminiUsage:
+    """Of each count the higher one."""
+    if reported is None:
+        return usage
+    return GeminiUsage(*(max(counts) for counts in zip(astuple(usage), astuple(reported), strict=True)))
+
+
 def strip_unstorable(text: str) -> str:
-    """The text without what neither UTF-8 nor PostgreSQL can hold: NUL and lone surrogates."""
+    """Removes what neither UTF-8 nor PostgreSQL can hold: NUL and lone surrogates."""
     return text.replace("\0", "").encode("utf-8", "replace").decode()
 
 
-def object_in(text: str) -> dict[str, Any] | None:
-    """The JSON object that a model wrote: the longest one in the text, whatever stands around it.
+def find_json_object(text: str) -> dict[str, Any] | None:
+    """Returns the JSON object that a model wrote: the longest one in the text, whatever surrounds it.
 
-    Its texts are stripped of what cannot be stored. None when there is no object, or the text ends within
-    one: a part of it is no answer.
+    Strings in it are stripped of what cannot be stored. Returns None if there is no object, or if the text
+    ends within one: a part of an object is no answer.
     """
     found: dict[str, Any] | None = None
     longest = end = 0
@@ -121,19 +182,19 @@ def object_in(text: str) -> dict[str, Any] | None:
         else:
             if end - start > longest:
                 found, longest = data, end - start
-    if found is None or not _UNSAYABLE_ESCAPE.search(text):
+    if found is None or not _UNSTORABLE_ESCAPE.search(text):
         return found
     try:
-        return dict(_strip_throughout(found))
+        return dict(_strip_strings(found))
     except RecursionError:
         return None
 
 
-def _strip_throughout(value: Any) -> Any:
+def _strip_strings(value: Any) -> Any:
     if isinstance(value, str):
         return strip_unstorable(value)
     if isinstance(value, list):
-        return [_strip_throughout(item) for item in value]
+        return [_strip_strings(item) for item in value]
     if isinstance(value, dict):
-        return {strip_unstorable(name): _strip_throughout(item) for name, item in value.items()}
+        return {strip_unstorable(name): _strip_strings(item) for name, item in value.items()}
     return value

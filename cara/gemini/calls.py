@@ -5,7 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from cara.gemini.errors import GeminiUsage
+
+@dataclass(frozen=True)
+class GeminiUsage:
+    """What Gemini says a call has cost, in tokens. `cached_tokens` are a part of `prompt_tokens`;
+    `total_tokens` is what is billed and charged: prompt, output and thinking."""
+
+    prompt_tokens: int = 0
+    output_tokens: int = 0
+    thinking_tokens: int = 0
+    cached_tokens: int = 0
+    total_tokens: int = 0
+
+
+NOTHING_USED = GeminiUsage()
 
 
 @dataclass(frozen=True)
@@ -26,42 +39,25 @@ class GeminiCall:
 
 @dataclass(frozen=True)
 class GeminiAnswer:
-    """A whole answer. `data` is the JSON object when the call had a schema, else None; `model` is the name
-    that the service gave itself."""
+    """A whole answer.
+
+    `data` is the JSON object when the call had a schema, else None; `model` is the name that the service
+    gives itself; `truncated` says that the answer ends where the output limit was reached.
+    """
 
     text: str
     data: Any
     usage: GeminiUsage
     model: str
-    finish_reason: str
-
-    @property
-    def truncated(self) -> bool:
-        """Whether it ends where the output limit was reached."""
-        return self.finish_reason == "MAX_TOKENS"
+    truncated: bool
 
 
 @dataclass(frozen=True)
 class GeminiChunk:
-    """The next piece of a streamed answer, never empty, and the running total of usage."""
+    """The next text of a streamed answer, never empty, and the running total of usage."""
 
     text: str
     usage: GeminiUsage
-
-
-@dataclass(frozen=True)
-class AnswerPiece:
-    """One response object of the service, stripped to what is looked at."""
-
-    text: str = ""
-    answers: bool = False
-    """Whether it holds a part of an answer, if only thoughts."""
-
-    usage: GeminiUsage | None = None
-    finish_reason: str | None = None
-    block_reason: str | None = None
-    blocked_categories: tuple[str, ...] = ()
-    model: str | None = None
 
 
 @dataclass(frozen=True)

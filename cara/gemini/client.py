@@ -1,64 +1,52 @@
-"""The one way to Gemini.
-
-Nothing else imports google.genai, and this module does so late, because it is slow to import.
-"""
+"""The client of Gemini: a call from its beginning to its end, and all that surrounds it."""
 
 from __future__ import annotations
 
 import asyncio
-import gc
-import importlib
 import json
-import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+import time
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any
 
-from cara.gemini.answers import AnswerInProgress
-from cara.gemini.breaker import GeminiBreaker
+from cara.gemini.answers import AnswerInProgress, parse_response
 from cara.gemini.calls import GeminiAnswer, GeminiCall, GeminiChunk, GeminiLimits
-from cara.gemini.errors import GeminiTimedOut, GeminiUnavailable
-from cara.gemini.failures import in_our_words
-from cara.gemini.http import open_session
-from cara.gemini.responses import piece_of
-from cara.gemini.retry import with_retries
-from cara.gemini.slots import GeminiSlots
+from cara.gemini.errors import GeminiError, GeminiTimedOut, GeminiUnavailable
+from cara.gemini.resilience import Clock, GeminiBreaker, GeminiSlots, GuardedCall, Retries, translate_errors
+from cara.gemini.sdk import GeminiSdk
 from cara.gemini.streams import GeminiStream
-
-if TYPE_CHECKING:
-    from aiohttp import ClientSession
-    from google.genai import Client
-    from google.genai.types import GenerateContentConfig
+from cara.settings import Settings
 
 __all__ = ["GeminiAnswer", "GeminiCall", "GeminiChunk", "GeminiClient", "GeminiLimits", "GeminiStream"]
 
-T = TypeVar("T")
-
-API_VERSION = "v1beta"
-BASE_URL = "https://generativelanguage.googleapis.com/"
-LEAVING_SECONDS = 2.0
+CLOSE_TIMEOUT_SECONDS = 2.0
+"""How long a stream that is left may take to end its call."""
 
 
 class GeminiClient:
     """Calls one model; one client a process, closed at its end.
 
     Every call is bounded by the deadline, retried while that costs nothing, counted among those in flight,
-    and refused at once while the circuit is open. All that goes wrong is a `GeminiError` with the usage
-    known so far.
+    and refused at once while the circuit is open. Every failure is a `GeminiError` with the usage known so
+    far. `clock` gives the breaker its seconds.
     """
 
     def __init__(
-        self, *, api_key: str, model: str, base_url: str | None = None, limits: GeminiLimits | None = None
+        self,
+        *,
+        api_key: str,
+        model: str,
+        base_url: str | None = None,
+        limits: GeminiLimits | None = None,
+        clock: Clock = time.monotonic,
     ) -> None:
         self.model = model
         self.limits = limits or GeminiLimits()
-        self._api_key = api_key
-        self._base_url = base_url or BASE_URL
-        self._breaker = GeminiBreaker(self.limits.breaker_failures, self.limits.breaker_cooldown_seconds)
+        self._breaker = GeminiBreaker(
+            self.limits.breaker_failures, self.limits.breaker_cooldown_seconds, clock
+        )
         self._slots = GeminiSlots(self.limits.max_in_flight, self.limits.slot_wait_seconds)
-        self._sdk: Client | None = None
-        self._session: ClientSession | None = None
-        self._sdk_lock = asyncio.Lock()
+        self._sdk = GeminiSdk(api_key, base_url, self.limits.deadline_seconds)
         self._streams: set[asyncio.Task[None]] = set()
 
     @property
@@ -67,23 +55,16 @@ class GeminiClient:
         return self._breaker.state
 
     def ensure_available(self) -> None:
-        """Nothing, unless a call made now would be refused because Gemini is down.
-
-        Raises:
-            GeminiCircuitOpen: it would; says when to come back.
-        """
+        """Raises GeminiCircuitOpen, with the seconds to wait, if a call made now would be refused."""
         self._breaker.check()
 
     async def warm_up(self) -> None:
         """Imports the SDK and builds its client, off the loop; otherwise the first call does."""
-        async with self._sdk_lock:
-            self._session = self._session or open_session()
-            if self._sdk is None:
-                self._sdk = await asyncio.to_thread(self._build_sdk, self._session)
+        await self._sdk.open()
 
     @asynccontextmanager
     async def stream(self, call: GeminiCall) -> AsyncIterator[GeminiStream]:
-        """The answer piece by piece: enter it, then iterate over what it gives.
+        """Streams the answer: enter it, then iterate over the stream for its chunks.
 
         Leaving the block ends the call at Gemini too. The iteration raises GeminiError.
         """
@@ -96,11 +77,12 @@ class GeminiClient:
             yield stream
         finally:
             task.cancel()
-            await asyncio.wait([task], timeout=LEAVING_SECONDS)
+            await asyncio.wait([task], timeout=CLOSE_TIMEOUT_SECONDS)
 
     async def count_tokens(self, call: GeminiCall) -> int:
-        """The prompt's tokens by Gemini's own count, with those of the instruction and the schema, which are
-        counted as if they were said: the API has no other way.
+        """Returns the prompt's tokens by Gemini's own count. Asks once.
+
+        The instruction and the schema are counted as if they were said: the API has no other way.
 
         Raises:
             GeminiError
@@ -110,122 +92,124 @@ class GeminiClient:
             said.append(json.dumps(call.response_schema, separators=(",", ":")))
         head = {"role": "user", "parts": [{"text": text} for text in said if text]}
         contents: Any = ([head] if head["parts"] else []) + call.contents
-
-        async def read(sdk: Client) -> int:
-            counted = await sdk.aio.models.count_tokens(model=self.model, contents=contents)
-            return counted.total_tokens or 0
-
-        return await self._ask(read, AnswerInProgress(None))
+        deadline = asyncio.get_running_loop().time() + self.limits.deadline_seconds
+        await self._open_sdk(deadline)
+        self._breaker.check()
+        async with (
+            self._slots.hold(deadline),
+            self._breaker.guard(),
+            translate_errors(AnswerInProgress(None)),
+            asyncio.timeout_at(deadline),
+        ):
+            counted = await self._sdk.models.count_tokens(model=self.model, contents=contents)
+        return counted.total_tokens or 0
 
     async def close(self) -> None:
         """Ends all streams, whose readers get GeminiUnavailable, and closes the connections."""
         for task in (open_streams := list(self._streams)):
             task.cancel()
         if open_streams:
-            await asyncio.wait(open_streams, timeout=LEAVING_SECONDS)
-        if self._sdk is not None:
-            await self._sdk.aio.aclose()
-            self._sdk.close()
-        if self._session is not None:
-            await self._session.close()
-
-    async def _opened(self, deadline: float) -> Client:
-        """The SDK's client, unless building it takes too long."""
-        try:
-            async with asyncio.timeout_at(deadline):
-                if self._sdk is None:
-                    await self.warm_up()
-        except TimeoutError:
-            raise GeminiTimedOut from None
-        assert self._sdk is not None
-        return self._sdk
-
-    def _build_sdk(self, session: ClientSession) -> Client:
-        _import_sdk()
-        from google.genai import Client
-        from google.genai.types import HttpOptions, HttpRetryOptions
-
-        options = HttpOptions(
-            base_url=self._base_url,
-            api_version=API_VERSION,
-            timeout=round(self.limits.deadline_seconds * 1000),
-            retry_options=HttpRetryOptions(attempts=1),
-            aiohttp_client=session,
-        )
-        return Client(api_key=self._api_key, vertexai=False, http_options=options)
+            await asyncio.wait(open_streams, timeout=CLOSE_TIMEOUT_SECONDS)
+        await self._sdk.close()
 
     async def _fill(self, stream: GeminiStream, progress: AnswerInProgress, call: GeminiCall) -> None:
-        """Reads one answer into `stream`; a task, because only cancelling one ends the call at Gemini."""
+        """Reads one answer into the stream; a task, because only cancelling one ends the call at Gemini."""
         try:
-            stream.end(await self._ask(lambda sdk: self._read(sdk, stream, progress, call), progress))
+            stream.end(await self._answer(stream, progress, call))
         except asyncio.CancelledError:
             stream.fail(GeminiUnavailable(usage=progress.usage))
             raise
         except Exception as error:
             stream.fail(error)
 
-    async def _read(
-        self, sdk: Client, stream: GeminiStream, progress: AnswerInProgress, call: GeminiCall
+    async def _answer(
+        self, stream: GeminiStream, progress: AnswerInProgress, call: GeminiCall
     ) -> GeminiAnswer:
-        loop = asyncio.get_running_loop()
-        async with asyncio.timeout(self.limits.first_token_seconds) as patience:
-            responses = await sdk.aio.models.generate_content_stream(
-                model=self.model, contents=call.contents, config=_config(call)
-            )
-            async for response in responses:
-                if chunk := progress.take(piece_of(response)):
-                    stream.push(chunk)
-                patience.reschedule(loop.time() + self.limits.between_chunks_seconds)
-                await self._breaker.answering()
-        return progress.finish()
-
-    async def _ask(self, read: Callable[[Client], Awaitable[T]], progress: AnswerInProgress) -> T:
-        """`read` with all that surrounds a call: deadline, retries, slot, circuit, our own errors."""
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + self.limits.deadline_seconds
-        sdk = await self._opened(deadline)
-
-        async def attempt() -> T:
+        """Makes the call, again where that costs nothing, and returns the whole answer."""
+        deadline = asyncio.get_running_loop().time() + self.limits.deadline_seconds
+        await self._open_sdk(deadline)
+        retries = Retries(self.limits.attempts, deadline)
+        while True:
             progress.clear()
             self._breaker.check()
-            async with self._slots.one(deadline):
-                return await self._breaker.call(lambda: in_our_words(lambda: read(sdk), progress, deadline))
+            try:
+                async with (
+                    self._slots.hold(deadline),
+                    self._breaker.guard() as guarded,
+                    translate_errors(progress),
+                    asyncio.timeout_at(deadline),
+                ):
+                    await self._read(stream, progress, call, guarded)
+                    return progress.finish()
+            except GeminiError as error:
+                delay = retries.delay_after(error)
+                if delay is None or progress.paid:
+                    raise
+                await asyncio.sleep(delay)
 
-        return await with_retries(
-            attempt,
-            attempts=self.limits.attempts,
-            within_seconds=deadline - loop.time(),
-            unless=lambda: progress.paid,
-        )
+    async def _read(
+        self, stream: GeminiStream, progress: AnswerInProgress, call: GeminiCall, guarded: GuardedCall
+    ) -> None:
+        """Sends the request and passes on its chunks, as long as each of them comes in time."""
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(self.limits.first_token_seconds) as waiting:
+            responses = await self._sdk.models.generate_content_stream(
+                model=self.model, contents=call.contents, config=_request_config(call)
+            )
+            async for response in responses:
+                if chunk := progress.add(parse_response(response)):
+                    stream.add(chunk)
+                waiting.reschedule(loop.time() + self.limits.between_chunks_seconds)
+                guarded.answering()
+
+    async def _open_sdk(self, deadline: float) -> None:
+        """Opens the SDK unless it is open.
+
+        Raises:
+            GeminiTimedOut: it takes too long.
+        """
+        if self._sdk.is_open:
+            return
+        try:
+            async with asyncio.timeout_at(deadline):
+                await self._sdk.open()
+        except TimeoutError:
+            raise GeminiTimedOut from None
 
 
-def _import_sdk() -> None:
-    """Imports the SDK, and keeps the garbage collector from what that leaves behind for good.
-
-    With it a process has some 150,000 objects that stay for good. Full collections, which hold the
-    interpreter's lock, would look at all of them again: 80 ms each, while everybody waits.
-    """
-    if "google.genai" in sys.modules:
-        return
-    gc.disable()
-    try:
-        importlib.import_module("google.genai")
-        gc.freeze()
-    finally:
-        gc.enable()
-
-
-def _config(call: GeminiCall) -> GenerateContentConfig:
-    from google.genai import types
-
-    as_json = call.response_schema is not None
-    thinking = types.ThinkingConfig(thinking_level=call.thinking_level) if call.thinking_level else None
-    return types.GenerateContentConfig(
-        system_instruction=call.system_instruction or None,
-        max_output_tokens=call.max_output_tokens,
-        response_mime_type="application/json" if as_json else None,
-        response_json_schema=call.response_schema,
-        thinking_config=thinking,
-        automatic_continuation=False,
-        automatic_function_calling=types.AutomaticFunctionCallingConfig(disable=True),
+def connect_gemini(settings: Settings) -> GeminiClient:
+    """Makes the client that the settings describe, one a process; it connects at the first call."""
+    return GeminiClient(
+        api_key=settings.gemini_api_key.get_secret_value() if settings.gemini_api_key else "missing",
+        model=settings.gemini_model,
+        base_url=settings.gemini_base_url,
+        limits=GeminiLimits(
+            deadline_seconds=settings.gemini_deadline_seconds,
+            first_token_seconds=settings.gemini_first_token_seconds,
+            between_chunks_seconds=settings.gemini_between_chunks_seconds,
+            max_in_flight=settings.gemini_max_in_flight,
+            slot_wait_seconds=settings.gemini_slot_wait_seconds,
+            attempts=settings.gemini_attempts,
+            breaker_failures=settings.gemini_breaker_failures,
+            breaker_cooldown_seconds=settings.gemini_breaker_cooldown_seconds,
+        ),
     )
+
+
+def _request_config(call: GeminiCall) -> Any:
+    """The `GenerateContentConfig` of a call as a dict, which the SDK validates.
+
+    Continuation and function calling are switched off: the SDK could make further, billed calls on its own.
+    """
+    config: dict[str, Any] = {
+        "system_instruction": call.system_instruction or None,
+        "max_output_tokens": call.max_output_tokens,
+        "automatic_continuation": False,
+        "automatic_function_calling": {"disable": True},
+    }
+    if call.response_schema is not None:
+        config["response_mime_type"] = "application/json"
+        config["response_json_schema"] = call.response_schema
+    if call.thinking_level:
+        config["thinking_config"] = {"thinking_level": call.thinking_level}
+    return config

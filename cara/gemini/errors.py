@@ -1,33 +1,28 @@
-"""What can go wrong with Gemini, as a small tree: what may work later, and what will not."""
+"""What can go wrong with Gemini: a tree of errors, and the translation of what the SDK and the network raise.
+
+Nothing here imports the SDK.
+"""
 
 from __future__ import annotations
 
+import logging
+import re
 from collections.abc import Mapping
-from dataclasses import astuple, dataclass
-from typing import ClassVar
+from typing import Any, ClassVar, Protocol, runtime_checkable
+
+import aiohttp
 
 from cara.errors import CaraError, TookTooLong, Unavailable, Unprocessable, UpstreamFailed
+from cara.gemini.calls import NOTHING_USED, GeminiUsage
 
+logger = logging.getLogger(__name__)
 
-@dataclass(frozen=True)
-class GeminiUsage:
-    """What Gemini says a call has cost, in tokens. `cached_tokens` are a part of `prompt_tokens`;
-    `total_tokens` is what is billed and charged: prompt, output and thinking."""
-
-    prompt_tokens: int = 0
-    output_tokens: int = 0
-    thinking_tokens: int = 0
-    cached_tokens: int = 0
-    total_tokens: int = 0
-
-    def at_least(self, other: GeminiUsage | None) -> GeminiUsage:
-        """Of each count the higher one."""
-        if other is None:
-            return self
-        return GeminiUsage(*(max(pair) for pair in zip(astuple(self), astuple(other), strict=True)))
-
-
-NOTHING_USED = GeminiUsage()
+OPERATOR_STATUSES = frozenset({401, 403, 404})
+TIMEOUT_STATUSES = frozenset({408, 504})
+KEY_REASONS = frozenset({"API_KEY_INVALID", "API_KEY_EXPIRED", "API_KEY_SERVICE_BLOCKED"})
+MAX_CAUSE_CHARACTERS = 300
+_SECONDS = re.compile(r"(\d+(?:\.\d+)?)s?")
+_QUOTED = re.compile(r'".*"', re.DOTALL)
 
 
 class GeminiError(CaraError):
@@ -48,7 +43,7 @@ class GeminiError(CaraError):
 
 
 class GeminiTransient(GeminiError, Unavailable):
-    """The same call may succeed later; `retry_after_seconds` says when, if anybody knows."""
+    """The same call may succeed later; `retry_after_seconds` says when, if that is known."""
 
     code = "gemini_unavailable"
     detail = "Gemini is not answering just now. Please try again in a moment."
@@ -65,17 +60,17 @@ class GeminiUnavailable(GeminiTransient):
 
 
 class GeminiCircuitOpen(GeminiUnavailable):
-    """Not asked at all, because the latest calls failed."""
+    """The call is not made, because the latest ones failed."""
 
 
 class GeminiBusy(GeminiUnavailable):
-    """Not asked at all, because too many calls of ours are in flight."""
+    """The call is not made, because too many others are in flight."""
 
     detail = "Too many requests are under way just now. Please try again in a moment."
 
 
 class GeminiTimedOut(GeminiTransient, TookTooLong):
-    """No answer, no first word or no next word in time."""
+    """No answer, no first chunk or no next chunk in time."""
 
     code = "gemini_timed_out"
     detail = "Gemini took too long to answer. Please try again."
@@ -119,6 +114,12 @@ class ContentBlocked(GeminiPermanent, Unprocessable):
     """Gemini refuses the content; `category` names the reason in lower case, such as `harassment`."""
 
     code = "content_blocked"
+    further_member_schemas: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "category": {
+            "type": "string",
+            "description": "With `content_blocked`: what Gemini took it for, such as `harassment`.",
+        }
+    }
     detail = "Gemini declined to answer this, for reasons of safety. Please word it differently."
 
     def __init__(self, category: str, *, usage: GeminiUsage = NOTHING_USED) -> None:
@@ -130,7 +131,7 @@ class ContentBlocked(GeminiPermanent, Unprocessable):
 
 
 class GeminiMisconfigured(GeminiPermanent, UpstreamFailed):
-    """Wrong key, unknown model, no permission: for the operator to put right, not for the learner.
+    """Wrong key, unknown model, no permission: the operator has to correct it, not the learner.
 
     `cause` is Gemini's message without what it quotes, for log and alert only.
     """
@@ -153,3 +154,84 @@ class GeminiRefused(GeminiPermanent, UpstreamFailed):
     def __init__(self, cause: str, *, usage: GeminiUsage = NOTHING_USED) -> None:
         super().__init__(usage=usage)
         self.cause = cause
+
+
+@runtime_checkable
+class ApiFailure(Protocol):
+    """An error response, as the SDK raises it. `details` is the body of the response."""
+
+    code: int
+    status: str | None
+    message: str | None
+    details: Any
+    response: Any
+
+
+def translate_error(error: Exception, usage: GeminiUsage, *, has_text: bool) -> GeminiError | None:
+    """Returns our error for one that the SDK or the network raised; None for any other.
+
+    `has_text` says whether a part of the answer had arrived.
+    """
+    if isinstance(error, GeminiError):
+        return error
+    if isinstance(error, TimeoutError):
+        return GeminiTimedOut(usage=usage)
+    if isinstance(error, aiohttp.ClientError | OSError):
+        return GeminiInterrupted(usage=usage) if has_text else GeminiUnavailable(usage=usage)
+    if isinstance(error, ApiFailure):
+        return _response_failure(error, usage)
+    if isinstance(error, ValueError):
+        return GeminiBadAnswer("unreadable", usage=usage)
+    return None
+
+
+def error_kind(error: Exception) -> str:
+    """What is wrong, for the log: without a word of what was asked or answered."""
+    if isinstance(error, GeminiBadAnswer):
+        return error.reason
+    if isinstance(error, ApiFailure):
+        return f"{error.code} {error.status}"
+    return type(error).__name__
+
+
+def log_operator_error(error: GeminiError) -> None:
+    """Logs as an error, which alerts, what only the operator can correct."""
+    if isinstance(error, GeminiMisconfigured):
+        logger.error("gemini is not set up correctly: %s", error.cause)
+    elif isinstance(error, GeminiRefused):
+        logger.error("gemini could not work with a request: %s", error.cause)
+
+
+def _response_failure(error: ApiFailure, usage: GeminiUsage) -> GeminiError:
+    cause = f"{error.code} {error.status}: {_without_quotes(error.message or '')}"
+    details = _details(error.details)
+    if error.code == 429:
+        return GeminiRateLimited(usage=usage, retry_after_seconds=_retry_after(error, details))
+    if error.code in TIMEOUT_STATUSES:
+        return GeminiTimedOut(usage=usage)
+    if error.code >= 500:
+        return GeminiUnavailable(usage=usage, retry_after_seconds=_retry_after(error, details))
+    is_bad_key = any(detail.get("reason") in KEY_REASONS for detail in details)
+    if error.code in OPERATOR_STATUSES or is_bad_key or error.status == "FAILED_PRECONDITION":
+        return GeminiMisconfigured(cause, usage=usage)
+    return GeminiRefused(cause, usage=usage)
+
+
+def _without_quotes(message: str) -> str:
+    """The message up to a length, less all from its first to its last double quote: between these Gemini
+    repeats what it was sent."""
+    return _QUOTED.sub('"…"', message)[:MAX_CAUSE_CHARACTERS]
+
+
+def _details(body: Any) -> list[dict[str, Any]]:
+    error = body.get("error", body) if isinstance(body, dict) else {}
+    details = error.get("details") if isinstance(error, dict) else None
+    return [detail for detail in details or () if isinstance(detail, dict)]
+
+
+def _retry_after(error: ApiFailure, details: list[dict[str, Any]]) -> float | None:
+    """The seconds that `RetryInfo` in the details asks for, or else the header `Retry-After`."""
+    delays = [detail["retryDelay"] for detail in details if "retryDelay" in detail]
+    headers = getattr(error.response, "headers", None) or {}
+    seconds = _SECONDS.fullmatch(str(delays[0] if delays else headers.get("Retry-After", "")))
+    return float(seconds[1]) if seconds else None

@@ -5,21 +5,20 @@ from __future__ import annotations
 import asyncio
 
 from cara.gemini.answers import AnswerInProgress
-from cara.gemini.calls import GeminiAnswer, GeminiChunk
-from cara.gemini.errors import GeminiUsage
+from cara.gemini.calls import GeminiAnswer, GeminiChunk, GeminiUsage
 
 
 class GeminiStream:
-    """Iterate over it for the pieces; a failure is raised where the next piece would be.
+    """Iterate over it for the chunks; a failure is raised where the next chunk would be.
 
-    `usage`, `text` and `model` tell what has come from Gemini so far, also after the stream was left;
-    `answer` is there once the iteration has ended.
+    `usage`, `text` and `model` are what has come from Gemini so far, also after the stream was left;
+    `answer` is there once the iteration has ended. The client fills it by `add`, `end` and `fail`.
     """
 
     def __init__(self, progress: AnswerInProgress) -> None:
         self._progress = progress
         # Bounded by max_output_tokens alone: cancelling a reader that waits for room would not end its call.
-        self._pieces: asyncio.Queue[GeminiChunk | None] = asyncio.Queue()
+        self._chunks: asyncio.Queue[GeminiChunk | None] = asyncio.Queue()
         self._answer: GeminiAnswer | None = None
         self._failure: Exception | None = None
 
@@ -38,7 +37,7 @@ class GeminiStream:
 
     @property
     def model(self) -> str:
-        """The name that the service gave itself; empty until it has said anything."""
+        """The name that the service gives itself; empty until its first response."""
         return self._progress.model
 
     @property
@@ -46,7 +45,7 @@ class GeminiStream:
         """The whole answer.
 
         Raises:
-            RuntimeError: the stream has not ended well, or not yet.
+            RuntimeError: the stream has failed, or has not ended yet.
         """
         if self._answer is None:
             raise RuntimeError("the stream has not come to its end")
@@ -56,24 +55,24 @@ class GeminiStream:
         return self
 
     async def __anext__(self) -> GeminiChunk:
-        piece = await self._pieces.get()
-        if piece is not None:
-            return piece
-        self._pieces.put_nowait(None)
+        chunk = await self._chunks.get()
+        if chunk is not None:
+            return chunk
+        self._chunks.put_nowait(None)
         if self._failure is not None:
             raise self._failure
         raise StopAsyncIteration
 
-    def push(self, piece: GeminiChunk) -> None:
-        """Another piece has come."""
-        self._pieces.put_nowait(piece)
+    def add(self, chunk: GeminiChunk) -> None:
+        """Passes a chunk to the reader."""
+        self._chunks.put_nowait(chunk)
 
     def end(self, answer: GeminiAnswer) -> None:
-        """All has come."""
+        """Ends the iteration: the answer is whole."""
         self._answer = answer
-        self._pieces.put_nowait(None)
+        self._chunks.put_nowait(None)
 
     def fail(self, failure: Exception) -> None:
-        """No more will come."""
+        """Ends the iteration with a failure."""
         self._failure = failure
-        self._pieces.put_nowait(None)
+        self._chunks.put_nowait(None)

@@ -1,8 +1,8 @@
-"""Tells listeners and workers about a job: a bounded Redis stream of its events, and messages that wake.
+"""Notifies listeners and workers of a job: a bounded Redis stream of its events, and wake-up messages.
 
-Events are numbered by the application, not by Redis: attempt n numbers from n million on. So numbers grow
-even when Redis forgot everything, a listener resumes by number without gap or repeat, and a worker that lost
-its lease is fenced off, because Redis refuses a number below the last. The final event is not kept here: it
+The application numbers the events, not Redis: attempt n counts from n million on. Therefore numbers grow even
+if Redis forgot everything, a listener resumes by number without gap or repeat, and a worker that lost its
+lease is fenced off, because Redis refuses a number below the last one. The final event is not stored here: it
 is always read from PostgreSQL, with the number that `final_number` gives.
 """
 
@@ -11,8 +11,10 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import time
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -25,39 +27,66 @@ from cara.redis.queue import Queue
 logger = logging.getLogger(__name__)
 
 NUMBERS_PER_ATTEMPT = 1_000_000
-BEYOND_ALL_NUMBERS = 2**53
+MAX_NUMBER = 2**53
 KEEP_EVENTS = 2_000
 KEEP_SECONDS = 3_600
 FINISHED = "finished"
-"""Names the entry that says "the job has ended, look into PostgreSQL"."""
+"""The name of the entry that says that the job has ended: PostgreSQL tells how."""
 
 _NOTIFY_SECONDS = 1.0
+_GROUP_SECONDS = 0.04
+"""Texts that come within this time are sent as one event for each part."""
+
+_MUTE_SECONDS = 1.0
+"""After a failure, the publisher does not try Redis again for this time."""
 
 
 def stream_key(job_id: UUID) -> str:
-    """The Redis stream that keeps the job's events for replay."""
+    """The Redis stream that stores the job's events for replay."""
     return f"cara:feedback:{job_id}:events"
 
 
 def wake_channel(job_id: UUID) -> str:
-    """The channel on which listeners are told the number of the latest event."""
+    """The channel on which listeners receive the number of the latest event."""
     return f"cara:feedback:{job_id}:wake"
 
 
 def cancel_channel(job_id: UUID) -> str:
-    """The channel on which the job's worker is told that somebody wants to cancel it."""
+    """The channel on which the job's worker is told that its cancellation was requested."""
     return f"cara:feedback:{job_id}:cancel"
 
 
 def final_number(attempts: int) -> int:
-    """The number of the final event of a job that ended after so many attempts."""
+    """The number of the final event of a job that ended after this many attempts."""
     return (attempts + 1) * NUMBERS_PER_ATTEMPT
+
+
+@dataclass(frozen=True, slots=True)
+class JobEvent:
+    """One progress event of a job; its data is JSON text."""
+
+    number: int
+    name: str
+    data: str
+
+
+async def read_events(redis: Redis, job_id: UUID, after: int) -> list[JobEvent]:
+    """The stored events with numbers above `after`, in order.
+
+    Raises:
+        RedisError, OSError, TimeoutError: Redis is away (`AWAY`).
+    """
+    entries = await redis.xrange(stream_key(job_id), min=f"({after}-0")
+    return [
+        JobEvent(int(entry.split(b"-")[0]), fields[b"event"].decode(), fields[b"data"].decode())
+        for entry, fields in entries
+    ]
 
 
 async def append_events(redis: Redis, job_id: UUID, first: int, events: Sequence[tuple[str, Any]]) -> None:
     """Appends named events with their JSON data, numbered from `first` on, and wakes the listeners once.
 
-    One round trip. Numbers that Redis refuses, because another attempt went further, are dropped.
+    Takes one round trip. Drops numbers that Redis refuses because another attempt has gone further.
 
     Raises:
         RedisError, OSError, TimeoutError: Redis is away (`AWAY`).
@@ -76,20 +105,20 @@ async def append_events(redis: Redis, job_id: UUID, first: int, events: Sequence
             pipeline.publish(wake_channel(job_id), str(last))
             await pipeline.execute()
     except ResponseError as error:
-        logger.info("job %s: events up to %d not kept: %s", job_id, last, error)
+        logger.info("job %s: events up to %d were not stored: %s", job_id, last, error)
 
 
 class JobNotifier:
-    """What the web process says about a job. A Redis that is away costs time, never the job."""
+    """Notifies from the web process. If Redis is away, the job takes longer, but is never lost."""
 
     def __init__(self, redis: Redis, queue: Queue) -> None:
         self._redis = redis
         self._queue = queue
 
     async def enqueued(self, job_id: UUID) -> None:
-        """Tells listeners and workers of a new job, in that order, within a bounded time.
+        """Notifies listeners and workers, in this order, of a new job; returns within a bounded time.
 
-        What Redis does not take, the sweeper finds in PostgreSQL.
+        If Redis does not take the job, the sweeper finds it in PostgreSQL.
         """
         try:
             async with asyncio.timeout(_NOTIFY_SECONDS):
@@ -99,7 +128,7 @@ class JobNotifier:
             logger.warning("job %s waits for the sweeper: redis is slow", job_id)
 
     async def cancelled(self, job_id: UUID, *, ended: bool, attempts: int) -> None:
-        """Tells listeners that the job has ended, or its worker that it should."""
+        """Notifies listeners that the job has ended, or its worker that the job should end."""
         if ended:
             await self._append(job_id, attempts + 1, FINISHED, {})
             return
@@ -107,10 +136,10 @@ class JobNotifier:
             await self._redis.publish(cancel_channel(job_id), b"")
 
     async def deleted(self, job_ids: Sequence[UUID]) -> None:
-        """Empties the event streams of deleted jobs: listeners leave, and workers stop.
+        """Empties the event streams of deleted jobs, so that listeners leave and workers stop.
 
-        Only an end stays of each, beyond all numbers: Redis takes no more of what a worker still sends.
-        Never fails, and never waits for long.
+        Each stream keeps a final entry with the highest number: Redis refuses whatever a worker still sends.
+        Best effort, within a bounded time.
         """
         if not job_ids:
             return
@@ -123,7 +152,7 @@ class JobNotifier:
                     pipeline.xadd(
                         stream_key(job_id),
                         {"event": FINISHED, "data": "{}"},
-                        id=f"{BEYOND_ALL_NUMBERS}-0",
+                        id=f"{MAX_NUMBER}-0",
                         maxlen=1,
                         approximate=False,
                     )
@@ -133,12 +162,80 @@ class JobNotifier:
                 await pipeline.execute()
         except AWAY as error:
             logger.warning(
-                "events of %d jobs stay for a while: redis is away (%s)", len(job_ids), type(error).__name__
+                "events of %d deleted jobs stay until they expire: redis is away (%s)",
+                len(job_ids),
+                type(error).__name__,
             )
 
     async def _append(self, job_id: UUID, attempt: int, name: str, data: dict[str, Any]) -> None:
-        """The first event of an attempt."""
+        """Appends the first event of an attempt."""
         try:
             await append_events(self._redis, job_id, attempt * NUMBERS_PER_ATTEMPT + 1, [(name, data)])
         except AWAY as error:
-            logger.warning("job %s: an event is lost while redis is away: %s", job_id, type(error).__name__)
+            logger.warning("job %s: an event is lost, redis is away: %s", job_id, type(error).__name__)
+
+
+class Publisher:
+    """Publishes one attempt. If Redis is away, events are lost, but never the job."""
+
+    def __init__(self, redis: Redis, job_id: UUID, attempts: int) -> None:
+        self._redis = redis
+        self._job_id = job_id
+        self._number = attempts * NUMBERS_PER_ATTEMPT
+        self._attempt = attempts
+        self._texts: dict[str, str] = {}
+        self._offsets: dict[str, int] = {}
+        self._grouped_since = 0.0
+        self._muted_until = 0.0
+
+    async def status(self, status: str) -> None:
+        """Publishes the status that the job entered."""
+        await self._publish(("status", {"status": status, "attempt": self._attempt}))
+
+    async def progress(self, stage: str, percent: int) -> None:
+        """Publishes the stage that the job reached, with its progress in percent."""
+        reached = {"stage": stage, "progress": percent, "attempt": self._attempt}
+        await self._publish(*self._grouped(), ("progress", reached))
+
+    async def partial(self, part: str, text: str) -> None:
+        """Publishes more text of one part of the feedback; texts that come close together are sent together.
+
+        The event is `{part, text, offset, attempt}`. The offset counts the Unicode code points of the part
+        that were sent before. If it is more than a listener has, events were lost; the final event has the
+        whole text.
+        """
+        now = time.monotonic()
+        if not self._texts:
+            self._grouped_since = now
+        self._texts[part] = self._texts.get(part, "") + text
+        if now - self._grouped_since >= _GROUP_SECONDS:
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Sends the texts that are still held back."""
+        await self._publish(*self._grouped())
+
+    async def finished(self) -> None:
+        """Publishes that the job has ended; listeners read from PostgreSQL how."""
+        await self._publish(*self._grouped(), (FINISHED, {}))
+
+    def _grouped(self) -> list[tuple[str, dict[str, Any]]]:
+        """The texts that were held back, as events."""
+        texts, self._texts = self._texts, {}
+        return [("partial", self._partial_event(part, text)) for part, text in texts.items()]
+
+    def _partial_event(self, part: str, text: str) -> dict[str, Any]:
+        offset = self._offsets.get(part, 0)
+        self._offsets[part] = offset + len(text)
+        return {"part": part, "text": text, "offset": offset, "attempt": self._attempt}
+
+    async def _publish(self, *events: tuple[str, dict[str, Any]]) -> None:
+        """Appends the events in one round trip, and wakes the listeners once."""
+        first, self._number = self._number + 1, self._number + len(events)
+        if not events or time.monotonic() < self._muted_until:
+            return
+        try:
+            await append_events(self._redis, self._job_id, first, events)
+        except AWAY as error:
+            self._muted_until = time.monotonic() + _MUTE_SECONDS
+            logger.warning("job %s: events are lost, redis is away: %s", self._job_id, type(error).__name__)

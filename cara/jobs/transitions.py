@@ -1,7 +1,13 @@
-"""SQL of the transitions of a job: one function a statement.
+"""SQL of the transitions of a feedback job: one function a statement.
 
-Every transition names the status it starts from, and the attempt that owns the job: of two workers only one
-can win, and a worker that lost its lease changes nothing any more.
+`queued → running → succeeded | failed | cancelled`, and back from `running` to `queued`. Each transition is
+one guarded UPDATE: it names the status that it starts from and, for running jobs, the number of the attempt
+that owns the job. Of two workers only one can win, and a worker that lost its lease changes nothing any more.
+
+What happens when a worker dies? Nobody renews the lease of its jobs, and `lease_expires_at` passes. The
+sweeper (`cara/feedback/work/sweeper.py`) then calls `fail_poison_jobs` for jobs that have used up their
+attempts, and `requeue_abandoned` for all others: the next worker claims them as a new attempt. Should the
+first worker live after all, its statements match nothing, because `attempts` has moved on.
 """
 
 from __future__ import annotations
@@ -13,13 +19,14 @@ from cara.postgres.database import Connection, Record
 
 
 async def claim_job(connection: Connection, job_id: UUID, lease_seconds: float) -> Record | None:
-    """Takes a queued job that is due within a second, under a lease; None when it is not to be had.
+    """Claims a queued job under a lease; None when the job is not claimable: not queued, or not due.
 
-    Within a second, because workers take jobs from Redis by their own clocks; `run_after` is PostgreSQL's:
-    who came a little early would find nothing, and leave the job to the sweeper.
+    A job is due up to one second before `run_after`, which goes by PostgreSQL's clock. Workers take jobs from
+    Redis by their own clocks; without this tolerance, a worker that is a little early would leave the job to
+    the sweeper.
 
-    One whose worker died before it saw that the learner cancelled is to be had too: its next worker ends it.
-    `waited_seconds` tells how long it was due.
+    A job whose worker died before it noticed a requested cancellation is claimable, too: the next worker ends
+    it. `waited_seconds` is how long the job was due. This is the only statement that reads the transcript.
     """
     return await connection.fetchrow(
         """
@@ -28,7 +35,9 @@ async def claim_job(connection: Connection, job_id: UUID, lease_seconds: float) 
             lease_expires_at = now() + make_interval(secs => $2),
             started_at = coalesce(started_at, now())
         where id = $1 and status = 'queued' and run_after <= now() + interval '1 second'
-        returning *, greatest(extract(epoch from now() - run_after), 0)::float8 as waited_seconds
+        returning user_id, id, session_id, feature_type, transcript, duration_seconds, reservation_id,
+                  attempts, failures, answers, output_tokens, created_at,
+                  greatest(extract(epoch from now() - run_after), 0)::float8 as waited_seconds
         """,
         job_id,
         lease_seconds,
@@ -38,7 +47,7 @@ async def claim_job(connection: Connection, job_id: UUID, lease_seconds: float) 
 async def renew_lease(
     connection: Connection, user_id: UUID, job_id: UUID, attempts: int, lease_seconds: float
 ) -> Record | None:
-    """Prolongs the lease and tells whether the learner wants to cancel; None when the lease is lost."""
+    """Renews the lease and returns cancel_requested; None when the lease is lost."""
     return await connection.fetchrow(
         """
         update feedback_jobs
@@ -56,7 +65,7 @@ async def renew_lease(
 async def advance_job(
     connection: Connection, user_id: UUID, job_id: UUID, attempts: int, stage: str, progress: int
 ) -> Record | None:
-    """Writes the stage that was reached; None when the lease is lost."""
+    """Writes the stage that was reached and returns cancel_requested; None when the lease is lost."""
     return await connection.fetchrow(
         """
         update feedback_jobs
@@ -80,14 +89,14 @@ async def finish_job(
     status: str,
     problem: dict[str, Any] | None = None,
 ) -> Record | None:
-    """Ends a running job of this attempt; None when the lease is lost."""
+    """Ends a running job of this attempt and returns its status; None when the lease is lost."""
     return await connection.fetchrow(
         """
         update feedback_jobs
         set status = $4, stage = 'finished', problem = $5, lease_expires_at = null, finished_at = now(),
             progress = case when $4 = 'succeeded' then 100 else progress end
         where user_id = $1 and id = $2 and status = 'running' and attempts = $3
-        returning *
+        returning status
         """,
         user_id,
         job_id,
@@ -108,10 +117,10 @@ async def requeue_job(
     answers: int,
     output_tokens: int | None,
 ) -> Record | None:
-    """Puts a running job of this attempt back into the queue; None when the lease is lost.
+    """Requeues a running job of this attempt and returns its status; None when the lease is lost.
 
-    `answers` is how many judgements of it were paid for by now, `output_tokens` the room for the next one,
-    None for the usual.
+    `answers` counts the judgements that Gemini was paid for so far. `output_tokens` limits the next one; None
+    stands for the default.
     """
     return await connection.fetchrow(
         """
@@ -120,7 +129,7 @@ async def requeue_job(
             run_after = now() + make_interval(secs => $4), failures = failures + $5::int,
             answers = $6, output_tokens = $7
         where user_id = $1 and id = $2 and status = 'running' and attempts = $3
-        returning *
+        returning status
         """,
         user_id,
         job_id,
@@ -132,11 +141,11 @@ async def requeue_job(
     )
 
 
-async def hold_job(connection: Connection, user_id: UUID, job_id: UUID, attempts: int) -> Record | None:
-    """The job, held against other changes until the transaction ends; None when the lease is lost."""
+async def lock_job(connection: Connection, user_id: UUID, job_id: UUID, attempts: int) -> Record | None:
+    """Locks the job until the transaction ends and returns cancel_requested; None when the lease is lost."""
     return await connection.fetchrow(
         """
-        select *
+        select cancel_requested
         from feedback_jobs
         where user_id = $1 and id = $2 and status = 'running' and attempts = $3
         for update
@@ -150,7 +159,7 @@ async def hold_job(connection: Connection, user_id: UUID, job_id: UUID, attempts
 async def replace_reservation(
     connection: Connection, user_id: UUID, job_id: UUID, attempts: int, reservation_id: UUID
 ) -> None:
-    """Names the reservation of the next attempt, while this one still owns the job."""
+    """Sets the reservation of the next attempt while this one still owns the job."""
     await connection.execute(
         """
         update feedback_jobs
@@ -165,9 +174,9 @@ async def replace_reservation(
 
 
 async def cancel_job(connection: Connection, user_id: UUID, job_id: UUID) -> Record | None:
-    """Ends a job that nobody works on, and asks the worker of a running one to stop; None when it has ended.
+    """Cancels a queued job, and requests the cancellation of a running one; None when the job has ended.
 
-    One statement, so that a job that is put back meanwhile is met in either state.
+    Returns status and reservation_id. One statement, so that a job that is requeued meanwhile matches, too.
     """
     return await connection.fetchrow(
         """
@@ -177,21 +186,21 @@ async def cancel_job(connection: Connection, user_id: UUID, job_id: UUID) -> Rec
             stage = case status when 'queued' then 'finished' else stage end,
             finished_at = case status when 'queued' then now() end
         where user_id = $1 and id = $2 and status in ('queued', 'running')
-        returning *
+        returning status, reservation_id
         """,
         user_id,
         job_id,
     )
 
 
-async def fail_hopeless(
-    connection: Connection, attempts_limit: int, claims_limit: int, problem: dict[str, Any], limit: int
+async def fail_poison_jobs(
+    connection: Connection, attempts_limit: int, max_claims: int, problem: dict[str, Any], limit: int
 ) -> list[Record]:
-    """Ends abandoned jobs that have failed so often, or were claimed so often, that they may be the cause of
-    their workers' deaths."""
+    """Fails abandoned jobs that used up their attempts, or were claimed `max_claims` times: such a job may be
+    what kills its workers."""
     return await connection.fetch(
         """
-        with hopeless as (
+        with poison as (
             select user_id, id
             from feedback_jobs
             where status = 'running' and lease_expires_at < now()
@@ -201,20 +210,22 @@ async def fail_hopeless(
         )
         update feedback_jobs
         set status = 'failed', stage = 'finished', problem = $3, lease_expires_at = null, finished_at = now()
-        from hopeless
-        where feedback_jobs.user_id = hopeless.user_id and feedback_jobs.id = hopeless.id
+        from poison
+        where feedback_jobs.user_id = poison.user_id and feedback_jobs.id = poison.id
         returning feedback_jobs.user_id, feedback_jobs.id, reservation_id, attempts
         """,
         attempts_limit,
-        claims_limit,
+        max_claims,
         problem,
         limit,
     )
 
 
 async def requeue_abandoned(connection: Connection, limit: int) -> list[Record]:
-    """Puts jobs back whose worker died, which counts as a failure; several sweepers share the work without
-    waiting for each other."""
+    """Requeues jobs whose lease expired because their worker died; this counts as a failure.
+
+    Returns id and attempts. Several sweepers share the work without waiting for each other.
+    """
     return await connection.fetch(
         """
         with abandoned as (

@@ -1,6 +1,6 @@
-"""What the processes write to their logs: one line an event, to standard error.
+"""Log lines of the processes, on standard error, with errors redacted.
 
-Errors are told by their types, frames and numbers. Their messages stay out: people's words turn up there.
+An error is logged with its type, stack frames and codes, never with its message, which may quote a learner.
 """
 
 from __future__ import annotations
@@ -14,89 +14,89 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, Final, TypeAlias
 
-from cara.observability.redaction import harmless_description
+from cara.observability.redaction import redacted_description
 
 _ErrorInfo: TypeAlias = (
     tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 )
 
-MOST_ERRORS: Final = 20
+MAX_CHAINED_ERRORS: Final = 20
 _CAUSED: Final = "The above exception was the direct cause of the following exception:"
-_MEANWHILE: Final = "During handling of the above exception, another exception occurred:"
+_CONTEXT: Final = "During handling of the above exception, another exception occurred:"
 _WITHHELD: Final = "(withheld)"
 _CALLBACK: Final = re.compile(r"^(Exception in callback) .*")
 
 
-class HarmlessFormatter(logging.Formatter):
-    """Formats records without the messages of errors, wherever in the record an error stands."""
+class RedactingFormatter(logging.Formatter):
+    """Formats records without the messages of errors, in the arguments as well as in `exc_info`."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """A copy is formatted: another handler may have left the error's full text in the record."""
-        harmless = copy.copy(record)
-        harmless.exc_text = None
-        harmless.msg, harmless.args = _without_messages(record.msg), _without_messages(record.args)
+        """Formats a copy, because another handler may have cached the error's full text in the record."""
+        redacted = copy.copy(record)
+        redacted.exc_text = None
+        redacted.msg, redacted.args = _redact_errors(record.msg), _redact_errors(record.args)
         if record.name == "asyncio":
-            harmless.msg, harmless.args = _without_tasks(harmless), None
-        return super().format(harmless)
+            redacted.msg, redacted.args = _redact_arguments(redacted), None
+        return super().format(redacted)
 
-    def formatException(self, ei: _ErrorInfo) -> str:  # noqa: N802 - the name is that of the base class
-        """Frames and types as Python prints them, with a harmless description in place of each message."""
-        return "\n".join(_lines(ei[1], ei[2], set())) if ei[1] else ""
+    def formatException(self, ei: _ErrorInfo) -> str:
+        """Frames and types as Python prints them, with a redacted description instead of each message."""
+        return "\n".join(_traceback_lines(ei[1], ei[2], set())) if ei[1] else ""
 
 
 def set_up_logs(level: int = logging.INFO) -> None:
-    """Sends log lines to standard error; the access log's lines are JSON and stay as they are."""
-    plain = logging.StreamHandler(sys.stderr)
-    plain.setFormatter(HarmlessFormatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
-    logging.basicConfig(level=level, handlers=[plain])
-    access = logging.getLogger("aiohttp.access")
+    """Sends log lines to standard error; the access log's JSON lines go to standard output unchanged."""
+    redacting = logging.StreamHandler(sys.stderr)
+    redacting.setFormatter(RedactingFormatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    logging.basicConfig(level=level, handlers=[redacting])
+    access = logging.getLogger("cara.access")
     access.propagate = False
-    as_it_is = logging.StreamHandler(sys.stdout)
-    as_it_is.setFormatter(logging.Formatter("%(message)s"))
-    access.handlers = [as_it_is]
-    logging.raiseExceptions = False  # of a line that it cannot format, logging would print the arguments
-    for chatty in ("httpx", "google_genai", "google.genai", "yoyo"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    unchanged = logging.StreamHandler(sys.stdout)
+    unchanged.setFormatter(logging.Formatter("%(message)s"))
+    access.handlers = [unchanged]
+    logging.raiseExceptions = False  # logging would print the arguments of a line that it cannot format
+    for verbose in ("httpx", "google_genai", "google.genai", "yoyo"):
+        logging.getLogger(verbose).setLevel(logging.WARNING)
 
 
-def _without_messages(value: Any) -> Any:
-    """The value as it is, or a copy of a collection, with a harmless text in place of each error."""
+def _redact_errors(value: Any) -> Any:
+    """The value, or a copy of a collection, with a redacted text instead of each error."""
     if isinstance(value, BaseException):
-        return _told(value)
+        return _describe(value)
     if isinstance(value, dict):
-        return {name: _without_messages(each) for name, each in value.items()}
+        return {name: _redact_errors(each) for name, each in value.items()}
     if type(value) in (tuple, list):
-        return type(value)(_without_messages(each) for each in value)
+        return type(value)(_redact_errors(each) for each in value)
     return value
 
 
-def _without_tasks(record: logging.LogRecord) -> str:
-    """What asyncio says, without the tasks and callbacks that it describes by their errors and arguments."""
+def _redact_arguments(record: logging.LogRecord) -> str:
+    """The line of asyncio without its tasks and callbacks, whose descriptions hold errors and arguments."""
     arguments = record.args if isinstance(record.args, tuple) else ()
     numbers = tuple(each if isinstance(each, int | float) else _WITHHELD for each in arguments)
-    told = (str(record.msg) % numbers if numbers else str(record.msg)).partition("\n")[0]
-    return _CALLBACK.sub(rf"\1 {_WITHHELD}", told)
+    line = (str(record.msg) % numbers if numbers else str(record.msg)).partition("\n")[0]
+    return _CALLBACK.sub(rf"\1 {_WITHHELD}", line)
 
 
-def _told(error: BaseException) -> str:
-    return f"{type(error).__qualname__}: {harmless_description(error)}"
+def _describe(error: BaseException) -> str:
+    return f"{type(error).__qualname__}: {redacted_description(error)}"
 
 
-def _lines(error: BaseException, frames: TracebackType | None, seen: set[int]) -> Iterator[str]:
-    """What led to the error first. Nothing twice, and bounded: chains can be long, and circles."""
+def _traceback_lines(error: BaseException, frames: TracebackType | None, seen: set[int]) -> Iterator[str]:
+    """The cause first, then the error. Bounded and without repeats: chains can be long or circular."""
     seen.add(id(error))
     cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-    if cause and _is_news(cause, seen):
-        yield from _lines(cause, cause.__traceback__, seen)
-        yield f"\n{_CAUSED if error.__cause__ else _MEANWHILE}\n"
+    if cause and _is_new(cause, seen):
+        yield from _traceback_lines(cause, cause.__traceback__, seen)
+        yield f"\n{_CAUSED if error.__cause__ else _CONTEXT}\n"
     yield "Traceback (most recent call last):"
     yield from (line.rstrip("\n") for line in traceback.format_tb(frames))
-    yield f"{type(error).__module__}.{_told(error)}"
+    yield f"{type(error).__module__}.{_describe(error)}"
     for member in error.exceptions if isinstance(error, BaseExceptionGroup) else ():
-        if _is_news(member, seen):
+        if _is_new(member, seen):
             yield f"\nOne of the errors in {type(error).__qualname__}:\n"
-            yield from _lines(member, member.__traceback__, seen)
+            yield from _traceback_lines(member, member.__traceback__, seen)
 
 
-def _is_news(error: BaseException, seen: set[int]) -> bool:
-    return id(error) not in seen and len(seen) < MOST_ERRORS
+def _is_new(error: BaseException, seen: set[int]) -> bool:
+    return id(error) not in seen and len(seen) < MAX_CHAINED_ERRORS

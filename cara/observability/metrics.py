@@ -1,6 +1,6 @@
-"""What operators can count: Prometheus metrics, served on a port of their own.
+"""Prometheus metrics, served on a separate port.
 
-Names follow Prometheus' conventions: a unit or `_total` at the end, few labels with few values each.
+Names follow the conventions of Prometheus: a unit or `_total` at the end, few labels with few values each.
 """
 
 from __future__ import annotations
@@ -17,56 +17,59 @@ logger = logging.getLogger(__name__)
 
 REQUEST_SECONDS = Histogram(
     "cara_http_request_duration_seconds",
-    "How long requests took, event streams left out.",
+    "Duration of requests, without event streams.",
     ["method", "route", "status"],
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
 )
-OPEN_STREAMS = Gauge("cara_event_streams_open", "Event streams that are open.")
-REQUESTS_REFUSED = Counter("cara_http_requests_refused_total", "Requests over a rate limit.", ["limit"])
-COUNTED_ALONE = Counter(
-    "cara_rate_limit_counted_alone_total", "Requests that this process counted by itself, without Redis."
+OPEN_STREAMS = Gauge("cara_event_streams_open", "Open event streams.")
+REQUESTS_REFUSED = Counter(
+    "cara_http_requests_refused_total", "Requests refused by a rate limit, by limit.", ["limit"]
 )
-FAILURES_COUNTED_ALONE = Counter(
-    "cara_sign_in_counted_alone_total",
-    "Looks at failed sign-ins that this process answered by itself, without Redis.",
+COUNTED_ALONE = Counter(
+    "cara_rate_limit_counted_alone_total",
+    "Requests that this process counted locally because Redis was unavailable.",
 )
 JOB_WAIT_SECONDS = Histogram(
     "cara_feedback_job_wait_seconds",
-    "How long due jobs waited for a worker.",
+    "Time from a feedback job being due to a worker claiming it.",
     buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300),
 )
-JOBS_ENDED = Counter("cara_feedback_jobs_ended_total", "Feedback jobs that ended, by how.", ["status"])
+JOBS_ENDED = Counter("cara_feedback_jobs_ended_total", "Feedback jobs that ended, by status.", ["status"])
 JOBS_RETRIED = Counter(
-    "cara_feedback_jobs_retried_total", "Attempts that are tried again, by reason.", ["code"]
+    "cara_feedback_jobs_retried_total", "Attempts at feedback jobs that are retried, by error code.", ["code"]
 )
-JOBS_SWEPT = Counter("cara_feedback_jobs_swept_total", "Jobs that the sweeper handed out again.", ["found"])
-EVENTS_STORED = Counter("cara_analytics_events_stored_total", "Analytics events that were new.")
+JOBS_SWEPT = Counter(
+    "cara_feedback_jobs_swept_total",
+    "Feedback jobs that the sweeper enqueued again, by the state found.",
+    ["found"],
+)
+EVENTS_STORED = Counter("cara_analytics_events_stored_total", "Analytics events stored, without duplicates.")
 EVENTS_REFUSED = Counter(
-    "cara_analytics_events_refused_total", "Analytics events that were not taken, by reason.", ["code"]
+    "cara_analytics_events_refused_total", "Analytics events refused, by error code.", ["code"]
 )
 EVENT_GROUP_SIZE = Histogram(
     "cara_analytics_event_group_size",
-    "Events that were written by one commit.",
+    "Analytics events written in one commit.",
     buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000),
 )
-ROLLUP_ROWS = Counter("cara_analytics_rollup_rows_total", "Rows that were folded into roll-ups.")
+ROLLUP_ROWS = Counter("cara_analytics_rollup_rows_total", "Rows folded into roll-ups.")
 QUOTES_DROPPED = Counter(
-    "cara_feedback_quotes_dropped_total", "Quotes of the judge that do not stand in the transcript."
+    "cara_feedback_quotes_dropped_total", "Quotes in judgements that are not in the transcript."
 )
 JUDGEMENTS_MENDED = Counter(
     "cara_feedback_judgements_mended_total",
-    "What was put right in judgements that could be used all the same, by what it was.",
+    "Corrections of usable judgements, by kind.",
     ["what"],
 )
 
 
 class PortUnusable(Exception):
-    """Nothing can listen there; says why in one line."""
+    """The address can't be listened on; the message gives the reason in one line."""
 
 
 @contextmanager
-def port_at_hand(host: str, port: int) -> Iterator[None]:
-    """Raises PortUnusable when the block could not listen there."""
+def translate_bind_errors(host: str, port: int) -> Iterator[None]:
+    """Raises PortUnusable for an OSError of the block, which listens on the address."""
     try:
         yield
     except OSError as error:
@@ -75,8 +78,12 @@ def port_at_hand(host: str, port: int) -> Iterator[None]:
 
 
 @asynccontextmanager
-async def metrics_served(host: str, port: int | None) -> AsyncIterator[None]:
-    """Serves `/metrics` for the length of the block; nothing without a port. Raises PortUnusable."""
+async def serve_metrics(host: str, port: int | None) -> AsyncIterator[None]:
+    """Serves `/metrics` during the block; does nothing without a port.
+
+    Raises:
+        PortUnusable: the address can't be listened on.
+    """
     if port is None:
         yield
         return
@@ -85,7 +92,7 @@ async def metrics_served(host: str, port: int | None) -> AsyncIterator[None]:
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     try:
-        with port_at_hand(host, port):
+        with translate_bind_errors(host, port):
             await web.TCPSite(runner, host, port).start()
         logger.info("metrics on http://%s:%d/metrics", host, port)
         yield

@@ -1,9 +1,9 @@
-"""What of an error may leave the house: rebuilt from what is known to be harmless, not searched for secrets.
+"""Redacts errors and Sentry events: what is sent is rebuilt from an allow list, not searched for secrets.
 
-Stays: types of errors, stack frames with their source lines but no variables, numbers and names that errors
-carry besides their message (SQL state, constraint, HTTP status), the place of a log line, the pattern of the
-route, request and job ids. Goes, because people's words and secrets turn up there: messages of errors and log
-lines, headers, cookies, bodies, query strings, paths, breadcrumbs, user, extras and the data of spans.
+Kept: types of errors, stack frames with their source lines but no variables, codes and names that errors
+carry besides their message (SQL state, constraint, HTTP status), the location of a log call, the pattern of
+the route, request and job ids. Dropped, since learners' texts and secrets occur there: messages of errors and
+log lines, headers, cookies, bodies, query strings, paths, breadcrumbs, user, extras and the data of spans.
 """
 
 from __future__ import annotations
@@ -33,24 +33,21 @@ _FRAME: Final = ("filename", "abs_path", "function", "module", "lineno", "in_app
 _POSTGRES: Final = ("sqlstate", "schema_name", "table_name", "constraint_name")
 _NUMBERS: Final = ("code", "status", "errno")
 _WITHHELD: Final = "(message withheld)"
-_LONGEST_CHAIN: Final = 20
+_MAX_CHAINED_ERRORS: Final = 20
 
 Event = dict[str, Any]
 Hint = Mapping[str, Any]
 
 
 def is_expected(error: BaseException) -> bool:
-    """Whether the error is ordinary: a caller is told of it, has left, or work was cancelled."""
+    """Whether the error is ordinary: it is answered to the client, or a client or a task is gone."""
     if isinstance(error, web.HTTPException):
         return error.status < 500
     return isinstance(error, CaraError | asyncio.CancelledError | ConnectionResetError)
 
 
-def harmless_event(event: Event, hint: Hint, *, role: str) -> Event | None:
-    """The event without anything that a person or a secret may have put into it; None for what is expected.
-
-    Takes errors and transactions alike.
-    """
+def redact_event(event: Event, hint: Hint, *, role: str) -> Event | None:
+    """The event, an error or a transaction, reduced to the allow list; None if the error is expected."""
     error = (hint.get("exc_info") or (None, None))[1]
     if error is not None and is_expected(error):
         return None
@@ -66,7 +63,7 @@ def harmless_event(event: Event, hint: Hint, *, role: str) -> Event | None:
     if "exception" in event:
         kept["exception"] = {"values": list(_exceptions(event["exception"]["values"], error))}
     if record := hint.get("log_record"):
-        kept["logentry"] = {"message": _place(record)}
+        kept["logentry"] = {"message": _location(record)}
     return kept
 
 
@@ -75,7 +72,7 @@ def _only(values: Mapping[str, Any] | None, names: Iterable[str]) -> dict[str, A
 
 
 def _exceptions(values: Iterable[Mapping[str, Any]], error: BaseException | None) -> Iterator[dict[str, Any]]:
-    descriptions = {type(each).__name__: harmless_description(each) for each in _chain(error)}
+    descriptions = {type(each).__name__: redacted_description(each) for each in _chain(error)}
     for value in values:
         yield {
             "type": value.get("type"),
@@ -89,19 +86,19 @@ def _exceptions(values: Iterable[Mapping[str, Any]], error: BaseException | None
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """The error, what it was raised from, and the members of groups; bounded, for chains can be circles."""
-    waiting = [error] if error else []
-    for _ in range(_LONGEST_CHAIN):
-        if not waiting:
+    """The error, its causes and the members of groups; bounded, because chains can be circular."""
+    pending = [error] if error else []
+    for _ in range(_MAX_CHAINED_ERRORS):
+        if not pending:
             return
-        current = waiting.pop(0)
+        current = pending.pop(0)
         yield current
-        waiting += [cause for cause in (current.__cause__, current.__context__) if cause]
-        waiting += current.exceptions if isinstance(current, BaseExceptionGroup) else ()
+        pending += [cause for cause in (current.__cause__, current.__context__) if cause]
+        pending += current.exceptions if isinstance(current, BaseExceptionGroup) else ()
 
 
-def harmless_description(error: BaseException) -> str:
-    """What an error says beside its message: code, SQL state, constraint, status, number of wrong fields."""
+def redacted_description(error: BaseException) -> str:
+    """An error without its message: code, SQL state, constraint, status, or number of invalid fields."""
     if isinstance(error, CaraError):
         return error.code
     if isinstance(error, ValidationError):
@@ -113,6 +110,6 @@ def harmless_description(error: BaseException) -> str:
     return ", ".join(f"{name} {value}" for name, value in facts.items() if value is not None) or _WITHHELD
 
 
-def _place(record: logging.LogRecord) -> str:
-    """Where the line was logged. Not even its template: some libraries log what they formatted before."""
+def _location(record: logging.LogRecord) -> str:
+    """Logger, function and line of a log call. No template: some libraries format before they log."""
     return f"{record.name}: {record.funcName}, line {record.lineno}"

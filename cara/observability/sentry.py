@@ -1,4 +1,4 @@
-"""Reports what nobody foresaw to Sentry. Without a DSN nothing of its SDK is even imported."""
+"""Reports unexpected errors to Sentry. Without a DSN the SDK is not even imported."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ import logging
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
 from types import ModuleType
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
-from cara.observability.redaction import harmless_event
+from cara.observability.redaction import redact_event
 
 if TYPE_CHECKING:
     from sentry_sdk.integrations import Integration
@@ -26,16 +25,18 @@ def start_sentry(
     role: Literal["web", "worker"],
     traces_sample_rate: float = 0.0,
 ) -> bool:
-    """Begins to report errors of this process, and the given share of its requests or jobs as transactions.
+    """Starts to report errors of this process, and the given share of its requests or jobs as transactions.
 
-    Reports errors that escape a handler or a job, lines logged as errors, and crashes. Only what
-    `cara.observability.redaction` lets through is sent. Says whether anything was started: not without a DSN.
+    Reports errors that escape a handler or a job, log lines of level ERROR, and crashes, all of them redacted
+    by `cara.observability.redaction`. Returns whether reporting started, which needs a DSN.
     """
     if not dsn:
         return False
     import sentry_sdk
 
-    harmless = partial(harmless_event, role=role)
+    def redact(event: Any, hint: dict[str, Any]) -> Any:
+        return redact_event(event, hint, role=role)
+
     sentry_sdk.init(
         dsn=dsn,
         environment=environment,
@@ -43,8 +44,8 @@ def start_sentry(
         integrations=_integrations(role),
         default_integrations=False,
         auto_enabling_integrations=False,
-        before_send=harmless,  # type: ignore[arg-type]
-        before_send_transaction=harmless,  # type: ignore[arg-type]
+        before_send=redact,
+        before_send_transaction=redact,
         before_breadcrumb=lambda _crumb, _hint: None,
         max_breadcrumbs=0,
         include_local_variables=False,
@@ -61,14 +62,14 @@ def start_sentry(
 
 
 def stop_sentry() -> None:
-    """Sends what is waiting, for `FLUSH_SECONDS` at most, and ends the reports. Blocks."""
+    """Sends pending events, for at most `FLUSH_SECONDS`, and stops reporting. Blocks."""
     if sdk := _started_sdk():
         sdk.get_client().close(timeout=FLUSH_SECONDS)
         sdk.get_global_scope().set_client(None)
 
 
 def report(error: BaseException) -> None:
-    """Sends an error that was handled but not foreseen. Does nothing when nothing was started."""
+    """Sends an error that was handled but not expected. Does nothing unless reporting is started."""
     if sdk := _started_sdk():
         sdk.capture_exception(error)
 
@@ -77,9 +78,9 @@ def report(error: BaseException) -> None:
 async def instrumented(
     task: str, job_id: str, *, expected: tuple[type[Exception], ...] = ()
 ) -> AsyncIterator[None]:
-    """Around a background job: an error that leaves it is reported with the task's name and the job's id.
+    """Reports an error that leaves the block, a background job, with the task's name and the job's id.
 
-    `expected` are those by which the job asks for another try and the like: they pass unreported.
+    `expected` are errors that are not reported, such as those that make arq run the job again.
     """
     sdk = _started_sdk()
     if sdk is None:
@@ -98,7 +99,7 @@ async def instrumented(
 
 
 def tag_request_id(request_id: str) -> None:
-    """Marks what the current request reports with the id that its client is told."""
+    """Tags the reports of the current request with the request id that the client receives."""
     if sdk := _started_sdk():
         sdk.get_isolation_scope().set_tag("request_id", request_id)
 
@@ -109,7 +110,7 @@ def _started_sdk() -> ModuleType | None:
 
 
 def _integrations(role: Literal["web", "worker"]) -> list[Integration]:
-    """The few that report errors; those that record calls, versions and command lines are left out."""
+    """The integrations that report errors, without those that record calls, versions and command lines."""
     from sentry_sdk.integrations.aiohttp import AioHttpIntegration
     from sentry_sdk.integrations.atexit import AtexitIntegration
     from sentry_sdk.integrations.dedupe import DedupeIntegration
@@ -124,6 +125,6 @@ def _integrations(role: Literal["web", "worker"]) -> list[Integration]:
     ]
     if role == "web":
         return [*chosen, AioHttpIntegration(transaction_style="method_and_path_pattern")]
-    # arq logs the error of every job once more; `instrumented` has reported it.
+    # arq also logs the error of every job, which `instrumented` has already reported.
     ignore_logger("arq.worker")
     return chosen

@@ -1,16 +1,19 @@
-"""The pool of PostgreSQL connections: its limits, its JSON codec and its transactions."""
+"""The pool of PostgreSQL connections: limits, JSON codec, transactions, and the one retry rule."""
 
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
-from collections.abc import AsyncIterator
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeAlias, TypeVar
 from uuid import UUID
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 from uuid_utils.compat import uuid7
 
 from cara.errors import Unavailable
@@ -24,12 +27,20 @@ else:
 
 Record: TypeAlias = asyncpg.Record
 
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
+logger = logging.getLogger(__name__)
+
+RETRY_SECONDS = 10.0
+"""How long `retry_database` repeats an operation while the database is away or busy."""
+
 _CONFLICT = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 
 _AWAY = (
     OSError,
     asyncpg.InterfaceError,
-    asyncpg.InternalClientError,  # what a statement raises on a connection that broke just before it
+    asyncpg.InternalClientError,  # raised by a statement on a connection that broke just before
     asyncpg.PostgresConnectionError,
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
@@ -39,17 +50,21 @@ _AWAY = (
 
 
 class DatabaseBusy(Unavailable):
+    """No connection became free in time, or PostgreSQL rolled the work back to resolve a conflict."""
+
     code = "database_busy"
     detail = "The database is busy. Please try again in a moment."
 
 
 class DatabaseAway(Unavailable):
+    """PostgreSQL refuses connections, or the connection was lost."""
+
     code = "database_unavailable"
     detail = "The database cannot be reached. Please try again in a moment."
 
 
 class Database:
-    """A pool that hands out connections within a bounded time."""
+    """A connection pool that waits a bounded time for a free connection."""
 
     def __init__(self, pool: asyncpg.Pool[asyncpg.Record], acquire_seconds: float) -> None:
         self._pool = pool
@@ -57,7 +72,11 @@ class Database:
 
     @classmethod
     async def connect(cls, settings: Settings) -> Self:
-        """Raises DatabaseAway, with what PostgreSQL or the network said as its cause."""
+        """Opens the pool.
+
+        Raises:
+            DatabaseAway: PostgreSQL cannot be reached; the cause is the original error.
+        """
         try:
             pool = await asyncpg.create_pool(
                 settings.database_url.get_secret_value(),
@@ -65,8 +84,8 @@ class Database:
                 max_size=settings.database_pool_size,
                 command_timeout=60,
                 timeout=10,
-                init=_prepare,
-                reset=_keep,
+                init=_set_codecs,
+                reset=_skip_reset,
                 server_settings={"application_name": "cara", "timezone": "UTC"},
             )
         except (*_AWAY, asyncpg.PostgresError, TimeoutError) as error:
@@ -74,7 +93,7 @@ class Database:
         return cls(pool, settings.database_acquire_seconds)
 
     async def close(self) -> None:
-        """Waits a short while for what is under way, then closes every connection."""
+        """Waits at most 5 seconds for running statements, then closes every connection."""
         try:
             async with asyncio.timeout(5):
                 await self._pool.close()
@@ -83,11 +102,12 @@ class Database:
 
     @asynccontextmanager
     async def acquire(self) -> AsyncIterator[Connection]:
-        """A connection for the length of the block.
+        """Yields a connection for the duration of the block.
 
         Raises:
-            DatabaseBusy: none became free in time, or what the block did was undone to break a deadlock.
-            DatabaseAway: PostgreSQL refused, or went away within the block.
+            DatabaseBusy: no connection became free in time, or a deadlock or serialization conflict rolled
+                the block back.
+            DatabaseAway: PostgreSQL refused the connection, or it was lost within the block.
         """
         try:
             connection = await self._pool.acquire(timeout=self._acquire_seconds)
@@ -106,24 +126,49 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
-        """A connection inside a transaction that commits at the end of the block."""
+        """Yields a connection in a transaction that commits at the end of the block."""
         async with self.acquire() as connection, connection.transaction():
             yield connection
 
 
+def retry_database(
+    operation: Callable[Arguments, Awaitable[Result]],
+) -> Callable[Arguments, Coroutine[Any, Any, Result]]:
+    """Decorates an operation to be repeated for `RETRY_SECONDS` while the database is away or busy.
+
+    The operation has to be safe to repeat, also when it was committed and only the acknowledgement was lost.
+
+    Raises:
+        Unavailable: the database was away all the while.
+    """
+
+    @functools.wraps(operation)
+    async def retried(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        attempts = AsyncRetrying(
+            retry=retry_if_exception_type(Unavailable),
+            wait=wait_random_exponential(multiplier=0.1, max=2),
+            stop=stop_after_delay(RETRY_SECONDS),
+            before_sleep=lambda _: logger.warning("%s waits for the database", operation.__qualname__),
+            reraise=True,
+        )
+        return await attempts(operation, *args, **kwargs)
+
+    return retried
+
+
 def new_id() -> UUID:
-    """A new UUIDv7 (RFC 9562), known before its row is written; later ids sort after earlier ones."""
+    """A new UUIDv7 (RFC 9562): known before its row is written, and sorted after earlier ids."""
     return uuid7()
 
 
 async def one_row(connection: Connection, statement: str, *arguments: Any) -> Record:
-    """The row of a statement that always gives one."""
+    """The row of a statement that always returns one."""
     row = await connection.fetchrow(statement, *arguments)
     assert row is not None
     return row
 
 
-async def _prepare(connection: asyncpg.Connection[asyncpg.Record]) -> None:
+async def _set_codecs(connection: asyncpg.Connection[asyncpg.Record]) -> None:
     await connection.set_type_codec(
         "jsonb",
         schema="pg_catalog",
@@ -134,5 +179,5 @@ async def _prepare(connection: asyncpg.Connection[asyncpg.Record]) -> None:
     await connection.set_type_codec("numeric", schema="pg_catalog", encoder=str, decoder=float, format="text")
 
 
-async def _keep(_: Any) -> None:
-    """No reset query: nothing here uses SET, LISTEN or session locks on a pooled connection."""
+async def _skip_reset(_: Any) -> None:
+    """Saves the reset query: no code uses SET, LISTEN or session locks on a pooled connection."""

@@ -1,4 +1,4 @@
-"""A talk with the coach, as it is kept in a session's transcript: labelled turns, a line each at least."""
+"""A dialogue with the coach, as the transcript of its session holds it: labeled turns."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from cara.practice.schemas import MAX_TRANSCRIPT_CHARACTERS
 from cara.practice.sessions import SessionNotFound
 
 LEARNER, COACH = "You", "Coach"
-ROOM_FOR_ANSWER_CHARACTERS = 8_000
-"""A transcript counts as full when an answer of this length would not fit any more."""
+ANSWER_MARGIN_CHARACTERS = 8_000
+"""A transcript counts as full if an answer of this length would not fit."""
 
-_SEEMS_A_LABEL = re.compile(r"\n+(?=[^\n:：]{0,60}[:：])")
+_LOOKS_LIKE_LABEL = re.compile(r"\n+(?=[^\n:：]{0,60}[:：])")
 
 
 class TranscriptFull(Conflict):
@@ -26,37 +26,37 @@ class TranscriptFull(Conflict):
     )
 
 
-async def session_context(connection: Connection, user_id: UUID, session_id: UUID, said: str) -> Record:
-    """The session that a talk goes on in, once it is sure that there is room for another two turns.
+async def session_context(connection: Connection, user_id: UUID, session_id: UUID, message: str) -> Record:
+    """The session that a dialogue goes on in, once there is room for the message and its answer.
 
     Raises:
-        SessionNotFound: no such session, or somebody else's.
-        TranscriptFull: they might not fit.
+        SessionNotFound: the learner has no such session.
+        TranscriptFull: the two turns might not fit.
     """
-    scene = await queries.scene_of_session(connection, user_id, session_id)
-    if scene is None:
+    session = await queries.session_context(connection, user_id, session_id)
+    if session is None:
         raise SessionNotFound
-    needed = len(dialogue(said, "")) + ROOM_FOR_ANSWER_CHARACTERS
-    if scene["transcript_characters"] + needed > MAX_TRANSCRIPT_CHARACTERS:
+    needed = len(dialogue(message, "")) + ANSWER_MARGIN_CHARACTERS
+    if session["transcript_characters"] + needed > MAX_TRANSCRIPT_CHARACTERS:
         raise TranscriptFull
-    return scene
+    return session
 
 
 async def append_dialogue(
-    connection: Connection, user_id: UUID, session_id: UUID, said: str, answered: str
+    connection: Connection, user_id: UUID, session_id: UUID, message: str, answer: str
 ) -> bool:
-    """Adds both turns to the transcript at once; False when the session is gone or full by now."""
+    """Appends both turns to the transcript; False if the session has been deleted or is full."""
     return await queries.append_to_transcript(
-        connection, user_id, session_id, dialogue(said, answered), MAX_TRANSCRIPT_CHARACTERS
+        connection, user_id, session_id, dialogue(message, answer), MAX_TRANSCRIPT_CHARACTERS
     )
 
 
-def dialogue(said: str, answered: str) -> str:
+def dialogue(message: str, answer: str) -> str:
     """Both turns with their labels."""
-    return f"{LEARNER}: {_one_turn(said)}\n{COACH}: {_one_turn(answered)}"
+    return f"{LEARNER}: {_turn_text(message)}\n{COACH}: {_turn_text(answer)}"
 
 
-def _one_turn(text: str) -> str:
-    """No line inside a turn begins like a label, or its words would count as somebody else's."""
+def _turn_text(text: str) -> str:
+    """The text, with no line that begins like a label: its words would be attributed to another speaker."""
     lines = "\n".join(line.rstrip() for line in text.strip().splitlines())
-    return _SEEMS_A_LABEL.sub(" ", lines)
+    return _LOOKS_LIKE_LABEL.sub(" ", lines)

@@ -9,19 +9,12 @@ from uuid import UUID
 
 from cara.postgres.database import Connection, Record, one_row
 
-CHANGEABLE = (
-    "title",
-    "description",
-    "duration_seconds",
-    "score",
-    "completed",
-    "clarity",
-    "pace",
-    "confidence",
-    "tone",
-    "transcript",
-    "feedback_json",
-)
+_SESSION = """
+    select id, user_id, feature_type, title, description, duration_seconds, score, completed, completed_at,
+           clarity, pace, confidence, tone, transcript, feedback_json, version, created_at, updated_at
+    from sessions
+    where user_id = $1 and id = $2
+"""
 
 
 async def insert_session(
@@ -37,7 +30,9 @@ async def insert_session(
         """
         insert into sessions (user_id, id, feature_type, title, description)
         values ($1, $2, $3, $4, $5)
-        returning *
+        returning id, user_id, feature_type, title, description, duration_seconds, score, completed,
+                  completed_at, clarity, pace, confidence, tone, transcript, feedback_json, version,
+                  created_at, updated_at
         """,
         user_id,
         session_id,
@@ -48,16 +43,12 @@ async def insert_session(
 
 
 async def session_of_user(connection: Connection, user_id: UUID, session_id: UUID) -> Record | None:
-    return await connection.fetchrow(
-        "select * from sessions where user_id = $1 and id = $2", user_id, session_id
-    )
+    return await connection.fetchrow(_SESSION, user_id, session_id)
 
 
 async def lock_session(connection: Connection, user_id: UUID, session_id: UUID) -> Record | None:
-    """The session, held against other changes until the transaction ends."""
-    return await connection.fetchrow(
-        "select * from sessions where user_id = $1 and id = $2 for update", user_id, session_id
-    )
+    """The session, locked against other changes until the transaction ends."""
+    return await connection.fetchrow(_SESSION + "for update", user_id, session_id)
 
 
 async def hold_session(connection: Connection, user_id: UUID, session_id: UUID) -> None:
@@ -70,27 +61,37 @@ async def hold_session(connection: Connection, user_id: UUID, session_id: UUID) 
 async def update_session(
     connection: Connection, user_id: UUID, session_id: UUID, changes: Mapping[str, Any], *, completed: bool
 ) -> Record:
-    """Writes the changed columns of a locked session; completing stamps the time, once."""
-    columns = [column for column in CHANGEABLE if column in changes]
-    assignments = "".join(f"{column} = ${number}, " for number, column in enumerate(columns, start=4))
+    """Writes the changed columns of a locked session; the first completion sets `completed_at`.
+
+    `changes` maps names of columns to their new values. Columns that it does not name stay as they are.
+    """
     return await one_row(
         connection,
-        f"""
+        """
         update sessions
-        set {assignments} completed_at = case when $3 then coalesce(completed_at, now()) end,
+        set (title, description, duration_seconds, score, completed, clarity, pace, confidence, tone,
+             transcript, feedback_json) = (
+                select changed.title, changed.description, changed.duration_seconds, changed.score,
+                       changed.completed, changed.clarity, changed.pace, changed.confidence, changed.tone,
+                       changed.transcript, changed.feedback_json
+                from jsonb_populate_record(sessions, $4::jsonb) as changed
+            ),
+            completed_at = case when $3 then coalesce(completed_at, now()) end,
             version = version + 1, updated_at = now()
         where user_id = $1 and id = $2
-        returning *
-        """,  # noqa: S608 - the columns come from the list above
+        returning id, user_id, feature_type, title, description, duration_seconds, score, completed,
+                  completed_at, clarity, pace, confidence, tone, transcript, feedback_json, version,
+                  created_at, updated_at
+        """,
         user_id,
         session_id,
         completed,
-        *(changes[column] for column in columns),
+        changes,
     )
 
 
-async def scene_of_session(connection: Connection, user_id: UUID, session_id: UUID) -> Record | None:
-    """What a coach has to know of a session, without loading its transcript."""
+async def session_context(connection: Connection, user_id: UUID, session_id: UUID) -> Record | None:
+    """What the coach has to know of a session, without its transcript."""
     return await connection.fetchrow(
         """
         select id, feature_type, title, description,
@@ -104,9 +105,9 @@ async def scene_of_session(connection: Connection, user_id: UUID, session_id: UU
 
 
 async def append_to_transcript(
-    connection: Connection, user_id: UUID, session_id: UUID, lines: str, most_characters: int
+    connection: Connection, user_id: UUID, session_id: UUID, lines: str, max_characters: int
 ) -> bool:
-    """Adds lines to the end, all or nothing; False when there is no such session, or no room in it."""
+    """Appends all of the lines or none; False if the session does not exist or has no room for them."""
     appended = await connection.fetchval(
         """
         update sessions
@@ -119,7 +120,7 @@ async def append_to_transcript(
         user_id,
         session_id,
         lines,
-        most_characters,
+        max_characters,
     )
     return appended is not None
 
@@ -135,7 +136,7 @@ async def sessions_of_user(
     limit: int,
     offset: int,
 ) -> list[Record]:
-    """A page, newest first, without transcripts and feedback; walks the index (user_id, created_at, id)."""
+    """A page, newest first, without transcripts and feedback; reads the index (user_id, created_at, id)."""
     return await connection.fetch(
         """
         select id, user_id, feature_type, title, description, duration_seconds, score, completed,
@@ -189,7 +190,10 @@ async def count_sessions_of_user(
 
 
 async def delete_session(connection: Connection, user_id: UUID, session_id: UUID) -> list[UUID] | None:
-    """None when there was none to delete, else its feedback jobs that live or ended within two hours."""
+    """None when there was none to delete, else its feedback jobs that live or ended within two hours.
+
+    One statement reads the jobs and deletes the session, so that no job can come in between.
+    """
     job_ids: list[UUID] | None = await connection.fetchval(
         """
         delete from sessions
@@ -207,17 +211,24 @@ async def delete_session(connection: Connection, user_id: UUID, session_id: UUID
     return job_ids
 
 
-async def live_job_of_session(connection: Connection, user_id: UUID, session_id: UUID) -> UUID | None:
-    """The newest feedback job of the session that has not ended."""
-    job_id: UUID | None = await connection.fetchval(
+async def recent_mean_score(
+    connection: Connection, user_id: UUID, feature_type: str, session_id: UUID, sessions: int
+) -> float | None:
+    """The mean score of the learner's last scored sessions of the feature, without this session."""
+    mean: float | None = await connection.fetchval(
         """
-        select id
-        from feedback_jobs
-        where user_id = $1 and session_id = $2 and status in ('queued', 'running')
-        order by created_at desc
-        limit 1
+        select avg(score)
+        from (
+            select score
+            from sessions
+            where user_id = $1 and feature_type = $2 and id <> $3 and score is not null
+            order by created_at desc
+            limit $4
+        ) as recent
         """,
         user_id,
+        feature_type,
         session_id,
+        sessions,
     )
-    return job_id
+    return mean

@@ -5,6 +5,7 @@ from typing import Annotated
 from uuid import UUID
 
 from cara.errors import Outdated
+from cara.jobs import queries as jobs
 from cara.jobs.notifier import JobNotifier
 from cara.postgres.database import Connection, Database, Record
 from cara.practice import queries, sessions
@@ -18,7 +19,7 @@ from cara.practice.schemas import (
 )
 from cara.practice.sessions import SessionCompleted, SessionNotFound
 from cara.redis.rollup_notifier import RollupNotifier
-from cara.web.context import Caller
+from cara.web.guard import Caller
 from cara.web.handlers import Header
 from cara.web.models import ApiResponse
 from cara.web.routing import Route
@@ -33,18 +34,18 @@ async def open_session(
     async with database.transaction() as connection:
         session = await sessions.open_session(connection, caller.user_id, body)
     rollups.wake()
-    return _answered(session, {"Location": f"/api/sessions/{session['id']}"})
+    return _session_response(session, {"Location": f"/api/sessions/{session['id']}"})
 
 
 async def list_sessions(caller: Caller, connection: Connection, query: SessionsQuery) -> SessionPage:
     """List your sessions, newest first, without transcripts and feedback."""
-    page, total, following = await sessions.page_of_sessions(connection, caller.user_id, query)
+    page, total, next_cursor = await sessions.page_of_sessions(connection, caller.user_id, query)
     return SessionPage(
         sessions=[SessionSummary.model_validate(dict(row)) for row in page],
         total=total,
         limit=query.limit,
         offset=query.offset,
-        next_cursor=following,
+        next_cursor=next_cursor,
     )
 
 
@@ -53,8 +54,8 @@ async def read_session(caller: Caller, connection: Connection, id: UUID) -> ApiR
     session = await queries.session_of_user(connection, caller.user_id, id)
     if session is None:
         raise SessionNotFound
-    live_job = await queries.live_job_of_session(connection, caller.user_id, id)
-    return _answered(session, live_job=live_job)
+    live_job = await jobs.live_job_of_session(connection, caller.user_id, id)
+    return _session_response(session, live_job=live_job)
 
 
 async def change_session(
@@ -71,9 +72,9 @@ async def change_session(
         session = await sessions.change_session(
             connection, caller.user_id, id, body.provided(), expected_version=version
         )
-        live_job = await queries.live_job_of_session(connection, caller.user_id, id)
+        live_job = await jobs.live_job_of_session(connection, caller.user_id, id)
     rollups.wake()
-    return _answered(session, live_job=live_job)
+    return _session_response(session, live_job=live_job)
 
 
 async def delete_session(
@@ -88,7 +89,7 @@ async def delete_session(
     await job_notifier.deleted(job_ids)
 
 
-def _answered(
+def _session_response(
     session: Record, headers: dict[str, str] | None = None, live_job: UUID | None = None
 ) -> ApiResponse[PracticeSession]:
     model = PracticeSession.model_validate({**session, "live_job_id": live_job})
@@ -96,7 +97,10 @@ def _answered(
 
 
 def _expected_version(if_match: str | None) -> int | None:
-    """The version that If-Match (RFC 9110) asks for; a tag that is none of ours matches nothing."""
+    """The version that If-Match (RFC 9110) requires.
+
+    Raises Outdated for a tag that is not one of a session: it matches no version.
+    """
     if if_match is None or if_match.strip() == "*":
         return None
     tag = re.fullmatch(r'\s*"(\d{1,9})"\s*', if_match)

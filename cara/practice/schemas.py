@@ -1,4 +1,4 @@
-"""What the practice feature takes and gives."""
+"""Requests and responses of practice sessions."""
 
 from typing import Annotated, Any, Literal, get_args
 from uuid import UUID
@@ -6,11 +6,11 @@ from uuid import UUID
 from pydantic import MISSING, Field
 
 from cara.web.datetimes import DateTimeOrStartOfDay
-from cara.web.free_text import FreeText
 from cara.web.models import Instant, PatchModel, QueryModel, RequestModel, ResponseModel
+from cara.web.sanitize import FreeText
 
 FeatureType = Literal["conversation", "writing", "accent", "listening", "video"]
-"""The kinds of practice. The database checks the same list."""
+"""The kinds of practice. The database has the same list, as `feature_types()`."""
 
 FEATURE_TYPES: tuple[FeatureType, ...] = get_args(FeatureType)
 

@@ -25,7 +25,7 @@ class SessionCompleted(Conflict):
 
 
 async def open_session(connection: Connection, user_id: UUID, new: NewSession) -> Record:
-    """A new session of the learner."""
+    """Creates a session of the learner."""
     return await queries.insert_session(
         connection, user_id, new_id(), new.feature_type, new.title, new.description
     )
@@ -39,11 +39,11 @@ async def change_session(
     *,
     expected_version: int | None = None,
 ) -> Record:
-    """Applies the changes inside the caller's transaction; the first completion moves XP and streak.
+    """Applies the changes in the transaction of the caller; the first completion awards XP.
 
     Raises:
-        SessionNotFound: no such session, or somebody else's.
-        Outdated: it has another version than the expected one.
+        SessionNotFound: the learner has no such session.
+        Outdated: the session has another version than the expected one.
         SessionCompleted: the change would undo a completion.
     """
     session = await queries.lock_session(connection, user_id, session_id)
@@ -71,7 +71,7 @@ async def change_session(
 async def page_of_sessions(
     connection: Connection, user_id: UUID, query: SessionsQuery
 ) -> tuple[list[Record], int, str | None]:
-    """One page, the number of all sessions that match, and the cursor of the next page if there is one."""
+    """One page, the number of all matching sessions, and the cursor of the next page, if there is one."""
     filters = (query.feature_type, query.completed, query.from_, query.to)
     before = decode_cursor(query.cursor) if query.cursor else None
     rows = await queries.sessions_of_user(
@@ -79,25 +79,26 @@ async def page_of_sessions(
     )
     page = rows[: query.limit]
     total = await queries.count_sessions_of_user(connection, user_id, *filters)
-    following = encode_cursor(page[-1]["created_at"], page[-1]["id"]) if len(rows) > query.limit else None
-    return page, total, following
+    has_more = len(rows) > query.limit
+    next_cursor = encode_cursor(page[-1]["created_at"], page[-1]["id"]) if has_more else None
+    return page, total, next_cursor
 
 
 def encode_cursor(created_at: datetime, session_id: UUID) -> str:
-    """An opaque place in the list: behind this session."""
+    """An opaque cursor for the sessions after this one."""
     return base64.urlsafe_b64encode(f"{created_at.isoformat()}|{session_id}".encode()).decode().rstrip("=")
 
 
 def decode_cursor(cursor: str) -> tuple[datetime, UUID]:
-    """The place that a cursor names.
+    """The creation time and the id that a cursor holds.
 
     Raises:
-        InvalidInput: it is none of ours.
+        InvalidInput: `encode_cursor` did not make the cursor.
     """
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
-        moment, _, session_id = base64.urlsafe_b64decode(padded.encode("ascii")).decode().partition("|")
-        created_at = datetime.fromisoformat(moment)
+        created, _, session_id = base64.urlsafe_b64decode(padded.encode("ascii")).decode().partition("|")
+        created_at = datetime.fromisoformat(created)
         if created_at.tzinfo is None:
             raise ValueError("no time zone")
         return created_at.astimezone(UTC), UUID(session_id)

@@ -1,1 +1,1 @@
-"""The daily token quota: reservation, settlement, and what is left."""
+"""The tokens that a learner may use a day: reservations, settlements, and `GET /api/gemini/quota`."""

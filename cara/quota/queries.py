@@ -1,24 +1,25 @@
 """SQL of the quota: the counter of each day, reservations, and the ledger. One function a statement.
 
-Every change of a counter is a single statement that locks one row of `quota_days`; used + reserved can
-therefore never pass the limit, however many calls come at once.
+`settle` alone writes `quota_days.used` and the ledger. Every change of a counter is one statement that locks
+one row of `quota_days`; used + reserved can therefore never pass the limit, however many calls come at once.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
 from cara.postgres.database import Connection, Record, one_row
 
 _RESERVE = """
-with standing as (
+with today as (
     select used + reserved as taken
     from quota_days
     where user_id = $1 and day = $3
     for update
 ), fitting as (
-    select least($5::bigint, $6::bigint - coalesce((select taken from standing), 0)) as tokens
+    select least($5::bigint, $6::bigint - coalesce((select taken from today), 0)) as tokens
     from set_config(
         'synchronous_commit',
         case when $9 then current_setting('synchronous_commit') else 'off' end,
@@ -38,12 +39,12 @@ returning tokens
 """
 
 _SETTLE = """
-with gone as (
+with deleted as (
     delete from quota_reservations where user_id = $1 and id = $2 returning day, tokens, feature_type
 ), target as (
-    select coalesce((select day from gone), $3::date) as day,
-           coalesce((select tokens from gone), 0) as reserved,
-           (select feature_type from gone) as feature_type
+    select coalesce((select day from deleted), $3::date) as day,
+           coalesce((select tokens from deleted), 0) as reserved,
+           (select feature_type from deleted) as feature_type
 ), entry as (
     insert into quota_usage
         (user_id, id, day, request_type, feature_type, model, tokens_used, input_tokens, output_tokens)
@@ -58,48 +59,52 @@ select $1, day, coalesce((select tokens_used from entry), 0) from target
 on conflict (user_id, day) do update
 set used = days.used + excluded.used,
     reserved = days.reserved - (select reserved from target)
-returning day, used, reserved, exists (select from entry) as new
+returning day, used, reserved, exists (select from entry) as is_new
 """
 
 
-async def reserve(
-    connection: Connection,
-    user_id: UUID,
-    reservation_id: UUID,
-    day: date,
-    least: int,
-    most: int,
-    limit: int,
-    request_type: str,
-    keep_seconds: float,
-    durable: bool,
-    feature_type: str | None,
-) -> int | None:
-    """Counts as many tokens as reserved as fit under the limit, from `least` to `most`; None if too few do.
+@dataclass(frozen=True)
+class NewReservation:
+    """As many tokens of a day as fit under `limit`, from `least` to `most`.
 
-    The reservation expires after `keep_seconds` by PostgreSQL's clock, which all processes share.
-
-    Unless `durable`, the transaction does not wait for the disk. Should PostgreSQL itself crash within the
-    next instants, counter and reservation are forgotten together; a settlement charges all the same.
-
-    What the day's row says is read under its lock. Where there is no row yet, of calls that come at the same
-    instant the first makes it, and the others are measured against it with what they would have got alone:
-    for those that want less than `most` too, asking once more tells the truth.
+    It expires after `keep_seconds` by PostgreSQL's clock, which all processes share. Unless it is `durable`,
+    its transaction does not wait for the disk: should PostgreSQL itself crash within the next instants,
+    counter and reservation are lost together; a settlement charges all the same.
     """
-    reserved: int | None = await connection.fetchval(
+
+    user_id: UUID
+    id: UUID
+    day: date
+    least: int
+    most: int
+    limit: int
+    request_type: str
+    keep_seconds: float
+    durable: bool
+    feature_type: str | None
+
+
+async def reserve(connection: Connection, wanted: NewReservation) -> int | None:
+    """Counts the tokens as reserved and returns how many; None if too few fit.
+
+    The statement reads the day's row under its lock. Where there is no row yet, of calls that come at the
+    same instant the first one inserts it, and the others are measured against it with what they would have
+    got alone: for those that want less than `most` too, asking once more gives the true answer.
+    """
+    tokens: int | None = await connection.fetchval(
         _RESERVE,
-        user_id,
-        reservation_id,
-        day,
-        least,
-        most,
-        limit,
-        request_type,
-        keep_seconds,
-        durable,
-        feature_type,
+        wanted.user_id,
+        wanted.id,
+        wanted.day,
+        wanted.least,
+        wanted.most,
+        wanted.limit,
+        wanted.request_type,
+        wanted.keep_seconds,
+        wanted.durable,
+        wanted.feature_type,
     )
-    return reserved
+    return tokens
 
 
 async def settle(
@@ -111,11 +116,11 @@ async def settle(
     charge: tuple[str, int, int, int] | None,
     ledger_id: UUID,
 ) -> Record:
-    """Gives a reservation back and writes what the call cost: model, total, input and output tokens.
+    """Releases a reservation and writes what the call cost: model, total, input and output tokens.
 
-    The ledger's row counts on the reservation's day, if that is still there; both halves happen at most once,
-    however often this is repeated. Without a charge nothing is written into the ledger. Gives
-    the day as it stands now, and whether the charge is `new` or was written before.
+    The ledger's row counts on the reservation's day, if the reservation still exists, else on `today`; both
+    halves happen at most once, however often this is repeated. Without a charge nothing is written into the
+    ledger. Returns the day as it is now, and whether the charge `is_new` or was written before.
     """
     return await one_row(
         connection,
@@ -130,34 +135,34 @@ async def settle(
 
 
 async def release_expired(connection: Connection) -> int:
-    """Gives back what crashes left behind; the number of reservations."""
+    """Releases what crashes left behind; returns the number of reservations."""
     count: int = await connection.fetchval(
         """
-        with gone as (
+        with deleted as (
             delete from quota_reservations where expires_at < now() returning user_id, day, tokens
         ), by_day as (
             select user_id, day, sum(tokens) as tokens, count(*) as reservations
-            from gone
+            from deleted
             group by user_id, day
-        ), given_back as (
+        ), released as (
             update quota_days
             set reserved = quota_days.reserved - by_day.tokens
             from by_day
             where quota_days.user_id = by_day.user_id and quota_days.day = by_day.day
             returning by_day.reservations
         )
-        select coalesce(sum(reservations), 0)::int from given_back
+        select coalesce(sum(reservations), 0)::int from released
         """
     )
     return count
 
 
 async def release_expired_of_user(connection: Connection, user_id: UUID, day: date) -> int:
-    """Gives back what crashes left behind of a learner's day; the number of reservations.
+    """Releases what crashes left behind of a learner's day; returns the number of reservations.
 
-    What a live feedback job has reserved is none of that: the sweeper may just be late to prolong it.
-    The day's row may be locked already by who asks; therefore no reservation is waited for that somebody else
-    is about to settle or release.
+    Reservations of live feedback jobs stay: the sweeper may just be late to prolong them. The caller's
+    transaction may hold a lock on the day's row; therefore a reservation that another transaction is about to
+    settle or release is skipped, not waited for.
     """
     count: int = await connection.fetchval(
         """
@@ -172,17 +177,17 @@ async def release_expired_of_user(connection: Connection, user_id: UUID, day: da
                     and status in ('queued', 'running')
               )
             for update skip locked
-        ), gone as (
+        ), deleted as (
             delete from quota_reservations
             using expired
             where quota_reservations.user_id = $1 and quota_reservations.id = expired.id
             returning tokens
-        ), given_back as (
+        ), released as (
             update quota_days
-            set reserved = reserved - (select sum(tokens) from gone)
-            where user_id = $1 and day = $2 and exists (select from gone)
+            set reserved = reserved - (select sum(tokens) from deleted)
+            where user_id = $1 and day = $2 and exists (select from deleted)
         )
-        select count(*) from gone
+        select count(*) from deleted
         """,
         user_id,
         day,
@@ -191,14 +196,14 @@ async def release_expired_of_user(connection: Connection, user_id: UUID, day: da
 
 
 async def day_of_user(connection: Connection, user_id: UUID, day: date) -> Record | None:
-    """What is used and reserved on a day."""
+    """Returns what is used and reserved on a day."""
     return await connection.fetchrow(
         "select used, reserved from quota_days where user_id = $1 and day = $2", user_id, day
     )
 
 
-async def standing_of_user(connection: Connection, user_id: UUID, day: date) -> Record:
-    """What is used and reserved on a day, and the tokens of its ledger by request type: as of one moment."""
+async def status_of_user(connection: Connection, user_id: UUID, day: date) -> Record:
+    """Returns what is used and reserved on a day, and its ledger by request type: as of one moment."""
     return await one_row(
         connection,
         """

@@ -1,4 +1,7 @@
-"""The quota of tokens: reserve an upper estimate before a call, settle to the true usage after it."""
+"""The quota of tokens: reserve an upper estimate before a call, settle to the true usage after it.
+
+A day's quota is settled by `Quota.settle` and its statement `queries.settle`; nothing else charges tokens.
+"""
 
 from __future__ import annotations
 
@@ -6,23 +9,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
-from typing import Self
+from typing import Any, ClassVar, Self
 from uuid import UUID
 
 from cara.errors import LimitReached, Unprocessable
-from cara.gemini.errors import GeminiUsage
+from cara.gemini.calls import GeminiUsage
 from cara.postgres.database import Connection, new_id
 from cara.quota import queries
 
 Clock = Callable[[], datetime]
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
+UTC_CLOCK: Clock = partial(datetime.now, UTC)
 
 
 def midnight_after(moment: datetime) -> datetime:
-    """The next midnight UTC: when the quota begins anew."""
+    """Returns the next midnight UTC: when the quota begins anew."""
     return datetime.combine(moment.astimezone(UTC).date() + timedelta(days=1), time(), UTC)
 
 
@@ -30,6 +30,13 @@ class QuotaExceeded(LimitReached):
     """The day's tokens do not suffice; says until when."""
 
     code = "quota_exceeded"
+    further_member_schemas: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "resetAt": {
+            "type": "string",
+            "format": "date-time",
+            "description": "With `quota_exceeded`: when the day's quota begins anew.",
+        }
+    }
 
     def __init__(self, resets_at: datetime, now: datetime) -> None:
         super().__init__(
@@ -74,7 +81,7 @@ class Charge:
 
     @classmethod
     def of(cls, model: str, usage: GeminiUsage) -> Self | None:
-        """The charge for what Gemini counted, thinking among the output; None when it counted nothing."""
+        """Returns the charge for what Gemini counted, thinking as output; None when it counted nothing."""
         if not usage.total_tokens:
             return None
         output = usage.output_tokens + usage.thinking_tokens
@@ -82,17 +89,17 @@ class Charge:
 
 
 @dataclass(frozen=True)
-class Settled:
-    """The day that a call was settled on, as it stands afterwards; `new` unless it was settled before."""
+class SettledDay:
+    """The day that a call was settled on, as it is afterwards; `is_new` unless it was settled before."""
 
     day: date
     used: int
     reserved: int
-    new: bool
+    is_new: bool
 
 
 @dataclass(frozen=True)
-class Standing:
+class QuotaStatus:
     """A learner's day: tokens used, reserved for calls under way, the limit, and when it resets."""
 
     used: int
@@ -109,50 +116,17 @@ class Standing:
 class Quota:
     """The quota of every learner; days are days in UTC, by `clock`. Reservations expire by PostgreSQL's.
 
+    `own_limit` is a learner's own limit; None stands for the default.
+
     Used and reserved together never pass the limit by a reservation. What a call really cost is charged in
     full, also when it is more than was reserved for it: the reservation has to be an upper estimate.
     """
 
-    def __init__(self, default_limit: int, clock: Clock = utc_now) -> None:
+    def __init__(self, default_limit: int, clock: Clock = UTC_CLOCK) -> None:
         self._default_limit = default_limit
         self._clock = clock
 
-    def limit_of(self, own_limit: int | None) -> int:
-        """The learner's own limit, else the default."""
-        return self._default_limit if own_limit is None else own_limit
-
     async def reserve(
-        self,
-        connection: Connection,
-        user_id: UUID,
-        tokens: int,
-        request_type: str,
-        *,
-        own_limit: int | None,
-        keep_seconds: float,
-        feature_type: str | None = None,
-    ) -> UUID:
-        """Reserves an upper estimate of a call's tokens, for so long unless it is settled before.
-
-        The ledger will tell what was practised, if `feature_type` does.
-
-        Raises:
-            QuotaExceeded: they do not fit under today's limit.
-            TooLongForQuota: nor would they on any other day.
-        """
-        reservation = await self.reserve_some(
-            connection,
-            user_id,
-            tokens,
-            tokens,
-            request_type,
-            own_limit=own_limit,
-            keep_seconds=keep_seconds,
-            feature_type=feature_type,
-        )
-        return reservation.id
-
-    async def reserve_some(
         self,
         connection: Connection,
         user_id: UUID,
@@ -166,28 +140,41 @@ class Quota:
         reservation_id: UUID | None = None,
         durable: bool = True,
     ) -> Reservation:
-        """Reserves as many tokens as fit, from `least` to `most`; otherwise like `reserve`.
+        """Reserves as many tokens as fit under today's limit, from `least` to `most`.
 
-        Where it is a transaction of its own and a call that lasts seconds, it need not be `durable`. Before
-        anybody is refused, what crashes left behind of their day is given back, and it is tried once more.
+        They stay reserved for `keep_seconds` unless they are settled before; the ledger will tell the
+        `feature_type`. A reservation that is a transaction of its own, for a call of seconds, need not be
+        `durable`. Before anybody is refused, what crashes left behind of their day is released, and the
+        reservation is tried once more.
 
         Raises:
             QuotaExceeded: not even the least fit under today's limit.
             TooLongForQuota: nor would they on any other day.
         """
         now = self._clock()
-        today, limit, own_id = self._day(now), self.limit_of(own_limit), reservation_id or new_id()
+        limit = self._limit(own_limit)
         if least > limit:
             raise TooLongForQuota(least, limit)
-        wanted = (user_id, own_id, today, least, most, limit, request_type)
-        reserve = partial(queries.reserve, connection, *wanted, keep_seconds, durable, feature_type)
-        tokens = await reserve()
+        wanted = queries.NewReservation(
+            user_id=user_id,
+            id=reservation_id or new_id(),
+            day=_day(now),
+            least=least,
+            most=most,
+            limit=limit,
+            request_type=request_type,
+            keep_seconds=keep_seconds,
+            durable=durable,
+            feature_type=feature_type,
+        )
+        tokens = await queries.reserve(connection, wanted)
         if tokens is None:
-            released = await queries.release_expired_of_user(connection, user_id, today)
-            tokens = await reserve() if released or least < most else None
+            released = await queries.release_expired_of_user(connection, user_id, wanted.day)
+            if released or least < most:
+                tokens = await queries.reserve(connection, wanted)
         if tokens is None:
             raise QuotaExceeded(midnight_after(now), now)
-        return Reservation(own_id, tokens)
+        return Reservation(wanted.id, tokens)
 
     async def settle(
         self,
@@ -198,38 +185,41 @@ class Quota:
         charge: Charge | None,
         *,
         ledger_id: UUID | None = None,
-    ) -> Settled:
-        """Gives the reservation back and writes the true charge, if there was one: safe to repeat.
+    ) -> SettledDay:
+        """Releases the reservation and writes the true charge, if there is one: safe to repeat.
 
-        The charge stands in the ledger under the reservation's id, or under one that names the call better.
-        Belongs in one transaction with what the call was made for.
+        The ledger's row has the reservation's id, or `ledger_id` where that names the call better. Belongs in
+        one transaction with what the call was made for.
         """
         row = (
             (charge.model, charge.total_tokens, charge.input_tokens, charge.output_tokens) if charge else None
         )
-        today = self._day(self._clock())
+        today = _day(self._clock())
         day = await queries.settle(
             connection, user_id, reservation_id, today, request_type, row, ledger_id or reservation_id
         )
-        return Settled(**day)
+        return SettledDay(**day)
 
     async def remaining_after(
-        self, connection: Connection, user_id: UUID, own_limit: int | None, settled: Settled
+        self, connection: Connection, user_id: UUID, own_limit: int | None, settled: SettledDay
     ) -> int:
-        """The tokens that are left today, once a call was settled."""
-        today = self._day(self._clock())
+        """Returns the tokens that are left today, after a call was settled."""
+        today = _day(self._clock())
         used, reserved = settled.used, settled.reserved
         if settled.day != today:
             day = await queries.day_of_user(connection, user_id, today)
             used, reserved = (day["used"], day["reserved"]) if day else (0, 0)
-        return max(0, self.limit_of(own_limit) - used - reserved)
+        return max(0, self._limit(own_limit) - used - reserved)
 
-    async def standing(self, connection: Connection, user_id: UUID, own_limit: int | None) -> Standing:
-        """Where the learner stands today."""
+    async def status(self, connection: Connection, user_id: UUID, own_limit: int | None) -> QuotaStatus:
+        """Returns the learner's day so far."""
         now = self._clock()
-        standing = await queries.standing_of_user(connection, user_id, self._day(now))
-        return Standing(**standing, limit=self.limit_of(own_limit), resets_at=midnight_after(now))
+        today = await queries.status_of_user(connection, user_id, _day(now))
+        return QuotaStatus(**today, limit=self._limit(own_limit), resets_at=midnight_after(now))
 
-    @staticmethod
-    def _day(now: datetime) -> date:
-        return now.astimezone(UTC).date()
+    def _limit(self, own_limit: int | None) -> int:
+        return self._default_limit if own_limit is None else own_limit
+
+
+def _day(now: datetime) -> date:
+    return now.astimezone(UTC).date()

@@ -1,6 +1,6 @@
-"""Connections to Redis (or Valkey), by URL: plain, TLS, unix socket or Sentinel.
+"""Connection pools for Redis (or Valkey) from a URL: plain, TLS, Unix socket or Sentinel.
 
-A Sentinel URL reads `redis+sentinel://[:password@]host:port[,host:port…]/service[/db]`.
+A Sentinel URL has the form `redis+sentinel://[:password@]host:port[,host:port…]/service[/db]`.
 """
 
 from __future__ import annotations
@@ -23,27 +23,27 @@ AWAY = (RedisError, OSError, TimeoutError)
 """What a call raises when Redis cannot be reached or does not answer in time."""
 
 SOCKET_SECONDS = 2
-"""How long Redis may take to accept a connection, a command, or to answer it."""
+"""The time limit for opening a connection, for writing a command, and for reading its answer."""
 
 
-class _Cancellable(AbstractConnection):
+class _CancellableConnection(AbstractConnection):
     """A connection whose commands can be cancelled.
 
-    redis-py bounds each write by `asyncio.wait_for`, which up to Python 3.11 loses a cancellation that
-    arrives when the write is just done. A task that is told to stop would then go on.
+    redis-py bounds each write by `asyncio.wait_for`, which up to Python 3.11 swallows a cancellation that
+    arrives just when the write is done: the cancelled task would go on.
     """
 
     async def send_packed_command(
         self, command: bytes | str | Iterable[bytes], check_health: bool = True
     ) -> None:
         if not self.is_connected:
-            await self.connect()  # type: ignore[no-untyped-call]
+            await self.connect()
         elif check_health:
-            await self.check_health()  # type: ignore[no-untyped-call]
-        pieces = [command.encode()] if isinstance(command, str) else command
+            await self.check_health()
+        chunks = [command.encode()] if isinstance(command, str) else command
         try:
             async with asyncio.timeout(self.socket_timeout):
-                await self._send_packed_command([pieces] if isinstance(pieces, bytes) else pieces)
+                await self._send_packed_command([chunks] if isinstance(chunks, bytes) else chunks)
         except BaseException as error:
             await self.disconnect(nowait=True)
             if isinstance(error, TimeoutError):
@@ -53,24 +53,24 @@ class _Cancellable(AbstractConnection):
             raise
 
 
-class _PlainConnection(_Cancellable, Connection):
+class _PlainConnection(_CancellableConnection, Connection):
     pass
 
 
-class _TlsConnection(_Cancellable, SSLConnection):
+class _TlsConnection(_CancellableConnection, SSLConnection):
     pass
 
 
-class _UnixConnection(_Cancellable, UnixDomainSocketConnection):
+class _UnixConnection(_CancellableConnection, UnixDomainSocketConnection):
     pass
 
 
-class _SentinelConnection(_Cancellable, SentinelManagedConnection):
+class _SentinelConnection(_CancellableConnection, SentinelManagedConnection):
     pass
 
 
 def connection_pool(url: str, *, size: int, retries: int = 1) -> ConnectionPool:
-    """A bounded pool for the URL; `retries` says how often a command is repeated on a broken connection."""
+    """A bounded pool for the URL; a command is retried `retries` times when its connection breaks."""
     options: dict[str, Any] = {
         "socket_timeout": SOCKET_SECONDS,
         "socket_connect_timeout": SOCKET_SECONDS,
@@ -81,12 +81,12 @@ def connection_pool(url: str, *, size: int, retries: int = 1) -> ConnectionPool:
     if url.startswith("redis+sentinel://"):
         return _sentinel_pool(url, options)
     target: dict[str, Any] = {**parse_url(url)}
-    kind = target.pop("connection_class", Connection)
-    if kind is not UnixDomainSocketConnection:
+    base = target.pop("connection_class", Connection)
+    if base is not UnixDomainSocketConnection:
         options["socket_keepalive"] = True
-    kinds = {Connection: _PlainConnection, SSLConnection: _TlsConnection}
+    cancellable = {Connection: _PlainConnection, SSLConnection: _TlsConnection}
     return BlockingConnectionPool(
-        connection_class=kinds.get(kind, _UnixConnection),
+        connection_class=cancellable.get(base, _UnixConnection),
         max_connections=size,
         timeout=SOCKET_SECONDS,
         **options,
@@ -102,7 +102,7 @@ def _sentinel_pool(url: str, options: dict[str, Any]) -> ConnectionPool:
     nodes = [
         (host, int(port or 26379)) for host, _, port in (node.partition(":") for node in hosts.split(","))
     ]
-    sentinel = Sentinel(  # type: ignore[no-untyped-call]
+    sentinel = Sentinel(
         nodes,
         sentinel_kwargs={"socket_timeout": SOCKET_SECONDS},
         connection_class=_SentinelConnection,

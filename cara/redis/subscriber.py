@@ -1,12 +1,11 @@
-"""One pub/sub connection for a process, and everybody in it who waits for messages."""
+"""One pub/sub connection for a process, shared by all tasks that wait for messages."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from typing import Any
 
 from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
@@ -16,14 +15,15 @@ from cara.redis.connections import AWAY, connection_pool
 logger = logging.getLogger(__name__)
 
 _READ_SECONDS = 2.0
-_ALWAYS = "cara:subscriber"  # keeps the connection subscribed while nobody listens
+_IDLE_CHANNEL = "cara:subscriber"
+"""Keeps the connection subscribed while there are no listeners."""
 
 
 class Subscriber:
-    """One pub/sub connection for a whole process: it wakes whoever listens, however many they are.
+    """Wakes the listeners of a process, however many there are, through one pub/sub connection.
 
-    Messages carry no truth, they only say "look again". A listener is also woken when its subscription
-    is confirmed, at first and after each reconnection, because something may have been missed until then.
+    Messages carry no state: they only mean that a listener should query again. A listener is also woken when
+    its subscription is confirmed, at first and after each reconnection, because it may have missed messages.
     """
 
     def __init__(self, url: str) -> None:
@@ -33,42 +33,48 @@ class Subscriber:
 
     @asynccontextmanager
     async def listen(self, channel: str) -> AsyncIterator[asyncio.Event]:
-        """An event that is set whenever something is published to the channel."""
+        """Yields an event that is set for every message on the channel; the listener clears it."""
         wake = asyncio.Event()
-        newcomer = channel not in self._listeners
+        is_first = channel not in self._listeners
         self._listeners.setdefault(channel, set()).add(wake)
         try:
-            if newcomer:
-                await self._tell(self._pubsub.subscribe, channel)
+            if is_first:
+                await self._subscribe(channel)
             yield wake
         finally:
             self._listeners[channel].discard(wake)
             if not self._listeners[channel]:
                 del self._listeners[channel]
-                await self._tell(self._pubsub.unsubscribe, channel)
+                await self._unsubscribe(channel)
 
-    async def _tell(self, command: Callable[[str], Awaitable[Any]], channel: str) -> None:
-        """Best effort: a broken connection is mended, with all subscriptions, by the task that reads."""
+    async def _subscribe(self, channel: str) -> None:
+        """Best effort: after an error `run` reconnects and subscribes to all channels."""
         if self._pubsub.connection is not None:
             with suppress(*AWAY):
-                await command(channel)
+                await self._pubsub.subscribe(channel)
+
+    async def _unsubscribe(self, channel: str) -> None:
+        """Best effort, like `_subscribe`."""
+        if self._pubsub.connection is not None:
+            with suppress(*AWAY):
+                await self._pubsub.unsubscribe(channel)
 
     async def run(self) -> None:
-        """Reads messages until cancelled; belongs in a task of its own."""
+        """Reads messages until cancelled, and reconnects after errors; runs in a task of its own."""
         try:
             while True:
                 try:
-                    await self._pubsub.subscribe(_ALWAYS)
-                    # Whoever came before the connection stood could not subscribe.
+                    await self._pubsub.subscribe(_IDLE_CHANNEL)
+                    # Listeners that came before the connection was open are not subscribed yet.
                     if self._listeners:
                         await self._pubsub.subscribe(*self._listeners)
                     await self._read()
                 except AWAY as error:
                     logger.warning("redis subscription lost: %s", type(error).__name__)
-                    await self._pubsub.aclose()  # type: ignore[no-untyped-call]
+                    await self._pubsub.aclose()
                     await asyncio.sleep(0.5)
         finally:
-            await self._pubsub.aclose()  # type: ignore[no-untyped-call]
+            await self._pubsub.aclose()
 
     async def _read(self) -> None:
         while True:

@@ -1,8 +1,8 @@
-"""Speech measures: what can be counted in a transcript is counted here, never guessed by a model."""
+"""Measures of speech that can be computed from a transcript, so that no model has to guess them."""
 
 from __future__ import annotations
 
-from cara.speech.measuring import measure
+from cara.speech.measures import measure
 from cara.speech.schemas import Fillers, PaceNorm, PhraseUse, SpeechMeasures, Vocabulary
 
 __all__ = ["Fillers", "PaceNorm", "PhraseUse", "SpeechMeasures", "Vocabulary", "measure"]

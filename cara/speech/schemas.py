@@ -1,7 +1,7 @@
-"""The measures as they are kept and sent: frozen, with camelCase members in JSON.
+"""The measures as they are stored and sent: frozen, with camelCase members in JSON.
 
 A member that is null was not measured; `not_applicable` names the measures that could not be taken and
-`notes` says why in words. Pauses, pitch and loudness can't be known from a transcript and are never claimed.
+`notes` gives the reasons. A transcript doesn't show pauses, pitch and loudness: they are never claimed.
 """
 
 from typing import Literal
@@ -15,7 +15,7 @@ class _Measure(BaseModel):
 
 
 class Fillers(_Measure):
-    """Filler words: how many, how dense, and which (see `fillers.py`)."""
+    """Filler words: how many, how dense, and which."""
 
     count: int
     per_hundred_words: float | None
@@ -32,7 +32,7 @@ class PhraseUse(_Measure):
 
 
 class Vocabulary(_Measure):
-    """Variety of words; `kind` says which of the two measures `value` is (see `vocabulary.py`)."""
+    """Variety of words; `kind` says which of the two measures `value` is."""
 
     kind: Literal["mtld", "typeTokenRatio"]
     value: float
@@ -40,7 +40,7 @@ class Vocabulary(_Measure):
 
 
 class PaceNorm(_Measure):
-    """Words a minute that count as usual for the kind of talk (see `pace.py`)."""
+    """Words a minute that count as usual for the kind of talk."""
 
     low: int
     high: int
@@ -78,7 +78,7 @@ class SpeechMeasures(_Measure):
 
     @property
     def scorable_words_per_minute(self) -> float | None:
-        """The speed that `pace_score` may judge: none when implausible or without a norm for the talk."""
+        """The speed that `pace_score` may judge; None when it is implausible or the talk has no norm."""
         if self.words_per_minute_implausible or self.pace_norm is None:
             return None
         return self.speaking_words_per_minute

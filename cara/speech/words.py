@@ -1,33 +1,33 @@
-"""Words and what stands between them: one tokenisation that all measures share.
+"""Words, and what follows each of them: the one tokenization that all measures share.
 
-A word is a run of letters, digits, apostrophes and inner hyphens; figures keep their inner points and commas
-(`1,000`, `3.5`, `10:30`), so that each is one word.
+A word is a run of letters, digits, apostrophes and inner hyphens. Numbers keep their inner points and commas
+(`1,000`, `3.5`, `10:30`), so that each is one word. Hesitation sounds are recognized here, because they never
+decide where a sentence ends.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Container
+from collections.abc import Collection, Container, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import compress
 
-from cara.speech.cleaning import PAUSE, TURN
-from cara.speech.hesitations import hesitations_among
+from cara.speech.text import PAUSE, TURN
 
-# What stands after a word, as bits.
+# What follows a word, as bits.
 BREAK = 1  # a comma, colon, dash or bracket
 SILENCE = 2  # an ellipsis, a dash or a [pause]
-END = 4  # the sentence ends
-ASKED = 8  # it ends in a question mark
-CUT = 16  # the word is broken off with a hyphen
-DASH = 32  # a dash stands right at the word: perhaps broken off
-_POINT = 64  # a full stop, perhaps of an abbreviation, or the end of what is quoted
-_ELLIPSIS = 128  # ends the sentence only when a new one begins
-_TURN = 256  # the turn ends
+END = 4  # the end of the sentence
+ASKED = 8  # the sentence ends in a question mark
+CUT = 16  # a hyphen that breaks the word off
+DASH = 32  # a dash right at the word, which may be broken off
+_POINT = 64  # a full stop, perhaps of an abbreviation, or the end of a quotation
+_ELLIPSIS = 128  # ends the sentence only before a capital
+_TURN = 256  # the end of the turn
 
-# Signs that join to letters and that Python does not count as letters (accents, vowel signs of many scripts).
-JOINED = (
+# Signs that belong to a word though `\w` leaves them out: accents, and the vowel signs of many scripts.
+COMBINING = (
     r"\u0300-\u036f"  # Latin, Greek
     r"\u0483-\u0487"  # Cyrillic
     r"\u0591-\u05bd"  # Hebrew
@@ -43,7 +43,7 @@ JOINED = (
     r"\u102b-\u103e\u17b4-\u17d3"  # Myanmar, Khmer
 )
 _WORD_AND_GAP = re.compile(
-    rf"([\w{JOINED}]+(?:['-][\w{JOINED}]+|(?<=\d)[.,:](?=\d)[\w{JOINED}]+)*)([^\w{JOINED}]*)"
+    rf"([\w{COMBINING}]+(?:['-][\w{COMBINING}]+|(?<=\d)[.,:](?=\d)[\w{COMBINING}]+)*)([^\w{COMBINING}]*)"
 )
 
 _SILENT = re.compile(rf"…|\.\.|--|[–—―{PAUSE}]|\s-\s")
@@ -51,117 +51,145 @@ _QUOTED_END = re.compile(r"[?!]['\"\])»”’]+\s")  # He asked “Why?” and 
 _STOP = re.compile(r"\.['\")\]»”’]*\s")
 _HYPHEN_CUT = re.compile(r"-(?:[\s.,…]|$)")
 _DASH_CUT = re.compile(r"--|[–—―]")
-_BREAKS = frozenset(",;:()，、；：،؛")
-_ASKS = frozenset("?？؟")
-_SHOUTS = frozenset("!！。।॥։｡۔‽")
+_BREAK_MARKS = frozenset(",;:()，、；：،؛")
+_QUESTION_MARKS = frozenset("?？؟")
+_TERMINAL_MARKS = frozenset("!！。।॥։｡۔‽")
 _ABBREVIATIONS = frozenset(
     {"mr", "mrs", "ms", "dr", "prof", "st", "vs", "jr", "sr", "approx", "dept", "inc", "ltd"}
 )
 _NUMBERING = frozenset("No Nos Nr Fig Vol Ch Sec Jan Feb Mar Apr Jun Jul Aug Sep Sept Oct Nov Dec".split())
-_IN_OTHER_WORDS = frozenset({("e", "g"), ("i", "e")})
+_LATIN_ABBREVIATIONS = frozenset({("e", "g"), ("i", "e")})
 # No name begins with these: an initial before them ends its sentence (`It is plan B. We go on`).
-_OPENERS = frozenset(
+_SENTENCE_OPENERS = frozenset(
     "The We It He She They You This That These There But And So Then If When My Our What How".split()
 )
 _FIRST_PERSON = frozenset({"I", "I'm", "I'd", "I'll", "I've"})
 
+# Hesitation sounds by their usual spelling, however long they are drawn out.
+_HESITATIONS = (
+    ("um", re.compile(r"u++h*+m++|e++h++m++")),
+    ("uh", re.compile(r"u++h++")),
+    ("erm", re.compile(r"e++r++m++")),
+    ("er", re.compile(r"e++r(?:r{2,}+)?")),
+    ("ah", re.compile(r"a++h++")),
+    ("hmm", re.compile(r"h++m++|m{2,}+")),
+)
+_MAX_HESITATION_LETTERS = 20
+
 
 @dataclass(frozen=True)
 class Words:
-    """The words as written, in small letters, and the bits of what stands after each."""
+    """The words of a text: `raw` as written, `lower` in lower case, `after` the bits and `gaps` the text
+    between each word and the next.
+    """
 
     raw: list[str]
-    small: list[str]
+    lower: list[str]
     after: list[int]
     gaps: list[str]
 
     def __len__(self) -> int:
-        return len(self.small)
+        return len(self.lower)
 
     def sentence_ends(self, start: int, end: int) -> bool:
-        """Whether a sentence ends after one of the words from `start` to `end` (which is not included)."""
+        """Whether a sentence ends after one of the words in [start, end)."""
         return any(map(END.__and__, self.after[start:end]))
 
     @cached_property
     def sentences(self) -> list[tuple[int, int]]:
-        """Where each sentence begins and ends (the end not included).
+        """The range [start, end) of each sentence.
 
-        Terminal punctuation ends a sentence; a turn without any is one.
+        Terminal punctuation ends a sentence; a turn without any is one sentence.
         """
-        ends = [place + 1 for place, what in enumerate(self.after) if what & END]
-        if self.small and (not ends or ends[-1] != len(self)):
+        ends = [index + 1 for index, bits in enumerate(self.after) if bits & END]
+        if self.lower and (not ends or ends[-1] != len(self)):
             ends.append(len(self))
         return list(zip([0, *ends[:-1]], ends, strict=True)) if ends else []
 
 
 class _GapBits(dict[str, int]):
+    """The bits of each gap, worked out once: few gaps are distinct."""
+
     def __missing__(self, gap: str) -> int:
-        bits = self[gap] = _bits(gap)
+        bits = self[gap] = _bits_of(gap)
         return bits
 
 
-def words_in(text: str) -> Words:
+def tokenize(text: str) -> Words:
     """All words of the text, in linear time.
 
-    A full stop ends no sentence where the next word begins small (`3 p.m. today`), but in a text without
-    capitals. After an ellipsis a new sentence begins only when the next word, hesitations apart, has one.
+    A full stop before a lower-case word ends no sentence (`3 p.m. today`), unless the text has no capitals.
+    An ellipsis ends a sentence only when the next word, hesitations left out, is capitalized.
     """
     pairs = _WORD_AND_GAP.findall(text + "\n")
     raw = [word for word, _ in pairs]
     gaps = [gap for _, gap in pairs]
-    small = [word.lower() for word in raw]
+    lower = [word.lower() for word in raw]
     bits = _GapBits({" ": 0})
-    words = Words(raw, small, [bits[gap] for gap in gaps], gaps)
+    words = Words(raw, lower, [bits[gap] for gap in gaps], gaps)
     if raw:
         words.after[-1] |= _TURN
-        _settle(words, hesitations_among(set(small)))
+        _resolve_sentence_ends(words, hesitations_among(set(lower)))
     return words
 
 
-def word_count(text: str) -> int:
-    """How many words the text has."""
+def count_words(text: str) -> int:
+    """The number of words in the text."""
     return len(_WORD_AND_GAP.findall(text))
 
 
-def without(words: Words, dropped: Collection[int]) -> Words:
-    """The words but those at the dropped places; what stood after one now stands after the word before."""
+def drop_words(words: Words, dropped: Collection[int]) -> Words:
+    """The words without those at the dropped indexes; what followed one now follows the word before it."""
     if not dropped:
         return words
     kept = [True] * len(words)
     after = words.after.copy()
     anchor, previous = -1, -1
-    for place in sorted(dropped):
-        anchor = anchor if place == previous + 1 else place - 1
-        previous = place
-        kept[place] = False
+    for index in sorted(dropped):
+        anchor = anchor if index == previous + 1 else index - 1
+        previous = index
+        kept[index] = False
         if anchor >= 0:
-            after[anchor] |= after[place] & ~(CUT | DASH)
+            after[anchor] |= after[index] & ~(CUT | DASH)
     return Words(
         raw=list(compress(words.raw, kept)),
-        small=list(compress(words.small, kept)),
+        lower=list(compress(words.lower, kept)),
         after=list(compress(after, kept)),
         gaps=list(compress(words.gaps, kept)),
     )
 
 
-def _bits(gap: str) -> int:
-    seen = set(gap)
+def hesitations_among(words: Iterable[str]) -> dict[str, str]:
+    """The hesitation sounds among lower-case words, each with its usual spelling: `ummm` is `um`."""
+    return {word: name for word in words if (name := _hesitation(word))}
+
+
+def _hesitation(word: str) -> str | None:
+    if len(word) <= _MAX_HESITATION_LETTERS and word[:1] in "ueahm":
+        for name, sound in _HESITATIONS:
+            if sound.fullmatch(word):
+                return name
+    return None
+
+
+def _bits_of(gap: str) -> int:
+    characters = set(gap)
     bits = 0
-    if seen & _BREAKS:
+    if characters & _BREAK_MARKS:
         bits |= BREAK
     if _SILENT.search(gap):
         bits |= BREAK | SILENCE
-    if seen & _ASKS:
+    if characters & _QUESTION_MARKS:
         bits |= END | ASKED
-    if seen & _SHOUTS:
+    if characters & _TERMINAL_MARKS:
         bits |= END
     if bits & END and _QUOTED_END.search(gap):
         bits = bits & ~END | _POINT
-    if "…" in seen or ".." in gap:
+    if "…" in characters or ".." in gap:
         bits |= _ELLIPSIS
     elif _STOP.search(gap):
         bits |= _POINT
-    if TURN in seen:
+    if TURN in characters:
         bits |= END | _TURN
     if _HYPHEN_CUT.match(gap):
         bits |= CUT
@@ -170,48 +198,49 @@ def _bits(gap: str) -> int:
     return bits
 
 
-def _settle(words: Words, hesitations: Container[str]) -> None:
-    """Decides the doubtful bits, from the last word to the first: they depend on what follows.
+def _resolve_sentence_ends(words: Words, hesitations: Container[str]) -> None:
+    """Replaces the ambiguous bits, from the last word to the first, because they depend on the next word.
 
-    `following` is the next word, hesitations apart; `small` says that it begins small, and they as well.
+    `following` is the next word, hesitations left out; `in_lower_case` means that it and the hesitations
+    before it begin in lower case.
     """
-    following, small = "", False
+    following, in_lower_case = "", False
     capitals = _has_capitals(words, hesitations)
-    for place in range(len(words) - 1, -1, -1):
-        what, raw = words.after[place], words.raw[place]
-        if what >= _POINT:
-            ends = _ends_sentence(words, place, following, goes_on=capitals and small)
-            words.after[place] = what & (_POINT - 1) | (END if ends else 0)
-        if words.small[place] in hesitations:
-            small = small and raw[0].islower()
+    for index in range(len(words) - 1, -1, -1):
+        bits, raw = words.after[index], words.raw[index]
+        if bits >= _POINT:
+            ends = _ends_sentence(words, index, following, continues=capitals and in_lower_case)
+            words.after[index] = bits & (_POINT - 1) | (END if ends else 0)
+        if words.lower[index] in hesitations:
+            in_lower_case = in_lower_case and raw[0].islower()
         else:
-            following, small = raw, raw[0].islower()
+            following, in_lower_case = raw, raw[0].islower()
 
 
 def _has_capitals(words: Words, hesitations: Container[str]) -> bool:
     return any(
-        raw[0].isupper() and small not in hesitations and raw not in _FIRST_PERSON
-        for raw, small in zip(words.raw, words.small, strict=True)
+        raw[0].isupper() and lower not in hesitations and raw not in _FIRST_PERSON
+        for raw, lower in zip(words.raw, words.lower, strict=True)
     )
 
 
-def _ends_sentence(words: Words, place: int, following: str, *, goes_on: bool) -> bool:
-    what = words.after[place]
-    if what & (_TURN | END):
+def _ends_sentence(words: Words, index: int, following: str, *, continues: bool) -> bool:
+    bits = words.after[index]
+    if bits & (_TURN | END):
         return True
-    if what & _POINT:
-        return not goes_on and not _is_abbreviation(words, place, following)
+    if bits & _POINT:
+        return not continues and not _is_abbreviation(words, index, following)
     return following[:1].isupper() and following not in _FIRST_PERSON
 
 
-def _is_abbreviation(words: Words, place: int, following: str) -> bool:
-    raw, small = words.raw[place], words.small[place]
-    if small in _ABBREVIATIONS:
+def _is_abbreviation(words: Words, index: int, following: str) -> bool:
+    raw, lower = words.raw[index], words.lower[index]
+    if lower in _ABBREVIATIONS:
         return True
     if len(raw) == 1 and raw.isupper() and raw != "I":
-        return following not in _OPENERS
-    if place and words.gaps[place - 1] == "." and (words.small[place - 1], small) in _IN_OTHER_WORDS:
+        return following not in _SENTENCE_OPENERS
+    if index and words.gaps[index - 1] == "." and (words.lower[index - 1], lower) in _LATIN_ABBREVIATIONS:
         return True
     if raw in _NUMBERING and following[:1].isdigit():
         return True
-    return raw.isdigit() and (place == 0 or "\n" in words.gaps[place - 1])
+    return raw.isdigit() and (index == 0 or "\n" in words.gaps[index - 1])

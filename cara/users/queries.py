@@ -9,7 +9,7 @@ from cara.postgres.database import Connection, Record, one_row
 
 
 async def caller_by_id(connection: Connection, user_id: UUID) -> Record | None:
-    """What every request needs to know of its caller."""
+    """Returns what every request needs to know of its caller."""
     return await connection.fetchrow(
         "select id, is_admin, timezone, daily_token_quota, token_generation from users where id = $1",
         user_id,
@@ -17,7 +17,7 @@ async def caller_by_id(connection: Connection, user_id: UUID) -> Record | None:
 
 
 async def learner_by_id(connection: Connection, user_id: UUID) -> Record | None:
-    """The learner's profile and progress."""
+    """Returns the learner's profile and progress."""
     return await connection.fetchrow(
         """
         select id, email, name, role, timezone, level, xp, streak, longest_streak, last_practice_at,
@@ -30,7 +30,7 @@ async def learner_by_id(connection: Connection, user_id: UUID) -> Record | None:
 
 
 async def lock_progress(connection: Connection, user_id: UUID) -> Record:
-    """The learner's progress, held until the transaction ends: completions come one after another."""
+    """Returns the learner's progress and locks the row until the transaction ends: completions take turns."""
     return await one_row(
         connection,
         """
@@ -68,3 +68,36 @@ async def save_progress(
         last_practice_at,
         streak_started_at,
     )
+
+
+async def change_profile(
+    connection: Connection,
+    user_id: UUID,
+    name: str | None,
+    role: str | None,
+    timezone: str | None,
+    *,
+    change_role: bool,
+) -> Record | None:
+    """Returns the changed learner. None leaves name and time zone as they are; the role can be cleared."""
+    return await connection.fetchrow(
+        """
+        update users
+        set name = coalesce($2, name), role = case when $5 then $3 else role end,
+            timezone = coalesce($4, timezone), updated_at = now()
+        where id = $1
+        returning id, email, name, role, timezone, level, xp, streak, longest_streak, last_practice_at,
+                  created_at
+        """,
+        user_id,
+        name,
+        role,
+        timezone,
+        change_role,
+    )
+
+
+async def delete_user(connection: Connection, user_id: UUID) -> bool:
+    """Deletes the user with every row that refers to them, and their events by a trigger; False if gone."""
+    deleted = await connection.fetchval("delete from users where id = $1 returning true", user_id)
+    return deleted is not None

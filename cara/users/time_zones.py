@@ -1,4 +1,4 @@
-"""The time zones that a learner may live in."""
+"""The time zones that a learner can choose."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, Field
 
-_OF_THE_MACHINE = frozenset({"Factory", "localtime"})
-"""Names that mean another zone on another machine, or none."""
+_MACHINE_DEPENDENT = frozenset({"Factory", "localtime"})
+"""Names whose zone depends on the machine, or that have none."""
 
 
 def known_time_zone(name: str) -> str:
-    """The name, if the IANA time zone database has it; a ValueError otherwise."""
+    """Returns the name; raises ValueError unless the IANA time zone database has it."""
     if name not in _known():
         raise ValueError("must be a name of the IANA time zone database, such as Europe/Berlin")
     return name
@@ -21,7 +21,7 @@ def known_time_zone(name: str) -> str:
 
 @cache
 def _known() -> frozenset[str]:
-    return frozenset(available_timezones()) - _OF_THE_MACHINE
+    return frozenset(available_timezones()) - _MACHINE_DEPENDENT
 
 
 TimeZone = Annotated[str, Field(max_length=64, examples=["Europe/Berlin"]), AfterValidator(known_time_zone)]

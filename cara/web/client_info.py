@@ -1,6 +1,6 @@
-"""Which client sent a request, as far as the network can tell: the address behind the trusted proxies.
+"""The client that sent a request: its address behind the trusted proxies, and its user agent.
 
-`X-Forwarded-For` is believed only from the networks in `TRUSTED_PROXIES`; by default from nobody. `Forwarded`
+`X-Forwarded-For` is read only from the networks in `TRUSTED_PROXIES`, which is empty by default. `Forwarded`
 (RFC 7239) is not read.
 """
 
@@ -12,19 +12,19 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from aiohttp import web
 
-from cara.web.context import CLIENT_ADDRESS, REQUEST_ID, service
-from cara.web.markup import without_markup
+from cara.web.context import CLIENT_ADDRESS, REQUEST_ID, SERVICES
+from cara.web.sanitize import without_markup
 
 Address = IPv4Address | IPv6Address
 
 UNKNOWN = "unknown"
 MAX_USER_AGENT_CHARACTERS = 400
 HOME_NETWORK_BITS = 64
-"""A household or host has at least so much of IPv6: the limited must not just take the next address."""
+"""A household or host has at least a /64 of IPv6: limits count for all of it, or the next address is free."""
 
 
 class TrustedProxies:
-    """The networks whose word on `X-Forwarded-For` is taken."""
+    """The networks from which `X-Forwarded-For` is read."""
 
     def __init__(self, networks: Iterable[str]) -> None:
         self._networks = tuple(ip_network(network) for network in networks)
@@ -33,14 +33,14 @@ class TrustedProxies:
         return any(address in network for network in self._networks)
 
     def client_of(self, peer: str | None, forwarded: Iterable[str]) -> str:
-        """The nearest hop that is no trusted proxy; where a proxy says nothing sensible, the proxy itself.
+        """The nearest hop that is not a trusted proxy; the proxy itself where its entry is malformed.
 
-        `forwarded` are the values of all X-Forwarded-For fields, in their order.
+        `forwarded` holds the values of all X-Forwarded-For fields, in order.
         """
         client = _address(peer or "")
         if client is None:
             return UNKNOWN
-        for hop in _from_the_right(forwarded):
+        for hop in _hops_from_the_right(forwarded):
             if client not in self or hop is None:
                 break
             client = hop
@@ -48,8 +48,8 @@ class TrustedProxies:
 
 
 def find_client_address(request: web.Request) -> str:
-    """The client's address by the connection and the proxies' header fields."""
-    proxies = service(request.app, TrustedProxies)
+    """The client's address, from the connection and the header fields of the proxies."""
+    proxies: TrustedProxies = request.app[SERVICES][TrustedProxies]
     return proxies.client_of(request.remote, request.headers.getall("X-Forwarded-For", ()))
 
 
@@ -59,7 +59,7 @@ def client_address(request: web.BaseRequest) -> str:
 
 
 def limited_network(address: str) -> str:
-    """What a limit counts for: the address, or of IPv6 the network that it is surely part of."""
+    """What a limit counts for: an IPv4 address, or the /64 network of an IPv6 address."""
     parsed = _address(address)
     if isinstance(parsed, IPv6Address):
         return str(ip_network((parsed, HOME_NETWORK_BITS), strict=False))
@@ -68,7 +68,7 @@ def limited_network(address: str) -> str:
 
 @dataclass(frozen=True)
 class ClientInfo:
-    """Where a request came from, for the audit trail and the lock-out; None for what is not known."""
+    """Where a request came from, for the audit trail and the lock-out; None for what is unknown."""
 
     address: str | None = None
     user_agent: str | None = None
@@ -76,7 +76,7 @@ class ClientInfo:
 
     @property
     def network(self) -> str | None:
-        """What the lock-out counts for: the address, or of IPv6 the network around it."""
+        """What the lock-out counts for; see `limited_network`."""
         return limited_network(self.address) if self.address else None
 
 
@@ -91,12 +91,12 @@ def client_info(request: web.Request) -> ClientInfo:
 
 
 def _storable(field: str) -> str:
-    """Header fields may hold any bytes; the database takes only characters."""
+    """The field as the database takes it: header fields may hold any bytes."""
     characters = field[:MAX_USER_AGENT_CHARACTERS].encode("utf-8", "replace").decode()
     return without_markup(characters).replace("\0", "")
 
 
-def _from_the_right(forwarded: Iterable[str]) -> Iterator[Address | None]:
+def _hops_from_the_right(forwarded: Iterable[str]) -> Iterator[Address | None]:
     for hop in reversed(",".join(forwarded).split(",")):
         yield _address(hop.strip())
 

@@ -1,26 +1,69 @@
-"""The authentication guard: what stands in front of every route that is not public."""
+"""The authentication guard: turns the bearer token of a request into its caller.
+
+Every route that is not public is behind it. How a token is verified is the business of the `Authenticator`
+that the application provides.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Protocol
+from uuid import UUID
 
 from aiohttp import web
 
-from cara.errors import Unauthenticated
+from cara.errors import TokenExpired, Unauthenticated
 from cara.postgres.database import Connection
-from cara.web.context import Authenticator, Caller, Claims
-from cara.web.rate_limits import recount_for_address
+from cara.web.rate_limit_counter import COUNTED
 
 MAX_TOKEN_CHARACTERS = 4096
 """Longer tokens are refused unread: decoding time grows with the length."""
+
+
+@dataclass(frozen=True)
+class Caller:
+    """The learner who is signed in; `generation` is that of the access token."""
+
+    user_id: UUID
+    is_admin: bool
+    timezone: str
+    daily_token_quota: int | None
+    generation: int
+
+
+@dataclass(frozen=True)
+class Claims:
+    """The owner and the generation of a verified token. The token may have been ended all the same."""
+
+    user_id: UUID
+    generation: int
+
+
+class ClaimsExpired(TokenExpired):
+    """A genuine token has expired: it opens nothing, but names its owner."""
+
+    def __init__(self, claims: Claims) -> None:
+        super().__init__()
+        self.claims = claims
+
+
+class Authenticator(Protocol):
+    """Verifies bearer tokens and loads their owners."""
+
+    def claims(self, token: str) -> Claims:
+        """Raises Unauthenticated unless the token is genuine and live, ClaimsExpired if it has expired."""
+
+    async def caller(self, connection: Connection, claims: Claims) -> Caller:
+        """Raises Unauthenticated if the account is gone or the token was ended."""
 
 
 def bearer_token(request: web.Request) -> str:
     """The token of the Authorization field (RFC 6750).
 
     Raises:
-        Unauthenticated: there is none, or it cannot be one of ours.
+        Unauthenticated: the field is missing, has another scheme, or is longer than `MAX_TOKEN_CHARACTERS`.
     """
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     token = token.strip()
@@ -32,22 +75,23 @@ def bearer_token(request: web.Request) -> str:
 
 
 @contextmanager
-def recount_if_unauthenticated(request: web.Request) -> Iterator[None]:
-    """What was counted for the owner of a token counts for the address if the token opens nothing."""
+def count_for_address_if_unauthenticated(request: web.Request) -> Iterator[None]:
+    """Lets a request that was counted for the owner of a token count for its address if the token opens
+    nothing: the handler of the route counts it again."""
     try:
         yield
     except Unauthenticated:
-        recount_for_address(request)
+        request.pop(COUNTED, None)
         raise
 
 
 async def confirmed_caller(
     request: web.Request, authenticator: Authenticator, connection: Connection, claims: Claims
 ) -> Caller:
-    """The owner of a genuine token, which was counted for them; if it was ended, it counts for the address.
+    """The owner of a genuine token.
 
     Raises:
-        Unauthenticated: the account is gone, or its tokens of that generation were ended.
+        Unauthenticated: the account is gone, or the token was ended; the request counts for its address.
     """
-    with recount_if_unauthenticated(request):
+    with count_for_address_if_unauthenticated(request):
         return await authenticator.caller(connection, claims)

@@ -1,15 +1,15 @@
 """From a typed handler to an aiohttp handler.
 
-A handler's parameters say what it needs: a path parameter by its name, `body` and `query` by a model, a
-header by `Header`, and everything else by type: the request, the caller, a connection (held for the length
-of the handler), a transaction (committed before the answer leaves), or a service that the application
-provides. What it returns is the answer.
+The parameters of a handler say what it needs: a path parameter by its name, `body` and `query` by a model, a
+header field by `Header`, and everything else by type: the request, the caller, a connection (held while the
+handler runs), a transaction (committed before the response is sent), or a service that the application
+provides. It returns the response, or the model that is sent.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
@@ -17,23 +17,24 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 from aiohttp import web
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from cara.errors import FieldProblem
+from cara.errors import FieldProblem, InvalidInput, Unauthenticated
 from cara.postgres.database import Connection, Database
-from cara.web.context import CALLER_ID, Authenticator, Caller, service
-from cara.web.guard import bearer_token, confirmed_caller
+from cara.web.context import CALLER_ID, SERVICES
+from cara.web.guard import Authenticator, Caller, ClaimsExpired, bearer_token, confirmed_caller
 from cara.web.json_body import expect_body, read_body
 from cara.web.models import ApiResponse
 from cara.web.problems import invalid, invalid_fields
+from cara.web.rate_limit_counter import COUNTED
 from cara.web.rate_limits import RateLimits
 from cara.web.routing import Route
 from cara.web.sse import EventStream
 
 SMALL_BODY_BYTES = 4096
-"""So much is read before the request is counted, where only the body tells for whom it counts."""
+"""Up to this size a body is read before the request is counted, where only the body tells for whom."""
 
 
 class _InTransaction:
-    """Marks a connection parameter that wants a transaction around the whole handler."""
+    """Marks a connection parameter that needs a transaction around the whole handler."""
 
 
 Transaction = Annotated[Connection, _InTransaction]
@@ -41,7 +42,7 @@ Transaction = Annotated[Connection, _InTransaction]
 
 @dataclass(frozen=True)
 class Header:
-    """Names the header field that a parameter is read from, and says what it is for."""
+    """The header field that a parameter is read from, and what it is for."""
 
     name: str
     description: str
@@ -80,7 +81,7 @@ def inputs_of(route: Route) -> Inputs:
             found["query"] = hint
         elif header := _header(hint):
             headers[name] = (header, TypeAdapter(hint))
-        elif kind := _held(hint):
+        elif kind := _kind(hint):
             found[kind] = name
             if kind == "connection":
                 found["transactional"] = hint == Transaction
@@ -90,7 +91,7 @@ def inputs_of(route: Route) -> Inputs:
 
 
 def _model(hint: Any) -> tuple[Any, bool]:
-    """The model of a body, and whether there must be one: `Model | None` takes a request without."""
+    """The model of a body, and whether a body is required: `Model | None` makes it optional."""
     models = [part for part in get_args(hint) if part is not type(None)]
     return (models[0], False) if models else (hint, True)
 
@@ -100,34 +101,49 @@ def _header(hint: Any) -> Header | None:
     return next((extra for extra in extras if isinstance(extra, Header)), None)
 
 
-def _held(hint: Any) -> str | None:
+def _kind(hint: Any) -> str | None:
     if hint in (Connection, Transaction):
         return "connection"
     return {web.Request: "request", Caller: "caller"}.get(hint)
 
 
-def compile_handler(route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-    """The aiohttp handler of a route.
+class Endpoint:
+    """A route with what its handler's annotations ask for, ready to be mounted."""
 
-    In this order: the token is checked, the request is counted, the input is read and validated, and only
-    then a connection is taken, so that a slow client never holds one. A public handler that asks for
-    `RateLimits` finds out by itself who calls, and counts for itself; only a body that is large counts before
-    it is read there too.
-    """
-    inputs = inputs_of(route)
-    counts_itself = route.public and RateLimits in inputs.services.values()
+    def __init__(self, route: Route) -> None:
+        self.route = route
+        self._inputs = inputs_of(route)
+        self._counts_itself = route.public and RateLimits in self._inputs.services.values()
 
-    async def handle(request: web.Request) -> web.StreamResponse:
-        authenticator = service(request.app, Authenticator)  # type: ignore[type-abstract]
-        claims = None if route.public else authenticator.claims(bearer_token(request))
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Serves one request.
+
+        In this order: the token is checked, the request is counted, the input is read and validated, and only
+        then a connection is acquired, so that a slow client never holds one. A public handler that asks for
+        `RateLimits` authenticates and counts by itself; only large bodies are counted before they are read
+        there too. What fails before it was counted counts for the address, or for the owner of an expired
+        token.
+        """
+        limits: RateLimits = request.app[SERVICES][RateLimits]
+        try:
+            return _response(await self._run(request, limits), self.route.status)
+        except (Unauthenticated, InvalidInput) as error:
+            if COUNTED not in request and self.route.limit:
+                await limits.count(request, error.claims if isinstance(error, ClaimsExpired) else None)
+            raise
+
+    async def _run(self, request: web.Request, limits: RateLimits) -> Any:
+        inputs, services = self._inputs, request.app[SERVICES]
+        authenticator: Authenticator = services[Authenticator]
+        claims = None if self.route.public else authenticator.claims(bearer_token(request))
         if claims:
             request[CALLER_ID] = claims.user_id
-        if not counts_itself or _brings_much(request, inputs):
-            await service(request.app, RateLimits).count(request, claims)
-        arguments = await _read(request, inputs)
+        if not self._counts_itself or _has_large_body(request, inputs):
+            await limits.count(request, claims, self.route.limit)
+        arguments = await self._arguments(request)
         async with AsyncExitStack() as held:
             if claims or inputs.connection:
-                database = service(request.app, Database)
+                database: Database = services[Database]
                 holding = database.transaction() if inputs.transactional else database.acquire()
                 connection = await held.enter_async_context(holding)
                 if inputs.connection:
@@ -138,33 +154,30 @@ def compile_handler(route: Route) -> Callable[[web.Request], Awaitable[web.Strea
                         arguments[inputs.caller] = caller
             if not inputs.connection:
                 await held.aclose()
-            answer = await route.handler(**arguments)
-        return _respond(answer, route.status)
+            return await self.route.handler(**arguments)
 
-    return handle
+    async def _arguments(self, request: web.Request) -> dict[str, Any]:
+        inputs, services = self._inputs, request.app[SERVICES]
+        arguments: dict[str, Any] = {name: services[kind] for name, kind in inputs.services.items()}
+        if inputs.request:
+            arguments[inputs.request] = request
+        for name, adapter in inputs.path.items():
+            arguments[name] = _validated(adapter, request.match_info[name], name)
+        for name, (header, adapter) in inputs.headers.items():
+            arguments[name] = _validated(adapter, request.headers.get(header.name), header.name)
+        if inputs.query:
+            arguments["query"] = _query(request, inputs.query)
+        if inputs.body:
+            wanted = inputs.body_required or request.can_read_body
+            arguments["body"] = await read_body(request, inputs.body) if wanted else None
+        return arguments
 
 
-def _brings_much(request: web.Request, inputs: Inputs) -> bool:
+def _has_large_body(request: web.Request, inputs: Inputs) -> bool:
     """Whether reading the body is work that an address should not get for nothing."""
     if inputs.body is None or not request.can_read_body:
         return False
     return request.content_length is None or request.content_length > SMALL_BODY_BYTES
-
-
-async def _read(request: web.Request, inputs: Inputs) -> dict[str, Any]:
-    arguments: dict[str, Any] = {name: service(request.app, kind) for name, kind in inputs.services.items()}
-    if inputs.request:
-        arguments[inputs.request] = request
-    for name, adapter in inputs.path.items():
-        arguments[name] = _validated(adapter, request.match_info[name], name)
-    for name, (header, adapter) in inputs.headers.items():
-        arguments[name] = _validated(adapter, request.headers.get(header.name), header.name)
-    if inputs.query:
-        arguments["query"] = _query(request, inputs.query)
-    if inputs.body:
-        wanted = inputs.body_required or request.can_read_body
-        arguments["body"] = await read_body(request, inputs.body) if wanted else None
-    return arguments
 
 
 def _validated(adapter: TypeAdapter[Any], value: Any, name: str) -> Any:
@@ -184,7 +197,7 @@ def _query(request: web.Request, model: type[BaseModel]) -> BaseModel:
         raise invalid_fields(error, within="query") from None
 
 
-def _respond(answer: Any, status: int) -> web.StreamResponse:
+def _response(answer: Any, status: int) -> web.StreamResponse:
     if isinstance(answer, web.StreamResponse):
         return answer
     if not isinstance(answer, ApiResponse):
@@ -197,16 +210,16 @@ def _respond(answer: Any, status: int) -> web.StreamResponse:
 
 
 def mount(app: web.Application, routes: list[Route]) -> list[web.AbstractRoute]:
-    """Adds the routes to an application, one resource a path, so that preflights know all its methods.
+    """Adds the routes to an application, one resource for each path, so that preflights know all its methods.
 
-    What can be read by GET can be asked for by HEAD, except event streams.
+    Every GET route answers HEAD too, except event streams.
     """
     resources = {
         path: app.router.add_resource(path) for path in dict.fromkeys(route.path for route in routes)
     }
     mounted: list[web.AbstractRoute] = []
     for route in routes:
-        handler = compile_handler(route)
+        handler = Endpoint(route).handle
         mounted.append(resources[route.path].add_route(route.method, handler, expect_handler=expect_body))
         if route.method == "GET" and EventStream not in (route.responses or {}).values():
             resources[route.path].add_route("HEAD", handler, expect_handler=expect_body)

@@ -1,15 +1,22 @@
-"""Header fields that every answer carries: request id, security, limits and CORS."""
+"""Header fields that every response carries: request id, security, limits and CORS.
+
+aiohttp-cors answers preflights of known addresses and lets the configured origins read what routes answer.
+Errors that no route answered, preflights of unknown addresses and OPTIONS that is no preflight are ours.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
+import aiohttp_cors
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from cara.settings import Settings
 from cara.web.context import REQUEST_ID
-from cara.web.cors import complete_cors, exact_origins
+from cara.web.problems import become_problem
 from cara.web.rate_limits import rate_limit_fields
+from cara.web.request_log import identify_request, log_access
 
 SECURITY = {
     "X-Content-Type-Options": "nosniff",
@@ -21,29 +28,99 @@ SECURITY = {
 }
 _HSTS = "max-age=63072000; includeSubDomains"
 
+METHODS = ("GET", "POST", "PATCH", "DELETE")
+ALLOWED = (
+    "Authorization",
+    "Content-Type",
+    "If-Match",
+    "If-None-Match",
+    "Idempotency-Key",
+    "Prefer",
+    "Last-Event-ID",
+    "Accept",
+    "X-Request-Id",
+)
+EXPOSED = ("Location", "Retry-After", "ETag", "X-Request-Id", "RateLimit", "RateLimit-Policy")
+PREFLIGHT_SECONDS = 600
+
+
+def allow_origins(app: web.Application, routes: list[web.AbstractRoute], settings: Settings) -> None:
+    """Answers preflights for the routes, and lets the configured origins read every answer."""
+    options = aiohttp_cors.ResourceOptions(  # type: ignore[no-untyped-call]
+        allow_credentials=True,
+        expose_headers=EXPOSED,
+        allow_headers=ALLOWED,
+        allow_methods=METHODS,
+        max_age=PREFLIGHT_SECONDS,
+    )
+    cors = aiohttp_cors.setup(app, defaults=dict.fromkeys(exact_origins(settings), options))
+    for route in routes:
+        cors.add(route)
+
+
+def exact_origins(settings: Settings) -> tuple[str, ...]:
+    """Credentials and a wildcard do not go together: `*` allows no origin."""
+    return tuple(origin for origin in settings.frontend_url if origin != "*")
+
+
+@web.middleware
+async def answer_options(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """OPTIONS that is no preflight tells the methods of an address.
+
+    A preflight of an unknown address passes: only so can a browser read the 404 that follows.
+    """
+    if request.method != "OPTIONS":
+        return await handler(request)
+    resource = request.match_info.route.resource
+    if not _is_preflight(request):
+        if resource is None:
+            return await handler(request)
+        methods = sorted({route.method for route in resource})
+        return web.Response(status=204, headers={"Allow": ",".join(methods)})
+    if resource is not None:
+        return await handler(request)
+    return web.Response(
+        headers={
+            "Access-Control-Allow-Methods": ",".join(METHODS),
+            "Access-Control-Allow-Headers": ",".join(ALLOWED),
+            "Access-Control-Max-Age": str(PREFLIGHT_SECONDS),
+        }
+    )
+
+
+def _is_preflight(request: web.Request) -> bool:
+    return "Origin" in request.headers and "Access-Control-Request-Method" in request.headers
+
 
 def finish_headers(settings: Settings) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
-    """The signal handler that completes the fields of each answer, errors and unknown routes included."""
-    complete = completing_headers(settings)
-
-    async def finish(request: web.Request, response: web.StreamResponse) -> None:
-        complete(request, response)
-
-    return finish
-
-
-def completing_headers(settings: Settings) -> Callable[[web.BaseRequest, web.StreamResponse], None]:
-    """What adds these fields to any answer, also below the application; twice is as good as once."""
+    """The signal handler that completes the header of each response, errors and unknown routes included."""
     origins = frozenset(exact_origins(settings))
     fixed = SECURITY | ({"Strict-Transport-Security": _HSTS} if settings.production else {})
 
-    def complete(request: web.BaseRequest, response: web.StreamResponse) -> None:
+    async def finish(request: web.Request, response: web.StreamResponse) -> None:
+        # aiohttp checks the Expect field before any middleware runs.
+        if REQUEST_ID not in request and isinstance(response, web.HTTPException):
+            identify_request(request)
+            become_problem(response, request)
+            log_access(request, response.status, 0)
         headers = response.headers
-        headers["Server"] = "cara"  # which software in which version is nobody's business
+        headers["Server"] = "cara"  # without the software and its version
         headers["X-Request-Id"] = request.get(REQUEST_ID, "")
         for name, value in fixed.items():
             headers.setdefault(name, value)
         headers.update(rate_limit_fields(request))
-        complete_cors(request, response, origins)
+        _complete_cors(request, response, origins)
 
-    return complete
+    return finish
+
+
+def _complete_cors(request: web.Request, response: web.StreamResponse, origins: frozenset[str]) -> None:
+    """Adds what aiohttp-cors leaves out: `Vary`, and the responses that belong to no route."""
+    headers = response.headers
+    if "Origin" not in headers.getall("Vary", ()):
+        headers.add("Vary", "Origin")
+    origin = request.headers.get("Origin")
+    if origin in origins and "Access-Control-Allow-Origin" not in headers:
+        headers["Access-Control-Allow-Origin"] = origin
+        headers["Access-Control-Allow-Credentials"] = "true"
+        headers["Access-Control-Expose-Headers"] = ",".join(EXPOSED)

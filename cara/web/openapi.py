@@ -14,7 +14,14 @@ from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
 from cara import __version__
 from cara.web.handlers import Inputs, inputs_of
-from cara.web.openapi_responses import HEADERS, PROBLEM, answers_of, authenticates_itself, is_model, responses
+from cara.web.openapi_responses import (
+    HEADERS,
+    answers_of,
+    authenticates_itself,
+    is_model,
+    problem_schema,
+    responses,
+)
 from cara.web.routing import Route
 
 _REF = "#/components/schemas/{model}"
@@ -54,7 +61,7 @@ def _document(routes: list[Route]) -> dict[str, Any]:
         },
         "paths": paths,
         "components": {
-            "schemas": {**schemas.definitions, "Problem": PROBLEM},
+            "schemas": {**schemas.definitions, "Problem": problem_schema(routes)},
             "headers": HEADERS,
             "securitySchemes": {"bearer": _SECURITY},
         },

@@ -19,18 +19,17 @@ from cara.errors import (
     Unavailable,
 )
 from cara.postgres.database import Database, DatabaseAway, DatabaseBusy
-from cara.web.context import Authenticator
+from cara.web.guard import Authenticator
 from cara.web.handlers import Inputs
 from cara.web.json_body import BodiesBusy, BodyBroken, BodyTooSlow
 from cara.web.models import ApiResponse
 from cara.web.problems import problem_document, status_of
-from cara.web.rate_limits import COUNTED_PREFIX
 from cara.web.routing import Route
 from cara.web.sse import EventStream
 
 SchemaOf = Callable[[type[BaseModel]], dict[str, Any]]
 
-PROBLEM = {
+_PROBLEM: dict[str, Any] = {
     "type": "object",
     "description": "A problem (RFC 9457); `error` repeats `detail`, `code` is a stable word for programs.",
     "required": ["type", "title", "status", "detail", "code", "requestId", "error"],
@@ -42,15 +41,6 @@ PROBLEM = {
         "code": {"type": "string"},
         "requestId": {"type": "string"},
         "error": {"type": "string"},
-        "resetAt": {
-            "type": "string",
-            "format": "date-time",
-            "description": "With `quota_exceeded`: when the day's quota begins anew.",
-        },
-        "category": {
-            "type": "string",
-            "description": "With `content_blocked`: what Gemini took it for, such as `harassment`.",
-        },
         "errors": {
             "type": "array",
             "description": "The members at fault, where it is the input.",
@@ -91,6 +81,15 @@ _OBJECT = {"type": "object", "additionalProperties": True}
 _EVENT_DATA = _OBJECT | {"description": "The data of one server-sent event; its name says what is in it."}
 
 
+def problem_schema(routes: Iterable[Route]) -> dict[str, Any]:
+    """The schema of every problem, with the further members of the errors that the routes name."""
+    properties = dict(_PROBLEM["properties"])
+    for route in routes:
+        for error in route.errors:
+            properties |= error.further_member_schemas
+    return {**_PROBLEM, "properties": properties}
+
+
 def answers_of(route: Route) -> Mapping[int, tuple[Any, ...]]:
     """What a route answers when it refuses nothing, by status: models, a stream, or nothing at all."""
     answers = route.responses
@@ -112,7 +111,7 @@ def is_model(answer: Any) -> bool:
 def responses(route: Route, inputs: Inputs, schema_of: SchemaOf) -> dict[str, Any]:
     """The responses of an operation, by status."""
     common = ["X-Request-Id"]
-    if route.path.startswith(COUNTED_PREFIX):
+    if route.limit:
         common += ["RateLimit-Policy", "RateLimit"]
     found: dict[str, Any] = {}
     for status, errors in sorted(_refusals(route, inputs).items()):
@@ -176,7 +175,7 @@ def _possible(route: Route, inputs: Inputs) -> Iterator[type[CaraError]]:
         yield from (Unauthenticated, TokenExpired, TokenInvalid)
     if inputs.body:
         yield from (BodyBroken, BodyTooSlow, TooLarge, BodiesBusy)
-    if route.path.startswith(COUNTED_PREFIX):
+    if route.limit:
         yield LimitReached
     yield from route.errors
     # A public handler that refuses something of its own looks it up, if in services of its own.

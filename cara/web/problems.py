@@ -56,24 +56,18 @@ LONGEST_FIELD = 100
 """Members are named by the sender: an error must not grow with what was sent."""
 
 _HTTP_CODES = {
-    400: "invalid_input",
     403: "origin_refused",
     404: "not_found",
     405: "method_not_allowed",
     413: "payload_too_large",
     417: "expectation_failed",
-    431: "header_too_large",
-    500: "internal_error",
 }
 _HTTP_DETAILS = {
-    400: "This could not be understood as an HTTP request.",
     403: "The origin, the method or a header field is not allowed across origins.",
     404: "There is nothing at this address.",
     405: "This address does not answer to that method.",
     413: "The request body is too large.",
     417: "The only expectation that is met is 100-continue.",
-    431: "A header field is too long, or there are too many.",
-    500: "Something went wrong.",
 }
 
 
@@ -141,8 +135,9 @@ def _where(location: tuple[int | str, ...], within: str | None) -> str:
 
 
 @web.middleware
-async def problems_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Turns whatever a handler raises into a problem; what nobody foresaw is logged and says nothing."""
+async def answer_problems(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turns errors that a handler raises into problems. Unforeseen ones are logged, and say nothing of the
+    inside."""
     try:
         return await handler(request)
     except CaraError as error:
@@ -153,15 +148,15 @@ async def problems_middleware(request: web.Request, handler: Handler) -> web.Str
         if error.status < HTTPStatus.BAD_REQUEST:
             raise
         return http_problem(error, request)
-    except ConnectionResetError:
-        raise
-    except Exception:
+    except Exception as error:
+        if isinstance(error, ConnectionResetError) and _client_left(request):
+            raise
         logger.exception("unforeseen error in request %s", request.get(REQUEST_ID, ""))
         return problem_response(CaraError(), request)
 
 
-def http_problem(error: web.HTTPException, request: web.BaseRequest) -> web.Response:
-    """An error that aiohttp itself raised: unknown address, wrong method, too large a body."""
+def http_problem(error: web.HTTPException, request: web.Request) -> web.Response:
+    """The problem for an error that aiohttp raised: unknown address, wrong method, too large a body."""
     problem = CaraError(_HTTP_DETAILS.get(error.status, HTTPStatus(error.status).phrase + "."))
     document = problem_document(problem, request.get(REQUEST_ID, "")) | {
         "type": "about:blank",
@@ -176,3 +171,16 @@ def http_problem(error: web.HTTPException, request: web.BaseRequest) -> web.Resp
         content_type="application/problem+json",
         headers=kept,
     )
+
+
+def become_problem(response: web.HTTPException, request: web.Request) -> None:
+    """Makes a problem of an error that is about to be sent as text, because aiohttp raised it outside of all
+    middlewares."""
+    problem = http_problem(response, request)
+    response.body = problem.body
+    response.headers["Content-Type"] = problem.content_type
+    response.headers["Content-Length"] = str(problem.content_length)
+
+
+def _client_left(request: web.Request) -> bool:
+    return request.transport is None or request.transport.is_closing()

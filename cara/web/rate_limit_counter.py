@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import math
+import time
 from dataclasses import dataclass
 from typing import Any
 
+from aiohttp import web
 from limits import RateLimitItem
 from limits.aio.storage import MemoryStorage, RedisStorage
 from redis.asyncio import Redis
 from redis.exceptions import NoScriptError
 
 from cara.observability.metrics import COUNTED_ALONE
-from cara.redis.fallback import ANSWER_SECONDS, PAUSE_SECONDS, RedisFallback
+from cara.redis.connections import AWAY
+
+logger = logging.getLogger(__name__)
+
+ANSWER_SECONDS = 0.25
+"""No request waits longer than this for Redis."""
+
+PAUSE_SECONDS = 2.0
+"""While Redis is away, one request in this time asks it again; all others are counted here at once."""
 
 MAX_OWN_KEYS = 20_000
 """A process that counts alone forgets everything beyond this, rather than fill its memory."""
@@ -21,46 +33,81 @@ _Window = tuple[int, float, int, float]  # count and seconds left: of the previo
 
 
 @dataclass(frozen=True)
-class Standing:
-    """How a client stands under one limit, counted by a sliding window."""
+class LimitState:
+    """One limit after a request of a client was counted under it, by a sliding window."""
 
+    name: str
+    quota: int
+    window_seconds: int
     admitted: bool
     remaining: int
-    window_seconds: int
-    window_ends_in: float
-    admits_again_in: float
+    reset_seconds: float
+    """Until the current window ends."""
+    retry_after_seconds: float
+    """Until another request is admitted."""
+
+
+COUNTED = web.RequestKey("counted", list[LimitState])
+"""The limits that a request was counted under, for the header fields of its response."""
 
 
 class RequestCounter:
-    """Counts by sliding windows of the `limits` library; never fails, and never waits long."""
+    """Counts by sliding windows of the `limits` library; neither fails with Redis nor waits long for it."""
 
     def __init__(
-        self,
-        redis: Redis,
-        *,
-        answer_seconds: float = ANSWER_SECONDS,
-        pause_seconds: float = PAUSE_SECONDS,
+        self, redis: Redis, *, answer_seconds: float = ANSWER_SECONDS, pause_seconds: float = PAUSE_SECONDS
     ) -> None:
         self._shared = _SharedCounts(redis)
         self._own = _OwnCounts()
-        self._redis = RedisFallback(
-            "requests", COUNTED_ALONE, answer_seconds=answer_seconds, pause_seconds=pause_seconds
-        )
+        self._answer_seconds = answer_seconds
+        self._pause_seconds = pause_seconds
+        self._redis_away = False
+        self._ask_again_at = 0.0
 
-    async def count(self, limit: RateLimitItem, name: str, client: str) -> Standing:
-        """Counts one request of the client under the named limit; a refused one is not counted."""
-        key = limit.key_for(name, client)
-        taken, redis_is_back = await self._redis.ask(
-            lambda: self._shared.take(key, limit.amount, limit.get_expiry()),
-            lambda: self._own.take(key, limit.amount, limit.get_expiry()),
-        )
-        if redis_is_back:
+    async def count(self, limit: RateLimitItem, name: str, client: str) -> LimitState:
+        """Counts one request of the client under the named limit; a refused request is not counted."""
+        key, amount, seconds = limit.key_for(name, client), limit.amount, limit.get_expiry()
+        if self._may_ask_redis():
+            try:
+                async with asyncio.timeout(self._answer_seconds):
+                    counted = await self._shared.count(key, amount, seconds)
+            except AWAY as error:
+                self._note_redis_away(error)
+            else:
+                await self._note_redis_answers()
+                return _limit_state(name, amount, seconds, *counted)
+        COUNTED_ALONE.inc()
+        return _limit_state(name, amount, seconds, *await self._own.count(key, amount, seconds))
+
+    def _may_ask_redis(self) -> bool:
+        """While Redis is away, only the first request after each pause may wait for it."""
+        now = time.monotonic()
+        if not self._redis_away:
+            return True
+        if now < self._ask_again_at:
+            return False
+        self._ask_again_at = now + self._pause_seconds
+        return True
+
+    def _note_redis_away(self, error: BaseException) -> None:
+        if not self._redis_away:
+            logger.warning("redis does not count requests (%s): each process does", type(error).__name__)
+        self._redis_away = True
+        self._ask_again_at = time.monotonic() + self._pause_seconds
+
+    async def _note_redis_answers(self) -> None:
+        if self._redis_away:
+            self._redis_away = False
+            logger.warning("redis counts requests again")
             await self._own.reset()
-        return _standing(limit, *taken)
 
 
 class _SharedCounts(RedisStorage):
-    """Counts in Redis, by the scripts of `limits`; counting and looking take one trip instead of two."""
+    """Counts in Redis, by the scripts of `limits`; one pipeline counts and reads the window.
+
+    The public methods of `limits` need two round trips for that. `bridge`, the scripts on it and
+    `_previous_window_key` are private parts of limits 5.8; setup.cfg has an upper bound for that reason.
+    """
 
     def __init__(self, redis: Redis) -> None:
         super().__init__(
@@ -71,20 +118,20 @@ class _SharedCounts(RedisStorage):
         )
         self._redis = redis
 
-    async def take(self, key: str, amount: int, seconds: int) -> tuple[bool, _Window]:
-        """Counts one if there is room; whether there was, and the window afterwards."""
+    async def count(self, key: str, amount: int, seconds: int) -> tuple[bool, _Window]:
+        """Counts one request if there is room; whether there was, and the window afterwards."""
         bridge: Any = self.bridge
         keys = [
             bridge.prefixed_key(name)
             for name in (self._previous_window_key(key), self._current_window_key(key))
         ]
-        trip = self._redis.pipeline(transaction=False)
-        trip.evalsha(bridge.lua_acquire_sliding_window.sha, 2, *keys, str(amount), str(seconds), "1")
-        trip.evalsha(bridge.lua_sliding_window.sha, 2, *keys, str(seconds))
+        pipeline = self._redis.pipeline(transaction=False)
+        pipeline.evalsha(bridge.lua_acquire_sliding_window.sha, 2, *keys, str(amount), str(seconds), "1")
+        pipeline.evalsha(bridge.lua_sliding_window.sha, 2, *keys, str(seconds))
         try:
-            admitted, (previous, previous_ms, current, current_ms) = await trip.execute()
+            admitted, (previous, previous_ms, current, current_ms) = await pipeline.execute()
         except NoScriptError:
-            return await _in_two_trips(self, key, amount, seconds)
+            return await _count_and_read(self, key, amount, seconds)
         window = (
             int(previous or 0),
             max(0, previous_ms) / 1000,
@@ -97,30 +144,32 @@ class _SharedCounts(RedisStorage):
 class _OwnCounts(MemoryStorage):
     """Counts in the memory of this process."""
 
-    async def take(self, key: str, amount: int, seconds: int) -> tuple[bool, _Window]:
+    async def count(self, key: str, amount: int, seconds: int) -> tuple[bool, _Window]:
+        """Counts one request if there is room; whether there was, and the window afterwards."""
         if len(self.storage) > MAX_OWN_KEYS:
             await self.reset()
-        return await _in_two_trips(self, key, amount, seconds)
+        return await _count_and_read(self, key, amount, seconds)
 
 
-async def _in_two_trips(
+async def _count_and_read(
     storage: RedisStorage | MemoryStorage, key: str, amount: int, seconds: int
 ) -> tuple[bool, _Window]:
     admitted = await storage.acquire_sliding_window_entry(key, amount, seconds)
     return admitted, await storage.get_sliding_window(key, seconds)
 
 
-def _standing(limit: RateLimitItem, admitted: bool, window: _Window) -> Standing:
+def _limit_state(name: str, quota: int, length: int, admitted: bool, window: _Window) -> LimitState:
     """What a window means. Requests of the previous window weigh by the part of it that still counts."""
     previous, previous_seconds, current, current_seconds = window
-    length = limit.get_expiry()
-    remaining = max(0, limit.amount - math.floor(previous * previous_seconds / length + current))
-    ends_in = current_seconds - length if current_seconds > length else length
-    fades_in = previous_seconds % (length / previous) if previous else ends_in
-    return Standing(
+    remaining = max(0, quota - math.floor(previous * previous_seconds / length + current))
+    reset_seconds = current_seconds - length if current_seconds > length else length
+    fades_in = previous_seconds % (length / previous) if previous else reset_seconds
+    return LimitState(
+        name=name,
+        quota=quota,
+        window_seconds=length,
         admitted=admitted,
         remaining=remaining if admitted else 0,
-        window_seconds=length,
-        window_ends_in=ends_in,
-        admits_again_in=min(fades_in, ends_in),
+        reset_seconds=reset_seconds,
+        retry_after_seconds=min(fades_in, reset_seconds),
     )

@@ -6,10 +6,11 @@ import json
 import logging
 import re
 import time
+from typing import Final
 from uuid import uuid4
 
 from aiohttp import web
-from aiohttp.abc import AbstractAccessLogger
+from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler
 
 from cara.observability.metrics import REQUEST_SECONDS
@@ -17,46 +18,80 @@ from cara.observability.sentry import tag_request_id
 from cara.web.client_info import client_address, find_client_address
 from cara.web.context import CALLER_ID, CLIENT_ADDRESS, REQUEST_ID
 
-UNKNOWN_ROUTE = "unknown"
-_SANE = re.compile(r"[A-Za-z0-9._-]{8,64}")
+access_log = logging.getLogger("cara.access")
+
+UNKNOWN_ROUTE: Final = "unknown"
+CLIENT_CLOSED_REQUEST: Final = 499
+"""The client left before it had its response; nginx's number for that, which is never sent."""
+
+_SANE_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
 @web.middleware
-async def request_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Names the request and its client, and measures how long it takes.
+async def log_requests(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Identifies the request, measures how long it takes, and writes its access line.
 
-    The client's own request id is taken when it is a sane token. Durations are observed by the pattern of the
-    route, for paths are many; event streams are left out, for they last by design.
+    A stream takes until its last byte was written, any other response until it is ready to be sent.
     """
+    identify_request(request)
+    started = time.perf_counter()
+    status = CLIENT_CLOSED_REQUEST
+    try:
+        response = await handler(request)
+        status = response.status
+        _observe(request, response, time.perf_counter() - started)
+        return response
+    except web.HTTPException as error:
+        status = error.status
+        raise
+    finally:
+        log_access(request, status, time.perf_counter() - started)
+
+
+def identify_request(request: web.Request) -> None:
+    """Sets the request id, which is the client's own when that is a sane token, and the client address."""
     offered = request.headers.get("X-Request-Id", "")
-    request[REQUEST_ID] = offered if _SANE.fullmatch(offered) else uuid4().hex
+    request[REQUEST_ID] = offered if _SANE_REQUEST_ID.fullmatch(offered) else uuid4().hex
     request[CLIENT_ADDRESS] = find_client_address(request)
     tag_request_id(request[REQUEST_ID])
-    began = time.perf_counter()
-    response = await handler(request)
-    if response.content_type != "text/event-stream":
-        resource = request.match_info.route.resource
-        route = resource.canonical if resource else UNKNOWN_ROUTE
-        method = request.method if resource else "any"
-        REQUEST_SECONDS.labels(method, route, response.status).observe(time.perf_counter() - began)
-    return response
 
 
-class AccessLogger(AbstractAccessLogger):
-    """Method, path (never the query: it can hold a ticket), status, duration, user, address."""
+def log_access(request: web.Request, status: int, seconds: float) -> None:
+    """Writes one line of JSON. The path is without its query, which may hold a ticket."""
+    if not access_log.isEnabledFor(logging.INFO):
+        return
+    line = {
+        "method": request.method,
+        "path": request.path,
+        "status": status,
+        "durationMs": round(seconds * 1000, 1),
+        "userId": str(request[CALLER_ID]) if CALLER_ID in request else None,
+        "address": client_address(request),
+        "requestId": request.get(REQUEST_ID),
+    }
+    access_log.info(json.dumps(line))
 
-    @property
-    def enabled(self) -> bool:
-        return self.logger.isEnabledFor(logging.INFO)
 
-    def log(self, request: web.BaseRequest, response: web.StreamResponse, time: float) -> None:
-        line = {
-            "method": request.method,
-            "path": request.path,
-            "status": response.status,
-            "durationMs": round(time * 1000, 1),
-            "userId": str(request[CALLER_ID]) if CALLER_ID in request else None,
-            "address": client_address(request),
-            "requestId": request.get(REQUEST_ID),
-        }
-        self.logger.info(json.dumps(line))
+def _observe(request: web.Request, response: web.StreamResponse, seconds: float) -> None:
+    """Observes the duration by the pattern of the route, for paths are many; event streams last by design."""
+    if response.content_type == "text/event-stream":
+        return
+    resource = request.match_info.route.resource
+    route, method = (resource.canonical, request.method) if resource else (UNKNOWN_ROUTE, "any")
+    REQUEST_SECONDS.labels(method, route, response.status).observe(seconds)
+
+
+class _NotHttpIsInfo(logging.Filter):
+    """Makes one line at INFO of what aiohttp logs about bytes that are not HTTP, be it at ERROR or DEBUG."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, HttpProcessingError):
+            record.levelno, record.levelname = logging.INFO, "INFO"
+            record.msg, record.exc_info = f"not HTTP, from %s: {type(error).__name__}", None
+        return record.levelno >= logging.INFO
+
+
+connection_log = logging.getLogger("cara.web.connections")
+connection_log.setLevel(logging.DEBUG)
+connection_log.addFilter(_NotHttpIsInfo())

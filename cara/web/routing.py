@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from cara.errors import CaraError
 
 Handler = Callable[..., Awaitable[Any]]
 
+GENERAL_LIMIT: Final = "general"
+"""The limit by user, or by address before sign-in."""
+
 
 @dataclass(frozen=True)
 class Route:
-    """One operation: where it is, what handles it, and what it may answer.
+    """One operation: its method and path, its handler, and what it may answer.
 
-    Whether a caller must be signed in, what is read from path, query, header and body, and whether the
-    handler holds a connection: all of this the handler's own annotations say. `responses` lists models by
-    status (several in a tuple) where the handler's return annotation does not say it all; `errors` the
-    errors of its own; `headers`, by status too, the fields that come with what it answers.
+    The annotations of the handler say what is read from path, query, header and body, and whether the handler
+    holds a connection. `responses` lists models by status (several in a tuple) where the return annotation
+    does not say it all, `errors` the errors that are the route's own, and `headers`, by status too, the
+    header fields of its responses. `limit` names a rate limit that counts beside the general one; requests of
+    routes with None are not counted.
     """
 
     method: str
@@ -27,6 +31,7 @@ class Route:
     tag: str
     status: int = 200
     public: bool = False
+    limit: str | None = GENERAL_LIMIT
     errors: Sequence[type[CaraError]] = ()
     responses: Mapping[int, Any] | None = None
     headers: Mapping[int, Sequence[str]] = field(default_factory=dict)

@@ -6,8 +6,12 @@ import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from bleach.html5lib_shim import HTML_TAGS
-
+_CURRENT: Final = """a abbr address area article aside audio b base bdi bdo blockquote body br button canvas
+caption cite code col colgroup data datalist dd del details dfn dialog div dl dt em embed fieldset
+figcaption figure footer form h1 h2 h3 h4 h5 h6 head header hgroup hr html i iframe img input ins kbd keygen
+label legend li link map mark menu meta meter nav noscript object ol optgroup option output p param picture
+pre progress q rp rt ruby s samp script section select slot small source span strong style sub summary sup
+table tbody td template textarea tfoot th thead time title tr track u ul var video wbr"""
 _OBSOLETE: Final = """acronym applet basefont bgsound big blink center dir font frame frameset image isindex
 keygen listing marquee math nobr noembed noframes plaintext spacer strike svg tt xmp"""
 _DRAWING: Final = """animate animatemotion animatetransform circle clippath defs ellipse foreignobject g line
@@ -19,7 +23,7 @@ _SWITCHES: Final = """allowfullscreen async autofocus autoplay checked controls 
 formnovalidate hidden inert ismap itemscope loop multiple muted nomodule novalidate open playsinline readonly
 required reversed selected"""
 
-ELEMENTS: Final = HTML_TAGS | frozenset(_OBSOLETE.split())
+ELEMENTS: Final = frozenset(_CURRENT.split()) | frozenset(_OBSOLETE.split())
 # Names such as `text` and `line` are too common in prose for more than their closing tags.
 _CLOSED_ELEMENTS: Final = ELEMENTS | frozenset(_DRAWING.split())
 _ALWAYS_MARKUP: Final = frozenset(_ACTING.split())

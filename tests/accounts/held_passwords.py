@@ -1,4 +1,4 @@
-"""Passwords whose verification a test holds back, to have something else happen in between."""
+"""Passwords whose verification a test holds back, so that something else happens in between."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Gate:
 
 
 class HeldPasswords:
-    """Stands before argon2, in the threads where passwords are verified."""
+    """Wraps argon2 in the threads where passwords are verified."""
 
     def __init__(self) -> None:
         self._gates: dict[bytes, Gate] = {}

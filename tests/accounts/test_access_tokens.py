@@ -54,7 +54,7 @@ def _part(content: dict[str, Any]) -> str:
 
 
 def _signed_with_nothing(claims: dict[str, Any]) -> str:
-    """What a verifier would accept that takes an unknown kid for an empty key."""
+    """A token that a verifier would accept if it took an unknown kid for an empty key."""
     signed = f"{_part({'alg': 'HS256', 'typ': 'JWT', 'kid': 'unknown'})}.{_part(claims)}"
     signature = hmac.digest(b"", signed.encode(), "sha256")
     return f"{signed}.{base64.urlsafe_b64encode(signature).decode().rstrip('=')}"
@@ -68,7 +68,7 @@ async def _refusal(learner: Learner, token: str) -> str:
     return str((await answer.json())["code"])
 
 
-async def test_a_token_says_who_signed_it_for_whom_and_for_how_long(learner: Learner) -> None:
+async def test_an_access_token_names_its_key_owner_audience_and_lifetime(learner: Learner) -> None:
     token = learner.access_token
     assert jwt.get_unverified_header(token) == {"alg": "HS256", "typ": "JWT", "kid": SigningKey(SECRET).kid}
     claims = jwt.decode(token, SECRET, [ALGORITHM], audience=AUDIENCE, issuer=ISSUER)
@@ -95,16 +95,18 @@ async def test_a_genuine_token_made_elsewhere_with_the_same_key_is_accepted(lear
         *({name: None} for name in ("aud", "iss", "sub", "jti", "iat", "exp", "gen")),
     ],
 )
-async def test_claims_that_are_not_ours_are_refused(learner: Learner, changes: dict[str, Any]) -> None:
+async def test_tokens_with_wrong_or_missing_claims_are_refused(
+    learner: Learner, changes: dict[str, Any]
+) -> None:
     assert await _refusal(learner, _signed(_claims(learner, **changes))) == "token_invalid"
 
 
-async def test_an_expired_token_is_told_so(learner: Learner) -> None:
+async def test_an_expired_token_is_refused_as_expired(learner: Learner) -> None:
     past = int(time.time()) - 1_000
     assert await _refusal(learner, _signed(_claims(learner, iat=past, exp=past + 900))) == "token_expired"
 
 
-async def test_a_clock_that_is_a_little_ahead_is_forgiven_and_one_that_is_far_ahead_is_not(
+async def test_a_small_clock_skew_is_tolerated_and_a_large_one_is_not(
     settings: Settings, learner: Learner
 ) -> None:
     tokens, now = AccessTokens(settings), int(time.time())
@@ -113,7 +115,7 @@ async def test_a_clock_that_is_a_little_ahead_is_forgiven_and_one_that_is_far_ah
         tokens.claims(_signed(_claims(learner, iat=now + 10)))
 
 
-async def test_nothing_is_given_to_a_token_that_has_expired(settings: Settings, learner: Learner) -> None:
+async def test_expiry_has_no_tolerance(settings: Settings, learner: Learner) -> None:
     tokens, now = AccessTokens(settings), int(time.time())
     tokens.claims(_signed(_claims(learner, exp=now + 5)))
     with pytest.raises(TokenExpired):

@@ -68,7 +68,7 @@ async def test_a_new_administrator_takes_the_password_from_stdin(
     ("email", "password", "reason"),
     [("operator@example.com", "12345678\n", "common"), ("nonsense", "correct horse battery\n", "email")],
 )
-async def test_what_cannot_be_an_administrator_is_told_in_a_line(
+async def test_an_invalid_administrator_is_refused_in_one_line(
     settings: Settings, database: Database, email: str, password: str, reason: str
 ) -> None:
     code, _, err = await _cara(settings, "create-admin", email, stdin=password)
@@ -78,7 +78,7 @@ async def test_what_cannot_be_an_administrator_is_told_in_a_line(
     assert await _is_admin(database, email) is None
 
 
-async def test_a_learner_gets_a_quota_of_their_own_and_the_usual_one_again(
+async def test_a_learner_gets_a_quota_of_their_own_and_the_default_again(
     settings: Settings, learner: Learner, database: Database
 ) -> None:
     assert (await _cara(settings, "set-quota", learner.email.upper(), "1234"))[0] == 0
@@ -90,7 +90,7 @@ async def test_a_learner_gets_a_quota_of_their_own_and_the_usual_one_again(
 
 
 @pytest.mark.parametrize(("email", "tokens"), [("nobody@example.com", "10"), ("nobody@example.com", "-1")])
-async def test_a_quota_for_nobody_or_below_nothing_is_refused(
+async def test_a_quota_for_an_unknown_email_or_below_zero_is_refused(
     settings: Settings, email: str, tokens: str
 ) -> None:
     code, _, err = await _cara(settings, "set-quota", email, "--", tokens)

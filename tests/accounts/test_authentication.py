@@ -1,26 +1,24 @@
-"""Who is let in, who is kept out for how long, and that none of it tells which emails have an account."""
+"""Sign-in and lock-out over HTTP, and that neither reveals which emails have an account."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
+import argon2
 import pytest
-from argon2 import PasswordHasher, extract_parameters
-from pydantic import SecretStr
-from redis.asyncio import Redis
+from argon2 import extract_parameters
 
-from cara.accounts.authentication import SignIn
-from cara.accounts.passwords import Passwords
+from cara.accounts.authentication import Authentication
+from cara.accounts.passwords import PasswordHasher
 from cara.app import create_app
-from cara.observability.metrics import FAILURES_COUNTED_ALONE
-from cara.postgres.database import Database
+from cara.postgres.database import Connection, Database
 from cara.settings import Settings
 from cara.web.context import service
 from tests.accounts.signing import Client, audited, posts, signs_in
 from tests.learners import Learner
-from tests.redis.restartable_valkey import RestartableValkey
 from tests.waiting import time_limit
 
 OpenClient = Callable[..., Awaitable[Client]]
@@ -29,7 +27,7 @@ NOBODY = "nobody@example.com"
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    """Hashes that cost little, and a proxy that is believed: tests come from many addresses."""
+    """Cheap hashes, and a trusted proxy, so that tests send from many addresses."""
     return settings.model_copy(
         update={"password_memory_kib": 64, "password_time_cost": 1, "trusted_proxies": ("127.0.0.0/8",)}
     )
@@ -39,20 +37,36 @@ def settings(settings: Settings) -> Settings:
 def hashes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Every computation of argon2, by what it was for."""
     done: list[str] = []
-    hash_, verify = PasswordHasher.hash, PasswordHasher.verify
+    hash_, verify = argon2.PasswordHasher.hash, argon2.PasswordHasher.verify
 
-    def counted_hash(self: PasswordHasher, *arguments: Any, **options: Any) -> str:
+    def counted_hash(self: argon2.PasswordHasher, *arguments: Any, **options: Any) -> str:
         done.append("hash")
         return hash_(self, *arguments, **options)
 
-    def counted_verify(self: PasswordHasher, stored: str, password: Any) -> bool:
+    def counted_verify(self: argon2.PasswordHasher, stored: str, password: Any) -> bool:
         parameters = extract_parameters(stored)
         done.append(f"verify m={parameters.memory_cost} t={parameters.time_cost} p={parameters.parallelism}")
         return verify(self, stored, password)
 
-    monkeypatch.setattr(PasswordHasher, "hash", counted_hash)
-    monkeypatch.setattr(PasswordHasher, "verify", counted_verify)
+    monkeypatch.setattr(argon2.PasswordHasher, "hash", counted_hash)
+    monkeypatch.setattr(argon2.PasswordHasher, "verify", counted_verify)
     return done
+
+
+@pytest.fixture
+def statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Every statement of the web process from now on."""
+    sent: list[str] = []
+    acquire = Database.acquire
+
+    @asynccontextmanager
+    async def acquire_logged(database: Database) -> AsyncIterator[Connection]:
+        async with acquire(database) as connection:
+            with connection.query_logger(lambda logged: sent.append(logged.query)):
+                yield connection
+
+    monkeypatch.setattr(Database, "acquire", acquire_logged)
+    return sent
 
 
 def _from(address: str) -> dict[str, str]:
@@ -63,7 +77,7 @@ def _without_request_id(body: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in body.items() if name != "requestId"}
 
 
-async def test_an_unknown_email_and_a_wrong_password_are_told_alike_after_the_same_work(
+async def test_an_unknown_email_and_a_wrong_password_get_the_same_response_after_the_same_work(
     client: Client, learner: Learner, hashes: list[str]
 ) -> None:
     hashes.clear()
@@ -77,22 +91,33 @@ async def test_an_unknown_email_and_a_wrong_password_are_told_alike_after_the_sa
         assert work_for_wrong == hashes == ["verify m=64 t=1 p=1"]
 
 
+async def test_an_unknown_email_and_a_wrong_password_cost_the_same_statements(
+    client: Client, learner: Learner, statements: list[str]
+) -> None:
+    await signs_in(client, learner.email, "guess")
+    for_wrong = statements.copy()
+    statements.clear()
+    await signs_in(client, NOBODY, "guess")
+    assert statements == for_wrong
+    assert len(statements) == 4
+
+
 async def test_an_unknown_email_is_locked_exactly_as_a_known_one(client: Client, learner: Learner) -> None:
-    stories = []
+    outcomes = []
     for email in (learner.email, NOBODY):
-        story = []
+        outcome = []
         for _ in range(7):
             response = await posts(client, "/api/auth/login", {"email": email, "password": "guess"})
             body = _without_request_id(await response.json())
-            story.append((response.status, body, response.headers.get("Retry-After")))
-        stories.append(story)
-    assert stories[0] == stories[1]
-    assert [status for status, _, _ in stories[0]] == [401] * 5 + [429] * 2
-    assert stories[0][-1][1]["code"] == "account_locked"
-    assert stories[0][-1][2] == "10"
+            outcome.append((response.status, body, response.headers.get("Retry-After")))
+        outcomes.append(outcome)
+    assert outcomes[0] == outcomes[1]
+    assert [status for status, _, _ in outcomes[0]] == [401] * 5 + [429] * 2
+    assert outcomes[0][-1][1]["code"] == "account_locked"
+    assert outcomes[0][-1][2] == "10"
 
 
-async def test_who_is_locked_out_costs_no_hash_and_is_not_let_in(
+async def test_a_locked_attempt_is_refused_without_hashing(
     client: Client, learner: Learner, hashes: list[str]
 ) -> None:
     for _ in range(5):
@@ -102,14 +127,16 @@ async def test_who_is_locked_out_costs_no_hash_and_is_not_let_in(
     assert hashes == []
 
 
-async def test_a_stranger_locks_out_themselves_and_not_the_owner(client: Client, learner: Learner) -> None:
+async def test_an_attacker_locks_out_their_own_address_and_not_the_owner(
+    client: Client, learner: Learner
+) -> None:
     for _ in range(6):
         status, _ = await signs_in(client, learner.email, "guess", **_from("203.0.113.7"))
     assert status == 429
     assert (await signs_in(client, learner.email, learner.password, **_from("198.51.100.1")))[0] == 200
 
 
-async def test_neighbours_in_one_ipv6_network_share_their_failures(client: Client, learner: Learner) -> None:
+async def test_addresses_of_one_ipv6_network_share_their_failures(client: Client, learner: Learner) -> None:
     for number in range(6):
         status, _ = await signs_in(client, learner.email, "guess", **_from(f"2001:db8::{number + 1}"))
     assert status == 429
@@ -138,10 +165,10 @@ async def test_a_success_forgets_the_failures_before_it(client: Client, learner:
         assert (await signs_in(client, learner.email, learner.password))[0] == 200
 
 
-async def test_guesses_that_are_made_at_once_are_not_judged_behind_the_lock(
+async def test_concurrent_guesses_are_not_verified_once_the_account_is_locked(
     client: Client, learner: Learner
 ) -> None:
-    """The right one among many at once may come too late: it is refused as those after it are."""
+    """The right password is refused like any other while the lock holds."""
     outcomes = await asyncio.gather(
         *(signs_in(client, learner.email, "guess") for _ in range(20)),
     )
@@ -173,7 +200,7 @@ async def test_a_hash_of_other_parameters_is_replaced_at_sign_in(
     assert (await signs_in(client, learner.email, learner.password))[0] == 200
 
 
-async def test_a_storm_of_sign_ins_is_refused_with_a_time_to_come_back(
+async def test_sign_ins_beyond_the_queue_are_refused_with_retry_after(
     settings: Settings, aiohttp_client: OpenClient
 ) -> None:
     slow = {
@@ -194,7 +221,7 @@ async def test_a_storm_of_sign_ins_is_refused_with_a_time_to_come_back(
     assert (await signs_in(client, learner.email, learner.password))[0] == 200
 
 
-async def test_without_redis_people_are_let_in_and_locked_out_all_the_same(
+async def test_signing_in_and_the_lock_out_need_no_redis(
     settings: Settings, unused_tcp_port: int, aiohttp_client: OpenClient
 ) -> None:
     url = type(settings.redis_url)(f"redis://127.0.0.1:{unused_tcp_port}/0")
@@ -216,45 +243,57 @@ async def test_failures_are_shared_between_processes(
         assert (await signs_in(process, learner.email, learner.password))[0] == 429
 
 
-async def test_what_redis_holds_names_nobody(client: Client, learner: Learner, settings: Settings) -> None:
+async def test_stored_failures_hold_no_email_or_address_and_expire(
+    client: Client, learner: Learner, database: Database
+) -> None:
     for _ in range(5):
         await signs_in(client, learner.email, "guess")
-    async with Redis.from_url(settings.redis_url.get_secret_value()) as redis:
-        keys = [key.decode() async for key in redis.scan_iter("cara:sign-in:*")]
-        assert keys
-        assert [key for key in keys if await redis.pttl(key) <= 0] == []
-    assert not any(learner.email in key or "127.0.0.1" in key for key in keys)
+    async with database.acquire() as connection:
+        rows = await connection.fetch(
+            """
+            select sign_in_failures::text as text, expires_at > now() as is_live,
+                   expires_at < now() + interval '1 day 1 minute' as expires_soon
+            from sign_in_failures
+            """
+        )
+    assert len(rows) == 2
+    assert all(row["is_live"] and row["expires_soon"] for row in rows)
+    for name in (learner.email, "127.0.0.1"):
+        assert not any(name in row["text"] or name.encode().hex() in row["text"] for row in rows)
 
 
-async def test_counting_goes_back_to_redis_when_it_is_there_again(
-    valkey: RestartableValkey, settings: Settings, aiohttp_client: OpenClient
+async def test_a_failure_is_counted_before_it_is_audited_and_holds_no_lock(
+    client: Client, learner: Learner, database: Database
 ) -> None:
-    client = await aiohttp_client(
-        create_app(settings.model_copy(update={"redis_url": SecretStr(valkey.url)}))
-    )
-    learner = await Learner.registers(client)
-    async with Redis.from_url(valkey.url) as redis:
-        await signs_in(client, learner.email, "guess")
-        assert await redis.keys("cara:sign-in:*")
-
-        valkey.stop()
-        before = FAILURES_COUNTED_ALONE._value.get()
-        for _ in range(5):
-            assert (await signs_in(client, learner.email, "guess"))[0] == 401
-        assert (await signs_in(client, learner.email, learner.password))[0] == 429
-        assert FAILURES_COUNTED_ALONE._value.get() > before
-
-        valkey.start()
-        assert not await redis.keys("cara:sign-in:*")
-        async with time_limit():
-            while not await redis.keys("cara:sign-in:*"):
-                await signs_in(client, NOBODY, "guess")
-        before = FAILURES_COUNTED_ALONE._value.get()
-        assert (await signs_in(client, learner.email, learner.password))[0] == 200
-        assert FAILURES_COUNTED_ALONE._value.get() == before
+    """Other attempts on the account do not wait for the rest of the request."""
+    async with database.transaction() as auditing:
+        await auditing.execute("lock table audit_log in share mode")
+        guess = asyncio.create_task(signs_in(client, learner.email, "guess"))
+        async with database.acquire() as connection, time_limit():
+            while await connection.fetchval("select count(*) from sign_in_failures") == 0:
+                await asyncio.sleep(0.01)
+            rows = await connection.fetch("select failures from sign_in_failures for update nowait")
+        assert [row["failures"] for row in rows] == [1, 1]
+        assert not guess.done()
+    assert (await guess)[0] == 401
 
 
-async def test_the_services_of_the_application_hash_as_the_settings_say(client: Client) -> None:
-    assert service(client.app, SignIn)
-    stored = await service(client.app, Passwords).hash("correct horse battery")
+async def test_a_failure_that_cannot_be_audited_is_counted_all_the_same(
+    client: Client, learner: Learner, database: Database
+) -> None:
+    async with database.acquire() as connection:
+        await connection.execute(
+            "alter table audit_log add constraint full_up check (action <> 'sign_in_failed')"
+        )
+        try:
+            for _ in range(5):
+                assert (await signs_in(client, learner.email, "guess"))[0] == 500
+        finally:
+            await connection.execute("alter table audit_log drop constraint full_up")
+    assert (await signs_in(client, learner.email, learner.password))[0] == 429
+
+
+async def test_the_application_hashes_with_the_cost_of_the_settings(client: Client) -> None:
+    assert service(client.app, Authentication)
+    stored = await service(client.app, PasswordHasher).hash("correct horse battery")
     assert extract_parameters(stored).memory_cost == 64

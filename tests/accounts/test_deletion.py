@@ -1,4 +1,4 @@
-"""What is stored of a learner: taking it along, and deleting it."""
+"""Export and deletion of all data of a learner."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ from uuid import UUID, uuid4
 import pytest
 from aiohttp import ClientError
 
-from cara.accounts.cookies import REFRESH_COOKIE
-from cara.accounts.export import MAX_AT_ONCE, Exports
-from cara.accounts.export_sections import PROFILE as PROFILE_STATEMENT
-from cara.accounts.export_sections import SECTIONS
-from cara.accounts.refresh_tokens import hash_of
+from cara.accounts.export import MAX_AT_ONCE, SECTIONS, AccountExporter
+from cara.accounts.export import PROFILE as PROFILE_STATEMENT
+from cara.accounts.refresh_tokens import hash_token
+from cara.accounts.routes import REFRESH_COOKIE
 from cara.postgres.database import Connection, Database, new_id
 from cara.web.client_info import ClientInfo
 from cara.web.context import service
@@ -38,14 +37,14 @@ LEFT_OUT = {
     "batch",
     "user_id",
 }
-"""Columns that an export need not hold."""
+"""Columns that an export leaves out."""
 
-MACHINERY = {"stale_learner_quarters"}
-"""Tables that only say what is still to be computed."""
+MACHINERY = {"stale_quarter_hours"}
+"""Tables that only mark what is still to be computed."""
 
 
-async def _leave_traces(learner: Learner, database: Database) -> None:
-    """Something in every table that knows of users."""
+async def _write_data_everywhere(learner: Learner, database: Database) -> None:
+    """Writes something into every table with data of users."""
     await learner.opens_session(score=90, transcript=TALK, completed=True, title="Last & <first>")
     await learner.asks_for_feedback()
     await signs_in(learner.client, learner.email, "guess")
@@ -60,7 +59,7 @@ async def _leave_traces(learner: Learner, database: Database) -> None:
         )
 
 
-async def _practises_a_lot(learner: Learner, database: Database) -> None:
+async def _write_large_transcripts(learner: Learner, database: Database) -> None:
     """Twenty megabytes of transcripts."""
     async with database.acquire() as connection:
         await connection.execute(
@@ -85,10 +84,10 @@ async def _tables_with_users(connection: Connection) -> set[str]:
     return {row["table_name"] for row in rows}
 
 
-async def test_an_export_holds_what_is_stored_and_no_hashes(
+async def test_an_export_holds_all_data_and_no_hashes(
     client: Client, learner: Learner, database: Database
 ) -> None:
-    await _leave_traces(learner, database)
+    await _write_data_everywhere(learner, database)
     response = await learner.call("GET", EXPORT)
     text = await response.text()
     exported = json.loads(text)
@@ -105,7 +104,12 @@ async def test_an_export_holds_what_is_stored_and_no_hashes(
     assert {"page": "home"} in [event["metadata"] for event in exported["events"]]
     assert [entry["action"] for entry in exported["audit"]] == ["registered", "sign_in_failed", "exported"]
     assert len(exported["signIns"]) == 1
-    for secret in (learner.refresh_token, hash_of(learner.refresh_token).hex(), "argon2", learner.password):
+    for secret in (
+        learner.refresh_token,
+        hash_token(learner.refresh_token).hex(),
+        "argon2",
+        learner.password,
+    ):
         assert secret not in text
 
 
@@ -113,7 +117,7 @@ async def test_an_export_holds_nothing_of_others(
     client: Client, learner: Learner, database: Database
 ) -> None:
     other = await Learner.registers(client)
-    await _leave_traces(other, database)
+    await _write_data_everywhere(other, database)
     exported = await learner.expects(200, "GET", EXPORT)
     assert exported["profile"]["id"] == learner.user["id"]
     assert [name for name, rows in exported.items() if isinstance(rows, list) and rows] == [
@@ -126,7 +130,7 @@ def _words(statement: str) -> list[str]:
     return re.findall(r"\w+", statement)
 
 
-async def test_no_table_and_no_column_that_tells_of_a_user_is_missing_in_the_export(
+async def test_no_table_or_column_with_data_of_users_is_missing_in_the_export(
     database: Database,
 ) -> None:
     exported = [_words(text) for text in (PROFILE_STATEMENT, *SECTIONS.values())]
@@ -153,8 +157,8 @@ async def test_every_statement_of_the_export_is_served_by_an_index(
             assert "Seq Scan" not in text, f"{name}: {text}"
 
 
-async def test_a_large_export_is_sent_in_pieces(client: Client, learner: Learner, database: Database) -> None:
-    await _practises_a_lot(learner, database)
+async def test_a_large_export_is_sent_in_chunks(client: Client, learner: Learner, database: Database) -> None:
+    await _write_large_transcripts(learner, database)
     async with client.get(EXPORT, headers=learner.authorization) as response:
         assert response.headers["Transfer-Encoding"] == "chunked"
         body = await response.read()
@@ -163,10 +167,10 @@ async def test_a_large_export_is_sent_in_pieces(client: Client, learner: Learner
     assert len(body) > 20_000_000
 
 
-async def test_a_reader_that_leaves_gives_the_connection_back(
+async def test_a_client_that_disconnects_releases_the_connection(
     client: Client, learner: Learner, database: Database
 ) -> None:
-    await _practises_a_lot(learner, database)
+    await _write_large_transcripts(learner, database)
     for _ in range(2 * MAX_AT_ONCE):
         response = await client.get(EXPORT, headers=learner.authorization)
         if response.status == 200:
@@ -177,31 +181,31 @@ async def test_a_reader_that_leaves_gives_the_connection_back(
             await asyncio.sleep(0)
 
 
-async def test_more_exports_than_there_are_connections_for_have_to_wait(
+async def test_exports_beyond_the_limit_are_refused_with_retry_after(
     client: Client, learner: Learner
 ) -> None:
-    exports = service(client.app, Exports)
-    async with exports.document(new_id(), ClientInfo()), exports.document(new_id(), ClientInfo()):
+    exporter = service(client.app, AccountExporter)
+    async with exporter.document(new_id(), ClientInfo()), exporter.document(new_id(), ClientInfo()):
         refused = await learner.call("GET", EXPORT)
         assert refused.status == 503
         assert int(refused.headers["Retry-After"]) >= 1
     await learner.expects(200, "GET", EXPORT)
 
 
-async def test_nobody_takes_the_place_of_others_by_a_second_export(client: Client, learner: Learner) -> None:
+async def test_a_user_has_one_export_at_a_time(client: Client, learner: Learner) -> None:
     other = await Learner.registers(client)
-    exports = service(client.app, Exports)
-    async with exports.document(UUID(learner.user["id"]), ClientInfo()):
+    exporter = service(client.app, AccountExporter)
+    async with exporter.document(UUID(learner.user["id"]), ClientInfo()):
         assert (await learner.expects(503, "GET", EXPORT))["code"] == "exports_busy"
         await other.expects(200, "GET", EXPORT)
     await learner.expects(200, "GET", EXPORT)
 
 
-async def test_half_an_export_is_not_taken_for_a_whole_one(
+async def test_an_export_that_fails_halfway_is_seen_as_incomplete(
     client: Client, learner: Learner, database: Database
 ) -> None:
     """A table in the middle of the document cannot be read."""
-    await _practises_a_lot(learner, database)
+    await _write_large_transcripts(learner, database)
     async with database.acquire() as connection:
         await connection.execute("alter table learner_weeks rename to lost")
         with pytest.raises(ClientError):
@@ -209,12 +213,10 @@ async def test_half_an_export_is_not_taken_for_a_whole_one(
         await connection.execute("alter table lost rename to learner_weeks")
 
 
-async def test_a_look_at_the_head_of_an_export_writes_none(
-    client: Client, learner: Learner, database: Database
-) -> None:
-    """Nor does it wait for those that are being written, or stand in the trail."""
-    exports = service(client.app, Exports)
-    async with exports.document(new_id(), ClientInfo()), exports.document(new_id(), ClientInfo()):
+async def test_a_head_request_writes_no_export(client: Client, learner: Learner, database: Database) -> None:
+    """It does not wait for a free place either, and writes no audit entry."""
+    exporter = service(client.app, AccountExporter)
+    async with exporter.document(new_id(), ClientInfo()), exporter.document(new_id(), ClientInfo()):
         before = await audited(database, learner)
         for _ in range(MAX_AT_ONCE + 1):
             response = await client.head(EXPORT, headers=learner.authorization)
@@ -225,12 +227,12 @@ async def test_a_look_at_the_head_of_an_export_writes_none(
     await learner.expects(200, "GET", EXPORT)
 
 
-async def test_a_deleted_account_leaves_nothing_but_that_one_was_deleted(
+async def test_a_deleted_account_leaves_one_anonymous_audit_entry(
     client: Client, learner: Learner, database: Database
 ) -> None:
     other = await Learner.registers(client)
     for somebody in (learner, other):
-        await _leave_traces(somebody, database)
+        await _write_data_everywhere(somebody, database)
     response = await learner.call("DELETE", PROFILE)
     assert response.status == 204
     assert response.cookies[REFRESH_COOKIE].value == ""
@@ -249,7 +251,9 @@ async def test_a_deleted_account_leaves_nothing_but_that_one_was_deleted(
     assert all(exported[name] for name in ("sessions", "feedbackJobs", "events", "audit"))
 
 
-async def test_a_deleted_account_opens_nothing_any_more(client: Client, learner: Learner) -> None:
+async def test_tokens_and_credentials_of_a_deleted_account_are_refused(
+    client: Client, learner: Learner
+) -> None:
     await learner.expects(204, "DELETE", PROFILE)
     for method, path in (("GET", PROFILE), ("GET", "/api/sessions"), ("DELETE", PROFILE), ("GET", EXPORT)):
         assert (await learner.expects(401, method, path))["code"] == "token_invalid"
@@ -259,7 +263,7 @@ async def test_a_deleted_account_opens_nothing_any_more(client: Client, learner:
     assert (await posts(client, "/api/auth/register", again)).status == 201
 
 
-async def test_deleting_at_once_with_everything_else_ends_well(
+async def test_deleting_concurrently_with_everything_else_ends_well(
     client: Client, learner: Learner, database: Database
 ) -> None:
     session = await learner.opens_session()

@@ -3,25 +3,31 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 
+import argon2
 import pytest
-from argon2 import PasswordHasher, extract_parameters
 from argon2.exceptions import InvalidHashError
 
-from cara.accounts.passwords import Passwords, PasswordsBusy, Verified, WeakPassword, check_new_password
+from cara.accounts.passwords import (
+    PasswordCheck,
+    PasswordHasher,
+    PasswordsBusy,
+    WeakPassword,
+    check_new_password,
+)
 from tests.accounts.held_passwords import HeldPasswords
 
 CHEAP = {"time_cost": 1, "memory_kib": 64}
 
-Opened = Callable[..., Passwords]
+Opened = Callable[..., PasswordHasher]
 
 
 @pytest.fixture
 def opened() -> Iterator[Opened]:
-    """Makes Passwords of the given cost and closes them all in the end."""
-    made: list[Passwords] = []
+    """Makes hashers of the given cost and closes them all in the end."""
+    made: list[PasswordHasher] = []
 
-    def open_passwords(**settings: int) -> Passwords:
-        made.append(Passwords(**settings))
+    def open_passwords(**settings: int) -> PasswordHasher:
+        made.append(PasswordHasher(**settings))
         return made[-1]
 
     yield open_passwords
@@ -36,14 +42,14 @@ def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[HeldPasswords]:
 
 
 class Work:
-    """What argon2 was made to do: passes, each over so many KiB. Its time is the product of the two."""
+    """The work of argon2: passes times KiB, to which its time is proportional."""
 
     def __init__(self) -> None:
         self.done = 0
 
     def counted(self, stored: str) -> None:
         try:
-            parameters = extract_parameters(stored)
+            parameters = argon2.extract_parameters(stored)
         except InvalidHashError:
             return
         self.done += parameters.time_cost * parameters.memory_cost
@@ -52,39 +58,39 @@ class Work:
 @pytest.fixture
 def work(monkeypatch: pytest.MonkeyPatch) -> Work:
     """Counts the work of all hashing and verifying from now on."""
-    work, hash_, verify = Work(), PasswordHasher.hash, PasswordHasher.verify
+    work, hash_, verify = Work(), argon2.PasswordHasher.hash, argon2.PasswordHasher.verify
 
-    def counted_hash(hasher: PasswordHasher, password: bytes) -> str:
+    def counted_hash(hasher: argon2.PasswordHasher, password: bytes) -> str:
         made = hash_(hasher, password)
         work.counted(made)
         return made
 
-    def counted_verify(hasher: PasswordHasher, stored: str, password: bytes) -> bool:
+    def counted_verify(hasher: argon2.PasswordHasher, stored: str, password: bytes) -> bool:
         work.counted(stored)
         return verify(hasher, stored, password)
 
-    monkeypatch.setattr(PasswordHasher, "hash", counted_hash)
-    monkeypatch.setattr(PasswordHasher, "verify", counted_verify)
+    monkeypatch.setattr(argon2.PasswordHasher, "hash", counted_hash)
+    monkeypatch.setattr(argon2.PasswordHasher, "verify", counted_verify)
     return work
 
 
-async def work_of_a_wrong_guess(passwords: Passwords, stored: str | None, work: Work) -> int:
+async def work_of_a_wrong_guess(passwords: PasswordHasher, stored: str | None, work: Work) -> int:
     before = work.done
-    assert await passwords.verify(stored, "guess") == Verified(ok=False)
+    assert await passwords.verify(stored, "guess") == PasswordCheck(is_correct=False)
     return work.done - before
 
 
-async def test_the_right_password_is_let_in_and_a_wrong_one_is_not(opened: Opened) -> None:
+async def test_the_right_password_is_accepted_and_a_wrong_one_is_not(opened: Opened) -> None:
     passwords = opened(**CHEAP)
     stored = await passwords.hash(" pass wörd 🔑 ")
-    assert await passwords.verify(stored, " pass wörd 🔑 ") == Verified(ok=True)
+    assert await passwords.verify(stored, " pass wörd 🔑 ") == PasswordCheck(is_correct=True)
     for wrong in ("pass wörd 🔑", " Pass wörd 🔑 ", "", "\ud800", "x" * 100_000):
-        assert await passwords.verify(stored, wrong) == Verified(ok=False)
+        assert await passwords.verify(stored, wrong) == PasswordCheck(is_correct=False)
 
 
 async def test_a_password_is_stored_as_argon2id_at_the_recommended_cost(opened: Opened) -> None:
     stored = await opened().hash("secure123")
-    parameters = extract_parameters(stored)
+    parameters = argon2.extract_parameters(stored)
     assert stored.startswith("$argon2id$")
     assert (parameters.time_cost, parameters.memory_cost, parameters.parallelism) == (2, 19_456, 1)
     assert "secure123" not in stored
@@ -97,19 +103,21 @@ async def test_two_hashes_of_one_password_differ(opened: Opened) -> None:
 
 async def test_a_hash_of_another_cost_is_replaced_when_its_password_was_right(opened: Opened) -> None:
     passwords = opened(**CHEAP)
-    stored = PasswordHasher(time_cost=2, memory_cost=64, parallelism=1).hash("secure123")
-    assert await passwords.verify(stored, "wrong") == Verified(ok=False)
+    stored = argon2.PasswordHasher(time_cost=2, memory_cost=64, parallelism=1).hash("secure123")
+    assert await passwords.verify(stored, "wrong") == PasswordCheck(is_correct=False)
     verified = await passwords.verify(stored, "secure123")
-    assert verified.ok
+    assert verified.is_correct
     assert verified.rehash is not None
-    assert await passwords.verify(verified.rehash, "secure123") == Verified(ok=True)
+    assert await passwords.verify(verified.rehash, "secure123") == PasswordCheck(is_correct=True)
 
 
 @pytest.mark.parametrize(
     "stored", ["", "not a hash", "$argon2id$v=19$m=64,t=1,p=1$AAAA", "$2b$12$" + "a" * 53]
 )
-async def test_what_is_no_argon2_hash_lets_nobody_in(opened: Opened, stored: str) -> None:
-    assert await opened(**CHEAP).verify(stored, "secure123") == Verified(ok=False)
+async def test_a_stored_value_that_is_not_an_argon2_hash_verifies_nothing(
+    opened: Opened, stored: str
+) -> None:
+    assert await opened(**CHEAP).verify(stored, "secure123") == PasswordCheck(is_correct=False)
 
 
 async def test_an_unknown_email_costs_the_same_work_as_a_wrong_password(opened: Opened, work: Work) -> None:
@@ -122,32 +130,32 @@ async def test_an_unknown_email_costs_the_same_work_as_a_wrong_password(opened: 
 @pytest.mark.parametrize(
     "made", [(1, 19_456, 1), (4, 1_024, 1), (1, 64, 1), None], ids=["passes", "memory", "both", "no hash"]
 )
-async def test_a_cost_that_was_raised_does_not_tell_by_its_time_which_emails_exist(
+async def test_after_the_cost_was_raised_timing_does_not_reveal_which_emails_exist(
     opened: Opened, work: Work, made: tuple[int, int, int] | None
 ) -> None:
     passwords = opened(time_cost=4, memory_kib=19_456)
-    stored = PasswordHasher(*made).hash("secure123") if made else "$2b$12$" + "a" * 53
+    stored = argon2.PasswordHasher(*made).hash("secure123") if made else "$2b$12$" + "a" * 53
     unknown = await work_of_a_wrong_guess(passwords, None, work)
     cheaper = await work_of_a_wrong_guess(passwords, stored, work)
     assert unknown <= cheaper < 1.1 * unknown
 
 
-async def test_beyond_the_queue_people_are_told_when_to_come_back(opened: Opened) -> None:
+async def test_work_beyond_the_queue_is_refused_with_a_time_to_retry(opened: Opened) -> None:
     passwords = opened(threads=2, queue_limit=3, time_cost=4, memory_kib=19_456)
     outcomes = await asyncio.gather(*(passwords.hash("secure123") for _ in range(9)), return_exceptions=True)
     refused = [outcome for outcome in outcomes if isinstance(outcome, PasswordsBusy)]
     assert len(refused) == 4
     assert all(refusal.retry_after_seconds and refusal.retry_after_seconds > 0 for refusal in refused)
-    assert await passwords.verify(None, "guess") == Verified(ok=False)
+    assert await passwords.verify(None, "guess") == PasswordCheck(is_correct=False)
 
 
-async def leaves(attempt: asyncio.Task[Verified]) -> None:
+async def leaves(attempt: asyncio.Task[PasswordCheck]) -> None:
     await asyncio.sleep(0)
     attempt.cancel()
     await asyncio.wait([attempt])
 
 
-async def test_a_client_that_leaves_does_not_make_room_while_its_password_is_verified(
+async def test_a_cancelled_verification_that_has_started_keeps_its_place(
     opened: Opened, held: HeldPasswords
 ) -> None:
     passwords = opened(threads=1, queue_limit=0, **CHEAP)
@@ -159,7 +167,9 @@ async def test_a_client_that_leaves_does_not_make_room_while_its_password_is_ver
         await passwords.verify(None, "guess")
 
 
-async def test_a_client_that_leaves_the_queue_makes_room_at_once(opened: Opened, held: HeldPasswords) -> None:
+async def test_a_cancelled_verification_in_the_queue_frees_its_place(
+    opened: Opened, held: HeldPasswords
+) -> None:
     passwords = opened(threads=1, queue_limit=1, **CHEAP)
     gate = held.hold("secure123")
     verifying = asyncio.create_task(passwords.verify(None, "secure123"))
@@ -167,17 +177,19 @@ async def test_a_client_that_leaves_the_queue_makes_room_at_once(opened: Opened,
     await leaves(asyncio.create_task(passwords.verify(None, "guess")))
     waiting = asyncio.create_task(passwords.verify(None, "guess"))
     gate.open()
-    assert await asyncio.gather(verifying, waiting) == [Verified(ok=False)] * 2
+    assert await asyncio.gather(verifying, waiting) == [PasswordCheck(is_correct=False)] * 2
 
 
-async def test_the_loop_goes_on_while_a_password_is_verified(opened: Opened, held: HeldPasswords) -> None:
+async def test_the_event_loop_is_not_blocked_while_a_password_is_verified(
+    opened: Opened, held: HeldPasswords
+) -> None:
     passwords = opened(threads=1, **CHEAP)
     gate = held.hold("secure123")
     verifying = asyncio.create_task(passwords.verify(None, "secure123"))
     await gate.reached()
     assert not verifying.done()
     gate.open()
-    assert await verifying == Verified(ok=False)
+    assert await verifying == PasswordCheck(is_correct=False)
 
 
 def accepted(password: str, email: str = "user@example.com", name: str = "John Doe") -> bool:
@@ -215,7 +227,7 @@ def test_a_weak_password_is_refused_with_its_reason(password: str, reason: str) 
     assert password not in str(refused.value)
 
 
-def test_a_short_local_part_may_stand_in_a_password() -> None:
+def test_a_short_local_part_is_allowed_in_a_password() -> None:
     assert accepted("banjo-4471", email="jo@example.com")
     assert not accepted("banjo-4471", email="ban@example.com")
     assert not accepted("BANJO-4471", email="Banjo@example.com")

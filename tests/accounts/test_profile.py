@@ -1,4 +1,4 @@
-"""The profile: reading it, changing it, and the trail of what was done with the account."""
+"""The profile: reading and changing it, and the audit trail of the account."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.learners import Learner
 PROFILE, AUDIT = "/api/users/me", "/api/users/me/audit"
 
 
-async def test_a_profile_shows_where_the_learner_stands(learner: Learner) -> None:
+async def test_a_profile_shows_the_progress_of_the_learner(learner: Learner) -> None:
     await learner.opens_session(score=80, durationSeconds=600, completed=True)
     profile = await learner.expects(200, "GET", PROFILE)
     assert profile == {
@@ -47,14 +47,14 @@ async def test_a_missed_day_has_ended_the_streak_wherever_it_is_shown(
         assert (await signs_in(client, learner.email, learner.password))[1]["user"]["streak"] == streak
 
 
-def test_a_streak_lasts_through_the_day_after_its_last() -> None:
+def test_a_streak_lasts_through_the_day_after_its_last_practice() -> None:
     last, zone = datetime(2026, 3, 1, 8, tzinfo=UTC), ZoneInfo("UTC")
     ages = (-1, 0, 1, 2, 30)
     assert [streak_at(last + timedelta(days=age), zone, 5, last) for age in ages] == [5, 5, 5, 0, 0]
     assert streak_at(last, zone, 0, None) == 0
 
 
-def test_both_days_of_a_streak_are_told_in_the_zone_of_now() -> None:
+def test_both_days_of_a_streak_are_days_of_the_current_zone() -> None:
     """31 hours from 17:00 in Honolulu are the day after the next, from 16:00 in Auckland the next day."""
     last = datetime(2026, 3, 1, 3, tzinfo=UTC)
     now = last + timedelta(hours=31)
@@ -78,7 +78,7 @@ async def test_a_change_touches_only_what_was_sent(learner: Learner) -> None:
     assert await learner.expects(200, "GET", PROFILE) == {**before, "role": None}
 
 
-async def test_markup_is_taken_out_of_a_name(learner: Learner) -> None:
+async def test_markup_is_removed_from_a_name(learner: Learner) -> None:
     changed = await learner.expects(200, "PATCH", PROFILE, json={"name": "Ada <script>x()</script>Lovelace"})
     assert changed["name"] == "Ada Lovelace"
 
@@ -103,17 +103,19 @@ async def test_markup_is_taken_out_of_a_name(learner: Learner) -> None:
         ({"xp": 1_000_000}, "xp"),
     ],
 )
-async def test_what_cannot_be_changed_is_named(learner: Learner, change: dict[str, Any], field: str) -> None:
+async def test_a_refused_change_names_its_field(learner: Learner, change: dict[str, Any], field: str) -> None:
     refused = await learner.expects(400, "PATCH", PROFILE, json=change)
     assert [problem["field"] for problem in refused["errors"]] == [field]
 
 
 @pytest.mark.parametrize(("method", "path"), [("GET", PROFILE), ("PATCH", PROFILE), ("DELETE", PROFILE)])
-async def test_a_profile_is_its_owners_alone(client: Client, method: str, path: str) -> None:
+async def test_a_profile_needs_a_token(client: Client, method: str, path: str) -> None:
     assert (await client.request(method, path, json={})).status == 401
 
 
-async def test_the_trail_says_what_was_done_from_where_newest_first(client: Client, learner: Learner) -> None:
+async def test_the_audit_trail_lists_actions_with_their_origin_newest_first(
+    client: Client, learner: Learner
+) -> None:
     seen = {"User-Agent": "Curious/1.0", "X-Request-Id": "request-from-a-test"}
     await signs_in(client, learner.email, "guess", **seen)
     page = await learner.expects(200, "GET", AUDIT)
@@ -126,7 +128,7 @@ async def test_the_trail_says_what_was_done_from_where_newest_first(client: Clie
     assert page["nextCursor"] is None
 
 
-async def test_the_trail_is_read_page_by_page(client: Client, learner: Learner, database: Database) -> None:
+async def test_the_audit_trail_is_paged(client: Client, learner: Learner, database: Database) -> None:
     async with database.acquire() as connection:
         await connection.executemany(
             """
@@ -147,7 +149,7 @@ async def test_the_trail_is_read_page_by_page(client: Client, learner: Learner, 
     )
 
 
-async def test_nobody_reads_the_trail_of_somebody_else(client: Client, learner: Learner) -> None:
+async def test_the_audit_trail_of_another_user_cannot_be_read(client: Client, learner: Learner) -> None:
     other = await Learner.registers(client)
     foreign = (await other.expects(200, "GET", AUDIT))["entries"][0]["id"]
     assert len((await learner.expects(200, "GET", AUDIT))["entries"]) == 1
@@ -159,7 +161,7 @@ async def test_a_wrong_page_is_refused(learner: Learner, query: str) -> None:
     await learner.expects(400, "GET", f"{AUDIT}?{query}")
 
 
-async def test_a_hostile_user_agent_is_kept_short_and_harmless(client: Client, learner: Learner) -> None:
+async def test_a_hostile_user_agent_is_shortened_and_sanitized(client: Client, learner: Learner) -> None:
     hostile = "<script>x()</script>" + "é\udcff" + "A" * 2_000
     await signs_in(client, learner.email, "guess", **{"User-Agent": hostile})
     stored = (await learner.expects(200, "GET", AUDIT))["entries"][0]["userAgent"]

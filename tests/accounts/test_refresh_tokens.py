@@ -1,4 +1,4 @@
-"""Rotation, families, the grace for two tabs, and which of two tokens counts."""
+"""Refresh tokens: rotation, families, the grace period for two tabs, and which of two tokens is used."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from cara.accounts.cookies import REFRESH_COOKIE
-from cara.accounts.refresh_tokens import hash_of, new_token
+from cara.accounts.refresh_tokens import hash_token, new_token
+from cara.accounts.routes import REFRESH_COOKIE
 from cara.app import create_app
 from cara.postgres.database import Database, new_id
 from cara.settings import Settings
@@ -19,7 +19,9 @@ from tests.learners import Learner
 OpenClient = Callable[..., Awaitable[Client]]
 
 
-async def test_a_refresh_token_gives_a_fresh_pair_and_the_cookie(client: Client, learner: Learner) -> None:
+async def test_a_refresh_token_is_exchanged_for_a_new_pair_and_cookie(
+    client: Client, learner: Learner
+) -> None:
     response = await posts(client, "/api/auth/refresh", {"refreshToken": learner.refresh_token})
     pair = await response.json()
     assert response.status == 200
@@ -47,7 +49,7 @@ async def test_tokens_are_stored_as_hashes_only(learner: Learner, database: Data
     async with database.acquire() as connection:
         row = await connection.fetchrow("select token_hash, refresh_tokens::text as text from refresh_tokens")
     assert row is not None
-    assert row["token_hash"] == hash_of(learner.refresh_token)
+    assert row["token_hash"] == hash_token(learner.refresh_token)
     assert learner.refresh_token not in row["text"]
 
 
@@ -73,7 +75,7 @@ async def test_the_end_of_a_family_leaves_other_sign_ins_alone(
     await refreshes(client, other)
 
 
-async def test_two_tabs_that_refresh_at_once_both_go_on(
+async def test_two_tabs_that_refresh_at_once_both_succeed(
     client: Client, learner: Learner, database: Database
 ) -> None:
     tabs = await asyncio.gather(*(refreshes(client, learner.refresh_token) for _ in range(2)))
@@ -94,14 +96,16 @@ async def test_the_successors_of_both_tabs_are_of_one_family(
     assert await refresh_refusal(client, second["refreshToken"]) == "refresh_token_invalid"
 
 
-async def test_without_a_grace_a_token_counts_once(settings: Settings, aiohttp_client: OpenClient) -> None:
+async def test_without_a_grace_period_a_token_is_usable_once(
+    settings: Settings, aiohttp_client: OpenClient
+) -> None:
     client = await aiohttp_client(create_app(settings.model_copy(update={"refresh_grace_seconds": 0})))
     learner = await Learner.registers(client)
     await refreshes(client, learner.refresh_token)
     assert await refresh_refusal(client, learner.refresh_token) == "refresh_token_reused"
 
 
-async def test_a_client_may_send_its_first_token_for_ever_beside_the_living_cookie(
+async def test_a_client_can_keep_sending_its_first_token_beside_a_live_cookie(
     client: Client, learner: Learner, database: Database
 ) -> None:
     cookie = learner.refresh_token
@@ -111,7 +115,7 @@ async def test_a_client_may_send_its_first_token_for_ever_beside_the_living_cook
     assert await audited(database, learner) == ["registered"]
 
 
-async def test_a_cookie_that_does_not_count_gives_way_to_the_body(client: Client, learner: Learner) -> None:
+async def test_the_body_is_used_when_the_cookie_is_not_usable(client: Client, learner: Learner) -> None:
     for cookie in ("nonsense", new_token(new_id()), "x" * 3000):
         pair = await refreshes(client, learner.refresh_token, cookie=cookie)
         learner.refresh_token = pair["refreshToken"]
@@ -129,7 +133,7 @@ async def test_a_cookie_is_enough(client: Client, learner: Learner) -> None:
     ["", "nonsense", "A" * 64, "é" * 64, new_token(new_id())],
     ids=["empty", "nonsense", "of nobody", "no base64", "of a stranger"],
 )
-async def test_a_token_that_was_never_given_out_is_refused(client: Client, token: str) -> None:
+async def test_a_token_that_was_never_issued_is_refused(client: Client, token: str) -> None:
     response = await posts(client, "/api/auth/refresh", {"refreshToken": token})
     assert response.status == 401
     assert (await response.json())["code"] == "refresh_token_invalid"
@@ -158,10 +162,10 @@ async def test_an_expired_token_is_refused_without_an_alarm(
     assert await audited(database, learner) == ["registered"]
 
 
-async def test_many_refreshes_and_an_end_at_once_leave_no_token_that_counts(
+async def test_refreshes_concurrent_with_a_sign_out_leave_no_usable_token(
     client: Client, learner: Learner, database: Database
 ) -> None:
-    """However they interleave: no successor is born behind the back of the sign-out."""
+    """However they interleave, no successor is issued after the family has ended."""
     for _ in range(5):
         credentials = {"email": learner.email, "password": learner.password}
         token = (await (await posts(client, "/api/auth/login", credentials)).json())["refreshToken"]
@@ -176,6 +180,6 @@ async def test_many_refreshes_and_an_end_at_once_leave_no_token_that_counts(
                 where revoked_at is null
                   and family = (select family from refresh_tokens where token_hash = $1)
                 """,
-                hash_of(token),
+                hash_token(token),
             )
         assert alive == 0

@@ -1,4 +1,4 @@
-"""Registering: which emails and names are taken, and under which spellings an account is found again."""
+"""Registration: which emails and names are accepted, and which spellings find an account."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PASSWORD = "correct horse battery"
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    """Hashes that cost little."""
+    """Cheap hashes."""
     return settings.model_copy(update={"password_memory_kib": 64, "password_time_cost": 1})
 
 
@@ -46,7 +46,7 @@ async def test_an_account_is_found_under_every_spelling_of_its_email(
         assert (status, refused["code"]) == (409, "email_taken"), spelling
 
 
-async def test_an_email_that_would_not_be_registered_any_more_still_signs_in(
+async def test_an_email_that_is_no_longer_accepted_at_registration_still_signs_in(
     client: Client, learner: Learner, database: Database
 ) -> None:
     async with database.acquire() as connection:
@@ -66,7 +66,7 @@ async def test_an_email_that_would_not_be_registered_any_more_still_signs_in(
         (None, "valid string"),
     ],
 )
-async def test_what_is_no_email_alone_is_refused_with_the_reason(
+async def test_an_invalid_email_is_refused_with_the_reason(
     client: Client, email: str | None, why: str
 ) -> None:
     status, refused = await _registers(client, email=email)
@@ -103,14 +103,14 @@ VISIBLE = [
 
 
 @pytest.mark.parametrize("name", BLANK.values(), ids=BLANK)
-async def test_a_name_that_does_not_show_is_none(client: Client, learner: Learner, name: str) -> None:
+async def test_an_invisible_name_is_refused(client: Client, learner: Learner, name: str) -> None:
     status, refused = await _registers(client, name=name)
     assert (status, refused["code"]) == (400, "invalid_input")
     assert [problem["field"] for problem in refused["errors"]] == ["name"]
     await learner.expects(400, "PATCH", "/api/users/me", json={"name": name})
 
 
-async def test_a_name_of_any_script_is_taken_as_it_is(client: Client, learner: Learner) -> None:
+async def test_a_name_of_any_script_is_stored_as_it_is(client: Client, learner: Learner) -> None:
     for number, name in enumerate(VISIBLE):
         status, body = await _registers(client, email=f"somebody-{number}@example.com", name=name)
         assert (status, body["user"]["name"]) == (201, name)

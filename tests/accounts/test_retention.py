@@ -1,18 +1,20 @@
-"""What is forgotten with time."""
+"""What is deleted once it has expired."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
-from cara.accounts import retention
-from cara.accounts.retention import Forgotten, purge_expired
+from cara.accounts import deletion, lockout
+from cara.accounts.deletion import Purged, purge_expired
+from cara.accounts.lockout import FailureKeys
 from cara.postgres.database import Database
 from cara.settings import Settings
 from tests.accounts.signing import Client, refreshes
 from tests.learners import Learner
-from worker.housekeeping import forget_old_entries
-from worker.queues import workers
+from worker import tasks
+from worker.main import connected
+from worker.queues import create_workers
 
 NOW = datetime.now(UTC)
 
@@ -25,14 +27,14 @@ async def _insert_entries(database: Database, count: int, days_ago: float) -> No
         )
 
 
-async def test_entries_go_when_they_are_older_than_the_retention(database: Database) -> None:
+async def test_audit_entries_older_than_the_retention_are_deleted(database: Database) -> None:
     await _insert_entries(database, 3, days_ago=30.01)
     await _insert_entries(database, 2, days_ago=29.99)
-    assert await purge_expired(database, now=NOW, audit_days=30) == Forgotten(3, 0)
-    assert await purge_expired(database, now=NOW, audit_days=30) == Forgotten(0, 0)
+    assert await purge_expired(database, now=NOW, audit_days=30) == Purged(audit_entries=3)
+    assert await purge_expired(database, now=NOW, audit_days=30) == Purged()
 
 
-async def test_refresh_tokens_go_when_they_have_expired(
+async def test_expired_refresh_tokens_are_deleted(
     client: Client, learner: Learner, database: Database
 ) -> None:
     kept = (await refreshes(client, learner.refresh_token))["refreshToken"]
@@ -40,21 +42,29 @@ async def test_refresh_tokens_go_when_they_have_expired(
         await connection.execute(
             "update refresh_tokens set expires_at = now() - interval '1 second' where replaced_at is not null"
         )
-    assert await purge_expired(database, now=datetime.now(UTC), audit_days=30) == Forgotten(0, 1)
+    assert await purge_expired(database, now=datetime.now(UTC), audit_days=30) == Purged(refresh_tokens=1)
     await refreshes(client, kept)
 
 
-async def test_more_rows_than_a_batch_takes_go_too(database: Database) -> None:
-    rows = retention.BATCH_ROWS * 2 + 1
+async def test_expired_sign_in_failures_are_deleted(database: Database) -> None:
+    async with database.acquire() as connection:
+        await lockout.count_failure(connection, FailureKeys.of("nobody@example.com", None))
+        assert await purge_expired(database, now=NOW, audit_days=30) == Purged()
+        await connection.execute("update sign_in_failures set expires_at = now()")
+    assert await purge_expired(database, now=NOW, audit_days=30) == Purged(sign_in_failures=2)
+
+
+async def test_more_rows_than_a_batch_are_deleted(database: Database) -> None:
+    rows = deletion.BATCH_ROWS * 2 + 1
     await _insert_entries(database, rows, days_ago=400)
     assert (await purge_expired(database, now=NOW, audit_days=365)).audit_entries == rows
 
 
-async def test_the_worker_forgets_by_the_clock(settings: Settings, database: Database) -> None:
+async def test_the_worker_purges_by_the_clock(settings: Settings, database: Database) -> None:
     await _insert_entries(database, 1, days_ago=settings.audit_retention_days + 1)
-    await forget_old_entries({"database": database, "settings": settings, "job_id": "a test"})
+    async with connected(settings) as context:
+        await tasks.purge_expired({**context.for_arq(), "job_id": "a test"})
     async with database.acquire() as connection:
         assert await connection.fetchval("select count(*) from audit_log") == 0
-    context = {"subscriber": None, "redis": None}
-    jobs = [job.coroutine for worker in workers(settings, context) for job in worker.cron_jobs or ()]
-    assert forget_old_entries in jobs
+    jobs = [job.coroutine for worker in create_workers(context) for job in worker.cron_jobs or ()]
+    assert tasks.purge_expired in jobs

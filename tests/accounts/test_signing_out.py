@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cara.accounts.cookies import REFRESH_COOKIE
+from cara.accounts.routes import REFRESH_COOKIE
 from cara.postgres.database import Database
 from tests.accounts.signing import (
     Client,
@@ -43,7 +43,7 @@ async def test_signing_out_ends_the_family_and_the_cookie(
 async def test_a_spent_token_in_the_body_is_enough_to_sign_out(
     client: Client, learner: Learner, database: Database
 ) -> None:
-    """A front end that never stored a rotated token can sign out, and raises no alarm by it."""
+    """A front end that never stored a rotated token can sign out, without an audit entry of reuse."""
     second = (await refreshes(client, learner.refresh_token))["refreshToken"]
     await outlast_the_grace(database)
     assert (await posts(client, "/api/auth/logout", {"refreshToken": learner.refresh_token})).status == 200
@@ -82,7 +82,7 @@ async def test_signing_out_everywhere_ends_every_family_and_access_token(
     await refreshes(client, bystander.refresh_token)
 
 
-async def test_who_signs_in_right_after_signing_out_everywhere_is_in(
+async def test_a_sign_in_right_after_signing_out_everywhere_is_valid(
     client: Client, learner: Learner
 ) -> None:
     await learner.expects(200, "POST", "/api/auth/logout-all")
@@ -95,7 +95,7 @@ async def test_signing_out_everywhere_needs_a_token(client: Client) -> None:
     assert (await posts(client, "/api/auth/logout-all")).status == 401
 
 
-async def test_a_new_password_ends_everything_that_the_old_one_opened(
+async def test_a_new_password_ends_every_token_of_the_old_one(
     client: Client, learner: Learner, database: Database
 ) -> None:
     response = await posts(client, CHANGE, _change(learner), headers=learner.authorization)
@@ -128,13 +128,13 @@ async def test_a_weak_new_password_is_named(learner: Learner) -> None:
     assert [problem["field"] for problem in refused["errors"]] == ["newPassword"]
 
 
-async def test_guesses_at_the_current_password_lock_the_thief_of_a_token_out(learner: Learner) -> None:
+async def test_guesses_at_the_current_password_are_locked_out(learner: Learner) -> None:
     for _ in range(5):
         await learner.expects(401, "POST", CHANGE, json=_change(learner, currentPassword="guess"))
     assert (await learner.expects(429, "POST", CHANGE, json=_change(learner)))["code"] == "account_locked"
 
 
-async def test_of_two_changes_at_once_one_wins(client: Client, learner: Learner) -> None:
+async def test_of_two_concurrent_changes_one_wins(client: Client, learner: Learner) -> None:
     wanted = ["another horse battery", "yet another horse battery"]
     answers = await asyncio.gather(
         *(learner.call("POST", CHANGE, json=_change(learner, newPassword=new)) for new in wanted)

@@ -23,7 +23,7 @@ Attempt = Callable[[Learner, str], Awaitable[tuple[int, dict[str, Any]]]]
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    """Hashes that cost little, and a thread for each attempt of a test."""
+    """Cheap hashes, and a thread for each attempt of a test."""
     return settings.model_copy(
         update={"password_memory_kib": 64, "password_time_cost": 1, "password_threads": 10}
     )
@@ -51,11 +51,11 @@ async def _stores_hash_of(database: Database, password: str) -> None:
         await connection.execute("update users set password_hash = $1", OTHER_HASHES.hash(password))
 
 
-BOTH_WAYS = pytest.mark.parametrize("attempt", [_signs_in, _changes])
+BOTH_ATTEMPTS = pytest.mark.parametrize("attempt", [_signs_in, _changes])
 
 
-@BOTH_WAYS
-async def test_of_guesses_at_once_nobody_is_told_behind_the_lock_which_was_right(
+@BOTH_ATTEMPTS
+async def test_concurrent_guesses_behind_the_lock_do_not_reveal_which_was_right(
     learner: Learner, held: HeldPasswords, attempt: Attempt, database: Database
 ) -> None:
     early, late, right = held.hold("guess"), held.hold("late guess"), held.hold(learner.password)
@@ -77,8 +77,8 @@ async def test_of_guesses_at_once_nobody_is_told_behind_the_lock_which_was_right
     assert {"signed_in", "password_changed"}.isdisjoint(await audited(database, learner))
 
 
-@BOTH_WAYS
-async def test_a_rehash_meanwhile_does_not_turn_the_right_password_away(
+@BOTH_ATTEMPTS
+async def test_a_concurrent_rehash_does_not_refuse_the_right_password(
     learner: Learner, held: HeldPasswords, attempt: Attempt, database: Database
 ) -> None:
     right = held.hold(learner.password)
@@ -89,8 +89,8 @@ async def test_a_rehash_meanwhile_does_not_turn_the_right_password_away(
     assert (await waiting)[0] == 200
 
 
-@BOTH_WAYS
-async def test_a_password_that_was_changed_meanwhile_lets_nobody_in(
+@BOTH_ATTEMPTS
+async def test_a_password_that_was_changed_meanwhile_is_refused(
     learner: Learner, held: HeldPasswords, attempt: Attempt, database: Database
 ) -> None:
     right = held.hold(learner.password)
@@ -103,7 +103,7 @@ async def test_a_password_that_was_changed_meanwhile_lets_nobody_in(
     assert {"signed_in", "password_changed"}.isdisjoint(await audited(database, learner))
 
 
-async def test_an_account_that_is_deleted_meanwhile_is_told_as_an_unknown_one(
+async def test_an_account_that_is_deleted_meanwhile_looks_like_an_unknown_one(
     learner: Learner, held: HeldPasswords
 ) -> None:
     right = held.hold(learner.password)

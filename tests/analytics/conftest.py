@@ -1,4 +1,4 @@
-"""What tests of analytics share."""
+"""Fixtures of the tests of analytics."""
 
 from __future__ import annotations
 
@@ -9,12 +9,23 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from cara.analytics.writing import EventWriter
+from cara.analytics.event_writer import EventWriter
 from cara.postgres.database import Database, new_id
+from cara.redis.rollup_notifier import RollupNotifier
 from tests.servers import Servers
 
 NewUser = Callable[[], Awaitable[UUID]]
 StartWriter = Callable[[EventWriter], EventWriter]
+
+
+class CountingNotifier(RollupNotifier):
+    """Counts the calls of `wake`, without Redis."""
+
+    def __init__(self) -> None:
+        self.wakes = 0
+
+    def wake(self) -> None:
+        self.wakes += 1
 
 
 @pytest.fixture
@@ -26,7 +37,7 @@ def database_url(servers: Servers) -> Iterator[str]:
 
 @pytest.fixture
 async def new_user(database: Database) -> NewUser:
-    """Makes accounts without the ceremony."""
+    """Inserts accounts directly."""
 
     async def insert() -> UUID:
         user_id = new_id()
@@ -43,7 +54,7 @@ async def new_user(database: Database) -> NewUser:
 
 @pytest.fixture
 async def start_writer() -> AsyncIterator[StartWriter]:
-    """Lets writers of events run until the test ends."""
+    """Runs writers of events until the test ends."""
     tasks: list[asyncio.Task[None]] = []
 
     def start(writer: EventWriter) -> EventWriter:

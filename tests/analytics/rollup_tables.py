@@ -7,18 +7,18 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from cara.analytics import rollups
-from cara.analytics.arrivals import Arrival
 from cara.analytics.event_queries import insert_events
-from cara.analytics.rebuilding import rebuild
+from cara.analytics.rebuild import rebuild
+from cara.analytics.schemas import IncomingEvent
 from cara.postgres.database import Connection, Database
 from cara.practice import queries as practice
 
 TABLES = (
     "learner_days",
     "learner_weeks",
-    "learner_quarters",
+    "learner_quarter_hours",
     "feature_days",
-    "feature_returns",
+    "next_activity_days",
     "cohort_weeks",
 )
 
@@ -45,12 +45,12 @@ def ignore(done: int, total: int) -> None:
     assert 0 <= done <= total
 
 
-def event(user_id: UUID, occurred_at: datetime, feature: str | None = None) -> Arrival:
+def event(user_id: UUID, occurred_at: datetime, feature: str | None = None) -> IncomingEvent:
     metadata = {"featureType": feature} if feature else {}
-    return Arrival(user_id, uuid4(), "used", metadata, occurred_at)
+    return IncomingEvent(user_id, uuid4(), "used", metadata, occurred_at)
 
 
-async def store(database: Database, *events: Arrival, received_at: datetime = NOW) -> None:
+async def store(database: Database, *events: IncomingEvent, received_at: datetime = NOW) -> None:
     async with database.transaction() as connection:
         await connection.execute("select create_analytics_partition($1)", received_at.date())
         await insert_events(connection, events, received_at)

@@ -12,8 +12,8 @@ from aiohttp import ClientError
 from aiohttp.test_utils import TestClient
 
 from cara.analytics import rollups
-from cara.analytics.arrivals import Arrival
 from cara.analytics.event_queries import insert_events
+from cara.analytics.schemas import IncomingEvent
 from cara.postgres.database import Database, new_id
 from tests.learners import Learner
 
@@ -36,7 +36,7 @@ async def uses(learner: Learner, database: Database, days_ago: int, feature: str
     metadata = {"featureType": feature} if feature else {}
     async with database.transaction() as connection:
         await connection.execute("select create_analytics_partition($1)", moment.date())
-        arrival = Arrival(learner.user["id"], new_id(), "used", metadata, moment)
+        arrival = IncomingEvent(learner.user["id"], new_id(), "used", metadata, moment)
         await insert_events(connection, [arrival], moment)
 
 

@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 
 from cara.analytics import rollups
-from cara.analytics.arrivals import Arrival
+from cara.analytics.schemas import IncomingEvent
 from cara.postgres.database import Database
 from tests.analytics.conftest import NewUser
 from tests.analytics.rollup_tables import NOW, compare_with_rebuilt, contents, event, store
@@ -41,13 +41,13 @@ def cohorts_of(uses: Uses) -> Counter[tuple[date, date]]:
 
 async def expect_derived(database: Database, uses: Uses) -> None:
     tables = await contents(database)
-    assert {row[:3]: row[3] for row in tables["feature_returns"]} == returns_of(uses)
+    assert {row[:3]: row[3] for row in tables["next_activity_days"]} == returns_of(uses)
     assert {row[:2]: row[2] for row in tables["cohort_weeks"]} == cohorts_of(uses)
     users = Counter((day, feature) for _, feature, day in uses)
     assert {row[:2]: row[4] for row in tables["feature_days"]} == users
 
 
-async def insert_unclamped(database: Database, events: Iterable[Arrival]) -> None:
+async def insert_unclamped(database: Database, events: Iterable[IncomingEvent]) -> None:
     """Each event received when it happened, so that no time is clamped."""
     for one in events:
         await store(database, one, received_at=one.occurred_at or NOW)

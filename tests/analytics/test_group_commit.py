@@ -9,15 +9,15 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from cara.analytics.arrivals import Arrival
-from cara.analytics.writing import EventsBusy, EventsRefused, EventWriter, month_turns
+from cara.analytics.event_writer import EventsBusy, EventsRefused, EventWriter, is_near_month_end
+from cara.analytics.schemas import IncomingEvent
 from cara.postgres.database import Database, DatabaseAway
 from cara.settings import Settings
-from tests.analytics.conftest import NewUser, StartWriter
+from tests.analytics.conftest import CountingNotifier, NewUser, StartWriter
 
 
-def arrival(user_id: UUID, event_id: UUID | None = None, event_type: str = "clicked") -> Arrival:
-    return Arrival(user_id, event_id or uuid4(), event_type, {}, None)
+def incoming(user_id: UUID, event_id: UUID | None = None, event_type: str = "clicked") -> IncomingEvent:
+    return IncomingEvent(user_id, event_id or uuid4(), event_type, {}, None)
 
 
 def clock_at(moment: datetime) -> Callable[[], datetime]:
@@ -33,10 +33,10 @@ async def stored_events(database: Database) -> int:
 async def test_posts_that_arrive_together_share_a_few_commits(
     database: Database, new_user: NewUser, start_writer: StartWriter
 ) -> None:
-    told: list[None] = []
-    writer = start_writer(EventWriter(database, on_stored=lambda: told.append(None)))
+    notifier = CountingNotifier()
+    writer = start_writer(EventWriter(database, notifier))
     users = [await new_user() for _ in range(3)]
-    posts = [writer.store([arrival(users[number % 3])]) for number in range(300)]
+    posts = [writer.store([incoming(users[number % 3])]) for number in range(300)]
     rows = [row for (row,) in await asyncio.gather(*posts)]
 
     assert all(rows)
@@ -44,20 +44,20 @@ async def test_posts_that_arrive_together_share_a_few_commits(
     async with database.acquire() as connection:
         batches = await connection.fetchval("select count(*) from pending_event_batches")
     assert batches <= 10
-    assert len(told) == batches
+    assert notifier.wakes == batches
 
 
 async def test_one_of_many_simultaneous_copies_is_stored_whoever_writes_it(
     database: Database, new_user: NewUser, start_writer: StartWriter
 ) -> None:
     """Two writers, as of two web processes, that are handed the same events in opposite order."""
-    writers = [start_writer(EventWriter(database, on_stored=lambda: None)) for _ in range(2)]
+    writers = [start_writer(EventWriter(database, CountingNotifier())) for _ in range(2)]
     user_id = await new_user()
-    arrivals = [arrival(user_id) for _ in range(200)]
+    events = [incoming(user_id) for _ in range(200)]
     answers = await asyncio.gather(
-        *(writers[0].store([one]) for one in arrivals),
-        *(writers[1].store([one]) for one in reversed(arrivals)),
-        *(writers[0].store([one]) for one in arrivals),
+        *(writers[0].store([one]) for one in events),
+        *(writers[1].store([one]) for one in reversed(events)),
+        *(writers[0].store([one]) for one in events),
     )
     assert sum(row is not None for (row,) in answers) == 200
     assert await stored_events(database) == 200
@@ -66,40 +66,40 @@ async def test_one_of_many_simultaneous_copies_is_stored_whoever_writes_it(
 async def test_over_the_bound_posts_are_refused_and_nothing_of_them_is_kept(
     database: Database, new_user: NewUser, start_writer: StartWriter
 ) -> None:
-    writer = EventWriter(database, on_stored=lambda: None, queue_events=10)
+    writer = EventWriter(database, CountingNotifier(), queue_events=10)
     user_id = await new_user()
-    waiting = asyncio.gather(*(writer.store([arrival(user_id)]) for _ in range(10)))
+    waiting = asyncio.gather(*(writer.store([incoming(user_id)]) for _ in range(10)))
     await asyncio.sleep(0)
     with pytest.raises(EventsBusy) as refusal:
-        await writer.store([arrival(user_id)])
+        await writer.store([incoming(user_id)])
     assert refusal.value.retry_after_seconds
 
     start_writer(writer)
     assert all(row for (row,) in await waiting)
     assert await stored_events(database) == 10
-    assert (await writer.store([arrival(user_id)]))[0]
+    assert (await writer.store([incoming(user_id)]))[0]
 
 
 async def test_who_leaves_before_the_write_takes_the_event_along(
     database: Database, new_user: NewUser, start_writer: StartWriter
 ) -> None:
-    writer = EventWriter(database, on_stored=lambda: None)
+    writer = EventWriter(database, CountingNotifier())
     user_id = await new_user()
-    leaving = asyncio.create_task(writer.store([arrival(user_id)]))
+    leaving = asyncio.create_task(writer.store([incoming(user_id)]))
     await asyncio.sleep(0)
     leaving.cancel()
     start_writer(writer)
-    await writer.store([arrival(user_id)])
+    await writer.store([incoming(user_id)])
     assert await stored_events(database) == 1
 
 
 async def test_a_post_that_postgresql_refuses_does_not_take_others_with_it(
     database: Database, new_user: NewUser, start_writer: StartWriter
 ) -> None:
-    writer = EventWriter(database, on_stored=lambda: None)
+    writer = EventWriter(database, CountingNotifier())
     user_id = await new_user()
-    poison = arrival(user_id, event_type="with\x00nul")
-    posts = [writer.store([one]) for one in (arrival(user_id), poison, arrival(user_id))]
+    poison = incoming(user_id, event_type="with\x00nul")
+    posts = [writer.store([one]) for one in (incoming(user_id), poison, incoming(user_id))]
     waiting = asyncio.gather(*posts, return_exceptions=True)
     await asyncio.sleep(0)
     start_writer(writer)
@@ -114,37 +114,37 @@ async def test_without_postgresql_posts_are_refused_and_the_writer_lives_on(
     settings: Settings, new_user: NewUser, start_writer: StartWriter
 ) -> None:
     database = await Database.connect(settings)
-    writer = start_writer(EventWriter(database, on_stored=lambda: None, retry_seconds=(0.01, 0.01)))
+    writer = start_writer(EventWriter(database, CountingNotifier(), retry_seconds=(0.01, 0.01)))
     user_id = await new_user()
-    await writer.store([arrival(user_id)])
+    await writer.store([incoming(user_id)])
     await database.close()
     for _ in range(2):
         with pytest.raises(DatabaseAway):
-            await writer.store([arrival(user_id)])
+            await writer.store([incoming(user_id)])
 
 
 async def test_a_connection_that_breaks_is_replaced_without_doubling_anything(
     database: Database, settings: Settings, new_user: NewUser, start_writer: StartWriter
 ) -> None:
-    writing = await Database.connect(settings)
-    writer = start_writer(EventWriter(writing, on_stored=lambda: None))
+    own_database = await Database.connect(settings)
+    writer = start_writer(EventWriter(own_database, CountingNotifier()))
     user_id = await new_user()
-    await writer.store([arrival(user_id)])
+    await writer.store([incoming(user_id)])
     async with database.acquire() as connection:
         await connection.execute(
             "select pg_terminate_backend(pid) from pg_stat_activity"
             " where datname = current_database() and pid <> pg_backend_pid()"
         )
-    assert (await writer.store([arrival(user_id)]))[0]
+    assert (await writer.store([incoming(user_id)]))[0]
     assert await stored_events(database) == 2
-    await writing.close()
+    await own_database.close()
 
 
 async def test_events_of_an_account_that_is_gone_are_dropped(
     database: Database, start_writer: StartWriter
 ) -> None:
-    writer = start_writer(EventWriter(database, on_stored=lambda: None))
-    assert await writer.store([arrival(uuid4())]) == [None]
+    writer = start_writer(EventWriter(database, CountingNotifier()))
+    assert await writer.store([incoming(uuid4())]) == [None]
     assert await stored_events(database) == 0
 
 
@@ -163,9 +163,9 @@ MIDNIGHT = datetime(2026, 3, 1, tzinfo=UTC)
 async def test_a_retry_in_another_month_meets_its_first_copy(
     database: Database, new_user: NewUser, start_writer: StartWriter, first: datetime, second: datetime
 ) -> None:
-    event = arrival(await new_user())
+    event = incoming(await new_user())
     for moment, new in ((first, True), (second, False), (first, False)):
-        writer = start_writer(EventWriter(database, on_stored=lambda: None, clock=clock_at(moment)))
+        writer = start_writer(EventWriter(database, CountingNotifier(), clock=clock_at(moment)))
         (row,) = await writer.store([event])
         assert (row is not None) == new
     assert await stored_events(database) == 1
@@ -176,12 +176,12 @@ async def test_simultaneous_copies_on_both_sides_of_midnight_are_stored_once(
 ) -> None:
     sides = [MIDNIGHT - timedelta(seconds=1), MIDNIGHT + timedelta(seconds=1)]
     writers = [
-        start_writer(EventWriter(database, on_stored=lambda: None, clock=clock_at(side), group_events=5))
+        start_writer(EventWriter(database, CountingNotifier(), clock=clock_at(side), group_events=5))
         for side in sides
     ]
     user_id = await new_user()
-    arrivals = [arrival(user_id) for _ in range(60)]
-    answers = await asyncio.gather(*(writer.store([one]) for one in arrivals for writer in writers))
+    events = [incoming(user_id) for _ in range(60)]
+    answers = await asyncio.gather(*(writer.store([one]) for one in events for writer in writers))
     assert sum(row is not None for (row,) in answers) == 60
     assert await stored_events(database) == 60
 
@@ -191,17 +191,17 @@ async def test_a_missing_partition_is_made_by_who_needs_it(
 ) -> None:
     moment = datetime(2031, 7, 15, tzinfo=UTC)
     writers = [
-        start_writer(EventWriter(database, on_stored=lambda: None, clock=clock_at(moment))) for _ in range(3)
+        start_writer(EventWriter(database, CountingNotifier(), clock=clock_at(moment))) for _ in range(3)
     ]
     user_id = await new_user()
-    answers = await asyncio.gather(*(writer.store([arrival(user_id)]) for writer in writers))
+    answers = await asyncio.gather(*(writer.store([incoming(user_id)]) for writer in writers))
     assert all(row for (row,) in answers)
     async with database.acquire() as connection:
         assert await connection.fetchval("select count(*) from analytics_events_2031_07") == 3
 
 
-def test_a_month_turns_within_an_hour_of_midnight_of_the_first() -> None:
-    assert month_turns(MIDNIGHT - timedelta(minutes=59))
-    assert month_turns(MIDNIGHT + timedelta(minutes=59))
-    assert not month_turns(MIDNIGHT + timedelta(hours=2))
-    assert not month_turns(datetime(2026, 3, 15, tzinfo=UTC))
+def test_a_is_near_month_end_within_an_hour_of_midnight_of_the_first() -> None:
+    assert is_near_month_end(MIDNIGHT - timedelta(minutes=59))
+    assert is_near_month_end(MIDNIGHT + timedelta(minutes=59))
+    assert not is_near_month_end(MIDNIGHT + timedelta(hours=2))
+    assert not is_near_month_end(datetime(2026, 3, 15, tzinfo=UTC))

@@ -9,9 +9,10 @@ from uuid import uuid4
 from aiohttp import web
 from aiohttp.test_utils import TestClient
 
-from cara.analytics.writing import EventWriter
+from cara.analytics.event_writer import EventWriter
 from cara.postgres.database import Database
 from cara.web.context import SERVICES
+from tests.analytics.conftest import CountingNotifier
 from tests.learners import Learner
 
 EVENTS = "/api/analytics/events"
@@ -148,7 +149,7 @@ async def test_metadata_at_its_bounds_is_taken(learner: Learner) -> None:
 async def test_over_the_bound_a_client_is_told_when_to_come_again(
     app: web.Application, learner: Learner, database: Database
 ) -> None:
-    app[SERVICES][EventWriter] = EventWriter(database, on_stored=lambda: None, queue_events=1)
+    app[SERVICES][EventWriter] = EventWriter(database, CountingNotifier(), queue_events=1)
     response = await learner.call("POST", EVENTS, json={"events": [{"eventType": "one"}] * 2})
     assert response.status == 503
     assert response.headers["Retry-After"] == "1"

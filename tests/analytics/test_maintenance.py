@@ -73,5 +73,5 @@ def test_days_that_are_gone_are_told_in_a_line(
         connection.execute("update rollup_limits set recomputable_from = '2026-05-02'")
     refused = run(monkeypatch, database_url, redis_url, "--rebuild", "--from", "2026-01-01")
     assert refused.exit_code == 2
-    assert "begin on that day" in refused.output
+    assert "start with that day" in refused.output
     assert run(monkeypatch, database_url, redis_url, "--from", "2026-01-01").exit_code == 2

@@ -9,11 +9,10 @@ from uuid import uuid4
 
 import pytest
 
-from cara.analytics import partition_queries, rollups
-from cara.analytics.arrivals import Arrival
+from cara.analytics import event_queries, rollup_queries, rollups
 from cara.analytics.event_queries import insert_events
-from cara.analytics.locks import take_turn
 from cara.analytics.partitions import keep_partitions, month_after, month_of
+from cara.analytics.schemas import IncomingEvent
 from cara.postgres.database import Database, new_id
 from cara.settings import Settings
 from tests.analytics.conftest import NewUser
@@ -34,7 +33,7 @@ def database_url(servers: Servers) -> Iterator[str]:
 
 async def names(database: Database) -> list[str]:
     async with database.acquire() as connection:
-        return await partition_queries.partition_names(connection)
+        return await event_queries.partition_names(connection)
 
 
 async def receive(database: Database, new_user: NewUser, received_at: datetime) -> None:
@@ -42,7 +41,7 @@ async def receive(database: Database, new_user: NewUser, received_at: datetime) 
         await connection.execute("select create_analytics_partition($1)", received_at.date())
         occurred_at = received_at - timedelta(days=6)
         await insert_events(
-            connection, [Arrival(await new_user(), new_id(), "used", {}, occurred_at)], received_at
+            connection, [IncomingEvent(await new_user(), new_id(), "used", {}, occurred_at)], received_at
         )
 
 
@@ -74,7 +73,7 @@ async def test_a_month_past_retention_goes_and_its_roll_ups_stay(
     assert "analytics_events_2026_09" in await names(database)
     assert await contents(database) == before
     async with database.acquire() as connection:
-        assert await partition_queries.recomputable_from(connection) == date(2026, 9, 2)
+        assert await rollup_queries.recomputable_from(connection) == date(2026, 9, 2)
 
 
 async def test_what_nobody_has_folded_yet_is_not_dropped(database: Database, new_user: NewUser) -> None:
@@ -89,8 +88,8 @@ async def test_nothing_is_dropped_while_roll_ups_are_rebuilt(database: Database,
     await receive(database, new_user, datetime(2026, 8, 20, tzinfo=UTC))
     await rollups.fold(database)
     async with database.transaction() as rebuilding:
-        await take_turn(rebuilding)
-        assert await keep_partitions(database, 70, NOW, patience_seconds=0.05) == []
+        await rollup_queries.lock_rollups(rebuilding)
+        assert await keep_partitions(database, 70, NOW, lock_timeout_seconds=0.05) == []
     assert await keep_partitions(database, 70, NOW) == ["analytics_events_2026_08"]
 
 
@@ -99,7 +98,7 @@ async def test_a_partition_in_use_is_left_for_the_next_run(database: Database, n
     await rollups.fold(database)
     async with database.transaction() as connection:
         await connection.fetch("select * from analytics_events_2026_08")
-        assert await keep_partitions(database, 70, NOW, patience_seconds=0.05) == []
+        assert await keep_partitions(database, 70, NOW, lock_timeout_seconds=0.05) == []
     assert await keep_partitions(database, 70, NOW) == ["analytics_events_2026_08"]
 
 

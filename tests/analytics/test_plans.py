@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from cara.analytics import adoption_queries, event_queries, rollup_queries, statistics_queries
+from cara.analytics import event_queries, report_queries, rollup_queries
 from cara.postgres.database import Connection, Database
 from cara.practice.schemas import FEATURE_TYPES
 from tests.analytics.conftest import NewUser
@@ -26,28 +26,20 @@ Read = Callable[[Connection, UUID], Awaitable[Any]]
 
 def statistics(connection: Connection, user_id: UUID) -> Awaitable[Any]:
     begin = datetime(2026, 5, 1, tzinfo=UTC)
-    return statistics_queries.sums_of_learner(connection, user_id, None, [begin], NOW)
+    return report_queries.statistics_of_learner(connection, user_id, None, [begin], NOW)
 
 
 READS: dict[str, Read] = {
     "statistics": statistics,
-    "users of everybody": lambda connection, _: adoption_queries.users_of_everybody(
-        connection, *SPAN, FEATURES
-    ),
-    "users of a learner": lambda connection, user: adoption_queries.users_of_learner(connection, user, *SPAN),
-    "sums of everybody": lambda connection, _: adoption_queries.sums_of_everybody(connection, *SPAN),
-    "sums of a learner": lambda connection, user: adoption_queries.sums_of_learner(connection, user, *SPAN),
-    "uses of everybody": lambda connection, _: adoption_queries.first_and_last_use_of_everybody(
-        connection, FEATURE_TYPES
-    ),
-    "uses of a learner": lambda connection, user: adoption_queries.first_and_last_use_of_learner(
-        connection, user
-    ),
-    "cohorts of everybody": lambda connection, _: adoption_queries.cohorts_of_everybody(connection, *SPAN),
-    "cohort of a learner": lambda connection, user: adoption_queries.cohort_of_learner(
-        connection, user, *SPAN
-    ),
-    "freshness": lambda connection, _: rollup_queries.shown_until(connection),
+    "users of everybody": lambda connection, _: report_queries.users_of_all(connection, *SPAN, FEATURES),
+    "users of a learner": lambda connection, user: report_queries.users_of_learner(connection, user, *SPAN),
+    "sums of everybody": lambda connection, _: report_queries.sums_of_all(connection, *SPAN),
+    "sums of a learner": lambda connection, user: report_queries.sums_of_learner(connection, user, *SPAN),
+    "uses of everybody": lambda connection, _: report_queries.uses_of_all(connection, FEATURE_TYPES),
+    "uses of a learner": lambda connection, user: report_queries.uses_of_learner(connection, user),
+    "cohorts of everybody": lambda connection, _: report_queries.cohorts_of_all(connection, *SPAN),
+    "cohort of a learner": lambda connection, user: report_queries.cohort_of_learner(connection, user, *SPAN),
+    "freshness": lambda connection, _: rollup_queries.fresh_as_of(connection),
     "taking batches": lambda connection, _: rollup_queries.take_batches(connection, 100, 10),
     "folding": lambda connection, _: rollup_queries.fold_events(connection, [1, 2], NOW, NOW),
     "storing": lambda connection, user: event_queries.insert_events(connection, [event(user, NOW)], NOW),

@@ -68,11 +68,11 @@ async def test_freshness_is_the_age_of_what_is_pending(database: Database, new_u
     async with database.acquire() as connection:
         await rollups.fold(database)
         before = datetime.now(UTC)
-        assert before <= await rollup_queries.shown_until(connection) <= datetime.now(UTC)
+        assert before <= await rollup_queries.fresh_as_of(connection) <= datetime.now(UTC)
         await store(database, event(await new_user(), NOW))
-        assert await rollup_queries.shown_until(connection) == NOW
+        assert await rollup_queries.fresh_as_of(connection) == NOW
         await rollups.fold(database)
-        assert await rollup_queries.shown_until(connection) > NOW
+        assert await rollup_queries.fresh_as_of(connection) > NOW
 
 
 async def test_sessions_follow_their_changes_and_their_deletion(
@@ -85,19 +85,19 @@ async def test_sessions_follow_their_changes_and_their_deletion(
         changes = {"score": 80.0, "clarity": 70.0, "duration_seconds": 90, "completed": True}
         await practice.update_session(connection, user_id, kept, changes, completed=True)
         await rollups.fold(database)
-        (quarter,) = (await contents(database))["learner_quarters"]
+        (quarter,) = (await contents(database))["learner_quarter_hours"]
         assert quarter[1:9] == (NOW, "accent", 2, 1, 1, 80.0, 90, 1)
 
         await practice.delete_session(connection, user_id, gone)
         await rollups.fold(database)
-        (quarter,) = (await contents(database))["learner_quarters"]
+        (quarter,) = (await contents(database))["learner_quarter_hours"]
         assert quarter[1:5] == (NOW, "accent", 1, 1)
         days = (await contents(database))["feature_days"]
         assert (NOW.date(), "accent", 1, 1, 0, 0) in days
 
         await practice.delete_session(connection, user_id, kept)
         await rollups.fold(database)
-        assert (await contents(database))["learner_quarters"] == []
+        assert (await contents(database))["learner_quarter_hours"] == []
         assert all(row[2] == 0 for row in (await contents(database))["feature_days"])
 
 

@@ -148,7 +148,7 @@ async def test_the_worker_shows_a_session_without_being_asked(learner: Learner) 
 def test_a_day_begins_where_the_clocks_say_even_when_they_skip_midnight(zone: str) -> None:
     """Every quarter of an hour of a year lies within the day that its local date names."""
     period = Period(date(2024, 1, 1), date(2024, 12, 31), ZoneInfo(zone))
-    bounds = [*period.beginnings(), period.end()]
+    bounds = [*period.day_starts(), period.end()]
     days = list(period.days())
     assert bounds == sorted(set(bounds))
     for day, begin, end in zip(days, bounds, bounds[1:], strict=False):

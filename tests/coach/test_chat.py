@@ -17,8 +17,9 @@ from cara.devtools.emulator.faults import Fault
 from cara.gemini.errors import GeminiCircuitOpen
 from cara.postgres.database import Database
 from cara.settings import Settings
-from cara.web.context import Caller, service
-from tests.coach.talking import PATH, PROMPT, says, settled_books
+from cara.web.context import service
+from cara.web.guard import Caller
+from tests.coach.coach_client import PATH, PROMPT, ask_coach, settled_tables
 from tests.conftest import RunningEmulator
 from tests.learners import Learner
 
@@ -44,7 +45,7 @@ class TestWithOneConnection:
     ) -> None:
         emulator.emulator.fail_next(Fault.UNAVAILABLE, times=5)
         for _ in range(5):
-            assert (await says(learner)).status == 503
+            assert (await ask_coach(learner)).status == 503
         caller = Caller(
             user_id=UUID(learner.user["id"]),
             is_admin=False,
@@ -112,12 +113,12 @@ class TestOverAWire:
         yield settings.model_copy(update={"database_url": type(settings.database_url)(url)})
         server.close()
 
-    async def test_a_reservation_is_given_back_when_the_connection_breaks_after_its_commit(
+    async def test_a_reservation_is_released_when_the_connection_breaks_after_its_commit(
         self, learner: Learner, database: Database, emulator: RunningEmulator, wire: Wire
     ) -> None:
         problem = await learner.expects(503, "POST", PATH, json={"prompt": PROMPT})
         assert problem["code"] == "database_unavailable"
         assert wire.broken
-        seen = await settled_books(database)
+        seen = await settled_tables(database)
         assert (seen.used, seen.reserved, emulator.emulator.ledger.calls) == (0, 0, 0)
-        assert (await says(learner)).status == 200
+        assert (await ask_coach(learner)).status == 200

@@ -14,7 +14,7 @@ from cara.app import create_app
 from cara.coach import prompts
 from cara.postgres.database import Database
 from cara.settings import Settings
-from tests.coach.talking import PATH, PROMPT, STREAM, books, hears, says
+from tests.coach.coach_client import PATH, PROMPT, STREAM, ask_coach, read_tables, stream_coach
 from tests.conftest import RunningEmulator
 from tests.learners import Learner
 
@@ -22,7 +22,7 @@ from tests.learners import Learner
 async def test_an_answer_comes_with_its_cost_and_what_is_left(
     learner: Learner, emulator: RunningEmulator
 ) -> None:
-    response = await says(learner, featureType="conversation")
+    response = await ask_coach(learner, featureType="conversation")
     answer = await response.json()
 
     assert response.status == 200
@@ -36,9 +36,9 @@ async def test_an_answer_comes_with_its_cost_and_what_is_left(
     assert quota["byType"] == {"process": answer["tokensUsed"]}
 
 
-async def test_a_stream_gives_the_text_in_pieces_and_then_the_same_json(learner: Learner) -> None:
-    events = await hears(learner)
-    whole = await (await says(learner)).json()
+async def test_a_stream_sends_the_text_in_chunks_and_then_the_same_json(learner: Learner) -> None:
+    events = await stream_coach(learner)
+    whole = await (await ask_coach(learner)).json()
 
     assert [event.name for event in events] == ["delta"] * (len(events) - 1) + ["done"]
     assert len(events) > 3
@@ -53,8 +53,8 @@ async def test_an_answer_cut_at_the_output_limit_says_so_whole_and_streamed(
 ) -> None:
     brief = create_app(settings.model_copy(update={"gemini_max_output_tokens": 10}))
     learner = await Learner.registers(await aiohttp_client(brief))
-    whole = await (await says(learner)).json()
-    events = await hears(learner)
+    whole = await (await ask_coach(learner)).json()
+    events = await stream_coach(learner)
     assert whole["truncated"] is events[-1].data["truncated"] is True
     assert whole["response"] == "".join(event.data["text"] for event in events[:-1])
 
@@ -63,9 +63,9 @@ async def test_every_call_stands_in_the_ledger_with_type_model_and_tokens(
     learner: Learner, database: Database, emulator: RunningEmulator
 ) -> None:
     for _ in range(2):
-        await says(learner)
-    await hears(learner)
-    seen, ledger = await books(database), emulator.emulator.ledger
+        await ask_coach(learner)
+    await stream_coach(learner)
+    seen, ledger = await read_tables(database), emulator.emulator.ledger
 
     assert {(row["request_type"], row["model"]) for row in seen.ledger} == {
         ("process", "cara-emulator/gemini-3.8-flash")
@@ -78,8 +78,8 @@ async def test_every_call_stands_in_the_ledger_with_type_model_and_tokens(
 
 async def test_a_session_keeps_both_turns_with_their_labels(learner: Learner) -> None:
     session = await learner.opens_session(transcript="You: Good morning.")
-    answer = await (await says(learner, sessionId=session["id"])).json()
-    events = await hears(learner, "And what about the bonus?", sessionId=session["id"])
+    answer = await (await ask_coach(learner, sessionId=session["id"])).json()
+    events = await stream_coach(learner, "And what about the bonus?", sessionId=session["id"])
 
     after = await learner.expects(200, "GET", f"/api/sessions/{session['id']}")
     assert after["transcript"].split("\n") == [
@@ -94,7 +94,7 @@ async def test_a_session_keeps_both_turns_with_their_labels(learner: Learner) ->
 async def test_turns_that_are_written_at_once_do_not_mix_and_none_is_lost(learner: Learner) -> None:
     session = await learner.opens_session()
     said = [f"This is what I say, number {number}." for number in range(8)]
-    await asyncio.gather(*(says(learner, prompt, sessionId=session["id"]) for prompt in said))
+    await asyncio.gather(*(ask_coach(learner, prompt, sessionId=session["id"]) for prompt in said))
 
     lines = (await learner.expects(200, "GET", f"/api/sessions/{session['id']}"))["transcript"].split("\n")
     assert sorted(lines[::2]) == [f"You: {prompt}" for prompt in said]
@@ -108,7 +108,7 @@ async def test_a_session_without_a_feature_type_beside_it_says_how_to_coach(
     learner: Learner, emulator: RunningEmulator
 ) -> None:
     session = await learner.opens_session("writing")
-    await says(learner, sessionId=session["id"])
+    await ask_coach(learner, sessionId=session["id"])
     sent = emulator.emulator.requests[-1].body["systemInstruction"]["parts"][0]["text"]
     assert sent == prompts.instruction_for("writing")
 
@@ -123,7 +123,7 @@ async def test_anothers_session_and_an_unknown_one_are_answered_alike_and_cost_n
         body = {"prompt": PROMPT, "sessionId": session_id}
         problem = await learner.expects(404, "POST", PATH, json=body, headers=headers)
         assert problem["code"] == "not_found"
-    assert (await books(database)).ledger == []
+    assert (await read_tables(database)).ledger == []
 
 
 async def test_a_full_transcript_is_refused_before_anything_is_spent(
@@ -167,7 +167,7 @@ async def test_a_session_of_another_feature_is_refused_by_name_of_the_field(lear
         ),
     ],
 )
-async def test_what_makes_no_sense_is_refused_with_the_field(
+async def test_invalid_requests_are_refused_with_the_field(
     learner: Learner, emulator: RunningEmulator, wrong: dict[str, Any], field: str
 ) -> None:
     problem = await learner.expects(400, "POST", PATH, json=wrong)
@@ -177,7 +177,7 @@ async def test_what_makes_no_sense_is_refused_with_the_field(
 
 async def test_the_shortest_and_the_longest_prompt_are_answered(learner: Learner) -> None:
     for prompt in ("Hello", "a b c" * 800):
-        assert (await says(learner, prompt)).status == 200
+        assert (await ask_coach(learner, prompt)).status == 200
 
 
 async def test_of_a_history_of_any_length_the_newest_turns_are_used(
@@ -187,7 +187,7 @@ async def test_of_a_history_of_any_length_the_newest_turns_are_used(
         {"role": ("user", "assistant")[number % 2], "content": f"Turn {number}. " + "word " * 150}
         for number in range(1_000)
     ]
-    response = await says(learner, conversationHistory=history)
+    response = await ask_coach(learner, conversationHistory=history)
     assert response.status == 200, await response.text()
     contents = emulator.emulator.requests[-1].body["contents"]
     sent = [part["text"] for turn in contents for part in turn["parts"]]
@@ -196,6 +196,6 @@ async def test_of_a_history_of_any_length_the_newest_turns_are_used(
     assert 4 < len(sent) < 100
 
 
-async def test_who_is_not_signed_in_is_refused(learner: Learner) -> None:
+async def test_clients_that_are_not_signed_in_are_refused(learner: Learner) -> None:
     response = await learner.client.post(PATH, json={"prompt": PROMPT})
     assert response.status == 401

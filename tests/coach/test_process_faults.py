@@ -1,4 +1,4 @@
-"""Every way in which Gemini fails × whole answers and streams: status, body, charge and log."""
+"""Every fault of Gemini × whole answers and streams: status, body, charge and log."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from cara.devtools.emulator.faults import Fault, PlannedFault
 from cara.postgres.database import Database
 from cara.settings import Settings
-from tests.coach.talking import PATH, PROMPT, STREAM, books, says
+from tests.coach.coach_client import PATH, PROMPT, STREAM, ask_coach, read_tables
 from tests.conftest import RunningEmulator, make_settings
 from tests.learners import Learner
 from tests.streams import SentEvent, read_events
@@ -36,7 +36,7 @@ OUTCOMES = {
     Fault.ONLY_THOUGHTS: BAD_ANSWER,
 }
 # These spoil JSON that was asked for; a conversation is no JSON, and may break off.
-HARMLESS = {Fault.BROKEN_JSON, Fault.SCHEMA_BREACH, Fault.OUT_OF_ROOM}
+UNAFFECTED = {Fault.BROKEN_JSON, Fault.SCHEMA_BREACH, Fault.OUT_OF_ROOM}
 MIDSTREAM = {
     Fault.STALL_MIDSTREAM,
     Fault.CUT_STREAM,
@@ -65,9 +65,9 @@ def log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
     return caplog
 
 
-async def check_books(database: Database, emulator: RunningEmulator) -> None:
+async def check_tables(database: Database, emulator: RunningEmulator) -> None:
     """What Gemini counted is charged, no more and no less, and nothing stays reserved."""
-    seen, ledger = await books(database), emulator.emulator.ledger
+    seen, ledger = await read_tables(database), emulator.emulator.ledger
     assert (seen.reserved, seen.reservations) == (0, 0)
     assert seen.used == seen.charged == ledger.total_tokens
     assert len(seen.ledger) == (1 if ledger.total_tokens else 0)
@@ -83,7 +83,7 @@ def check_problem(problem: dict[str, Any], fault: Fault) -> None:
 
 def check_log(log: pytest.LogCaptureFixture, fault: Fault, answered: str) -> None:
     """It says what happened, and not a word of what was said."""
-    outcome = next(record for record in log.records if record.name == "cara.coach.turn")
+    outcome = next(record for record in log.records if record.name == "cara.coach.chat")
     assert OUTCOMES[fault][1] in log.text
     assert outcome.message.startswith("process ") or fault in REPORTED
     assert PROMPT not in log.text
@@ -91,8 +91,8 @@ def check_log(log: pytest.LogCaptureFixture, fault: Fault, answered: str) -> Non
     assert not answered or answered not in log.text
 
 
-def test_every_fault_is_looked_at() -> None:
-    assert set(OUTCOMES) | HARMLESS == set(Fault)
+def test_every_fault_is_covered() -> None:
+    assert set(OUTCOMES) | UNAFFECTED == set(Fault)
 
 
 @pytest.mark.parametrize("fault", OUTCOMES)
@@ -104,20 +104,20 @@ async def test_a_whole_answer_that_fails(
     fault: Fault,
 ) -> None:
     emulator.emulator.fail_next(fault)
-    response = await says(learner)
+    response = await ask_coach(learner)
     problem = await response.json()
 
     assert response.status == OUTCOMES[fault][0]
     assert response.content_type == "application/problem+json"
     assert ("Retry-After" in response.headers) is (response.status in (503, 504))
     check_problem(problem, fault)
-    await check_books(database, emulator)
+    await check_tables(database, emulator)
     check_log(log, fault, "")
-    assert (await says(learner)).status == 200
+    assert (await ask_coach(learner)).status == 200
 
 
 @pytest.mark.parametrize("fault", sorted(set(OUTCOMES) - MIDSTREAM))
-async def test_a_stream_that_fails_before_its_first_word_has_a_status_of_its_own(
+async def test_a_stream_that_fails_before_its_first_chunk_has_a_status_of_its_own(
     learner: Learner,
     database: Database,
     emulator: RunningEmulator,
@@ -131,12 +131,12 @@ async def test_a_stream_that_fails_before_its_first_word_has_a_status_of_its_own
     assert response.status == OUTCOMES[fault][0]
     assert response.content_type == "application/problem+json"
     check_problem(problem, fault)
-    await check_books(database, emulator)
+    await check_tables(database, emulator)
     check_log(log, fault, "")
 
 
 @pytest.mark.parametrize("fault", sorted(MIDSTREAM))
-async def test_a_stream_that_fails_on_its_way_ends_with_the_problem_and_the_books_are_right_by_then(
+async def test_a_stream_that_fails_midway_ends_with_the_problem_and_is_settled_by_then(
     learner: Learner,
     database: Database,
     emulator: RunningEmulator,
@@ -149,33 +149,33 @@ async def test_a_stream_that_fails_on_its_way_ends_with_the_problem_and_the_book
     async for event in read_events(response):
         events.append(event)
         if event.name == "error":
-            await check_books(database, emulator)
+            await check_tables(database, emulator)
 
     assert [event.name for event in events] == ["delta", "delta", "error"]
     check_problem(events[-1].data, fault)
     check_log(log, fault, events[0].data["text"])
 
 
-@pytest.mark.parametrize("fault", sorted(HARMLESS))
-async def test_spoilt_json_is_no_fault_of_a_conversation(
+@pytest.mark.parametrize("fault", sorted(UNAFFECTED))
+async def test_faults_of_json_do_not_affect_a_conversation(
     learner: Learner, emulator: RunningEmulator, fault: Fault
 ) -> None:
     emulator.emulator.fail_next(fault)
-    assert (await says(learner)).status == 200
+    assert (await ask_coach(learner)).status == 200
 
 
 @pytest.mark.parametrize(
     ("fault", "cause"), [(Fault.BAD_KEY, "API key not valid"), (Fault.BAD_REQUEST, "invalid argument")]
 )
-async def test_what_the_operator_has_to_put_right_is_told_to_them_and_not_to_the_learner(
+async def test_configuration_errors_are_logged_for_the_operator_and_kept_from_the_learner(
     learner: Learner, emulator: RunningEmulator, log: pytest.LogCaptureFixture, fault: Fault, cause: str
 ) -> None:
     emulator.emulator.fail_next(fault)
-    problem = await (await says(learner)).json()
+    problem = await (await ask_coach(learner)).json()
     assert cause not in problem["detail"]
-    told = [record for record in log.records if record.levelno == logging.ERROR]
-    assert [record.name for record in told] == ["cara.gemini.alerting"]
-    assert cause in told[0].message
+    logged = [record for record in log.records if record.levelno == logging.ERROR]
+    assert [record.name for record in logged] == ["cara.gemini.errors"]
+    assert cause in logged[0].message
 
 
 class TestWithoutGemini:
@@ -184,7 +184,7 @@ class TestWithoutGemini:
         return settings.model_copy(update={"gemini_base_url": f"http://127.0.0.1:{unused_tcp_port}"})
 
     @pytest.mark.parametrize("headers", [{}, STREAM])
-    async def test_a_refused_connection_is_told_as_unavailable_and_costs_nothing(
+    async def test_a_refused_connection_is_unavailable_and_costs_nothing(
         self, learner: Learner, database: Database, headers: dict[str, str]
     ) -> None:
         response = await learner.call("POST", PATH, json={"prompt": PROMPT}, headers=headers)
@@ -193,35 +193,35 @@ class TestWithoutGemini:
         assert response.content_type == "application/problem+json"
         assert "Retry-After" in response.headers
         assert problem["requestId"]
-        seen = await books(database)
+        seen = await read_tables(database)
         assert (seen.used, seen.reserved, seen.reservations, seen.ledger) == (0, 0, 0, [])
 
 
 async def test_a_failed_turn_is_not_kept_in_the_session(learner: Learner, emulator: RunningEmulator) -> None:
     session = await learner.opens_session(transcript="You: Good morning.")
     emulator.emulator.fail_next(Fault.CUT_STREAM)
-    assert (await says(learner, sessionId=session["id"])).status == 503
+    assert (await ask_coach(learner, sessionId=session["id"])).status == 503
     after = await learner.expects(200, "GET", f"/api/sessions/{session['id']}")
     assert after["transcript"] == "You: Good morning."
 
 
-async def test_an_outage_opens_the_circuit_and_says_when_to_come_back(
+async def test_an_outage_opens_the_circuit_and_sends_retry_after(
     learner: Learner, emulator: RunningEmulator, database: Database
 ) -> None:
     emulator.emulator.fail_next(Fault.UNAVAILABLE, times=5)
     for _ in range(5):
-        await says(learner)
-    response = await says(learner)
+        await ask_coach(learner)
+    response = await ask_coach(learner)
     assert (response.status, (await response.json())["code"]) == UNAVAILABLE
     assert 1 <= int(response.headers["Retry-After"]) <= 10
     assert emulator.emulator.ledger.calls == 5
-    assert (await books(database)).reservations == 0
+    assert (await read_tables(database)).reservations == 0
 
 
-async def test_a_stream_that_waits_for_long_shows_that_it_lives_and_tells_the_failure_as_an_event(
+async def test_a_stream_that_waits_sends_heartbeats_and_then_the_failure_as_an_event(
     learner: Learner, emulator: RunningEmulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cara.coach.streaming.HEARTBEAT_SECONDS", 0.1)
+    monkeypatch.setattr("cara.coach.routes.HEARTBEAT_SECONDS", 0.1)
     emulator.emulator.fail_next(Fault.STALL)
     response = await learner.call("POST", PATH, json={"prompt": PROMPT}, headers=STREAM)
     text = await response.text()

@@ -1,4 +1,4 @@
-"""Whoever leaves, the learner, the database or the process itself: what was used is charged."""
+"""The learner leaves, the database is away, the process shuts down: what was used is charged."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from cara.devtools.emulator.faults import Fault, PlannedFault
 from cara.postgres.database import Database
 from cara.settings import Settings
 from cara.web.context import service
-from tests.coach.talking import PATH, PROMPT, STREAM, books, says, settled_books, until
+from tests.coach.coach_client import PATH, PROMPT, STREAM, ask_coach, read_tables, settled_tables, until
 from tests.conftest import RunningEmulator
 from tests.learners import Learner
 from tests.streams import read_events
 
 
-async def hears_one_piece(learner: Learner) -> None:
-    """Reads the first piece of a stream and closes the connection."""
+async def read_one_chunk(learner: Learner) -> None:
+    """Reads the first chunk of a stream and closes the connection."""
     response = await learner.call("POST", PATH, json={"prompt": PROMPT}, headers=STREAM)
     assert (await anext(read_events(response))).name == "delta"
     response.close()
@@ -33,9 +33,9 @@ async def test_a_learner_who_leaves_a_stream_ends_the_call_and_pays_for_what_cam
     learner: Learner, database: Database, emulator: RunningEmulator
 ) -> None:
     emulator.emulator.fail_next("stall_midstream")
-    await hears_one_piece(learner)
+    await read_one_chunk(learner)
     ledger = await emulator.emulator.until(lambda ledger: ledger.aborted == 1 and ledger.in_flight == 0)
-    seen = await settled_books(database)
+    seen = await settled_tables(database)
 
     assert ledger.finished == 0
     assert (seen.reserved, len(seen.ledger)) == (0, 1)
@@ -43,15 +43,15 @@ async def test_a_learner_who_leaves_a_stream_ends_the_call_and_pays_for_what_cam
     assert seen.ledger[0]["input_tokens"] == ledger.prompt_tokens
 
 
-async def test_a_learner_who_leaves_before_the_first_word_pays_nothing_that_gemini_did_not_count(
+async def test_a_learner_who_leaves_before_the_first_chunk_pays_nothing(
     learner: Learner, database: Database, emulator: RunningEmulator
 ) -> None:
     emulator.emulator.fail_next("stall")
-    asking = asyncio.create_task(says(learner))
+    asking = asyncio.create_task(ask_coach(learner))
     await emulator.emulator.until(lambda ledger: ledger.calls == 1)
     asking.cancel()
     await emulator.emulator.until(lambda ledger: ledger.aborted == 1)
-    seen = await settled_books(database)
+    seen = await settled_tables(database)
     assert (seen.used, seen.reserved, seen.ledger) == (0, 0, [])
 
 
@@ -64,11 +64,11 @@ async def test_the_turn_of_a_learner_who_left_is_not_kept(
     response = await learner.call("POST", PATH, json=body, headers=STREAM)
     await anext(read_events(response))
     response.close()
-    await settled_books(database)
+    await settled_tables(database)
     assert (await learner.expects(200, "GET", f"/api/sessions/{session['id']}"))["transcript"] is None
 
 
-async def test_a_session_that_is_deleted_meanwhile_costs_the_learner_no_answer(
+async def test_the_answer_arrives_although_its_session_is_deleted_meanwhile(
     learner: Learner, database: Database, emulator: RunningEmulator
 ) -> None:
     session = await learner.opens_session()
@@ -78,11 +78,11 @@ async def test_a_session_that_is_deleted_meanwhile_costs_the_learner_no_answer(
     await anext(events)
     await learner.expects(204, "DELETE", f"/api/sessions/{session['id']}")
     assert [event.name async for event in events][-1] == "done"
-    assert (await books(database)).charged == emulator.emulator.ledger.total_tokens
+    assert (await read_tables(database)).charged == emulator.emulator.ledger.total_tokens
 
 
 class TestWithOneConnection:
-    """A pool of one shows who holds a connection for how long."""
+    """A pool of one shows for how long a connection is held."""
 
     @pytest.fixture
     def settings(self, settings: Settings) -> Settings:
@@ -92,8 +92,8 @@ class TestWithOneConnection:
         self, learner: Learner, emulator: RunningEmulator
     ) -> None:
         emulator.emulator.fail_next("stall_midstream", times=2)
-        whole = asyncio.create_task(says(learner))
-        streamed = asyncio.create_task(hears_one_piece(learner))
+        whole = asyncio.create_task(ask_coach(learner))
+        streamed = asyncio.create_task(read_one_chunk(learner))
         await emulator.emulator.until(lambda ledger: ledger.in_flight == 2)
         quota = await learner.expects(200, "GET", "/api/gemini/quota")
         assert quota["reserved"] > 0
@@ -114,12 +114,12 @@ class TestWithOneConnection:
         async with service(app, Database).acquire():
             response.close()
             await emulator.emulator.until(lambda ledger: ledger.aborted == 1)
-            assert (await books(database)).reservations == 1
+            assert (await read_tables(database)).reservations == 1
             await until(lambda: asyncio.sleep(0), lambda _: "waits for the database" in caplog.text)
-        assert (await settled_books(database)).charged > 0
+        assert (await settled_tables(database)).charged > 0
 
 
-async def test_a_process_that_is_told_to_stop_settles_what_is_under_way(
+async def test_a_process_that_shuts_down_settles_open_turns(
     settings: Settings, database: Database, emulator: RunningEmulator
 ) -> None:
     runner = web.AppRunner(create_app(settings), handler_cancellation=True, shutdown_timeout=0.05)
@@ -137,7 +137,7 @@ async def test_a_process_that_is_told_to_stop_settles_what_is_under_way(
         for stream in streams:
             await anext(read_events(stream))
         await runner.cleanup()
-    seen = await books(database)
+    seen = await read_tables(database)
     assert (seen.reservations, seen.reserved, len(seen.ledger)) == (0, 0, 5)
     assert 0 < seen.used == seen.charged
 
@@ -157,11 +157,11 @@ async def test_health_answers_before_the_sdk_is_there(settings: Settings) -> Non
             await client.close()
 
 
-async def test_an_account_that_is_deleted_meanwhile_is_told_so(
+async def test_a_turn_whose_account_is_deleted_meanwhile_answers_401(
     learner: Learner, emulator: RunningEmulator
 ) -> None:
     emulator.emulator.fail_next(PlannedFault(Fault.RATE_LIMITED, retry_delay_seconds=3))
-    asking = asyncio.create_task(says(learner))
+    asking = asyncio.create_task(ask_coach(learner))
     await emulator.emulator.until(lambda ledger: ledger.refused == 1)
     await learner.expects(204, "DELETE", "/api/users/me")
     response = await asking

@@ -1,4 +1,4 @@
-"""Streams that fail as nobody foresaw, and failures that take their time: one ending, told once."""
+"""Streams with unforeseen errors, and failures that take long to settle: one ending, one event."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import pytest
 from cara.devtools.emulator.faults import Fault, PlannedFault
 from cara.postgres.database import Database
 from cara.settings import Settings
-from tests.coach.talking import PATH, PROMPT, STREAM, hears, settled_books
+from tests.coach.coach_client import PATH, PROMPT, STREAM, settled_tables, stream_coach
 from tests.conftest import RunningEmulator
 from tests.learners import Learner
 from tests.streams import read_events
 
 
 @pytest.fixture
-async def no_room_in_the_ledger(database: Database) -> AsyncIterator[None]:
-    """Nothing can be charged, for a reason that no rule knows."""
+async def broken_ledger(database: Database) -> AsyncIterator[None]:
+    """Nothing can be charged, for a reason that no rule of ours foresees."""
     async with database.acquire() as connection:
         await connection.execute(
             "alter table quota_usage add constraint nothing_fits check (false) not valid"
@@ -27,34 +27,34 @@ async def no_room_in_the_ledger(database: Database) -> AsyncIterator[None]:
         await connection.execute("alter table quota_usage drop constraint nothing_fits")
 
 
-@pytest.mark.usefixtures("no_room_in_the_ledger")
-async def test_an_unforeseen_error_ends_a_stream_with_a_problem_that_says_nothing(
+@pytest.mark.usefixtures("broken_ledger")
+async def test_an_unforeseen_error_ends_a_stream_with_an_internal_error(
     learner: Learner, caplog: pytest.LogCaptureFixture
 ) -> None:
-    events = await hears(learner)
+    events = await stream_coach(learner)
     assert [event.name for event in events] == ["delta"] * (len(events) - 1) + ["error"]
     assert len(events) > 2
     problem = events[-1].data
     assert (problem["status"], problem["code"]) == (500, "internal_error")
     assert problem["detail"] == "Something went wrong."
     await learner.expects(200, "GET", "/api/gemini/quota")
-    told = [record for record in caplog.records if record.name == "cara.coach.streaming"]
-    assert [(record.levelno, problem["requestId"] in record.message) for record in told] == [
+    logged = [record for record in caplog.records if record.name == "cara.coach.routes"]
+    assert [(record.levelno, problem["requestId"] in record.message) for record in logged] == [
         (logging.ERROR, True)
     ]
     assert not [record for record in caplog.records if record.name in ("cara.web.problems", "aiohttp.server")]
 
 
-@pytest.mark.usefixtures("no_room_in_the_ledger")
-async def test_an_unforeseen_error_in_a_stream_leaves_the_connection_fit_for_the_next_request(
+@pytest.mark.usefixtures("broken_ledger")
+async def test_an_unforeseen_error_in_a_stream_leaves_the_connection_usable(
     learner: Learner,
 ) -> None:
     for _ in range(2):
-        assert (await hears(learner))[-1].name == "error"
+        assert (await stream_coach(learner))[-1].name == "error"
         await learner.expects(200, "GET", "/api/gemini/quota")
 
 
-async def test_a_stream_whose_account_is_deleted_meanwhile_ends_with_that_as_its_problem(
+async def test_a_stream_whose_account_is_deleted_meanwhile_ends_with_token_invalid(
     learner: Learner, emulator: RunningEmulator, caplog: pytest.LogCaptureFixture
 ) -> None:
     emulator.emulator.fail_next(PlannedFault(Fault.STALL_MIDSTREAM, after_chunks=1))
@@ -71,10 +71,10 @@ async def test_a_stream_whose_account_is_deleted_meanwhile_ends_with_that_as_its
 class TestWithFrequentHeartbeats:
     @pytest.fixture(autouse=True)
     def pace(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("cara.coach.streaming.HEARTBEAT_SECONDS", 0.05)
-        monkeypatch.setattr("cara.coach.settlement.PATIENCE_SECONDS", 0.4)
+        monkeypatch.setattr("cara.coach.routes.HEARTBEAT_SECONDS", 0.05)
+        monkeypatch.setattr("cara.coach.settlement.WAIT_TIMEOUT_SECONDS", 0.4)
 
-    async def test_no_heartbeat_breaks_into_what_a_failure_calls_for(
+    async def test_heartbeats_do_not_interrupt_the_settlement_of_a_failure(
         self,
         learner: Learner,
         database: Database,
@@ -86,9 +86,9 @@ class TestWithFrequentHeartbeats:
             await connection.execute("lock table quota_usage in share mode")
             response = await learner.call("POST", PATH, json={"prompt": PROMPT}, headers=STREAM)
             assert "gemini_misconfigured" in await response.text()
-        told = [record for record in caplog.records if record.name == "cara.gemini.alerting"]
-        assert len(told) == 1
-        assert (await settled_books(database)).reserved == 0
+        logged = [record for record in caplog.records if record.name == "cara.gemini.errors"]
+        assert len(logged) == 1
+        assert (await settled_tables(database)).reserved == 0
 
 
 @pytest.fixture

@@ -1,3 +1,5 @@
+"""The console: its files, its content security policy, and where it is served."""
+
 from __future__ import annotations
 
 import re
@@ -15,14 +17,14 @@ FILES = {
     "/console": "text/html",
     "/console/page.css": "text/css",
     "/console/page.js": "text/javascript",
-    "/console/calls.js": "text/javascript",
-    "/console/showing.js": "text/javascript",
+    "/console/api.js": "text/javascript",
+    "/console/render.js": "text/javascript",
     "/console/mark.svg": "image/svg+xml",
 }
 
 
 @pytest.mark.parametrize(("path", "media_type"), FILES.items())
-async def test_each_file_comes_with_its_type_and_may_reach_only_where_it_came_from(client, path, media_type):
+async def test_each_file_has_its_media_type_and_a_same_origin_policy(client, path, media_type):
     response = await client.get(path)
     assert response.status == 200
     assert response.headers["Content-Type"] == f"{media_type}; charset=utf-8"
@@ -32,7 +34,7 @@ async def test_each_file_comes_with_its_type_and_may_reach_only_where_it_came_fr
     assert directives["script-src"] == directives["style-src"] == directives["connect-src"] == "'self'"
 
 
-async def test_the_page_has_no_script_or_style_in_it_and_names_only_files_that_are_served(client):
+async def test_the_page_has_no_inline_script_or_style_and_links_only_served_files(client):
     page = await (await client.get("/console")).text()
     assert not re.search(r"<style|\sstyle=|\son\w+=|<script(?![^>]*\ssrc=)", page)
     for address in re.findall(r'(?:src|href)="([^"]+)"', page):
@@ -40,7 +42,7 @@ async def test_the_page_has_no_script_or_style_in_it_and_names_only_files_that_a
         assert (await client.get(address)).status in (200, 503), address
 
 
-async def test_the_scripts_import_only_what_is_served_and_never_read_text_as_html(client):
+async def test_the_scripts_import_only_served_files_and_never_parse_text_as_html(client):
     for path in (path for path in FILES if path.endswith(".js")):
         script = await (await client.get(path)).text()
         assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b", script)
@@ -49,34 +51,34 @@ async def test_the_scripts_import_only_what_is_served_and_never_read_text_as_htm
             assert urljoin(path, imported) in FILES
 
 
-async def test_every_element_that_the_scripts_ask_for_is_on_the_page(client):
+async def test_every_element_that_the_scripts_look_up_is_on_the_page(client):
     page = await (await client.get("/console")).text()
     scripts = "".join([await (await client.get(path)).text() for path in FILES if path.endswith(".js")])
-    asked = set(re.findall(r'\b(?:at|measure|onSubmit)\("([^"]+)"', scripts))
-    assert asked
-    assert asked <= set(re.findall(r'\bid="([^"]+)"', page))
+    ids = set(re.findall(r'\b(?:at|measure|onSubmit)\("([^"]+)"', scripts))
+    assert ids
+    assert ids <= set(re.findall(r'\bid="([^"]+)"', page))
 
 
-async def test_the_shipped_talks_are_listed_for_anybody(client):
+async def test_the_sample_talks_are_public(client):
     response = await client.get("/console/samples")
     assert response.status == 200
-    offered = await response.json()
-    assert offered["featureTypes"] == list(FEATURE_TYPES)
-    assert [talk["name"] for talk in offered["samples"]] == [sample.name for sample in SAMPLES]
-    for talk in offered["samples"]:
+    listed = await response.json()
+    assert listed["featureTypes"] == list(FEATURE_TYPES)
+    assert [talk["name"] for talk in listed["samples"]] == [sample.name for sample in SAMPLES]
+    for talk in listed["samples"]:
         assert talk["featureType"] in FEATURE_TYPES
         assert talk["title"]
         assert talk["transcript"]
         assert talk["durationSeconds"] > 0
 
 
-async def test_the_console_is_no_part_of_the_described_interface(client):
+async def test_the_console_is_not_in_the_openapi_document(client):
     document = await (await client.get("/api/openapi.json")).json()
     assert not [path for path in document["paths"] if path.startswith("/console")]
 
 
 @pytest.mark.parametrize("changes", [{"environment": "production"}, {"console": "off"}])
-async def test_where_it_is_not_to_be_shown_there_is_no_console(aiohttp_client, settings, changes):
+async def test_a_disabled_console_is_not_found(aiohttp_client, settings, changes):
     client = await aiohttp_client(create_app(settings.model_copy(update=changes)))
     for path in (*FILES, "/console/samples"):
         response = await client.get(path)
@@ -85,7 +87,7 @@ async def test_where_it_is_not_to_be_shown_there_is_no_console(aiohttp_client, s
 
 
 @pytest.mark.parametrize(
-    ("environment", "console", "shown"),
+    ("environment", "console", "enabled"),
     [
         ("development", None, True),
         ("development", "off", False),
@@ -93,8 +95,8 @@ async def test_where_it_is_not_to_be_shown_there_is_no_console(aiohttp_client, s
         ("production", "on", True),
     ],
 )
-def test_production_shows_the_console_only_when_told_to(environment, console, shown):
-    assert settings_of(environment, console).console_shown is shown
+def test_production_serves_the_console_only_if_it_is_enabled(environment, console, enabled):
+    assert settings_of(environment, console).console_enabled is enabled
 
 
 def settings_of(environment: str, console: str | None) -> Settings:

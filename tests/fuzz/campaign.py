@@ -19,7 +19,7 @@ from schemathesis import APIOperation, Case, GenerationMode
 from schemathesis.core.failures import FailureGroup
 from schemathesis.specs.openapi import checks
 
-from cara.web.markup import without_markup
+from cara.web.sanitize import without_markup
 from tests.fuzz.learner import FuzzLearner
 from tests.waiting import TIMEOUT_SECONDS
 

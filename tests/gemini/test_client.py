@@ -1,4 +1,4 @@
-"""The client against the emulator: answers, usage, what goes over the wire, who may be in flight."""
+"""The client against the emulator: answers, usage, what goes over the wire, how many calls are in flight."""
 
 import asyncio
 from dataclasses import replace
@@ -7,9 +7,10 @@ import pytest
 
 from cara.devtools.emulator.emulator import EmulatorSettings
 from cara.devtools.emulator.server import running_emulator
+from cara.gemini.calls import NOTHING_USED
 from cara.gemini.client import GeminiCall, GeminiClient
-from cara.gemini.errors import NOTHING_USED, GeminiBusy, GeminiMisconfigured, GeminiUnavailable
-from tests.gemini.asking import MODEL, PATIENT, streamed
+from cara.gemini.errors import GeminiBusy, GeminiMisconfigured, GeminiUnavailable
+from tests.gemini.clients import MODEL, NO_TIMEOUTS, ask_gemini
 
 SCHEMA = {
     "type": "object",
@@ -37,7 +38,7 @@ def said(text, **details):
 
 
 async def test_an_answer_comes_with_the_usage_that_gemini_states(client, running):
-    answer = await streamed(client, said("I want to speak about our garden."))
+    answer = await ask_gemini(client, said("I want to speak about our garden."))
     ledger = running.emulator.ledger
     assert "garden" in answer.text
     assert answer.model == f"cara-emulator/{MODEL}"
@@ -48,19 +49,19 @@ async def test_an_answer_comes_with_the_usage_that_gemini_states(client, running
 
 
 async def test_a_schema_makes_the_answer_json(client):
-    answer = await streamed(client, said("The bridge holds. We measured it.", response_schema=SCHEMA))
+    answer = await ask_gemini(client, said("The bridge holds. We measured it.", response_schema=SCHEMA))
     assert answer.data["quote"] in "The bridge holds. We measured it."
     assert 0 <= answer.data["score"] <= 100
 
 
 async def test_an_answer_cut_at_the_output_limit_says_so(client):
-    answer = await streamed(client, said("Tell me everything.", max_output_tokens=10))
+    answer = await ask_gemini(client, said("Tell me everything.", max_output_tokens=10))
     assert answer.truncated
     assert answer.usage.output_tokens == 5
 
 
 async def test_the_request_is_what_was_asked_and_nothing_more(client, running):
-    await streamed(client, said("Hello there.", response_schema=SCHEMA, thinking_level="low"))
+    await ask_gemini(client, said("Hello there.", response_schema=SCHEMA, thinking_level="low"))
     asked = running.emulator.requests[-1]
     assert set(asked.body) == {"contents", "systemInstruction", "generationConfig"}
     assert asked.body["systemInstruction"]["parts"] == [{"text": "You are a coach."}]
@@ -72,10 +73,10 @@ async def test_the_request_is_what_was_asked_and_nothing_more(client, running):
 
 async def test_tokens_counted_beforehand_are_those_charged_for_the_prompt(client):
     call = said("How many tokens is this, with its schema?", response_schema=SCHEMA)
-    assert await client.count_tokens(call) == (await streamed(client, call)).usage.prompt_tokens
+    assert await client.count_tokens(call) == (await ask_gemini(client, call)).usage.prompt_tokens
 
 
-async def test_a_streams_pieces_make_the_answer_and_its_last_usage_holds(client, running):
+async def test_the_chunks_of_a_stream_make_the_answer_and_its_last_usage_holds(client, running):
     async with client.stream(said("Ask me about my thesis.")) as stream:
         chunks = [chunk async for chunk in stream]
     assert len(chunks) > 2
@@ -104,7 +105,7 @@ async def test_leaving_a_stream_ends_the_call_at_gemini_and_keeps_what_it_cost(c
 async def test_a_cancelled_call_ends_at_gemini_too(running):
     running.emulator.fail_next("stall")
     client = GeminiClient(api_key="any", model=MODEL, base_url=running.url)
-    asking = asyncio.create_task(streamed(client, said("Hello?")))
+    asking = asyncio.create_task(ask_gemini(client, said("Hello?")))
     await running.emulator.until(lambda ledger: ledger.calls == 1)
     asking.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -125,11 +126,11 @@ async def test_closing_ends_open_streams_with_an_error_for_their_readers(running
     await running.emulator.until(lambda ledger: ledger.aborted == 1)
 
 
-async def test_a_crowd_never_passes_the_bound_on_calls_in_flight(running):
-    limits = replace(PATIENT, max_in_flight=4)
+async def test_calls_in_flight_never_exceed_their_limit(running):
+    limits = replace(NO_TIMEOUTS, max_in_flight=4)
     client = GeminiClient(api_key="any", model=MODEL, base_url=running.url, limits=limits)
     answers = await asyncio.gather(
-        *(streamed(client, said(f"Talk number {number}.")) for number in range(30))
+        *(ask_gemini(client, said(f"Talk number {number}.")) for number in range(30))
     )
     ledger = running.emulator.ledger
     assert ledger.peak_in_flight == 4
@@ -138,25 +139,25 @@ async def test_a_crowd_never_passes_the_bound_on_calls_in_flight(running):
     await client.close()
 
 
-async def test_who_waits_too_long_for_a_place_is_told_that_it_is_busy(running):
-    limits = replace(PATIENT, max_in_flight=1, slot_wait_seconds=0.05)
+async def test_a_call_that_waits_too_long_for_a_slot_is_refused_as_busy(running):
+    limits = replace(NO_TIMEOUTS, max_in_flight=1, slot_wait_seconds=0.05)
     client = GeminiClient(api_key="any", model=MODEL, base_url=running.url, limits=limits)
     running.emulator.fail_next("stall")
-    first = asyncio.create_task(streamed(client, said("I hold the only place.")))
+    first = asyncio.create_task(ask_gemini(client, said("I hold the only place.")))
     await running.emulator.until(lambda ledger: ledger.calls == 1)
     with pytest.raises(GeminiBusy):
-        await streamed(client, said("And me?"))
+        await ask_gemini(client, said("And me?"))
     assert running.emulator.ledger.calls == 1
     first.cancel()
     await asyncio.wait([first])
-    assert (await streamed(client, said("Now me."))).text
+    assert (await ask_gemini(client, said("Now me."))).text
     await client.close()
 
 
 async def test_an_unknown_model_is_the_operators_fault(running):
     client = GeminiClient(api_key="any", model="no-such-model", base_url=running.url)
     with pytest.raises(GeminiMisconfigured) as wrong:
-        await streamed(client, said("Hello."))
+        await ask_gemini(client, said("Hello."))
     assert "no-such-model" in wrong.value.cause
     assert "no-such-model" not in wrong.value.detail
     await client.close()

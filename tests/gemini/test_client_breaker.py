@@ -1,40 +1,55 @@
 """The circuit: when it opens, what it does while open, how it closes."""
 
 import asyncio
-import time
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
 
 from cara.gemini.client import GeminiCall
 from cara.gemini.errors import GeminiCircuitOpen, GeminiError, GeminiRateLimited, GeminiUnavailable
-from tests.gemini.asking import PATIENT, client_of, streamed
+from cara.gemini.resilience import GeminiBreaker
+from tests.gemini.clients import NO_TIMEOUTS, ask_gemini, open_client
 
-LIMITS = replace(PATIENT, attempts=1, breaker_failures=3)
+LIMITS = replace(NO_TIMEOUTS, attempts=1, breaker_failures=3)
 CALL = GeminiCall("Coach.", [{"role": "user", "parts": [{"text": "My talk is about trains."}]}], 500)
 
 
+class MovableClock:
+    """A clock that stands until it is moved."""
+
+    def __init__(self):
+        self.seconds = 1_000.0
+
+    def __call__(self):
+        return self.seconds
+
+
 @pytest.fixture
-async def client(emulator):
-    async with client_of(emulator.url, LIMITS) as client:
+def clock():
+    return MovableClock()
+
+
+@pytest.fixture
+async def client(emulator, clock):
+    async with open_client(emulator.url, LIMITS, clock) as client:
         yield client
 
 
 async def fails(client, times):
     for _ in range(times):
         with pytest.raises(GeminiError):
-            await streamed(client, CALL)
+            await ask_gemini(client, CALL)
 
 
 @pytest.fixture
-def cooled_down(client, monkeypatch):
+def cooled_down(client, clock):
     """Puts the clock forward by as much as a refusal says."""
 
     async def put_forward():
         with pytest.raises(GeminiCircuitOpen) as refused:
-            await streamed(client, CALL)
-        clock, ahead = time.time, refused.value.retry_after_seconds
-        monkeypatch.setattr(time, "time", lambda: clock() + ahead)
+            await ask_gemini(client, CALL)
+        clock.seconds += refused.value.retry_after_seconds
 
     return put_forward
 
@@ -43,10 +58,10 @@ def cooled_down(client, monkeypatch):
 async def test_an_outage_opens_the_circuit_and_calls_are_refused_at_once(emulator, fault):
     emulator.emulator.fail_next(fault, times=3)
     limits = replace(LIMITS, first_token_seconds=0.2) if fault == "stall" else LIMITS
-    async with client_of(emulator.url, limits) as client:
+    async with open_client(emulator.url, limits) as client:
         await fails(client, 3)
         assert client.circuit == "open"
-        for ask in (streamed(client, CALL), client.count_tokens(CALL)):
+        for ask in (ask_gemini(client, CALL), client.count_tokens(CALL)):
             with pytest.raises(GeminiCircuitOpen) as refused:
                 await ask
             assert 0 < refused.value.retry_after_seconds <= limits.breaker_cooldown_seconds
@@ -55,10 +70,10 @@ async def test_an_outage_opens_the_circuit_and_calls_are_refused_at_once(emulato
 
 async def test_a_gemini_that_cannot_be_reached_opens_it(unused_tcp_port):
     url = f"http://127.0.0.1:{unused_tcp_port}"
-    async with client_of(url, LIMITS) as client:
+    async with open_client(url, LIMITS) as client:
         for _ in range(3):
             with pytest.raises(GeminiUnavailable):
-                await streamed(client, CALL)
+                await ask_gemini(client, CALL)
         assert client.circuit == "open"
 
 
@@ -68,7 +83,7 @@ async def test_what_is_no_outage_does_not_open_it(client, emulator, fault):
     emulator.emulator.fail_next(fault, times=5)
     for _ in range(5):
         with pytest.raises(GeminiError):
-            await streamed(client, call)
+            await ask_gemini(client, call)
     assert client.circuit == "closed"
 
 
@@ -76,7 +91,7 @@ async def test_one_good_probe_closes_it(client, emulator, cooled_down):
     emulator.emulator.fail_next("unavailable", times=3)
     await fails(client, 3)
     await cooled_down()
-    assert (await streamed(client, CALL)).text
+    assert (await ask_gemini(client, CALL)).text
     assert client.circuit == "closed"
 
 
@@ -87,41 +102,39 @@ async def test_a_bad_probe_opens_it_again(client, emulator, cooled_down):
     await fails(client, 1)
     assert client.circuit == "open"
     with pytest.raises(GeminiCircuitOpen):
-        await streamed(client, CALL)
+        await ask_gemini(client, CALL)
 
 
-async def test_after_the_cool_down_only_one_of_a_crowd_asks(client, emulator, cooled_down):
+async def test_after_the_cooldown_only_one_of_many_calls_is_made(client, emulator, cooled_down):
     emulator.emulator.fail_next("unavailable", times=3)
     await fails(client, 3)
     await cooled_down()
     asked_before = emulator.emulator.ledger.calls
-    results = await asyncio.gather(*(streamed(client, CALL) for _ in range(20)), return_exceptions=True)
+    results = await asyncio.gather(*(ask_gemini(client, CALL) for _ in range(20)), return_exceptions=True)
     refused = [result for result in results if isinstance(result, GeminiCircuitOpen)]
     assert len(refused) == 19
     assert emulator.emulator.ledger.calls == asked_before + 1
     assert client.circuit == "closed"
 
 
-async def test_a_rate_limited_or_cancelled_probe_leaves_the_question_open_for_the_next(
-    client, emulator, cooled_down
-):
+async def test_a_rate_limited_or_cancelled_probe_leaves_the_circuit_half_open(client, emulator, cooled_down):
     emulator.emulator.fail_next("unavailable", times=3)
     await fails(client, 3)
     await cooled_down()
     emulator.emulator.fail_next("rate_limited")
     with pytest.raises(GeminiRateLimited):
-        await streamed(client, CALL)
+        await ask_gemini(client, CALL)
     assert client.circuit == "half_open"
     emulator.emulator.fail_next("stall")
-    probe = asyncio.create_task(streamed(client, CALL))
+    probe = asyncio.create_task(ask_gemini(client, CALL))
     await emulator.emulator.until(lambda ledger: ledger.calls == 5)
     probe.cancel()
     await asyncio.wait([probe])
-    assert (await streamed(client, CALL)).text
+    assert (await ask_gemini(client, CALL)).text
     assert client.circuit == "closed"
 
 
-async def test_the_first_piece_of_a_probe_lets_all_others_in(client, emulator, cooled_down):
+async def test_the_first_chunk_of_a_probe_closes_the_circuit(client, emulator, cooled_down):
     emulator.emulator.fail_next("unavailable", times=3)
     await fails(client, 3)
     await cooled_down()
@@ -130,17 +143,71 @@ async def test_the_first_piece_of_a_probe_lets_all_others_in(client, emulator, c
         await anext(probe)
         assert client.circuit == "closed"
         client.ensure_available()
-        assert (await streamed(client, CALL)).text
+        assert (await ask_gemini(client, CALL)).text
         emulator.emulator.fail_next("unavailable", times=3)
         await fails(client, 3)
         await cooled_down()
-        assert (await streamed(client, CALL)).text
+        assert (await ask_gemini(client, CALL)).text
 
 
 async def test_an_open_circuit_stops_the_retries_of_calls_under_way(emulator):
-    limits = replace(PATIENT, attempts=5, breaker_failures=2)
+    limits = replace(NO_TIMEOUTS, attempts=5, breaker_failures=2)
     emulator.emulator.fail_next("unavailable", times=99)
-    async with client_of(emulator.url, limits) as client:
+    async with open_client(emulator.url, limits) as client:
         with pytest.raises(GeminiCircuitOpen):
-            await streamed(client, CALL)
+            await ask_gemini(client, CALL)
     assert emulator.emulator.ledger.calls == 2
+
+
+async def one_call(breaker, *, failed):
+    with suppress(GeminiUnavailable):
+        async with breaker.guard():
+            if failed:
+                raise GeminiUnavailable
+
+
+async def test_it_opens_once_half_of_at_least_twenty_calls_failed_though_never_two_in_a_row(clock):
+    breaker = GeminiBreaker(failures=5, cooldown_seconds=10, clock=clock)
+    for number in range(20):
+        assert breaker.state == "closed"
+        await one_call(breaker, failed=number % 2 == 0)
+    assert breaker.state == "open"
+
+
+async def test_only_the_latest_fifty_calls_count(clock):
+    breaker = GeminiBreaker(failures=99, cooldown_seconds=10, clock=clock)
+    for _ in range(50):
+        await one_call(breaker, failed=False)
+    for _ in range(24):
+        await one_call(breaker, failed=True)
+    assert breaker.state == "closed"
+    await one_call(breaker, failed=True)
+    assert breaker.state == "open"
+
+
+async def test_it_is_open_for_the_cooldown_and_says_how_much_of_it_remains(clock):
+    breaker = GeminiBreaker(failures=1, cooldown_seconds=10, clock=clock)
+    await one_call(breaker, failed=True)
+    clock.seconds += 4
+    with pytest.raises(GeminiCircuitOpen) as refused:
+        breaker.check()
+    assert refused.value.retry_after_seconds == 6
+    clock.seconds += 6
+    assert breaker.state == "half_open"
+    breaker.check()
+
+
+async def test_calls_from_before_the_outage_neither_close_the_circuit_nor_open_it_again(clock):
+    breaker = GeminiBreaker(failures=1, cooldown_seconds=10, clock=clock)
+    answered, failing = breaker.guard(), breaker.guard()
+    call = await answered.__aenter__()
+    await failing.__aenter__()
+    await one_call(breaker, failed=True)
+    clock.seconds += 10
+    async with breaker.guard():
+        call.answering()
+        await answered.__aexit__(None, None, None)
+        assert breaker.state == "half_open"
+    assert breaker.state == "closed"
+    await failing.__aexit__(GeminiUnavailable, GeminiUnavailable(), None)
+    assert breaker.state == "closed"

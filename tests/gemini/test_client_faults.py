@@ -1,4 +1,4 @@
-"""Every way in which Gemini fails: which error, what it cost, by which bound."""
+"""Every fault of Gemini: which error it raises, what it costs, which limit ends it."""
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
@@ -11,9 +11,9 @@ import pytest
 from cara.devtools.emulator.emulator import EmulatorSettings
 from cara.devtools.emulator.faults import Deviation, Fault, PlannedFault
 from cara.devtools.emulator.server import running_emulator
+from cara.gemini.calls import NOTHING_USED
 from cara.gemini.client import GeminiCall, GeminiClient
 from cara.gemini.errors import (
-    NOTHING_USED,
     ContentBlocked,
     GeminiBadAnswer,
     GeminiError,
@@ -27,10 +27,10 @@ from cara.gemini.errors import (
     GeminiTransient,
     GeminiUnavailable,
 )
-from tests.gemini.asking import MODEL, PATIENT, client_of, streamed
+from tests.gemini.clients import MODEL, NO_TIMEOUTS, ask_gemini, open_client
 
-LIMITS = replace(PATIENT, attempts=1)
-BOUNDS_OF_STALLS = {
+LIMITS = replace(NO_TIMEOUTS, attempts=1)
+LIMITS_FOR_STALLS = {
     Fault.STALL: {"first_token_seconds": 0.25},
     Fault.STALL_MIDSTREAM: {"between_chunks_seconds": 2},
 }
@@ -59,79 +59,79 @@ FAILURES = {
     Fault.BLOCKED_ANSWER: ContentBlocked,
     Fault.DROP_CONNECTION: GeminiInterrupted,
 }
-LASTING = {Fault.BAD_KEY, Fault.BAD_REQUEST, Fault.BLOCKED_PROMPT, Fault.BLOCKED_ANSWER}
+PERMANENT = {Fault.BAD_KEY, Fault.BAD_REQUEST, Fault.BLOCKED_PROMPT, Fault.BLOCKED_ANSWER}
 
 
 @pytest.fixture
 async def client(emulator):
-    async with client_of(emulator.url, LIMITS) as client:
+    async with open_client(emulator.url, LIMITS) as client:
         yield client
 
 
 @pytest.fixture
-async def client_that_outlasts(emulator):
-    """A client with no limit but that which a fault is to meet."""
+async def open_client_for(emulator):
+    """Opens clients with no timeout but the one that a fault runs into."""
     async with AsyncExitStack() as stack:
 
         async def opened(fault):
-            limits = replace(LIMITS, **BOUNDS_OF_STALLS.get(fault, {}))
-            return await stack.enter_async_context(client_of(emulator.url, limits))
+            limits = replace(LIMITS, **LIMITS_FOR_STALLS.get(fault, {}))
+            return await stack.enter_async_context(open_client(emulator.url, limits))
 
         yield opened
 
 
 async def failure(asking):
-    """How it fails, long before the deadline, which would end it too."""
+    """Returns the error of a call, which comes long before the deadline would end it too."""
     async with asyncio.timeout(LIMITS.deadline_seconds / 2):
         with pytest.raises(GeminiError) as failed:
             await asking
     return failed.value
 
 
-def test_every_fault_is_looked_at():
+def test_every_fault_is_covered():
     assert set(FAILURES) | {Fault.SCHEMA_BREACH} == set(Fault)
 
 
 @pytest.mark.parametrize("fault", [Fault.SCHEMA_BREACH, *Deviation])
-async def test_json_that_misses_the_schema_is_an_answer_for_whoever_asked_to_judge(client, emulator, fault):
+async def test_json_that_misses_the_schema_is_an_answer_for_the_caller_to_judge(client, emulator, fault):
     emulator.emulator.fail_next(fault)
-    answer = await streamed(client, CALL)
+    answer = await ask_gemini(client, CALL)
     assert isinstance(answer.data, dict)
     assert answer.usage.total_tokens == emulator.emulator.ledger.total_tokens > 0
 
 
 @pytest.mark.parametrize("fault", FAILURES)
-async def test_a_stream_fails_as(client_that_outlasts, emulator, fault):
-    client = await client_that_outlasts(fault)
+async def test_a_stream_raises_the_error_of_its_fault(open_client_for, emulator, fault):
+    client = await open_client_for(fault)
     emulator.emulator.fail_next(fault)
-    error = await failure(streamed(client, CALL))
+    error = await failure(ask_gemini(client, CALL))
     assert type(error) is FAILURES[fault]
-    assert isinstance(error, GeminiPermanent if fault in LASTING else GeminiTransient)
+    assert isinstance(error, GeminiPermanent if fault in PERMANENT else GeminiTransient)
     assert error.usage.total_tokens == emulator.emulator.ledger.total_tokens
     await emulator.emulator.until(lambda ledger: ledger.in_flight == 0)
 
 
 async def test_a_connection_lost_before_any_text_interrupts_nothing(client, emulator):
     emulator.emulator.fail_next(PlannedFault(Fault.DROP_CONNECTION, after_chunks=0))
-    error = await failure(streamed(client, CALL))
+    error = await failure(ask_gemini(client, CALL))
     assert type(error) is GeminiUnavailable
     assert error.usage.total_tokens == emulator.emulator.ledger.prompt_tokens > 0
 
 
 @pytest.mark.parametrize("fault", [Fault.STALL_MIDSTREAM, Fault.CUT_STREAM, Fault.BLOCKED_ANSWER])
-async def test_what_came_before_the_failure_reaches_the_reader_first(client_that_outlasts, emulator, fault):
-    client = await client_that_outlasts(fault)
+async def test_what_came_before_the_failure_reaches_the_reader_first(open_client_for, emulator, fault):
+    client = await open_client_for(fault)
     emulator.emulator.fail_next(PlannedFault(fault, after_chunks=3))
     async with client.stream(CALL) as stream:
-        pieces = [await anext(stream) for _ in range(3)]
+        chunks = [await anext(stream) for _ in range(3)]
         error = await failure(anext(stream))
-    assert "".join(piece.text for piece in pieces) == stream.text
-    assert error.usage == stream.usage == pieces[-1].usage != NOTHING_USED
+    assert "".join(chunk.text for chunk in chunks) == stream.text
+    assert error.usage == stream.usage == chunks[-1].usage != NOTHING_USED
 
 
 async def test_a_blocked_answer_names_its_category(client, emulator):
     emulator.emulator.fail_next(Fault.BLOCKED_PROMPT)
-    blocked = await failure(streamed(client, CALL))
+    blocked = await failure(ask_gemini(client, CALL))
     assert blocked.category == "harassment"
     assert blocked.code == "content_blocked"
 
@@ -147,28 +147,28 @@ async def test_a_blocked_answer_names_its_category(client, emulator):
 )
 async def test_a_bad_answer_says_what_is_bad_about_it(client, emulator, fault, reason):
     emulator.emulator.fail_next(fault)
-    assert (await failure(streamed(client, CALL))).reason == reason
+    assert (await failure(ask_gemini(client, CALL))).reason == reason
 
 
 async def test_json_that_ran_into_the_output_limit_is_a_bad_answer(client):
     short = GeminiCall(CALL.system_instruction, CALL.contents, 5, response_schema=SCHEMA)
-    assert (await failure(streamed(client, short))).reason == "max_tokens"
+    assert (await failure(ask_gemini(client, short))).reason == "max_tokens"
 
 
 async def test_an_answer_without_any_text_is_a_bad_answer(client):
     nothing = GeminiCall("", CALL.contents, 0)
-    assert (await failure(streamed(client, nothing))).reason == "max_tokens"
+    assert (await failure(ask_gemini(client, nothing))).reason == "max_tokens"
 
 
-@pytest.mark.parametrize("fault", BOUNDS_OF_STALLS)
-async def test_a_call_that_its_own_bound_ended_has_ended_at_gemini_too(client_that_outlasts, emulator, fault):
-    client = await client_that_outlasts(fault)
+@pytest.mark.parametrize("fault", LIMITS_FOR_STALLS)
+async def test_a_call_that_times_out_ends_at_gemini_too(open_client_for, emulator, fault):
+    client = await open_client_for(fault)
     emulator.emulator.fail_next(fault)
-    await failure(streamed(client, CALL))
+    await failure(ask_gemini(client, CALL))
     await emulator.emulator.until(lambda ledger: ledger.aborted == 1)
 
 
-async def test_the_deadline_holds_for_the_building_of_the_sdk_too(emulator):
+async def test_the_deadline_covers_the_import_of_the_sdk(emulator):
     blocked = Event()
     limits = replace(LIMITS, deadline_seconds=0.3)
     client = GeminiClient(api_key="any", model=MODEL, base_url=emulator.url, limits=limits)
@@ -177,7 +177,7 @@ async def test_the_deadline_holds_for_the_building_of_the_sdk_too(emulator):
         loop.set_default_executor(only_thread)
         loop.run_in_executor(None, blocked.wait)
         try:
-            for asking in (streamed(client, CALL), client.count_tokens(CALL)):
+            for asking in (ask_gemini(client, CALL), client.count_tokens(CALL)):
                 assert type(await failure(asking)) is GeminiTimedOut
         finally:
             blocked.set()
@@ -185,17 +185,17 @@ async def test_the_deadline_holds_for_the_building_of_the_sdk_too(emulator):
     await client.close()
 
 
-async def test_the_deadline_holds_for_a_slow_stream_that_never_pauses_for_long():
+async def test_the_deadline_covers_a_slow_stream_that_never_pauses_for_long():
     settings = EmulatorSettings(chunk_delay_seconds=0.5, chunk_characters=4)
     async with running_emulator(settings) as running:
-        async with client_of(running.url, replace(LIMITS, deadline_seconds=2)) as client:
-            error = await failure(streamed(client, CALL))
+        async with open_client(running.url, replace(LIMITS, deadline_seconds=2)) as client:
+            error = await failure(ask_gemini(client, CALL))
         await running.emulator.until(lambda ledger: ledger.aborted == 1)
     assert isinstance(error, GeminiTimedOut)
     assert error.usage != NOTHING_USED
 
 
 @pytest.mark.parametrize("fault", [Fault.RATE_LIMITED, Fault.BAD_KEY])
-async def test_counting_tokens_fails_in_the_same_words(client, emulator, fault):
+async def test_counting_tokens_raises_the_same_errors(client, emulator, fault):
     emulator.emulator.fail_next(PlannedFault(fault, methods=frozenset({"countTokens"})))
     assert type(await failure(client.count_tokens(CALL))) is FAILURES[fault]

@@ -1,4 +1,4 @@
-"""What the processes write to their logs: where an error came from and its kind, never people's words."""
+"""Log lines hold the type and the frames of an error, never its message."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from arq.worker import Worker
 from pydantic import BaseModel, ValidationError
 
 from cara.errors import InvalidInput
-from cara.observability.logging import MOST_ERRORS, HarmlessFormatter, set_up_logs
+from cara.observability.logging import MAX_CHAINED_ERRORS, RedactingFormatter, set_up_logs
 from cara.postgres.database import Database
 from cara.redis.queue import arq_client, deserialize, serialize
 
@@ -26,16 +26,16 @@ logger = logging.getLogger("cara.tests.logs")
 
 
 class Talk(BaseModel):
-    """Something that a secret does not fit into."""
+    """A model for which the secret is invalid."""
 
     number: int
 
 
 @pytest.fixture
-def written() -> Iterator[StringIO]:
-    """What the root logger's handler has written."""
+def log_output() -> Iterator[StringIO]:
+    """The output of the root logger's handler."""
     handler = logging.StreamHandler(StringIO())
-    handler.setFormatter(HarmlessFormatter("%(levelname)s %(name)s %(message)s"))
+    handler.setFormatter(RedactingFormatter("%(levelname)s %(name)s %(message)s"))
     root, level = logging.getLogger(), logging.getLogger().level
     root.addHandler(handler)
     root.setLevel(logging.INFO)
@@ -48,7 +48,7 @@ def _fails(text: str = SECRET) -> None:
     raise ValueError(text)
 
 
-def _does_not_fit() -> None:
+def _fails_validation() -> None:
     Talk.model_validate({"number": SECRET})
 
 
@@ -59,9 +59,9 @@ def _chained() -> None:
         raise KeyError(SECRET) from error
 
 
-def _meanwhile() -> None:
+def _in_handler() -> None:
     try:
-        _does_not_fit()
+        _fails_validation()
     except ValidationError:
         _fails()
 
@@ -71,27 +71,27 @@ def _grouped() -> None:
     raise ExceptionGroup(SECRET, [inner, ValueError(SECRET)])
 
 
-TOLD = {
+EXPECTED = {
     _fails: ["builtins.ValueError: (message withheld)", "in _fails"],
-    _does_not_fit: ["ValidationError: 1 errors in Talk"],
+    _fails_validation: ["ValidationError: 1 errors in Talk"],
     _chained: ["ValueError", "direct cause", "KeyError"],
-    _meanwhile: ["ValueError", "During handling", "ValidationError: 1 errors in Talk"],
+    _in_handler: ["ValueError", "During handling", "ValidationError: 1 errors in Talk"],
     _grouped: ["ExceptionGroup", "FileNotFoundError: errno 2", "RuntimeError", "ValueError"],
 }
 
 
-@pytest.mark.parametrize("failing", TOLD)
-def test_an_error_is_told_by_its_kind_and_frames_alone(written: StringIO, failing: Any) -> None:
+@pytest.mark.parametrize("failing", EXPECTED)
+def test_an_error_is_logged_with_its_type_and_frames_alone(log_output: StringIO, failing: Any) -> None:
     try:
         failing()
     except Exception:
         logger.exception("it went wrong")
-    text = written.getvalue()
+    text = log_output.getvalue()
     assert SECRET not in text
-    assert [told for told in TOLD[failing] if told not in text] == []
+    assert [part for part in EXPECTED[failing] if part not in text] == []
 
 
-async def test_what_postgresql_says_of_a_row_stays_out(written: StringIO, database: Database) -> None:
+async def test_messages_of_postgresql_are_redacted(log_output: StringIO, database: Database) -> None:
     async with database.acquire() as connection:
         statement = (
             "insert into users (id, email, name, password_hash) values (gen_random_uuid(), $1, '', '')"
@@ -100,45 +100,45 @@ async def test_what_postgresql_says_of_a_row_stays_out(written: StringIO, databa
         with pytest.raises(asyncpg.UniqueViolationError, match=SECRET) as caught:
             await connection.execute(statement, SECRET)
     logger.error("not stored: %s", caught.value, exc_info=caught.value)
-    assert SECRET not in written.getvalue()
-    assert "sqlstate 23505" in written.getvalue()
-    assert "constraint_name users_email_key" in written.getvalue()
+    assert SECRET not in log_output.getvalue()
+    assert "sqlstate 23505" in log_output.getvalue()
+    assert "constraint_name users_email_key" in log_output.getvalue()
 
 
-def test_errors_that_stand_in_a_line_are_told_by_their_kind(written: StringIO) -> None:
+def test_errors_in_the_arguments_are_redacted(log_output: StringIO) -> None:
     error = ValueError(SECRET)
     logger.error(error)
     logger.error("%s and %r", error, error)
     logger.error("%(what)s", {"what": error})
     logger.error("of several: %s", [error, (error, {"deep": error})])
     logger.error("of ours: %s", InvalidInput(SECRET))
-    logger.error("and %s, %d times", "harmless", 3)
-    assert SECRET not in written.getvalue()
-    assert written.getvalue().count("ValueError: (message withheld)") == 7
-    assert "of ours: InvalidInput: invalid_input" in written.getvalue()
-    assert "and harmless, 3 times" in written.getvalue()
+    logger.error("and %s, %d times", "plain", 3)
+    assert SECRET not in log_output.getvalue()
+    assert log_output.getvalue().count("ValueError: (message withheld)") == 7
+    assert "of ours: InvalidInput: invalid_input" in log_output.getvalue()
+    assert "and plain, 3 times" in log_output.getvalue()
 
 
-def test_what_another_handler_wrote_into_the_record_is_not_repeated(written: StringIO) -> None:
+def test_text_that_another_handler_cached_in_the_record_is_not_used(log_output: StringIO) -> None:
     try:
         _fails()
     except ValueError as error:
         record = logger.makeRecord("cara", logging.ERROR, "", 0, "it", (), (ValueError, error, None))
     assert SECRET in logging.Formatter().format(record)
-    assert SECRET not in HarmlessFormatter().format(record)
+    assert SECRET not in RedactingFormatter().format(record)
     assert SECRET in logging.Formatter().format(record)
-    assert written.getvalue() == ""
+    assert log_output.getvalue() == ""
 
 
-def test_a_chain_without_end_ends(written: StringIO) -> None:
-    errors = [ValueError(SECRET) for _ in range(3 * MOST_ERRORS)]
+def test_a_circular_chain_is_bounded(log_output: StringIO) -> None:
+    errors = [ValueError(SECRET) for _ in range(3 * MAX_CHAINED_ERRORS)]
     for error, cause in zip(errors, [*errors[1:], errors[0]], strict=True):
         error.__cause__ = cause
     logger.error("a circle", exc_info=errors[0])
-    assert written.getvalue().count("Traceback") == MOST_ERRORS
+    assert log_output.getvalue().count("Traceback") == MAX_CHAINED_ERRORS
 
 
-async def test_asyncio_names_no_task_and_no_callback(written: StringIO) -> None:
+async def test_tasks_and_callbacks_of_asyncio_are_redacted(log_output: StringIO) -> None:
     async def fails(word: str) -> None:
         raise ValueError(word)
 
@@ -150,7 +150,7 @@ async def test_asyncio_names_no_task_and_no_callback(written: StringIO) -> None:
     loop.call_soon(_fails, SECRET)
     await asyncio.sleep(0)
     logging.getLogger("asyncio").warning("Executing %s took %.3f seconds", f"<Task {SECRET}>", 0.25)
-    text = written.getvalue()
+    text = log_output.getvalue()
     assert SECRET not in text
     assert "Task exception was never retrieved" in text
     assert "Exception in callback (withheld)" in text
@@ -158,9 +158,9 @@ async def test_asyncio_names_no_task_and_no_callback(written: StringIO) -> None:
     assert text.count("builtins.ValueError: (message withheld)") == 2
 
 
-async def test_arq_tells_of_a_failed_job_without_its_words(written: StringIO, redis_url: str) -> None:
+async def test_failed_jobs_of_arq_are_redacted(log_output: StringIO, redis_url: str) -> None:
     async def listens(_: dict[str, Any]) -> None:
-        _does_not_fit()
+        _fails_validation()
 
     redis: ArqRedis = arq_client(redis_url, size=5)
     await redis.enqueue_job("listens", _queue_name="arq:test")
@@ -175,26 +175,26 @@ async def test_arq_tells_of_a_failed_job_without_its_words(written: StringIO, re
     )
     await worker.main()
     await redis.aclose(close_connection_pool=True)
-    assert "ERROR arq.worker" in written.getvalue()
-    assert "ValidationError: 1 errors in Talk" in written.getvalue()
-    assert SECRET not in written.getvalue()
+    assert "ERROR arq.worker" in log_output.getvalue()
+    assert "ValidationError: 1 errors in Talk" in log_output.getvalue()
+    assert SECRET not in log_output.getvalue()
 
 
-def test_the_processes_write_in_this_manner(monkeypatch: pytest.MonkeyPatch) -> None:
-    root, access = logging.getLogger(), logging.getLogger("aiohttp.access")
+def test_set_up_logs_installs_the_formatter(monkeypatch: pytest.MonkeyPatch) -> None:
+    root, access = logging.getLogger(), logging.getLogger("cara.access")
     monkeypatch.setattr(root, "handlers", [])
     monkeypatch.setattr(root, "level", root.level)
     monkeypatch.setattr(access, "handlers", [])
     monkeypatch.setattr(access, "propagate", True)
     monkeypatch.setattr(logging, "raiseExceptions", True)
     set_up_logs()
-    assert [type(handler.formatter) for handler in root.handlers] == [HarmlessFormatter]
+    assert [type(handler.formatter) for handler in root.handlers] == [RedactingFormatter]
     for name in ("arq.worker", "asyncio", "aiohttp.server", "aiohttp.web"):
         assert logging.getLogger(name).propagate
         assert logging.getLogger(name).handlers == []
     assert not logging.raiseExceptions
 
 
-def test_pydantic_would_have_told_the_value() -> None:
+def test_the_message_of_pydantic_holds_the_value() -> None:
     with pytest.raises(ValidationError, match=SECRET):
-        _does_not_fit()
+        _fails_validation()

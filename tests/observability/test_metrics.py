@@ -1,4 +1,4 @@
-"""Metrics on a port of their own."""
+"""The metrics server."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import aiohttp
 import pytest
 
 from cara.devtools.servers.ports import free_port
-from cara.observability.metrics import QUOTES_DROPPED, metrics_served
+from cara.observability.metrics import QUOTES_DROPPED, serve_metrics
 
 
 async def test_metrics_are_served_in_the_text_format() -> None:
     port = free_port()
     QUOTES_DROPPED.inc(0)
     async with (
-        metrics_served("127.0.0.1", port),
+        serve_metrics("127.0.0.1", port),
         aiohttp.ClientSession() as http,
         http.get(f"http://127.0.0.1:{port}/metrics") as response,
     ):
@@ -24,6 +24,6 @@ async def test_metrics_are_served_in_the_text_format() -> None:
 
 async def test_without_a_port_nothing_is_served() -> None:
     port = free_port()
-    async with metrics_served("127.0.0.1", None), aiohttp.ClientSession() as http:
+    async with serve_metrics("127.0.0.1", None), aiohttp.ClientSession() as http:
         with pytest.raises(aiohttp.ClientConnectorError):
             await http.get(f"http://127.0.0.1:{port}/metrics")

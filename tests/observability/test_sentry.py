@@ -32,18 +32,18 @@ from cara.observability.sentry import (
 )
 from cara.web.client_info import TrustedProxies
 from cara.web.context import SERVICES
-from cara.web.problems import problems_middleware
-from cara.web.request_log import request_middleware
+from cara.web.problems import answer_problems
+from cara.web.request_log import log_requests
 from tests.waiting import TIMEOUT_SECONDS
 
 logger = logging.getLogger("cara.tests.telemetry")
 
 
 class Receiver(ThreadingHTTPServer):
-    """Stands where Sentry would: keeps every byte that it is sent. No aiohttp, for that is watched."""
+    """A stand-in for Sentry that keeps all bytes it receives. Not aiohttp, because that is instrumented."""
 
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), TakeEnvelope)
+        super().__init__(("127.0.0.1", 0), EnvelopeHandler)
         self.dsn = f"http://key@127.0.0.1:{self.server_port}/1"
         self.bytes_seen = bytearray()
         self.events: Queue[dict[str, Any]] = Queue()
@@ -52,7 +52,7 @@ class Receiver(ThreadingHTTPServer):
         return await asyncio.to_thread(self.events.get, timeout=TIMEOUT_SECONDS)
 
 
-class TakeEnvelope(BaseHTTPRequestHandler):
+class EnvelopeHandler(BaseHTTPRequestHandler):
     server: Receiver
 
     def do_POST(self) -> None:
@@ -98,7 +98,7 @@ def start(receiver: Receiver, role: Any = "web") -> None:
 
 
 class Secrets(dict[str, str]):
-    """A new secret for every name that is asked for, so that no source line holds one."""
+    """Creates a secret for every new name, so that no source line holds one."""
 
     def __missing__(self, name: str) -> str:
         return self.setdefault(name, token_hex(16))
@@ -114,7 +114,7 @@ def unique_violation(secret: str) -> Exception:
 
 
 def leaking_app(secrets: Secrets) -> web.Application:
-    """An application that does everything wrong with the secrets that it is sent."""
+    """An application that leaks the secrets it receives in every possible way."""
 
     async def call_out(request: web.Request) -> None:
         url = request.url.with_path("/elsewhere").with_query(key=secrets["outgoing query"])
@@ -146,7 +146,7 @@ def leaking_app(secrets: Secrets) -> web.Application:
     async def elsewhere(_: web.Request) -> web.Response:
         return web.Response()
 
-    app = web.Application(middlewares=[request_middleware, problems_middleware])
+    app = web.Application(middlewares=[log_requests, answer_problems])
     app[SERVICES] = {TrustedProxies: TrustedProxies(())}
     app.router.add_post("/leak/{ticket}", leak)
     app.router.add_get("/elsewhere", elsewhere)
@@ -168,7 +168,7 @@ async def post_secrets(app: web.Application, secrets: Secrets) -> None:
             assert response.status == 500
 
 
-async def test_no_secret_leaves_by_any_way_while_the_error_itself_is_reported(receiver: Receiver) -> None:
+async def test_an_error_is_reported_without_any_secret(receiver: Receiver) -> None:
     start(receiver)
     secrets = Secrets()
     await post_secrets(leaking_app(secrets), secrets)
@@ -190,7 +190,7 @@ async def test_no_secret_leaves_by_any_way_while_the_error_itself_is_reported(re
     assert "vars" not in frames[-1]
 
 
-async def test_transactions_arrive_without_urls(receiver: Receiver) -> None:
+async def test_transactions_are_reported_without_urls(receiver: Receiver) -> None:
     start(receiver)
     secrets = Secrets()
     await post_secrets(leaking_app(secrets), secrets)
@@ -203,12 +203,12 @@ async def test_transactions_arrive_without_urls(receiver: Receiver) -> None:
     assert secrets.found_in(receiver.bytes_seen) == []
 
 
-async def test_a_failing_job_is_reported_by_its_task_and_id_alone(receiver: Receiver) -> None:
+async def test_a_failed_job_is_reported_with_its_task_and_id_alone(receiver: Receiver) -> None:
     start(receiver, "worker")
     secrets = Secrets()
 
     async def job(transcript: str) -> None:
-        async with instrumented("give_feedback", "job-1"):
+        async with instrumented("write_feedback", "job-1"):
             raise ValueError(transcript)
 
     with pytest.raises(ValueError, match=secrets["transcript"]):
@@ -216,31 +216,31 @@ async def test_a_failing_job_is_reported_by_its_task_and_id_alone(receiver: Rece
     events = [await receiver.next_event() for _ in range(2)]
     failure, transaction = sorted(events, key=lambda event: event.get("type", ""))
     assert failure["exception"]["values"][0]["type"] == "ValueError"
-    assert failure["transaction"] == transaction["transaction"] == "give_feedback"
+    assert failure["transaction"] == transaction["transaction"] == "write_feedback"
     assert failure["tags"] == transaction["tags"] == {"role": "worker", "job_id": "job-1"}
     assert secrets.found_in(receiver.bytes_seen) == []
 
 
-class TryAgain(RuntimeError):
+class RetryJob(RuntimeError):
     pass
 
 
-async def ask_for_another_try() -> None:
-    async with instrumented("give_feedback", "job-1", expected=(TryAgain,)):
-        raise TryAgain
+async def retry_job() -> None:
+    async with instrumented("write_feedback", "job-1", expected=(RetryJob,)):
+        raise RetryJob
 
 
-async def be_cancelled() -> None:
-    async with instrumented("give_feedback", "job-1"):
+async def cancel_job() -> None:
+    async with instrumented("write_feedback", "job-1"):
         raise asyncio.CancelledError
 
 
-@pytest.mark.parametrize("ordinary", [ask_for_another_try, be_cancelled])
-async def test_what_ends_a_job_in_the_ordinary_way_is_not_reported(
+@pytest.mark.parametrize("ordinary", [retry_job, cancel_job])
+async def test_retries_and_cancellations_of_a_job_are_not_reported(
     receiver: Receiver, ordinary: Callable[[], Any]
 ) -> None:
     start(receiver, "worker")
-    with suppress(TryAgain, asyncio.CancelledError):
+    with suppress(RetryJob, asyncio.CancelledError):
         await ordinary()
     assert (await receiver.next_event())["type"] == "transaction"
     report(RuntimeError())
@@ -259,7 +259,7 @@ async def test_expected_problems_are_not_reported(receiver: Receiver, error: Bas
     assert event["exception"]["values"][0]["value"] == "errno 5"
 
 
-async def test_a_task_whose_error_nobody_fetched_is_reported_without_its_message(receiver: Receiver) -> None:
+async def test_an_unretrieved_task_error_is_reported_without_its_message(receiver: Receiver) -> None:
     start(receiver)
     secret = token_hex(16)
     logging.getLogger("asyncio").error("Task exception was never retrieved: %r", ValueError(secret))
@@ -268,14 +268,14 @@ async def test_a_task_whose_error_nobody_fetched_is_reported_without_its_message
     assert secret.encode() not in receiver.bytes_seen
 
 
-async def test_a_receiver_that_is_gone_breaks_nothing(receiver: Receiver) -> None:
+async def test_an_unreachable_receiver_raises_no_error(receiver: Receiver) -> None:
     assert start_sentry(dsn="http://key@127.0.0.1:9/1", environment="test", release="1", role="web")
     report(RuntimeError())
     await asyncio.to_thread(stop_sentry)
     report(RuntimeError())
 
 
-def test_without_a_dsn_nothing_is_imported_or_started() -> None:
+def test_without_a_dsn_the_sdk_is_not_imported() -> None:
     program = """
 import asyncio, sys
 from cara.observability import sentry as telemetry

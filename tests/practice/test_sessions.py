@@ -9,6 +9,8 @@ from uuid import uuid4
 
 import pytest
 
+from cara.postgres.database import Database
+from cara.practice.schemas import FEATURE_TYPES
 from cara.practice.sessions import encode_cursor
 from tests.learners import TALK, Learner
 
@@ -229,3 +231,8 @@ async def test_markup_goes_and_what_was_written_stays(learner: Learner) -> None:
     )
     assert session["title"] == "Tom & Jerry: a < b "
     assert session["feedbackJson"] == {"note": "5 > 3"}
+
+
+async def test_the_database_has_the_same_list_of_feature_types(database: Database) -> None:
+    async with database.acquire() as connection:
+        assert tuple(await connection.fetchval("select feature_types()")) == FEATURE_TYPES

@@ -15,7 +15,16 @@ from cara.postgres.database import Database, new_id
 from cara.quota.quota import Charge, Quota, QuotaExceeded, TooLongForQuota
 from cara.settings import Settings
 from cara.web.context import provide
-from tests.coach.talking import PATH, PROMPT, STREAM, books, hears, limit_tokens, says, settled_books
+from tests.coach.coach_client import (
+    PATH,
+    PROMPT,
+    STREAM,
+    ask_coach,
+    limit_tokens,
+    read_tables,
+    settled_tables,
+    stream_coach,
+)
 from tests.conftest import RunningEmulator
 from tests.learners import Learner
 from tests.streams import read_events
@@ -49,7 +58,7 @@ async def reserve(
     database: Database, quota: Quota, learner: Learner, least: int, most: int, limit: int = 1_000
 ) -> int:
     async with database.acquire() as connection:
-        reservation = await quota.reserve_some(
+        reservation = await quota.reserve(
             connection,
             UUID(learner.user["id"]),
             least,
@@ -65,17 +74,17 @@ async def test_with_little_left_a_small_prompt_gets_a_shorter_answer(
     learner: Learner, database: Database, emulator: RunningEmulator
 ) -> None:
     await limit_tokens(database, 1_600)
-    assert (await says(learner)).status == 200
+    assert (await ask_coach(learner)).status == 200
     allowed = emulator.emulator.requests[-1].body["generationConfig"]["maxOutputTokens"]
     assert 512 <= allowed < 1_024
 
 
 @pytest.mark.parametrize("headers", [{}, STREAM])
-async def test_who_has_too_little_left_is_told_until_when(
+async def test_a_used_up_quota_is_refused_with_the_time_of_its_reset(
     learner: Learner, database: Database, emulator: RunningEmulator, headers: dict[str, str]
 ) -> None:
     await limit_tokens(database, 1_600)
-    before = await (await says(learner)).json()
+    before = await (await ask_coach(learner)).json()
     response = await learner.call("POST", PATH, json={"prompt": PROMPT}, headers=headers)
     problem = await response.json()
 
@@ -84,12 +93,12 @@ async def test_who_has_too_little_left_is_told_until_when(
     assert problem["resetAt"] in problem["detail"]
     assert response.headers["Retry-After"] == "10"
     assert emulator.emulator.ledger.calls == 1
-    seen = await books(database)
+    seen = await read_tables(database)
     assert (seen.used, seen.reserved) == (before["tokensUsed"], 0)
 
 
 @pytest.mark.parametrize("headers", [{}, STREAM])
-async def test_what_no_day_has_tokens_for_is_refused_for_good(
+async def test_a_prompt_beyond_a_whole_days_quota_is_refused_for_good(
     learner: Learner, database: Database, emulator: RunningEmulator, headers: dict[str, str]
 ) -> None:
     await limit_tokens(database, 900)
@@ -101,10 +110,10 @@ async def test_what_no_day_has_tokens_for_is_refused_for_good(
     assert "Retry-After" not in response.headers
     assert "resetAt" not in problem
     assert emulator.emulator.ledger.calls == 0
-    assert (await books(database)).reserved == 0
+    assert (await read_tables(database)).reserved == 0
 
 
-async def test_what_takes_the_whole_day_fits_until_a_token_is_used(
+async def test_a_reservation_of_the_whole_day_fits_until_a_token_is_used(
     learner: Learner, database: Database
 ) -> None:
     quota = Quota(50_000)
@@ -115,20 +124,20 @@ async def test_what_takes_the_whole_day_fits_until_a_token_is_used(
         await reserve(database, quota, learner, 1_001, 2_000)
 
 
-async def test_the_quota_begins_anew_at_midnight_utc(
+async def test_the_quota_resets_at_midnight_utc(
     learner: Learner, database: Database, clock: MovableClock
 ) -> None:
     await limit_tokens(database, 1_600)
-    before = await (await says(learner)).json()
-    assert (await says(learner)).status == 429
+    before = await (await ask_coach(learner)).json()
+    assert (await ask_coach(learner)).status == 429
     clock.moment += timedelta(seconds=10)
 
-    after = await (await says(learner)).json()
+    after = await (await ask_coach(learner)).json()
     assert after["remainingQuota"] == 1_600 - after["tokensUsed"]
     quota = await learner.expects(200, "GET", "/api/gemini/quota")
     assert quota["tokensUsed"] == quota["byType"]["process"] == after["tokensUsed"]
     assert quota["resetAt"] == "2026-11-05T00:00:00Z"
-    assert (await books(database)).charged == before["tokensUsed"] + after["tokensUsed"]
+    assert (await read_tables(database)).charged == before["tokensUsed"] + after["tokensUsed"]
 
 
 async def test_a_call_over_midnight_counts_on_the_day_that_reserved_it(
@@ -141,7 +150,7 @@ async def test_a_call_over_midnight_counts_on_the_day_that_reserved_it(
         await anext(read_events(response))
         clock.moment += timedelta(minutes=1)
         response.close()
-    seen = await settled_books(database)
+    seen = await settled_tables(database)
 
     assert [row["day"] for row in seen.ledger] == [EVENING.date()]
     quota = await learner.expects(200, "GET", "/api/gemini/quota")
@@ -151,12 +160,12 @@ async def test_a_call_over_midnight_counts_on_the_day_that_reserved_it(
 async def test_an_own_limit_holds_for_its_user_alone(learner: Learner, database: Database) -> None:
     await limit_tokens(database, 1_600)
     other = await Learner.registers(learner.client)
-    assert [(await says(learner)).status for _ in range(2)] == [200, 429]
-    assert [(await says(other)).status for _ in range(2)] == [200, 200]
+    assert [(await ask_coach(learner)).status for _ in range(2)] == [200, 429]
+    assert [(await ask_coach(other)).status for _ in range(2)] == [200, 200]
     assert (await learner.expects(200, "GET", "/api/gemini/quota"))["quota"] == 1_600
 
 
-async def test_a_crowd_of_calls_never_takes_more_than_there_is(
+async def test_concurrent_calls_never_exceed_the_quota(
     learner: Learner, database: Database, emulator: RunningEmulator
 ) -> None:
     await limit_tokens(database, 3_000)
@@ -165,14 +174,14 @@ async def test_a_crowd_of_calls_never_takes_more_than_there_is(
 
     async def watch() -> None:
         while not done.is_set():
-            seen = await books(database)
+            seen = await read_tables(database)
             peaks.append(seen.used + seen.reserved)
 
     watching = asyncio.create_task(watch())
-    responses = await asyncio.gather(*(says(learner, f"{PROMPT} {number}") for number in range(40)))
+    responses = await asyncio.gather(*(ask_coach(learner, f"{PROMPT} {number}") for number in range(40)))
     done.set()
     await watching
-    seen, statuses = await books(database), [response.status for response in responses]
+    seen, statuses = await read_tables(database), [response.status for response in responses]
 
     assert set(statuses) == {200, 429}
     assert max(peaks) <= 3_000
@@ -181,7 +190,7 @@ async def test_a_crowd_of_calls_never_takes_more_than_there_is(
     assert len(seen.ledger) == statuses.count(200) == emulator.emulator.ledger.calls
 
 
-async def test_reservations_of_the_first_instant_of_a_day_share_what_there_is(
+async def test_concurrent_first_reservations_of_a_day_never_exceed_the_quota(
     learner: Learner, database: Database
 ) -> None:
     quota = Quota(50_000)
@@ -191,7 +200,7 @@ async def test_reservations_of_the_first_instant_of_a_day_share_what_there_is(
     granted = [result for result in results if isinstance(result, int)]
     assert sorted(granted) == [300, 300, 300] or sum(granted) == 1_000
     assert all(isinstance(result, int | QuotaExceeded) for result in results)
-    assert (await books(database)).reserved == sum(granted) <= 1_000
+    assert (await read_tables(database)).reserved == sum(granted) <= 1_000
 
 
 async def test_a_call_that_cost_more_than_was_reserved_is_charged_in_full_and_nothing_remains(
@@ -199,21 +208,21 @@ async def test_a_call_that_cost_more_than_was_reserved_is_charged_in_full_and_no
 ) -> None:
     quota, user_id, reservation_id = Quota(50_000), UUID(learner.user["id"]), new_id()
     async with database.acquire() as connection:
-        await quota.reserve_some(
+        await quota.reserve(
             connection, user_id, 100, 100, "process", own_limit=100, keep_seconds=60,
             reservation_id=reservation_id,
         )  # fmt: skip
         charge = Charge("a-model", 130, 10, 140)
         settled = await quota.settle(connection, user_id, reservation_id, "process", charge)
         assert await quota.remaining_after(connection, user_id, 100, settled) == 0
-        assert (await quota.standing(connection, user_id, 100)).remaining == 0
+        assert (await quota.status(connection, user_id, 100)).remaining == 0
     assert settled.used == 140
 
 
 async def test_streams_and_whole_answers_spend_the_same_quota(
     learner: Learner, database: Database, emulator: RunningEmulator
 ) -> None:
-    answer: dict[str, Any] = await (await says(learner)).json()
-    done = (await hears(learner))[-1].data
+    answer: dict[str, Any] = await (await ask_coach(learner)).json()
+    done = (await stream_coach(learner))[-1].data
     assert done["remainingQuota"] == 50_000 - answer["tokensUsed"] - done["tokensUsed"]
-    assert (await books(database)).used == emulator.emulator.ledger.total_tokens
+    assert (await read_tables(database)).used == emulator.emulator.ledger.total_tokens

@@ -12,7 +12,7 @@ import pytest
 from cara.postgres.database import Database, new_id
 from cara.quota.queries import release_expired
 from cara.quota.quota import Charge, Quota, QuotaExceeded
-from tests.coach.talking import PATH, PROMPT, books, limit_tokens, says
+from tests.coach.coach_client import PATH, PROMPT, ask_coach, limit_tokens, read_tables
 from tests.learners import Learner
 from tests.waiting import time_limit
 
@@ -28,17 +28,19 @@ async def reserve(
 ) -> UUID:
     """Reserves so many of a thousand tokens."""
     async with database.acquire() as connection:
-        return await quota.reserve(
+        reservation = await quota.reserve(
             connection,
             UUID(learner.user["id"]),
+            tokens,
             tokens,
             "process",
             own_limit=1_000,
             keep_seconds=keep_seconds,
         )
+    return reservation.id
 
 
-async def test_what_a_crash_left_behind_is_given_back_once_it_has_expired(
+async def test_what_a_crash_left_behind_is_released_once_it_has_expired(
     learner: Learner, database: Database
 ) -> None:
     quota = Quota(50_000)
@@ -47,7 +49,7 @@ async def test_what_a_crash_left_behind_is_given_back_once_it_has_expired(
     async with database.acquire() as connection:
         assert await release_expired(connection) == 1
         assert await release_expired(connection) == 0
-    seen = await books(database)
+    seen = await read_tables(database)
     assert (seen.reserved, seen.reservations) == (100, 1)
 
 
@@ -60,23 +62,23 @@ async def test_a_process_whose_clock_is_wrong_keeps_reservations_as_long_as_any_
     await reserve(database, quota, learner, 300, EXPIRED)
     async with database.acquire() as connection:
         assert await release_expired(connection) == 1
-    assert (await books(database)).reserved == 100
+    assert (await read_tables(database)).reserved == 100
 
 
-async def test_who_would_be_refused_gets_back_what_a_crash_left_behind_without_any_sweeper(
+async def test_expired_reservations_are_released_before_a_refusal_without_any_sweeper(
     learner: Learner, database: Database
 ) -> None:
     quota = Quota(50_000)
     for _ in range(3):
         await reserve(database, quota, learner, 300, EXPIRED)
     await reserve(database, quota, learner, 900, ALIVE)
-    seen = await books(database)
+    seen = await read_tables(database)
     assert (seen.reserved, seen.reservations) == (900, 1)
     with pytest.raises(QuotaExceeded):
         await reserve(database, quota, learner, 900, ALIVE)
 
 
-async def test_a_learner_goes_on_as_soon_as_what_a_crash_left_behind_has_expired(
+async def test_a_learner_goes_on_as_soon_as_reservations_of_a_crash_have_expired(
     learner: Learner, database: Database
 ) -> None:
     await limit_tokens(database, 1_600)
@@ -84,10 +86,10 @@ async def test_a_learner_goes_on_as_soon_as_what_a_crash_left_behind_has_expired
     await learner.expects(429, "POST", PATH, json={"prompt": PROMPT})
     async with database.acquire() as connection:
         await connection.execute("update quota_reservations set expires_at = now() - interval '1 second'")
-    assert (await says(learner)).status == 200
+    assert (await ask_coach(learner)).status == 200
 
 
-async def test_only_what_expired_of_the_same_learner_is_given_back(
+async def test_only_expired_reservations_of_the_same_learner_are_released(
     learner: Learner, database: Database
 ) -> None:
     quota, other = Quota(50_000), await Learner.registers(learner.client)
@@ -95,12 +97,12 @@ async def test_only_what_expired_of_the_same_learner_is_given_back(
     await reserve(database, quota, learner, 700, ALIVE)
     with pytest.raises(QuotaExceeded):
         await reserve(database, quota, learner, 400, ALIVE)
-    seen = await books(database)
+    seen = await read_tables(database)
     assert (seen.reserved, seen.reservations) == (1_400, 2)
 
 
 @pytest.mark.parametrize(("status", "left"), [("queued", 1), ("failed", 0)])
-async def test_what_a_live_job_has_reserved_is_kept_however_late_the_sweeper_is(
+async def test_the_reservation_of_a_live_job_is_kept_however_late_the_sweeper_is(
     learner: Learner, database: Database, status: str, left: int
 ) -> None:
     await learner.asks_for_feedback()
@@ -129,7 +131,7 @@ async def test_a_reservation_that_is_being_settled_is_not_waited_for(
                 await reserve(database, quota, learner, 900, ALIVE)
 
 
-async def test_of_a_crowd_that_finds_expired_reservations_no_two_get_the_same_tokens(
+async def test_of_concurrent_calls_that_release_reservations_no_two_get_the_same_tokens(
     learner: Learner, database: Database
 ) -> None:
     quota = Quota(50_000)
@@ -141,13 +143,11 @@ async def test_of_a_crowd_that_finds_expired_reservations_no_two_get_the_same_to
     granted = [result for result in results if isinstance(result, UUID)]
     assert 1 <= len(granted) <= 5
     assert all(isinstance(result, UUID | QuotaExceeded) for result in results)
-    seen = await books(database)
+    seen = await read_tables(database)
     assert (seen.reserved, seen.reservations) == (200 * len(granted), len(granted))
 
 
-async def test_a_settlement_that_comes_after_the_expiry_still_charges_and_does_so_once(
-    learner: Learner, database: Database
-) -> None:
+async def test_a_settlement_after_the_expiry_still_charges_once(learner: Learner, database: Database) -> None:
     quota, user_id = Quota(50_000), UUID(learner.user["id"])
     reservation_id = await reserve(database, quota, learner, 500, EXPIRED)
     async with database.acquire() as connection:
@@ -155,13 +155,11 @@ async def test_a_settlement_that_comes_after_the_expiry_still_charges_and_does_s
         charge = Charge("a-model", 30, 12, 42)
         first = await quota.settle(connection, user_id, reservation_id, "process", charge)
         again = await quota.settle(connection, user_id, reservation_id, "process", charge)
-    assert (first.new, again.new) == (True, False)
+    assert (first.is_new, again.is_new) == (True, False)
     assert (again.used, again.reserved) == (42, 0)
 
 
-async def test_a_standing_agrees_with_itself_while_calls_are_settled(
-    learner: Learner, database: Database
-) -> None:
+async def test_the_status_is_consistent_while_calls_are_settled(learner: Learner, database: Database) -> None:
     quota, user_id, done = Quota(50_000), UUID(learner.user["id"]), asyncio.Event()
 
     async def settle_many() -> None:
@@ -174,10 +172,10 @@ async def test_a_standing_agrees_with_itself_while_calls_are_settled(
     settling, looks = asyncio.create_task(settle_many()), 0
     async with database.acquire() as connection:
         while not done.is_set():
-            standing = await quota.standing(connection, user_id, None)
-            assert standing.used == sum(standing.by_type.values())
+            status = await quota.status(connection, user_id, None)
+            assert status.used == sum(status.by_type.values())
             looks += 1
         await settling
-        standing = await quota.standing(connection, user_id, None)
+        status = await quota.status(connection, user_id, None)
     assert looks > 20
-    assert (standing.used, standing.by_type) == (900, {"process": 450, "feedback": 450})
+    assert (status.used, status.by_type) == (900, {"process": 450, "feedback": 450})

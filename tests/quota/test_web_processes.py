@@ -10,7 +10,7 @@ from aiohttp import ClientError, ClientSession
 from cara.postgres.database import Database
 from cara.quota.queries import release_expired
 from cara.settings import Settings
-from tests.coach.talking import PATH, PROMPT, STREAM, books, limit_tokens, until
+from tests.coach.coach_client import PATH, PROMPT, STREAM, limit_tokens, read_tables, until
 from tests.conftest import RunningEmulator
 from tests.quota.web_processes import web_processes
 
@@ -18,7 +18,7 @@ ACCOUNT = {"email": "learner@example.com", "name": "A Learner", "password": "cor
 CALLS, IN_FLIGHT, LIMIT = 40, 8, 3_000
 
 
-async def test_no_crowd_and_no_crash_makes_the_books_wrong(
+async def test_concurrency_and_crashes_leave_the_quota_tables_right(
     settings: Settings, database: Database, emulator: RunningEmulator
 ) -> None:
     async with web_processes(settings, 2) as webs, ClientSession() as http:
@@ -34,7 +34,7 @@ async def test_no_crowd_and_no_crash_makes_the_books_wrong(
 
         await limit_tokens(database, LIMIT)
         statuses = Counter(await asyncio.gather(*(say(n, webs[n % 2].url) for n in range(CALLS))))
-        seen = await books(database)
+        seen = await read_tables(database)
         assert set(statuses) == {200, 429}
         assert seen.used == seen.charged == emulator.emulator.ledger.total_tokens <= LIMIT
         assert seen.reserved == seen.reservations == 0
@@ -42,7 +42,7 @@ async def test_no_crowd_and_no_crash_makes_the_books_wrong(
         await limit_tokens(database, 50_000)
         emulator.emulator.fail_next("stall_midstream", times=IN_FLIGHT)
         calls = [asyncio.create_task(say(n, webs[0].url)) for n in range(IN_FLIGHT)]
-        await until(lambda: books(database), lambda seen: seen.reservations == IN_FLIGHT)
+        await until(lambda: read_tables(database), lambda seen: seen.reservations == IN_FLIGHT)
         await emulator.emulator.until(lambda ledger: ledger.in_flight == IN_FLIGHT)
         await webs[0].kill()
         broken = await asyncio.gather(*calls, return_exceptions=True)
@@ -52,8 +52,8 @@ async def test_no_crowd_and_no_crash_makes_the_books_wrong(
             assert await release_expired(connection) == 0
             await connection.execute("update quota_reservations set expires_at = now() - interval '1 second'")
             assert await release_expired(connection) == IN_FLIGHT
-        after = await books(database)
+        after = await read_tables(database)
         assert (after.used, after.reserved, after.reservations) == (seen.used, 0, 0)
         assert await say(1, webs[1].url) == 200
-        final = await books(database)
+        final = await read_tables(database)
         assert final.used == final.charged > after.used

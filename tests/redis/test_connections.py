@@ -1,4 +1,4 @@
-"""Connections to Redis: commands that can be cancelled, and every kind of URL."""
+"""Connections to Redis: cancellation, the kinds of URL, and the subscriber."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from cara.redis.subscriber import Subscriber
 from tests.waiting import TIMEOUT_SECONDS, time_limit
 
 
-async def test_a_cancelled_task_never_goes_on_with_its_commands(redis_url: str) -> None:
+async def test_a_cancelled_task_sends_no_further_commands(redis_url: str) -> None:
     redis = Redis(connection_pool=connection_pool(redis_url, size=4))
     await redis.ping()
 
-    async def chatter() -> None:
+    async def ping_forever() -> None:
         while True:
             await redis.ping()
 
     for attempt in range(300):
-        task = asyncio.create_task(chatter())
+        task = asyncio.create_task(ping_forever())
         for _ in range(attempt % 17):
             await asyncio.sleep(0)
         task.cancel()
@@ -32,7 +32,7 @@ async def test_a_cancelled_task_never_goes_on_with_its_commands(redis_url: str) 
     await redis.aclose(close_connection_pool=True)
 
 
-async def test_a_redis_that_is_away_is_reported_as_such() -> None:
+async def test_an_unreachable_redis_raises_a_connection_error() -> None:
     redis = Redis(connection_pool=connection_pool("redis://127.0.0.1:1/0", size=1))
     with pytest.raises(RedisConnectionError):
         await redis.ping()
@@ -46,13 +46,13 @@ def test_a_sentinel_url_names_nodes_service_and_database() -> None:
     assert pool.connection_kwargs["password"] == "secret"
 
 
-def test_tls_is_by_the_scheme() -> None:
+def test_the_scheme_rediss_uses_tls() -> None:
     pool = connection_pool("rediss://user:secret@example.com:6380/0", size=5)
     assert pool.connection_kwargs["host"] == "example.com"
     assert "Tls" in pool.connection_class.__name__
 
 
-async def test_a_listener_is_woken_by_a_message_and_after_a_broken_connection(redis_url: str) -> None:
+async def test_a_listener_is_woken_by_a_message_and_after_a_reconnection(redis_url: str) -> None:
     subscriber = Subscriber(redis_url)
     running = asyncio.create_task(subscriber.run())
     redis = Redis(connection_pool=connection_pool(redis_url, size=4))

@@ -34,7 +34,7 @@ def test_a_streak_grows_by_days_in_a_row_and_a_missed_day_ends_it() -> None:
     assert streak_after(streak, later, UTC_ZONE) == Streak(1, 2, later, later)
 
 
-def test_a_completion_that_comes_late_sets_nothing_back() -> None:
+def test_a_late_completion_sets_nothing_back() -> None:
     streak = Streak(3, 3, datetime(2026, 3, 3, 9, tzinfo=UTC), datetime(2026, 3, 1, 9, tzinfo=UTC))
     assert streak_after(streak, datetime(2026, 3, 2, 9, tzinfo=UTC), UTC_ZONE) == streak
 
@@ -112,7 +112,7 @@ async def test_flying_across_the_date_line_gains_no_day(learner: Learner, databa
 @pytest.mark.parametrize(
     "zones", [("Pacific/Honolulu", "Pacific/Auckland"), ("Pacific/Auckland", "Pacific/Honolulu")]
 )
-def test_who_practises_every_24_hours_keeps_the_streak_across_a_flight(
+def test_practising_every_24_hours_keeps_the_streak_across_a_flight(
     zones: tuple[str, str], hour: int
 ) -> None:
     first = datetime(2026, 11, 10, hour, tzinfo=UTC)
@@ -134,7 +134,7 @@ def test_the_day_of_25_hours_is_one_day() -> None:
 
 
 @pytest.mark.parametrize(("seconds_apart", "days"), [(-1, 2), (0, 1)])
-async def test_of_two_midnights_only_that_of_the_zone_where_one_is_now_counts(
+async def test_only_midnight_in_the_current_zone_counts(
     learner: Learner, database: Database, seconds_apart: int, days: int
 ) -> None:
     """At midnight in Auckland it is one o'clock in Honolulu."""

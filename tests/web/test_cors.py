@@ -89,8 +89,8 @@ async def test_a_browser_reads_that_it_is_limited(served):
     assert_a_browser_may_read(response)
 
 
-async def test_a_browser_reads_an_unforeseen_error(served, spoiled_database_url):
-    learner = await Learner.registers(await served(database_url=spoiled_database_url))
+async def test_a_browser_reads_an_unforeseen_error(served, broken_database_url):
+    learner = await Learner.registers(await served(database_url=broken_database_url))
     response = await learner.call("GET", "/api/sessions", headers={"Origin": ORIGIN})
     assert response.status == 500
     assert_a_browser_may_read(response)

@@ -5,7 +5,7 @@ import pytest
 from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError
 from pydantic.alias_generators import to_camel
 
-from cara.web.free_text import FreeText
+from cara.web.sanitize import FreeText
 from cara.web.tags import MarkupBudget
 
 Title = Annotated[str, FreeText(1, 10)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from cara.app import ROUTES
 from cara.postgres.database import Connection
 from cara.settings import Settings
-from cara.web.context import Caller
+from cara.web.guard import Caller
 from cara.web.handlers import Transaction, inputs_of
 from cara.web.models import QueryModel, RequestModel
 from cara.web.routing import Route

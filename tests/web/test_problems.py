@@ -80,8 +80,8 @@ def test_what_does_not_fit_is_named_but_never_repeated():
     assert "secret" not in error.detail
 
 
-async def test_an_unforeseen_error_says_nothing_of_the_inside(served, spoiled_database_url, caplog):
-    learner = await Learner.registers(await served(database_url=spoiled_database_url))
+async def test_an_unforeseen_error_says_nothing_of_the_inside(served, broken_database_url, caplog):
+    learner = await Learner.registers(await served(database_url=broken_database_url))
     response = await learner.call("GET", "/api/sessions")
     problem = await response.json()
     assert (response.status, problem["code"]) == (500, "internal_error")

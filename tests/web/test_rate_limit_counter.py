@@ -9,7 +9,7 @@ from limits import parse
 from cara.observability.metrics import COUNTED_ALONE
 from cara.redis.connections import connection_pool
 from cara.web import rate_limit_counter
-from cara.web.rate_limit_counter import RequestCounter, Standing
+from cara.web.rate_limit_counter import LimitState, RequestCounter
 from tests.redis.restartable_valkey import RestartableValkey
 from tests.redis.watched_redis import WatchedRedis
 from tests.waiting import TIMEOUT_SECONDS, time_limit
@@ -29,7 +29,7 @@ def counter(redis: WatchedRedis) -> RequestCounter:
     return RequestCounter(redis, answer_seconds=TIMEOUT_SECONDS, pause_seconds=0.05)
 
 
-async def counted(counter: RequestCounter, times: int = 1, client: str = "somebody") -> list[Standing]:
+async def counted(counter: RequestCounter, times: int = 1, client: str = "somebody") -> list[LimitState]:
     return [await counter.count(THREE_A_MINUTE, "test", client) for _ in range(times)]
 
 
@@ -47,10 +47,10 @@ async def until_redis_counts(counter: RequestCounter) -> None:
 
 
 async def test_a_limit_admits_so_many_and_no_more(counter):
-    standings = await counted(counter, times=5)
-    assert [standing.admitted for standing in standings] == [True, True, True, False, False]
-    assert [standing.remaining for standing in standings] == [2, 1, 0, 0, 0]
-    assert all(0 < standing.admits_again_in <= standing.window_ends_in <= 60 for standing in standings)
+    states = await counted(counter, times=5)
+    assert [state.admitted for state in states] == [True, True, True, False, False]
+    assert [state.remaining for state in states] == [2, 1, 0, 0, 0]
+    assert all(0 < state.retry_after_seconds <= state.reset_seconds <= 60 for state in states)
 
 
 async def test_clients_and_limits_are_counted_apart(counter):
@@ -70,15 +70,15 @@ async def test_a_limit_holds_exactly_under_concurrency(counter):
     limit = parse("50/minute")
     alone = counted_alone()
     taken = await asyncio.gather(*(counter.count(limit, "test", "crowd") for _ in range(200)))
-    assert sum(standing.admitted for standing in taken) == 50
+    assert sum(state.admitted for state in taken) == 50
     assert counted_alone() == alone
 
 
 async def test_a_refused_client_is_admitted_after_the_time_it_is_told(counter):
     one_a_second = parse("2/second")
-    while (standing := await counter.count(one_a_second, "test", "eager")).admitted:
+    while (state := await counter.count(one_a_second, "test", "eager")).admitted:
         pass
-    await asyncio.sleep(standing.admits_again_in + 0.02)
+    await asyncio.sleep(state.retry_after_seconds + 0.02)
     assert (await counter.count(one_a_second, "test", "eager")).admitted
 
 
@@ -87,13 +87,13 @@ async def test_without_redis_each_process_counts_and_afterwards_redis_again(valk
     valkey.stop()
     before = counted_alone()
     alone = await counted(counter, times=5)
-    assert [standing.admitted for standing in alone] == [True, True, True, False, False]
+    assert [state.admitted for state in alone] == [True, True, True, False, False]
     assert counted_alone() - before == 5
 
     valkey.start()
     await until_redis_counts(counter)
-    [standing] = await counted(counter)
-    assert standing.admitted
+    [state] = await counted(counter)
+    assert state.admitted
     assert caplog.text.count("redis does not count requests") == 1
     assert caplog.text.count("redis counts requests again") == 1
 
@@ -102,15 +102,15 @@ async def test_scripts_that_redis_forgot_are_loaded_again(redis, counter):
     await counted(counter)
     alone = counted_alone()
     await redis.script_flush()
-    [standing] = await counted(counter)
-    assert standing.remaining == 1
+    [state] = await counted(counter)
+    assert state.remaining == 1
     assert counted_alone() == alone
 
 
 async def test_a_redis_that_hangs_holds_one_request_and_the_others_not_at_all(redis):
     counter = RequestCounter(redis, answer_seconds=0.2, pause_seconds=3_600)
     await redis.hang()
-    assert [standing.admitted for standing in await counted(counter, times=4)] == [True, True, True, False]
+    assert [state.admitted for state in await counted(counter, times=4)] == [True, True, True, False]
     await counted(counter, times=100, client="somebody else")
     assert redis.trips == 1
 

@@ -13,9 +13,9 @@ SECRET_PROMPT = "a-transcript-that-must-not-leave"
 
 
 async def test_an_unforeseen_error_is_reported_with_its_request_and_without_its_content(
-    served, receiver, spoiled_database_url
+    served, receiver, broken_database_url
 ):
-    client = await served(sentry_dsn=SecretStr(receiver.dsn), database_url=spoiled_database_url)
+    client = await served(sentry_dsn=SecretStr(receiver.dsn), database_url=broken_database_url)
     learner = await Learner.registers(client)
     response = await learner.call(
         "POST",

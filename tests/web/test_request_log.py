@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import time
@@ -7,17 +8,18 @@ import time
 import pytest
 
 from tests.learners import Learner
+from tests.waiting import time_limit
 from tests.web.raw import answer_to
 
 
 @pytest.fixture
 async def logged(served, caplog):
     """A client, and the lines that the access log has written so far."""
-    caplog.set_level(logging.INFO, logger="aiohttp.access")
+    caplog.set_level(logging.INFO, logger="cara.access")
     client = await served(trusted_proxies=("127.0.0.0/8",))
 
     def lines():
-        return [json.loads(record.message) for record in caplog.records if record.name == "aiohttp.access"]
+        return [json.loads(record.message) for record in caplog.records if record.name == "cara.access"]
 
     return client, lines
 
@@ -104,8 +106,35 @@ async def test_the_address_is_that_of_the_client_behind_a_trusted_proxy(logged):
     assert lines()[-1]["address"] == "203.0.113.7"
 
 
-async def test_what_is_no_request_leaves_a_line_too(logged):
+async def test_bytes_that_are_not_http_leave_one_line_with_their_address(logged, caplog):
     client, lines = logged
-    await answer_to(client.port, b"nonsense\r\n\r\n")
-    assert (lines()[-1]["status"], lines()[-1]["address"]) == (400, "127.0.0.1")
-    assert lines()[-1]["requestId"]
+    await answer_to(client.port, b"Authorization: secret\r\n\r\n")
+    [record] = [record for record in caplog.records if record.name == "cara.web.connections"]
+    assert (record.levelname, record.exc_info) == ("INFO", None)
+    assert "not HTTP" in record.message
+    assert "127.0.0.1" in record.message
+    assert "secret" not in caplog.text
+    assert lines() == []
+
+
+async def test_an_expectation_that_is_not_met_leaves_its_line(logged):
+    client, lines = logged
+    answer = await answer_to(client.port, b"GET /no HTTP/1.1\r\nHost: a\r\nExpect: miracles\r\n\r\n")
+    [line] = lines()
+    assert (line["status"], line["path"], line["address"]) == (417, "/no", "127.0.0.1")
+    assert line["requestId"] == answer.headers["x-request-id"]
+
+
+async def test_a_client_that_leaves_before_its_answer_is_logged_with_status_499(logged):
+    client, lines = logged
+    learner = await Learner.registers(client)
+    job = await learner.asks_for_feedback()
+    stream = await learner.call("GET", job["eventsUrl"])
+    await stream.content.readany()
+    stream.close()
+    async with time_limit():
+        while not (left := [line for line in lines() if line["path"].endswith("/events")]):
+            await asyncio.sleep(0.01)
+    [line] = left
+    assert (line["status"], line["userId"]) == (499, learner.user["id"])
+    assert line["durationMs"] > 0

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cara.web.strict_json import VALUES_LIMIT, InvalidJson, parse_object
+from cara.web.json_body import VALUES_LIMIT, InvalidJson, parse_object
 from tests.growth import grows_linearly
 
 JSON_VALUES = st.recursive(
@@ -43,6 +43,8 @@ REFUSED = {
     b'{"a": "\xed\xa0\x80"}': "not UTF-8",
     b'{"a": NaN}': "NaN is not a JSON number",
     b'{"a": [-Infinity]}': "-Infinity is not",
+    b'{"a": ", NaN", "b":\n NaN}': "^NaN is not",
+    b'{"a": ", NaN", "b":\n x}': "not valid JSON: look at line 2, column 2",
     b'{"a": 9223372036854775808}': "64 bits",
     b'{"a": -9223372036854775809}': "64 bits",
     b'{"a": ' + b"9" * 100_000 + b"}": "64 bits",

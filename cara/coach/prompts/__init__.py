@@ -7,14 +7,13 @@ its purpose, its tone, and what it refuses.
 from __future__ import annotations
 
 from functools import cache
-from importlib.resources import files
+
+from cara.gemini.prompts import read_instruction
 
 VERSION = "coach-1"
 
 
 @cache
 def instruction_for(feature_type: str | None) -> str:
-    """The system instruction for a kind of practice, or for none in particular."""
-    folder = files(__name__)
-    names = ("coach", feature_type or "general")
-    return "\n".join(folder.joinpath(f"{name}.md").read_text(encoding="utf-8") for name in names)
+    """Returns the system instruction for a kind of practice, or for none in particular."""
+    return read_instruction(__name__, "coach", feature_type or "general")

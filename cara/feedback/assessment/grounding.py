@@ -7,10 +7,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
-from cara.speech.cleaning import TURN
-from cara.speech.offsets import Placed, composed
+from cara.speech.text import TURN, MappedText, compose
 from cara.speech.turns import own_passages
-from cara.speech.words import JOINED
+from cara.speech.words import COMBINING
 
 _QUOTATION_MARKS = str.maketrans(
     {"‘": "'", "’": "'", "‚": "'", "‛": "'", "`": "'", "“": '"', "”": '"', "„": '"', "«": '"', "»": '"'}
@@ -21,8 +20,8 @@ _UNSPACED = (
     r"\u3005\u3040-\u30ff\u31f0-\u31ff"  # kana
     r"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"  # Han
 )
-_INSIDE_A_WORD = re.compile(rf"(?<=[\w{JOINED}])(?<![{_UNSPACED}])['’]?(?![{_UNSPACED}])[\w{JOINED}]")
-_WORD_BEGINS = re.compile(rf"(?<![\w{JOINED}])(?<![\w{JOINED}]['’])['’]?[\w{JOINED}]|[{_UNSPACED}]")
+_INSIDE_A_WORD = re.compile(rf"(?<=[\w{COMBINING}])(?<![{_UNSPACED}])['’]?(?![{_UNSPACED}])[\w{COMBINING}]")
+_WORD_BEGINS = re.compile(rf"(?<![\w{COMBINING}])(?<![\w{COMBINING}]['’])['’]?[\w{COMBINING}]|[{_UNSPACED}]")
 
 
 LONGEST_QUOTE_CHARACTERS = 400
@@ -88,7 +87,7 @@ def _parts(quote: str) -> Iterator[str]:
     yield words if space else quote[:LONGEST_QUOTE_CHARACTERS]
 
 
-def _joined(text: str, ranges: Iterable[tuple[int, int]], change: Callable[[str], Placed]) -> Placed:
+def _joined(text: str, ranges: Iterable[tuple[int, int]], change: Callable[[str], MappedText]) -> MappedText:
     """The changed passages one after the other, with the turn character, which no quote has, between."""
     pieces: list[str] = []
     places: list[int] = []
@@ -97,20 +96,20 @@ def _joined(text: str, ranges: Iterable[tuple[int, int]], change: Callable[[str]
             continue
         passage = change(text[start:end])
         pieces.append(passage.text)
-        places += [start + place for place in passage.places]
-    return Placed(TURN.join(pieces), places or [0])
+        places += [start + place for place in passage.offsets]
+    return MappedText(TURN.join(pieces), places or [0])
 
 
-def _as_it_stands(text: str) -> Placed:
-    return Placed(text, list(range(len(text) + 1)))
+def _as_it_stands(text: str) -> MappedText:
+    return MappedText(text, list(range(len(text) + 1)))
 
 
-def _fold(text: str) -> Placed:
+def _fold(text: str) -> MappedText:
     """The text composed, in small letters, with single spaces and plain quotation marks."""
-    whole = composed(text)
+    whole = compose(text)
     folded: list[str] = []
     places: list[int] = []
-    for character, place in zip(whole.text.translate(_QUOTATION_MARKS), whole.places, strict=False):
+    for character, place in zip(whole.text.translate(_QUOTATION_MARKS), whole.offsets, strict=False):
         if character.isspace():
             if folded and folded[-1] == " ":
                 continue
@@ -118,7 +117,7 @@ def _fold(text: str) -> Placed:
         for piece in character.casefold():
             folded.append(piece)
             places.append(place)
-    return Placed("".join(folded), [*places, len(text)])
+    return MappedText("".join(folded), [*places, len(text)])
 
 
 def _place_of(quote: str, text: str) -> int | None:

@@ -12,8 +12,7 @@ from cara.feedback.assessment import prompts
 from cara.feedback.assessment.judgement import judgement_schema
 from cara.gemini.answers import strip_unstorable
 from cara.gemini.client import GeminiCall
-from cara.gemini.prompt_delimiters import PromptDelimiters
-from cara.gemini.token_estimate import upper_estimate
+from cara.gemini.prompts import PromptDelimiters, upper_estimate
 from cara.speech import SpeechMeasures
 
 MAX_OUTPUT_TOKENS = 4_096

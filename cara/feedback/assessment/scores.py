@@ -11,8 +11,50 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from cara.feedback.assessment.weights import WEIGHTS
-from cara.speech.pace import is_implausible, pace_norm
+from cara.speech.measures import is_implausible, pace_norm
+
+# Percent of the overall score; those of each feature type add up to 100. Writing has no pace.
+WEIGHTS: dict[str, dict[str, int]] = {
+    "conversation": {
+        "pace": 10,  # partners adapt to one another's speed, so it seldom decides a conversation
+        "clarity": 20,  # the other side has to understand at first hearing
+        "confidence": 20,  # who hedges each claim is taken at less than they ask for
+        "tone": 20,  # a conversation is a relation: tone keeps it open
+        "relevance": 20,  # an answer has to answer what was asked
+        "structure": 10,  # turns are short and carry little structure
+    },
+    "writing": {
+        "clarity": 30,  # a reader can't ask back
+        "confidence": 10,  # caution is often right on paper
+        "tone": 15,  # there is no voice to soften a word
+        "relevance": 20,  # readers leave a text that isn't for them
+        "structure": 25,  # order is how a reader finds their way
+    },
+    "accent": {
+        "pace": 20,  # sounds need time to be heard, and haste swallows them
+        "clarity": 40,  # being understood is what is practised
+        "confidence": 15,  # hesitation hides what is already well said
+        "tone": 10,  # melody is practised too, and a transcript shows little of it
+        "relevance": 10,  # the text is often given
+        "structure": 5,  # the text is often given, and its order with it
+    },
+    "listening": {
+        "pace": 5,  # how fast one answers says little of what was heard
+        "clarity": 15,  # what was understood has to be said so that it can be checked
+        "confidence": 10,  # asking back is good listening, so doubt costs little
+        "tone": 10,  # a listener's tone invites the other to go on
+        "relevance": 45,  # an answer that fits is the proof of having listened
+        "structure": 15,  # main points told apart from detail show understanding
+    },
+    "video": {
+        "pace": 15,  # an audience can't slow the speaker down
+        "clarity": 20,  # an audience hears everything once
+        "confidence": 20,  # a presenter has to stand by the message
+        "tone": 15,  # tone keeps people watching
+        "relevance": 10,  # the speaker chose the topic, so it seldom misses
+        "structure": 20,  # a talk of some minutes is lost without a thread
+    },
+}
 
 # 40 words a minute above the norm of conversation is 200, where comfortable comprehension ends.
 _PACE_HALVED_AFTER = 40.0
@@ -88,7 +130,7 @@ def mixed(measured: float | None, judged: float | None) -> int | None:
 
 
 def overall(scores: Mapping[str, float | None], feature_type: str) -> int | None:
-    """The mean of the components, weighted by the feature type (`weights.py`).
+    """The mean of the components, weighted by the feature type (`WEIGHTS`).
 
     A component that is null or missing leaves its weight to the others, in proportion; pace never counts in
     writing. Nothing when no component has a score.

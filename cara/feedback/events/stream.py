@@ -1,4 +1,4 @@
-"""The story of a job as server-sent events: what was, what comes, and exactly one end."""
+"""A job's events as server-sent events: past ones, new ones, exactly one end; and the tickets for them."""
 
 from __future__ import annotations
 
@@ -8,84 +8,142 @@ import time
 from datetime import UTC, datetime
 from uuid import UUID
 
+import jwt
 from aiohttp import web
 
-from cara.feedback.events.broker import Feed, JobEventBroker
+from cara.errors import Unauthenticated
+from cara.feedback.events.broker import JobEventBroker, JobEvents
 from cara.feedback.schemas import FeedbackJob
 from cara.jobs.notifier import NUMBERS_PER_ATTEMPT, final_number
 from cara.observability.metrics import OPEN_STREAMS
+from cara.settings import Settings
+from cara.web.guard import Caller, Claims
 from cara.web.sse import HEARTBEAT_SECONDS, EventStream
 
+TICKET_AUDIENCE = "cara-events"
+TICKET_SECONDS = 900
+_ALGORITHM = "HS256"
 
-async def tell_story(
-    feeds: JobEventBroker, stream: EventStream, user_id: UUID, job: FeedbackJob, last_number: int
+
+class TicketInvalid(Unauthenticated):
+    code = "ticket_invalid"
+    detail = "The ticket is not valid for this job, or has expired. Ask for the job's status to go on."
+
+
+class TicketIssuer:
+    """Issues and checks tickets: short-lived tokens that open the event stream of one job and nothing else.
+
+    They are signed with the key ring of the access tokens; the audience tells them apart.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._keys = {key.kid: key.secret for key in settings.signing_keys}
+        self._newest = settings.signing_keys[0]
+
+    def issue(self, caller: Caller, job_id: UUID) -> str:
+        """A ticket for one job, valid for `TICKET_SECONDS` or until the caller's tokens are revoked."""
+        claims = {
+            "aud": TICKET_AUDIENCE,
+            "sub": str(caller.user_id),
+            "gen": caller.generation,
+            "job": str(job_id),
+            "exp": int(time.time()) + TICKET_SECONDS,
+        }
+        return jwt.encode(claims, self._newest.secret, _ALGORITHM, headers={"kid": self._newest.kid})
+
+    def claims(self, ticket: str, job_id: UUID) -> Claims:
+        """The claims of a ticket; the authenticator checks if they were revoked, as for every token.
+
+        Raises:
+            TicketInvalid: the ticket is forged, has expired, or is for another job.
+        """
+        try:
+            secret = self._keys[jwt.get_unverified_header(ticket)["kid"]]
+            claims = jwt.decode(
+                ticket,
+                secret,
+                algorithms=[_ALGORITHM],
+                audience=TICKET_AUDIENCE,
+                options={"require": ["aud", "sub", "gen", "exp"]},
+            )
+            if claims["job"] != str(job_id):
+                raise TicketInvalid
+            return Claims(UUID(claims["sub"]), int(claims["gen"]))
+        except (jwt.InvalidTokenError, KeyError, TypeError, ValueError):
+            raise TicketInvalid from None
+
+
+async def stream_job_events(
+    broker: JobEventBroker, stream: EventStream, user_id: UUID, job: FeedbackJob, last_number: int
 ) -> web.StreamResponse:
-    """Tells a job on an open stream from a number on, until it ends or the client is gone."""
+    """Sends the job's events after `last_number` until the job ends or the client leaves."""
     try:
         with OPEN_STREAMS.track_inprogress():
-            async with feeds.listen(user_id, job.job_id) as feed:
-                await Storyteller(feed, stream, job, last_number).tell()
+            async with broker.listen(user_id, job.job_id) as events:
+                await EventStreamer(events, stream, job, last_number).run()
         return await stream.close()
     except (ConnectionResetError, TimeoutError):
         return stream.response
 
 
-class Storyteller:
-    """Tells a feed to one open stream, from a number on; `job` is as it was when the stream was asked for."""
+class EventStreamer:
+    """Sends the events of a job to one open stream; `job` is as it was when the stream was requested."""
 
-    def __init__(self, feed: Feed, stream: EventStream, job: FeedbackJob, last_number: int) -> None:
-        self._feed = feed
+    def __init__(self, events: JobEvents, stream: EventStream, job: FeedbackJob, last_number: int) -> None:
+        self._events = events
         self._stream = stream
         self._job = job
-        self._last = last_number
-        self._present: str | None = None
+        self._last_number = last_number
+        self._last_status: str | None = None
         self._sent_at = time.monotonic()
 
-    async def tell(self) -> None:
-        """Sends what is behind the last number, then what comes, until the job ends or the process does."""
+    async def run(self) -> None:
+        """Sends stored events, then new ones as they come, until the job ends or the process stops."""
         while True:
-            # Looked at before catching up: what comes while a send is under way is told in the next round.
-            news, ended, closing = self._feed.news, self._feed.ended, self._feed.closing
-            await self._catch_up()
+            # Read before sending: what arrives while a send is under way is sent in the next round.
+            changed, ended, closing = self._events.changed, self._events.ended, self._events.closing
+            await self._send_new()
             if ended or closing:
                 break
-            await self._wait(news)
+            await self._wait(changed)
         if ended:
-            await self._tell_the_end()
+            await self._send_end()
         else:
             await self._stream.send_retry_hint()
 
-    async def _catch_up(self) -> None:
-        self._job = self._feed.job or self._job
-        if self._feed.known and not self._feed.events and not self._feed.ended:
-            await self._tell_the_present()
-        for event in self._feed.behind(self._last):
+    async def _send_new(self) -> None:
+        self._job = self._events.job or self._job
+        if self._events.known and not self._events.events and not self._events.ended:
+            await self._send_status()
+        for event in self._events.events_after(self._last_number):
             await self._send(event.name, event.data, event.number)
-            self._last = event.number
+            self._last_number = event.number
 
-    async def _tell_the_present(self) -> None:
-        """What PostgreSQL knows, when Redis has nothing to tell: without a number, for it is no event."""
-        job = self._feed.job
+    async def _send_status(self) -> None:
+        """Sends the job's status as of now if Redis has no events: without a number, because it is not one
+        of the job's events."""
+        job = self._events.job
         assert job is not None
-        present = json.dumps(
+        status = json.dumps(
             {"status": job.status, "stage": job.stage, "progress": job.progress, "attempt": job.attempts}
         )
-        if present != self._present:
-            self._present = present
-            await self._send("status", present)
+        if status != self._last_status:
+            self._last_status = status
+            await self._send("status", status)
 
-    async def _tell_the_end(self) -> None:
-        """A job that was deleted, with its session or its account, is told as cancelled."""
-        job = self._feed.job or self._deleted()
+    async def _send_end(self) -> None:
+        """Sends the final event; a job that was deleted with its session or account ends as cancelled."""
+        job = self._events.job or self._deleted_job()
         await self._send(job.status, job.model_dump_json(by_alias=True), final_number(job.attempts))
 
-    def _deleted(self) -> FeedbackJob:
-        """The end of a job that is gone, by what was last known of it."""
-        told = self._feed.events[-1].number // NUMBERS_PER_ATTEMPT if self._feed.events else 0
+    def _deleted_job(self) -> FeedbackJob:
+        """The end of a job that is gone, from what was last known of it."""
+        events = self._events.events
+        last_attempt = events[-1].number // NUMBERS_PER_ATTEMPT if events else 0
         end = {
             "status": "cancelled",
             "stage": "finished",
-            "attempts": max(self._job.attempts, told),
+            "attempts": max(self._job.attempts, last_attempt),
             "finished_at": datetime.now(UTC),
         }
         return self._job.model_copy(update={**end, "feedback": None, "problem": None})
@@ -94,12 +152,12 @@ class Storyteller:
         await self._stream.send(name, data, number)
         self._sent_at = time.monotonic()
 
-    async def _wait(self, news: asyncio.Event) -> None:
-        """Waits for news, with a heartbeat whenever nothing was sent for long."""
-        patience = self._sent_at + HEARTBEAT_SECONDS - time.monotonic()
+    async def _wait(self, changed: asyncio.Event) -> None:
+        """Waits for a change; sends a heartbeat when nothing was sent for `HEARTBEAT_SECONDS`."""
+        timeout = self._sent_at + HEARTBEAT_SECONDS - time.monotonic()
         try:
-            async with asyncio.timeout(max(patience, 0)):
-                await news.wait()
+            async with asyncio.timeout(max(timeout, 0)):
+                await changed.wait()
         except TimeoutError:
             await self._stream.heartbeat()
             self._sent_at = time.monotonic()

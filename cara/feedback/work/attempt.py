@@ -1,26 +1,90 @@
-"""One attempt at a job, as the worker that makes it knows it."""
+"""One attempt at a feedback job: what the worker knows of it, why it fails, and its lease."""
 
 from __future__ import annotations
 
+import asyncio
+import functools
+import logging
+import math
+import random
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from uuid import UUID
+from typing import Any, ParamSpec, TypeVar
+from uuid import UUID, uuid5
 
-from cara.errors import CaraError
+from cara.errors import CaraError, Unavailable
 from cara.feedback.assessment.prompt import MAX_OUTPUT_TOKENS
-from cara.feedback.events.publish import Publisher
-from cara.feedback.work.costs import ledger_id_of
-from cara.gemini.errors import NOTHING_USED, GeminiBadAnswer, GeminiUsage
-from cara.postgres.database import Record
-from cara.quota.quota import Charge
+from cara.feedback.work.requests import REQUEST_TYPE, reserve_attempt
+from cara.gemini.calls import NOTHING_USED, GeminiUsage
+from cara.gemini.errors import GeminiBadAnswer
+from cara.jobs import transitions
+from cara.jobs.notifier import Publisher, cancel_channel
+from cara.postgres.database import Connection, Database, Record
+from cara.quota.quota import Charge, Quota
+from cara.redis.subscriber import Subscriber
+from cara.users.queries import caller_by_id
+
+logger = logging.getLogger(__name__)
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
+FIRST_DELAY_SECONDS, MAX_DELAY_SECONDS = 1.0, 60.0
+RENEWALS_PER_LEASE = 3
+
+
+class WriteFailed(CaraError):
+    code = "internal_error"
+    detail = "Something went wrong while the feedback was written."
+
+
+class GeminiAwayForLong(CaraError):
+    """Gemini can be asked again, but not soon."""
+
+    code = "gemini_unavailable"
+
+    def __init__(self, seconds: float) -> None:
+        minutes = math.ceil(seconds / 60)
+        wait = f"{minutes} minutes" if minutes < 120 else f"{math.ceil(minutes / 60)} hours"
+        super().__init__(
+            f"Gemini is taking no more requests for now. Please ask for feedback again in {wait}.",
+            retry_after_seconds=seconds,
+        )
+
+
+class LeaseLost(Exception):
+    """The job belongs to another attempt, has ended, or is gone: this worker must not change it any more."""
+
+
+class CancelRequested(Exception):
+    """The learner has requested that the job is cancelled."""
+
+
+def ensure_held(row: Record | None) -> None:
+    """Checks the row that a guarded statement of a running job returned.
+
+    Raises:
+        LeaseLost: the statement matched nothing.
+        CancelRequested: cancel_requested is set.
+    """
+    if require_row(row)["cancel_requested"]:
+        raise CancelRequested
+
+
+def require_row(row: Record | None) -> Record:
+    """Returns the row of a guarded statement; raises LeaseLost when there is none."""
+    if row is None:
+        raise LeaseLost
+    return row
 
 
 @dataclass
 class Attempt:
-    """One claim of a job by this worker, and what it has cost so far by Gemini's own count; it is `paid` for
-    once Gemini has begun to answer.
+    """One claim of a job by this worker, with its usage so far as counted by Gemini.
 
-    It has `ended` once that is known to be written. It is `cut_off` while nobody knows whether it is: the
-    commit of an ending was sent, and never acknowledged.
+    `paid` is set once Gemini has begun to answer. `ended` is set once the outcome is committed.
+    `commit_unknown` is set between the COMMIT of an outcome and its acknowledgement.
     """
 
     job: Record
@@ -29,33 +93,135 @@ class Attempt:
     usage: GeminiUsage = NOTHING_USED
     paid: bool = False
     ended: bool = False
-    cut_off: bool = False
+    commit_unknown: bool = False
 
     @property
     def output_tokens(self) -> int:
-        """The room for the judgement that this attempt asks for."""
+        """The output limit for the judgement of this attempt."""
         return self.job["output_tokens"] or MAX_OUTPUT_TOKENS
 
     def answers_after(self, error: CaraError) -> int:
-        """How many judgements of the job were paid for, once this attempt has ended in the error."""
+        """How many judgements of the job were paid for, if this attempt ends with the error."""
         paid = self.paid or self.usage.total_tokens > 0 or isinstance(error, GeminiBadAnswer)
         return int(self.job["answers"]) + paid
 
     @property
     def name(self) -> str:
-        """What the log calls it."""
+        """The attempt's name in logs."""
         return f"job {self.job['id']}: attempt {self.job['attempts']}"
 
     @property
     def key(self) -> tuple[UUID, UUID, int]:
-        """What a guarded statement names the attempt by: user, job, and number of the attempt."""
+        """User, job and number of the attempt: what guarded statements match."""
         return self.job["user_id"], self.job["id"], self.job["attempts"]
 
     @property
     def ledger_id(self) -> UUID:
-        """What its charge stands under in the ledger, however it ends: so it is charged once."""
+        """The id of the attempt's charge in the ledger."""
         return ledger_id_of(self.job["id"], self.job["attempts"])
 
-    def charge(self) -> Charge | None:
-        """What goes into the ledger; nothing when Gemini counted nothing."""
-        return Charge.of(self.model, self.usage)
+    async def settle(self, connection: Connection, quota: Quota, reservation_id: UUID) -> None:
+        """Charges once what Gemini counted, and gives the reservation back; safe to repeat."""
+        charge = Charge.of(self.model, self.usage)
+        await quota.settle(
+            connection, self.job["user_id"], reservation_id, REQUEST_TYPE, charge, ledger_id=self.ledger_id
+        )
+
+    async def renew_reservation(
+        self, connection: Connection, quota: Quota, *, more_output: bool
+    ) -> int | None:
+        """Settles this attempt and reserves for the job's next one, with the job locked.
+
+        Returns the output limit of the next attempt in tokens; None stands for the default.
+
+        Raises:
+            QuotaExceeded, TooLongForQuota: the tokens of today, or of any day, do not suffice.
+        """
+        user_id = self.job["user_id"]
+        await self.settle(connection, quota, self.job["reservation_id"])
+        user = require_row(await caller_by_id(connection, user_id))
+        reservation_id, output_tokens = await reserve_attempt(
+            connection, quota, user_id, self.job, user["daily_token_quota"], more_output=more_output
+        )
+        await transitions.replace_reservation(connection, *self.key, reservation_id)
+        return output_tokens
+
+
+def ledger_id_of(job_id: UUID, attempts: int) -> UUID:
+    """The id of an attempt's charge: always the same one, so that the attempt is charged once."""
+    return uuid5(job_id, str(attempts))
+
+
+def backoff_seconds(failures: int, retry_after_seconds: float) -> float:
+    """Exponential back-off with jitter (half to whole of 1, 2, 4 … 60 s), at least `retry_after_seconds`."""
+    delay = min(math.ldexp(FIRST_DELAY_SECONDS, failures - 1), MAX_DELAY_SECONDS)
+    return max(delay * random.uniform(0.5, 1), retry_after_seconds)
+
+
+def problem_of(error: CaraError) -> dict[str, str]:
+    """The error as it is stored with the job."""
+    return {"code": error.code, "detail": error.detail}
+
+
+@asynccontextmanager
+async def run_with_lease(
+    database: Database, subscriber: Subscriber, job: Record, lease_seconds: float
+) -> AsyncIterator[None]:
+    """Renews the lease of a claimed job for the length of the block; cancels the block when the lease ends.
+
+    Raises:
+        LeaseLost: the lease could not be renewed.
+        CancelRequested: the learner has requested that the job is cancelled.
+    """
+    block = asyncio.current_task()
+    assert block is not None
+    cancellations, reason = block.cancelling(), None
+    try:
+        async with asyncio.TaskGroup() as group:
+            keeper = group.create_task(_keep_lease(database, subscriber, job, lease_seconds))
+            yield
+            keeper.cancel()
+    except BaseExceptionGroup as errors:
+        reason = errors.exceptions[0]  # of the lease, which then cancelled the block, or of the block
+    if reason:
+        # Before Python 3.13 a TaskGroup drops a cancellation from outside that coincides with an error.
+        raise asyncio.CancelledError if block.cancelling() > cancellations else reason
+
+
+async def _keep_lease(database: Database, subscriber: Subscriber, job: Record, lease_seconds: float) -> None:
+    """Renews the lease periodically, and at once when somebody requests a cancellation; never returns."""
+    async with subscriber.listen(cancel_channel(job["id"])) as wake:
+        while True:
+            try:
+                async with database.acquire() as connection:
+                    renewed = await transitions.renew_lease(
+                        connection, job["user_id"], job["id"], job["attempts"], lease_seconds
+                    )
+                ensure_held(renewed)
+            except Unavailable:
+                pass  # the lease outlives some failed renewals; if it expires, the next renewal notices
+            try:
+                async with asyncio.timeout(lease_seconds / RENEWALS_PER_LEASE):
+                    await wake.wait()
+            except TimeoutError:
+                continue
+            wake.clear()
+
+
+def run_to_completion(
+    operation: Callable[Arguments, Coroutine[Any, Any, Result]],
+) -> Callable[Arguments, Coroutine[Any, Any, Result]]:
+    """Decorates an operation that must not be left half done: it is cancelled only after it has ended."""
+
+    @functools.wraps(operation)
+    async def completed(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        task = asyncio.create_task(operation(*args, **kwargs))
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            (result,) = await asyncio.gather(task, return_exceptions=True)
+            if isinstance(result, Exception):
+                logger.info("%s failed while cancelled: %s", operation.__qualname__, type(result).__name__)
+            raise
+
+    return completed

@@ -1,4 +1,4 @@
-"""The life of a job as the web process sees it: asked for, looked at, cancelled."""
+"""Feedback jobs in the web process: requested, with what they may cost reserved; read; cancelled."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from uuid import UUID
 
 from cara.errors import Conflict, FieldProblem, InvalidInput, NotFound
 from cara.feedback import queries
+from cara.feedback.assessment.prompt import MAX_OUTPUT_TOKENS, MORE_OUTPUT_TOKENS, upper_estimate_of_prompt
 from cara.feedback.schemas import Feedback, FeedbackJob, FeedbackRequest, JobProblem
-from cara.feedback.work.costs import REQUEST_TYPE, reserve
+from cara.jobs import queries as jobs
 from cara.jobs import transitions
 from cara.observability.metrics import JOBS_ENDED
 from cara.postgres.database import Connection, Record, new_id
@@ -17,7 +18,11 @@ from cara.practice import sessions
 from cara.practice.queries import lock_session
 from cara.practice.sessions import SessionNotFound
 from cara.quota.quota import Quota
-from cara.web.context import Caller
+from cara.web.guard import Caller
+
+REQUEST_TYPE = "feedback"
+KEEP_RESERVATION_SECONDS = 3_600
+"""A reservation expires after this time unless the sweeper prolongs it for a live job."""
 
 
 class JobNotFound(NotFound):
@@ -37,56 +42,48 @@ class TranscriptMissing(InvalidInput):
 
 
 @dataclass(frozen=True)
-class Asked:
-    """The job that answers a request, and whether it was made for it."""
+class RequestedJob:
+    """The job for a request (id, status, created_at), and whether it was created for this request."""
 
     job: Record
     new: bool
 
 
-async def ask_for_feedback(
+async def request_feedback(
     connection: Connection, quota: Quota, caller: Caller, request: FeedbackRequest, key: str | None
-) -> Asked:
-    """The job for this request: the one of the same key, the one at work on the same already, or a new one.
+) -> RequestedJob:
+    """Returns the job of the same Idempotency-Key, else the live job for the same transcript, else a new one.
 
-    Belongs in a transaction; the session is locked, so that of two requests at the same instant one makes
-    the job and the other finds it. A request that is repeated under its key changes nothing, however it was
-    answered; the same transcript is the same work, whatever duration is told of it.
+    Belongs in a transaction. The session is locked: of two requests at the same moment one creates the job,
+    and the other finds it. A request that is repeated under its key changes nothing, whatever has become of
+    the job. Two requests with the same transcript share a job, whatever duration they give.
 
     Raises:
-        SessionNotFound: no such session, or somebody else's.
-        TranscriptMissing: there is nothing to judge.
-        QuotaExceeded: today's tokens do not suffice.
-        IdempotencyConflict: the key was used for something else.
+        SessionNotFound: the session does not exist, or belongs to somebody else.
+        TranscriptMissing: there is no transcript to judge.
+        QuotaExceeded, TooLongForQuota: the tokens of today, or of any day, do not suffice.
+        IdempotencyConflict: the key was used for another request.
     """
     session = await lock_session(connection, caller.user_id, request.session_id)
     if session is None:
         raise SessionNotFound
     request_hash = _hash_of_request(request)
-    if key and (known := await queries.job_by_key(connection, caller.user_id, key)):
+    if key and (known := await queries.key_of_user(connection, caller.user_id, key)):
         if known["request_hash"] != request_hash:
             raise IdempotencyConflict
-        return Asked(known, new=False)
-    asked = await _job_for(connection, quota, caller, await _with_what_was_sent(connection, session, request))
-    if key and not await queries.insert_key(connection, caller.user_id, key, request_hash, asked.job["id"]):
+        job = await jobs.job_of_user(connection, caller.user_id, known["job_id"])
+        assert job is not None, "a key is deleted with its job"
+        return RequestedJob(job, new=False)
+    session = await _store_request(connection, session, request)
+    requested = await _live_or_new_job(connection, quota, caller, session)
+    job_id = requested.job["id"]
+    if key and not await queries.insert_key(connection, caller.user_id, key, request_hash, job_id):
         raise IdempotencyConflict
-    return asked
+    return requested
 
 
-async def _job_for(connection: Connection, quota: Quota, caller: Caller, session: Record) -> Asked:
-    """The job at work on the transcript of the locked session, or a new one."""
-    transcript_hash = hashlib.sha256(session["transcript"].encode()).digest()
-    if live := await queries.live_job(connection, caller.user_id, session["id"], transcript_hash):
-        return Asked(live, new=False)
-    reservation_id = await reserve(connection, quota, caller.user_id, session, caller.daily_token_quota)
-    job = await queries.insert_job(
-        connection, caller.user_id, new_id(), session, transcript_hash, reservation_id
-    )
-    return Asked(job, new=True)
-
-
-async def _with_what_was_sent(connection: Connection, session: Record, request: FeedbackRequest) -> Record:
-    """The locked session, with the transcript and duration of the request if they are given."""
+async def _store_request(connection: Connection, session: Record, request: FeedbackRequest) -> Record:
+    """Stores the request's transcript and duration, if given, in the locked session; returns the session."""
     given = request.model_dump(include={"transcript", "duration_seconds"}, exclude_none=True)
     changes = {name: value for name, value in given.items() if session[name] != value}
     if changes:
@@ -96,30 +93,77 @@ async def _with_what_was_sent(connection: Connection, session: Record, request: 
     return session
 
 
+async def _live_or_new_job(
+    connection: Connection, quota: Quota, caller: Caller, session: Record
+) -> RequestedJob:
+    """The live job for the transcript of the locked session, else a new one with its reservation."""
+    user_id = caller.user_id
+    transcript_hash = hashlib.sha256(session["transcript"].encode()).digest()
+    if live := await jobs.live_job_of_transcript(connection, user_id, session["id"], transcript_hash):
+        return RequestedJob(live, new=False)
+    reservation_id, _ = await reserve_attempt(connection, quota, user_id, session, caller.daily_token_quota)
+    job = await jobs.insert_job(connection, user_id, new_id(), session, transcript_hash, reservation_id)
+    return RequestedJob(job, new=True)
+
+
+async def reserve_attempt(
+    connection: Connection,
+    quota: Quota,
+    user_id: UUID,
+    judged: Record,
+    own_limit: int | None,
+    *,
+    more_output: bool = False,
+) -> tuple[UUID, int | None]:
+    """Reserves the most that one attempt to judge the transcript can cost.
+
+    `judged` has feature_type and transcript. Returns the reservation's id and the output limit in tokens:
+    None for the default, or with `more_output` a higher one, as far as today's tokens allow.
+
+    Raises:
+        QuotaExceeded, TooLongForQuota: the tokens of today, or of any day, do not suffice.
+    """
+    least, most = MAX_OUTPUT_TOKENS, MAX_OUTPUT_TOKENS
+    if more_output:
+        least, most = (MAX_OUTPUT_TOKENS + MORE_OUTPUT_TOKENS) // 2, MORE_OUTPUT_TOKENS
+    prompt_tokens = upper_estimate_of_prompt(judged["feature_type"], judged["transcript"])
+    reserved = await quota.reserve(
+        connection,
+        user_id,
+        prompt_tokens + least,
+        prompt_tokens + most,
+        REQUEST_TYPE,
+        own_limit=own_limit,
+        keep_seconds=KEEP_RESERVATION_SECONDS,
+        feature_type=judged["feature_type"],
+    )
+    return reserved.id, reserved.tokens - prompt_tokens if more_output else None
+
+
 def _hash_of_request(request: FeedbackRequest) -> bytes:
-    """Tells one request from another by what was sent, whatever has become of the session since."""
+    """Identifies a request by what was sent, independently of what has become of the session."""
     return hashlib.sha256(request.model_dump_json().encode()).digest()
 
 
 async def cancel_job(connection: Connection, quota: Quota, user_id: UUID, job_id: UUID) -> FeedbackJob:
-    """Cancels a queued job at once, and asks the worker of a running one to stop; in a transaction.
+    """Cancels a queued job at once, and asks the worker of a running one to stop; belongs in a transaction.
 
     Raises:
-        JobNotFound: no such job, or somebody else's.
+        JobNotFound: the job does not exist, or belongs to somebody else.
     """
     left = await transitions.cancel_job(connection, user_id, job_id)
     if left and left["status"] == "cancelled":
         await quota.settle(connection, user_id, left["reservation_id"], REQUEST_TYPE, None)
         JOBS_ENDED.labels("cancelled").inc()
-    job = await job_answer(connection, user_id, job_id)
+    job = await read_job(connection, user_id, job_id)
     if job is None:
         raise JobNotFound
     return job
 
 
-async def job_answer(connection: Connection, user_id: UUID, job_id: UUID) -> FeedbackJob | None:
-    """The job as clients see it, with its feedback when it succeeded."""
-    job = await queries.job_of_user(connection, user_id, job_id)
+async def read_job(connection: Connection, user_id: UUID, job_id: UUID) -> FeedbackJob | None:
+    """The job as clients see it, with its feedback if it succeeded."""
+    job = await jobs.job_of_user(connection, user_id, job_id)
     if job is None:
         return None
     stored = None
@@ -141,7 +185,7 @@ async def job_answer(connection: Connection, user_id: UUID, job_id: UUID) -> Fee
 
 
 def feedback_of(row: Record) -> Feedback:
-    """Feedback as clients see it, from how it is stored."""
+    """Feedback as clients see it, from its row."""
     return Feedback.model_validate(
         {
             "overview": {

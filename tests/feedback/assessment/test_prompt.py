@@ -26,7 +26,7 @@ from cara.feedback.assessment.prompt import (
     question,
     upper_estimate_of_judging,
 )
-from cara.gemini.token_estimate import upper_estimate_of_prompt
+from cara.gemini.prompts import upper_estimate_of_prompt
 from cara.practice.schemas import FEATURE_TYPES
 from cara.samples import SAMPLES
 from cara.speech import measure

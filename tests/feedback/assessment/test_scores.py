@@ -10,9 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from cara.feedback.assessment import scores
-from cara.feedback.assessment.scores import clarity_measured, confidence_measured, mixed, overall, pace_score
-from cara.feedback.assessment.weights import WEIGHTS
-from cara.speech.pace import PACE_NORMS
+from cara.feedback.assessment.scores import (
+    WEIGHTS,
+    clarity_measured,
+    confidence_measured,
+    mixed,
+    overall,
+    pace_score,
+)
+from cara.speech.measures import PACE_NORMS
 
 _FEATURES = ("conversation", "writing", "accent", "listening", "video")
 _SPOKEN = tuple(feature for feature in _FEATURES if feature != "writing")

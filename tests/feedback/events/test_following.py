@@ -1,4 +1,4 @@
-"""Following a job by server-sent events: the whole story, once, however often one reconnects."""
+"""Following a job by server-sent events: each event once, however often a client reconnects."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from redis.asyncio import Redis
 
 from cara.feedback.events.broker import JobEventBroker
-from cara.feedback.events.publish import Publisher
+from cara.jobs.notifier import Publisher
 from cara.postgres.database import Database
 from cara.settings import Settings
 from cara.web.context import service
@@ -24,12 +24,12 @@ from tests.workers import running_worker
 FINAL = {"succeeded", "failed", "cancelled"}
 
 
-def story(events: list[SentEvent]) -> list[tuple[int | None, str]]:
+def numbers_and_names(events: list[SentEvent]) -> list[tuple[int | None, str]]:
     return [(event.number, event.name) for event in events]
 
 
 @pytest.mark.usefixtures("worker")
-async def test_the_story_is_numbered_and_has_one_end(learner: Learner) -> None:
+async def test_the_events_are_numbered_and_have_one_end(learner: Learner) -> None:
     events = await learner.follows(await learner.asks_for_feedback())
     numbers = [event.number for event in events if event.number is not None]
     names = [event.name for event in events]
@@ -50,7 +50,7 @@ async def test_partial_texts_add_up_to_the_feedback(learner: Learner) -> None:
 
 
 @pytest.mark.usefixtures("worker")
-async def test_a_late_subscriber_gets_the_whole_story(learner: Learner) -> None:
+async def test_a_late_listener_gets_all_events(learner: Learner) -> None:
     job = await learner.asks_for_feedback()
     first = await learner.follows(job)
     assert [event for event in await learner.follows(job) if event.number] == [
@@ -59,7 +59,7 @@ async def test_a_late_subscriber_gets_the_whole_story(learner: Learner) -> None:
 
 
 @pytest.mark.usefixtures("worker")
-async def test_a_reconnect_goes_on_without_gap_or_repeat(learner: Learner) -> None:
+async def test_a_reconnect_continues_without_gap_or_repeat(learner: Learner) -> None:
     job = await learner.asks_for_feedback()
     whole = [event for event in await learner.follows(job) if event.number]
     for cut in range(len(whole) - 1):
@@ -75,7 +75,7 @@ async def test_a_reconnect_after_the_end_is_told_to_stop(learner: Learner) -> No
 
 
 @pytest.mark.usefixtures("worker")
-async def test_when_redis_forgot_the_events_postgresql_tells_the_end(
+async def test_when_redis_forgot_the_events_the_end_is_read_from_postgresql(
     learner: Learner, redis_url: str
 ) -> None:
     job = await learner.asks_for_feedback()
@@ -85,7 +85,7 @@ async def test_when_redis_forgot_the_events_postgresql_tells_the_end(
     assert await learner.follows(job) == [events[-1]]
 
 
-async def test_without_events_a_listener_is_told_the_present(learner: Learner, redis_url: str) -> None:
+async def test_without_events_a_listener_gets_the_status_as_of_now(learner: Learner, redis_url: str) -> None:
     job = await learner.asks_for_feedback()
     async with Redis.from_url(redis_url) as redis:
         await redis.flushdb()
@@ -121,13 +121,13 @@ async def test_the_token_opens_the_stream_and_nothing_does_not(learner: Learner)
 
 
 @pytest.mark.parametrize("number", ["x", "-1", "1.5", str(2**60)])
-async def test_a_last_event_id_that_is_none_of_ours_is_refused(learner: Learner, number: str) -> None:
+async def test_an_invalid_last_event_id_is_refused(learner: Learner, number: str) -> None:
     job = await learner.asks_for_feedback()
     response = await learner.client.get(job["eventsUrl"], headers={"Last-Event-ID": number})
     assert (await response.json())["code"] == "invalid_input"
 
 
-async def test_a_shutdown_ends_streams_with_a_hint_to_come_back(learner: Learner, app: Any) -> None:
+async def test_a_shutdown_ends_streams_with_a_retry_hint(learner: Learner, app: Any) -> None:
     job = await learner.asks_for_feedback()
     async with learner.client.get(job["eventsUrl"]) as response:
         first = await response.content.readuntil(b"\n\n")
@@ -138,16 +138,16 @@ async def test_a_shutdown_ends_streams_with_a_hint_to_come_back(learner: Learner
     assert rest.endswith(b"retry: 1000\n\n")
 
 
-async def test_many_streams_share_one_feed_and_leave_nothing(
+async def test_many_streams_share_the_events_of_a_job_and_leave_nothing(
     learner: Learner, app: Any, settings: Settings
 ) -> None:
     job = await learner.asks_for_feedback()
     async with asyncio.TaskGroup() as group:
         listening = [group.create_task(learner.follows(job)) for _ in range(20)]
         async with running_worker(settings):
-            pass_by = await learner.follows(job)
-    stories = [story([event for event in task.result() if event.number]) for task in listening]
-    assert stories == [story([event for event in pass_by if event.number])] * 20
+            late = await learner.follows(job)
+    received = [numbers_and_names([event for event in task.result() if event.number]) for task in listening]
+    assert received == [numbers_and_names([event for event in late if event.number])] * 20
     assert service(app, JobEventBroker).open == 0
 
 
@@ -168,7 +168,7 @@ async def test_an_idle_stream_is_kept_alive(learner: Learner, monkeypatch: pytes
         await response.content.readuntil(b": alive\n\n: alive\n\n")
 
 
-async def test_a_reader_that_takes_nothing_is_dropped(
+async def test_a_client_that_reads_nothing_is_dropped(
     learner: Learner, app: Any, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("cara.web.sse.WRITE_SECONDS", 0.2)

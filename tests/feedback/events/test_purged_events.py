@@ -1,4 +1,4 @@
-"""What is told of jobs beside the database goes with the account, or with the session."""
+"""Events of jobs in Redis are deleted with the account, or with the session."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from redis.asyncio import Redis
 
 from cara.app import create_app
 from cara.devtools.emulator.faults import Fault, PlannedFault
-from cara.feedback.events.broker import Feed, JobEventBroker
-from cara.feedback.events.publish import Publisher, events_after
+from cara.feedback.events.broker import JobEventBroker, JobEvents
+from cara.jobs.notifier import Publisher
+from cara.jobs.notifier import read_events as read_stored_events
 from cara.postgres.database import Database
 from cara.settings import Settings
 from cara.web.context import service
@@ -25,12 +26,13 @@ from tests.waiting import time_limit
 from tests.workers import running_worker
 
 
-async def _kept(redis_url: str) -> dict[str, list[str]]:
-    """The names of the events that Redis keeps, by job."""
+async def _stored(redis_url: str) -> dict[str, list[str]]:
+    """The names of the events that Redis stores, by job."""
     async with Redis.from_url(redis_url) as redis:
         keys = [key.decode() async for key in redis.scan_iter("cara:feedback:*:events")]
-        stories = {key.split(":")[2]: await events_after(redis, UUID(key.split(":")[2]), 0) for key in keys}
-    return {job_id: [event.name for event in story] for job_id, story in stories.items()}
+        ids = [key.split(":")[2] for key in keys]
+        stored = {job_id: await read_stored_events(redis, UUID(job_id), after=0) for job_id in ids}
+    return {job_id: [event.name for event in events] for job_id, events in stored.items()}
 
 
 @pytest.mark.usefixtures("worker")
@@ -39,12 +41,12 @@ async def test_no_words_of_a_deleted_account_stay_in_redis(learner: Learner, red
     jobs = [await somebody.asks_for_feedback() for somebody in (learner, other)]
     for job in jobs:
         await learner.follows(job)
-    assert all("partial" in story for story in (await _kept(redis_url)).values())
+    assert all("partial" in names for names in (await _stored(redis_url)).values())
 
     await learner.expects(204, "DELETE", "/api/users/me")
-    kept = await _kept(redis_url)
-    assert kept[jobs[0]["jobId"]] == ["finished"]
-    assert "partial" in kept[jobs[1]["jobId"]]
+    stored = await _stored(redis_url)
+    assert stored[jobs[0]["jobId"]] == ["finished"]
+    assert "partial" in stored[jobs[1]["jobId"]]
 
 
 @pytest.mark.usefixtures("worker")
@@ -53,12 +55,14 @@ async def test_no_words_of_a_deleted_session_stay_in_redis(learner: Learner, red
     await learner.follows(other)
     session_id = (await learner.follows(deleted))[-1].data["sessionId"]
     await learner.expects(204, "DELETE", f"/api/sessions/{session_id}")
-    kept = await _kept(redis_url)
-    assert kept[deleted["jobId"]] == ["finished"]
-    assert "partial" in kept[other["jobId"]]
+    stored = await _stored(redis_url)
+    assert stored[deleted["jobId"]] == ["finished"]
+    assert "partial" in stored[other["jobId"]]
 
 
-async def test_what_a_worker_still_tells_is_not_taken_up(learner: Learner, redis_url: str) -> None:
+async def test_what_a_worker_publishes_after_the_deletion_is_not_stored(
+    learner: Learner, redis_url: str
+) -> None:
     job = await learner.asks_for_feedback()
     await learner.expects(204, "DELETE", "/api/users/me")
     async with Redis.from_url(redis_url) as redis:
@@ -66,11 +70,11 @@ async def test_what_a_worker_still_tells_is_not_taken_up(learner: Learner, redis
         await working.partial("summary", "what somebody said")
         await working.flush()
         assert 0 < await redis.ttl(f"cara:feedback:{job['jobId']}:events") <= 3_600
-    assert await _kept(redis_url) == {job["jobId"]: ["finished"]}
+    assert await _stored(redis_url) == {job["jobId"]: ["finished"]}
 
 
 @pytest.mark.parametrize("gone", ["the session", "the account"])
-async def test_who_listens_is_told_that_the_job_is_cancelled(learner: Learner, gone: str) -> None:
+async def test_listeners_receive_that_the_job_is_cancelled(learner: Learner, gone: str) -> None:
     job = await learner.asks_for_feedback()
     read = await learner.expects(200, "GET", job["statusUrl"])
     path = "/api/users/me" if gone == "the account" else f"/api/sessions/{read['sessionId']}"
@@ -89,7 +93,7 @@ async def test_who_listens_is_told_that_the_job_is_cancelled(learner: Learner, g
     }
 
 
-async def test_the_end_of_a_job_that_is_deleted_at_work_has_the_last_number(
+async def test_the_end_of_a_running_job_that_is_deleted_has_the_last_number(
     learner: Learner, emulator: RunningEmulator, settings: Settings
 ) -> None:
     emulator.emulator.fail_next(PlannedFault(Fault.STALL_MIDSTREAM, after_chunks=2))
@@ -105,21 +109,21 @@ async def test_the_end_of_a_job_that_is_deleted_at_work_has_the_last_number(
     assert numbers[-1] == 2_000_000
 
 
-async def test_a_job_that_is_gone_before_its_story_begins_has_an_end_all_the_same(
+async def test_a_job_that_is_deleted_before_its_stream_begins_still_has_an_end(
     learner: Learner, database: Database, app: web.Application
 ) -> None:
     job = await learner.asks_for_feedback()
-    feeds = service(app, JobEventBroker)
-    listen = feeds.listen
+    broker = service(app, JobEventBroker)
+    listen = broker.listen
 
     @asynccontextmanager
-    async def listen_late(user_id: UUID, job_id: UUID) -> AsyncIterator[Feed]:
+    async def listen_late(user_id: UUID, job_id: UUID) -> AsyncIterator[JobEvents]:
         async with database.acquire() as connection:
             await connection.execute("delete from sessions")
-        async with listen(user_id, job_id) as feed:
-            yield feed
+        async with listen(user_id, job_id) as events:
+            yield events
 
-    feeds.listen = listen_late  # type: ignore[method-assign]
+    broker.listen = listen_late  # type: ignore[method-assign]
     events = await learner.follows(job)
     assert [event.name for event in events] == ["status", "cancelled"]
 

@@ -1,4 +1,4 @@
-"""The story that one stream is told, whatever happens while it is being told."""
+"""The events that one stream sends, whatever happens while it is sending."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from cara.feedback.events.broker import Feed
-from cara.feedback.events.publish import JobEvent
-from cara.feedback.events.stream import Storyteller
+from cara.feedback.events.broker import JobEvents
+from cara.feedback.events.stream import EventStreamer
 from cara.feedback.schemas import FeedbackJob, JobStatus
+from cara.jobs.notifier import JobEvent
 from cara.web.sse import EventStream
 from tests.waiting import time_limit
 
@@ -26,59 +26,61 @@ def job(job_id: UUID, status: JobStatus) -> FeedbackJob:
         attempts=1,
         created_at=now,
         started_at=now,
-        finished_at=now,
+        finished_at=None if status == "running" else now,
     )
 
 
 class SlowStream(EventStream):
-    """A stream to a client; while its first event is being sent, the world goes on."""
+    """A stream to a client; while it sends the first event, more of the job happens."""
 
-    def __init__(self, feed: Feed, meanwhile: list[JobEvent], status: JobStatus, *, closing: bool) -> None:
+    def __init__(
+        self, events: JobEvents, meanwhile: list[JobEvent], status: JobStatus, *, closing: bool
+    ) -> None:
         self.sent: list[tuple[str, int | None]] = []
-        self.handed_over = False
-        self._feed, self._meanwhile, self._status, self._closing = feed, meanwhile, status, closing
+        self.hinted = False
+        self._events, self._meanwhile, self._status, self._closing = events, meanwhile, status, closing
 
     async def send(self, name: str, data: str, number: int | None = None) -> None:  # noqa: ARG002
         self.sent.append((name, number))
         if self._meanwhile:
-            self._feed.events.extend(self._meanwhile)
+            self._events.events.extend(self._meanwhile)
             self._meanwhile = []
-            self._feed.job, self._feed.known = job(self._feed.job_id, self._status), True
-            self._feed.closing = self._closing
-            self._feed.announce()
+            self._events.job, self._events.known = job(self._events.job_id, self._status), True
+            self._events.closing = self._closing
+            self._events.notify()
 
     async def send_retry_hint(self) -> None:
-        self.handed_over = True
+        self.hinted = True
 
 
-def feed_with_one_event() -> Feed:
-    feed = Feed(uuid4(), uuid4())
-    feed.events.append(JobEvent(1_000_001, "status", "{}"))
-    return feed
+def one_event() -> JobEvents:
+    events = JobEvents(uuid4(), uuid4())
+    events.events.append(JobEvent(1_000_001, "status", "{}"))
+    return events
 
 
 MEANWHILE = [JobEvent(1_000_002, "partial", "{}"), JobEvent(1_000_003, "progress", "{}")]
 
 
 @pytest.mark.parametrize("closing", [False, True])
-async def test_what_comes_with_the_end_while_something_is_sent_is_told_before_the_end(closing: bool) -> None:
-    feed = feed_with_one_event()
-    stream = SlowStream(feed, list(MEANWHILE), "succeeded", closing=closing)
+async def test_events_that_arrive_with_the_end_during_a_send_are_sent_before_the_end(closing: bool) -> None:
+    events = one_event()
+    stream = SlowStream(events, list(MEANWHILE), "succeeded", closing=closing)
     async with time_limit():
-        await Storyteller(feed, stream, job(feed.job_id, "running"), 0).tell()
+        await EventStreamer(events, stream, job(events.job_id, "running"), 0).run()
     assert stream.sent == [
         ("status", 1_000_001),
         ("partial", 1_000_002),
         ("progress", 1_000_003),
         ("succeeded", 2_000_000),
     ]
-    assert not stream.handed_over
+    assert not stream.hinted
 
 
-async def test_what_comes_with_the_shutdown_is_told_before_the_stream_is_handed_over() -> None:
-    feed = feed_with_one_event()
-    stream = SlowStream(feed, list(MEANWHILE), "running", closing=True)
+async def test_events_that_arrive_with_the_shutdown_are_sent_before_the_retry_hint() -> None:
+    events = one_event()
+    stream = SlowStream(events, list(MEANWHILE), "running", closing=True)
     async with time_limit():
-        await Storyteller(feed, stream, job(feed.job_id, "running"), 0).tell()
+        await EventStreamer(events, stream, job(events.job_id, "running"), 0).run()
     assert [number for _, number in stream.sent] == [1_000_001, 1_000_002, 1_000_003]
-    assert stream.handed_over
+    assert stream.hinted

@@ -13,7 +13,7 @@ import pytest
 from aiohttp.test_utils import TestClient
 
 from cara.app import create_app
-from cara.feedback.events.tickets import AUDIENCE, LIFETIME_SECONDS
+from cara.feedback.events.stream import TICKET_AUDIENCE, TICKET_SECONDS
 from cara.postgres.database import Database
 from cara.settings import Settings, SigningKey
 from cara.web.context import service
@@ -52,15 +52,15 @@ def _signed(claims: dict[str, Any], **changes: Any) -> str:
 
 async def test_a_ticket_says_whose_it_is_and_of_which_generation(learner: Learner) -> None:
     job = await learner.asks_for_feedback()
-    claims = jwt.decode(_ticket(job), SECRET, ["HS256"], audience=AUDIENCE)
+    claims = jwt.decode(_ticket(job), SECRET, ["HS256"], audience=TICKET_AUDIENCE)
     assert claims == {
-        "aud": AUDIENCE,
+        "aud": TICKET_AUDIENCE,
         "sub": learner.user["id"],
         "gen": 0,
         "job": job["jobId"],
         "exp": claims["exp"],
     }
-    assert 0 < claims["exp"] - time.time() <= LIFETIME_SECONDS
+    assert 0 < claims["exp"] - time.time() <= TICKET_SECONDS
 
 
 @pytest.mark.parametrize(("method", "path", "body"), ENDINGS.values(), ids=ENDINGS)
@@ -82,7 +82,7 @@ async def test_signing_out_of_one_browser_leaves_its_tickets(client: Client, lea
 
 async def test_tickets_that_are_not_ours_open_nothing(client: Client, learner: Learner) -> None:
     job = await _ended_job(learner)
-    claims = jwt.decode(_ticket(job), SECRET, ["HS256"], audience=AUDIENCE)
+    claims = jwt.decode(_ticket(job), SECRET, ["HS256"], audience=TICKET_AUDIENCE)
     past = int(time.time()) - 1
     forged = {
         "nothing": "",
@@ -109,7 +109,7 @@ async def test_tickets_that_are_not_ours_open_nothing(client: Client, learner: L
 
 async def test_a_generation_to_come_opens_nothing(client: Client, learner: Learner) -> None:
     job = await _ended_job(learner)
-    claims = jwt.decode(_ticket(job), SECRET, ["HS256"], audience=AUDIENCE)
+    claims = jwt.decode(_ticket(job), SECRET, ["HS256"], audience=TICKET_AUDIENCE)
     assert (await client.get(f"{job['statusUrl']}/events?ticket={_signed(claims, gen=1)}")).status == 401
 
 

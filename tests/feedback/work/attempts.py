@@ -1,4 +1,4 @@
-"""Attempts at jobs that are made without the worker around them, and what they leave in the tables."""
+"""Attempts at jobs without a worker around them, and what they leave in the tables."""
 
 from __future__ import annotations
 
@@ -9,36 +9,36 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from cara.feedback.work.outcomes import Ending
+from cara.feedback.work.outcomes import Outcomes
 from cara.feedback.work.run import FeedbackWork
-from cara.gemini.connecting import connect_gemini
+from cara.gemini.client import connect_gemini
 from cara.postgres.database import Connection, Database, Record
 from cara.settings import Settings
 from tests.waiting import time_limit
-from worker.main import resources
+from worker.main import connected
 
 
 @asynccontextmanager
 async def working(
     settings: Settings, *, redis: Redis | None = None, database: Database | None = None, **options: Any
-) -> AsyncIterator[tuple[FeedbackWork, Ending]]:
-    """What a worker process works with, to be called directly."""
+) -> AsyncIterator[tuple[FeedbackWork, Outcomes]]:
+    """The services of a worker process, to be called directly."""
     gemini = connect_gemini(settings)
-    async with resources(settings) as context, time_limit():
-        database = database or context["database"]
-        ending = Ending(database, context["quota"], context["queue"], settings.job_attempts)
+    async with connected(settings) as context, time_limit():
+        database = database or context.database
+        outcomes = Outcomes(database, context.quota, context.queue, settings.job_attempts)
         try:
             yield (
                 FeedbackWork(
                     database,
-                    redis or context["redis"],
-                    context["subscriber"],
+                    redis or context.redis,
+                    context.subscriber,
                     gemini,
-                    ending,
+                    outcomes,
                     settings.job_lease_seconds,
                     **options,
                 ),
-                ending,
+                outcomes,
             )
         finally:
             await gemini.close()
@@ -51,7 +51,7 @@ async def the_job(database: Database) -> Record:
 
 
 async def charges(database: Database) -> list[int]:
-    """The tokens of each entry of the ledger; the day's counter must be their sum."""
+    """The tokens of each ledger entry; the day's counter must be their sum."""
     async with database.acquire() as connection:
         rows = await connection.fetch("select tokens_used from quota_usage order by created_at")
         used = await connection.fetchval("select used from quota_days")
@@ -60,7 +60,7 @@ async def charges(database: Database) -> list[int]:
 
 
 async def somebody_waits_with(words: str, connection: Connection) -> None:
-    """Returns when a statement with these words waits for what the connection holds."""
+    """Returns when a statement with these words waits for a lock of this connection."""
     waiting = """
         select exists (
             select

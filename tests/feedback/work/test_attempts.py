@@ -1,4 +1,4 @@
-"""One attempt at a job, without the worker around it: how it ends when it is cut short."""
+"""One attempt at a job, without a worker around it: how it ends when it is cut short."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ import pytest
 from redis.asyncio import Redis
 
 from cara.devtools.emulator.faults import Fault, PlannedFault
-from cara.feedback.events.publish import Publisher
 from cara.feedback.work.attempt import Attempt
-from cara.feedback.work.lease import LeaseLost
-from cara.gemini.errors import GeminiUsage
+from cara.gemini.calls import GeminiUsage
+from cara.jobs.notifier import Publisher
 from cara.postgres.database import Database
 from cara.redis.queue import arq_client
 from cara.settings import Settings
 from tests.conftest import RunningEmulator
 from tests.feedback.work.attempts import charges, somebody_waits_with, the_job, working
+from tests.feedback.work.test_costs import counted
 from tests.learners import Learner
 
 
 @asynccontextmanager
 async def mute_server() -> AsyncIterator[tuple[str, asyncio.Event]]:
-    """A Redis that takes connections and says nothing; its address, and whether somebody came."""
+    """A Redis that accepts connections and never replies: its address, and whether somebody connected."""
     came, connections = asyncio.Event(), []
 
     async def take(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -43,7 +43,7 @@ async def mute_server() -> AsyncIterator[tuple[str, asyncio.Event]]:
             writer.close()
 
 
-async def test_a_worker_that_stops_while_it_tells_of_its_start_hands_the_job_back(
+async def test_a_worker_that_stops_while_it_publishes_its_start_requeues_the_job(
     learner: Learner, settings: Settings, database: Database
 ) -> None:
     job = await learner.asks_for_feedback()
@@ -59,7 +59,7 @@ async def test_a_worker_that_stops_while_it_tells_of_its_start_hands_the_job_bac
     assert (left["status"], left["attempts"], left["failures"]) == ("queued", 1, 0)
 
 
-async def test_a_cancellation_while_a_job_is_put_back_does_not_lose_that(
+async def test_a_cancellation_while_a_job_is_requeued_does_not_undo_that(
     learner: Learner, settings: Settings, database: Database, emulator: RunningEmulator
 ) -> None:
     emulator.emulator.fail_next(Fault.STALL)
@@ -79,7 +79,7 @@ async def test_a_cancellation_while_a_job_is_put_back_does_not_lose_that(
     assert (left["status"], left["failures"]) == ("queued", 1)
 
 
-async def test_an_attempt_that_takes_too_long_counts_against_the_tries(
+async def test_an_attempt_that_takes_too_long_counts_against_the_limit(
     learner: Learner, settings: Settings, database: Database, emulator: RunningEmulator
 ) -> None:
     emulator.emulator.fail_rate(Fault.STALL, 1.0)
@@ -116,22 +116,22 @@ async def test_an_attempt_that_lost_its_lease_is_charged_and_leaves_the_job_alon
     assert reserved["id"] == before["reservation_id"]
 
 
-async def test_a_lost_attempt_is_charged_once_and_only_for_what_gemini_counted(
+async def test_a_released_attempt_is_charged_once_and_only_for_what_gemini_counted(
     learner: Learner, settings: Settings, database: Database
 ) -> None:
     await learner.asks_for_feedback()
     job = await the_job(database)
-    async with Redis.from_url("redis://127.0.0.1:1/0") as nowhere, working(settings) as (_, ending):
+    async with Redis.from_url("redis://127.0.0.1:1/0") as nowhere, working(settings) as (_, outcomes):
         lost = Attempt(job, Publisher(nowhere, job["id"], 1), "gemini-test")
-        await ending.lose(replace(lost))
+        await outcomes.release(replace(lost))
         assert await charges(database) == []
         used = replace(lost, usage=GeminiUsage(prompt_tokens=20, output_tokens=10, total_tokens=30))
         for attempt in (used, used, replace(used)):
-            await ending.lose(attempt)
+            await outcomes.release(attempt)
     assert await charges(database) == [30]
 
 
-async def test_an_attempt_that_ended_is_not_lost_as_well(
+async def test_an_attempt_that_ended_is_not_charged_again_when_released(
     learner: Learner, settings: Settings, database: Database
 ) -> None:
     """A renewal of the lease finds nothing to renew, because the attempt has just ended."""
@@ -142,27 +142,29 @@ async def test_an_attempt_that_ended_is_not_lost_as_well(
         )
     job = await the_job(database)
     usage = GeminiUsage(prompt_tokens=20, output_tokens=10, total_tokens=30)
-    async with Redis.from_url("redis://127.0.0.1:1/0") as nowhere, working(settings) as (_, ending):
+    async with Redis.from_url("redis://127.0.0.1:1/0") as nowhere, working(settings) as (_, outcomes):
         attempt = Attempt(job, Publisher(nowhere, job["id"], 1), "gemini-test", usage)
-        await ending.cancel(attempt)
-        with pytest.raises(LeaseLost):
-            await ending.cancel(attempt)
-        await ending.lose(attempt)
+        before = counted("cara_feedback_jobs_ended_total", status="cancelled")
+        for _ in range(2):
+            await outcomes.cancel(attempt)
+        await outcomes.release(attempt)
     assert await charges(database) == [30]
+    assert (await the_job(database))["status"] == "cancelled"
+    assert counted("cara_feedback_jobs_ended_total", status="cancelled") == before + 1
 
 
-async def test_what_an_account_that_is_gone_has_cost_disturbs_nobody(
+async def test_releasing_an_attempt_of_a_deleted_account_does_nothing(
     learner: Learner, settings: Settings, database: Database
 ) -> None:
     await learner.asks_for_feedback()
     job = await the_job(database)
     await learner.expects(204, "DELETE", "/api/users/me")
     usage = GeminiUsage(prompt_tokens=20, output_tokens=10, total_tokens=30)
-    async with Redis.from_url("redis://127.0.0.1:1/0") as nowhere, working(settings) as (_, ending):
-        await ending.lose(Attempt(job, Publisher(nowhere, job["id"], 1), "gemini-test", usage))
+    async with Redis.from_url("redis://127.0.0.1:1/0") as nowhere, working(settings) as (_, outcomes):
+        await outcomes.release(Attempt(job, Publisher(nowhere, job["id"], 1), "gemini-test", usage))
 
 
-async def test_gemini_is_told_how_much_to_think(
+async def test_the_thinking_level_is_sent_to_gemini(
     learner: Learner, settings: Settings, emulator: RunningEmulator
 ) -> None:
     job = await learner.asks_for_feedback()
@@ -173,7 +175,7 @@ async def test_gemini_is_told_how_much_to_think(
     assert (await learner.expects(200, "GET", job["statusUrl"]))["status"] == "succeeded"
 
 
-async def test_a_gemini_that_wants_to_be_left_alone_for_a_day_keeps_nobody_waiting(
+async def test_a_job_fails_instead_of_waiting_a_day_for_gemini(
     learner: Learner, settings: Settings, emulator: RunningEmulator
 ) -> None:
     emulator.emulator.fail_next(PlannedFault(Fault.RATE_LIMITED, retry_delay_seconds=86_400))

@@ -1,4 +1,4 @@
-"""Cancelling a job while its worker is about to let go of it, and asking for feedback once more."""
+"""Cancelling a job while its worker requeues it, and requesting feedback once more."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from uuid import UUID
 import pytest
 from redis.asyncio import Redis
 
-from cara.feedback.events.publish import Publisher
-from cara.feedback.work.attempt import Attempt
-from cara.feedback.work.failures import WriteFailed
-from cara.gemini.errors import NOTHING_USED, GeminiUsage
+from cara.feedback.work.attempt import Attempt, WriteFailed
+from cara.gemini.calls import NOTHING_USED, GeminiUsage
+from cara.jobs.notifier import Publisher
 from cara.postgres.database import Database
 from cara.settings import Settings
 from tests.feedback.work.attempts import charges, somebody_waits_with, the_job, working
@@ -20,8 +19,8 @@ from tests.learners import TALK, Learner
 from tests.waiting import time_limit
 
 
-async def is_claimed(database: Database) -> None:
-    """As if a worker had the job."""
+async def claim(database: Database) -> None:
+    """Marks the job as claimed by a worker."""
     async with database.acquire() as connection:
         await connection.execute(
             """
@@ -35,11 +34,11 @@ async def reserved(learner: Learner) -> int:
     return int((await learner.expects(200, "GET", "/api/gemini/quota"))["reserved"])
 
 
-async def test_a_job_that_is_put_back_while_it_is_cancelled_ends(
+async def test_a_job_that_is_requeued_while_it_is_cancelled_ends(
     learner: Learner, database: Database
 ) -> None:
     job = await learner.asks_for_feedback()
-    await is_claimed(database)
+    await claim(database)
     async with time_limit(), asyncio.TaskGroup() as group:
         async with database.transaction() as connection:
             await connection.execute(
@@ -52,19 +51,19 @@ async def test_a_job_that_is_put_back_while_it_is_cancelled_ends(
 
 
 @pytest.mark.parametrize("tokens", [0, 30])
-@pytest.mark.parametrize("way", ["hand back", "retry"])
-async def test_a_cancelled_job_is_not_put_back(
+@pytest.mark.parametrize("way", ["requeue", "retry"])
+async def test_a_cancelled_job_is_not_requeued(
     learner: Learner, settings: Settings, database: Database, tokens: int, way: str
 ) -> None:
     job = await learner.asks_for_feedback()
-    await is_claimed(database)
+    await claim(database)
     assert (await learner.expects(202, "DELETE", job["statusUrl"]))["status"] == "running"
     usage = GeminiUsage(prompt_tokens=20, output_tokens=10, total_tokens=30) if tokens else NOTHING_USED
     before = [counted("cara_feedback_jobs_ended_total", status="cancelled"), retried()]
-    async with Redis.from_url("redis://127.0.0.1:1/0") as nowhere, working(settings) as (_, ending):
+    async with Redis.from_url("redis://127.0.0.1:1/0") as nowhere, working(settings) as (_, outcomes):
         publisher = Publisher(nowhere, UUID(job["jobId"]), 1)
         attempt = Attempt(await the_job(database), publisher, "gemini-test", usage)
-        await (ending.hand_back(attempt) if way == "hand back" else ending.retry(attempt, WriteFailed()))
+        await (outcomes.requeue(attempt) if way == "requeue" else outcomes.retry(attempt, WriteFailed()))
     assert (await learner.expects(200, "GET", job["statusUrl"]))["status"] == "cancelled"
     assert await reserved(learner) == 0
     assert await charges(database) == ([tokens] if tokens else [])
@@ -78,13 +77,13 @@ def retried() -> float:
     return counted("cara_feedback_jobs_retried_total", code="internal_error")
 
 
-async def test_who_asks_once_more_does_not_get_the_job_that_is_about_to_stop(
+async def test_a_new_request_does_not_get_the_job_that_is_about_to_stop(
     learner: Learner, database: Database
 ) -> None:
     session = await learner.opens_session(transcript=TALK)
     path, asked = "/api/gemini/generate-feedback", {"sessionId": session["id"]}
     dying = await learner.expects(202, "POST", path, json=asked)
-    await is_claimed(database)
+    await claim(database)
     await learner.expects(202, "DELETE", dying["statusUrl"])
     fresh = [await learner.expects(202, "POST", path, json=asked) for _ in range(2)]
     assert fresh[0]["jobId"] == fresh[1]["jobId"] != dying["jobId"]

@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib.resources import files
+
+from cara.gemini.prompts import read_instruction
 
 VERSION = "feedback-4"
 
@@ -14,7 +15,4 @@ VERSION = "feedback-4"
 @cache
 def instruction_for(feature_type: str) -> str:
     """The system instruction for a kind of practice."""
-    folder = files(__name__)
-    return "\n".join(
-        folder.joinpath(f"{name}.md").read_text(encoding="utf-8") for name in ("judge", feature_type)
-    )
+    return read_instruction(__name__, "judge", feature_type)

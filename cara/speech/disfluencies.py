@@ -1,0 +1,248 @@
+"""Disfluencies: hesitations, discourse markers, repetitions and false starts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from itertools import compress, count, pairwise
+from operator import eq
+
+from cara.speech.phrases import FoundPhrase, PhraseList, per_hundred
+from cara.speech.schemas import Fillers
+from cara.speech.words import BREAK, CUT, DASH, END, SILENCE, Words, drop_words, hesitations_among
+
+_BEFORE_KIND_OF = frozenset(
+    "a an the this that these those what which some any every each all one another no same other different "
+    "new my your his her its our their certain right best only first two three many few".split()
+)
+_BEFORE_VERB_LIKE = frozenset(
+    "i you we they he she it people to would do don't did didn't that's might may can".split()
+)
+_BEFORE_LIKENESS = frozenset(
+    "look looks looked feel feels felt sound sounds seem seems something things more just".split()
+)
+_CONJUNCTIONS = frozenset("and but or because then yeah yes no ok okay oh".split())
+_AFTER_LIKENESS = frozenset(
+    "this that these those i you we they he she it a an the my your his her our their me us him them many "
+    "most all any other in".split()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Marker:
+    """When a phrase is a discourse marker, besides being set off by punctuation on both sides.
+
+    `opens`: at the start of a sentence, unless a word of `not_before` follows. `doubles`: when it is said
+    twice. Before a pause: after any word, or only after those of `only_after`. After a word of `not_after` it
+    is none, unless a comma comes between.
+    """
+
+    opens: bool = True
+    doubles: bool = True
+    not_before: frozenset[str] = frozenset()
+    not_after: frozenset[str] = frozenset()
+    only_after: frozenset[str] | None = None
+
+
+_BEFORE_VERB = frozenset(
+    "do did does don't didn't if as that what how when would let should can must to".split()
+)
+_MARKERS = {
+    "like": _Marker(not_before=_AFTER_LIKENESS, not_after=_BEFORE_VERB_LIKE | _BEFORE_LIKENESS),
+    "you know": _Marker(
+        not_before=frozenset(
+            "that what how who why when where if the it this him her them me my your".split()
+        ),
+        not_after=_BEFORE_VERB,
+    ),
+    "i mean": _Marker(
+        not_before=frozenset("it this that to".split()), not_after=_BEFORE_VERB | {"things", "which"}
+    ),
+    "sort of": _Marker(not_after=_BEFORE_KIND_OF),
+    "kind of": _Marker(not_after=_BEFORE_KIND_OF),
+    "basically": _Marker(),
+    "actually": _Marker(),
+    "literally": _Marker(),
+    "right": _Marker(opens=False, doubles=False, only_after=_CONJUNCTIONS),
+    "so": _Marker(
+        doubles=False,  # `so, so good` is emphasis
+        not_before=frozenset(
+            "that far much many long did do does be is was were are am can will would have had".split()
+        ),
+        only_after=_CONJUNCTIONS,
+    ),
+    "well": _Marker(
+        not_before=frozenset(
+            "done said known over before after into enough made planned prepared behaved".split()
+        ),
+        only_after=_CONJUNCTIONS,
+    ),
+}
+_MARKER_PHRASES = PhraseList(_MARKERS)
+
+# Repeated for emphasis, by grammar (`had had`), or as digits that are read out.
+_MAY_BE_REPEATED = frozenset(
+    "very really so much many more far long never no yes yeah okay ok ha bye that had is again "
+    "zero one two three four five six seven eight nine".split()
+)
+_AFTER_PREFIX = frozenset({"and", "or", "to"})  # `pre- and post-war`
+_RESTART_WORDS = 3
+_MAX_REPEATED_WORDS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Repairs:
+    """Counts of repetitions and false starts, and of both per 100 fluent words."""
+
+    repetitions: int
+    false_starts: int
+    per_hundred_words: float | None
+
+
+def count_fillers(words: Words, seconds: int | None) -> tuple[Fillers, Words]:
+    """Counts fillers in English speech: in all, per 100 words, per minute (None without `seconds`), by word.
+
+    Returns the counts and the fluent words: those that are no fillers.
+
+    um, uh, er, erm, ah and hmm (drawn out or not) always count, except in capitals (`the ER`) and for `mm`
+    after a number. like, you know, I mean, sort of, kind of, basically, actually, literally, right, so and
+    well count only as discourse markers: set off by punctuation on both sides, at the start of a sentence,
+    said twice, or before a pause mark. They never count as verb, comparison or quantity (`I like tea`, `like
+    this`, `the right answer`, `so that`). Hesitations don't change whether another word is a filler.
+    Norm: spontaneous speech has about 6 disfluencies in 100 words, of which fillers are a part; good prepared
+    talk stays under 2 in 100. Source: Bortfeld et al. 2001, Language and Speech 44; Clark & Fox Tree 2002,
+    Cognition 84.
+    Limit: many transcription services leave hesitations out, and without punctuation few discourse markers
+    are recognized; the count is then too low.
+    """
+    hesitations = _hesitations_by_index(words)
+    spoken = drop_words(words, hesitations)
+    indexes = [index for index in range(len(words)) if index not in hesitations]
+    markers = _discourse_markers(spoken)
+    by_word = Counter(hesitations.values())
+    by_word.update(marker.phrase for marker in markers)
+    marked = {indexes[index] for marker in markers for index in range(marker.start, marker.end)}
+    total = by_word.total()
+    fillers = Fillers(
+        count=total,
+        per_hundred_words=per_hundred(total, len(words)),
+        per_minute=round(60 * total / seconds, 2) if seconds else None,
+        by_word=dict(by_word.most_common()),
+    )
+    return fillers, drop_words(words, marked | hesitations.keys())
+
+
+def count_repairs(fluent: Words) -> Repairs:
+    """Counts repetitions and false starts in the words without fillers.
+
+    A repetition is one to three words that are said again at once within a sentence (`I want to, I want to`);
+    said three times, they count twice. Not counted: emphasis (`very very`), grammar (`had had`), digits.
+    A false start is a word that is broken off with a hyphen (`I wan- I need`), or with a dash when one of the
+    last three words follows again. A repetition is never counted as a false start too.
+    Norm: about 6 disfluencies in 100 words of spontaneous speech, of which repetitions and restarts are about
+    half (Bortfeld et al. 2001). Source of the classes: Shriberg 1994, Preliminaries to a Theory of Speech
+    Disfluencies.
+    Limit: edited transcripts show none.
+    """
+    repeated = _repetitions(fluent)
+    false_starts = sum(
+        1 for index in range(len(fluent) - 1) if _is_false_start(fluent, index) and index not in repeated
+    )
+    return Repairs(len(repeated), false_starts, per_hundred(len(repeated) + false_starts, len(fluent)))
+
+
+def _hesitations_by_index(words: Words) -> dict[int, str]:
+    sounds = hesitations_among(set(words.lower))
+    found = (index for index, word in enumerate(words.lower) if word in sounds)
+    return {index: sounds[words.lower[index]] for index in found if not _is_other_word(words, index)}
+
+
+def _is_other_word(words: Words, index: int) -> bool:
+    """Whether the letters of a hesitation are an acronym, or millimeters after a number."""
+    raw = words.raw[index]
+    if raw in ("ER", "ERM", "MM"):
+        return True
+    return raw == "mm" and index > 0 and words.lower[index - 1][-1].isdigit()
+
+
+def _discourse_markers(words: Words) -> list[FoundPhrase]:
+    """The markers from left to right; an `opening` one follows on nothing but markers in its sentence."""
+    found: list[FoundPhrase] = []
+    opening_until = 0
+    candidates = list(_MARKER_PHRASES.find(words))
+    repeated = [_is_repeated(words, *pair) for pair in pairwise(candidates)]
+    for candidate, *said_twice in zip(candidates, [False, *repeated], [*repeated, False], strict=False):
+        start = candidate.start
+        opening = start == 0 or bool(words.after[start - 1] & END) or opening_until == start
+        if _is_marker(words, candidate, opening, any(said_twice)):
+            found.append(candidate)
+            opening_until = candidate.end if opening else opening_until
+    return found
+
+
+def _is_repeated(words: Words, one: FoundPhrase, other: FoundPhrase) -> bool:
+    """Whether a phrase is said twice in a row in one sentence (unlike `it went well. Well done`)."""
+    adjacent = one.phrase == other.phrase and one.end == other.start
+    return adjacent and not words.sentence_ends(one.end - 1, one.end)
+
+
+def _is_marker(words: Words, candidate: FoundPhrase, opening: bool, said_twice: bool) -> bool:
+    rule = _MARKERS[candidate.phrase]
+    before = words.lower[candidate.start - 1] if not opening else ""
+    following = words.lower[candidate.end] if candidate.end < len(words) else ""
+    after = words.after[candidate.end - 1]
+    set_off_before = opening or bool(words.after[candidate.start - 1] & BREAK)
+    if set_off_before and after & (BREAK | END):
+        return True
+    if not set_off_before and before in rule.not_after:
+        return False
+    if said_twice and rule.doubles:
+        return True
+    if opening and rule.opens:
+        return following not in rule.not_before
+    return bool(after & SILENCE) and (rule.only_after is None or before in rule.only_after)
+
+
+def _repetitions(words: Words) -> set[int]:
+    """The index of the last word of each run of words that is then said again."""
+    # The distance to the next occurrence of the same word, for words that recur within that many.
+    distances = {
+        index: length
+        for length in range(_MAX_REPEATED_WORDS, 0, -1)
+        for index in compress(count(), map(eq, words.lower, words.lower[length:]))
+    }
+    found: set[int] = set()
+    free_from = 0
+    for index in sorted(distances):
+        if index >= free_from and (length := _repeated_length(words, index, distances[index])):
+            found.add(index + length - 1)
+            free_from = index + length
+    return found
+
+
+def _repeated_length(words: Words, index: int, least: int) -> int:
+    """How many words from the index on, `least` or more, are said again at once in the sentence; else 0."""
+    lower = words.lower
+    if least == 1:
+        return 0 if words.after[index] & END or _may_be_repeated(lower[index]) else 1
+    for length in range(least, _MAX_REPEATED_WORDS + 1):
+        run = lower[index : index + length]
+        if run == lower[index + length : index + 2 * length]:
+            if all(map(_may_be_repeated, run)) or words.sentence_ends(index, index + 2 * length - 1):
+                return 0
+            return length
+    return 0
+
+
+def _may_be_repeated(word: str) -> bool:
+    return word in _MAY_BE_REPEATED or word.isdigit()
+
+
+def _is_false_start(words: Words, index: int) -> bool:
+    bits = words.after[index]
+    if bits & CUT:
+        return not bits & END and words.lower[index + 1] not in _AFTER_PREFIX
+    if not bits & DASH or bits & END:
+        return False
+    new, broken = words.lower[index + 1], words.lower[index]
+    return new.startswith(broken) or new in words.lower[max(0, index + 1 - _RESTART_WORDS) : index + 1]

@@ -1,0 +1,191 @@
+"""Normalizes the text of a transcript: Unicode form, line ends, timestamps, subtitle markup, stage marks.
+
+`MappedText` keeps, for each character of the changed text, its offset in the original.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator
+from functools import cache
+from typing import NamedTuple
+
+# Sentinels of one character. They are control characters, which no normalized text has otherwise.
+TURN = "\x1c"
+TIMESTAMP = "\x1d"
+PAUSE = "\x1e"
+
+MAX_STAGE_MARKS = 20
+
+# The most combining marks on one letter (UAX #15, stream-safe text): sorting more takes quadratic time.
+_MAX_COMBINING_MARKS = 30
+
+_CONTROLS = re.compile(
+    "[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]+"
+)
+_WINDOWS_LINE_END = re.compile("\r\n")
+# Each is one character for one character, so that offsets stay the same.
+_REPLACEMENTS = (
+    ("\r", "\n"), ("\x85", "\n"), ("\u2028", "\n"), ("\u2029", "\n"), ("\x0b", " "),
+    ("\x0c", " "), ("’", "'"), ("‘", "'"), ("ʼ", "'"), ("＇", "'"), ("`", "'"), ("´", "'"), ("\u2011", "-"),
+    ("\u2010", "-"), ("_", " "),
+)  # fmt: skip
+
+_CLOCK = r"\d{1,3}:\d{2}(?::\d{2})?(?:[.,]\d{1,3})?"
+_TIMESTAMPS = re.compile(
+    rf"[\[(<][ \t]{{0,3}}{_CLOCK}(?:[ \t]{{0,3}}[-–—>]{{1,3}}[ \t]{{0,3}}{_CLOCK})?[ \t]{{0,3}}[\])>]"
+    r"|(?<![\w:.,])\d{1,2}:\d{2}:\d{2}(?:[.,]\d{1,3})?(?![\w:])"
+    r"|^[ \t]*+\d{1,2}:\d{2}(?:[.,]\d{1,3})?(?=[\s>–—-]|\Z)",
+    re.MULTILINE,
+)
+# Subtitles (SubRip, WebVTT): the line of times above each cue with the cue's number or name.
+_CUE_TIMES = re.compile(
+    rf"(?:^[ \t]*+(?=[\w/-]{{0,60}}?\d)[\w/-]{{1,60}}+[ \t]*+\n)?^[ \t]*+{_CLOCK}[ \t]++-->[^\n]*+",
+    re.MULTILINE,
+)
+_WEBVTT_HEADER = re.compile(r"\A\s*+WEBVTT\b[^\n]*+(?:\n(?:Kind|Language|X-[\w-]{1,40}+)[:=][^\n]*+)*+")
+_WEBVTT_BLOCKS = re.compile(r"(?<=\n\n)(?:NOTE|STYLE|REGION)(?=\s)[^\n]*+(?:\n[^\n]++)*+")
+_CUE_TAGS = re.compile(r"</v>|</?c(?:\.[\w.-]{1,60})?>")
+
+_BRACKETED_MARKS = (
+    "pause|silence|beat|breath|break|laugh|chuckle|giggle|sigh|cough|applause|clap|cheer|music|noise|inaudible|"
+    "unintelligible|unclear|crosstalk|cross-talk|whisper|cry|sob|sniff|gasp|smile|nod|clears|"
+    "long pause|short pause"
+)
+_STAGE_MARK = re.compile(
+    r"\[[ \t]{0,3}([^\[\]\n]{1,60})\]"
+    rf"|\([ \t]{{0,3}}((?:{_BRACKETED_MARKS})[^()\n]{{0,40}})\)",
+    re.IGNORECASE,
+)
+_SILENT_MARK = re.compile(r"pause|silence|beat|breath|break")
+
+
+class MappedText(NamedTuple):
+    """A text with the original offset of each of its characters; the last offset is the original's length."""
+
+    text: str
+    offsets: list[int]
+
+    def replace(self, pattern: re.Pattern[str], replacement: str) -> MappedText:
+        """The text with every match replaced; a replacement has the offset at which its match begins."""
+        if not pattern.search(self.text):
+            return self
+        parts: list[str] = []
+        offsets: list[int] = []
+        position = 0
+        for match in pattern.finditer(self.text):
+            start, end = match.span()
+            parts += (self.text[position:start], replacement)
+            offsets += self.offsets[position:start]
+            offsets += self.offsets[start : start + 1] * len(replacement)
+            position = end
+        return MappedText("".join([*parts, self.text[position:]]), offsets + self.offsets[position:])
+
+    def span(self, start: int, end: int) -> tuple[int, int]:
+        """The range of the original that became the characters [start, end), which are not empty."""
+        last = self.offsets[end - 1]
+        while self.offsets[end] == last:
+            end += 1
+        return self.offsets[start], self.offsets[end]
+
+
+def normalize(transcript: str) -> MappedText:
+    """The transcript in NFC, with ASCII apostrophes and `\\n` line ends, without control characters.
+
+    Timestamps become the `TIMESTAMP` sentinel: those in brackets (`[00:12]`), those of three parts
+    (`00:12:03`), those of two parts that begin a line (a time of day that begins a line is lost too), and the
+    time lines of subtitles. The header and the notes of a WebVTT file are removed.
+    """
+    mapped = compose(transcript).replace(_WINDOWS_LINE_END, "\n")
+    text = mapped.text
+    for old, new in _REPLACEMENTS:
+        text = text.replace(old, new)
+    mapped = MappedText(text, mapped.offsets).replace(_CONTROLS, "")
+    if _WEBVTT_HEADER.match(mapped.text):
+        mapped = mapped.replace(_WEBVTT_HEADER, "").replace(_WEBVTT_BLOCKS, "").replace(_CUE_TAGS, "")
+    if ":" not in text:
+        return mapped
+    return mapped.replace(_CUE_TIMES, TIMESTAMP).replace(_TIMESTAMPS, TIMESTAMP)
+
+
+def remove_stage_marks(text: str) -> tuple[str, dict[str, int]]:
+    """The text without `[pause]`, `(laughs)` and the like, and the count of each mark.
+
+    Anything of up to 60 characters in square brackets is a stage mark; in round brackets only the usual words
+    are, since people put asides there. A silence leaves the `PAUSE` sentinel. The `MAX_STAGE_MARKS` most
+    frequent marks are returned.
+    """
+    counts: Counter[str] = Counter()
+
+    def replace_mark(match: re.Match[str]) -> str:
+        name = " ".join((match[1] or match[2]).lower().split())
+        counts[name] += 1
+        return f" {PAUSE} " if _SILENT_MARK.search(name) else " "
+
+    cleaned = _STAGE_MARK.sub(replace_mark, text)
+    return cleaned, dict(counts.most_common(MAX_STAGE_MARKS))
+
+
+def to_nfc(text: str) -> str:
+    """The text in NFC, in linear time: marks beyond thirty on one letter are composed separately."""
+    return compose(text).text if _too_many_marks().search(text) else unicodedata.normalize("NFC", text)
+
+
+def compose(text: str) -> MappedText:
+    """The text in NFC as `to_nfc` gives it, with its offsets; slower than `to_nfc`."""
+    if not _too_many_marks().search(text) and unicodedata.is_normalized("NFC", text):
+        return MappedText(text, list(range(len(text) + 1)))
+    parts: list[str] = []
+    offsets: list[int] = []
+    for start, end in _clusters(text):
+        part = unicodedata.normalize("NFC", text[start:end])
+        parts.append(part)
+        offsets += range(start, end) if len(part) == end - start else [start] * len(part)
+    return MappedText("".join(parts), [*offsets, len(text)])
+
+
+def _clusters(text: str) -> Iterator[tuple[int, int]]:
+    """Ranges that compose independently of their neighbors, as long as possible where nothing changes."""
+    position = 0
+    for match in _combining_sequence().finditer(text):
+        yield from _uncombined(text, position, match.start())
+        yield match.span()
+        position = match.end()
+    yield from _uncombined(text, position, len(text))
+
+
+def _uncombined(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    if unicodedata.is_normalized("NFC", text[start:end]):
+        yield start, end
+    else:
+        yield from ((index, index + 1) for index in range(start, end))
+
+
+@cache
+def _too_many_marks() -> re.Pattern[str]:
+    return re.compile(f"[{_combining_characters()}]{{{_MAX_COMBINING_MARKS + 1},}}")
+
+
+@cache
+def _combining_sequence() -> re.Pattern[str]:
+    return re.compile(f"[^{_combining_characters()}]?[{_combining_characters()}]{{1,{_MAX_COMBINING_MARKS}}}")
+
+
+@cache
+def _combining_characters() -> str:
+    """The characters that may combine with the one before, as the inside of a character class.
+
+    These are marks, vowel signs that compose, and the later letters of a Hangul syllable; of the planes above
+    the first all characters, since a class of single ones is slow there.
+    """
+    signs = {chr(code) for code in range(0x300, 0x10000) if unicodedata.combining(chr(code))}
+    for code in range(0xA0, 0x10000):
+        parts = unicodedata.decomposition(chr(code))
+        if parts and parts[0] != "<":
+            first, *later = (chr(int(part, 16)) for part in parts.split())
+            signs.update(later)
+            if unicodedata.combining(first):
+                signs.add(chr(code))
+    return "".join(sorted(signs)) + "\u1161-\u1175\u11a8-\u11c2\U00010000-\U0010ffff"

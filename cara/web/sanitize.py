@@ -1,0 +1,212 @@
+"""Takes HTML markup out of free text and leaves everything else as the person wrote it.
+
+`without_markup` cleans one text; `FreeText` marks the members of request models that people write freely.
+
+What counts as markup
+    An element of HTML (`<b>`, `</p>`, `<br/>`, `<input disabled>`, `<a b=c`), any name at all with a quoted
+    first attribute or an attribute that can act (`<x onclick=…`, `<y href=…`), comments, document types,
+    CDATA and processing instructions; also when written with character references, up to four times encoded.
+    `<script>` and `<style>` go with their content, the text inside any other element stays.
+    An unterminated tag goes up to its last attribute value.
+What does not
+    A `<` that starts none of these: `a < b`, `<3`, `if a<b and c>d`, `x <y`, `List<int>`, `<a@b.c>`, `<you>`,
+    and behind a name that is no element what looks like an assignment: `x<y; src = 4; z>1`, `x<y style = z`;
+    nor does an equality make an attribute: `a<b && src == null`.
+    `vector<b>` does lose its `<b>`, for nothing tells it from a tag. References that make no tag stay as they
+    were typed: `R&amp;D`.
+Characters
+    C0 (but line feed and tab), DEL, C1, surrogates, noncharacters and the two bidirectional overrides
+    (U+202D, U+202E) go. Bidirectional marks, embeddings and isolates stay: right-to-left text needs them.
+    Line ends become line feeds.
+
+What comes back is plain text, with nothing escaped: whoever shows it as HTML escapes it.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+import sys
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, Final
+
+import bleach
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic_core import CoreSchema, PydanticKnownError, core_schema
+
+from cara.web.tags import ELEMENTS, PASSED_CHARACTERS_A_STEP, SIGNS_A_STEP, MarkupBudget, Span, Tags
+
+Info = core_schema.ValidationInfo
+
+SMALLEST_MAGNITUDE, LARGEST_MAGNITUDE = 1e-30, 1e30
+"""Of numbers in free JSON: PostgreSQL writes them out, `1e308` with all its 309 digits."""
+
+_ENCODINGS: Final = 4
+_PASSES: Final = 4
+
+_UNWANTED: Final = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u202d\u202e\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]+"
+)
+_REFERENCE: Final = re.compile(
+    r"&(?:#0*+(?P<decimal>[0-9]{1,7})(?![0-9]);?|#[xX]0*+(?P<hexadecimal>[0-9a-fA-F]{1,6})(?![0-9a-fA-F]);?"
+    r"|(?P<name>[A-Za-z][A-Za-z0-9]{1,30};|(?:lt|gt|amp|quot|LT|GT|AMP|QUOT)))"
+)
+
+
+def without_markup(text: str, budget: MarkupBudget | None = None) -> str:
+    """The text without markup and unwanted characters; see the module for what these are.
+
+    Applied to its own answer it changes nothing. Takes time linear in the length, whatever the text. All
+    texts of one request share its `budget`; without one there is no bound, for text that is short anyhow.
+
+    Raises:
+        TooMuchMarkup: the budget is spent.
+    """
+    budget = budget or MarkupBudget(sys.maxsize)
+    kept = _UNWANTED.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+    for _ in range(_PASSES):
+        before, kept = kept, _without_visible_markup(kept, budget)
+        if kept == before:
+            return kept
+    # Only text built to grow new tags out of the removal of others comes here; without these two it cannot.
+    return kept.replace("<", "").replace("&", "")
+
+
+def _without_visible_markup(text: str, budget: MarkupBudget) -> str:
+    """The text without the markup that stands in it, or that shows first as it is decoded again and again."""
+    view = _View(text)
+    for _ in range(_ENCODINGS + 1):
+        if "<" in view.text and (spans := list(Tags(view.text, budget).spans())):
+            return _cut(text, view, spans)
+        decoded = view.decoded(budget)
+        if decoded is view:
+            break
+        view = decoded
+    return text
+
+
+def _cut(text: str, view: _View, spans: list[Span]) -> str:
+    kept: list[str] = []
+    position = 0
+    for start, end, opens in spans:
+        kept.append(text[position : view.origin(start)])
+        if opens in ELEMENTS and view.origin(start) > 0:
+            kept.append(_line_break_for(opens))
+        position = view.origin(end)
+    return "".join([*kept, text[position:]])
+
+
+@lru_cache(maxsize=len(ELEMENTS))
+def _line_break_for(element: str) -> str:
+    """What bleach leaves of a tag that is not the first: nothing, or the line break of a block element."""
+    left: str = bleach.clean(f"<b></b><{element}>", tags=(), attributes={}, strip=True)
+    return left
+
+
+@dataclass(frozen=True)
+class _View:
+    """A text, or what it says once its references are decoded, and where each character stood in it.
+
+    From each of `places` on, characters of `text` stand one for one from the same entry of `origins` on in
+    the text of `outer`, which this one was decoded from.
+    """
+
+    text: str
+    outer: _View | None = None
+    places: list[int] = field(default_factory=list)
+    origins: list[int] = field(default_factory=list)
+
+    def origin(self, place: int) -> int:
+        """Where in the first text the character at the place stood, or began to be written."""
+        if self.outer is None or place == 0:
+            return place
+        run = bisect_right(self.places, place) - 1
+        return self.outer.origin(self.origins[run] + place - self.places[run])
+
+    def decoded(self, budget: MarkupBudget) -> _View:
+        """The text with its references decoded once; the view itself when there are none.
+
+        Raises:
+            TooMuchMarkup: the budget is spent.
+        """
+        signs = self.text.count("&")
+        if not signs:
+            return self
+        budget.spend(1 + len(self.text) // PASSED_CHARACTERS_A_STEP + signs // SIGNS_A_STEP)
+        pieces: list[str] = []
+        places, origins = [0], [0]
+        position = length = 0
+        for found in _REFERENCE.finditer(self.text):
+            budget.spend(1)
+            kind = str(found.lastgroup)
+            characters = _characters(kind, found[kind])
+            start, end = found.span()
+            pieces += (self.text[position:start], characters)
+            length += start - position + len(characters)
+            # What is in the middle of two characters stands behind the reference that they are written as.
+            for place in range(length - max(len(characters) - 1, 0), length + 1):
+                places.append(place)
+                origins.append(end)
+            position = end
+        pieces.append(self.text[position:])
+        decoded = "".join(pieces)
+        return self if decoded == self.text else _View(decoded, self, places, origins)
+
+
+@lru_cache(maxsize=512)
+def _characters(kind: str, body: str) -> str:
+    prefix, suffix = {"decimal": ("&#", ";"), "hexadecimal": ("&#x", ";"), "name": ("&", "")}[kind]
+    return html.unescape(f"{prefix}{body}{suffix}")
+
+
+@dataclass(frozen=True)
+class FreeText:
+    """`Annotated[str, FreeText(1, 200)]`: at most 200 characters as sent, at least 1 without markup.
+
+    On a container (`Annotated[dict[str, Any], FreeText()]`) every string in it is cleaned, but no key.
+
+    Markup is taken out only when validation runs with a `MarkupBudget` as its context. So a body is validated
+    twice: first as it was sent, so that lengths, counts and types refuse what they can before anything costs
+    much, then within its budget.
+    """
+
+    min_length: int = 0
+    max_length: int | None = None
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        schema: Any = handler(source)
+        if schema["type"] != "str":
+            return core_schema.with_info_after_validator_function(_clean_all, schema)
+        if self.max_length is not None:
+            schema = {**schema, "max_length": self.max_length}
+        return core_schema.with_info_after_validator_function(self._clean, schema)
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        described = handler(schema)
+        return {**described, "minLength": self.min_length} if self.min_length else described
+
+    def _clean(self, text: str, info: Info) -> str:
+        cleaned = _clean_text(text, info)
+        if len(cleaned) < self.min_length:
+            raise PydanticKnownError("string_too_short", {"min_length": self.min_length})
+        return cleaned
+
+
+def _clean_text(text: str, info: Info) -> str:
+    return without_markup(text, info.context) if isinstance(info.context, MarkupBudget) else text
+
+
+def _clean_all(value: Any, info: Info) -> Any:
+    if isinstance(value, str):
+        return _clean_text(value, info)
+    if isinstance(value, list):
+        return [_clean_all(item, info) for item in value]
+    if isinstance(value, dict):
+        return {key: _clean_all(item, info) for key, item in value.items()}
+    if isinstance(value, float) and value and not SMALLEST_MAGNITUDE <= abs(value) <= LARGEST_MAGNITUDE:
+        raise ValueError("must not hold numbers beyond 1e30, or nearer to zero than 1e-30")
+    return value

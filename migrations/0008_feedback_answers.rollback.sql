@@ -1,3 +1,0 @@
-alter table feedback_jobs
-    drop column answers,
-    drop column output_tokens;

@@ -1,0 +1,144 @@
+"""How responses are parsed, and an answer is put together and normalized."""
+
+import pytest
+from google.genai.types import GenerateContentResponse
+
+from cara.gemini.answers import AnswerInProgress, ResponseChunk, parse_response
+from cara.gemini.calls import GeminiUsage
+from cara.gemini.errors import ContentBlocked, GeminiBadAnswer
+
+
+@pytest.mark.parametrize(("reason", "category"), [("RECITATION", "recitation"), ("SPII", "spii")])
+def test_a_blocked_answer_without_ratings_is_named_by_its_reason(reason, category):
+    progress = AnswerInProgress(None)
+    progress.add(ResponseChunk(text="We", finish_reason=reason))
+    with pytest.raises(ContentBlocked) as blocked:
+        progress.finish()
+    assert blocked.value.category == category
+
+
+def test_any_other_end_is_a_bad_answer_named_by_its_reason():
+    progress = AnswerInProgress(None)
+    progress.add(ResponseChunk(text="We", finish_reason="MALFORMED_RESPONSE"))
+    with pytest.raises(GeminiBadAnswer) as bad:
+        progress.finish()
+    assert bad.value.reason == "malformed_response"
+
+
+ANY_TEXTS = {"type": "object", "additionalProperties": {"type": ["string", "array"]}}
+
+
+def json_answer(text, schema=ANY_TEXTS):
+    progress = AnswerInProgress(schema)
+    progress.add(ResponseChunk(text=text, finish_reason="STOP"))
+    return progress.finish()
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        (r'{"summary": "We\u0000 spoke"}', {"summary": "We spoke"}),
+        (
+            r'{"sum\u0000mary": ["half \uD83d", {"deep": "\udE00 too"}]}',
+            {"summary": ["half ?", {"deep": "? too"}]},
+        ),
+        (r'{"whole": "\ud83d\ude00", "written": "\\u0000"}', {"whole": "😀", "written": r"\u0000"}),
+    ],
+)
+def test_escapes_of_unstorable_characters_are_stripped(written, said):
+    assert json_answer(written).data == said
+
+
+def test_a_chunk_that_is_empty_once_stripped_is_none():
+    progress = AnswerInProgress(None)
+    assert progress.add(ResponseChunk(text="\0")) is None
+    assert not progress.has_text
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        "{}",
+        "```json\n{}\n```",
+        "```\n{}```",
+        "Here you are:\n\n{}\n\nI hope that it helps {{a lot}}.",
+        "With {{care}} I judged:\n{}",
+        "Here is the {{JSON}} that you want: {}",
+        '<think>{{"plan": 1}}</think>{}',
+        "{{}}\n{}",
+        '{}\n{{"done": true}}',
+        "Sure, ```json {} ```",
+        "[{}]",
+    ],
+)
+def test_an_object_is_found_whatever_stands_around_it(around):
+    written = '{"a": {"b": "line\none"}, "c": [{"d": 1}]}'
+    assert json_answer(around.format(written)).data == {"a": {"b": "line\none"}, "c": [{"d": 1}]}
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        '{"a":\n{"b": 1},\n"c":\n[\n{"d": 2},',
+        '{"plan": 1}\n{"a": {"b": 1}, "c": "un',
+        '{"a": {"b": 1}, "c": [',
+        '```json\n{"a": {"b": 1},',
+        "No.",
+        "[1]",
+    ],
+)
+def test_a_part_of_an_object_is_none(written):
+    with pytest.raises(GeminiBadAnswer) as bad:
+        json_answer(written)
+    assert bad.value.reason == "not_json"
+
+
+def test_complete_json_is_an_answer_although_the_output_limit_was_reached():
+    progress = AnswerInProgress({})
+    progress.add(ResponseChunk(text='{"a": 1}', finish_reason="MAX_TOKENS"))
+    assert progress.finish().data == {"a": 1}
+    assert progress.finish().truncated
+
+
+@pytest.mark.parametrize("text", ['{"score": ' + "9" * 5_000 + "}", '{"a":' * 100_000 + "}" * 100_000])
+def test_json_that_cannot_be_read_is_a_bad_answer_whatever_the_parser_says(text):
+    with pytest.raises(GeminiBadAnswer) as bad:
+        json_answer(text, schema={})
+    assert bad.value.reason == "not_json"
+
+
+def test_of_each_count_of_tokens_the_highest_reported_one_holds():
+    progress = AnswerInProgress(None)
+    reported = [
+        GeminiUsage(600, 0, 0, 0, 600),
+        GeminiUsage(600, 300, 50, 10, 950),
+        GeminiUsage(),
+        None,
+        GeminiUsage(600, 10, 0, 0, 610),
+    ]
+    for usage in reported:
+        progress.add(ResponseChunk(text="word ", usage=usage))
+    assert progress.usage == GeminiUsage(600, 300, 50, 10, 950)
+
+
+def test_the_name_of_a_model_can_be_stored():
+    progress = AnswerInProgress(None)
+    progress.add(ResponseChunk(model="gemini\0-\ud83d" + "x" * 1_000))
+    assert progress.model == "gemini-?" + "x" * 92
+
+
+@pytest.mark.parametrize("odd", [-5, 2**31, 2**32])
+def test_an_impossible_count_is_ignored_and_thoughts_are_paid(odd):
+    response = GenerateContentResponse.model_validate(
+        {
+            "candidates": [{"content": {"parts": [{"text": "Let me see.", "thought": True}]}}],
+            "usageMetadata": {"promptTokenCount": 600, "candidatesTokenCount": odd, "totalTokenCount": odd},
+        }
+    )
+    chunk = parse_response(response)
+    assert (chunk.text, chunk.has_parts, chunk.usage) == ("", True, GeminiUsage(600, 0, 0, 0, 600))
+    progress = AnswerInProgress({})
+    assert not progress.paid
+    progress.add(chunk)
+    assert progress.paid
+    assert not progress.has_text

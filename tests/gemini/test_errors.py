@@ -1,0 +1,106 @@
+"""How errors of the SDK and of the network are translated."""
+
+import aiohttp
+import pytest
+from google.genai import errors
+
+from cara.gemini.answers import AnswerInProgress, ResponseChunk
+from cara.gemini.calls import NOTHING_USED, GeminiUsage
+from cara.gemini.errors import (
+    GeminiInterrupted,
+    GeminiMisconfigured,
+    GeminiRefused,
+    GeminiTimedOut,
+    GeminiUnavailable,
+    translate_error,
+)
+from cara.gemini.resilience import translate_errors
+
+
+class Headers:
+    def __init__(self, **headers):
+        self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
+
+
+def refusal(code, status="", details=None, response=None):
+    body = {"error": {"code": code, "message": "words", "status": status, "details": details or []}}
+    return errors.APIError(code, body, response)
+
+
+def translated(error, usage=NOTHING_USED, *, has_text=False):
+    return translate_error(error, usage, has_text=has_text)
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "kind"),
+    [
+        (401, "UNAUTHENTICATED", GeminiMisconfigured),
+        (403, "PERMISSION_DENIED", GeminiMisconfigured),
+        (404, "NOT_FOUND", GeminiMisconfigured),
+        (400, "FAILED_PRECONDITION", GeminiMisconfigured),
+        (400, "INVALID_ARGUMENT", GeminiRefused),
+        (413, "", GeminiRefused),
+        (408, "", GeminiTimedOut),
+        (504, "DEADLINE_EXCEEDED", GeminiTimedOut),
+        (502, "", GeminiUnavailable),
+    ],
+)
+def test_a_status_is_translated_to_its_error(code, status, kind):
+    assert type(translated(refusal(code, status))) is kind
+
+
+def test_a_cause_says_what_is_wrong_and_not_what_was_sent():
+    said = 'She said "no" to me'
+    body = {"error": {"code": 400, "message": f"Invalid value at 'contents', \"{said}\".", "status": "BAD"}}
+    cause = translated(errors.APIError(400, body)).cause
+    assert cause == "400 BAD: Invalid value at 'contents', \"…\"."
+    body["error"]["message"] = "word " * 1_000
+    assert len(translated(errors.APIError(400, body)).cause) < 350
+
+
+@pytest.mark.parametrize(
+    ("details", "header", "seconds"),
+    [
+        ([{"retryDelay": "12.5s"}], "3", 12.5),
+        ([{"reason": "busy"}, "odd"], "3", 3.0),
+        ([], "Wed, 21 Oct 2026 07:28:00 GMT", None),
+        ([{"retryDelay": "soon"}], "", None),
+    ],
+)
+def test_the_wait_is_read_from_retry_info_or_else_from_the_header(details, header, seconds):
+    error = refusal(429, "RESOURCE_EXHAUSTED", details, Headers(Retry_After=header))
+    assert translated(error).retry_after_seconds == seconds
+
+
+def test_a_refusal_without_a_readable_body_is_still_one():
+    assert type(translated(errors.APIError(503, {"message": "<html>"}))) is GeminiUnavailable
+
+
+@pytest.mark.parametrize(
+    "error", [errors.UnknownApiResponseError("no JSON"), ValueError("no model of an answer")]
+)
+def test_an_answer_that_the_sdk_cannot_read_is_a_bad_one(error):
+    assert translated(error).reason == "unreadable"
+
+
+def test_a_lost_connection_cuts_an_answer_that_had_begun():
+    assert type(translated(aiohttp.ServerDisconnectedError())) is GeminiUnavailable
+    cut = translated(aiohttp.ClientPayloadError(), GeminiUsage(total_tokens=9), has_text=True)
+    assert (type(cut), cut.usage.total_tokens) == (GeminiInterrupted, 9)
+
+
+async def test_a_translated_error_has_what_arrived_before_it_and_no_word_of_the_original():
+    progress = AnswerInProgress(None)
+    progress.add(ResponseChunk(text="We", usage=GeminiUsage(total_tokens=9)))
+    with pytest.raises(GeminiInterrupted) as cut:
+        async with translate_errors(progress):
+            raise aiohttp.ClientPayloadError("We")
+    assert cut.value.usage.total_tokens == 9
+    assert cut.value.__cause__ is None
+    assert cut.value.__suppress_context__
+
+
+async def test_an_error_of_our_own_is_not_translated():
+    with pytest.raises(KeyError):
+        async with translate_errors(AnswerInProgress(None)):
+            raise KeyError("ours")

@@ -1,0 +1,73 @@
+"""Sentence lengths, questions, reading ease and syllables."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from cara.speech import SpeechMeasures, measure
+from cara.speech.sentences import count_syllables
+
+
+def _measured(text: str, seconds: int | None = 60, feature_type: str = "conversation") -> SpeechMeasures:
+    return measure(text, duration_seconds=seconds, feature_type=feature_type)
+
+
+def test_sentence_lengths_leave_fillers_out():
+    measures = _measured("Um. So, we, you know, went home. Fine.")
+    assert measures.sentences == 3
+    assert measures.mean_sentence_words == 2.0  # `we went home` and `Fine`
+    assert measures.longest_sentence_words == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "questions"),
+    [
+        ("Is it? What now? Fine.", 2),
+        ("Could you help me. What is that.", 2),
+        ("What we need is time. When we left it rained. Should you need help, call.", 0),
+        ("So, can we go.", 1),
+        ("He asked “Why not?” and left. “Is it?” she said.", 2),
+        ("What's new. Yes.", 1),
+        ("Do it. Do it now. Do that again. Have it ready.", 0),
+        ("Do you agree. Do they. Have we met.", 3),
+        ("Which one do you want. What time is it. How many do you have.", 3),
+        ("How many of them did you sell. Whose idea was it.", 2),
+        ("Isn't it nice. Don't you think so. Shall we go. Should you go.", 4),
+        ("Were you there. Were you to call, it would help. Should I call, or wait.", 2),
+        ("What we want is it. How people did it was odd. What matters is that we go.", 0),
+    ],
+)
+def test_questions_have_a_question_mark_or_begin_as_a_question(text: str, questions: int):
+    assert _measured(text).questions == questions
+
+
+def test_reading_ease_follows_the_formula_of_flesch():
+    # The cat sat on the mat: 6 words, 1 sentence, 6 syllables.
+    assert _measured("The cat sat on the mat.").reading_ease == pytest.approx(
+        206.835 - 1.015 * 6 - 84.6, abs=0.05
+    )
+    assert _measured("Um, the cat, uh, sat on the mat.").reading_ease == pytest.approx(116.1, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("word", "count"),
+    [("nation", 2), ("dedicated", 4), ("idea", 3), ("don't", 1), ("well-known", 2), ("20", 2)],
+)
+def test_syllables_match_the_pronunciation(word: str, count: int):
+    assert count_syllables(word) == count
+
+
+def test_the_syllable_library_logs_no_word_of_a_transcript(caplog: pytest.LogCaptureFixture):
+    with caplog.at_level(logging.DEBUG):
+        _measured("The zxqvbnish plan is secretive.")
+    assert caplog.text == ""
+
+
+def test_a_long_transcript_without_punctuation_has_no_sentence_measures():
+    measures = _measured("we went to the shop and bought bread " * 20)
+    assert measures.mean_sentence_words is None
+    assert measures.reading_ease is None
+    assert {"meanSentenceWords", "longestSentenceWords", "readingEase"} <= set(measures.not_applicable)
+    assert any("no punctuation" in note for note in measures.notes)
