@@ -14,8 +14,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from cara.app import create_app
-from cara.devtools.emulator.app import EMULATOR, EmulatorSettings, create_emulator
 from cara.devtools.emulator.emulator import Emulator
+from cara.devtools.emulator.server import EMULATOR, EmulatorSettings, create_emulator
 from cara.devtools.servers.unprivileged import discard_data
 from cara.postgres.database import Database
 from cara.settings import Settings

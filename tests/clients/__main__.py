@@ -1,6 +1,6 @@
-"""`python -m tests.clients`: generates TypeScript clients from the OpenAPI document and lets them call Cara.
+"""`python -m tests.clients`: generates TypeScript clients from the OpenAPI document and runs them.
 
-Exits 1 if they cannot be generated, do not compile under `tsc --strict`, or do not get what they expect.
+Exits 1 if they cannot be generated, do not compile under `tsc --strict`, or get unexpected answers.
 Does nothing where Node.js is not installed.
 """
 

@@ -1,4 +1,4 @@
-"""`python -m tests.fuzz --requests 20000`: a long run on servers of its own; exits 1 if anything is wrong."""
+"""`python -m tests.fuzz --requests 20000`: a long run on servers of its own; exits 1 after a failure."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ ROUTINE = re.compile(r"{|\S+ \S+ INFO ")
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=(__doc__ or "").strip("`"))
-    parser.add_argument("--requests", type=int, default=20_000, help="how many at least")
-    parser.add_argument("--seed", type=int, default=0, help="another seed sends other requests")
+    parser.add_argument("--requests", type=int, default=20_000, help="the least number of requests")
+    parser.add_argument("--seed", type=int, default=0, help="the seed of the generated requests")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="cara-fuzz-") as folder, running_servers() as servers:
         log = Path(folder, "web.log")

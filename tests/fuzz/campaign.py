@@ -1,4 +1,4 @@
-"""Generates requests from the OpenAPI document, sends them, and holds every answer against the document."""
+"""Generates requests from the OpenAPI document, sends them, and checks every answer against the document."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from schemathesis.core.failures import FailureGroup
 from schemathesis.specs.openapi import checks
 
 from cara.web.sanitize import without_markup
-from tests.fuzz.visitor import Visitor
+from tests.fuzz.learner import FuzzLearner
 from tests.waiting import TIMEOUT_SECONDS
 
 CHECKS = [
@@ -33,7 +33,7 @@ CHECKS = [
 
 @dataclass
 class Figures:
-    """What was sent and what came back."""
+    """What was sent and what was answered."""
 
     requests: int = 0
     seconds: float = 0
@@ -60,17 +60,17 @@ class Figures:
 
 
 class Campaign:
-    """One run against a running web process."""
+    """One run against a web process."""
 
     def __init__(self, url: str, database_url: str, *, in_a_row: int = 40) -> None:
-        """Sends so many requests in a row to one operation, half of them valid and half not."""
+        """Sends `in_a_row` requests to one operation after the other, half of them valid and half invalid."""
         document = requests.get(f"{url}/api/openapi.json", timeout=TIMEOUT_SECONDS).json()
         schema = schemathesis.openapi.from_dict(document, config=schemathesis.Config())
         schema.config.generation.update(with_security_parameters=False)
         self._operations = [found.ok() for found in schema.get_all_operations()]
         self._in_a_row = in_a_row
         self._url = url
-        self._visitor = Visitor(url, database_url)
+        self._learner = FuzzLearner(url, database_url)
         self._connections = requests.Session()
         self.figures = Figures()
 
@@ -80,7 +80,7 @@ class Campaign:
         return [operation.label for operation in self._operations]
 
     def run(self, *, at_least: int, within_seconds: float = float("inf"), first_seed: int = 0) -> Figures:
-        """Goes round all operations until there were enough requests or the time is over, once at least."""
+        """Loops over all operations until there are enough requests or time is up; at least once."""
         began = time.monotonic()
         turn = first_seed
         while self.figures.requests < at_least and time.monotonic() - began < within_seconds:
@@ -103,36 +103,36 @@ class Campaign:
         @given(case=operation.as_strategy(generation_mode=mode), existing=st.booleans())
         def send(case: Case, existing: bool) -> None:
             if existing and mode is GenerationMode.POSITIVE:
-                self._name_what_exists(case)
+                self._use_existing_ids(case)
             self._send(case)
 
-        with suppress(Unsatisfiable):  # without parameters or a body nothing can be invalid
+        with suppress(Unsatisfiable):  # an operation without parameters and body has no invalid request
             send()
 
-    def _name_what_exists(self, case: Case) -> None:
-        """Puts ids, email and password of the visitor where random ones were."""
+    def _use_existing_ids(self, case: Case) -> None:
+        """Puts ids, email and password of the learner into a generated request."""
         if "id" in case.path_parameters:
-            case.path_parameters["id"] = self._visitor.id_for(case.path)
+            case.path_parameters["id"] = self._learner.id_for(case.path)
         if isinstance(case.body, dict):
-            case.body = {name: self._visitor.members.get(name, value) for name, value in case.body.items()}
+            case.body = {name: self._learner.members.get(name, value) for name, value in case.body.items()}
 
     def _send(self, case: Case) -> None:
         self._connections.cookies.clear()
         response = case.call(
             base_url=self._url,
             session=self._connections,
-            headers=self._visitor.headers,
+            headers=self._learner.headers,
             timeout=TIMEOUT_SECONDS,
         )
         self.figures.requests += 1
         self.figures.statuses[response.status_code] += 1
         self.figures.by_operation[case.operation.label] += 1
         self.figures.accepted[case.operation.label] += response.status_code < 400
-        self._judge(case, response)
+        self._check(case, response)
         if response.status_code == 401 or (case.method == "DELETE" and response.status_code == 204):
-            self._visitor.renew()
+            self._learner.renew()
 
-    def _judge(self, case: Case, response: Any) -> None:
+    def _check(self, case: Case, response: Any) -> None:
         if response.status_code == HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE:
             return
         try:
@@ -153,9 +153,9 @@ def _carries_a_request_id(_: Any, response: Any, __: Case) -> None:
 
 
 def _refuses_what_is_invalid(context: Any, response: Any, case: Case) -> None:
-    """Except texts from which markup or control characters are taken: what is left of them is measured.
+    """Texts with markup or control characters are excepted, because they are validated after cleaning.
 
-    A body that is too large is refused too, which schemathesis does not count as a refusal.
+    A body that is too large is refused as well, which schemathesis does not count as a refusal.
     """
     if response.status_code != HTTPStatus.REQUEST_ENTITY_TOO_LARGE and all(
         without_markup(text) == text for text in _texts(case.body)

@@ -1,4 +1,4 @@
-"""A web process, a worker and an emulated Gemini, each in a process of its own, on free ports."""
+"""A web process, a worker and the Gemini emulator as processes on free ports."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ JWT_SECRET = "the-secret-of-the-fuzzer-is-32-bytes-long"
 
 @contextmanager
 def running_cara(database_url: str, redis_url: str, log: Path) -> Iterator[str]:
-    """The address of a web process that serves until the end of the block; what it writes goes to the log."""
+    """Runs Cara until the end of the block; yields the URL of the web process. Output goes to the log."""
     web_port, emulator_port = free_port(), free_port()
     environment = {
         **os.environ,

@@ -1,4 +1,4 @@
-"""A short run of the fuzzer, so that a new route is fuzzed before it is merged; `make fuzz` runs it long."""
+"""A short run of the fuzzer, which covers every route; `make fuzz` is the long one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ REQUESTS = 600
 SECONDS = 15
 
 
-def test_every_answer_to_generated_requests_fits_the_document(
+def test_every_answer_to_generated_requests_conforms_to_the_document(
     database_url: str, redis_url: str, tmp_path: Path
 ) -> None:
     log = tmp_path / "processes.log"

@@ -125,17 +125,23 @@ def _most(counts: dict[str, int]) -> list[tuple[str, int]]:
     return sorted(counts.items(), key=lambda item: -item[1])[:5]
 
 
-def _highlight(highlight: dict[str, Any]) -> Padding:
+def _highlight(highlight: dict[str, Any]) -> Table:
     mark, style = ("+", "green") if highlight["type"] == "strength" else ("-", "yellow")
-    text = Text.assemble((f"{mark} “{highlight['quote']}”", style), f"\n  {highlight['comment']}")
-    return Padding(text, (0, 2))
+    return _hanging(mark, Text(f"“{highlight['quote']}”", style=style), Text(highlight["comment"]))
 
 
-def _action(number: int, action: dict[str, Any]) -> Padding:
-    text = Text.assemble(
-        (f"{number}. {action['title']}", "bold"), f"\n   {action['why']} {action['exercise']}"
-    )
-    return Padding(text, (0, 2))
+def _action(number: int, action: dict[str, Any]) -> Table:
+    title = Text(action["title"], style="bold")
+    return _hanging(f"{number}.", title, Text(action["why"]), Text(f"Exercise: {action['exercise']}"))
+
+
+def _hanging(mark: str, *paragraphs: Text) -> Table:
+    """Paragraphs, indented behind a mark."""
+    table = Table.grid(padding=(0, 1))
+    for paragraph in paragraphs:
+        table.add_row(f"  {mark}", paragraph)
+        mark = " " * len(mark)
+    return table
 
 
 def _bar(score: float | None) -> Text:

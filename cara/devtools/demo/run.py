@@ -46,8 +46,8 @@ def run(local: LocalSettings, talks: Sequence[Talk]) -> int:
     refuse_production(local.environment)
     own = local.model_copy(update={**ISOLATED_SETTINGS, "metrics_port": 0 if local.metrics_port else None})
     console = Console(highlight=False)
+    _introduce(console, own)
     with temporary_folder() as folder, local_cara(own, folder, free_port(), durable=False) as here:
-        _introduce(console, here)
         log = folder / "processes.log"
         try:
             code = asyncio.run(_with_processes(here, log, talks, console))
@@ -71,15 +71,15 @@ def temporary_folder() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _introduce(console: Console, here: LocalCara) -> None:
-    if here.emulator_port is None:
-        judge = here.environment.get("GEMINI_BASE_URL", "Gemini")
-        console.print(f"Starting PostgreSQL, Valkey, a worker and the web process; {judge} judges.")
-    else:
+def _introduce(console: Console, local: LocalSettings) -> None:
+    if local.gemini_api_key is None and local.gemini_base_url is None:
         console.print(
             "Starting PostgreSQL, Valkey, a worker, the web process and a local emulator of Gemini. Without "
             "GEMINI_API_KEY, advice is composed by rules from the transcript and its measures."
         )
+    else:
+        judge = local.gemini_base_url or "Gemini"
+        console.print(f"Starting PostgreSQL, Valkey, a worker and the web process; {judge} judges.")
 
 
 async def _with_processes(here: LocalCara, log: Path, talks: Sequence[Talk], console: Console) -> int:
@@ -112,6 +112,7 @@ async def _run_talks(url: str, talks: Sequence[Talk], console: Console) -> None:
                 results.append((talk, await _run_talk(learner, talk, console)))
         if len(results) > 1:
             show_comparison(console, results)
+    console.print("\nTo try it yourself: `make dev`, or `cara dev`, then open the console that it names.")
 
 
 async def _run_talk(learner: Learner, talk: Talk, console: Console) -> dict[str, Any]:

@@ -1,1 +1,1 @@
-"""A local stand-in that speaks Gemini's REST dialect, for development, the demo and tests."""
+"""A local server with Gemini's REST interface, for development, the demo and tests."""

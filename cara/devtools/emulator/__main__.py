@@ -22,7 +22,7 @@ def main() -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m cara.devtools.emulator", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
+    parser.add_argument("--port", type=int, default=0, help="0 picks a free port")
     for setting in fields(EmulatorSettings):
         kind = str if setting.name == "api_key" else type(setting.default)
         option = "--" + setting.name.replace("_", "-")
@@ -31,13 +31,13 @@ def _arguments() -> argparse.Namespace:
 
 
 async def _serve(host: str, port: int, settings: EmulatorSettings) -> None:
-    told_to_stop = asyncio.Event()
+    stop_requested = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, told_to_stop.set)
+        asyncio.get_running_loop().add_signal_handler(number, stop_requested.set)
     async with running_emulator(settings, host=host, port=port) as running:
         sys.stdout.write(f"Gemini emulator on {running.url}\n")
         sys.stdout.flush()
-        await told_to_stop.wait()
+        await stop_requested.wait()
 
 
 if __name__ == "__main__":

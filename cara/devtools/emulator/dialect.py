@@ -1,4 +1,4 @@
-"""The JSON bodies of Gemini's REST interface: answers, pieces of streams, errors."""
+"""The JSON bodies of Gemini's REST interface: answers, chunks of streams, and errors."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ STATUSES = {400: "INVALID_ARGUMENT", 403: "PERMISSION_DENIED", 404: "NOT_FOUND",
 
 
 def shown_model(model: str) -> str:
-    """The model's name in answers: it must be plain that no Gemini wrote them."""
+    """The name of the model in answers, which says that an emulator wrote them."""
     return f"cara-emulator/{model}"
 
 
@@ -30,7 +30,7 @@ def answer_body(
     block_reason: str | None = None,
     response_id: str = "",
 ) -> dict[str, Any]:
-    """One answer, or one piece of a streamed one; with `block_reason` the prompt itself was refused."""
+    """One answer, or one chunk of a streamed one; `block_reason` refuses the prompt itself."""
     body: dict[str, Any] = {
         "usageMetadata": usage.as_metadata(),
         "modelVersion": shown_model(model),
@@ -68,7 +68,7 @@ def missing_key() -> web.Response:
 
 
 def bad_key() -> web.Response:
-    """Gemini says 400, not 401, to a key that it does not know."""
+    """Gemini answers 400, not 401, to an unknown key."""
     message = "API key not valid. Please pass a valid API key."
     reason = {"@type": f"{TYPE}ErrorInfo", "reason": "API_KEY_INVALID", "domain": "googleapis.com"}
     return error_response(400, message, [reason, {"@type": f"{TYPE}LocalizedMessage", "message": message}])
@@ -88,7 +88,7 @@ def rate_limited(retry_delay_seconds: float | None) -> web.Response:
 
 
 def fault_response(planned: PlannedFault) -> web.Response | None:
-    """The answer to a fault that refuses the whole request; None for one that shows later."""
+    """The answer to a fault that refuses the whole request; None for a fault that happens later."""
     match planned.fault:
         case Fault.RATE_LIMITED:
             return rate_limited(planned.retry_delay_seconds)

@@ -1,23 +1,24 @@
-"""The emulator's settings and memory, shared by its handlers."""
+"""The state of the emulator: settings, planned faults, ledger and recorded requests."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from aiohttp import web
 
 from cara.devtools.emulator.faults import Deviation, Fault, FaultPlan, PlannedFault
-from cara.devtools.emulator.ledger import AskedRequest, Ledger
+from cara.devtools.emulator.tokens import TokenUsage
 
 WATCH_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
 class EmulatorSettings:
-    """How the emulator behaves when nothing fails. Without an `api_key` of its own any key is right."""
+    """How the emulator behaves when nothing fails. Without an `api_key` it accepts any key."""
 
     chunk_delay_seconds: float = 0.015
     first_chunk_delay_seconds: float = 0.0
@@ -28,8 +29,67 @@ class EmulatorSettings:
     remembered_requests: int = 256
 
 
+@dataclass
+class RecordedRequest:
+    """A received request without its key. `arrived_at` and `answered_at`, the time of the first byte of the
+    answer, are seconds of the loop's clock."""
+
+    method: str
+    model: str
+    headers: dict[str, str]
+    body: dict[str, Any]
+    arrived_at: float
+    answered_at: float | None = None
+
+
+@dataclass
+class Ledger:
+    """Running totals. Tokens count as soon as the chunk that states them is written to the client.
+
+    `calls` counts requests to generate, `refused` those that got an error, and `aborted` those whose client
+    disconnected before the end.
+    """
+
+    calls: int = 0
+    streams: int = 0
+    token_counts: int = 0
+    finished: int = 0
+    refused: int = 0
+    aborted: int = 0
+    in_flight: int = 0
+    peak_in_flight: int = 0
+    prompt_tokens: int = 0
+    output_tokens: int = 0
+    thinking_tokens: int = 0
+    cached_tokens: int = 0
+
+    @property
+    def total_tokens(self) -> int:
+        """All billed tokens."""
+        return self.prompt_tokens + self.output_tokens + self.thinking_tokens
+
+    def enter(self) -> None:
+        """Counts an arriving request."""
+        self.in_flight += 1
+        self.peak_in_flight = max(self.peak_in_flight, self.in_flight)
+
+    def leave(self) -> None:
+        """Counts the end of a request."""
+        self.in_flight -= 1
+
+    def charge(self, before: TokenUsage, now: TokenUsage) -> None:
+        """Adds what the usage of a call has grown by."""
+        self.prompt_tokens += now.prompt - before.prompt
+        self.output_tokens += now.output - before.output
+        self.thinking_tokens += now.thinking - before.thinking
+        self.cached_tokens += now.cached - before.cached
+
+    def as_json(self) -> dict[str, int]:
+        return asdict(self) | {"total_tokens": self.total_tokens}
+
+
 class ClientLeft(Exception):
-    """The client of this request is gone."""
+    """The client has disconnected."""
 
 
 class Stopping(Exception):
@@ -37,15 +97,15 @@ class Stopping(Exception):
 
 
 class Emulator:
-    """What was asked, what was served, and what is to fail."""
+    """What was requested, what was served, and what fails next."""
 
     def __init__(self, settings: EmulatorSettings) -> None:
         self.settings = settings
         self.faults = FaultPlan()
         self.ledger = Ledger()
-        self.requests: deque[AskedRequest] = deque(maxlen=settings.remembered_requests)
+        self.requests: deque[RecordedRequest] = deque(maxlen=settings.remembered_requests)
         self._stopping = asyncio.Event()
-        self._news = asyncio.Event()
+        self._changed = asyncio.Event()
 
     def fail_next(self, fault: Fault | Deviation | str | PlannedFault, times: int = 1) -> None:
         """See `FaultPlan.fail_next`."""
@@ -56,30 +116,30 @@ class Emulator:
         self.faults.fail_rate(fault, rate, seed)
 
     def stop(self) -> None:
-        """Ends every wait, so that open streams do not hold up the shutdown."""
+        """Ends every wait, so that open streams do not delay the shutdown."""
         self._stopping.set()
 
-    def tell(self) -> None:
-        """The ledger has changed: wakes those in `until`."""
-        self._news.set()
-        self._news = asyncio.Event()
+    def ledger_changed(self) -> None:
+        """Wakes those who wait in `until`."""
+        self._changed.set()
+        self._changed = asyncio.Event()
 
     async def until(self, holds: Callable[[Ledger], bool], seconds: float = 60.0) -> Ledger:
-        """Waits until the ledger is as wished, and gives it.
+        """Waits until `holds` is true of the ledger, and returns it.
 
         Raises:
-            TimeoutError: it did not come to that within `seconds`.
+            TimeoutError: it was not within `seconds`.
         """
         async with asyncio.timeout(seconds):
             while not holds(self.ledger):
-                await self._news.wait()
+                await self._changed.wait()
         return self.ledger
 
     async def pause(self, seconds: float) -> None:
         """Waits for `seconds`.
 
         Raises:
-            Stopping: the emulator shuts down.
+            Stopping: the emulator is shutting down.
         """
         if seconds > WATCH_SECONDS:
             try:
@@ -92,8 +152,8 @@ class Emulator:
             raise Stopping
 
     async def stall(self, request: web.Request) -> None:
-        """Waits until the client gives up. It is watched for as well, because a server without
-        `handler_cancellation` does not tell its handlers.
+        """Waits until the client disconnects. Polls the transport, because a server without
+        `handler_cancellation` does not cancel its handlers.
 
         Raises:
             ClientLeft, Stopping

@@ -1,4 +1,4 @@
-"""What the emulator can be told to do wrong, and when."""
+"""Planned faults of the emulator, and which request they strike."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Fault(StrEnum):
 
 
 class Deviation(StrEnum):
-    """The ways in which a judgement misses what was asked for and can be used all the same."""
+    """The ways in which a judgement misses what was asked for and is still usable."""
 
     LONG_QUOTE = "long_quote"
     LONG_SUMMARY = "long_summary"
@@ -78,26 +78,26 @@ class FaultPlan:
     _rates: list[_Rate] = field(default_factory=list)
 
     def fail_next(self, fault: Fault | Deviation | str | PlannedFault, times: int = 1) -> None:
-        """The next `times` requests fail so, after those that were planned before."""
+        """Plans the fault for the next `times` requests, after those planned before."""
         self._next.extend([_planned(fault)] * times)
 
     def fail_rate(self, fault: Fault | Deviation | str | PlannedFault, rate: float, seed: int = 0) -> None:
-        """From now on each request fails so with probability `rate`, the same way for the same seed.
+        """From now on each request fails with probability `rate`, repeatably for the same seed.
 
         Raises:
-            ValueError: the rate is no probability.
+            ValueError: the rate is not a probability.
         """
         if not 0 <= rate <= 1:
-            raise ValueError("the rate of a fault lies between 0 and 1")
+            raise ValueError("rate must be between 0 and 1")
         self._rates.append(_Rate(_planned(fault), rate, random.Random(seed)))
 
     def clear(self) -> None:
-        """Nothing fails any more."""
+        """Removes all planned faults."""
         self._next.clear()
         self._rates.clear()
 
     def strike(self, method: str) -> PlannedFault | None:
-        """The fault for the request that just came in, if any; a counted one is used up."""
+        """The fault for an arriving request, if any; one planned by count is used up."""
         for planned in self._next:
             if method in planned.methods:
                 self._next.remove(planned)

@@ -9,9 +9,8 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from cara.devtools.emulator import dialect
-from cara.devtools.emulator.emulator import ClientLeft, Emulator, Stopping
+from cara.devtools.emulator.emulator import ClientLeft, Emulator, RecordedRequest, Stopping
 from cara.devtools.emulator.faults import Fault
-from cara.devtools.emulator.ledger import AskedRequest
 from cara.devtools.emulator.prompt import Prompt, UnreadableRequest, read_prompt
 from cara.devtools.emulator.reply import Ending, Reply, compose
 from cara.devtools.emulator.tokens import TokenUsage
@@ -23,7 +22,7 @@ SECRET_HEADERS = frozenset({"x-goog-api-key", "authorization"})
 
 
 async def answer(request: web.Request) -> web.StreamResponse:
-    """Any call to a model: records it, and answers or fails as planned."""
+    """Answers or fails any call of a model as planned, and records it."""
     emulator = request.app[EMULATOR]
     method, model = request.match_info["method"], request.match_info["model"]
     if method not in METHODS or not model.startswith("gemini"):
@@ -41,12 +40,12 @@ async def answer(request: web.Request) -> web.StreamResponse:
         return _closed(request)
     finally:
         emulator.ledger.leave()
-        emulator.tell()
+        emulator.ledger_changed()
 
 
 async def _answer(request: web.Request, emulator: Emulator, method: str, model: str) -> web.StreamResponse:
     try:
-        asked, prompt = await _asked(request, emulator, method, model)
+        recorded, prompt = await _record(request, emulator, method, model)
     except UnreadableRequest as error:
         emulator.ledger.refused += 1
         return dialect.error_response(400, str(error))
@@ -58,27 +57,27 @@ async def _answer(request: web.Request, emulator: Emulator, method: str, model: 
         await emulator.stall(request)
     if method == "countTokens":
         return web.json_response({"totalTokens": prompt.tokens})
-    exchange = Exchange(request, emulator, asked, compose(prompt, emulator.settings, planned))
+    exchange = Exchange(request, emulator, recorded, compose(prompt, emulator.settings, planned))
     return await (exchange.stream() if method == "streamGenerateContent" else exchange.whole())
 
 
-async def _asked(
+async def _record(
     request: web.Request, emulator: Emulator, method: str, model: str
-) -> tuple[AskedRequest, Prompt]:
+) -> tuple[RecordedRequest, Prompt]:
     try:
         body = await request.json()
     except json.JSONDecodeError:
         raise UnreadableRequest("Invalid JSON payload received.") from None
     headers = {name: value for name, value in request.headers.items() if name.lower() not in SECRET_HEADERS}
     now = asyncio.get_running_loop().time()
-    asked = AskedRequest(method, model, headers, body, now)
-    emulator.requests.append(asked)
+    recorded = RecordedRequest(method, model, headers, body, now)
+    emulator.requests.append(recorded)
     ledger = emulator.ledger
     ledger.token_counts += method == "countTokens"
     ledger.calls += method != "countTokens"
     ledger.streams += method == "streamGenerateContent"
-    emulator.tell()
-    return asked, read_prompt(body)
+    emulator.ledger_changed()
+    return recorded, read_prompt(body)
 
 
 def _closed(request: web.Request) -> web.StreamResponse:
@@ -89,35 +88,35 @@ def _closed(request: web.Request) -> web.StreamResponse:
 
 @dataclass
 class Exchange:
-    """One reply on its way to one client."""
+    """One reply to one client."""
 
     request: web.Request
     emulator: Emulator
-    asked: AskedRequest
+    recorded: RecordedRequest
     reply: Reply
     billed: TokenUsage = field(default_factory=TokenUsage)
 
     async def stream(self) -> web.StreamResponse:
-        """Writes the reply piece by piece, as server-sent events."""
+        """Writes the reply chunk by chunk as server-sent events."""
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         delay = self.emulator.settings.first_chunk_delay_seconds
         await self.emulator.pause(delay)
-        self._answers_now()
+        self._mark_answered()
         await response.prepare(self.request)
-        for sent in range(1, max(len(self.reply.pieces), 1) + 1):
+        for sent in range(1, max(len(self.reply.chunks), 1) + 1):
             if sent > 1:
                 await self.emulator.pause(self.emulator.settings.chunk_delay_seconds)
-            last = sent >= len(self.reply.pieces)
-            await response.write(dialect.event(self._body(self.reply.pieces[sent - 1 : sent], sent, last)))
+            last = sent >= len(self.reply.chunks)
+            await response.write(dialect.event(self._body(self.reply.chunks[sent - 1 : sent], sent, last)))
             self._bill(self.reply.usage(sent))
         await self._end(response)
         return response
 
-    def _body(self, pieces: tuple[str, ...], sent: int, last: bool) -> dict[str, object]:
+    def _body(self, chunks: tuple[str, ...], sent: int, last: bool) -> dict[str, object]:
         return dialect.answer_body(
-            self.asked.model,
+            self.recorded.model,
             self.reply.usage(sent),
-            text="".join(pieces) if pieces else None,
+            text="".join(chunks) if chunks else None,
             finish_reason=self.reply.finish_reason if last else None,
             block_reason=self.reply.block_reason,
             response_id=f"emulated-{self.emulator.ledger.calls}",
@@ -136,22 +135,22 @@ class Exchange:
         await response.write_eof()
 
     async def whole(self) -> web.StreamResponse:
-        """The reply at once, after the time that a stream would have taken."""
-        settings, count = self.emulator.settings, len(self.reply.pieces)
+        """Sends the whole reply after the time that a stream takes."""
+        settings, count = self.emulator.settings, len(self.reply.chunks)
         if self.reply.ending is Ending.ERROR:
             self.emulator.ledger.refused += 1
             return dialect.error_response(503, OVERLOADED)
         writing = settings.chunk_delay_seconds * max(count - 1, 0)
         await self.emulator.pause(settings.first_chunk_delay_seconds + writing)
-        self._answers_now()
-        body = self._body(self.reply.pieces, count, last=True)
+        self._mark_answered()
+        body = self._body(self.reply.chunks, count, last=True)
         if self.reply.ending is not Ending.COMPLETE:
-            return await self._half(json.dumps(body).encode())
+            return await self._truncated(json.dumps(body).encode())
         self._bill(self.reply.usage(count))
         self.emulator.ledger.finished += 1
         return web.json_response(body)
 
-    async def _half(self, body: bytes) -> web.StreamResponse:
+    async def _truncated(self, body: bytes) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "application/json"})
         response.content_length = len(body)
         await response.prepare(self.request)
@@ -162,10 +161,10 @@ class Exchange:
             self.request.transport.abort()
         return response
 
-    def _answers_now(self) -> None:
-        self.asked.answered_at = asyncio.get_running_loop().time()
+    def _mark_answered(self) -> None:
+        self.recorded.answered_at = asyncio.get_running_loop().time()
 
     def _bill(self, usage: TokenUsage) -> None:
         self.emulator.ledger.charge(self.billed, usage)
         self.billed = usage
-        self.emulator.tell()
+        self.emulator.ledger_changed()

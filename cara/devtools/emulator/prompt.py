@@ -1,27 +1,62 @@
-"""Reads a request as google-genai sends it: which text is the learner's, and what answer is wanted."""
+"""Reads a request as google-genai sends it: the transcript, its measures, and the answer that is wanted."""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from cara.devtools.emulator.facts import Facts, facts_in
 from cara.devtools.emulator.tokens import count_parts, count_schema
 
-TRANSCRIPT = re.compile(r"(?is)<transcript(?:\s[^>]*)?>[ \t]*\n(.*)\n[ \t]*</transcript>")
-FENCE = re.compile(r"<([A-Za-z][\w-]*)(?:\s[^>]*)?>[ \t]*\n(.*?)\n[ \t]*</\1>", re.DOTALL)
+TRANSCRIPT = re.compile(r"(?is)<(transcript[\w-]*)(?:\s[^>]*)?>[ \t]*\n(.*)\n[ \t]*</\1>")
+DELIMITED = re.compile(r"<([A-Za-z][\w-]*)(?:\s[^>]*)?>[ \t]*\n(.*?)\n[ \t]*</\1>", re.DOTALL)
 
 
 class UnreadableRequest(Exception):
-    """The body is none that Gemini would take; the message says why."""
+    """A body that Gemini would refuse; the message says why."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The measures in a prompt, if it has any. The emulator states no other numbers about a transcript."""
+
+    members: dict[str, Any] = field(default_factory=dict)
+
+    def number(self, *path: str) -> float | None:
+        """The number at a path such as `fillers`, `count`; None if there is none."""
+        value = self._at(path)
+        return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+    def rate(self, measure: str) -> float:
+        """The number of a measure in a hundred words; 0 if it was not counted."""
+        return self.number(measure, "perHundredWords") or 0.0
+
+    def counts(self, *path: str) -> dict[str, int] | None:
+        """How often each phrase was counted; None if they were not counted."""
+        value = self._at(path)
+        return value if isinstance(value, dict) else None
+
+    @property
+    def english(self) -> bool:
+        """Whether English phrases can be looked for: unless the measures name another language."""
+        return bool(self.members.get("language", "en") == "en")
+
+    def _at(self, path: tuple[str, ...]) -> Any:
+        value: Any = self.members
+        for name in path:
+            value = value.get(name) if isinstance(value, dict) else None
+        return value
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """What a request asks for. `transcript` is the fenced talk, or else the last thing that the user said;
-    `facts` are the measures that come with it."""
+    """What a request asks for.
+
+    `transcript` is the delimited transcript, or else the last message of the user; `turns` is the number of
+    contents.
+    """
 
     transcript: str
     facts: Facts
@@ -37,7 +72,7 @@ def read_prompt(body: Any) -> Prompt:
     """The prompt in a body of generateContent or countTokens.
 
     Raises:
-        UnreadableRequest: the body lacks what Gemini insists on.
+        UnreadableRequest: the body lacks required members.
     """
     if not isinstance(body, dict) or not isinstance(body.get("contents"), list) or not body["contents"]:
         raise UnreadableRequest("* GenerateContentRequest.contents: contents is not specified")
@@ -47,7 +82,7 @@ def read_prompt(body: Any) -> Prompt:
     limit = config.get("maxOutputTokens")
     return Prompt(
         transcript=_transcript(users),
-        facts=facts_in(users[-1] if users else ""),
+        facts=read_facts(users[-1] if users else ""),
         message=_message(users),
         turns=len(body["contents"]),
         tokens=count_parts(_texts(body)) + count_schema(schema),
@@ -55,6 +90,20 @@ def read_prompt(body: Any) -> Prompt:
         schema=schema,
         max_output_tokens=int(limit) if limit is not None else None,
     )
+
+
+def read_facts(text: str) -> Facts:
+    """The first line of JSON before any delimiter; delimited text is what somebody said."""
+    for line in text.splitlines():
+        if line.startswith("<"):
+            break
+        if line.startswith("{"):
+            try:
+                members = json.loads(line)
+            except ValueError:
+                break
+            return Facts(members)
+    return Facts()
 
 
 def _texts(body: dict[str, Any]) -> Iterator[str]:
@@ -70,12 +119,12 @@ def _text(content: dict[str, Any]) -> str:
 
 def _transcript(users: list[str]) -> str:
     for text in reversed(users):
-        if fenced := TRANSCRIPT.search(text):
-            return fenced[1].strip()
+        if delimited := TRANSCRIPT.search(text):
+            return delimited[2].strip()
     return _message(users)
 
 
 def _message(users: list[str]) -> str:
     last = users[-1] if users else ""
-    fenced = [match[2].strip() for match in FENCE.finditer(last)]
-    return fenced[-1] if fenced else last.strip()
+    delimited = [match[2].strip() for match in DELIMITED.finditer(last)]
+    return delimited[-1] if delimited else last.strip()

@@ -1,56 +1,57 @@
-"""Fills any answer schema with an instance that speaks about the learner's talk.
+"""Fills any response schema with advice on a talk.
 
 Takes JSON Schema (`responseJsonSchema`) and Gemini's own dialect of it (`responseSchema`: types in capitals,
-`nullable`, counts as strings). Like Gemini it looks at no bound of a text (`minLength`, `maxLength`,
-`pattern`) and at none that is not documented (`exclusiveMinimum`, `multipleOf`, `uniqueItems`).
+`nullable`, counts as strings). Like Gemini it ignores the bounds of a text (`minLength`, `maxLength`,
+`pattern`) and those that are not documented (`exclusiveMinimum`, `multipleOf`, `uniqueItems`).
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
-from cara.devtools.emulator.coaching import phrase
-from cara.devtools.emulator.talk import Focus, Talk
+from cara.devtools.emulator.advice import Action, Advice
+from cara.devtools.emulator.passages import Passage
 
 DEEPEST = 12
-USUAL_ITEMS = 3
+USUAL_HIGHLIGHTS, USUAL_ACTIONS = 4, 3
 Schema = dict[str, Any]
+Topic = Passage | Action
 FORMATS = {"date-time": "2026-01-01T00:00:00Z", "date": "2026-01-01", "time": "00:00:00Z"}
-AT_FAULT = ("improv", "weak", "negative", "problem", "growth")
-PRAISED = ("strength", "positive", "good", "praise")
+CRITICISM = ("improv", "weak", "negative", "problem", "growth")
+PRAISE = ("strength", "positive", "good", "praise")
 
 
 class SchemaAnswer:
-    """Walks one schema for one talk."""
+    """An answer under one schema, about one talk."""
 
-    def __init__(self, schema: Schema, talk: Talk) -> None:
+    def __init__(self, schema: Schema, advice: Advice) -> None:
         self._root = schema
-        self._talk = talk
-        self._focuses = talk.focuses
+        self._advice = advice
 
     def instance(self) -> Any:
-        """A value of the shape that the schema asks for."""
-        return self._value(self._root, (), self._focuses[0], 0)
+        """A value that is valid under the schema."""
+        return self._value(self._root, (), self._advice.talk.all[0], 0)
 
-    def _value(self, schema: Schema, names: tuple[str, ...], focus: Focus, depth: int) -> Any:
+    def _value(self, schema: Schema, names: tuple[str, ...], topic: Topic, depth: int) -> Any:
         schema = self._resolved(schema)
         if "const" in schema:
             return schema["const"]
         if schema.get("enum"):
-            return _chosen(schema["enum"], focus)
+            return _chosen(schema["enum"], _praises(topic))
         match _kind(schema):
             case "object":
-                return self._object(schema, names, focus, depth)
+                return self._object(schema, names, topic, depth)
             case "array":
-                return self._array(schema, names, focus, depth)
+                return self._array(schema, names, topic, depth)
             case "integer" | "number" as kind:
-                return _number(schema, self._mark(names), whole=kind == "integer")
+                return _number(schema, self._score(names), whole=kind == "integer")
             case "boolean":
-                return focus.strength
+                return _praises(topic)
             case "null":
                 return None
-        return self._string(schema, names, focus)
+        return self._string(schema, names, topic)
 
     def _resolved(self, schema: Schema) -> Schema:
         for _ in range(DEEPEST):
@@ -73,33 +74,49 @@ class SchemaAnswer:
             target = target[step.replace("~1", "/").replace("~0", "~")] if step else target
         return dict(target)
 
-    def _object(self, schema: Schema, names: tuple[str, ...], focus: Focus, depth: int) -> dict[str, Any]:
+    def _object(self, schema: Schema, names: tuple[str, ...], topic: Topic, depth: int) -> dict[str, Any]:
         required = schema.get("required", ())
         return {
-            name: self._value(member, (*names, name), focus, depth + 1)
+            name: self._value(member, (*names, name), topic, depth + 1)
             for name, member in (schema.get("properties") or {}).items()
             if depth < DEEPEST or name in required
         }
 
-    def _array(self, schema: Schema, names: tuple[str, ...], focus: Focus, depth: int) -> list[Any]:
+    def _array(self, schema: Schema, names: tuple[str, ...], topic: Topic, depth: int) -> list[Any]:
+        topics, usual = self._topics(names)
         fewest, most = int(schema.get("minItems", 0)), schema.get("maxItems")
-        count = max(fewest, min(USUAL_ITEMS, max(len(self._focuses), 1)) if depth < DEEPEST else 0)
+        count = max(fewest, min(usual, len(topics)) if depth < DEEPEST else 0)
         count = count if most is None else min(count, int(most))
         items = schema.get("items") or {"type": "string"}
-        spoken_of = self._focuses
-        if names and names[-1].lower().startswith("action"):
-            spoken_of = sorted(spoken_of, key=lambda each: each.strength)  # first what is to be improved
-        about = [spoken_of[index % len(spoken_of)] if depth < 4 else focus for index in range(count)]
+        about = [topics[index % len(topics)] if depth < 4 else topic for index in range(count)]
         return [self._value(items, names, each, depth + 1) for each in about]
 
-    def _string(self, schema: Schema, names: tuple[str, ...], focus: Focus) -> str:
+    def _topics(self, names: tuple[str, ...]) -> tuple[Sequence[Topic], int]:
+        """What the items of a list are about, and how many there usually are."""
+        if names and names[-1].lower().startswith("action"):
+            return self._advice.actions, USUAL_ACTIONS
+        return self._advice.talk.all, USUAL_HIGHLIGHTS
+
+    def _string(self, schema: Schema, names: tuple[str, ...], topic: Topic) -> str:
         if sample := FORMATS.get(schema.get("format", "")):
             return sample
-        return phrase(names, self._talk, focus)
+        name = names[-1].lower() if names else ""
+        aspect = next(
+            (part.lower() for part in reversed(names) if part.lower() in self._advice.aspects), None
+        )
+        if name in ("summary", "overview"):
+            return self._advice.summary()
+        if aspect:
+            return self._advice.aspects[aspect]
+        if isinstance(topic, Action):
+            return {"title": topic.title, "exercise": topic.exercise}.get(name, topic.why)
+        return topic.quote if name in ("quote", "quotes") else self._advice.comment(topic)
 
-    def _mark(self, names: tuple[str, ...]) -> float:
-        aspects = [name.lower() for name in names]
-        return self._talk.score(next((name for name in reversed(aspects) if name != "score"), ""))
+    def _score(self, names: tuple[str, ...]) -> float:
+        """The score of the innermost aspect among the names, or else the mean of all."""
+        scores = self._advice.scores
+        known = [scores[name.lower()] for name in names if name.lower() in scores]
+        return known[-1] if known else sum(scores.values()) / len(scores)
 
 
 def _kind(schema: Schema) -> str:
@@ -111,14 +128,18 @@ def _kind(schema: Schema) -> str:
     return str(kind).lower()
 
 
-def _chosen(options: list[Any], focus: Focus) -> Any:
-    wished = PRAISED if focus.strength else AT_FAULT
-    fitting = (option for option in options if str(option).lower().startswith(wished))
-    return next(fitting, options[0] if focus.strength else options[-1])
+def _praises(topic: Topic) -> bool:
+    return isinstance(topic, Passage) and topic.strength
 
 
-def _number(schema: Schema, mark: float, *, whole: bool) -> int | float:
+def _chosen(options: list[Any], praised: bool) -> Any:
+    beginnings = PRAISE if praised else CRITICISM
+    fitting = (option for option in options if str(option).lower().startswith(beginnings))
+    return next(fitting, options[0] if praised else options[-1])
+
+
+def _number(schema: Schema, score: float, *, whole: bool) -> int | float:
     lowest = float(schema.get("minimum", 0))
     highest = float(schema.get("maximum", max(100.0, lowest + 100)))
-    value = lowest + (highest - lowest) * mark / 100
+    value = lowest + (highest - lowest) * score / 100
     return min(max(round(value), math.ceil(lowest)), math.floor(highest)) if whole else round(value, 3)

@@ -1,22 +1,40 @@
-"""Runs the emulator inside a running loop."""
+"""The emulator as an application, its control routes, and running it inside an event loop.
+
+The control routes need no key: planning faults, reading the ledger, and listing the recorded requests.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
-from cara.devtools.emulator.app import EMULATOR, create_emulator
+from cara.devtools.emulator import dialect
 from cara.devtools.emulator.emulator import Emulator, EmulatorSettings
+from cara.devtools.emulator.faults import GENERATION, Deviation, Fault, PlannedFault, named
+from cara.devtools.emulator.generation import EMULATOR, answer
 
+MAX_BODY_BYTES = 8 * 1024 * 1024
 SHUTDOWN_SECONDS = 0.5
+
+__all__ = [
+    "EMULATOR",
+    "Emulator",
+    "EmulatorSettings",
+    "RunningEmulator",
+    "create_emulator",
+    "running_emulator",
+]
 
 
 @dataclass(frozen=True)
 class RunningEmulator:
-    """Where it listens, and its faults and ledger."""
+    """A running emulator and its URL."""
 
     url: str
     emulator: Emulator
@@ -26,7 +44,7 @@ class RunningEmulator:
 async def running_emulator(
     settings: EmulatorSettings | None = None, *, host: str = "127.0.0.1", port: int = 0
 ) -> AsyncIterator[RunningEmulator]:
-    """Serves while the block runs; port 0 takes a free one. Open streams end with the block."""
+    """Serves while the block runs; port 0 picks a free port. Open streams end with the block."""
     app = create_emulator(settings)
     runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
     await runner.setup()
@@ -35,3 +53,82 @@ async def running_emulator(
         yield RunningEmulator("http://{}:{}".format(*runner.addresses[0][:2]), app[EMULATOR])
     finally:
         await runner.cleanup()
+
+
+def create_emulator(settings: EmulatorSettings | None = None) -> web.Application:
+    """The emulator as an application; `app[EMULATOR]` has its faults, ledger and recorded requests.
+
+    Run it with `handler_cancellation=True`, so that it notices at once when a client disconnects.
+    """
+    emulator = Emulator(settings or EmulatorSettings())
+    app = web.Application(middlewares=[require_key], client_max_size=MAX_BODY_BYTES)
+    app[EMULATOR] = emulator
+    app.add_routes(
+        [
+            web.post("/emulator/faults", plan_fault),
+            web.delete("/emulator/faults", clear_faults),
+            web.get("/emulator/ledger", show_ledger),
+            web.get("/emulator/requests", show_requests),
+            web.post("/{version}/models/{model:[^/:]+}:{method}", answer),
+        ]
+    )
+    app.on_shutdown.append(_stop)
+    return app
+
+
+@web.middleware
+async def require_key(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Refuses a call without the key, in the words of Gemini."""
+    if request.path.startswith("/emulator/"):
+        return await handler(request)
+    key, wanted = request.headers.get("x-goog-api-key"), request.app[EMULATOR].settings.api_key
+    if not key:
+        return dialect.missing_key()
+    if wanted is not None and key != wanted:
+        return dialect.bad_key()
+    return await handler(request)
+
+
+async def _stop(app: web.Application) -> None:
+    app[EMULATOR].stop()
+
+
+async def plan_fault(request: web.Request) -> web.Response:
+    """`{"fault": "rate_limited", "times": 2}` or `{"fault": …, "rate": 0.2, "seed": 7}`, with
+    `retryDelaySeconds`, `afterChunks` and `methods` as options."""
+    try:
+        body = await request.json()
+        planned = _planned(body)
+        faults = request.app[EMULATOR].faults
+        if "rate" in body:
+            faults.fail_rate(planned, float(body["rate"]), int(body.get("seed", 0)))
+        else:
+            faults.fail_next(planned, int(body.get("times", 1)))
+    except (json.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError) as error:
+        return web.json_response({"error": str(error), "faults": [*Fault, *Deviation]}, status=400)
+    return web.json_response({"planned": planned.fault.value})
+
+
+def _planned(body: dict[str, Any]) -> PlannedFault:
+    return PlannedFault(
+        named(body["fault"]),
+        retry_delay_seconds=body.get("retryDelaySeconds", 1.0),
+        after_chunks=int(body.get("afterChunks", 2)),
+        methods=frozenset(body.get("methods") or GENERATION),
+    )
+
+
+async def clear_faults(request: web.Request) -> web.Response:
+    """Removes all planned faults."""
+    request.app[EMULATOR].faults.clear()
+    return web.Response(status=204)
+
+
+async def show_ledger(request: web.Request) -> web.Response:
+    """The running totals."""
+    return web.json_response(request.app[EMULATOR].ledger.as_json())
+
+
+async def show_requests(request: web.Request) -> web.Response:
+    """The latest requests, oldest first."""
+    return web.json_response([asdict(recorded) for recorded in request.app[EMULATOR].requests])

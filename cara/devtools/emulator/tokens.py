@@ -1,4 +1,4 @@
-"""How the emulator counts tokens: deterministic, and additive over the parts of a prompt."""
+"""Token counting: deterministic, and additive over the parts of a prompt."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ CHARACTERS_A_TOKEN = 4
 
 
 def count_tokens(text: str) -> int:
-    """One token for every four characters begun."""
+    """One token for every four characters, rounded up."""
     return -(-len(text) // CHARACTERS_A_TOKEN)
 
 
@@ -32,7 +32,7 @@ def cut_to_tokens(text: str, tokens: int) -> str:
 
 @dataclass(frozen=True)
 class TokenUsage:
-    """What a call has cost so far; `cached` is a part of `prompt`."""
+    """The usage of a call so far; `cached` is a part of `prompt`."""
 
     prompt: int = 0
     output: int = 0

@@ -1,4 +1,4 @@
-"""Answers under a schema: valid, and made of the talk that was sent."""
+"""Answers under a schema: valid, and about the talk that was sent."""
 
 import re
 
@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cara.devtools.emulator.facts import Facts, facts_in
-from cara.devtools.emulator.prompt import read_prompt
+from cara.devtools.emulator.advice import Advice
+from cara.devtools.emulator.passages import Passages
+from cara.devtools.emulator.prompt import Facts, read_facts, read_prompt
 from cara.devtools.emulator.schema_answers import SchemaAnswer
-from cara.devtools.emulator.talk import Talk, learner_talk
+from cara.devtools.emulator.transcript import learner_text, split_sentences
 from cara.feedback.assessment.grounding import Transcript
 from cara.feedback.assessment.judgement import judgement_schema
 from cara.feedback.assessment.prompt import question
@@ -68,12 +69,22 @@ COACH = "Coach: Take your time and tell me about the quarterly budget."
 LABELLED = f"You: {UNSURE}\n{COACH}\n[00:12] You: It costs 3.5 million."
 
 
-def answer(schema, transcript, **counted):
-    return SchemaAnswer(schema, learner_talk(transcript, Facts(counted))).instance()
+def measured(transcript, **changes):
+    """The facts that Cara's prompt has about a transcript."""
+    measures = measure(transcript, duration_seconds=60, feature_type="conversation")
+    return Facts({**measures.model_dump(mode="json", by_alias=True, exclude_none=True), **changes})
+
+
+def answer(schema, transcript, facts=None):
+    return SchemaAnswer(schema, Advice(transcript, facts or measured(transcript))).instance()
+
+
+def passages(transcript, facts=None):
+    return Passages(transcript, facts or measured(transcript)).all
 
 
 def texts(value):
-    """All that an answer says in words."""
+    """All texts of an answer."""
     if isinstance(value, str):
         return [value]
     if isinstance(value, dict):
@@ -82,7 +93,7 @@ def texts(value):
 
 
 def judged(transcript, seconds=60, feature_type="conversation"):
-    """The answer to Cara's own question, and the measures in it."""
+    """The answer to Cara's own prompt, and the measures in it."""
     measures = measure(transcript, duration_seconds=seconds, feature_type=feature_type)
     text = question(transcript, measures, [])
     schema = judgement_schema()
@@ -91,17 +102,17 @@ def judged(transcript, seconds=60, feature_type="conversation"):
         "generationConfig": {"responseJsonSchema": schema},
     }
     prompt = read_prompt(body)
-    return SchemaAnswer(schema, learner_talk(prompt.transcript, prompt.facts)).instance(), measures
+    return SchemaAnswer(schema, Advice(prompt.transcript, prompt.facts)).instance(), measures
 
 
 @pytest.mark.parametrize("transcript", [SURE, UNSURE, LABELLED, "Hm", ""])
-def test_an_answer_keeps_to_its_schema_whatever_the_talk(transcript):
+def test_an_answer_is_valid_under_its_schema_whatever_the_talk(transcript):
     jsonschema.validate(answer(FEEDBACK, transcript), FEEDBACK)
 
 
 @pytest.mark.parametrize("transcript", [SURE, UNSURE, LABELLED])
-def test_every_quote_stands_in_the_learners_words(transcript):
-    learner = learner_talk(transcript).text
+def test_every_quote_is_in_the_learners_turns(transcript):
+    learner = learner_text(transcript)
     quotes = [highlight["quote"] for highlight in answer(FEEDBACK, transcript)["highlights"]]
     assert len(set(quotes)) == len(quotes)
     assert all(quote in learner and quote in transcript for quote in quotes)
@@ -179,33 +190,37 @@ def test_a_schema_that_contains_itself_comes_to_an_end():
 
 @given(st.text(max_size=300))
 @settings(max_examples=60, deadline=None)
-def test_no_text_makes_it_stumble(text):
-    jsonschema.validate(answer(FEEDBACK, text), FEEDBACK)
+def test_any_text_gets_a_valid_answer(text):
+    jsonschema.validate(answer(FEEDBACK, text, Facts()), FEEDBACK)
 
 
 def test_only_the_learners_turns_are_judged():
-    talk = learner_talk(LABELLED)
-    assert "quarterly" not in talk.text
-    assert "It costs 3.5 million." in talk.sentences
+    text = learner_text(LABELLED)
+    assert "quarterly" not in text
+    assert "It costs 3.5 million." in split_sentences(text)
 
 
-def test_the_fenced_transcript_is_found_among_the_instructions():
+def test_the_delimited_transcript_is_found_among_the_instructions():
     text = f'Judge this.\n<transcript lang="en">\n{SURE}\n</transcript>\nBe fair.'
     prompt = read_prompt({"contents": [{"role": "user", "parts": [{"text": text}]}]})
     assert prompt.transcript == SURE
 
 
-def test_without_a_fence_the_last_user_text_is_the_transcript():
+def test_without_delimiters_the_last_user_text_is_the_transcript():
     turns = [("user", "First."), ("model", "Go on."), ("user", "Second thing.")]
     prompt = read_prompt({"contents": [{"role": role, "parts": [{"text": text}]} for role, text in turns]})
     assert prompt.transcript == "Second thing."
 
 
-def test_marks_stay_between_the_bounds():
-    assert all(5 <= Talk("um like maybe " * 50).score(aspect) <= 98 for aspect in ("clarity", "tone", "x"))
+def test_scores_stay_within_bounds():
+    text = "um like maybe " * 50
+    advice = Advice(text, measured(text))
+    assert all(5 <= score <= 98 for score in advice.scores.values())
 
 
-COUNTS = re.compile(r"(?<![\d.])(\d+|No) (sentences?|fillers?|hedges?|questions?|phrases? of commitment)\b")
+COUNTS = re.compile(
+    r"(?<![\d.])([\d.]+) (fillers?|hedges?|words on average|words a minute)\b|has (\d+) (words)\."
+)
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.name)
@@ -214,30 +229,58 @@ def test_no_text_contradicts_the_measures(sample):
     counted = {
         "filler": measures.fillers.count,
         "hedge": measures.hedges.count,
-        "phrase of commitment": measures.assertives.count,
+        "words on average": measures.mean_sentence_words,
+        "words a minute": measures.speaking_words_per_minute,
+        "words": measures.longest_sentence_words,
     }
-    said = [count for text in texts(found) for count in COUNTS.findall(text)]
-    assert {thing.replace("phrases", "phrase").rstrip("s") for _, thing in said} == set(counted)
+    said = [[part for part in count if part] for text in texts(found) for count in COUNTS.findall(text)]
+    assert {"words on average", "words a minute"} <= {thing for _, thing in said}
     for number, thing in said:
-        assert counted[thing.replace("phrases", "phrase").rstrip("s")] == int(number.replace("No", "0"))
-        assert thing.startswith(("fillers", "hedges", "phrases")) == (number != "1")
-    assert f"A sentence has {measures.mean_sentence_words:g} words" in found["clarity"]["feedback"]
-    assert f"{measures.speaking_words_per_minute:g} words a minute" in found["pace"]["feedback"]
+        name = thing if thing.startswith("words") else thing.rstrip("s")
+        assert float(number) == counted[name], (number, thing)
+        assert thing.endswith("s") == (number != "1") or thing.startswith("words")
     place = Transcript(sample.transcript())
     assert all(place.find(highlight["quote"]).text == highlight["quote"] for highlight in found["highlights"])
 
 
+def test_fillers_and_hedges_are_counted_where_there_are_many():
+    found, measures = judged(SAMPLES[1].transcript(), 80, "video")
+    assert f"{measures.fillers.count} fillers, most often “um” and “uh”" in found["clarity"]["feedback"]
+    found, measures = judged(SAMPLES[2].transcript(), 105, "conversation")
+    assert f"{measures.hedges.count} hedges, most often “just” and “maybe”" in found["confidence"]["feedback"]
+
+
+def test_advice_shows_the_learner_a_better_sentence_of_their_own():
+    found, _ = judged(SAMPLES[1].transcript(), 80, "video")
+    better = "“We started in March, and it was kind of a big project.”"
+    assert better in texts(found["highlights"])[2] + texts(found["highlights"])[5]
+    assert better in found["actionItems"][0]["exercise"]
+    found, _ = judged(SAMPLES[2].transcript(), 105, "conversation")
+    assert found["actionItems"][0]["exercise"].startswith("Say “That is worth more.”, then stop.")
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.name)
+def test_no_text_comes_twice(sample):
+    found, _ = judged(sample.transcript(), sample.duration_seconds, sample.feature_type)
+    titles = [item["title"] for item in found["actionItems"]]
+    quotes = [highlight["quote"] for highlight in found["highlights"]]
+    assert len(titles) == len(set(titles)) == 3
+    assert len(quotes) == len(set(quotes)) == 4
+
+
 def test_without_facts_nothing_is_counted():
-    assert not [text for text in texts(answer(FEEDBACK, UNSURE)) if re.search(r"\d", text)]
+    assert not [text for text in texts(answer(FEEDBACK, UNSURE, Facts())) if re.search(r"\d", text)]
 
 
 def test_what_was_not_counted_is_not_named():
     none = {"fillers": {"count": 0, "byWord": {}}, "hedges": {"count": 0, "phrases": {}}, "repetitions": 0}
-    talk = learner_talk("Um, maybe, maybe we left. The the end is near.", Facts(none))
-    assert all(focus.strength or talk.sentences[0] == focus.sentence for focus in talk.focuses)
-    assert not [text for text in texts(answer(FEEDBACK, UNSURE, **none)) if "“um" in text.lower()[:5]]
-    spanish = Talk("Um, creo que sí.", Facts({"language": "es"}))
-    assert spanish.fillers_in(spanish.text) == spanish.hedges_in(spanish.text) == []
+    found = passages("Um, maybe, maybe we left. The the end is near.", Facts(none))
+    assert not any(one.needless or one.repeated for one in found)
+    assert not [
+        text for text in texts(answer(FEEDBACK, UNSURE, Facts(none))) if "without “um" in text.lower()
+    ]
+    (spanish,) = passages("Um, creo que sí.", Facts({"language": "es"}))
+    assert spanish.needless == ()
 
 
 @pytest.mark.parametrize(
@@ -245,36 +288,40 @@ def test_what_was_not_counted_is_not_named():
     ["So we looked at the, the numbers.", "We want to, we want to hire two people now.", "We grew. We grew."],
 )
 def test_what_is_said_twice_is_no_strength(repeated):
-    shown = {focus.sentence: focus.strength for focus in learner_talk(f"{SURE} {repeated}").focuses}
+    shown = {one.sentence: one.strength for one in passages(f"{SURE} {repeated}", Facts())}
     assert not shown[repeated.split(". ")[0].rstrip(".") + "."]
     assert any(shown.values())
 
 
-def test_a_plain_sentence_is_not_blamed_but_the_longest():
-    shown = learner_talk(SURE).focuses
-    assert [focus.sentence for focus in shown if not focus.strength] == [
+def test_in_a_talk_without_flaws_only_the_longest_sentence_is_to_be_improved():
+    shown = passages(SURE)
+    assert [one.sentence for one in shown if not one.strength] == [
         "Our tests pass, and the customers renewed."
     ]
     assert len(shown) == 3
 
 
 @pytest.mark.parametrize(
-    ("transcript", "topics"),
+    ("sentence", "improved"),
     [
-        ("Basically, basically we just, like, really sell bread. Bread is what we sell.", ["bread"]),
-        ("I guess maybe, perhaps, possibly, probably.", []),
-        ("我们今天讨论计划。", []),
+        ("I'm going to, uh, talk about it.", "I'm going to talk about it."),
+        ("So, um, hi everyone.", "Hi everyone."),
+        ("And, um, it was, like, the biggest problem, right?", "And it was the biggest problem."),
+        ("Um, then we had to, I mean, we had to fix it.", "Then we had to fix it."),
+        ("They were, like... way faster.", "They were way faster."),
+        ("I like the new form because it looks like the shop.", None),
     ],
 )
-def test_no_filler_hedge_or_stop_word_is_a_topic(transcript, topics):
-    assert Talk(transcript).topics[:1] == topics
+def test_an_improved_sentence_leaves_out_what_it_does_not_need(sentence, improved):
+    (found,) = passages(sentence, measured(sentence))
+    assert found.improved == improved
 
 
-def test_facts_come_before_every_fence():
-    facts = facts_in('Measures:\n{"words":3}\n<transcript>\n{"words":9}\n</transcript>')
+def test_facts_come_before_every_delimiter():
+    facts = read_facts('Measures:\n{"words":3}\n<transcript>\n{"words":9}\n</transcript>')
     assert (facts.number("words"), facts.number("fillers", "count")) == (3, None)
-    assert facts_in('Judge.\n<transcript>\n{"words":9}\n</transcript>').members == {}
-    assert facts_in('{"words":').members == facts_in("").members == {}
+    assert read_facts('Judge.\n<transcript>\n{"words":9}\n</transcript>').members == {}
+    assert read_facts('{"words":').members == read_facts("").members == {}
 
 
 @pytest.mark.parametrize(
@@ -299,10 +346,10 @@ def test_quotes_are_the_learners_however_turns_are_told_apart(transcript):
     "text", ["We meet Dr. Gray at 3 p.m. today and go.", "It is No. 5 in the U.S. market."]
 )
 def test_abbreviations_end_no_sentence(text):
-    assert Talk(text).sentences == [text]
+    assert split_sentences(text) == [text]
 
 
 def test_a_long_quote_ends_with_a_clause():
-    quote = learner_talk("We hire, " * 40 + "and go.").focuses[0].quote
+    quote = passages("We hire, " * 40 + "and go.", Facts())[0].quote
     assert quote.endswith("We hire")
     assert len(quote) <= 200

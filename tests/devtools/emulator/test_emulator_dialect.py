@@ -86,7 +86,7 @@ async def test_a_chat_reply_refers_to_what_was_said_and_names_the_emulator(sdk):
     assert first.model_version == f"cara-emulator/{MODEL}"
 
 
-async def test_a_stream_comes_in_pieces_whose_usage_is_a_running_total(sdk):
+async def test_a_stream_comes_in_chunks_whose_usage_is_a_running_total(sdk):
     stream = await sdk.models.generate_content_stream(model=MODEL, contents="How do I open a speech well?")
     chunks = [chunk async for chunk in stream]
     totals = [chunk.usage_metadata.total_token_count for chunk in chunks]

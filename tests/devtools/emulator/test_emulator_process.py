@@ -32,7 +32,7 @@ async def test_it_prints_its_url_and_ends_at_once_with_a_stream_open(process):
     async with asyncio.timeout(TIMEOUT_SECONDS):
         line = (await process.stdout.readline()).decode()
     url = line.removeprefix("Gemini emulator on ").strip()
-    body = {"contents": [{"parts": [{"text": "A long story, please."}]}]}
+    body = {"contents": [{"parts": [{"text": "A long answer, please."}]}]}
     path = f"{url}/v1beta/models/gemini-3.8-flash:streamGenerateContent?alt=sse"
     async with aiohttp.ClientSession() as session:
         response = await session.post(path, json=body, headers={"x-goog-api-key": "any"})

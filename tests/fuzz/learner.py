@@ -1,4 +1,4 @@
-"""A learner for the fuzzer: signed in, with something of everything, and replaced when it has signed out."""
+"""The learner whose requests the fuzzer sends: signed in, with one record of each kind."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from tests.waiting import TIMEOUT_SECONDS
 PASSWORD = "correct horse battery"
 
 
-class Visitor:
-    """Who makes the requests, and the ids of what is theirs; every second one is an administrator."""
+class FuzzLearner:
+    """A signed-in learner and the ids of its records. Every second account is an administrator."""
 
     def __init__(self, url: str, database_url: str) -> None:
         self._url = url
         self._database_url = database_url
-        self._administrates = cycle((True, False))
+        self._is_administrator = cycle((True, False))
         self.renew()
 
     def renew(self) -> None:
-        """Registers anew; what was requested may have deleted the account or ended its tokens."""
+        """Registers a new account, because a request may have deleted the old one or revoked its tokens."""
         account = {"email": f"{uuid4().hex}@example.com", "name": "A Learner", "password": PASSWORD}
         signed_in = self._call("POST", "/api/auth/register", json=account)
         self.token: str = signed_in["accessToken"]
-        if next(self._administrates):
+        if next(self._is_administrator):
             self._promote(account["email"])
         session = self._call("POST", "/api/sessions", json={"featureType": "conversation"})["id"]
         asked = {"sessionId": session, "transcript": "Um, I think we should start."}
