@@ -33,8 +33,7 @@ from cara.postgres.migrations import up_to_date_database
 from cara.practice import routes as practice
 from cara.quota import routes as quota
 from cara.quota.quota import Quota
-from cara.redis.queue import Queue, arq_client
-from cara.redis.rollup_notifier import RollupNotifier
+from cara.redis.queue import Queue, RollupNotifier, arq_client
 from cara.redis.subscriber import Subscriber
 from cara.settings import Settings
 from cara.web.client_info import TrustedProxies
@@ -47,7 +46,7 @@ from cara.web.json_body import MAX_BODY_BYTES
 from cara.web.openapi import OpenApiDocument
 from cara.web.problems import answer_problems
 from cara.web.rate_limits import RateLimits, count_unknown_addresses
-from cara.web.request_log import connection_log, log_requests
+from cara.web.request_log import connection_log, log_requests, tag_reports
 
 ROUTES = [
     *health.ROUTES,
@@ -74,9 +73,9 @@ CleanupContext = Callable[[web.Application], AsyncIterator[None]]
 
 def create_app(settings: Settings) -> web.Application:
     """The web application for these settings; it connects when it starts."""
-    _start_reports(settings)
+    reporting = _start_reports(settings)
     app = web.Application(
-        middlewares=_middlewares(), client_max_size=MAX_BODY_BYTES, handler_args=CONNECTION_OPTIONS
+        middlewares=_middlewares(reporting), client_max_size=MAX_BODY_BYTES, handler_args=CONNECTION_OPTIONS
     )
     app[SERVICES] = {}
     _provide_rules(app, settings)
@@ -89,9 +88,9 @@ def create_app(settings: Settings) -> web.Application:
     return app
 
 
-def _start_reports(settings: Settings) -> None:
+def _start_reports(settings: Settings) -> bool:
     """Before the application is made: the SDK takes its place in it."""
-    start_sentry(
+    return start_sentry(
         dsn=settings.sentry_dsn.get_secret_value() if settings.sentry_dsn else None,
         environment=settings.environment,
         release=__version__,
@@ -99,10 +98,11 @@ def _start_reports(settings: Settings) -> None:
     )
 
 
-def _middlewares() -> list[Middleware]:
+def _middlewares(reporting: bool) -> list[Middleware]:
     """From the outermost to the innermost."""
     return [
         log_requests,
+        *([tag_reports] if reporting else []),
         answer_problems,
         answer_options,
         count_unknown_addresses,

@@ -28,8 +28,8 @@ REPOSITORY = Path(cara.__file__).parents[1]
 FEATURES = frozenset(
     "accounts analytics audit coach feedback gemini jobs practice quota speech users".split()
 )
-NOT_ON_THE_WAY = ("cara/devtools/", "cara/app.py", "cara/__init__.py")
-"""What stands in for Gemini, and what only wires."""
+NOT_ON_THE_WAY = ("cara/devtools/", "cara/app.py", "cara/__init__.py", "cara/analytics/roll")
+"""What stands in for Gemini, what only wires, and the folding of roll-ups, which runs beside requests."""
 
 
 class FilesThatRun:

@@ -21,8 +21,7 @@ from cara.observability.sentry import start_sentry, stop_sentry
 from cara.postgres.database import DatabaseAway
 from cara.postgres.migrations import DatabaseBehind, up_to_date_database
 from cara.quota.quota import Quota
-from cara.redis.queue import Queue, arq_client
-from cara.redis.rollup_notifier import RollupNotifier
+from cara.redis.queue import Queue, RollupNotifier, arq_client
 from cara.redis.subscriber import Subscriber
 from cara.settings import Settings, UnsafeSettings, read_settings
 from worker.queues import create_workers, run_workers

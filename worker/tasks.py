@@ -17,8 +17,7 @@ from cara.feedback.work.sweeper import sweep
 from cara.observability.sentry import instrumented
 from cara.postgres.database import Database
 from cara.quota.quota import Quota
-from cara.redis.queue import Queue
-from cara.redis.rollup_notifier import RollupNotifier
+from cara.redis.queue import Queue, RollupNotifier
 from cara.redis.subscriber import Subscriber
 from cara.settings import Settings
 

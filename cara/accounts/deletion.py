@@ -39,7 +39,8 @@ async def delete_account(
         except DatabaseBusy:
             if attempt == MAX_ATTEMPTS:
                 raise
-    await job_notifier.deleted(job_ids)
+    if job_ids:
+        await job_notifier.deleted(job_ids)
 
 
 async def _delete(connection: Connection, user_id: UUID, request_id: str | None) -> list[UUID]:

@@ -25,7 +25,7 @@ from cara.analytics.schemas import Event, EventsAccepted, IncomingEvent, NewEven
 from cara.errors import CaraError, InvalidInput, TokenInvalid, Unavailable
 from cara.observability.metrics import EVENT_GROUP_SIZE, EVENTS_REFUSED, EVENTS_STORED
 from cara.postgres.database import Database, DatabaseAway, Record
-from cara.redis.rollup_notifier import RollupNotifier
+from cara.redis.queue import RollupNotifier
 
 logger = logging.getLogger(__name__)
 

@@ -21,7 +21,7 @@ from cara.gemini.errors import GeminiError, log_operator_error
 from cara.gemini.prompts import upper_estimate_of_prompt
 from cara.postgres.database import Connection, Database, DatabaseAway, new_id
 from cara.quota.quota import Charge, Quota
-from cara.redis.rollup_notifier import RollupNotifier
+from cara.redis.queue import RollupNotifier
 from cara.settings import Settings
 from cara.web.guard import Caller
 

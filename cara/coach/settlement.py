@@ -15,7 +15,7 @@ from cara.postgres.database import RETRY_SECONDS, Database, DatabaseBusy, retry_
 from cara.practice.dialogue import append_dialogue
 from cara.practice.queries import hold_session
 from cara.quota.quota import Charge, Quota
-from cara.redis.rollup_notifier import RollupNotifier
+from cara.redis.queue import RollupNotifier
 from cara.web.guard import Caller
 
 SETTLING_SECONDS = RETRY_SECONDS

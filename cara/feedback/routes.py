@@ -17,7 +17,7 @@ from cara.jobs.notifier import JobNotifier, final_number
 from cara.postgres.database import Connection, Database, Record
 from cara.practice.sessions import SessionNotFound
 from cara.quota.quota import Quota, QuotaExceeded, TooLongForQuota
-from cara.redis.rollup_notifier import RollupNotifier
+from cara.redis.queue import RollupNotifier
 from cara.web.context import CALLER_ID
 from cara.web.guard import Authenticator, Caller, Claims, bearer_token, confirmed_caller
 from cara.web.handlers import Header

@@ -141,8 +141,6 @@ class JobNotifier:
         Each stream keeps a final entry with the highest number: Redis refuses whatever a worker still sends.
         Best effort, within a bounded time.
         """
-        if not job_ids:
-            return
         try:
             async with (
                 asyncio.timeout(_NOTIFY_SECONDS),

@@ -18,7 +18,7 @@ from cara.practice.schemas import (
     SessionSummary,
 )
 from cara.practice.sessions import SessionCompleted, SessionNotFound
-from cara.redis.rollup_notifier import RollupNotifier
+from cara.redis.queue import RollupNotifier
 from cara.web.guard import Caller
 from cara.web.handlers import Header
 from cara.web.models import ApiResponse
@@ -86,7 +86,8 @@ async def delete_session(
     if job_ids is None:
         raise SessionNotFound
     rollups.wake()
-    await job_notifier.deleted(job_ids)
+    if job_ids:
+        await job_notifier.deleted(job_ids)
 
 
 def _session_response(

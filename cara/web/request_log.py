@@ -48,12 +48,18 @@ async def log_requests(request: web.Request, handler: Handler) -> web.StreamResp
         log_access(request, status, time.perf_counter() - started)
 
 
+@web.middleware
+async def tag_reports(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Tags what the request reports to Sentry with its id; belongs inside `log_requests`."""
+    tag_request_id(request[REQUEST_ID])
+    return await handler(request)
+
+
 def identify_request(request: web.Request) -> None:
     """Sets the request id, which is the client's own when that is a sane token, and the client address."""
     offered = request.headers.get("X-Request-Id", "")
     request[REQUEST_ID] = offered if _SANE_REQUEST_ID.fullmatch(offered) else uuid4().hex
     request[CLIENT_ADDRESS] = find_client_address(request)
-    tag_request_id(request[REQUEST_ID])
 
 
 def log_access(request: web.Request, status: int, seconds: float) -> None:

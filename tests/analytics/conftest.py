@@ -11,7 +11,7 @@ import pytest
 
 from cara.analytics.event_writer import EventWriter
 from cara.postgres.database import Database, new_id
-from cara.redis.rollup_notifier import RollupNotifier
+from cara.redis.queue import RollupNotifier
 from tests.servers import Servers
 
 NewUser = Callable[[], Awaitable[UUID]]

@@ -33,7 +33,7 @@ from cara.observability.sentry import (
 from cara.web.client_info import TrustedProxies
 from cara.web.context import SERVICES
 from cara.web.problems import answer_problems
-from cara.web.request_log import log_requests
+from cara.web.request_log import log_requests, tag_reports
 from tests.waiting import TIMEOUT_SECONDS
 
 logger = logging.getLogger("cara.tests.telemetry")
@@ -146,7 +146,7 @@ def leaking_app(secrets: Secrets) -> web.Application:
     async def elsewhere(_: web.Request) -> web.Response:
         return web.Response()
 
-    app = web.Application(middlewares=[log_requests, answer_problems])
+    app = web.Application(middlewares=[log_requests, tag_reports, answer_problems])
     app[SERVICES] = {TrustedProxies: TrustedProxies(())}
     app.router.add_post("/leak/{ticket}", leak)
     app.router.add_get("/elsewhere", elsewhere)
