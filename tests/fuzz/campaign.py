@@ -133,7 +133,7 @@ class Campaign:
             self._learner.renew()
 
     def _check(self, case: Case, response: Any) -> None:
-        if response.status_code == HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE:
+        if _was_not_http(response):
             return
         try:
             case.validate_response(
@@ -142,6 +142,13 @@ class Campaign:
         except FailureGroup as group:
             for failure in group.exceptions:
                 self.figures.failures.setdefault((case.operation.label, type(failure).__name__), str(failure))
+
+
+def _was_not_http(response: Any) -> bool:
+    """Whether aiohttp refused the request before Cara saw it, such as for a header field that is too long."""
+    [content_type] = response.headers.get("content-type", [""])
+    from_aiohttp = content_type.startswith("text/plain") and "x-request-id" not in response.headers
+    return response.status_code == HTTPStatus.BAD_REQUEST and from_aiohttp
 
 
 def _no_server_error(_: Any, response: Any, case: Case) -> None:
