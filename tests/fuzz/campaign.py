@@ -133,7 +133,7 @@ class Campaign:
             self._learner.renew()
 
     def _check(self, case: Case, response: Any) -> None:
-        if response.status_code == HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE:
+        if _never_reached_the_application(response):
             return
         try:
             case.validate_response(
@@ -142,6 +142,14 @@ class Campaign:
         except FailureGroup as group:
             for failure in group.exceptions:
                 self.figures.failures.setdefault((case.operation.label, type(failure).__name__), str(failure))
+
+
+def _never_reached_the_application(response: Any) -> bool:
+    """Whether the HTTP parser refused a header, which it answers in plain text and without a request id."""
+    too_large = response.status_code == HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+    plain = response.headers.get("content-type", [""])[0].startswith("text/plain")
+    unparsable = response.status_code == HTTPStatus.BAD_REQUEST and plain
+    return too_large or (unparsable and "x-request-id" not in response.headers)
 
 
 def _no_server_error(_: Any, response: Any, case: Case) -> None:
