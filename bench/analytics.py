@@ -57,7 +57,7 @@ async def main(seconds: float, sizes: list[int], plot: Path | None) -> None:
 
 
 async def measure_ingestion(system: System, learners: list[str], seconds: float, report: Report) -> None:
-    """Grouped and not, single and in batches, in turn; then the ceiling, then how fresh reading stays."""
+    """Measures posts with and without group commit, single and in batches, then COPY, then freshness."""
     grouped, plain = (system.webs[0], system.web_urls[0]), await add_plain_web(system)
     for name, (web, url), connections, batch in (
         ("one INSERT a request, 64 connections", plain, CONNECTIONS, 1),
@@ -80,7 +80,7 @@ async def measure_ingestion(system: System, learners: list[str], seconds: float,
 
 
 async def add_plain_web(system: System) -> tuple[Running, str]:
-    """A web process of the same program that writes every request by itself."""
+    """A web process of the same program that writes each request by itself."""
     port = free_port()
     running = Running(
         "plain web",
@@ -96,7 +96,7 @@ async def add_plain_web(system: System) -> tuple[Running, str]:
 
 
 async def measure_staleness(system: System, learners: list[str], seconds: float) -> list[float]:
-    """Ages of `asOf`, as a learner reads them while events come in as fast as they can."""
+    """Ages of `asOf` that a learner reads while events are posted as fast as possible."""
     worker = await system.add_worker()
     await until_folded(system)
     ages: list[float] = []
@@ -119,7 +119,7 @@ async def measure_staleness(system: System, learners: list[str], seconds: float)
 
 
 async def until_folded(system: System) -> None:
-    """Until the worker has started, and has found what there was to fold."""
+    """Returns once the worker has started and folded everything."""
     connection = await asyncpg.connect(system.database_url)
     await connection.execute("insert into pending_event_batches (events) values (0)")
     async with asyncio.timeout(60):
@@ -129,7 +129,7 @@ async def until_folded(system: System) -> None:
 
 
 async def measure_reading(system: System, authorization: str, sizes: list[int], report: Report) -> None:
-    """The same learner and administrator read while everybody else's events become more and more."""
+    """The same learner and administrator read while the number of events of other learners grows."""
     connection = await asyncpg.connect(system.database_url)
     await connection.execute("truncate analytics_events, pending_event_batches")
     await connection.execute("update users set is_admin = true")
@@ -176,7 +176,7 @@ async def measure_size(
     folded = await rollups.fold(database, seconds=FOLD_SECONDS)
     fold_seconds = time.perf_counter() - begin
     begin = time.perf_counter()
-    await rebuild(database, None, None, say_nothing)
+    await rebuild(database, None, None, ignore_progress)
     rebuild_seconds = time.perf_counter() - begin
     await connection.execute("vacuum analyze", timeout=None)
     paths = {
@@ -200,12 +200,12 @@ async def measure_size(
     return size
 
 
-def say_nothing(_done: int, _of: int) -> None:
-    """A rebuild that is only timed has nobody to tell."""
+def ignore_progress(_done: int, _of: int) -> None:
+    """The progress of a rebuild that is only timed."""
 
 
 async def bytes_of(connection: asyncpg.Connection[asyncpg.Record], table: str) -> int:
-    """On disk, with indexes and all partitions."""
+    """The size on disk, with indexes and all partitions."""
     size: int = await connection.fetchval(
         """
         select coalesce(sum(pg_total_relation_size(relid))::bigint, pg_total_relation_size($1::regclass))

@@ -183,9 +183,11 @@ def rollup(
     settings = load_settings_or_running_dev()
     with cli_errors():
         if rebuild:
-            maintenance.rebuild(settings, first.date() if first else None, last.date() if last else None)
+            maintenance.rebuild_rollups(
+                settings, first.date() if first else None, last.date() if last else None
+            )
         else:
-            maintenance.fold(settings)
+            maintenance.fold_rollups(settings)
 
 
 @app.command()

@@ -17,7 +17,7 @@ class FieldProblem:
 
 
 class CaraError(Exception):
-    """An error that the caller is told about.
+    """An error that the caller of a request or the user of a command sees.
 
     `code` is a stable word for programs and `detail` a sentence for people; `retry_after_seconds` says when
     another try makes sense. `further_member_schemas` describes by name, in JSON Schema, what

@@ -1,4 +1,4 @@
-"""The web process: one or several that share a port."""
+"""Runs the web application: in one process, or in several that share a port."""
 
 from __future__ import annotations
 
@@ -25,25 +25,24 @@ logger = logging.getLogger(__name__)
 SHUTDOWN_SECONDS = 10.0
 KEEP_ALIVE_SECONDS = 75.0
 SWITCH_SECONDS = 0.0002
-"""How long a thread that reads a large body may keep the interpreter lock from the event loop, which needs
-it again after every system call: Python's own 5 ms would add up to 100 in one request."""
+"""How long a thread that reads a large body may hold the interpreter lock while the event loop waits for it.
+The loop needs it again after every system call: Python's own 5 ms would add up to 100 ms in one request."""
 
 CANNOT_SERVE = 1
 
 
 class CannotServe(Exception):
-    """The web process cannot begin; says why in one line."""
+    """The web process cannot start; the message says why in one line."""
 
 
 async def serve(settings: Settings, *, reuse_port: bool = False) -> None:
-    """Serves until SIGTERM or SIGINT, or until the process that started us is gone; then lets requests and
-    streams end.
+    """Serves until SIGTERM, SIGINT or the end of the parent process; then lets requests and streams end.
 
     Raises:
-        CannotServe: the database is away or behind.
-        PortUnusable: somebody listens there.
+        CannotServe: the database cannot be reached, or lacks migrations.
+        PortUnusable: the port is taken.
     """
-    stop = _told_to_stop()
+    stop = _stop_event()
     runner = web.AppRunner(
         create_app(settings),
         handler_cancellation=True,
@@ -51,7 +50,7 @@ async def serve(settings: Settings, *, reuse_port: bool = False) -> None:
         shutdown_timeout=SHUTDOWN_SECONDS,
     )
     try:
-        await _begin(runner, settings, reuse_port=reuse_port)
+        await _start(runner, settings, reuse_port=reuse_port)
         async with serve_metrics(settings.host, settings.metrics_port):
             addresses = ("{}:{}".format(*address[:2]) for address in runner.addresses)
             logger.info("serving on %s", ", ".join(addresses))
@@ -60,7 +59,8 @@ async def serve(settings: Settings, *, reuse_port: bool = False) -> None:
         await runner.cleanup()
 
 
-def _told_to_stop() -> asyncio.Event:
+def _stop_event() -> asyncio.Event:
+    """An event that is set by SIGTERM, by SIGINT, and by the end of the parent process."""
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
@@ -69,7 +69,7 @@ def _told_to_stop() -> asyncio.Event:
     return stop
 
 
-async def _begin(runner: web.AppRunner, settings: Settings, *, reuse_port: bool) -> None:
+async def _start(runner: web.AppRunner, settings: Settings, *, reuse_port: bool) -> None:
     try:
         await runner.setup()
     except DatabaseBehind as error:
@@ -81,7 +81,7 @@ async def _begin(runner: web.AppRunner, settings: Settings, *, reuse_port: bool)
 
 
 def run_one(settings: Settings, *, reuse_port: bool = False) -> None:
-    """The whole life of one web process."""
+    """Runs one web process until it is stopped; exits with `CANNOT_SERVE` if it cannot start."""
     set_up_logs()
     sys.setswitchinterval(SWITCH_SECONDS)
     try:
@@ -92,16 +92,16 @@ def run_one(settings: Settings, *, reuse_port: bool = False) -> None:
 
 
 def run_many(settings: Settings, processes: int) -> int:
-    """Several web processes on one port (SO_REUSEPORT); when one ends, all do. Returns the exit code.
+    """Runs several web processes on one port (SO_REUSEPORT); when one ends, all do. Returns the exit code.
 
-    They end too, in the same orderly way, when this process is killed. Each tells its metrics on a port of
-    its own, from METRICS_PORT on.
+    They end in the same orderly way when this process is killed. Each serves its metrics on a port of its
+    own, counted from METRICS_PORT.
     """
     context = multiprocessing.get_context("spawn")
     children = [
         context.Process(
             target=run_one,
-            args=(_with_own_metrics(settings, number),),
+            args=(_with_metrics_port(settings, number),),
             kwargs={"reuse_port": True},
             daemon=True,
         )
@@ -122,24 +122,24 @@ def run_many(settings: Settings, processes: int) -> int:
         if not stopping:
             child.start()
     if stopping:
-        stop()  # For a child that was being started as the signal came: it had no process id yet.
-    return _until_all_end([child for child in children if child.pid])
+        stop()  # For a child that was being started when the signal came: it had no process id yet.
+    return _wait_for_all([child for child in children if child.pid])
 
 
-def _with_own_metrics(settings: Settings, number: int) -> Settings:
+def _with_metrics_port(settings: Settings, number: int) -> Settings:
     if not settings.metrics_port:
         return settings
     return settings.model_copy(update={"metrics_port": settings.metrics_port + number})
 
 
-def _until_all_end(children: Sequence[BaseProcess]) -> int:
-    """Waits for the first end, brings about the others; the worst exit code, as a shell would tell it."""
+def _wait_for_all(children: Sequence[BaseProcess]) -> int:
+    """Waits until one child ends, then ends all. Returns the worst exit code, as a shell reports it."""
     if children:
         wait([child.sentinel for child in children])
     for child in children:
         child.terminate()
     for child in children:
         child.join()
-    # One that was past its orderly end already when it was told to stop has done no wrong.
+    # SIGTERM may reach a child that has ended in order already: that is not a failure.
     codes = [child.exitcode or 0 for child in children if child.exitcode != -signal.SIGTERM]
     return max((code if code >= 0 else 128 - code for code in codes), default=0)

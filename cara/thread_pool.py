@@ -1,4 +1,4 @@
-"""Threads for work that would hold up the event loop, shared among callers, with a queue that has an end."""
+"""Threads for work that would block the event loop, shared fairly among callers, with a bounded queue."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from collections.abc import Callable, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Final, TypeVar
 
-_LOWER_PRIORITY: Final = 15
+_NICENESS: Final = 15
 _SHARE: Final = 4
-"""One caller gets a fourth of the waiting places."""
+"""One caller may take a fourth of the places in the queue."""
 
 Outcome = TypeVar("Outcome")
 
 
 class QueueFull(Exception):
-    """As many wait as may; `rounds` says how many rounds of all threads the work ahead comes to."""
+    """The queue is full; `rounds` is the work ahead, in rounds of all threads."""
 
     def __init__(self, rounds: float) -> None:
         super().__init__(rounds)
@@ -27,39 +27,39 @@ class QueueFull(Exception):
 
 
 class ShareUsed(Exception):
-    """As much work of this caller waits as may for one."""
+    """The caller has used its share of the queue."""
 
 
 class BoundedThreadPool:
-    """A few threads, for which only so many pieces of work wait.
+    """A few threads with a bounded queue: at most `most_waiting` tasks wait.
 
-    Work that names its caller has at most one thread at a time and a fourth of the waiting places, and
-    callers take turns: so nobody's work waits behind all that somebody else has sent. When all places are
-    taken, a few more are there for callers that have none.
+    A caller has at most one thread at a time and a fourth of the queue, and callers take turns: no task waits
+    behind everything that another caller has sent. When the queue is full, a few more places remain for
+    callers that have no task in it.
 
-    `lower_priority` is for work that gives up the interpreter's lock, as hashing does: a thread that a busy
-    machine keeps waiting while it holds that lock would hold up everybody.
+    `lower_priority` is for work that releases the interpreter lock, as hashing does: a thread that holds the
+    lock while a busy machine keeps it waiting would hold up the whole process.
     """
 
     def __init__(self, name: str, *, threads: int, most_waiting: int, lower_priority: bool = False) -> None:
         self._threads = threads
-        self._most = threads + most_waiting
-        self._most_of_newcomers = self._most + max(0, most_waiting // _SHARE)
+        self._capacity = threads + most_waiting
+        self._capacity_for_new_callers = self._capacity + max(0, most_waiting // _SHARE)
         self._share = max(1, most_waiting // _SHARE)
         self._lock = threading.Lock()
         self._unfinished = 0
         self._running: set[Hashable] = set()
         self._waiting: dict[Hashable, deque[_Task]] = {}
-        """The work of each caller that has any, the caller whose turn is next first."""
-        initializer = _yield_to_the_event_loop if lower_priority else None
+        """The waiting tasks by caller; the caller whose turn is next comes first."""
+        initializer = _lower_priority if lower_priority else None
         self._pool = ThreadPoolExecutor(threads, name, initializer=initializer)
 
     async def run(self, work: Callable[[], Outcome], *, caller: Hashable | None = None) -> Outcome:
-        """What the work gives, once a thread has done it. Without a `caller` it shares with nobody.
+        """Runs the work in a thread and returns its result. Work without a `caller` counts as a caller's own.
 
         Raises:
-            ShareUsed: it was not taken: too much of the same caller waits.
-            QueueFull: it was not taken: too much of all waits.
+            ShareUsed: the caller has too many tasks in the queue.
+            QueueFull: the queue is full.
         """
         task = _Task(work, object() if caller is None else caller)
         with self._lock:
@@ -67,17 +67,17 @@ class BoundedThreadPool:
             self._unfinished += 1
             self._waiting.setdefault(task.caller, deque()).append(task)
             self._start_waiting()
-        # Not when the caller is done with it: a thread goes on when its caller is cancelled.
-        task.future.add_done_callback(lambda _: self._leave_the_queue(task))
+        # Only what still waits: a thread goes on when its caller is cancelled.
+        task.future.add_done_callback(lambda _: self._dequeue(task))
         return await asyncio.wrap_future(task.future)
 
     def ensure_room(self, caller: Hashable) -> None:
-        """Raises what `run` would: ShareUsed or QueueFull, if work of this caller were not taken just now."""
+        """Raises ShareUsed or QueueFull if `run` would refuse work of this caller just now."""
         with self._lock:
             self._check_room(caller)
 
     def close(self) -> None:
-        """Ends the threads; what is still queued is cancelled, what is being done is waited for."""
+        """Cancels what waits, waits for what runs, and ends the threads."""
         with self._lock:
             left = [task for tasks in self._waiting.values() for task in tasks]
         for task in left:
@@ -87,35 +87,35 @@ class BoundedThreadPool:
     def _check_room(self, caller: Hashable | None) -> None:
         if len(self._waiting.get(caller, ())) >= self._share:
             raise ShareUsed
-        # Some callers may have taken all places: another one's first piece of work is let in all the same.
-        first = caller is not None and caller not in self._waiting and caller not in self._running
-        if self._unfinished >= (self._most_of_newcomers if first else self._most):
+        # A few callers may have filled the queue: the first task of another one is accepted all the same.
+        is_new = caller is not None and caller not in self._waiting and caller not in self._running
+        if self._unfinished >= (self._capacity_for_new_callers if is_new else self._capacity):
             raise QueueFull(self._unfinished / self._threads)
 
     def _start_waiting(self) -> None:
-        """Gives free threads to those whose turn it is; the lock is held."""
+        """Submits tasks to free threads, in turn by caller. The lock must be held."""
         while len(self._running) < self._threads:
             caller = next((each for each in self._waiting if each not in self._running), None)
             if caller is None:
                 return
-            # Taken out and put back behind all others: that is how callers take turns.
+            # Removed and inserted again behind all others: callers take turns.
             tasks = self._waiting.pop(caller)
             task = tasks.popleft()
             if tasks:
                 self._waiting[caller] = tasks
             self._running.add(caller)
-            self._pool.submit(self._do, task)
+            self._pool.submit(self._run, task)
 
-    def _do(self, task: _Task) -> None:
-        task.do()
+    def _run(self, task: _Task) -> None:
+        task.run()
         with self._lock:
             self._running.discard(task.caller)
             self._unfinished -= 1
             self._start_waiting()
-        task.tell()
+        task.resolve()
 
-    def _leave_the_queue(self, task: _Task) -> None:
-        """Gives up the place of work that was cancelled before its turn."""
+    def _dequeue(self, task: _Task) -> None:
+        """Removes a task that was cancelled while it waited."""
         with self._lock:
             tasks = self._waiting.get(task.caller)
             if tasks is None or task not in tasks:
@@ -127,7 +127,7 @@ class BoundedThreadPool:
 
 
 class _Task:
-    """A piece of work and whose it is."""
+    """One piece of work of a caller."""
 
     def __init__(self, work: Callable[[], Any], caller: Hashable) -> None:
         self.caller = caller
@@ -136,7 +136,7 @@ class _Task:
         self._outcome: Any = None
         self._error: BaseException | None = None
 
-    def do(self) -> None:
+    def run(self) -> None:
         """Does the work, unless it was cancelled before."""
         if not self.future.set_running_or_notify_cancel():
             return
@@ -146,8 +146,8 @@ class _Task:
             self._error = error
             del self  # the error refers to this frame, and so would refer to itself
 
-    def tell(self) -> None:
-        """Tells who waits how it went."""
+    def resolve(self) -> None:
+        """Passes the outcome on to whoever waits for it."""
         if self.future.cancelled():
             return
         if self._error is None:
@@ -156,7 +156,7 @@ class _Task:
             self.future.set_exception(self._error)
 
 
-def _yield_to_the_event_loop() -> None:
-    """Lets the thread that serves requests go first on busy cores; only Linux has priorities by thread."""
+def _lower_priority() -> None:
+    """Lets the thread of the event loop go first on busy cores; only Linux has priorities by thread."""
     if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _LOWER_PRIORITY)
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)

@@ -1,4 +1,4 @@
-"""Work in threads, and how much of it may wait."""
+"""Work in threads, fair shares of them, and the bounds of the queue."""
 
 from __future__ import annotations
 
@@ -21,13 +21,15 @@ def threads() -> Iterator[BoundedThreadPool]:
     bounded.close()
 
 
-async def test_what_work_gives_and_raises_comes_back(threads: BoundedThreadPool) -> None:
+async def test_results_and_errors_of_the_work_are_passed_on(threads: BoundedThreadPool) -> None:
     assert await threads.run(lambda: 42) == 42
     with pytest.raises(ZeroDivisionError):
         await threads.run(lambda: 1 // 0)
 
 
-async def test_only_so_many_wait_and_who_leaves_frees_no_thread(threads: BoundedThreadPool) -> None:
+async def test_the_queue_is_bounded_and_a_cancelled_call_frees_no_thread(
+    threads: BoundedThreadPool,
+) -> None:
     go_on, begun = threading.Event(), threading.Event()
 
     def work() -> None:
@@ -47,7 +49,7 @@ async def test_only_so_many_wait_and_who_leaves_frees_no_thread(threads: Bounded
     assert await threads.run(lambda: "free again") == "free again"
 
 
-async def test_callers_take_turns_and_none_has_two_threads() -> None:
+async def test_callers_take_turns_and_none_gets_two_threads() -> None:
     threads = BoundedThreadPool("fair", threads=2, most_waiting=12)
     go_on, done = threading.Event(), []
     running: Counter[str] = Counter()
@@ -69,7 +71,7 @@ async def test_callers_take_turns_and_none_has_two_threads() -> None:
     assert done.index("c") < len(done) - 2, "the last to come waited behind all of the first"
 
 
-async def test_a_caller_has_a_quarter_of_the_places_and_a_place_left_is_free_again() -> None:
+async def test_a_caller_has_a_quarter_of_the_queue_and_a_cancelled_task_frees_its_place() -> None:
     threads = BoundedThreadPool("fair", threads=2, most_waiting=8)
     go_on = threading.Event()
     sent = [
@@ -88,7 +90,7 @@ async def test_a_caller_has_a_quarter_of_the_places_and_a_place_left_is_free_aga
     threads.close()
 
 
-async def test_when_all_places_are_taken_a_few_are_left_for_callers_that_have_none() -> None:
+async def test_a_full_queue_keeps_a_few_places_for_new_callers() -> None:
     threads = BoundedThreadPool("full", threads=2, most_waiting=4)
     go_on = threading.Event()
     wait = partial(go_on.wait, TIMEOUT_SECONDS)
@@ -96,19 +98,19 @@ async def test_when_all_places_are_taken_a_few_are_left_for_callers_that_have_no
     await asyncio.sleep(0)
     with pytest.raises(QueueFull):
         await threads.run(wait)
-    sent.append(asyncio.create_task(threads.run(wait, caller="newcomer")))
+    sent.append(asyncio.create_task(threads.run(wait, caller="new caller")))
     await asyncio.sleep(0)
     with pytest.raises(QueueFull):
-        threads.ensure_room("one newcomer too many")
+        threads.ensure_room("one new caller too many")
     with pytest.raises(ShareUsed):
         threads.ensure_room("a")
     go_on.set()
     assert await asyncio.gather(*sent) == [True] * 7
-    threads.ensure_room("one newcomer too many")
+    threads.ensure_room("one new caller too many")
     threads.close()
 
 
-async def test_what_still_waits_is_cancelled_when_the_threads_end() -> None:
+async def test_waiting_tasks_are_cancelled_when_the_pool_closes() -> None:
     threads = BoundedThreadPool("ending", threads=1, most_waiting=4)
     go_on, begun = threading.Event(), threading.Event()
 

@@ -1,4 +1,4 @@
-"""Workers for tests: the real thing, in this process or in one of its own."""
+"""A worker for tests: the real one, in this process."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from worker.queues import create_workers, run_workers
 
 @asynccontextmanager
 async def running_worker(settings: Settings) -> AsyncIterator[None]:
-    """A worker on the settings' queues, drained at the end of the block."""
+    """A worker on all queues of the settings, drained at the end of the block."""
     stop = asyncio.Event()
     async with connected(settings) as context:
         running = asyncio.create_task(

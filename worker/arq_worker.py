@@ -1,7 +1,14 @@
-"""arq's worker, made wakeful: the one place that knows arq's inside.
+"""arq's worker with wake-ups: the only module that uses arq's private parts.
 
-Stock arq polls. This one also polls at once when it is woken by an enqueue or when a job ends, looks only at
-jobs that nobody works on, and outlives a Redis that goes away. Slow polling stays as the safety net.
+arq polls. `PubSubWorker` also polls at once when a message on the queue's channel says that a job was
+enqueued, and when a job ends. It only looks at jobs that no worker runs, and survives a Redis that goes away.
+Slow polling stays as the safety net.
+
+Written against arq 0.28, which setup.cfg bounds (`arq < 0.29`). Of arq's Worker this module uses, and a newer
+version must keep: `_poll_iteration`, which reads the queue once and calls `start_jobs`; `start_jobs`, which
+increments `job_counter` before it asks Redis, and puts what it starts into `tasks`; `run_job`;
+`_release_sem_dec_counter_on_complete`, called when a task is done; `job_tasks`, the tasks of running jobs;
+and `allow_pick_jobs`.
 """
 
 from __future__ import annotations
@@ -24,22 +31,22 @@ AWAY_SECONDS = 0.5
 
 
 class PubSubWorker(Worker):
-    """A worker of one queue; `run_until_cancelled` is its life."""
+    """A worker of one queue, run by `run_until_cancelled`."""
 
     def __init__(self, *, subscriber: Subscriber, fleet_jobs: int, **options: Any) -> None:
         super().__init__(
             handle_signals=False,
             poll_delay=POLL_SECONDS,
-            # Running jobs stay in the queue's set: what is read must reach past those of the whole fleet.
+            # Running jobs stay in the queue's sorted set: a read must reach past those of the whole fleet.
             queue_read_limit=2 * fleet_jobs,
             **options,
         )
         self._subscriber = subscriber
         self._wake = asyncio.Event()
-        self._ended = 0
+        self._ended_jobs = 0
 
     async def run_until_cancelled(self) -> None:
-        """Takes and runs jobs until cancelled."""
+        """Runs jobs until cancelled."""
         async with self._subscriber.listen(wake_channel(self.queue_name)) as self._wake:
             while True:
                 try:
@@ -51,9 +58,9 @@ class PubSubWorker(Worker):
                 await self._until_woken()
 
     async def drain(self, seconds: float) -> None:
-        """Takes no more jobs, lets those under way finish within the time, and cancels the rest.
+        """Starts no more jobs, waits this long for running ones, and cancels the rest.
 
-        A cancelled job hands itself back before it ends.
+        A cancelled feedback job requeues itself before it ends.
         """
         self.allow_pick_jobs = False
         if self.tasks:
@@ -65,37 +72,37 @@ class PubSubWorker(Worker):
             await asyncio.wait(self.tasks.values(), timeout=seconds)
 
     async def start_jobs(self, job_ids: list[bytes]) -> None:
-        """Starts what is not in progress anywhere: one look for all ids, instead of three for each."""
+        """Starts the jobs that are not in progress anywhere: one query for all ids, before those of arq."""
         if not job_ids:
             return
         marks = await self.pool.mget([in_progress_key_prefix.encode() + job_id for job_id in job_ids])
         free = [job_id for job_id, mark in zip(job_ids, marks, strict=True) if not mark]
-        before, taken = set(self.tasks.values()), self._places_taken
+        tasks, slots = set(self.tasks.values()), self._slots_taken
         try:
             await super().start_jobs(free)
         except AWAY:
-            # arq takes a place before it asks Redis for a job, and forgets it when Redis does not answer.
-            if self._places_taken - taken > len(set(self.tasks.values()) - before):
+            # arq takes a slot before it asks Redis for a job, and does not free it when Redis fails.
+            if self._slots_taken - slots > len(set(self.tasks.values()) - tasks):
                 super()._release_sem_dec_counter_on_complete()
             raise
 
     async def run_job(self, job_id: str, score: int) -> None:
-        """Runs one job. Redis may be away when it ends: the job's own row tells how it went."""
+        """Runs one job. If Redis is away when it ends, nothing is lost: the job's row has its outcome."""
         try:
             await super().run_job(job_id, score)
         except AWAY as error:
-            logger.warning("redis was not told that %s ended: %s", job_id, type(error).__name__)
+            logger.warning("job %s ended, but redis is away: %s", job_id, type(error).__name__)
 
     def _release_sem_dec_counter_on_complete(self) -> None:
-        """A job has ended and its place is free: time to look for the next."""
+        """Frees the slot of a job that has ended, and wakes the worker to look for the next one."""
         super()._release_sem_dec_counter_on_complete()
-        self._ended += 1
+        self._ended_jobs += 1
         self._wake.set()
 
     @property
-    def _places_taken(self) -> int:
-        """How many places were ever taken for a job; unlike arq's counter, it does not fall when one ends."""
-        return self.job_counter + self._ended
+    def _slots_taken(self) -> int:
+        """How many slots were ever taken; unlike arq's counter, it does not fall when a job ends."""
+        return self.job_counter + self._ended_jobs
 
     async def _until_woken(self) -> None:
         try:

@@ -33,10 +33,7 @@ MONTH_END_MARGIN = timedelta(hours=1)
 """More than the clocks of web processes differ, and more than a transaction lasts."""
 
 RETRY_SECONDS = (0.05, 0.2, 0.5, 1.0)
-"""Pauses before further attempts when the connection to PostgreSQL is lost.
-
-Attempts use the same event ids, so that nothing is stored twice.
-"""
+"""Pauses before further attempts when PostgreSQL is away. The event ids stay: nothing is stored twice."""
 
 STORE_SECONDS = 20.0
 

@@ -8,17 +8,14 @@ from datetime import date
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from cara.analytics import rollups
-from cara.analytics.rebuild import Progress as OnProgress
-from cara.analytics.rebuild import RebuiltDays
-from cara.analytics.rebuild import rebuild as rebuild_days
+from cara.analytics import rebuild, rollups
 from cara.postgres.migrations import up_to_date_database
 from cara.settings import Settings
 
 FOLD_SECONDS = 24 * 3_600.0
 
 
-def fold(settings: Settings) -> None:
+def fold_rollups(settings: Settings) -> None:
     """Folds everything that is pending.
 
     Raises:
@@ -28,7 +25,7 @@ def fold(settings: Settings) -> None:
     Console().print(f"folded {folded} rows" if folded else "the roll-ups are up to date")
 
 
-def rebuild(settings: Settings, from_day: date | None, to_day: date | None) -> None:
+def rebuild_rollups(settings: Settings, from_day: date | None, to_day: date | None) -> None:
     """Rebuilds the days (UTC, both included).
 
     Raises:
@@ -50,12 +47,12 @@ async def _fold(settings: Settings) -> int:
 
 
 async def _rebuild(
-    settings: Settings, from_day: date | None, to_day: date | None, on_progress: OnProgress
-) -> RebuiltDays:
+    settings: Settings, from_day: date | None, to_day: date | None, on_progress: rebuild.Progress
+) -> rebuild.RebuiltDays:
     async with up_to_date_database(settings) as database:
-        return await rebuild_days(database, from_day, to_day, on_progress)
+        return await rebuild.rebuild(database, from_day, to_day, on_progress)
 
 
-def _span(rebuilt: RebuiltDays) -> str:
+def _span(rebuilt: rebuild.RebuiltDays) -> str:
     begin = f"from {rebuilt.from_day}" if rebuilt.from_day else "from the first day"
     return f"{begin} to {rebuilt.to_day}" if rebuilt.to_day else f"{begin} on"

@@ -2,8 +2,8 @@
 
 The watermark. Neither a position in a sequence nor a time marks "everything up to here is folded":
 transactions commit in another order than they draw numbers or read clocks, and a mark would pass by a
-transaction that commits late. So the mark is kept for each transaction. Whoever stores events inserts, in the
-same transaction, one row into `pending_event_batches` and its number into each event; a trigger marks the
+transaction that commits late. So the mark is kept for each transaction. A transaction that stores events
+inserts one row into `pending_event_batches` and the number of that row into each event; a trigger marks the
 quarter hour of each changed session in `stale_quarter_hours`. Folding deletes such rows and changes the
 roll-ups in one transaction: a batch is either pending or folded and never both, a transaction that commits
 late is found late, and a crash in between changes nothing. Unlike a horizon of transaction ids this survives

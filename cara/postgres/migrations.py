@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, nullcontext
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import psycopg
 from yoyo import read_migrations
@@ -21,19 +21,18 @@ if TYPE_CHECKING:
     from cara.settings import Settings
 
 _LOCK = 0x0CA7A
-"""The advisory lock that migrating processes wait for; PostgreSQL lets it go when its holder dies."""
-
+"""The advisory lock that migrating processes wait for. PostgreSQL releases it when its holder dies."""
 
 _CONNECT_SECONDS = 10
-_LOCK_PATIENCE = "10min"
+_LOCK_TIMEOUT = "10min"
 
 
 class MigrationFailed(Exception):
-    """The database cannot be reached, or refused; says so in one line."""
+    """The database cannot be reached, or refused a statement; the message is one line."""
 
 
 class DatabaseBehind(Exception):
-    """The database lacks migrations; says which, and what to run."""
+    """The database lacks migrations; the message names them and the command to run."""
 
     def __init__(self, missing: list[str]) -> None:
         super().__init__(f"the database is behind ({', '.join(missing)}): run `cara migrate up`")
@@ -41,45 +40,55 @@ class DatabaseBehind(Exception):
 
 
 class AtomicBackend(PostgresqlPsycopgBackend):  # type: ignore[misc]
-    """yoyo's backend, but a migration and the note that it was applied are one transaction.
+    """yoyo's backend, but a migration and its record are written in one transaction.
 
-    yoyo itself writes the note down afterwards: whoever was killed in between would leave a database on
-    which that migration can be neither applied nor rolled back. What says `-- transactional: false` goes
-    without, and must bear to be run again.
+    yoyo writes the record afterwards: a process that is killed in between leaves a database on which that
+    migration can be neither applied nor rolled back. A migration with `-- transactional: false` runs without
+    a transaction and must be safe to repeat.
+
+    yoyo has no types. The methods that this class overrides and calls are internals of yoyo 9.0, as are
+    `init_database`, `break_lock` and `parse_uri`, hence the upper bound in setup.cfg.
     """
 
     def apply_one(self, migration: Migration, force: bool = False, mark: bool = True) -> None:
-        self._do("apply", migration, self.mark_one if mark else None, force)
+        with self._prepared(migration):
+            migration.process_steps(self, "apply", force=force)
+            self.log_migration(migration, "apply")
+            if mark:
+                self.mark_one(migration, log=False)
 
     def rollback_one(self, migration: Migration, force: bool = False) -> None:
-        self._do("rollback", migration, self.unmark_one, force)
+        with self._prepared(migration):
+            migration.process_steps(self, "rollback", force=force)
+            self.log_migration(migration, "rollback")
+            self.unmark_one(migration, log=False)
 
-    def _do(self, direction: str, migration: Migration, note: Any, force: bool) -> None:
+    @contextmanager
+    def _prepared(self, migration: Migration) -> Iterator[None]:
+        """Reads the migration and holds the transaction that it asks for."""
         self.ensure_internal_schema_updated()
         migration.load()
         with self.transaction() if migration.use_transactions else nullcontext():
-            migration.process_steps(self, direction, force=force)
-            self.log_migration(migration, direction)
-            if note is not None:
-                note(migration, log=False)
+            yield
 
 
 def migrations_folder() -> Path:
-    """Where the SQL files are."""
+    """The folder of the SQL files."""
     return Path(str(files("migrations")))
 
 
 def known_migrations() -> list[str]:
-    """The ids of all migrations that this version of Cara brings, in order."""
+    """The ids of all migrations of this version of Cara, in order."""
     return sorted(
         path.stem for path in migrations_folder().glob("*.sql") if not path.stem.endswith(".rollback")
     )
 
 
 def migrate_up(database_url: str) -> list[str]:
-    """Applies what is missing; safe to run from several machines at once. Returns the ids applied.
+    """Applies the missing migrations; safe to run from several machines at once. Returns their ids.
 
-    Raises MigrationFailed, as its neighbours do.
+    Raises:
+        MigrationFailed: the database cannot be reached, or refused a statement.
     """
     with _locked(database_url) as (backend, migrations):
         missing = backend.to_apply(migrations)
@@ -88,7 +97,11 @@ def migrate_up(database_url: str) -> list[str]:
 
 
 def migrate_down(database_url: str, steps: int = 1) -> list[str]:
-    """Rolls the newest migrations back. Returns the ids rolled back."""
+    """Rolls the newest migrations back. Returns their ids.
+
+    Raises:
+        MigrationFailed: as `migrate_up`.
+    """
     with _locked(database_url) as (backend, migrations):
         newest = MigrationList(list(backend.to_rollback(migrations))[:steps])
         backend.rollback_migrations(newest)
@@ -96,7 +109,11 @@ def migrate_down(database_url: str, steps: int = 1) -> list[str]:
 
 
 def migration_status(database_url: str) -> list[tuple[str, bool]]:
-    """Each known migration, and whether it is applied."""
+    """Each known migration, and whether it is applied.
+
+    Raises:
+        MigrationFailed: as `migrate_up`.
+    """
     with _locked(database_url) as (backend, migrations):
         missing = {migration.id for migration in backend.to_apply(migrations)}
         return [(name, name not in missing) for name in known_migrations()]
@@ -112,11 +129,11 @@ async def missing_migrations(connection: Connection) -> list[str]:
 
 @asynccontextmanager
 async def up_to_date_database(settings: Settings) -> AsyncIterator[Database]:
-    """The database for the length of the block, if it lacks no migration.
+    """Opens the database for the block, if it has all migrations.
 
     Raises:
         DatabaseAway: PostgreSQL cannot be reached.
-        DatabaseBehind: it lacks migrations.
+        DatabaseBehind: the database lacks migrations.
     """
     database = await Database.connect(settings)
     try:
@@ -130,10 +147,13 @@ async def up_to_date_database(settings: Settings) -> AsyncIterator[Database]:
 
 @contextmanager
 def _locked(database_url: str) -> Iterator[tuple[AtomicBackend, MigrationList]]:
-    """yoyo under an advisory lock. Its own lock is a row that a killed process would leave behind."""
+    """yoyo under an advisory lock. The lock of yoyo is a row, which a killed process leaves behind.
+
+    So that row is deleted here: the advisory lock replaces it.
+    """
     try:
         with psycopg.connect(database_url, autocommit=True, connect_timeout=_CONNECT_SECONDS) as connection:
-            connection.execute(f"set lock_timeout = '{_LOCK_PATIENCE}'")
+            connection.execute(f"set lock_timeout = '{_LOCK_TIMEOUT}'")
             connection.execute("select pg_advisory_lock(%s)", [_LOCK])
             uri = parse_uri(re.sub(r"^postgres(ql)?:", "postgresql+psycopg:", database_url))
             backend = AtomicBackend(uri, default_migration_table)
@@ -144,7 +164,7 @@ def _locked(database_url: str) -> Iterator[tuple[AtomicBackend, MigrationList]]:
             finally:
                 backend.connection.close()
     except psycopg.errors.LockNotAvailable:
-        raise MigrationFailed(f"another process has been migrating for {_LOCK_PATIENCE}") from None
+        raise MigrationFailed(f"another process has been migrating for {_LOCK_TIMEOUT}") from None
     except psycopg.Error as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         what = "cannot be reached" if isinstance(error, psycopg.OperationalError) else "refused"
@@ -152,6 +172,6 @@ def _locked(database_url: str) -> Iterator[tuple[AtomicBackend, MigrationList]]:
 
 
 def _migrations() -> MigrationList:
-    """The SQL files alone: yoyo would take any Python file of the folder for a migration too."""
+    """The SQL files only: yoyo takes each Python file of the folder for a migration too."""
     known = known_migrations()
     return MigrationList([one for one in read_migrations(str(migrations_folder())) if one.id in known])

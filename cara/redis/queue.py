@@ -1,8 +1,7 @@
-"""Background jobs as the web process knows them: the names of queues and tasks, payloads, and enqueueing
-through arq.
+"""The queues of background tasks in Redis: names of queues and tasks, payloads, and enqueueing through arq.
 
-PostgreSQL holds the truth about every job. A lost enqueue is therefore no loss, only a delay: the sweeper
-finds what Redis does not know.
+PostgreSQL holds the truth about every job. Therefore a lost entry only delays a job: the sweeper finds the
+jobs that Redis does not know.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ FOLD_ROLLUPS = "fold_rollups"
 
 
 def wake_channel(queue: str) -> str:
-    """The channel on which workers of the queue are told that there is something to do."""
+    """The channel on which workers of the queue are told that something was enqueued."""
     return f"{queue}:wake"
 
 
@@ -37,7 +36,7 @@ def health_key(queue: str) -> str:
 
 
 def serialize(payload: dict[str, Any]) -> bytes:
-    """Job payloads are JSON: readable, and nothing that is unpickled can run code."""
+    """Serializes a payload as JSON: readable, and nothing is unpickled that could run code."""
     return json.dumps(payload, default=repr).encode()
 
 
@@ -47,7 +46,7 @@ def deserialize(raw: bytes) -> dict[str, Any]:
 
 
 def arq_client(url: str, *, size: int, retries: int = 1) -> ArqRedis:
-    """A client of Redis that can enqueue."""
+    """A Redis client that can enqueue."""
     return ArqRedis(
         pool_or_conn=connection_pool(url, size=size, retries=retries),
         job_serializer=serialize,
@@ -57,13 +56,13 @@ def arq_client(url: str, *, size: int, retries: int = 1) -> ArqRedis:
 
 
 class Queue:
-    """Hands job ids to the workers."""
+    """Enqueues feedback jobs for the workers."""
 
     def __init__(self, redis: ArqRedis) -> None:
         self._redis = redis
 
     async def enqueue_feedback(self, job_id: UUID, *, attempts: int = 0, delay_seconds: float = 0) -> None:
-        """Tells the workers of a job, once for each attempt; when Redis is away, the sweeper will."""
+        """Enqueues a job, once for each attempt, and wakes workers; if Redis is away, the sweeper will."""
         try:
             await self._redis.enqueue_job(
                 WRITE_FEEDBACK, str(job_id), _job_id=_entry(job_id, attempts), _defer_by=delay_seconds or None
@@ -73,10 +72,10 @@ class Queue:
             logger.warning("job %s waits for the sweeper: redis is away (%s)", job_id, type(error).__name__)
 
     async def revive_feedback(self, job_id: UUID, *, attempts: int) -> None:
-        """Enqueues again a job that should have been claimed by now.
+        """Enqueues again a job that workers should have claimed by now.
 
-        An entry that is marked as in progress belongs to a worker that died before it claimed the job:
-        the mark goes. Should the worker live after all, the claim lets only one of them win.
+        An entry that is still marked as in progress belongs to a worker that died before it claimed the job:
+        the mark is deleted. If that worker is alive after all, the claim lets only one worker win.
         """
         try:
             await self._redis.delete(in_progress_key_prefix + _entry(job_id, attempts))

@@ -1,4 +1,4 @@
-"""Tells the workers that there is something to fold: at most once a second, whatever comes in."""
+"""Wakes the workers that fold roll-ups: at most once a second, however many events are stored."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ SLOT_SECONDS = 1.0
 
 
 class RollupNotifier:
-    """Gathers wake-ups; `run` is its life.
+    """Collects the calls of `wake`, and enqueues a fold while `run` runs.
 
-    All processes name the entry of a second alike, so that the queue holds one. Whoever finds it taken asks
-    again in the next second: the run that it belongs to may have looked before this process committed.
-    A wake-up that Redis loses costs a few seconds: the workers also look by the clock.
+    All processes derive the same job id from the current second, so that the queue holds one fold. A process
+    that finds the id taken enqueues again in the next second: that fold may have read before this process
+    committed. A lost wake-up delays folding by a few seconds: the workers also fold on a schedule.
     """
 
     def __init__(self, redis: ArqRedis) -> None:
@@ -29,11 +29,11 @@ class RollupNotifier:
         self._wanted = asyncio.Event()
 
     def wake(self) -> None:
-        """Says that something was committed; costs nothing."""
+        """Notes that events or sessions were committed. Returns at once."""
         self._wanted.set()
 
     async def run(self) -> None:
-        """Passes wake-ups on until cancelled."""
+        """Enqueues folds until cancelled."""
         while True:
             await self._wanted.wait()
             self._wanted.clear()
@@ -42,6 +42,7 @@ class RollupNotifier:
             await asyncio.sleep(SLOT_SECONDS)
 
     async def _enqueue(self) -> bool:
+        """False if the job id of this second was taken."""
         slot = int(time.time() / SLOT_SECONDS)
         try:
             job = await self._redis.enqueue_job(
@@ -49,6 +50,6 @@ class RollupNotifier:
             )
             await self._redis.publish(wake_channel(ROLLUP_QUEUE), b"")
         except AWAY as error:
-            logger.debug("roll-ups wait for the clock: redis is away (%s)", type(error).__name__)
+            logger.debug("redis is away (%s): roll-ups are folded on schedule", type(error).__name__)
             return True
         return job is not None

@@ -1,4 +1,4 @@
-"""Points in time as clients write them: RFC 3339, or a day alone where a day is meant."""
+"""Dates and times as clients write them: RFC 3339."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def parse_date_or_datetime(value: Any) -> date | datetime:
         raise ValueError("must be a day such as 2026-01-31, or an RFC 3339 date and time") from None
 
 
-def _beginning(value: Any) -> datetime:
-    """In UTC, where the calendar may have no room for it; a day is read as its first instant."""
+def _start_of(value: Any) -> datetime:
+    """The time in UTC; a day alone is read as its first instant. Raises ValueError beyond the calendar."""
     read = parse_date_or_datetime(value)
     if not isinstance(read, datetime):
         return datetime(read.year, read.month, read.day, tzinfo=UTC)
@@ -48,7 +48,7 @@ def _beginning(value: Any) -> datetime:
 Rfc3339DateTime = Annotated[
     datetime, PlainValidator(parse_datetime), WithJsonSchema({"type": "string", "format": "date-time"})
 ]
-DateTimeOrStartOfDay = Annotated[datetime, PlainValidator(_beginning), WithJsonSchema(_EITHER_SCHEMA)]
+DateTimeOrStartOfDay = Annotated[datetime, PlainValidator(_start_of), WithJsonSchema(_EITHER_SCHEMA)]
 DateOrDateTime = Annotated[
     date | datetime, PlainValidator(parse_date_or_datetime), WithJsonSchema(_EITHER_SCHEMA)
 ]

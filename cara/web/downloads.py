@@ -1,4 +1,4 @@
-"""Sends a long document as it is being written."""
+"""Streams a document to the client while it is being produced."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from cara.web.context import REQUEST_ID
 logger = logging.getLogger(__name__)
 
 WRITE_SECONDS = 20.0
-"""A reader that takes nothing for so long is left."""
+"""A client that reads nothing for this long is disconnected."""
 
 WHOLE_SECONDS = 900.0
-"""Longer than this no document takes, though its reader goes on: it holds a connection to the database."""
+"""The longest that a download may take: it holds a connection to the database."""
 
 
 @dataclass(frozen=True)
 class Document:
-    """What a file to keep is called, and what is in it."""
+    """The name and the content type of a download."""
 
     filename: str
     content_type: str
 
     def head(self) -> web.StreamResponse:
-        """The answer that the document begins with, and to HEAD all of it."""
+        """The response without its body: what HEAD gets."""
         return web.StreamResponse(
             headers={
                 "Content-Type": self.content_type,
@@ -38,25 +38,25 @@ class Document:
 
 
 async def streaming_download(
-    request: web.Request, document: Document, pieces: AsyncIterator[bytes]
+    request: web.Request, document: Document, chunks: AsyncIterator[bytes]
 ) -> web.StreamResponse:
-    """Answers with the pieces of the document.
+    """Streams the chunks of the document.
 
-    What fails before the first piece is there is raised, and told as any other error. Later the connection is
-    cut, so that nobody takes half a document for a whole one.
+    An error before the first chunk is raised, and becomes a problem. After that the connection is aborted, so
+    that no client takes half a document for a whole one.
     """
-    first = await anext(pieces)
+    first = await anext(chunks)
     response = document.head()
     await response.prepare(request)
     try:
         async with asyncio.timeout(WHOLE_SECONDS):
             await _write(response, first)
-            async for piece in pieces:
-                await _write(response, piece)
+            async for chunk in chunks:
+                await _write(response, chunk)
             await response.write_eof()
     except Exception as error:
         logger.warning(
-            "%s was cut off in request %s: %s",
+            "download of %s aborted in request %s: %s",
             document.filename,
             request.get(REQUEST_ID, ""),
             type(error).__name__,
@@ -66,6 +66,6 @@ async def streaming_download(
     return response
 
 
-async def _write(response: web.StreamResponse, piece: bytes) -> None:
+async def _write(response: web.StreamResponse, chunk: bytes) -> None:
     async with asyncio.timeout(WRITE_SECONDS):
-        await response.write(piece)
+        await response.write(chunk)

@@ -45,7 +45,7 @@ PREFLIGHT_SECONDS = 600
 
 
 def allow_origins(app: web.Application, routes: list[web.AbstractRoute], settings: Settings) -> None:
-    """Answers preflights for the routes, and lets the configured origins read every answer."""
+    """Answers preflights for the routes, and lets the configured origins read the responses."""
     options = aiohttp_cors.ResourceOptions(  # type: ignore[no-untyped-call]
         allow_credentials=True,
         expose_headers=EXPOSED,
@@ -59,15 +59,15 @@ def allow_origins(app: web.Application, routes: list[web.AbstractRoute], setting
 
 
 def exact_origins(settings: Settings) -> tuple[str, ...]:
-    """Credentials and a wildcard do not go together: `*` allows no origin."""
+    """The configured origins without `*`, which must not be combined with credentials."""
     return tuple(origin for origin in settings.frontend_url if origin != "*")
 
 
 @web.middleware
 async def answer_options(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """OPTIONS that is no preflight tells the methods of an address.
+    """Answers OPTIONS that is not a preflight with the methods of the address.
 
-    A preflight of an unknown address passes: only so can a browser read the 404 that follows.
+    A preflight of an unknown address succeeds: only then can a browser read the 404 that follows.
     """
     if request.method != "OPTIONS":
         return await handler(request)
@@ -98,7 +98,7 @@ def finish_headers(settings: Settings) -> Callable[[web.Request, web.StreamRespo
     fixed = SECURITY | ({"Strict-Transport-Security": _HSTS} if settings.production else {})
 
     async def finish(request: web.Request, response: web.StreamResponse) -> None:
-        # aiohttp checks the Expect field before any middleware runs.
+        # aiohttp (3.14) checks the Expect field before any middleware runs.
         if REQUEST_ID not in request and isinstance(response, web.HTTPException):
             identify_request(request)
             become_problem(response, request)

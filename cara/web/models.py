@@ -1,8 +1,9 @@
-"""Base classes of what comes in and what goes out, and the answer that carries more than a model."""
+"""Base classes of request and response models, and the response that carries more than a model."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from operator import methodcaller
 from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import MISSING, AfterValidator, BaseModel, ConfigDict
@@ -11,16 +12,12 @@ from pydantic.alias_generators import to_camel
 Model = TypeVar("Model", bound=BaseModel)
 
 
-def _in_utc(moment: datetime) -> datetime:
-    return moment.astimezone(UTC)
-
-
-Instant = Annotated[datetime, AfterValidator(_in_utc)]
+Instant = Annotated[datetime, AfterValidator(methodcaller("astimezone", UTC))]
 """A point in time, written in UTC as RFC 3339 with a trailing Z."""
 
 
 class RequestModel(BaseModel):
-    """What a client sends: strict types, camelCase members, unknown members refused."""
+    """A JSON body: strict types, camelCase members, unknown members refused."""
 
     model_config = ConfigDict(alias_generator=to_camel, extra="forbid", strict=True, frozen=True)
 
@@ -45,13 +42,13 @@ class PatchModel(RequestModel):
 
 
 class QueryModel(BaseModel):
-    """QueryModel parameters: text that is read as the type that the field names; unknown names refused."""
+    """Query parameters: each is converted to the type of its field; unknown names are refused."""
 
     model_config = ConfigDict(alias_generator=to_camel, extra="forbid", frozen=True)
 
 
 class ResponseModel(BaseModel):
-    """What a client gets: camelCase members, made from records or plain values."""
+    """A JSON response: camelCase members, made from records or plain values."""
 
     model_config = ConfigDict(
         alias_generator=to_camel,
@@ -64,7 +61,7 @@ class ResponseModel(BaseModel):
 
 @dataclass(frozen=True)
 class ApiResponse(Generic[Model]):
-    """A model together with the status and header fields that belong to it."""
+    """A model with the status and header fields of its response."""
 
     model: Model | None
     status: int | None = None

@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document, made from the same annotations that the handlers run by."""
+"""The OpenAPI 3.1 document, made from the annotations that the handlers run by."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from cara import __version__
 from cara.web.handlers import Inputs, inputs_of
 from cara.web.openapi_responses import (
     HEADERS,
-    answers_of,
     authenticates_itself,
     is_model,
     problem_schema,
     responses,
+    responses_of,
 )
 from cara.web.routing import Route
 
@@ -39,7 +39,7 @@ _SECURITY = {
 
 
 class OpenApiDocument:
-    """The document of a list of routes, written once."""
+    """The document of a list of routes, rendered once."""
 
     def __init__(self, routes: list[Route]) -> None:
         self.content = _document(routes)
@@ -83,14 +83,14 @@ class _BodySchema(GenerateJsonSchema):
 
 
 class _Schemas:
-    """The schemas of all models that come in or go out, by model and direction."""
+    """The schemas of all request and response models, by model and mode."""
 
     def __init__(self, routes: list[Route]) -> None:
         taken = [(body, "validation") for route in routes if (body := inputs_of(route).body)]
         given = [
             (model, "serialization")
             for route in routes
-            for answers in answers_of(route).values()
+            for answers in responses_of(route).values()
             for model in answers
             if is_model(model)
         ]

@@ -1,4 +1,4 @@
-"""What a route may answer, as OpenAPI tells it: models, streams, problems and header fields."""
+"""The responses of a route in OpenAPI: models, streams, problems and header fields."""
 
 from __future__ import annotations
 
@@ -90,8 +90,8 @@ def problem_schema(routes: Iterable[Route]) -> dict[str, Any]:
     return {**_PROBLEM, "properties": properties}
 
 
-def answers_of(route: Route) -> Mapping[int, tuple[Any, ...]]:
-    """What a route answers when it refuses nothing, by status: models, a stream, or nothing at all."""
+def responses_of(route: Route) -> Mapping[int, tuple[Any, ...]]:
+    """The successful responses of a route by status: models, a stream, or None for no body."""
     answers = route.responses
     if answers is None:
         hint = get_type_hints(route.handler)["return"]
@@ -100,7 +100,7 @@ def answers_of(route: Route) -> Mapping[int, tuple[Any, ...]]:
 
 
 def authenticates_itself(inputs: Inputs) -> bool:
-    """Whether a handler finds out by itself who calls, by token or otherwise."""
+    """Whether a handler authenticates its caller itself, by token or otherwise."""
     return Authenticator in inputs.services.values()
 
 
@@ -114,10 +114,10 @@ def responses(route: Route, inputs: Inputs, schema_of: SchemaOf) -> dict[str, An
     if route.limit:
         common += ["RateLimit-Policy", "RateLimit"]
     found: dict[str, Any] = {}
-    for status, errors in sorted(_refusals(route, inputs).items()):
+    for status, errors in sorted(_errors_by_status(route, inputs).items()):
         retry = ["Retry-After"] if issubclass(errors[0], LimitReached | Unavailable) else []
         found[str(status)] = _problems(status, errors) | _headers([*common, *retry])
-    for status, answers in answers_of(route).items():
+    for status, answers in responses_of(route).items():
         content = dict(_media(answer, schema_of) for answer in answers if answer not in (None, type(None)))
         described = {"description": HTTPStatus(status).phrase} | ({"content": content} if content else {})
         found[str(status)] = described | _headers([*common, *route.headers.get(status, ())])
@@ -152,8 +152,8 @@ def _problems(status: int, errors: list[type[CaraError]]) -> dict[str, Any]:
 
 
 def _example(error: type[CaraError]) -> dict[str, Any]:
-    told = CaraError(error.detail)
-    return problem_document(told, "3f2b8c1e9d6a4f0785c1b2a3d4e5f607") | {
+    example = CaraError(error.detail)
+    return problem_document(example, "3f2b8c1e9d6a4f0785c1b2a3d4e5f607") | {
         "type": f"urn:cara:problem:{error.code}",
         "title": HTTPStatus(status_of(error)).phrase,
         "status": status_of(error),
@@ -161,11 +161,11 @@ def _example(error: type[CaraError]) -> dict[str, Any]:
     }
 
 
-def _refusals(route: Route, inputs: Inputs) -> dict[int, list[type[CaraError]]]:
-    refusals: dict[int, list[type[CaraError]]] = {}
+def _errors_by_status(route: Route, inputs: Inputs) -> dict[int, list[type[CaraError]]]:
+    found: dict[int, list[type[CaraError]]] = {}
     for error in dict.fromkeys(_possible(route, inputs)):
-        refusals.setdefault(status_of(error), []).append(error)
-    return refusals
+        found.setdefault(status_of(error), []).append(error)
+    return found
 
 
 def _possible(route: Route, inputs: Inputs) -> Iterator[type[CaraError]]:
@@ -178,6 +178,6 @@ def _possible(route: Route, inputs: Inputs) -> Iterator[type[CaraError]]:
     if route.limit:
         yield LimitReached
     yield from route.errors
-    # A public handler that refuses something of its own looks it up, if in services of its own.
+    # A public handler with errors of its own reads the database, be it through services of its own.
     if not route.public or inputs.connection or route.errors or Database in inputs.services.values():
         yield from (DatabaseBusy, DatabaseAway)

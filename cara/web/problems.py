@@ -49,11 +49,11 @@ STATUSES: dict[type[CaraError], int] = {
 }
 
 USUAL_RETRY_SECONDS = 5
-"""When to come back after something was unavailable, where the error itself doesn't know."""
+"""`Retry-After` of an error for unavailability that names no time."""
 
 MOST_FIELDS = 50
 LONGEST_FIELD = 100
-"""Members are named by the sender: an error must not grow with what was sent."""
+"""Clients choose the names of members: a problem must not grow with what was sent."""
 
 _HTTP_CODES = {
     403: "origin_refused",
@@ -95,7 +95,7 @@ def problem_document(error: CaraError, request_id: str) -> dict[str, Any]:
 
 
 def problem_response(error: CaraError, request: web.Request) -> web.Response:
-    """The answer that tells a client of an error."""
+    """The response for an error."""
     document = problem_document(error, request.get(REQUEST_ID, ""))
     response = web.Response(
         status=document["status"],
@@ -113,10 +113,10 @@ def problem_response(error: CaraError, request: web.Request) -> web.Response:
 
 
 def invalid_fields(error: ValidationError, *, within: str | None = None) -> InvalidInput:
-    """Pydantic's findings as one error of ours, the first of them; the values themselves are left out."""
+    """The errors that pydantic found, at most `MOST_FIELDS`, as one of ours; without the values."""
     found = error.errors(include_url=False, include_context=False, include_input=False)
     return invalid(
-        [FieldProblem(_where(item["loc"], within), _in_words(item["msg"])) for item in found[:MOST_FIELDS]]
+        [FieldProblem(_where(item["loc"], within), _message(item["msg"])) for item in found[:MOST_FIELDS]]
     )
 
 
@@ -125,8 +125,8 @@ def invalid(fields: Iterable[FieldProblem]) -> InvalidInput:
     return InvalidInput("; ".join(f"{item.field}: {item.message}" for item in listed[:5]), fields=listed)
 
 
-def _in_words(message: str) -> str:
-    """Without the name that pydantic puts before what our own rules say."""
+def _message(message: str) -> str:
+    """The message without the prefix that pydantic puts before those of our own validators."""
     return message.removeprefix("Value error, ")
 
 

@@ -1,4 +1,4 @@
-"""Server-sent events (HTML Living Standard, section 9.2): writing a stream that ends well."""
+"""Writes streams of server-sent events (HTML Living Standard, section 9.2)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from aiohttp import web
 
 HEARTBEAT_SECONDS = 15.0
 WRITE_SECONDS = 20.0
-"""A reader that takes nothing for so long is dropped, instead of being buffered for without end."""
+"""A client that reads nothing for this long is disconnected, rather than buffered for without end."""
 
 RETRY_MILLISECONDS = 1_000
 
@@ -27,7 +27,7 @@ class EventStream:
         )
 
     async def open(self, request: web.Request) -> Self:
-        """Sends the header; from here on errors can only be told as events."""
+        """Sends the header; from here on errors can only be sent as events."""
         await self.response.prepare(request)
         return self
 
@@ -42,11 +42,11 @@ class EventStream:
         return self.response
 
     async def heartbeat(self) -> None:
-        """A comment, so that proxies keep the connection and a client that left is noticed."""
+        """Sends a comment, so that proxies keep the connection and a client that left is noticed."""
         await self._write(": alive\n\n")
 
     async def send_retry_hint(self) -> None:
-        """Tells the client to come back soon: this process is going away."""
+        """Tells the client to reconnect soon: this process is shutting down."""
         await self._write(f"retry: {RETRY_MILLISECONDS}\n\n")
 
     async def close(self) -> web.StreamResponse:

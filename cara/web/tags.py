@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 _CURRENT: Final = """a abbr address area article aside audio b base bdi bdo blockquote body br button canvas
@@ -82,6 +83,7 @@ class TooMuchMarkup(ValueError):
     """Taking the markup out of a text would cost more than one request may."""
 
 
+@dataclass(eq=False)
 class MarkupBudget:
     """How much work the markup of one request may cost, in steps.
 
@@ -90,8 +92,7 @@ class MarkupBudget:
     answer on every machine.
     """
 
-    def __init__(self, steps: int = STEPS_OF_A_REQUEST) -> None:
-        self.left = steps
+    left: int = STEPS_OF_A_REQUEST
 
     def spend(self, steps: int) -> None:
         """Takes the steps off what is left.

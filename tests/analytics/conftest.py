@@ -30,7 +30,7 @@ class CountingNotifier(RollupNotifier):
 
 @pytest.fixture
 def database_url(servers: Servers) -> Iterator[str]:
-    """A database of its own for each test: partitions come and go here."""
+    """A database of its own for each test, because partitions are created and dropped."""
     with servers.database(f"analytics_{uuid4().hex}") as url:
         yield url
 

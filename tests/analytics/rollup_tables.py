@@ -1,4 +1,4 @@
-"""Making rows for the roll-ups, and looking at what came of them."""
+"""Inserts sources of the roll-ups, and reads and compares the roll-ups."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ async def contents(database: Database) -> dict[str, list[tuple[Any, ...]]]:
 
 
 async def empty(database: Database) -> None:
-    """Takes all roll-ups away, as if they had never been."""
+    """Empties all roll-ups."""
     async with database.acquire() as connection:
         await connection.execute(f"truncate {', '.join(TABLES)}")
 
@@ -68,7 +68,7 @@ async def insert_session(connection: Connection, user_id: UUID, created_at: date
 
 
 async def compare_with_rebuilt(database: Database) -> None:
-    """Rebuilds from nothing, and expects what was there."""
+    """Rebuilds from empty tables, and expects the rows that folding made."""
     await rollups.fold(database)
     folded = await contents(database)
     await empty(database)

@@ -1,4 +1,4 @@
-"""Feature adoption, of a learner and of everybody."""
+"""Feature adoption, of one learner and of all."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ async def admin(client: TestClient[Any, Any], database: Database) -> Learner:
 
 
 async def uses(learner: Learner, database: Database, days_ago: int, feature: str | None = None) -> None:
-    """Something that the learner did some days before the last day of the period."""
-    moment = LAST - timedelta(days=days_ago)
+    """Stores an event some days before the last day of the period."""
+    instant = LAST - timedelta(days=days_ago)
     metadata = {"featureType": feature} if feature else {}
     async with database.transaction() as connection:
-        await connection.execute("select create_analytics_partition($1)", moment.date())
-        arrival = IncomingEvent(learner.user["id"], new_id(), "used", metadata, moment)
-        await insert_events(connection, [arrival], moment)
+        await connection.execute("select create_analytics_partition($1)", instant.date())
+        event = IncomingEvent(learner.user["id"], new_id(), "used", metadata, instant)
+        await insert_events(connection, [event], instant)
 
 
 def by_feature(adoption: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {one["featureType"]: one for one in adoption["features"]}
 
 
-async def test_features_never_used_appear_with_zero(learner: Learner) -> None:
+async def test_unused_features_appear_with_zeros(learner: Learner) -> None:
     adoption = await learner.expects(200, "GET", ADOPTION)
     assert adoption["features"][0] == {
         "featureType": "conversation",
@@ -63,7 +63,7 @@ async def test_features_never_used_appear_with_zero(learner: Learner) -> None:
     assert adoption["retention"] == []
 
 
-async def test_a_learner_sees_what_they_use_themselves(
+async def test_a_learner_sees_their_own_adoption(
     client: TestClient[Any, Any], learner: Learner, database: Database
 ) -> None:
     other = await Learner.registers(client)
@@ -83,7 +83,7 @@ async def test_a_learner_sees_what_they_use_themselves(
     assert cohort["active"] == [1]
 
 
-async def test_everybody_is_counted_once_however_often_they_come(
+async def test_each_learner_is_counted_once_however_often_they_are_active(
     client: TestClient[Any, Any], admin: Learner, database: Database
 ) -> None:
     ann, ben, cem, dee = [await Learner.registers(client) for _ in range(4)]
@@ -108,7 +108,7 @@ async def test_everybody_is_counted_once_however_often_they_come(
     assert sum(day["events"] for day in adoption["daily"]) == 13
 
 
-async def test_cohorts_are_followed_from_week_to_week(
+async def test_cohorts_are_counted_from_week_to_week(
     client: TestClient[Any, Any], admin: Learner, database: Database
 ) -> None:
     ann, ben, cem = [await Learner.registers(client) for _ in range(3)]
@@ -123,14 +123,14 @@ async def test_cohorts_are_followed_from_week_to_week(
     ]
 
 
-async def test_everybody_is_for_administrators(learner: Learner) -> None:
+async def test_adoption_of_all_learners_requires_an_administrator(learner: Learner) -> None:
     for path in (f"{ADOPTION}?scope=all", EXPORT):
         problem = await learner.expects(403, "GET", path)
         assert problem["code"] == "forbidden"
     await learner.expects(400, "GET", f"{ADOPTION}?scope=team")
 
 
-async def test_the_table_for_spreadsheets_has_every_day_and_feature(
+async def test_the_csv_export_has_every_day_and_feature(
     learner: Learner, admin: Learner, database: Database
 ) -> None:
     await uses(learner, database, 0, "video")
@@ -153,13 +153,15 @@ async def test_the_table_for_spreadsheets_has_every_day_and_feature(
     ]
 
 
-async def test_a_look_at_the_head_of_the_table_sends_none(admin: Learner) -> None:
+async def test_head_of_the_csv_export_has_no_body(admin: Learner) -> None:
     response = await admin.client.head(EXPORT, headers=admin.authorization)
     assert response.status == 200
     assert await response.read() == b""
 
 
-async def test_half_a_table_is_not_taken_for_a_whole_one(admin: Learner, database: Database) -> None:
+async def test_an_interrupted_csv_export_is_not_a_complete_response(
+    admin: Learner, database: Database
+) -> None:
     async with database.acquire() as connection:
         await connection.execute("alter table feature_days rename to feature_days_away")
     with pytest.raises(ClientError):

@@ -1,4 +1,4 @@
-"""Distinct learners and cohorts, against a count the slow way."""
+"""Distinct learners and cohorts, compared with a count in Python."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from tests.analytics.rollup_tables import NOW, compare_with_rebuilt, contents, e
 Uses = set[tuple[UUID, str, date]]
 
 
-def returns_of(uses: Uses) -> Counter[tuple[date, str, date]]:
-    """The table of returns, counted the slow way."""
+def next_activity_days_of(uses: Uses) -> Counter[tuple[date, str, date]]:
+    """The table `next_activity_days`, counted in Python."""
     days: dict[tuple[UUID, str], list[date]] = defaultdict(list)
     for user_id, feature, day in sorted(uses):
         days[user_id, feature].append(day)
@@ -41,23 +41,23 @@ def cohorts_of(uses: Uses) -> Counter[tuple[date, date]]:
 
 async def expect_derived(database: Database, uses: Uses) -> None:
     tables = await contents(database)
-    assert {row[:3]: row[3] for row in tables["next_activity_days"]} == returns_of(uses)
+    assert {row[:3]: row[3] for row in tables["next_activity_days"]} == next_activity_days_of(uses)
     assert {row[:2]: row[2] for row in tables["cohort_weeks"]} == cohorts_of(uses)
     users = Counter((day, feature) for _, feature, day in uses)
     assert {row[:2]: row[4] for row in tables["feature_days"]} == users
 
 
 async def insert_unclamped(database: Database, events: Iterable[IncomingEvent]) -> None:
-    """Each event received when it happened, so that no time is clamped."""
+    """Stores each event as received when it happened, so that no time is clamped."""
     for one in events:
         await store(database, one, received_at=one.occurred_at or NOW)
 
 
 @pytest.mark.parametrize("seed", range(4))
-async def test_distinct_users_and_cohorts_are_exact_in_whatever_order_days_come(
+async def test_distinct_users_and_cohorts_are_exact_in_any_order_of_days(
     database: Database, new_user: NewUser, seed: int
 ) -> None:
-    """Days come in groups, between others, before others; rows go again when accounts go."""
+    """Days arrive in groups, between others and before others; rows disappear when accounts are deleted."""
     chance = random.Random(seed)
     users = [await new_user() for _ in range(6)]
     uses: Uses = set()

@@ -1,4 +1,4 @@
-"""Processes end at the worst moment: what was acknowledged is there, once."""
+"""Durability: an acknowledged event is stored exactly once, whichever process is killed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ BACK_OFF_SECONDS = 0.05
 
 @dataclass
 class Posters:
-    """Clients that send each event until somebody acknowledges it."""
+    """Clients that send each event until it is acknowledged."""
 
     http: ClientSession
     system: System
@@ -57,7 +57,7 @@ class Posters:
             await asyncio.sleep(BACK_OFF_SECONDS)
 
     async def until_more(self, events: int) -> None:
-        """Waits until so many more are acknowledged."""
+        """Waits until so many more events are acknowledged."""
         goal = len(self.acknowledged) + events
         async with time_limit():
             while len(self.acknowledged) < goal:
@@ -65,7 +65,7 @@ class Posters:
                 await self.progress.wait()
 
 
-async def test_every_acknowledged_event_is_there_once_whatever_is_killed() -> None:
+async def test_every_acknowledged_event_is_stored_once_whatever_is_killed() -> None:
     """A web process is killed and PostgreSQL restarted while eight clients post single events and batches."""
     async with running_system() as system, ClientSession(timeout=ClientTimeout(total=10)) as http:
         for _ in range(2):

@@ -1,4 +1,4 @@
-"""Writing events together: bounds, exactness, and what happens when something goes wrong."""
+"""Group commit: bounds, exactness and failures."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def incoming(user_id: UUID, event_id: UUID | None = None, event_type: str = "cli
     return IncomingEvent(user_id, event_id or uuid4(), event_type, {}, None)
 
 
-def clock_at(moment: datetime) -> Callable[[], datetime]:
-    return lambda: moment
+def clock_at(instant: datetime) -> Callable[[], datetime]:
+    return lambda: instant
 
 
 async def stored_events(database: Database) -> int:
@@ -30,7 +30,7 @@ async def stored_events(database: Database) -> int:
         return count
 
 
-async def test_posts_that_arrive_together_share_a_few_commits(
+async def test_posts_that_arrive_together_share_commits(
     database: Database, new_user: NewUser, start_writer: StartWriter
 ) -> None:
     notifier = CountingNotifier()
@@ -47,10 +47,10 @@ async def test_posts_that_arrive_together_share_a_few_commits(
     assert notifier.wakes == batches
 
 
-async def test_one_of_many_simultaneous_copies_is_stored_whoever_writes_it(
+async def test_one_of_many_simultaneous_copies_is_stored(
     database: Database, new_user: NewUser, start_writer: StartWriter
 ) -> None:
-    """Two writers, as of two web processes, that are handed the same events in opposite order."""
+    """Two writers, like those of two web processes, receive the same events in opposite order."""
     writers = [start_writer(EventWriter(database, CountingNotifier())) for _ in range(2)]
     user_id = await new_user()
     events = [incoming(user_id) for _ in range(200)]
@@ -63,7 +63,7 @@ async def test_one_of_many_simultaneous_copies_is_stored_whoever_writes_it(
     assert await stored_events(database) == 200
 
 
-async def test_over_the_bound_posts_are_refused_and_nothing_of_them_is_kept(
+async def test_posts_over_the_bound_are_refused_and_not_written(
     database: Database, new_user: NewUser, start_writer: StartWriter
 ) -> None:
     writer = EventWriter(database, CountingNotifier(), queue_events=10)
@@ -80,7 +80,7 @@ async def test_over_the_bound_posts_are_refused_and_nothing_of_them_is_kept(
     assert (await writer.store([incoming(user_id)]))[0]
 
 
-async def test_who_leaves_before_the_write_takes_the_event_along(
+async def test_events_of_an_abandoned_request_are_not_written(
     database: Database, new_user: NewUser, start_writer: StartWriter
 ) -> None:
     writer = EventWriter(database, CountingNotifier())
@@ -93,7 +93,7 @@ async def test_who_leaves_before_the_write_takes_the_event_along(
     assert await stored_events(database) == 1
 
 
-async def test_a_post_that_postgresql_refuses_does_not_take_others_with_it(
+async def test_a_post_that_postgresql_refuses_does_not_fail_others(
     database: Database, new_user: NewUser, start_writer: StartWriter
 ) -> None:
     writer = EventWriter(database, CountingNotifier())
@@ -110,7 +110,7 @@ async def test_a_post_that_postgresql_refuses_does_not_take_others_with_it(
     assert await stored_events(database) == 2
 
 
-async def test_without_postgresql_posts_are_refused_and_the_writer_lives_on(
+async def test_the_writer_survives_an_outage_of_postgresql(
     settings: Settings, new_user: NewUser, start_writer: StartWriter
 ) -> None:
     database = await Database.connect(settings)
@@ -123,7 +123,7 @@ async def test_without_postgresql_posts_are_refused_and_the_writer_lives_on(
             await writer.store([incoming(user_id)])
 
 
-async def test_a_connection_that_breaks_is_replaced_without_doubling_anything(
+async def test_a_broken_connection_is_replaced_and_nothing_is_stored_twice(
     database: Database, settings: Settings, new_user: NewUser, start_writer: StartWriter
 ) -> None:
     own_database = await Database.connect(settings)
@@ -140,9 +140,7 @@ async def test_a_connection_that_breaks_is_replaced_without_doubling_anything(
     await own_database.close()
 
 
-async def test_events_of_an_account_that_is_gone_are_dropped(
-    database: Database, start_writer: StartWriter
-) -> None:
+async def test_events_of_a_deleted_account_are_dropped(database: Database, start_writer: StartWriter) -> None:
     writer = start_writer(EventWriter(database, CountingNotifier()))
     assert await writer.store([incoming(uuid4())]) == [None]
     assert await stored_events(database) == 0
@@ -160,12 +158,12 @@ MIDNIGHT = datetime(2026, 3, 1, tzinfo=UTC)
         (datetime(2026, 12, 31, 12, tzinfo=UTC), datetime(2027, 1, 1, 12, tzinfo=UTC)),
     ],
 )
-async def test_a_retry_in_another_month_meets_its_first_copy(
+async def test_a_retry_in_another_month_finds_the_first_copy(
     database: Database, new_user: NewUser, start_writer: StartWriter, first: datetime, second: datetime
 ) -> None:
     event = incoming(await new_user())
-    for moment, new in ((first, True), (second, False), (first, False)):
-        writer = start_writer(EventWriter(database, CountingNotifier(), clock=clock_at(moment)))
+    for instant, new in ((first, True), (second, False), (first, False)):
+        writer = start_writer(EventWriter(database, CountingNotifier(), clock=clock_at(instant)))
         (row,) = await writer.store([event])
         assert (row is not None) == new
     assert await stored_events(database) == 1
@@ -186,12 +184,12 @@ async def test_simultaneous_copies_on_both_sides_of_midnight_are_stored_once(
     assert await stored_events(database) == 60
 
 
-async def test_a_missing_partition_is_made_by_who_needs_it(
+async def test_a_writer_creates_a_missing_partition(
     database: Database, new_user: NewUser, start_writer: StartWriter
 ) -> None:
-    moment = datetime(2031, 7, 15, tzinfo=UTC)
+    instant = datetime(2031, 7, 15, tzinfo=UTC)
     writers = [
-        start_writer(EventWriter(database, CountingNotifier(), clock=clock_at(moment))) for _ in range(3)
+        start_writer(EventWriter(database, CountingNotifier(), clock=clock_at(instant))) for _ in range(3)
     ]
     user_id = await new_user()
     answers = await asyncio.gather(*(writer.store([incoming(user_id)]) for writer in writers))
@@ -200,7 +198,7 @@ async def test_a_missing_partition_is_made_by_who_needs_it(
         assert await connection.fetchval("select count(*) from analytics_events_2031_07") == 3
 
 
-def test_a_is_near_month_end_within_an_hour_of_midnight_of_the_first() -> None:
+def test_a_month_end_is_near_for_an_hour_before_and_after_it() -> None:
     assert is_near_month_end(MIDNIGHT - timedelta(minutes=59))
     assert is_near_month_end(MIDNIGHT + timedelta(minutes=59))
     assert not is_near_month_end(MIDNIGHT + timedelta(hours=2))

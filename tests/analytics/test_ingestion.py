@@ -18,7 +18,7 @@ from tests.learners import Learner
 EVENTS = "/api/analytics/events"
 
 
-def moment(text: str) -> datetime:
+def instant(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
@@ -29,7 +29,7 @@ async def rows_of(database: Database, learner: Learner) -> list[Any]:
         )
 
 
-async def test_an_event_is_stored_when_it_is_answered(learner: Learner, database: Database) -> None:
+async def test_an_event_is_stored_before_the_response(learner: Learner, database: Database) -> None:
     posted = {
         "eventType": "page.view",
         "metadata": {"page": "<b>home</b>", "numbers": [1, 2.5]},
@@ -41,17 +41,17 @@ async def test_an_event_is_stored_when_it_is_answered(learner: Learner, database
     assert event["metadata"] == row["metadata"] == {"page": "home", "numbers": [1, 2.5]}
     assert event["eventType"] == row["event_type"] == "page.view"
     assert event["receivedAt"].endswith("Z")
-    assert moment(event["receivedAt"]) == moment(event["occurredAt"]) == row["created_at"]
+    assert instant(event["receivedAt"]) == instant(event["occurredAt"]) == row["created_at"]
 
 
-async def test_an_event_without_an_id_is_given_one(learner: Learner) -> None:
+async def test_an_event_without_an_id_gets_one(learner: Learner) -> None:
     first = await learner.expects(201, "POST", EVENTS, json={"eventType": "opened"})
     second = await learner.expects(201, "POST", EVENTS, json={"eventType": "opened"})
     assert first["eventId"] != second["eventId"]
     assert first["metadata"] == {}
 
 
-async def test_a_repeated_event_is_answered_as_it_was_first_stored(
+async def test_a_repeated_event_is_returned_as_it_was_first_stored(
     learner: Learner, database: Database
 ) -> None:
     event_id = str(uuid4())
@@ -71,7 +71,7 @@ async def test_the_same_id_of_two_learners_is_two_events(
     assert len(await rows_of(database, other)) == 1
 
 
-async def test_a_batch_counts_what_is_new_and_what_was_there(learner: Learner, database: Database) -> None:
+async def test_a_batch_counts_new_events_and_duplicates(learner: Learner, database: Database) -> None:
     known, twice = str(uuid4()), str(uuid4())
     await learner.expects(201, "POST", EVENTS, json={"eventType": "known", "eventId": known})
     events = [{"eventType": "new", "eventId": one} for one in (known, twice, twice, str(uuid4()))]
@@ -88,19 +88,19 @@ async def test_a_batch_holds_up_to_500_events(learner: Learner) -> None:
     await learner.expects(400, "POST", EVENTS, json={"events": []})
 
 
-async def test_the_time_of_an_event_is_believed_within_a_window(learner: Learner) -> None:
+async def test_the_time_of_an_event_is_clamped_to_a_window(learner: Learner) -> None:
     now = datetime.now(UTC)
-    believed = {
+    clamped = {
         timedelta(hours=-20): timedelta(hours=-20),
         timedelta(minutes=3): timedelta(minutes=3),
         timedelta(days=-40): timedelta(days=-7),
         timedelta(days=2): timedelta(minutes=5),
     }
-    for stated, expected in believed.items():
+    for stated, expected in clamped.items():
         posted = {"eventType": "late", "occurredAt": (now + stated).isoformat()}
         event = await learner.expects(201, "POST", EVENTS, json=posted)
-        assert abs(moment(event["occurredAt"]) - (now + expected)) < timedelta(minutes=1)
-        assert abs(moment(event["receivedAt"]) - now) < timedelta(minutes=1)
+        assert abs(instant(event["occurredAt"]) - (now + expected)) < timedelta(minutes=1)
+        assert abs(instant(event["receivedAt"]) - now) < timedelta(minutes=1)
 
 
 async def test_times_at_the_ends_of_the_calendar_are_clamped_too(learner: Learner) -> None:
@@ -130,7 +130,7 @@ NO_EVENTS: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
-async def test_what_is_no_event_is_refused_with_the_field_named(learner: Learner, database: Database) -> None:
+async def test_an_invalid_event_is_refused_with_the_field_named(learner: Learner, database: Database) -> None:
     for field, event in NO_EVENTS:
         problem = await learner.expects(400, "POST", EVENTS, json=event)
         assert problem["errors"][0]["field"] == field
@@ -140,13 +140,13 @@ async def test_what_is_no_event_is_refused_with_the_field_named(learner: Learner
     assert await rows_of(database, learner) == []
 
 
-async def test_metadata_at_its_bounds_is_taken(learner: Learner) -> None:
+async def test_metadata_at_its_bounds_is_accepted(learner: Learner) -> None:
     await learner.expects(201, "POST", EVENTS, json={"eventType": "deep", "metadata": nested(5)})
     large = {"long": "x" * (8192 - len('{"long":""}'))}
     await learner.expects(201, "POST", EVENTS, json={"eventType": "large", "metadata": large})
 
 
-async def test_over_the_bound_a_client_is_told_when_to_come_again(
+async def test_over_the_bound_the_response_has_retry_after(
     app: web.Application, learner: Learner, database: Database
 ) -> None:
     app[SERVICES][EventWriter] = EventWriter(database, CountingNotifier(), queue_events=1)
@@ -156,6 +156,6 @@ async def test_over_the_bound_a_client_is_told_when_to_come_again(
     assert (await response.json())["code"] == "events_busy"
 
 
-async def test_strangers_cannot_post(client: TestClient[Any, Any]) -> None:
+async def test_events_require_a_token(client: TestClient[Any, Any]) -> None:
     response = await client.post(EVENTS, json={"eventType": "opened"})
     assert response.status == 401

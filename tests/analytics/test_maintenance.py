@@ -14,7 +14,7 @@ from cara.postgres.database import new_id
 
 @pytest.fixture
 def learner_days(database_url: str) -> list[tuple[UUID, str]]:
-    """A learner whose session nobody has folded yet; the rows that folding will make."""
+    """Inserts a learner with a session that is not folded; returns the rows that folding will make."""
     user_id = new_id()
     with psycopg.connect(database_url) as connection:
         connection.execute(
@@ -66,7 +66,7 @@ def test_an_operator_folds_and_rebuilds(
     assert days_in(database_url) == learner_days
 
 
-def test_days_that_are_gone_are_told_in_a_line(
+def test_days_past_retention_are_reported_in_one_line(
     monkeypatch: pytest.MonkeyPatch, database_url: str, redis_url: str
 ) -> None:
     with psycopg.connect(database_url) as connection:

@@ -1,4 +1,4 @@
-"""What Cara records by itself, in the transactions that it tells of."""
+"""Events that Cara writes itself, in the transactions that they report."""
 
 from __future__ import annotations
 
@@ -29,23 +29,21 @@ async def test_opening_and_completing_a_session_are_events_once_each(
     session = await learner.opens_session("writing", score=75, completed=True, durationSeconds=60)
     path = f"/api/sessions/{session['id']}"
     await learner.expects(200, "PATCH", path, json={"completed": True, "title": "Again"})
-    told = {"sessionId": session["id"], "featureType": "writing"}
+    metadata = {"sessionId": session["id"], "featureType": "writing"}
     assert await own_events(database, learner) == [
-        ("cara.session_created", told),
-        ("cara.session_completed", {**told, "score": 75, "durationSeconds": 60}),
+        ("cara.session_created", metadata),
+        ("cara.session_completed", {**metadata, "score": 75, "durationSeconds": 60}),
     ]
 
 
-async def test_ids_of_our_own_events_are_none_that_a_client_may_use(
-    learner: Learner, database: Database
-) -> None:
+async def test_clients_may_not_use_ids_of_own_events(learner: Learner, database: Database) -> None:
     await learner.opens_session("writing")
     async with database.acquire() as connection:
         ids = await connection.fetch("select id from analytics_events")
     assert [UUID(str(row["id"])).version for row in ids] == [8]
 
 
-async def test_what_is_rolled_back_is_no_event(learner: Learner, database: Database) -> None:
+async def test_a_rolled_back_session_leaves_no_event(learner: Learner, database: Database) -> None:
     async with database.acquire() as connection:
         transaction = connection.transaction()
         await transaction.start()
@@ -60,9 +58,7 @@ async def test_what_is_rolled_back_is_no_event(learner: Learner, database: Datab
 
 
 @pytest.mark.usefixtures("worker")
-async def test_feedback_and_what_gemini_was_called_for_are_events(
-    learner: Learner, database: Database
-) -> None:
+async def test_feedback_and_calls_of_gemini_are_events(learner: Learner, database: Database) -> None:
     job = await learner.asks_for_feedback(feature_type="video")
     await learner.follows(job)
     events = dict(await own_events(database, learner))
@@ -79,9 +75,7 @@ async def test_feedback_and_what_gemini_was_called_for_are_events(
     assert events["cara.gemini_called"]["tokensUsed"] > 0
 
 
-async def test_a_talk_with_the_coach_counts_for_its_feature_without_the_front_end(
-    learner: Learner, database: Database
-) -> None:
+async def test_a_dialogue_with_the_coach_counts_for_its_feature(learner: Learner, database: Database) -> None:
     asked = {"prompt": "Can you help me practise?", "featureType": "accent"}
     await learner.expects(200, "POST", "/api/gemini/process", json=asked)
     assert dict(await own_events(database, learner))["cara.gemini_called"]["featureType"] == "accent"
@@ -93,9 +87,7 @@ async def test_a_talk_with_the_coach_counts_for_its_feature_without_the_front_en
     assert accent["firstUsedAt"] == accent["lastUsedAt"]
 
 
-async def test_a_month_without_a_partition_does_not_stop_practice(
-    learner: Learner, database: Database
-) -> None:
+async def test_practice_works_in_a_month_without_a_partition(learner: Learner, database: Database) -> None:
     async with database.acquire() as connection:
         month = await connection.fetchval("select to_char(now() at time zone 'UTC', 'YYYY_MM')")
         await connection.execute(f"drop table analytics_events_{month}")
@@ -103,7 +95,7 @@ async def test_a_month_without_a_partition_does_not_stop_practice(
     assert len(await own_events(database, learner)) == 1
 
 
-async def test_adoption_needs_no_events_of_the_front_end(learner: Learner, database: Database) -> None:
+async def test_adoption_works_without_events_of_the_front_end(learner: Learner, database: Database) -> None:
     await learner.opens_session("listening")
     await rollups.fold(database)
     assert {row[1] for row in (await contents(database))["learner_days"]} == {"", "listening"}

@@ -1,4 +1,4 @@
-"""Partitions: made ahead, dropped after retention."""
+"""Partitions: created ahead, and dropped past retention."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ NOW = datetime(2026, 12, 5, tzinfo=UTC)
 
 @pytest.fixture
 def database_url(servers: Servers) -> Iterator[str]:
-    """A database of its own: partitions come and go."""
+    """A database of its own for each test, because partitions are created and dropped."""
     with servers.database(f"partitions_{uuid4().hex}") as url:
         yield url
 
@@ -45,7 +45,7 @@ async def receive(database: Database, new_user: NewUser, received_at: datetime) 
         )
 
 
-async def test_months_are_made_ahead_once(database: Database) -> None:
+async def test_partitions_are_created_ahead_once(database: Database) -> None:
     assert await keep_partitions(database, 400, NOW) == []
     made = await names(database)
     assert {"analytics_events_2026_12", "analytics_events_2027_01", "analytics_events_2027_02"} <= set(made)
@@ -62,7 +62,7 @@ async def test_an_event_of_last_month_is_stored_and_counted_on_its_own_day(
     assert (day, events) == (date(2026, 11, 26), 1)
 
 
-async def test_a_month_past_retention_goes_and_its_roll_ups_stay(
+async def test_a_partition_past_retention_is_dropped_and_its_roll_ups_stay(
     database: Database, new_user: NewUser
 ) -> None:
     await receive(database, new_user, datetime(2026, 8, 20, tzinfo=UTC))
@@ -76,7 +76,7 @@ async def test_a_month_past_retention_goes_and_its_roll_ups_stay(
         assert await rollup_queries.recomputable_from(connection) == date(2026, 9, 2)
 
 
-async def test_what_nobody_has_folded_yet_is_not_dropped(database: Database, new_user: NewUser) -> None:
+async def test_a_partition_with_pending_events_is_not_dropped(database: Database, new_user: NewUser) -> None:
     await receive(database, new_user, datetime(2026, 8, 20, tzinfo=UTC))
     assert await keep_partitions(database, 70, NOW) == []
     await rollups.fold(database)
@@ -102,7 +102,7 @@ async def test_a_partition_in_use_is_left_for_the_next_run(database: Database, n
     assert await keep_partitions(database, 70, NOW) == ["analytics_events_2026_08"]
 
 
-async def test_a_worker_makes_them_as_soon_as_it_starts(database: Database, settings: Settings) -> None:
+async def test_a_worker_creates_partitions_when_it_starts(database: Database, settings: Settings) -> None:
     wanted = f"analytics_events_{month_after(datetime.now(UTC).date(), 2):%Y_%m}"
     assert wanted not in await names(database)
     async with running_worker(settings), time_limit():

@@ -1,4 +1,4 @@
-"""How reports and folding find their rows: by an index, whatever the tables grow to."""
+"""Plans: reports and folding find their rows by an index, however large the tables are."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FEATURES = ("", *FEATURE_TYPES)
 TODAY = NOW.date()
 SPAN = TODAY - timedelta(days=29), TODAY
 SMALL = {"rollup_limits", "users"}
-"""One row; and the account of the one learner that this database has."""
+"""Tables with one row."""
 
 Read = Callable[[Connection, UUID], Awaitable[Any]]
 
@@ -31,13 +31,13 @@ def statistics(connection: Connection, user_id: UUID) -> Awaitable[Any]:
 
 READS: dict[str, Read] = {
     "statistics": statistics,
-    "users of everybody": lambda connection, _: report_queries.users_of_all(connection, *SPAN, FEATURES),
+    "users of all": lambda connection, _: report_queries.users_of_all(connection, *SPAN, FEATURES),
     "users of a learner": lambda connection, user: report_queries.users_of_learner(connection, user, *SPAN),
-    "sums of everybody": lambda connection, _: report_queries.sums_of_all(connection, *SPAN),
+    "sums of all": lambda connection, _: report_queries.sums_of_all(connection, *SPAN),
     "sums of a learner": lambda connection, user: report_queries.sums_of_learner(connection, user, *SPAN),
-    "uses of everybody": lambda connection, _: report_queries.uses_of_all(connection, FEATURE_TYPES),
+    "uses of all": lambda connection, _: report_queries.uses_of_all(connection, FEATURE_TYPES),
     "uses of a learner": lambda connection, user: report_queries.uses_of_learner(connection, user),
-    "cohorts of everybody": lambda connection, _: report_queries.cohorts_of_all(connection, *SPAN),
+    "cohorts of all": lambda connection, _: report_queries.cohorts_of_all(connection, *SPAN),
     "cohort of a learner": lambda connection, user: report_queries.cohort_of_learner(connection, user, *SPAN),
     "freshness": lambda connection, _: rollup_queries.fresh_as_of(connection),
     "taking batches": lambda connection, _: rollup_queries.take_batches(connection, 100, 10),
@@ -48,7 +48,7 @@ READS: dict[str, Read] = {
 
 
 @pytest.mark.parametrize("name", READS)
-async def test_no_table_is_read_from_end_to_end(database: Database, new_user: NewUser, name: str) -> None:
+async def test_no_table_is_scanned_sequentially(database: Database, new_user: NewUser, name: str) -> None:
     user_id = await new_user()
     await store(database, event(user_id, NOW, "video"))
     async with database.transaction() as connection:
@@ -60,6 +60,6 @@ async def test_no_table_is_read_from_end_to_end(database: Database, new_user: Ne
 
 
 async def scans(connection: Connection) -> dict[str, int]:
-    """How often this connection has read each table from end to end lately."""
+    """The number of sequential scans of each table in this transaction."""
     rows = await connection.fetch("select relname, seq_scan from pg_stat_xact_user_tables")
     return {row["relname"]: row["seq_scan"] for row in rows}

@@ -1,4 +1,4 @@
-"""Rebuilding: another way to the same tables."""
+"""Rebuilding: the same tables as by folding."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from tests.analytics.rollup_tables import (
 )
 
 
-async def test_rebuilt_tables_equal_those_that_concurrent_workers_kept(
+async def test_rebuilt_tables_equal_those_that_concurrent_folds_made(
     database: Database, new_user: NewUser
 ) -> None:
-    """Two folders at work while events come, some of them late, sessions change and go, and people leave."""
+    """Two folds run while events arrive, some late, and sessions and accounts change and are deleted."""
     chance = random.Random(11)
     users = [await new_user() for _ in range(9)]
     finished = asyncio.Event()
@@ -71,7 +71,7 @@ async def test_rebuilt_tables_equal_those_that_concurrent_workers_kept(
     await compare_with_rebuilt(database)
 
 
-async def test_a_rebuild_heals_what_was_damaged_and_leaves_other_days_alone(
+async def test_a_rebuild_repairs_its_days_and_leaves_other_days_alone(
     database: Database, new_user: NewUser
 ) -> None:
     users = [await new_user() for _ in range(3)]
@@ -91,7 +91,7 @@ async def test_a_rebuild_heals_what_was_damaged_and_leaves_other_days_alone(
     assert await contents(database) == right
 
 
-async def test_what_is_pending_during_a_rebuild_is_counted_once(
+async def test_events_that_are_pending_during_a_rebuild_are_counted_once(
     database: Database, new_user: NewUser
 ) -> None:
     user_id = await new_user()
@@ -104,12 +104,12 @@ async def test_what_is_pending_during_a_rebuild_is_counted_once(
     assert (await contents(database))["learner_days"] == [(user_id, "", NOW.date(), 2)]
 
 
-async def test_days_in_the_wrong_order_are_refused(database: Database) -> None:
+async def test_reversed_days_are_refused(database: Database) -> None:
     with pytest.raises(DaysReversed):
         await rebuild(database, date(2026, 5, 2), date(2026, 5, 1), ignore)
 
 
-async def test_whoever_is_in_the_way_is_not_waited_for_without_end(
+async def test_a_rebuild_gives_up_on_a_lock_after_a_time_limit(
     database: Database, new_user: NewUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("cara.analytics.rebuild.LOCK_TIMEOUT_SECONDS", 0.05)
@@ -120,7 +120,7 @@ async def test_whoever_is_in_the_way_is_not_waited_for_without_end(
             await rebuild(database, None, None, ignore)
 
 
-async def test_days_whose_events_are_gone_are_not_rebuilt(database: Database, new_user: NewUser) -> None:
+async def test_days_past_retention_are_not_rebuilt(database: Database, new_user: NewUser) -> None:
     user_id = await new_user()
     await store(database, event(user_id, NOW))
     await rollups.fold(database)

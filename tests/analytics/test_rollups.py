@@ -1,4 +1,4 @@
-"""Folding: what is stored moves into the roll-ups, once."""
+"""Folding: events and sessions are counted in the roll-ups exactly once."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ async def test_folding_again_adds_nothing(database: Database, new_user: NewUser)
 
 
 async def test_a_transaction_that_commits_late_is_not_missed(database: Database, new_user: NewUser) -> None:
-    """It has drawn its number first, and others were folded before it committed."""
+    """Its batch has the lowest number, and later batches were folded before it committed."""
     slow, quick = await new_user(), await new_user()
     async with database.transaction() as connection:
         await insert_events(connection, [event(slow, NOW)], datetime.now(UTC))
@@ -51,7 +51,7 @@ async def test_a_transaction_that_commits_late_is_not_missed(database: Database,
     assert {row[0] for row in (await contents(database))["learner_days"]} == {slow, quick}
 
 
-async def test_a_fold_that_fails_changes_nothing_and_is_made_good(
+async def test_a_failed_fold_changes_nothing_and_the_next_one_succeeds(
     database: Database, new_user: NewUser
 ) -> None:
     await store(database, event(await new_user(), NOW))
@@ -64,7 +64,9 @@ async def test_a_fold_that_fails_changes_nothing_and_is_made_good(
     assert await rollups.fold(database) == 1
 
 
-async def test_freshness_is_the_age_of_what_is_pending(database: Database, new_user: NewUser) -> None:
+async def test_freshness_is_the_time_of_the_oldest_pending_change(
+    database: Database, new_user: NewUser
+) -> None:
     async with database.acquire() as connection:
         await rollups.fold(database)
         before = datetime.now(UTC)
@@ -101,7 +103,9 @@ async def test_sessions_follow_their_changes_and_their_deletion(
         assert all(row[2] == 0 for row in (await contents(database))["feature_days"])
 
 
-async def test_a_deleted_account_takes_its_contribution_along(database: Database, new_user: NewUser) -> None:
+async def test_a_deleted_account_takes_its_contribution_out_of_the_roll_ups(
+    database: Database, new_user: NewUser
+) -> None:
     staying, leaving = await new_user(), await new_user()
     await store(database, event(staying, NOW, "video"))
     async with database.acquire() as connection:

@@ -1,4 +1,4 @@
-"""Statistics of a learner, as they see them."""
+"""Statistics of a learner, over HTTP."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ STATS = "/api/analytics/stats"
 
 
 async def practises(learner: Learner, database: Database, at: datetime, **changes: Any) -> UUID:
-    """A session of some time ago."""
+    """Creates a session at a past time."""
     session = await learner.opens_session(changes.pop("feature", "conversation"), **changes)
     async with database.acquire() as connection:
         await connection.execute(
@@ -31,7 +31,7 @@ async def practises(learner: Learner, database: Database, at: datetime, **change
     return UUID(session["id"])
 
 
-async def test_somebody_new_has_a_series_of_empty_days(learner: Learner) -> None:
+async def test_a_new_learner_has_a_series_of_empty_days(learner: Learner) -> None:
     stats = await learner.expects(200, "GET", STATS)
     assert stats["totalSessions"] == stats["completedSessions"] == stats["totalDurationSeconds"] == 0
     assert stats["averageScore"] is None
@@ -49,7 +49,7 @@ async def test_somebody_new_has_a_series_of_empty_days(learner: Learner) -> None
     assert stats["asOf"].endswith("Z")
 
 
-async def test_every_member_counts_what_it_says(learner: Learner, database: Database) -> None:
+async def test_every_member_of_the_statistics_is_right(learner: Learner, database: Database) -> None:
     today = datetime.now(UTC)
     scores = {"completed": True, "score": 80, "durationSeconds": 120, "clarity": 70}
     await practises(learner, database, today, **scores)
@@ -78,7 +78,7 @@ async def test_every_member_counts_what_it_says(learner: Learner, database: Data
     assert stats["trend"]["pace"] is None
 
 
-async def test_days_are_those_of_the_asked_time_zone(learner: Learner, database: Database) -> None:
+async def test_days_are_those_of_the_requested_time_zone(learner: Learner, database: Database) -> None:
     """20:00 UTC is the next day in Kathmandu (+05:45), and 03:00 UTC the day before in Newfoundland."""
     await practises(learner, database, datetime(2026, 4, 10, 20, tzinfo=UTC))
     await practises(learner, database, datetime(2026, 4, 11, 2, 15, tzinfo=UTC))
@@ -104,7 +104,7 @@ async def test_the_learners_own_time_zone_is_the_default(learner: Learner) -> No
     assert stats["daily"][-1]["day"] == str(datetime.now(ZoneInfo("Pacific/Kiritimati")).date())
 
 
-async def test_with_bounds_everything_is_of_the_period(learner: Learner, database: Database) -> None:
+async def test_with_from_and_to_all_members_cover_the_period(learner: Learner, database: Database) -> None:
     for day in (1, 5, 9):
         await practises(learner, database, datetime(2026, 4, day, 12, tzinfo=UTC))
     await rollups.fold(database)
@@ -114,7 +114,7 @@ async def test_with_bounds_everything_is_of_the_period(learner: Learner, databas
     assert (await learner.expects(200, "GET", STATS))["totalSessions"] == 3
 
 
-async def test_what_is_no_period_is_refused(learner: Learner) -> None:
+async def test_an_invalid_period_is_refused(learner: Learner) -> None:
     queries = [
         {"tz": "Mars/Olympus"},
         {"tz": "America"},
@@ -129,7 +129,7 @@ async def test_what_is_no_period_is_refused(learner: Learner) -> None:
         assert problem["errors"][0]["field"] in query
 
 
-async def test_a_learner_sees_nothing_of_others(learner: Learner, database: Database) -> None:
+async def test_a_learner_sees_no_sessions_of_others(learner: Learner, database: Database) -> None:
     other = await Learner.registers(learner.client)
     await practises(other, database, datetime.now(UTC))
     await rollups.fold(database)
@@ -137,7 +137,7 @@ async def test_a_learner_sees_nothing_of_others(learner: Learner, database: Data
 
 
 @pytest.mark.usefixtures("worker")
-async def test_the_worker_shows_a_session_without_being_asked(learner: Learner) -> None:
+async def test_the_worker_folds_a_session_by_itself(learner: Learner) -> None:
     await learner.opens_session()
     async with time_limit():
         while not (await learner.expects(200, "GET", STATS))["totalSessions"]:
@@ -145,7 +145,7 @@ async def test_the_worker_shows_a_session_without_being_asked(learner: Learner) 
 
 
 @pytest.mark.parametrize("zone", ["America/Sao_Paulo", "Africa/Cairo", "Europe/Berlin", "Asia/Beirut"])
-def test_a_day_begins_where_the_clocks_say_even_when_they_skip_midnight(zone: str) -> None:
+def test_a_day_begins_at_local_midnight_or_when_clocks_skip_it(zone: str) -> None:
     """Every quarter of an hour of a year lies within the day that its local date names."""
     period = Period(date(2024, 1, 1), date(2024, 12, 31), ZoneInfo(zone))
     bounds = [*period.day_starts(), period.end()]
@@ -167,8 +167,8 @@ def test_a_period_is_the_last_30_days_by_default() -> None:
 
 
 def test_a_trend_compares_the_later_half_of_the_days_with_the_earlier() -> None:
-    def day(total: float, count: int = 1) -> Counter[str]:
-        return Counter({"pace_sum": total, "pace_count": count})  # type: ignore[dict-item]
+    def day(total: int, count: int = 1) -> Counter[str]:
+        return Counter({"pace_sum": total, "pace_count": count})
 
     assert trend_of([day(50), Counter(), day(70)], "pace") == 20
     assert trend_of([day(50), day(99), day(45)], "pace") == -5

@@ -1,4 +1,4 @@
-"""From a transcript to feedback, through every real part."""
+"""From a transcript to feedback, through web, worker, PostgreSQL, Redis and the Gemini emulator."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.workers import running_worker
 
 
 @pytest.mark.usefixtures("worker")
-async def test_a_talk_becomes_feedback_whose_quotes_stand_in_it(learner: Learner) -> None:
+async def test_a_transcript_gets_feedback_whose_quotes_stand_in_it(learner: Learner) -> None:
     job = await learner.asks_for_feedback(TALK)
     events = await learner.follows(job)
 
@@ -28,7 +28,7 @@ async def test_a_talk_becomes_feedback_whose_quotes_stand_in_it(learner: Learner
 
 
 async def two_jobs_of_one_session(learner: Learner) -> tuple[str, list[dict[str, Any]]]:
-    """The address of the session, and the older and the newer job."""
+    """The path of the session, and the older and the newer job."""
     session = await learner.opens_session()
     jobs = [
         await learner.expects(
@@ -59,13 +59,13 @@ async def test_an_older_job_that_ends_later_leaves_the_session_alone(
     learner: Learner, settings: Settings, database: Database
 ) -> None:
     path, (older, newer) = await two_jobs_of_one_session(learner)
-    put_off = "update feedback_jobs set run_after = now() + $2::interval where id = $1::uuid"
+    set_run_after = "update feedback_jobs set run_after = now() + $2::interval where id = $1::uuid"
     async with database.acquire() as connection:
-        await connection.execute(put_off, older["jobId"], timedelta(hours=1))
+        await connection.execute(set_run_after, older["jobId"], timedelta(hours=1))
         async with running_worker(settings):
             assert (await learner.follows(newer))[-1].name == "succeeded"
             before = await learner.expects(200, "GET", path)
-            await connection.execute(put_off, older["jobId"], timedelta(minutes=-1))
+            await connection.execute(set_run_after, older["jobId"], timedelta(minutes=-1))
             end = (await learner.follows(older))[-1]
     assert end.name == "succeeded"
     assert end.data["feedback"] != before["feedbackJson"]
@@ -75,7 +75,7 @@ async def test_an_older_job_that_ends_later_leaves_the_session_alone(
 
 
 @pytest.mark.usefixtures("worker")
-async def test_feedback_goes_with_its_session(learner: Learner, database: Database) -> None:
+async def test_feedback_is_deleted_with_its_session(learner: Learner, database: Database) -> None:
     events = await learner.follows(await learner.asks_for_feedback())
     await learner.expects(204, "DELETE", f"/api/sessions/{events[-1].data['sessionId']}")
     async with database.acquire() as connection:

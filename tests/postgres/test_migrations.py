@@ -1,4 +1,4 @@
-"""Migrations: they lead up and back down, from anywhere, at once, and whatever dies on the way."""
+"""Migrations: up and down from any version, by several processes at once, and after a kill."""
 
 from __future__ import annotations
 
@@ -45,13 +45,21 @@ SCHEMA = """
     select 'function', proname, null, prosrc, null, null
     from pg_proc
     where pronamespace = 'public'::regnamespace
+    union all
+    select 'view', viewname, null, definition, null, null
+    from pg_views
+    where schemaname = 'public'
+    union all
+    select 'trigger', tgrelid::regclass::text, tgname, pg_get_triggerdef(oid), null, null
+    from pg_trigger
+    where not tgisinternal
     order by 1, 2, 3, 4
 """
 
 
 @pytest.fixture
 def fresh_url(servers: Servers) -> Iterator[str]:
-    """A database without a single table."""
+    """A database without tables."""
     with servers.database(f"fresh_{uuid4().hex}", template="template0") as url:
         yield url
 
@@ -61,20 +69,20 @@ def schema_of(url: str) -> list[tuple[object, ...]]:
         return connection.execute(SCHEMA).fetchall()
 
 
-def test_what_was_released_is_never_edited() -> None:
+def test_migrations_match_their_checksums() -> None:
     lines = (line.split() for line in CHECKSUMS.read_text().splitlines())
     recorded = {Path(name).name: checksum for checksum, name in lines}
     found = {
         path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in migrations_folder().glob("*.sql")
     }
     assert recorded == found, (
-        "Never edit a migration that was committed: add another. "
+        "A released migration must not be edited: add another one. "
         f"For a new one: sha256sum migrations/*.sql > tests/postgres/{CHECKSUMS.name}"
     )
 
 
 @pytest.mark.parametrize("name", known_migrations())
-def test_every_migration_can_be_rolled_back_and_names_what_it_needs(name: str) -> None:
+def test_every_migration_has_a_rollback_and_names_its_dependencies(name: str) -> None:
     folder = migrations_folder()
     assert (folder / f"{name}.rollback.sql").read_text().strip()
     if name != known_migrations()[0]:
@@ -92,7 +100,7 @@ def test_up_down_and_up_again_ends_with_the_same_schema(fresh_url: str) -> None:
 
 
 @pytest.mark.parametrize("steps", range(1, len(known_migrations())))
-def test_each_rollback_takes_back_all_that_its_migration_did(fresh_url: str, steps: int) -> None:
+def test_each_rollback_undoes_its_migration(fresh_url: str, steps: int) -> None:
     migrate_up(fresh_url)
     there = schema_of(fresh_url)
     undone = migrate_down(fresh_url, steps=steps)
@@ -118,17 +126,17 @@ def test_a_kill_9_in_the_middle_leaves_neither_a_lock_nor_half_a_migration(fresh
     (newest,) = migrate_down(fresh_url)
     before = schema_of(fresh_url)
     with psycopg.connect(fresh_url, autocommit=True) as observer, psycopg.connect(fresh_url) as blocker:
-        # It may do all its work, but not write down that it did.
+        # The process can do all its work, but not record the migration.
         blocker.execute("lock table _yoyo_migration in share mode")
         process = migrating(fresh_url)
-        wait_for_a_blocked_one(observer)
+        wait_for_blocked_process(observer)
         process.kill()
         process.communicate()
     assert schema_of(fresh_url) == before
     assert migrate_up(fresh_url) == [newest]
 
 
-async def test_what_is_missing_is_known_by_name(fresh_url: str) -> None:
+async def test_missing_migrations_are_named(fresh_url: str) -> None:
     connection = await asyncpg.connect(fresh_url)
     try:
         assert await missing_migrations(connection) == known_migrations()
@@ -138,7 +146,7 @@ async def test_what_is_missing_is_known_by_name(fresh_url: str) -> None:
         await connection.close()
 
 
-def test_a_migration_that_fails_is_told_in_one_line_and_changes_nothing(fresh_url: str) -> None:
+def test_a_failed_migration_is_reported_in_one_line_and_changes_nothing(fresh_url: str) -> None:
     with psycopg.connect(fresh_url, autocommit=True) as connection:
         connection.execute("create table audit_log (id integer)")
     with pytest.raises(MigrationFailed, match=r'^the database refused: relation "audit_log".*exists$'):
@@ -158,8 +166,8 @@ def migrating(url: str) -> subprocess.Popen[str]:
     )
 
 
-def wait_for_a_blocked_one(observer: psycopg.Connection[tuple[object, ...]]) -> None:
-    """Returns when somebody waits for a lock of a table."""
+def wait_for_blocked_process(observer: psycopg.Connection[tuple[object, ...]]) -> None:
+    """Returns once a process waits for a lock of a table."""
     blocked = """
         do $$
         begin
@@ -168,7 +176,7 @@ def wait_for_a_blocked_one(observer: psycopg.Connection[tuple[object, ...]]) -> 
                 exit when found;
                 perform pg_sleep(0.01);
             end loop;
-            assert found, 'nobody waits';
+            assert found, 'no process waits';
         end
         $$
     """

@@ -20,7 +20,7 @@ LISTED = {
 }  # fmt: skip
 
 
-async def test_a_new_session_is_answered_whole(learner: Learner) -> None:
+async def test_a_new_session_is_returned_with_all_members(learner: Learner) -> None:
     response = await learner.call(
         "POST",
         "/api/sessions",
@@ -45,14 +45,14 @@ async def test_a_new_session_is_answered_whole(learner: Learner) -> None:
         ({"featureType": "video", "colour": "red"}, "colour"),
     ],
 )
-async def test_a_wrong_member_is_named(learner: Learner, body: dict[str, Any], field: str) -> None:
+async def test_an_invalid_member_is_named(learner: Learner, body: dict[str, Any], field: str) -> None:
     problem = await learner.expects(400, "POST", "/api/sessions", json=body)
     assert problem["code"] == "invalid_input"
     assert [error["field"] for error in problem["errors"]] == [field]
     assert problem["error"] == problem["detail"]
 
 
-async def test_changes_keep_what_they_leave_out(learner: Learner) -> None:
+async def test_a_change_keeps_members_that_it_leaves_out(learner: Learner) -> None:
     session = await learner.opens_session(title="Before", description="Stays")
     changed = await learner.expects(
         200, "PATCH", f"/api/sessions/{session['id']}", json={"title": "After", "score": 71.25}
@@ -80,12 +80,12 @@ async def test_an_empty_change_changes_nothing(learner: Learner) -> None:
     assert await learner.expects(200, "PATCH", f"/api/sessions/{before['id']}", json={}) == before
 
 
-async def test_an_open_session_may_be_told_that_it_is_open(learner: Learner) -> None:
+async def test_completed_false_is_accepted_for_an_open_session(learner: Learner) -> None:
     session = await learner.opens_session(title="Stays", completed=False)
     assert (session["title"], session["completed"]) == ("Stays", False)
 
 
-async def test_a_completion_is_true_or_false_or_left_out(learner: Learner) -> None:
+async def test_completed_must_be_true_or_false_or_left_out(learner: Learner) -> None:
     session = await learner.opens_session(title="Stays")
     changes = {"title": "After", "completed": None}
     problem = await learner.expects(400, "PATCH", f"/api/sessions/{session['id']}", json=changes)
@@ -137,13 +137,13 @@ async def test_a_change_of_an_outdated_version_is_refused(learner: Learner) -> N
     assert (await learner.expects(200, "GET", path))["title"] == "One"
 
 
-async def test_a_tag_that_is_none_of_ours_matches_nothing(learner: Learner) -> None:
+async def test_an_unknown_etag_matches_no_version(learner: Learner) -> None:
     path = f"/api/sessions/{(await learner.opens_session())['id']}"
     for tag in ('W/"1"', "1", '"x"', '"1", "2"', '"' + "9" * 30 + '"', "\u00ff"):
         await learner.expects(412, "PATCH", path, json={"title": "Changed"}, headers={"If-Match": tag})
 
 
-async def test_a_list_is_newest_first_and_can_be_walked_by_cursor(learner: Learner) -> None:
+async def test_a_list_is_newest_first_and_can_be_paged_by_cursor(learner: Learner) -> None:
     opened = [(await learner.opens_session())["id"] for _ in range(7)]
     seen: list[str] = []
     query: dict[str, str] = {"limit": "3"}
@@ -171,15 +171,15 @@ async def test_a_list_can_be_filtered(learner: Learner) -> None:
     assert page["total"] == 0
 
 
-async def test_a_list_reaches_from_one_end_of_the_calendar_to_the_other(learner: Learner) -> None:
+async def test_a_list_accepts_times_at_the_ends_of_the_calendar(learner: Learner) -> None:
     await learner.opens_session()
     ends = {"from": "0001-01-01T10:00:00+10:00", "to": "9999-12-31T18:59:59-05:00"}
     page = await learner.expects(200, "GET", "/api/sessions", params=ends)
     assert page["total"] == 1
 
 
-def doctored_cursor(moment: str) -> str:
-    return encode_cursor(datetime.fromisoformat(moment), uuid4())
+def doctored_cursor(created_at: str) -> str:
+    return encode_cursor(datetime.fromisoformat(created_at), uuid4())
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,7 @@ def doctored_cursor(moment: str) -> str:
         {"featureType": "dancing"},
     ],
 )
-async def test_a_wrong_query_is_refused(learner: Learner, query: dict[str, str]) -> None:
+async def test_an_invalid_query_is_refused(learner: Learner, query: dict[str, str]) -> None:
     problem = await learner.expects(400, "GET", "/api/sessions", params=query)
     assert problem["errors"][0]["field"] == next(iter(query))
 
@@ -216,16 +216,16 @@ async def test_a_deleted_session_is_gone(learner: Learner) -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
-async def test_a_strangers_session_is_as_if_it_were_not(learner: Learner, method: str) -> None:
-    stranger = await Learner.registers(learner.client)
-    theirs = (await stranger.opens_session())["id"]
+async def test_a_session_of_another_learner_is_not_found(learner: Learner, method: str) -> None:
+    other = await Learner.registers(learner.client)
+    theirs = (await other.opens_session())["id"]
     for session_id in (theirs, str(uuid4())):
         problem = await learner.expects(404, method, f"/api/sessions/{session_id}", json={})
         assert problem["code"] == "not_found"
-    await stranger.expects(200, "GET", f"/api/sessions/{theirs}")
+    await other.expects(200, "GET", f"/api/sessions/{theirs}")
 
 
-async def test_markup_goes_and_what_was_written_stays(learner: Learner) -> None:
+async def test_markup_is_removed_and_other_text_stays(learner: Learner) -> None:
     session = await learner.opens_session(
         title="Tom & Jerry: a < b <script>alert(1)</script>", feedbackJson={"note": "<b>5 > 3</b>"}
     )

@@ -1,4 +1,4 @@
-"""Access tokens as somebody would forge them, made from a genuine one."""
+"""Forged access tokens, made from a genuine one."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from cara.web.client_info import UNKNOWN, TrustedProxies, limited_network
 BALANCERS = TrustedProxies(["10.0.0.0/8", "fd00::/8"])
 
 
-def test_nobody_is_believed_by_default():
+def test_no_proxy_is_trusted_by_default():
     assert TrustedProxies([]).client_of("127.0.0.1", ["1.2.3.4"]) == "127.0.0.1"
 
 
@@ -24,14 +24,14 @@ def test_nobody_is_believed_by_default():
         ("10.0.0.1", ["10.0.0.3, 10.0.0.2"], "10.0.0.3"),
     ],
 )
-def test_the_client_is_the_nearest_hop_that_is_no_trusted_proxy(peer, forwarded, client):
+def test_the_client_is_the_nearest_hop_that_is_not_a_trusted_proxy(peer, forwarded, client):
     assert BALANCERS.client_of(peer, forwarded) == client
 
 
 @pytest.mark.parametrize(
     "nonsense", ["", " ", "unknown", "_hidden", "1.2.3", "<script>", "9" * 5000, "1.2.3.4.5"]
 )
-def test_a_malformed_hop_leaves_the_proxy_that_wrote_it(nonsense):
+def test_a_malformed_hop_makes_the_proxy_that_wrote_it_the_client(nonsense):
     assert BALANCERS.client_of("10.0.0.1", [f"6.6.6.6, {nonsense}, 10.0.0.2"]) == "10.0.0.2"
 
 

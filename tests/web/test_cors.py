@@ -1,4 +1,4 @@
-"""What a browser on the front end's origin may send and read."""
+"""CORS: what a browser on the origin of the front end may send and read."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ async def test_a_preflight_of_anything_else_is_refused(client):
         assert (await response.json())["code"] == "origin_refused"
 
 
-async def test_another_origin_may_read_nothing(client):
+async def test_other_origins_cannot_read_responses(client):
     for origin in ("https://evil.example", "null", "http://LOCALHOST:3000", "http://localhost:3000/"):
         response = await client.get("/health", headers={"Origin": origin})
         assert response.status == 200
@@ -62,7 +62,7 @@ async def test_another_origin_may_read_nothing(client):
         assert response.headers.getall("Vary") == ["Origin"]
 
 
-async def test_a_browser_reads_answers_and_every_kind_of_error(client, learner):
+async def test_a_browser_can_read_responses_and_every_kind_of_error(client, learner):
     async def read(status, method, path, **options):
         headers = {"Origin": ORIGIN, **learner.authorization, **options.pop("headers", {})}
         response = await client.request(method, path, headers=headers, **options)
@@ -80,7 +80,7 @@ async def test_a_browser_reads_answers_and_every_kind_of_error(client, learner):
     )
 
 
-async def test_a_browser_reads_that_it_is_limited(served):
+async def test_a_browser_can_read_a_rate_limit_error(served):
     client = await served(rate_limits="on", rate_limit_user="1/minute")
     learner = await Learner.registers(client)
     await learner.call("GET", "/api/sessions")
@@ -89,7 +89,7 @@ async def test_a_browser_reads_that_it_is_limited(served):
     assert_a_browser_may_read(response)
 
 
-async def test_a_browser_reads_an_unforeseen_error(served, broken_database_url):
+async def test_a_browser_can_read_an_unforeseen_error(served, broken_database_url):
     learner = await Learner.registers(await served(database_url=broken_database_url))
     response = await learner.call("GET", "/api/sessions", headers={"Origin": ORIGIN})
     assert response.status == 500
@@ -120,7 +120,7 @@ async def test_every_configured_origin_is_allowed_and_a_wildcard_is_none(served)
     assert "Access-Control-Allow-Origin" not in response.headers
 
 
-async def test_options_without_an_origin_tells_the_methods(client):
+async def test_options_without_an_origin_lists_the_methods(client):
     response = await client.options("/api/sessions")
     assert response.status == 204
     assert {*response.headers["Allow"].split(",")} == {"GET", "HEAD", "OPTIONS", "POST"}

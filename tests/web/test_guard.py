@@ -1,13 +1,15 @@
-"""Who is let through: every route is walked, so that one that is added later is walked too."""
+"""The authentication guard, checked on every route, those added later included."""
 
 from __future__ import annotations
 
 import re
 from typing import Any
 
+import jwt
 import pytest
 
 from cara.app import ROUTES
+from cara.web.guard import MAX_TOKEN_CHARACTERS
 from cara.web.routing import Route
 from tests.learners import Learner
 from tests.web.bearer_tokens import forged_tokens
@@ -67,16 +69,16 @@ async def things_of(learner: Learner) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("route", WITH_ID, ids=name_of)
-async def test_what_is_somebody_else_s_is_not_found(client, learner, route):
+async def test_objects_of_other_users_are_not_found(client, learner, route):
     things = await things_of(learner)
     kind = re.match(r".*?{\w+}", route.path)[0]
     assert kind in things, f"make one for {name_of(route)} in things_of"
     path = route.path.replace(kind, kind.replace("{id}", things[kind]))
-    stranger = await Learner.registers(client)
+    other = await Learner.registers(client)
 
-    response = await stranger.call(route.method, path, json=BODIES.get(name_of(route)))
+    response = await other.call(route.method, path, json=BODIES.get(name_of(route)))
     assert response.status == 404, await response.text()
-    unknown = await stranger.call(
+    unknown = await other.call(
         route.method, re.sub(r"{\w+}", SOME_ID, route.path), json=BODIES.get(name_of(route))
     )
     same = {"requestId", "status"}
@@ -94,10 +96,10 @@ async def test_what_is_somebody_else_s_is_not_found(client, learner, route):
         ("/api/gemini/process", {"prompt": "How did I do?"}),
     ],
 )
-async def test_the_session_of_somebody_else_cannot_be_named_in_a_body(client, learner, path, asked):
+async def test_a_session_of_another_user_cannot_be_named_in_a_body(client, learner, path, asked):
     session = await learner.opens_session()
-    stranger = await Learner.registers(client)
-    await stranger.expects(404, "POST", path, json={**asked, "sessionId": session["id"]})
+    other = await Learner.registers(client)
+    await other.expects(404, "POST", path, json={**asked, "sessionId": session["id"]})
     untouched = await learner.expects(200, "GET", f"/api/sessions/{session['id']}")
     assert untouched["transcript"] is None
 
@@ -106,3 +108,25 @@ async def test_the_token_of_a_deleted_account_opens_nothing(learner, database):
     async with database.acquire() as connection:
         await connection.execute("delete from users where email = $1", learner.email)
     assert (await learner.call("GET", "/api/sessions")).status == 401
+
+
+async def test_a_token_is_decoded_up_to_its_longest_length_and_refused_unread_beyond_it(client, monkeypatch):
+    decoded: list[int] = []
+    read_header = jwt.get_unverified_header
+
+    def watched(token: str) -> Any:
+        decoded.append(len(token))
+        return read_header(token)
+
+    monkeypatch.setattr(jwt, "get_unverified_header", watched)
+    answers = []
+    for length in (MAX_TOKEN_CHARACTERS, MAX_TOKEN_CHARACTERS + 1):
+        response = await client.get("/api/auth/verify", headers={"Authorization": f"Bearer {'a' * length}"})
+        problem = await response.json()
+        answers.append((response.status, problem["code"], problem["detail"]))
+    assert MAX_TOKEN_CHARACTERS == 4096
+    assert answers == [
+        (401, "token_invalid", "The access token is not valid."),
+        (401, "unauthenticated", "The bearer token is too long."),
+    ]
+    assert decoded == [MAX_TOKEN_CHARACTERS]

@@ -48,7 +48,7 @@ def test_the_annotations_of_a_handler_say_what_it_needs():
     assert (inputs.body, inputs.body_required) == (Body, False)
 
 
-def test_no_parameter_of_a_path_is_forgotten_by_its_handler():
+def test_every_path_parameter_is_read_by_its_handler():
     for route in ROUTES:
         named = {part[1:-1] for part in route.path.split("/") if part.startswith("{")}
         assert set(inputs_of(route).path) == named, route.path
@@ -72,20 +72,20 @@ QUERIES = {
 }
 
 
-async def test_a_query_that_does_not_fit_is_refused_by_its_name(learner):
+async def test_an_invalid_query_parameter_is_named(learner):
     for query, field in QUERIES.items():
         problem = await learner.expects(400, "GET", f"/api/sessions?{query}")
         assert problem["code"] == "invalid_input"
         assert [item["field"] for item in problem["errors"]] == [field], query
 
 
-async def test_an_id_that_is_none_is_refused(learner):
+async def test_an_invalid_id_is_refused(learner):
     for none in ("1", "0190b0a0", "%00", "..%2f..", "0190b0a0-0000-7000-8000-00000000000g", "%ff"):
         problem = await learner.expects(400, "GET", f"/api/sessions/{none}")
         assert problem["errors"][0]["field"] == "id"
 
 
-async def test_a_header_field_that_does_not_fit_is_refused_by_its_name(learner):
+async def test_an_invalid_header_field_is_named(learner):
     job = await learner.asks_for_feedback()
     asked = {"sessionId": job["jobId"], "transcript": "A talk."}
     for value in ("", "a" * 300, "\u00e9\u00ff", "no number and no key"):
@@ -96,7 +96,7 @@ async def test_a_header_field_that_does_not_fit_is_refused_by_its_name(learner):
         assert problem["errors"][0]["field"] == "Last-Event-ID"
 
 
-async def test_a_method_that_is_not_there_is_told_which_are(learner):
+async def test_an_unknown_method_is_answered_with_the_allowed_ones(learner):
     response = await learner.call("PUT", SESSION, json={})
     assert response.status == 405
     assert {"GET", "PATCH", "DELETE"} <= set(response.headers["Allow"].split(","))

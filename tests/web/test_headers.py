@@ -27,7 +27,7 @@ async def test_a_sane_request_id_is_kept_and_any_other_replaced(client):
         assert re.fullmatch(r"[0-9a-f]{32}", replaced.headers["X-Request-Id"])
 
 
-async def test_https_is_insisted_on_in_production_only(served, client):
+async def test_hsts_is_sent_in_production_only(served, client):
     assert "Strict-Transport-Security" not in (await client.get("/health")).headers
     production = await served(environment="production")
     for path in ("/health", "/api/nowhere"):

@@ -1,4 +1,4 @@
-"""What people write, through the door and back."""
+"""Request bodies: free text, strict JSON, and bounds of their cost."""
 
 from __future__ import annotations
 
@@ -54,14 +54,14 @@ REFUSED = {
 }
 
 
-async def test_what_is_no_markup_comes_back_as_it_was(learner):
+async def test_text_without_markup_is_stored_unchanged(learner):
     for text in HARMLESS:
         session = await learner.opens_session(title=text, transcript=text, feedbackJson={"note": [text]})
         assert (session["title"], session["transcript"]) == (text, text)
         assert session["feedbackJson"] == {"note": [text]}
 
 
-async def test_markup_is_gone_before_anything_is_stored(learner):
+async def test_markup_is_removed_before_anything_is_stored(learner):
     for text, left in MARKUP.items():
         session = await learner.opens_session(title=text, feedbackJson={"deep": {"er": text}})
         for stored in (session["title"], session["feedbackJson"]["deep"]["er"]):
@@ -75,7 +75,7 @@ async def test_names_of_members_are_left_alone(learner):
     assert session["feedbackJson"] == {"<b>name</b>": "value"}
 
 
-async def test_passwords_are_taken_to_the_last_character(client):
+async def test_passwords_are_neither_trimmed_nor_cleaned(client):
     password = " <b>pass</b> & ‘word’\t "
     learner = await Learner.registers(client, password=password)
     for attempt, status in ((password, 200), (password.strip(), 401), ("pass & ‘word’", 401)):
@@ -83,7 +83,7 @@ async def test_passwords_are_taken_to_the_last_character(client):
         assert answer.status == status
 
 
-async def test_what_cannot_be_taken_is_refused_and_the_member_is_named(learner):
+async def test_invalid_bodies_are_refused_and_the_member_is_named(learner):
     for text, field in REFUSED.items():
         headers = {"Content-Type": "application/json"}
         problem = await learner.expects(400, "POST", "/api/sessions", data=text.encode(), headers=headers)
@@ -91,7 +91,7 @@ async def test_what_cannot_be_taken_is_refused_and_the_member_is_named(learner):
         assert field in {item["field"] for item in problem["errors"]}, text
 
 
-async def test_a_body_of_another_kind_is_refused(learner):
+async def test_a_body_of_another_content_type_is_refused(learner):
     for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"):
         problem = await learner.expects(
             400,
@@ -141,7 +141,7 @@ HOSTILE_BODIES = {
 
 
 def errors_alive() -> int:
-    """How many errors of texts with too much markup nobody has let go of."""
+    """How many errors of texts with too much markup are still referenced."""
     gc.collect()
     return sum(isinstance(each, TooMuchMarkup) for each in gc.get_objects())
 
@@ -188,7 +188,7 @@ async def test_no_body_costs_more_than_its_budget_nor_holds_up_the_event_loop(le
     assert threading.main_thread() not in read_by
 
 
-async def test_what_was_refused_leaves_nothing_behind(learner):
+async def test_refused_bodies_leak_no_memory(learner):
     session = await learner.opens_session()
     too_much = {"feedbackJson": {"a": ["<<<b>b>b>" * 5] * 9_000}}
     before = errors_alive()
@@ -207,14 +207,14 @@ async def test_what_was_refused_leaves_nothing_behind(learner):
         ({"feedbackJson": {"a": [0] * 1_500}}, True),
     ],
 )
-async def test_what_may_take_long_is_read_in_a_thread_and_nothing_else(learner, read_by, changes, costly):
+async def test_only_costly_bodies_are_read_in_a_thread(learner, read_by, changes, costly):
     session = await learner.opens_session()
     read_by.clear()
     await learner.expects(200, "PATCH", f"/api/sessions/{session['id']}", json=changes)
     assert (read_by[-1] is not threading.main_thread()) == costly
 
 
-async def test_what_the_model_refuses_is_not_cleaned(learner, spent):
+async def test_bodies_that_the_model_refuses_are_not_cleaned(learner, spent):
     session = await learner.opens_session()
     spent.clear()
     for refused in ({"title": "<b>" * 1_000}, {"title": ["<b>"] * 1_000}, {"transcript": "<b>", "pace": "x"}):
@@ -222,7 +222,7 @@ async def test_what_the_model_refuses_is_not_cleaned(learner, spent):
     assert spent == []
 
 
-async def test_large_bodies_wait_for_each_other_only_up_to_a_point(learner, monkeypatch):
+async def test_the_queue_of_large_bodies_is_bounded(learner, monkeypatch):
     monkeypatch.setattr(json_body, "_costly_bodies", BoundedThreadPool("none", threads=1, most_waiting=-1))
     session = await learner.opens_session()
     changing = ("PATCH", f"/api/sessions/{session['id']}")

@@ -18,7 +18,7 @@ async def test_requests_are_measured_by_the_pattern_of_their_route(learner):
     assert [observed(*kind) for kind in kinds] == [count + 1 for count in before]
 
 
-async def test_event_streams_are_not_measured_for_they_last(learner):
+async def test_event_streams_are_not_measured(learner):
     job = await learner.asks_for_feedback()
     await learner.expects(202, "DELETE", job["statusUrl"])
     await learner.follows(job)

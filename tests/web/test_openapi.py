@@ -50,7 +50,7 @@ def test_every_error_is_a_problem_with_an_example_for_each_code():
 
 
 @pytest.mark.parametrize(("path", "method", "described"), OPERATIONS, ids=lambda value: str(value)[:40])
-def test_operations_of_the_api_tell_their_limits_and_what_they_need(path, method, described):
+def test_operations_describe_their_limits_and_their_security(path, method, described):
     responses = described["responses"]
     assert all("X-Request-Id" in response["headers"] for response in responses.values())
     if path.startswith("/api/"):
@@ -62,7 +62,7 @@ def test_operations_of_the_api_tell_their_limits_and_what_they_need(path, method
         assert {"400", "413"} <= set(responses)
 
 
-def test_what_comes_in_several_kinds_is_told_in_all_of_them():
+def test_alternative_responses_are_all_described():
     answer = operation("POST", "/api/gemini/process")["responses"]["200"]
     assert set(answer["content"]) == {"application/json", "text/event-stream"}
     answers = operation("POST", "/api/gemini/generate-feedback")["responses"]
@@ -78,7 +78,7 @@ def test_members_are_described_with_their_bounds():
     assert (limit["schema"]["minimum"], limit["schema"]["maximum"], limit["required"]) == (1, 100, False)
 
 
-def test_parameters_tell_their_defaults_their_choices_and_what_they_are_for():
+def test_parameters_have_defaults_choices_and_descriptions():
     found = {p["name"]: p for p in operation("GET", "/api/sessions")["parameters"]}
     assert (found["limit"]["schema"]["default"], found["offset"]["schema"]["default"]) == (20, 0)
     for path, method, described in OPERATIONS:
@@ -88,7 +88,7 @@ def test_parameters_tell_their_defaults_their_choices_and_what_they_are_for():
             assert parameter["in"] != "header" or parameter["description"]
 
 
-def test_codes_that_programs_act_on_are_told():
+def test_codes_that_programs_act_on_are_described():
     def codes(described, status):
         return set(described["responses"][status]["content"]["application/problem+json"]["examples"])
 
@@ -104,14 +104,14 @@ def test_codes_that_programs_act_on_are_told():
     assert {"resetAt", "category"} <= set(DOCUMENT["components"]["schemas"]["Problem"]["properties"])
 
 
-def test_fields_are_told_with_the_answers_that_carry_them():
+def test_header_fields_are_described_with_their_responses():
     answers = operation("POST", "/api/gemini/generate-feedback")["responses"]
     assert "Preference-Applied" in answers["200"]["headers"]
     assert "Location" not in answers["200"]["headers"]
     assert "Retry-After" in operation("POST", "/api/gemini/process")["responses"]["504"]["headers"]
 
 
-def test_what_is_always_sent_is_required():
+def test_members_that_are_always_sent_are_required():
     schemas = DOCUMENT["components"]["schemas"]
     assert "tokenType" in schemas["SignedIn"]["required"]
     assert {"feedback", "problem"} <= set(schemas["FeedbackJob"]["required"])
@@ -179,12 +179,12 @@ def test_no_request_body_has_defaults_that_a_client_would_send_or_require():
     assert acted_upon(DOCUMENT) == set()
 
 
-def test_what_is_always_sent_has_no_default():
+def test_members_that_are_always_sent_have_no_default():
     for name, schema in DOCUMENT["components"]["schemas"].items():
         assert not [inner for inner in reachable(schema, DOCUMENT) if "default" in inner], name
 
 
-def test_a_model_of_both_ways_is_optional_on_the_way_in_and_whole_on_the_way_out():
+def test_a_shared_model_is_optional_in_requests_and_complete_in_responses():
     document = OpenApiDocument([Route("POST", "/both", both_ways, tag="Test")]).content
     OpenAPIV31SpecValidator(document).validate()
     assert acted_upon(document) == set()
@@ -197,7 +197,7 @@ def test_a_model_of_both_ways_is_optional_on_the_way_in_and_whole_on_the_way_out
     assert "default" in nested["properties"]
 
 
-def test_what_a_body_says_against_this_is_found():
+def test_schemas_that_break_these_rules_are_found():
     document = {
         "paths": {"/a": {"patch": {"requestBody": {"content": {"application/json": {"schema": {
             "$ref": "#/components/schemas/A"
@@ -207,7 +207,7 @@ def test_what_a_body_says_against_this_is_found():
     assert acted_upon(document) == {("patch /a", "default")}
 
 
-def test_every_body_of_a_patch_tells_what_is_left_out():
+def test_every_patch_body_tells_members_that_are_left_out():
     patched = {route.path: inputs_of(route).body for route in ROUTES if route.method == "PATCH"}
     assert {"/api/sessions/{id}", "/api/users/me"} <= set(patched)
     for path, model in patched.items():
@@ -232,7 +232,7 @@ def test_a_member_of_a_patch_is_refused_a_default():
             name: str
 
 
-def test_json_and_events_without_a_model_may_hold_any_member():
+def test_json_and_events_without_a_model_allow_any_member():
     for method, path, media_type in (
         ("GET", "/api/users/me/export", "application/json"),
         ("GET", "/api/gemini/jobs/{id}/events", "text/event-stream"),

@@ -53,24 +53,24 @@ def test_a_problem_says_the_same_in_detail_and_error():
     }
 
 
-def test_fields_at_fault_are_listed():
+def test_invalid_fields_are_listed():
     error = InvalidInput(fields=(FieldProblem("email", "is no address"),))
     assert problem_document(error, "")["errors"] == [{"field": "email", "message": "is no address"}]
 
 
-@pytest.mark.parametrize(("seconds", "told"), [(0.0, "1"), (0.2, "1"), (1.0, "1"), (41.2, "42")])
-def test_the_time_to_wait_is_told_in_whole_seconds_and_never_too_short(seconds, told):
+@pytest.mark.parametrize(("seconds", "field"), [(0.0, "1"), (0.2, "1"), (1.0, "1"), (41.2, "42")])
+def test_retry_after_is_in_whole_seconds_and_never_too_short(seconds, field):
     error = LimitReached(retry_after_seconds=seconds)
-    assert problem_response(error, make_mocked_request("GET", "/")).headers["Retry-After"] == told
+    assert problem_response(error, make_mocked_request("GET", "/")).headers["Retry-After"] == field
 
 
-def test_what_is_not_signed_in_is_told_how_to():
+def test_a_401_names_the_authentication_scheme():
     request = make_mocked_request("GET", "/")
     assert problem_response(Unauthenticated(), request).headers["WWW-Authenticate"] == "Bearer"
     assert "WWW-Authenticate" not in problem_response(NotFound(), request).headers
 
 
-def test_what_does_not_fit_is_named_but_never_repeated():
+def test_invalid_members_are_named_but_their_values_never_repeated():
     with pytest.raises(ValidationError) as caught:
         Numbers.model_validate({"number": "secret", "x" * 500: 1} | {f"m{n}": 1 for n in range(500)})
     error = invalid_fields(caught.value)
@@ -80,7 +80,7 @@ def test_what_does_not_fit_is_named_but_never_repeated():
     assert "secret" not in error.detail
 
 
-async def test_an_unforeseen_error_says_nothing_of_the_inside(served, broken_database_url, caplog):
+async def test_an_unforeseen_error_reveals_nothing_internal(served, broken_database_url, caplog):
     learner = await Learner.registers(await served(database_url=broken_database_url))
     response = await learner.call("GET", "/api/sessions")
     problem = await response.json()

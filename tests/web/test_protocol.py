@@ -168,7 +168,7 @@ async def test_a_body_without_a_length_is_refused_once_it_is_too_large(port):
     assert (answer.status, answer.problem["code"]) == (413, "payload_too_large")
 
 
-async def test_a_body_that_comes_too_slowly_is_not_waited_for(port, monkeypatch):
+async def test_a_body_that_arrives_too_slowly_is_refused(port, monkeypatch):
     monkeypatch.setattr(json_body, "READ_SECONDS", 0.1)
     answer = await answer_to(port, LOGIN + b"Content-Length: 100\r\n\r\n{")
     assert (answer.status, answer.problem["code"]) == (400, "body_timeout")
@@ -196,7 +196,7 @@ async def test_the_connection_is_closed_after_bytes_that_are_not_http(port):
     await connection.close()
 
 
-async def test_a_client_that_leaves_amid_its_body_harms_nobody(port):
+async def test_a_client_that_leaves_within_its_body_disturbs_no_other(port):
     connection = await RawConnection.open(port)
     await connection.send(LOGIN + b"Content-Length: 100\r\n\r\n{")
     await connection.close()

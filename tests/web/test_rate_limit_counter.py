@@ -74,7 +74,7 @@ async def test_a_limit_holds_exactly_under_concurrency(counter):
     assert counted_alone() == alone
 
 
-async def test_a_refused_client_is_admitted_after_the_time_it_is_told(counter):
+async def test_a_refused_client_is_admitted_after_retry_after(counter):
     one_a_second = parse("2/second")
     while (state := await counter.count(one_a_second, "test", "eager")).admitted:
         pass

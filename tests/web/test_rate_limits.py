@@ -8,21 +8,44 @@ import jwt
 from pydantic import SecretStr
 
 from cara.accounts.refresh_tokens import new_token
+from cara.app import ROUTES
+from cara.console import routes as console
 from cara.observability.metrics import COUNTED_ALONE
 from cara.postgres.database import new_id
+from cara.web.routing import GENERAL_LIMIT
 from tests.accounts.signing import outlast_the_grace, posts
 from tests.learners import Learner
 from tests.waiting import time_limit
 
+LIMITS = {
+    "POST /api/auth/register": "sign-in",
+    "POST /api/auth/login": "sign-in",
+    "POST /api/gemini/process": "gemini",
+    "POST /api/gemini/generate-feedback": "gemini",
+    "GET /health": None,
+    "GET /ready": None,
+}
 SIGN_IN = {"email": "nobody@example.com", "password": "wrong"}
 ORIGIN = "http://localhost:3000"
+
+
+def test_these_routes_have_a_limit_of_their_own_or_none_and_all_others_the_general_one(settings):
+    routes = [*ROUTES, *console.routes(settings)]
+    limits = {f"{route.method} {route.path}": route.limit for route in routes}
+    assert {name for name in limits if name.startswith("GET /console")} == {
+        name for name, limit in limits.items() if limit is None and name not in LIMITS
+    }
+    assert {name: limit for name, limit in limits.items() if limit not in (GENERAL_LIMIT, None)} == {
+        name: limit for name, limit in LIMITS.items() if limit
+    }
+    assert all(limits[name] is None for name, limit in LIMITS.items() if limit is None)
 
 
 async def statuses(client, method, path, times, **options):
     return [(await client.request(method, path, **options)).status for _ in range(times)]
 
 
-async def test_sign_ins_are_limited_by_address_and_the_refusal_says_until_when(served):
+async def test_sign_ins_are_limited_by_address_and_the_refusal_says_when_to_retry(served):
     client = await served(rate_limits="on", rate_limit_sign_in="3/minute")
     assert await statuses(client, "POST", "/api/auth/login", 3, json=SIGN_IN) == [401] * 3
 
@@ -63,7 +86,7 @@ async def test_each_user_has_a_limit_of_their_own(served):
     assert (await quiet.call("GET", "/api/sessions")).status == 200
 
 
-async def test_a_job_can_be_polled_beyond_the_limit_of_what_costs_tokens(served):
+async def test_a_job_can_be_polled_beyond_the_gemini_limit(served):
     client = await served(rate_limits="on", rate_limit_gemini="2/minute")
     learner = await Learner.registers(client)
     job = await learner.asks_for_feedback()
@@ -133,7 +156,7 @@ async def test_expired_tokens_count_for_their_owner_and_not_for_the_address(serv
     assert (await other.call("GET", "/api/sessions")).status == 200
 
 
-async def test_an_expired_token_spends_nothing_of_what_costs_tokens(served, settings):
+async def test_an_expired_token_does_not_count_under_the_gemini_limit(served, settings):
     client = await served(rate_limits="on", rate_limit_gemini="1/minute")
     learner = await Learner.registers(client)
     late = [await client.post("/api/gemini/process", headers=expired(learner, settings)) for _ in range(3)]
@@ -157,7 +180,7 @@ async def test_a_live_refresh_token_counts_for_its_owner_though_the_address_is_u
     assert refused.headers["RateLimit-Policy"] == '"user";q=3;w=60'
 
 
-async def test_refresh_tokens_that_do_not_count_use_up_the_address(served):
+async def test_unusable_refresh_tokens_count_for_the_address(served):
     junk = ("nonsense", new_token(new_id()), "")
     for number, token in enumerate(junk):
         client = await served(rate_limits="on", rate_limit_address=f"{number + 3}/hour")
@@ -188,7 +211,7 @@ async def test_a_large_body_for_a_refresh_counts_for_the_address_before_it_is_re
     assert (await client.post("/api/auth/refresh", data=padded, headers=as_json)).status == 429
 
 
-KNOCKS = [
+UNAUTHENTICATED = [
     ("/api/nowhere", 404, {}),
     ("/wp-login.php", 404, {}),
     ("/api/sessions", 401, {}),
@@ -200,11 +223,11 @@ KNOCKS = [
 ]
 
 
-async def test_strangers_who_knock_everywhere_are_told_to_stop(served):
+async def test_requests_that_authenticate_nobody_are_limited_by_address(served):
     client = await served(
         rate_limits="on", rate_limit_address="2/minute", trusted_proxies=("127.0.0.0/8", "::1/128")
     )
-    for number, (path, status, headers) in enumerate(KNOCKS):
+    for number, (path, status, headers) in enumerate(UNAUTHENTICATED):
         from_elsewhere = {**headers, "X-Forwarded-For": f"203.0.113.{number}"}
         assert await statuses(client, "GET", path, 3, headers=from_elsewhere) == [status, status, 429], path
 
@@ -231,20 +254,20 @@ async def test_limits_follow_the_client_behind_a_trusted_proxy(served):
     assert again.status == 429
 
 
-async def test_a_forwarded_address_from_anybody_else_changes_nothing(served):
+async def test_a_forwarded_address_from_an_untrusted_peer_is_ignored(served):
     client = await served(rate_limits="on", rate_limit_address="1/minute")
     fields = [{"X-Forwarded-For": f"203.0.113.{number}"} for number in range(2)]
     assert [(await client.get("/api/nowhere", headers=each)).status for each in fields] == [404, 429]
 
 
-async def test_the_body_of_a_request_that_is_too_much_is_never_read(served):
+async def test_the_body_of_a_rate_limited_request_is_never_read(served):
     client = await served(rate_limits="on", rate_limit_sign_in="1/minute")
     await client.post("/api/auth/login", json=SIGN_IN)
     refused = await client.post("/api/auth/login", data=b"{" * 2_000_000, headers={"Expect": "100-continue"})
     assert refused.status == 429
 
 
-async def test_limits_that_are_off_say_nothing(client):
+async def test_disabled_limits_send_no_header_fields(client):
     answer = await client.get("/api/nowhere")
     assert answer.status == 404
     assert "RateLimit" not in answer.headers

@@ -1,4 +1,4 @@
-"""The web process reports to Sentry what nobody foresaw, and only when it is told where."""
+"""The web process reports unforeseen errors to Sentry, if a DSN is set."""
 
 from __future__ import annotations
 
@@ -39,6 +39,6 @@ async def test_expected_errors_and_malformed_requests_are_not_reported(served, r
     assert receiver.events.empty()
 
 
-async def test_without_a_dsn_nothing_is_started(client):
+async def test_without_a_dsn_sentry_is_not_started(client):
     assert (await client.get("/health")).status == 200
     assert not sentry_sdk.is_initialized()

@@ -68,7 +68,7 @@ async def test_a_hostile_path_stays_one_line_of_ascii(logged, caplog):
     assert "\n" not in message
 
 
-async def test_who_it_was_is_told_also_where_no_bearer_token_says_so(logged):
+async def test_the_user_is_logged_where_there_is_no_bearer_token_too(logged):
     client, lines = logged
     learner = await Learner.registers(client)
     credentials = {"email": learner.email, "password": learner.password}
@@ -84,7 +84,7 @@ async def test_who_it_was_is_told_also_where_no_bearer_token_says_so(logged):
     assert named == dict.fromkeys(paths, learner.user["id"])
 
 
-async def test_who_was_not_let_in_is_not_named(logged):
+async def test_a_failed_sign_in_names_no_user(logged):
     client, lines = logged
     learner = await Learner.registers(client)
     client.session.cookie_jar.clear()

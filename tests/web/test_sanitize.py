@@ -138,7 +138,7 @@ def test_text_without_markup_comes_back_as_it_was(text: str) -> None:
 
 
 @pytest.mark.parametrize(("text", "left"), MARKUP.items())
-def test_markup_goes_and_the_rest_stays(text: str, left: str) -> None:
+def test_markup_is_removed_and_the_rest_stays(text: str, left: str) -> None:
     assert without_markup(text) == left
 
 
@@ -159,7 +159,7 @@ def test_a_tag_split_by_a_control_character_is_still_taken_out() -> None:
 @example("<scr<scr<scr<scr<scr<script>ipt>ipt>ipt>ipt>ipt>")
 @example("&#38;#38;#38;#38;#38;#38;#60;script>")
 @settings(max_examples=400, deadline=None, derandomize=True)
-def test_no_tag_that_acts_is_left_however_often_it_is_decoded(text: str) -> None:
+def test_no_active_tag_is_left_however_often_the_text_is_decoded(text: str) -> None:
     left = without_markup(text)
     assert without_markup(left) == left
     for _ in range(3):
@@ -176,7 +176,7 @@ def test_cleaning_twice_changes_nothing_more_and_never_adds(text: str) -> None:
 
 
 @given(st.text(st.characters(exclude_categories=["Cc", "Cs", "Cn"], exclude_characters="<\u202d\u202e")))
-def test_text_that_holds_no_angle_bracket_in_any_writing_is_never_changed(text: str) -> None:
+def test_text_without_angle_brackets_in_any_encoding_is_never_changed(text: str) -> None:
     if "<" not in html.unescape(html.unescape(text)):
         assert without_markup(text) == text
 

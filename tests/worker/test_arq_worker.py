@@ -1,4 +1,4 @@
-"""The wakeful worker: it looks at once when woken, only at what is free, and outlives a lost Redis."""
+"""PubSubWorker: it polls at once when woken, skips jobs in progress, and survives a lost Redis."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NEVER_SECONDS = 3600.0
 
 
 class Work:
-    """What the worker did."""
+    """The names of the jobs that the worker ran."""
 
     def __init__(self) -> None:
         self.done: list[str] = []
@@ -87,7 +87,7 @@ async def has_begun(worker: PubSubWorker) -> None:
 
 
 async def missed(caplog: pytest.LogCaptureFixture, times: int) -> None:
-    """Returns once the worker has found so many times that Redis is away."""
+    """Returns once the worker has found this many times that Redis is away."""
     async with time_limit():
         while caplog.text.count("redis is away") < times:
             await asyncio.sleep(0.01)
@@ -100,7 +100,7 @@ async def test_an_enqueued_job_starts_without_waiting_for_the_poll(redis_url: st
         await work.until(1)
 
 
-async def test_a_job_that_ends_makes_room_for_the_next_at_once(redis_url: str) -> None:
+async def test_when_a_job_ends_the_next_one_starts_at_once(redis_url: str) -> None:
     work = Work()
     async with working(redis_url, work, poll_seconds=NEVER_SECONDS, max_jobs=1) as (_, redis):
         await enqueue(redis, "one", "two", "three")
@@ -116,7 +116,7 @@ async def test_without_a_wake_up_the_poll_finds_the_job(redis_url: str) -> None:
 
 
 async def test_jobs_in_progress_elsewhere_do_not_hide_the_next(redis_url: str) -> None:
-    """Running jobs stay in the queue's set; many of them stand before the one that is free."""
+    """Running jobs stay in the queue's sorted set; many of them stand before the one that is free."""
     work = Work()
     redis = arq_client(redis_url, size=2)
     busy = [f"busy{number}" for number in range(150)]
@@ -128,7 +128,7 @@ async def test_jobs_in_progress_elsewhere_do_not_hide_the_next(redis_url: str) -
     assert work.done == ["free"]
 
 
-async def test_a_worker_outlives_a_redis_that_goes_away(
+async def test_a_worker_survives_a_redis_that_goes_away(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     work = Work()
@@ -147,7 +147,7 @@ async def test_a_worker_outlives_a_redis_that_goes_away(
 
 @asynccontextmanager
 async def refusing(redis: ArqRedis, command: str) -> AsyncIterator[None]:
-    """A Valkey that refuses one command, whoever asks."""
+    """Makes Valkey refuse one command for the length of the block."""
     await redis.execute_command("ACL", "SETUSER", "default", f"-{command}")
     try:
         yield
@@ -156,7 +156,7 @@ async def refusing(redis: ArqRedis, command: str) -> AsyncIterator[None]:
 
 
 @pytest.mark.parametrize("command", ["watch", "exists", "zscore"])
-async def test_a_redis_that_fails_while_a_job_is_taken_costs_no_place(
+async def test_a_redis_that_fails_while_a_job_is_started_costs_no_slot(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, command: str
 ) -> None:
     monkeypatch.setattr("worker.arq_worker.AWAY_SECONDS", 0.01)
@@ -172,8 +172,8 @@ async def test_a_redis_that_fails_while_a_job_is_taken_costs_no_place(
             await work.until(1)
 
 
-async def test_a_place_that_was_given_back_is_not_given_back_once_more(tmp_path: Path) -> None:
-    """arq has seen that there is nothing to do, and only then Redis fails."""
+async def test_a_slot_is_not_freed_twice(tmp_path: Path) -> None:
+    """Redis fails after arq has freed the slot, because there was nothing to do."""
     with embedded_valkey(tmp_path, durable=False) as url:
         async with working(url, Work(), poll_seconds=NEVER_SECONDS, max_jobs=1) as (worker, redis):
             async with refusing(redis, "unwatch"):
@@ -182,7 +182,7 @@ async def test_a_place_that_was_given_back_is_not_given_back_once_more(tmp_path:
             assert (worker.job_counter, worker.sem._value) == (0, 2)
 
 
-async def test_draining_takes_nothing_new_and_lets_jobs_finish(redis_url: str) -> None:
+async def test_draining_starts_no_jobs_and_lets_running_ones_finish(redis_url: str) -> None:
     work = Work()
     work.release.clear()
     async with working(redis_url, work, poll_seconds=0.05, max_jobs=1) as (worker, redis):

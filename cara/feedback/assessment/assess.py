@@ -1,4 +1,4 @@
-"""From what was measured and what was judged to the feedback that the learner gets."""
+"""Combines measures and judgement into the feedback that the learner gets."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from cara.feedback.schemas import (
 from cara.observability.metrics import JUDGEMENTS_MENDED, QUOTES_DROPPED
 from cara.speech import SpeechMeasures
 
-MOST_HIGHLIGHTS = 8
+MAX_HIGHLIGHTS = 8
 
 
 def assess(
@@ -30,13 +30,13 @@ def assess(
     model: str,
     recent_mean_score: float | None,
 ) -> Feedback:
-    """The feedback: computed scores, mixed scores, judged scores, and quotes of the learner's.
+    """The feedback: computed, mixed and judged scores, and highlights that quote the learner.
 
-    An aspect without a judged score has none, and leaves its weight to the others.
+    An aspect without a judged score has no score; its weight is shared among the others.
     """
     breakdown = _breakdown(feature_type, measures, judgement)
     score = scores.overall(_components(breakdown), feature_type)
-    assert score is not None, "a judgement always has scores"
+    assert score is not None, "a judgement always has a score"
     change = None if recent_mean_score is None else round(score - recent_mean_score, 2)
     return Feedback(
         overview=Overview(score=score, score_change=change, summary=judgement.summary),
@@ -50,9 +50,9 @@ def assess(
 
 
 def grounded(transcript: str, highlights: list[JudgedHighlight]) -> list[Highlight]:
-    """The highlights whose quotes stand in the learner's turns, with their places in the transcript.
+    """The highlights whose quotes stand in the learner's turns, with their offsets in the transcript.
 
-    No passage comes twice, and of more than `MOST_HIGHLIGHTS` the first are kept, both kinds among them.
+    Each passage comes once. Of more than `MAX_HIGHLIGHTS`, the first ones are kept, both types among them.
     """
     text = Transcript(transcript)
     found: dict[Passage, Highlight] = {}
@@ -63,7 +63,7 @@ def grounded(transcript: str, highlights: list[JudgedHighlight]) -> list[Highlig
             QUOTES_DROPPED.inc()
     if not found:
         JUDGEMENTS_MENDED.labels("no_true_quote").inc()
-    return _first_of_both_kinds(list(found.values()))
+    return _first_of_both_types(list(found.values()))
 
 
 def _highlight(judged: JudgedHighlight, place: Passage) -> Highlight:
@@ -72,14 +72,14 @@ def _highlight(judged: JudgedHighlight, place: Passage) -> Highlight:
     )
 
 
-def _first_of_both_kinds(highlights: list[Highlight]) -> list[Highlight]:
-    """The first ones, unless they are all of one kind and the other comes later: then its first, too."""
-    if len(highlights) <= MOST_HIGHLIGHTS:
+def _first_of_both_types(highlights: list[Highlight]) -> list[Highlight]:
+    """The first ones; if they are all of one type, the last of them gives way to the first of the other."""
+    if len(highlights) <= MAX_HIGHLIGHTS:
         return highlights
     JUDGEMENTS_MENDED.labels("highlights_dropped").inc()
-    kept, later = highlights[:MOST_HIGHLIGHTS], highlights[MOST_HIGHLIGHTS:]
-    kinds = {highlight.type for highlight in kept}
-    missing = next((highlight for highlight in later if highlight.type not in kinds), None)
+    kept, later = highlights[:MAX_HIGHLIGHTS], highlights[MAX_HIGHLIGHTS:]
+    types = {highlight.type for highlight in kept}
+    missing = next((highlight for highlight in later if highlight.type not in types), None)
     return [*kept[:-1], missing] if missing else kept
 
 

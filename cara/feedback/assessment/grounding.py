@@ -1,4 +1,4 @@
-"""Grounding: a highlight counts only when its quote really stands in what the learner said."""
+"""Grounding: finds the quotes of highlights in what the learner said."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ _INSIDE_A_WORD = re.compile(rf"(?<=[\w{COMBINING}])(?<![{_UNSPACED}])['’]?(?![
 _WORD_BEGINS = re.compile(rf"(?<![\w{COMBINING}])(?<![\w{COMBINING}]['’])['’]?[\w{COMBINING}]|[{_UNSPACED}]")
 
 
-LONGEST_QUOTE_CHARACTERS = 400
-_MOST_PARTS, _LEAST_PART_CHARACTERS = 12, 20
-"""A sentence of a word or two, such as `Yes.`, stands in many talks that never held the quote."""
+MAX_QUOTE_CHARACTERS = 400
+_MAX_PARTS, _MIN_PART_CHARACTERS = 12, 20
+"""Sentences of a word or two, such as `Yes.`, stand in many transcripts that do not have the quote."""
 
 _SENTENCE_END = re.compile(r"""(?<=[.!?…])["'”’)\]]*\s+|(?<=[。！？])|\n+""")
 
@@ -41,7 +41,7 @@ class Passage:
 
 
 class Transcript:
-    """A transcript in which quotes of the learner's are looked up; folding it once serves them all."""
+    """A transcript in which quotes of the learner are looked up; it is folded once for all of them."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -50,19 +50,19 @@ class Transcript:
         self._folded = _joined(text, own, _fold)
 
     def find_sentence(self, quote: str) -> Passage | None:
-        """Where the quote stands, or of one that is longer than 400 characters a part that does.
+        """The passage of the quote, or of a part of it if it has more than `MAX_QUOTE_CHARACTERS`.
 
-        The longest beginning of whole sentences is tried first, then its first sentences one by one, then
-        what fits of it. None when none of them stands in the learner's turns.
+        Tries its longest beginning of whole sentences first, then its first sentences one by one, then as
+        many words as fit. None when none of them stands in the learner's turns.
         """
         return next((place for part in _parts(quote.strip()) if (place := self.find(part))), None)
 
     def find(self, quote: str) -> Passage | None:
-        """The first place in one of the learner's turns where the quote stands, as whole words.
+        """The first passage in one of the learner's turns that is the quote, in whole words.
 
-        First to the letter; then with composition, white space, case and quotation marks folded, ignoring
-        marks and dots that a model puts around what it quotes. None when it does not stand there. In scripts
-        without spaces a word's end is not looked for.
+        Compares exactly at first; then with Unicode composition, white space, case and quotation marks
+        folded, without the marks and dots that a model puts around a quote. None when there is no such
+        passage. Scripts without spaces have no word boundaries to respect.
         """
         exact = quote.strip()
         folded = _fold(exact).text.strip(" \"'…").removesuffix("...").strip()
@@ -74,21 +74,21 @@ class Transcript:
 
 
 def _parts(quote: str) -> Iterator[str]:
-    """The quote, or of one that is too long what may stand for it."""
-    if len(quote) <= LONGEST_QUOTE_CHARACTERS:
+    """The quote, or the parts that may represent a quote that is too long."""
+    if len(quote) <= MAX_QUOTE_CHARACTERS:
         yield quote
         return
     ends = [0, *(found.end() for found in _SENTENCE_END.finditer(quote)), len(quote)]
-    if whole := max(end for end in ends if end <= LONGEST_QUOTE_CHARACTERS):
+    if whole := max(end for end in ends if end <= MAX_QUOTE_CHARACTERS):
         yield quote[:whole]
-    sentences = (quote[start:end].strip() for start, end in pairwise(ends[:_MOST_PARTS]))
-    yield from (one for one in sentences if _LEAST_PART_CHARACTERS <= len(one) <= LONGEST_QUOTE_CHARACTERS)
-    words, space, _ = quote[:LONGEST_QUOTE_CHARACTERS].rpartition(" ")
-    yield words if space else quote[:LONGEST_QUOTE_CHARACTERS]
+    sentences = (quote[start:end].strip() for start, end in pairwise(ends[:_MAX_PARTS]))
+    yield from (one for one in sentences if _MIN_PART_CHARACTERS <= len(one) <= MAX_QUOTE_CHARACTERS)
+    words, space, _ = quote[:MAX_QUOTE_CHARACTERS].rpartition(" ")
+    yield words if space else quote[:MAX_QUOTE_CHARACTERS]
 
 
 def _joined(text: str, ranges: Iterable[tuple[int, int]], change: Callable[[str], MappedText]) -> MappedText:
-    """The changed passages one after the other, with the turn character, which no quote has, between."""
+    """The changed passages, joined by the turn character, which no quote contains."""
     pieces: list[str] = []
     places: list[int] = []
     for start, end in ranges:
@@ -105,7 +105,7 @@ def _as_it_stands(text: str) -> MappedText:
 
 
 def _fold(text: str) -> MappedText:
-    """The text composed, in small letters, with single spaces and plain quotation marks."""
+    """The text composed and lower-cased, with single spaces and plain quotation marks."""
     whole = compose(text)
     folded: list[str] = []
     places: list[int] = []
@@ -121,11 +121,11 @@ def _fold(text: str) -> MappedText:
 
 
 def _place_of(quote: str, text: str) -> int | None:
-    """The first place where the quote stands as whole words."""
+    """The first offset of the quote in whole words."""
     at = text.find(quote)
     while at >= 0:
         if _splits_a_word(text, at):
-            # No whole word before the next one begins: to try each letter would take quadratic time.
+            # Skip to the beginning of the next word: trying each letter would take quadratic time.
             begins = _WORD_BEGINS.search(text, at + 1)
             at = text.find(quote, begins.start()) if begins else -1
         elif _splits_a_word(text, at + len(quote)):
@@ -136,6 +136,6 @@ def _place_of(quote: str, text: str) -> int | None:
 
 
 def _splits_a_word(text: str, place: int) -> bool:
-    """Whether letters of one word, `don't` being one, stand on both sides of the place."""
+    """Whether the offset is inside a word; `don't` is one word."""
     after_apostrophe = place > 1 and text[place - 1] in "'’"
     return bool(_INSIDE_A_WORD.match(text, place - 1 if after_apostrophe else place))

@@ -1,8 +1,9 @@
-"""What Gemini is asked to answer, and how its answer is normalised.
+"""The judgement that Gemini is asked for, and how its answer is normalised.
 
-Gemini ignores most bounds of a schema, and keeps to the others only mostly. So the schema carries the shape
-alone, the prompt tells the bounds in words (`prompts/judge.md`), and an answer that misses them is mended
-here instead of thrown away: the learner has paid for it. Only one without any usable score is unusable.
+Gemini ignores most bounds of a schema, and respects the others only mostly. Therefore the schema defines the
+shape alone, the prompt states the bounds in words (`prompts/judge.md`), and an answer that misses them is
+normalised here instead of discarded: the learner has paid for it. Only an answer without any usable score is
+unusable.
 """
 
 from __future__ import annotations
@@ -17,10 +18,10 @@ from pydantic.alias_generators import to_camel
 
 from cara.observability.metrics import JUDGEMENTS_MENDED
 
-SENTENCES_CHARACTERS: Final = 1_500
-TITLE_CHARACTERS: Final = 120
-MOST_ACTIONS: Final = 4
-_MOST_HIGHLIGHTS_READ: Final = 40
+MAX_SENTENCES_CHARACTERS: Final = 1_500
+MAX_TITLE_CHARACTERS: Final = 120
+MAX_ACTIONS: Final = 4
+_MAX_HIGHLIGHTS_READ: Final = 40
 
 _NUMBER: Final = re.compile(r"\s*([+-]?\d{1,9}(?:[.,]\d{1,20})?)\s*(?:%|/\s*100)?\s*\.?\s*")
 _TYPES: Final = {
@@ -30,34 +31,34 @@ _TYPES: Final = {
 
 
 class NoUsableScore(Exception):
-    """Nothing in the answer is a score."""
+    """The answer has no score."""
 
 
-def shortened(text: str, most_characters: int) -> str:
-    """The text, cut behind a word and marked by an ellipsis where it has more characters than that."""
-    if len(text) <= most_characters:
+def shorten(text: str, max_characters: int) -> str:
+    """The text, cut after a word and marked by an ellipsis if it has more characters than the maximum."""
+    if len(text) <= max_characters:
         return text
-    head = text[: most_characters - 1]
+    head = text[: max_characters - 1]
     words, space, _ = head.rpartition(" ")
-    # A script without spaces, or one endless word, is cut where the room ends.
-    return (words if space and len(words) > most_characters // 2 else head).rstrip(" ,;:") + "…"
+    # A script without spaces, or one endless word, is cut at the maximum.
+    return (words if space and len(words) > max_characters // 2 else head).rstrip(" ,;:") + "…"
 
 
-def _text(most_characters: int | None) -> BeforeValidator:
-    """Whatever stands there as text: blank when it is none, shortened when it is too long."""
+def _text(max_characters: int | None) -> BeforeValidator:
+    """A validator that takes any value: empty unless it is a text, shortened if it is too long."""
 
     def read(value: Any) -> str:
         text = value.strip() if isinstance(value, str) else ""
-        if most_characters is None or len(text) <= most_characters:
+        if max_characters is None or len(text) <= max_characters:
             return text
         JUDGEMENTS_MENDED.labels("text_shortened").inc()
-        return shortened(text, most_characters)
+        return shorten(text, max_characters)
 
     return BeforeValidator(read)
 
 
 def _score(value: Any) -> int | None:
-    """A whole number from 0 to 100, read from a number or its digits; None where there is none."""
+    """A whole number from 0 to 100, from a number or its digits; None for anything else."""
     if isinstance(value, str) and (digits := _NUMBER.fullmatch(value)):
         value = float(digits[1].replace(",", "."))
     if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
@@ -70,7 +71,7 @@ def _score(value: Any) -> int | None:
 
 
 def _aspect(value: Any) -> Any:
-    """An aspect as an object, also where only its score or its sentence was written."""
+    """The aspect as an object, even if the answer only has its score or its sentence."""
     if isinstance(value, dict):
         return value
     if isinstance(value, str) and not _NUMBER.fullmatch(value):
@@ -83,50 +84,50 @@ def _type(value: Any) -> str | None:
 
 
 def _objects(value: Any) -> list[dict[str, Any]]:
-    """The objects of a list; what else stands in it is nothing that could be used."""
+    """The objects of a list; other items are dropped."""
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def _highlights(value: Any) -> list[dict[str, Any]]:
-    return [item for item in _objects(value) if _type(item.get("type"))][:_MOST_HIGHLIGHTS_READ]
+    return [item for item in _objects(value) if _type(item.get("type"))][:_MAX_HIGHLIGHTS_READ]
 
 
 def _actions(value: Any) -> list[dict[str, Any]]:
-    """The first few that say anything; one without a title is called by what it says."""
+    """The first items with a text; an item without a title takes another text as its title."""
     told = []
     for item in _objects(value):
         texts = [item.get(name) for name in ("title", "exercise", "why")]
         if titles := [text for text in texts if isinstance(text, str) and text.strip()]:
             told.append({**item, "title": titles[0]})
-    return told[:MOST_ACTIONS]
+    return told[:MAX_ACTIONS]
 
 
 Score = Annotated[int | None, BeforeValidator(_score)]
-Sentences = Annotated[str, _text(SENTENCES_CHARACTERS)]
-Title = Annotated[str, _text(TITLE_CHARACTERS)]
+Sentences = Annotated[str, _text(MAX_SENTENCES_CHARACTERS)]
+Title = Annotated[str, _text(MAX_TITLE_CHARACTERS)]
 
 
 class _Judged(BaseModel):
-    """Members that are not known are ignored, those that are missing have a value that says so."""
+    """Ignores unknown members; missing ones have a default that says so."""
 
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True)
 
 
 class JudgedAspect(_Judged):
-    """A score under the rubric, None where it was not given, and the words for it."""
+    """A score under the rubric, None if it is missing, and its explanation."""
 
     score: Score = None
     feedback: Sentences = ""
 
 
 class JudgedPace(_Judged):
-    """Words about the pace; its score is computed, not judged."""
+    """Feedback on the pace, whose score is computed, not judged."""
 
     feedback: Sentences = ""
 
 
 class JudgedHighlight(_Judged):
-    """A passage that should be the learner's, and what it does; grounding shortens and checks the quote."""
+    """A passage that should quote the learner, and a comment; grounding shortens and checks the quote."""
 
     quote: Annotated[str, _text(None)] = ""
     type: Annotated[Literal["strength", "improvement"], BeforeValidator(_type)]
@@ -134,7 +135,7 @@ class JudgedHighlight(_Judged):
 
 
 class JudgedAction(_Judged):
-    """One thing to practise."""
+    """One exercise to practise."""
 
     title: Title
     why: Sentences = ""
@@ -146,7 +147,7 @@ NO_ASPECT: Final = JudgedAspect()
 
 
 class Judgement(_Judged):
-    """All that Gemini judges."""
+    """Everything that Gemini judges."""
 
     summary: Sentences = ""
     clarity: Aspect = NO_ASPECT
@@ -160,13 +161,13 @@ class Judgement(_Judged):
 
     @classmethod
     def read(cls, data: dict[str, Any]) -> Self:
-        """The judgement that an answer amounts to, however it misses what was asked for.
+        """The normalised judgement of an answer.
 
         Raises:
-            NoUsableScore: not one aspect has a score.
+            NoUsableScore: no aspect has a score.
         """
         if len(data) == 1 and isinstance(inner := next(iter(data.values())), dict) and "score" not in inner:
-            data = inner  # the whole judgement as the one member of an object around it
+            data = inner  # the judgement is wrapped in an object with one member
         judgement = cls.model_validate(data)
         judged = (getattr(judgement, name) for name in JUDGED_ASPECTS)
         if all(aspect.score is None for aspect in judged):
@@ -179,7 +180,7 @@ JUDGED_ASPECTS: Final = ("clarity", "tone", "confidence", "relevance", "structur
 
 @cache
 def judgement_schema() -> dict[str, Any]:
-    """The JSON Schema of a judgement: its shape, in the few keywords that Gemini documents."""
+    """The JSON Schema of a judgement: its shape, in keywords that Gemini documents."""
     text = {"type": "string"}
     aspect = _object(score={"type": "integer"}, feedback=text)
     kind = {"type": "string", "enum": ["strength", "improvement"]}

@@ -1,4 +1,4 @@
-"""Asking Gemini for a judgement: the prompt, the call, and the text as it is written."""
+"""The call for a judgement: the prompt, its token estimate, and the texts of the streamed answer."""
 
 from __future__ import annotations
 
@@ -17,23 +17,24 @@ from cara.speech import SpeechMeasures
 
 MAX_OUTPUT_TOKENS = 4_096
 MORE_OUTPUT_TOKENS = 2 * MAX_OUTPUT_TOKENS
-"""The room for a second judgement, when the first one ran out of room."""
+"""The output limit for a second judgement, after the first one was cut off."""
 
 MATERIAL_TOKENS = 4_000
-"""What measures, notes, first and last sentence and earlier action items come to at the most."""
+"""The most tokens for measures, notes, first and last sentence, and earlier action items."""
 
 _LISTED_BYTES = 400
-"""Of a sentence, a note or a title, so much is sent: in English, more than they ever have."""
+"""Sentences, notes and titles are cut to this length; in English none is longer."""
 
 DELIMITERS = PromptDelimiters("earlier", "notes", "sentences", "transcript")
 _WORDS_OF_THE_TRANSCRIPT = {"openingWords", "closingWords", "stageMarks", "notes"}
 
 
 def question(transcript: str, measures: SpeechMeasures, last_actions: list[dict[str, Any]]) -> str:
-    """The user turn: measures as facts, then in a fence each what repeats anybody's words, as data.
+    """The user turn: measures as facts, then everything that repeats somebody's words, delimited as data.
 
-    Facts are numbers and words of our own lists, and only those that apply to the transcript. Earlier action
-    items may repeat what was said then, and notes have speakers' names. Stage marks stand in the transcript.
+    Facts are numbers and words from our own lists, and only those that apply to the transcript. Earlier
+    action items may repeat what was said then, and notes contain speakers' names. Stage marks stand in the
+    transcript.
     """
     parts = [f"Measures (counted, take as facts):\n{_facts(measures)}"]
     if last_actions:
@@ -66,7 +67,7 @@ def feedback_call(
     thinking_level: str | None = None,
     max_output_tokens: int = MAX_OUTPUT_TOKENS,
 ) -> GeminiCall:
-    """The call that asks for a judgement of one transcript; level and room are those of `GeminiCall`."""
+    """The call for a judgement of one transcript; thinking level and output limit go to `GeminiCall`."""
     text = question(transcript, measures, last_actions)
     return GeminiCall(
         system_instruction=prompts.instruction_for(feature_type),
@@ -78,18 +79,18 @@ def feedback_call(
 
 
 def upper_estimate_of_prompt(feature_type: str, transcript: str) -> int:
-    """More tokens than what is sent for a judgement of the transcript will cost."""
+    """An upper bound of the prompt tokens of a judgement of the transcript."""
     schema = json.dumps(judgement_schema(), separators=(",", ":"))
     return upper_estimate(prompts.instruction_for(feature_type), schema, transcript) + MATERIAL_TOKENS
 
 
 def upper_estimate_of_judging(feature_type: str, transcript: str) -> int:
-    """More tokens than one call for a judgement of the transcript will cost, its answer included."""
+    """An upper bound of the tokens of one judgement of the transcript, its answer included."""
     return upper_estimate_of_prompt(feature_type, transcript) + MAX_OUTPUT_TOKENS
 
 
 def texts_of(judgement: Any) -> Iterator[tuple[str, str]]:
-    """The readable texts of a judgement, however incomplete, in the order of reading, each with its place."""
+    """The texts of a judgement that may be incomplete, in reading order, each with the name of its part."""
     if not isinstance(judgement, dict):
         return
     if isinstance(judgement.get("summary"), str):
@@ -111,11 +112,11 @@ def _items(value: Any) -> list[Any]:
 
 
 class GrowingTexts:
-    """Finds in growing JSON what is new to read."""
+    """Finds the new texts in JSON that is still growing."""
 
     def __init__(self) -> None:
         self._json = ""
-        self._told: dict[str, int] = {}
+        self._read: dict[str, int] = {}
 
     @property
     def length(self) -> int:
@@ -123,9 +124,9 @@ class GrowingTexts:
         return len(self._json)
 
     def grow(self, json_text: str) -> list[tuple[str, str]]:
-        """The new pieces of readable text, each with the part that it belongs to."""
+        """Adds more JSON; returns the new text of each part."""
         self._json += json_text
-        # A fence, or a sentence, may stand before the JSON, and a fence behind it.
+        # A code fence or a sentence may stand before the JSON, and a code fence after it.
         begun = self._json[self._json.find("{") :].rstrip("`\n ") if "{" in self._json else ""
         try:
             so_far = from_json(begun, allow_partial="trailing-strings")
@@ -134,8 +135,8 @@ class GrowingTexts:
         fresh = []
         for part, written in texts_of(so_far):
             text = strip_unstorable(written)
-            told = self._told.get(part, 0)
-            if len(text) > told:
-                fresh.append((part, text[told:]))
-                self._told[part] = len(text)
+            read = self._read.get(part, 0)
+            if len(text) > read:
+                fresh.append((part, text[read:]))
+                self._read[part] = len(text)
         return fresh

@@ -84,7 +84,7 @@ class Attempt:
     """One claim of a job by this worker, with its usage so far as counted by Gemini.
 
     `paid` is set once Gemini has begun to answer. `ended` is set once the outcome is committed.
-    `commit_unknown` is set between the COMMIT of an outcome and its acknowledgement.
+    `commit_unknown` is set from the COMMIT of an outcome until its acknowledgement, which may never come.
     """
 
     job: Record

@@ -37,7 +37,7 @@ def test_a_quote_is_found_with_its_marks_case_and_white_space_folded(quote: str,
 
 
 @pytest.mark.parametrize("quote", ["", "  ", "...", "“”", "We shrank", "We grew by twenty percent"])
-def test_what_does_not_stand_there_is_not_found(quote: str) -> None:
+def test_quotes_that_nobody_said_are_not_found(quote: str) -> None:
     assert Transcript(TALK).find(quote) is None
 
 
@@ -52,7 +52,7 @@ _WORDS = st.lists(
 
 
 @given(_WORDS, st.data())
-def test_every_stretch_of_words_is_found_to_the_letter(words: list[str], data: st.DataObject) -> None:
+def test_every_sequence_of_words_is_found_exactly(words: list[str], data: st.DataObject) -> None:
     start = data.draw(st.integers(0, len(words) - 1))
     end = data.draw(st.integers(start + 1, len(words)))
     text, quote = " ".join(words), " ".join(words[start:end])
@@ -78,7 +78,7 @@ def test_every_stretch_of_words_is_found_to_the_letter(words: list[str], data: s
         ("café", 54),
     ],
 )
-def test_a_quote_stands_only_where_its_words_are_whole(quote: str, start: int | None) -> None:
+def test_a_quote_matches_whole_words_only(quote: str, start: int | None) -> None:
     text = "The document, um, was. I can’t stop grown, own, often cafe\u0301."
     passage = Transcript(text).find(quote)
     assert (passage and passage.start) == start
@@ -91,7 +91,7 @@ def test_a_quote_may_begin_with_an_apostrophe() -> None:
     assert Transcript("don't x").find("'t x") is None
 
 
-def test_scripts_without_spaces_have_no_words_to_be_whole() -> None:
+def test_scripts_without_spaces_have_no_word_boundaries() -> None:
     text = "我们应该雇用两个人。ข้อความภาษาไทย"
     assert Transcript(text).find("雇用两个") == Passage("雇用两个", 4, 8)
     assert Transcript(text).find("ภาษา") is not None

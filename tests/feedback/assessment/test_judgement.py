@@ -1,4 +1,4 @@
-"""Judgements as Gemini really gives them: what is mended, what is asked for once more, and what it costs."""
+"""Judgements as Gemini really writes them: what is normalised, what is requested again, and what it costs."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import pytest
 from cara.devtools.emulator.emulator import EmulatorSettings
 from cara.devtools.emulator.faults import Deviation, Fault, PlannedFault
 from cara.devtools.emulator.server import running_emulator
-from cara.feedback.assessment.assess import MOST_HIGHLIGHTS, assess, grounded
-from cara.feedback.assessment.grounding import LONGEST_QUOTE_CHARACTERS, Transcript
+from cara.feedback.assessment.assess import MAX_HIGHLIGHTS, assess, grounded
+from cara.feedback.assessment.grounding import MAX_QUOTE_CHARACTERS, Transcript
 from cara.feedback.assessment.judgement import (
-    MOST_ACTIONS,
-    SENTENCES_CHARACTERS,
-    TITLE_CHARACTERS,
+    MAX_ACTIONS,
+    MAX_SENTENCES_CHARACTERS,
+    MAX_TITLE_CHARACTERS,
     JudgedHighlight,
     Judgement,
     NoUsableScore,
-    shortened,
+    shorten,
 )
 from cara.feedback.assessment.prompt import MAX_OUTPUT_TOKENS, MORE_OUTPUT_TOKENS
 from cara.feedback.schemas import Feedback
@@ -92,19 +92,19 @@ def test_an_aspect_without_a_score_leaves_its_weight_to_the_others() -> None:
     assert feedback.overview.score == round((20 * 90 + 25 * 60 + 10 * confidence) / 55)
 
 
-def test_a_text_that_is_too_long_ends_behind_a_word() -> None:
-    assert shortened("one two three", 13) == "one two three"
-    assert shortened("one two, three", 10) == "one two…"
-    assert shortened("字" * 20, 10) == "字" * 9 + "…"
-    assert shortened("a " + "b" * 20, 10) == "a " + "b" * 7 + "…"
+def test_a_text_that_is_too_long_is_cut_after_a_word() -> None:
+    assert shorten("one two three", 13) == "one two three"
+    assert shorten("one two, three", 10) == "one two…"
+    assert shorten("字" * 20, 10) == "字" * 9 + "…"
+    assert shorten("a " + "b" * 20, 10) == "a " + "b" * 7 + "…"
     words = "word " * 1_000
     long = {**JUDGEMENT, "summary": words, "actionItems": [{"title": words, "why": words, "exercise": words}]}
     judgement = Judgement.read(long)
     (action,) = judgement.action_items
-    assert len(action.title) <= TITLE_CHARACTERS
+    assert len(action.title) <= MAX_TITLE_CHARACTERS
     for text in (judgement.summary, action.title, action.why, action.exercise):
         assert text.endswith("word…")
-        assert len(text) <= SENTENCES_CHARACTERS
+        assert len(text) <= MAX_SENTENCES_CHARACTERS
 
 
 def test_lists_keep_what_can_be_used() -> None:
@@ -137,7 +137,7 @@ def test_a_quote_that_is_too_long_is_cut_to_sentences_that_stand_in_the_talk() -
     assert place is not None
     assert LONG_TALK.startswith(place.text)
     assert place.text.endswith("about it.")
-    assert LONGEST_QUOTE_CHARACTERS - 90 < len(place.text) <= LONGEST_QUOTE_CHARACTERS
+    assert MAX_QUOTE_CHARACTERS - 90 < len(place.text) <= MAX_QUOTE_CHARACTERS
     invented = "Nobody said that. " * 20 + LONG_TALK[:900]
     found = Transcript(LONG_TALK).find_sentence("Nobody said that. " + LONG_TALK[:900])
     assert found is not None
@@ -149,27 +149,27 @@ def test_a_quote_that_is_too_long_is_cut_to_sentences_that_stand_in_the_talk() -
     assert unpunctuated[cut.end] == " "
 
 
-def test_a_word_or_two_do_not_stand_for_a_long_quote_that_nobody_said() -> None:
+def test_a_sentence_of_two_words_does_not_represent_a_long_quote() -> None:
     invented = "The board has never been so shaken by a single number in all its years. Yes. " * 8
     assert Transcript(f"Yes. {LONG_TALK}").find_sentence(invented) is None
     assert Transcript(f"Yes. {LONG_TALK}").find_sentence("Yes.") is not None
 
 
-def test_of_too_many_highlights_the_first_are_kept_and_both_kinds() -> None:
+def test_of_too_many_highlights_the_first_are_kept_with_both_types() -> None:
     words = LONG_TALK.split(". ")
     kept = grounded(LONG_TALK, [*quotes(*words[:12], words[0]), *quotes(words[13], kind="improvement")])
-    assert [highlight.quote for highlight in kept[:-1]] == [*words[: MOST_HIGHLIGHTS - 1]]
+    assert [highlight.quote for highlight in kept[:-1]] == [*words[: MAX_HIGHLIGHTS - 1]]
     assert (kept[-1].quote, kept[-1].type) == (words[13], "improvement")
     assert len(grounded(LONG_TALK, quotes(words[0], words[0], "Never said."))) == 1
 
 
 # What the learner sees of each deviation, beyond that it is feedback.
 SEEN: dict[Deviation, Any] = {
-    Deviation.LONG_SUMMARY: lambda told: 1_000 < len(told["overview"]["summary"]) <= SENTENCES_CHARACTERS,
-    Deviation.LONG_TITLE: lambda told: len(told["actionItems"][0]["title"]) <= TITLE_CHARACTERS,
+    Deviation.LONG_SUMMARY: lambda told: 1_000 < len(told["overview"]["summary"]) <= MAX_SENTENCES_CHARACTERS,
+    Deviation.LONG_TITLE: lambda told: len(told["actionItems"][0]["title"]) <= MAX_TITLE_CHARACTERS,
     Deviation.LONG_QUOTE: lambda told: all(len(one["quote"]) <= 400 for one in told["highlights"]),
     Deviation.EMPTY_SENTENCE: lambda told: told["breakdown"]["communication"]["clarity"]["feedback"] == "",
-    Deviation.MANY_HIGHLIGHTS: lambda told: len(told["highlights"]) == MOST_HIGHLIGHTS,
+    Deviation.MANY_HIGHLIGHTS: lambda told: len(told["highlights"]) == MAX_HIGHLIGHTS,
     Deviation.FRACTIONAL_SCORES: lambda told: told["breakdown"]["content"]["structure"]["score"] == 86,
     Deviation.SCORES_AS_TEXT: lambda told: told["breakdown"]["content"]["structure"]["score"] == 85,
     Deviation.SCORES_BEYOND: lambda told: told["breakdown"]["content"]["structure"]["score"] == 100,
@@ -182,13 +182,13 @@ SEEN: dict[Deviation, Any] = {
 }
 
 
-def test_every_deviation_is_looked_at() -> None:
+def test_every_deviation_has_a_check() -> None:
     assert set(SEEN) == set(Deviation)
 
 
 @pytest.mark.usefixtures("worker")
 @pytest.mark.parametrize("deviation", Deviation)
-async def test_a_judgement_that_misses_what_was_asked_for_is_feedback_at_the_first_call(
+async def test_a_judgement_that_deviates_is_normalised_without_another_call(
     learner: Learner, database: Database, emulator: RunningEmulator, deviation: Deviation
 ) -> None:
     emulator.emulator.fail_rate(deviation, 1.0)
@@ -198,31 +198,31 @@ async def test_a_judgement_that_misses_what_was_asked_for_is_feedback_at_the_fir
     told = ended.data["feedback"]
     assert SEEN[deviation](told)
     assert told["overview"]["score"] is not None
-    assert len(told["actionItems"]) <= MOST_ACTIONS
+    assert len(told["actionItems"]) <= MAX_ACTIONS
     assert all(talk[one["start"] : one["end"]] == one["quote"] for one in told["highlights"])
     assert emulator.emulator.ledger.calls == 1
     assert await charges(database) == [emulator.emulator.ledger.total_tokens]
     assert (await learner.expects(200, "GET", "/api/gemini/quota"))["reserved"] == 0
 
 
-def rooms(emulator: RunningEmulator) -> list[int]:
-    """The room for the answer of each call."""
+def output_limits(emulator: RunningEmulator) -> list[int]:
+    """The output limit of each call, in tokens."""
     return [asked.body["generationConfig"]["maxOutputTokens"] for asked in emulator.emulator.requests]
 
 
 @pytest.mark.usefixtures("worker")
 @pytest.mark.parametrize("fault", [Fault.OUT_OF_ROOM, Fault.ONLY_THOUGHTS])
-async def test_a_judgement_that_ran_out_of_room_is_asked_for_once_more_with_more_room(
+async def test_a_judgement_that_was_cut_off_is_requested_again_with_a_higher_limit(
     learner: Learner, database: Database, emulator: RunningEmulator, fault: Fault
 ) -> None:
     emulator.emulator.fail_next(fault)
     ended = (await learner.follows(await learner.asks_for_feedback()))[-1]
     assert (ended.name, ended.data["attempts"]) == ("succeeded", 2)
-    assert rooms(emulator) == [MAX_OUTPUT_TOKENS, MORE_OUTPUT_TOKENS]
+    assert output_limits(emulator) == [MAX_OUTPUT_TOKENS, MORE_OUTPUT_TOKENS]
     await books_are_balanced(learner, database, emulator, calls=2)
 
 
-async def test_thoughts_that_need_more_than_the_usual_room_get_it(
+async def test_thoughts_that_need_more_than_the_default_limit_get_a_higher_one(
     learner: Learner, settings: Settings, database: Database
 ) -> None:
     thoughtful = EmulatorSettings(thinking_tokens=MAX_OUTPUT_TOKENS + 500, chunk_delay_seconds=0.001)
@@ -255,7 +255,7 @@ async def test_a_learner_pays_for_two_judgements_of_a_job_at_the_most(
     await books_are_balanced(learner, database, emulator, calls=2)
 
 
-async def test_a_learner_with_few_tokens_left_pays_for_no_second_judgement_without_more_room(
+async def test_a_learner_with_few_tokens_left_pays_for_no_second_judgement_with_the_same_limit(
     learner: Learner, settings: Settings, database: Database, emulator: RunningEmulator
 ) -> None:
     emulator.emulator.fail_rate(Fault.ONLY_THOUGHTS, 1.0)
@@ -267,7 +267,7 @@ async def test_a_learner_with_few_tokens_left_pays_for_no_second_judgement_witho
     await books_are_balanced(learner, database, emulator, calls=1)
 
 
-async def test_trouble_that_costs_nothing_does_not_use_up_the_judgements(
+async def test_unbilled_errors_do_not_count_as_judgements(
     learner: Learner, settings: Settings, database: Database, emulator: RunningEmulator
 ) -> None:
     for fault in (Fault.UNAVAILABLE, Fault.BROKEN_JSON, Fault.UNAVAILABLE):
@@ -280,7 +280,7 @@ async def test_trouble_that_costs_nothing_does_not_use_up_the_judgements(
     assert len(await charges(database)) == 2
 
 
-async def test_a_stream_that_stalls_twice_after_gemini_was_paid_ends_the_job(
+async def test_two_billed_streams_that_stall_end_the_job(
     learner: Learner, settings: Settings, database: Database, emulator: RunningEmulator
 ) -> None:
     emulator.emulator.fail_rate(PlannedFault(Fault.STALL_MIDSTREAM, after_chunks=1), 1.0)
@@ -290,7 +290,7 @@ async def test_a_stream_that_stalls_twice_after_gemini_was_paid_ends_the_job(
     await books_are_balanced(learner, database, emulator, calls=2)
 
 
-async def test_calls_that_died_with_their_process_count_against_the_attempts_alone(
+async def test_calls_of_dead_workers_count_against_the_attempts_alone(
     learner: Learner, settings: Settings, database: Database
 ) -> None:
     job = await learner.asks_for_feedback()
@@ -302,7 +302,7 @@ async def test_calls_that_died_with_their_process_count_against_the_attempts_alo
     assert (left["failures"], left["answers"]) == (3, 0)
 
 
-async def test_a_job_whose_workers_die_as_often_as_it_may_fail_is_given_up(
+async def test_a_job_whose_workers_die_as_often_as_it_may_fail_is_failed(
     learner: Learner, settings: Settings, database: Database, emulator: RunningEmulator
 ) -> None:
     job = await learner.asks_for_feedback()
@@ -324,7 +324,7 @@ ABANDONED = """
 async def books_are_balanced(
     learner: Learner, database: Database, emulator: RunningEmulator, *, calls: int
 ) -> None:
-    """Gemini was called so often, all that it counted is charged, and nothing stays reserved."""
+    """Gemini was called this often, everything it counted is charged, and nothing stays reserved."""
     ledger = emulator.emulator.ledger
     assert ledger.calls == calls
     quota = await learner.expects(200, "GET", "/api/gemini/quota")

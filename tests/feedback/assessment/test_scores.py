@@ -67,7 +67,7 @@ def test_speeding_a_talk_from_150_to_220_never_raises_its_pace(one: float, other
 
 
 @given(some.integers(20, 399), some.sampled_from(_SPOKEN))
-def test_a_word_a_minute_more_never_costs_a_jump(words_per_minute: int, feature_type: str):
+def test_one_word_a_minute_more_never_makes_the_score_jump(words_per_minute: int, feature_type: str):
     here, there = (pace_score(speed, feature_type) for speed in (words_per_minute, words_per_minute + 1))
     assert here is not None
     assert there is not None
@@ -81,7 +81,7 @@ def test_clarity_is_full_up_to_the_norms_and_half_where_listeners_are_lost():
     assert clarity_measured(8, 10, 0) == pytest.approx(80)
 
 
-def test_what_was_not_measured_leaves_its_share_to_the_rest():
+def test_the_share_of_a_missing_measure_goes_to_the_others():
     assert clarity_measured(8, None, None) == pytest.approx(50)
     # Fillers 50 by 0.4, repairs 100 by 0.25
     assert clarity_measured(8, None, 0) == pytest.approx((50 * 0.4 + 100 * 0.25) / 0.65)
@@ -151,7 +151,7 @@ def test_the_overall_score_is_the_weighted_mean():
     assert overall(given_scores, "conversation") == 75
 
 
-def test_a_null_component_leaves_its_weight_to_the_others():
+def test_the_weight_of_a_null_component_goes_to_the_others():
     assert overall({"pace": None, "clarity": 80, "tone": 80}, "video") == 80
     # 20 · 100 and 15 · 30 of 35
     assert overall({"clarity": 100, "tone": 30}, "video") == 70
@@ -178,7 +178,7 @@ def test_every_feature_has_weights_that_add_up():
         assert all(percent > 0 for percent in weights.values())
 
 
-def test_no_score_can_be_talked_to_since_none_takes_text():
+def test_no_score_takes_text_that_could_influence_it():
     numbers = {"float", "float | None", "Mapping[str, float | None]"}
     for function in (pace_score, clarity_measured, confidence_measured, mixed, overall):
         kinds = inspect.get_annotations(function)

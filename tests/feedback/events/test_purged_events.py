@@ -36,7 +36,7 @@ async def _stored(redis_url: str) -> dict[str, list[str]]:
 
 
 @pytest.mark.usefixtures("worker")
-async def test_no_words_of_a_deleted_account_stay_in_redis(learner: Learner, redis_url: str) -> None:
+async def test_no_texts_of_a_deleted_account_stay_in_redis(learner: Learner, redis_url: str) -> None:
     other = await Learner.registers(learner.client)
     jobs = [await somebody.asks_for_feedback() for somebody in (learner, other)]
     for job in jobs:
@@ -50,7 +50,7 @@ async def test_no_words_of_a_deleted_account_stay_in_redis(learner: Learner, red
 
 
 @pytest.mark.usefixtures("worker")
-async def test_no_words_of_a_deleted_session_stay_in_redis(learner: Learner, redis_url: str) -> None:
+async def test_no_texts_of_a_deleted_session_stay_in_redis(learner: Learner, redis_url: str) -> None:
     deleted, other = [await learner.asks_for_feedback() for _ in range(2)]
     await learner.follows(other)
     session_id = (await learner.follows(deleted))[-1].data["sessionId"]
@@ -110,7 +110,7 @@ async def test_the_end_of_a_running_job_that_is_deleted_has_the_last_number(
 
 
 async def test_a_job_that_is_deleted_before_its_stream_begins_still_has_an_end(
-    learner: Learner, database: Database, app: web.Application
+    learner: Learner, database: Database, app: web.Application, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = await learner.asks_for_feedback()
     broker = service(app, JobEventBroker)
@@ -123,7 +123,7 @@ async def test_a_job_that_is_deleted_before_its_stream_begins_still_has_an_end(
         async with listen(user_id, job_id) as events:
             yield events
 
-    broker.listen = listen_late  # type: ignore[method-assign]
+    monkeypatch.setattr(broker, "listen", listen_late)
     events = await learner.follows(job)
     assert [event.name for event in events] == ["status", "cancelled"]
 

@@ -40,7 +40,8 @@ class SlowStream(EventStream):
         self.hinted = False
         self._events, self._meanwhile, self._status, self._closing = events, meanwhile, status, closing
 
-    async def send(self, name: str, data: str, number: int | None = None) -> None:  # noqa: ARG002
+    async def send(self, name: str, data: str, number: int | None = None) -> None:
+        assert data
         self.sent.append((name, number))
         if self._meanwhile:
             self._events.events.extend(self._meanwhile)

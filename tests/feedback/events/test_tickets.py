@@ -1,4 +1,4 @@
-"""Tickets: what opens the event stream of one job, for as long as the token that asked for it would count."""
+"""Tickets open the event stream of one job for as long as the access tokens of their owner are valid."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ ENDINGS = {
 
 
 async def _ended_job(learner: Learner) -> dict[str, Any]:
-    """Its events can be followed to the end."""
+    """A job that has ended, so that its events can be read to the end."""
     job = await learner.asks_for_feedback()
     await learner.expects(202, "DELETE", job["statusUrl"])
     return job
@@ -50,7 +50,7 @@ def _signed(claims: dict[str, Any], **changes: Any) -> str:
     return jwt.encode(changed, SECRET, "HS256", headers={"kid": SigningKey(SECRET).kid})
 
 
-async def test_a_ticket_says_whose_it_is_and_of_which_generation(learner: Learner) -> None:
+async def test_a_ticket_names_its_owner_and_generation(learner: Learner) -> None:
     job = await learner.asks_for_feedback()
     claims = jwt.decode(_ticket(job), SECRET, ["HS256"], audience=TICKET_AUDIENCE)
     assert claims == {
@@ -64,7 +64,7 @@ async def test_a_ticket_says_whose_it_is_and_of_which_generation(learner: Learne
 
 
 @pytest.mark.parametrize(("method", "path", "body"), ENDINGS.values(), ids=ENDINGS)
-async def test_a_ticket_ends_with_the_tokens_of_its_owner(
+async def test_a_ticket_is_revoked_with_the_tokens_of_its_owner(
     client: Client, learner: Learner, method: str, path: str, body: Any
 ) -> None:
     job = await _ended_job(learner)
@@ -74,13 +74,13 @@ async def test_a_ticket_ends_with_the_tokens_of_its_owner(
     assert (refused.status, (await refused.json())["code"]) == (401, "token_invalid")
 
 
-async def test_signing_out_of_one_browser_leaves_its_tickets(client: Client, learner: Learner) -> None:
+async def test_signing_out_of_one_browser_keeps_its_tickets(client: Client, learner: Learner) -> None:
     job = await _ended_job(learner)
     await client.post("/api/auth/logout", json={"refreshToken": learner.refresh_token})
     assert (await client.get(job["eventsUrl"])).status == 200
 
 
-async def test_tickets_that_are_not_ours_open_nothing(client: Client, learner: Learner) -> None:
+async def test_invalid_tickets_open_nothing(client: Client, learner: Learner) -> None:
     job = await _ended_job(learner)
     claims = jwt.decode(_ticket(job), SECRET, ["HS256"], audience=TICKET_AUDIENCE)
     past = int(time.time()) - 1
@@ -107,16 +107,16 @@ async def test_tickets_that_are_not_ours_open_nothing(client: Client, learner: L
     assert (await client.get(f"{events}?ticket={_signed(claims)}")).status == 200
 
 
-async def test_a_generation_to_come_opens_nothing(client: Client, learner: Learner) -> None:
+async def test_a_ticket_of_a_future_generation_opens_nothing(client: Client, learner: Learner) -> None:
     job = await _ended_job(learner)
     claims = jwt.decode(_ticket(job), SECRET, ["HS256"], audience=TICKET_AUDIENCE)
     assert (await client.get(f"{job['statusUrl']}/events?ticket={_signed(claims, gen=1)}")).status == 401
 
 
-async def test_who_may_not_listen_takes_no_connection_to_the_database(
+async def test_a_refused_ticket_needs_no_connection_to_the_database(
     settings: Settings, aiohttp_client: OpenClient
 ) -> None:
-    """All of them are taken: what waited for one would be told that the database is busy."""
+    """All connections are in use: a request that waited for one would get `database_busy`."""
     scarce = {
         "database_pool_size": 1,
         "database_acquire_seconds": 2,

@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from cara.feedback.work.outcomes import Outcomes
 from cara.feedback.work.run import FeedbackWork
 from cara.gemini.client import connect_gemini
-from cara.postgres.database import Connection, Database, Record
+from cara.postgres.database import Connection, Database, Record, one_row
 from cara.settings import Settings
 from tests.waiting import time_limit
 from worker.main import connected
@@ -46,8 +46,7 @@ async def working(
 
 async def the_job(database: Database) -> Record:
     async with database.acquire() as connection:
-        job: Record = await connection.fetchrow("select * from feedback_jobs")  # type: ignore[assignment]
-    return job
+        return await one_row(connection, "select * from feedback_jobs")
 
 
 async def charges(database: Database) -> list[int]:

@@ -63,9 +63,9 @@ async def test_a_cancellation_while_a_job_is_requeued_does_not_undo_that(
     learner: Learner, settings: Settings, database: Database, emulator: RunningEmulator
 ) -> None:
     emulator.emulator.fail_next(Fault.STALL)
-    impatient = settings.model_copy(update={"gemini_attempts": 1, "gemini_first_token_seconds": 0.5})
+    short_timeouts = settings.model_copy(update={"gemini_attempts": 1, "gemini_first_token_seconds": 0.5})
     job = await learner.asks_for_feedback()
-    async with working(impatient) as (work, _):
+    async with working(short_timeouts) as (work, _):
         running = asyncio.create_task(work.run(UUID(job["jobId"])))
         await emulator.emulator.until(lambda ledger: ledger.calls == 1)
         async with database.transaction() as connection:

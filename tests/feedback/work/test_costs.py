@@ -1,4 +1,4 @@
-"""What operators can count of feedback jobs, and by what name an answer is booked."""
+"""The metrics of feedback jobs, and the model that a charge names."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from tests.learners import Learner
 
 
 def counted(name: str, **labels: str) -> float:
-    """What a metric of this process stands at."""
+    """The present value of a metric of this process."""
     return REGISTRY.get_sample_value(name, labels) or 0.0
 
 
 @pytest.mark.parametrize("due_since_seconds", [40, -0.5])
-async def test_how_long_a_due_job_waited_is_observed_when_it_is_claimed(
+async def test_the_wait_of_a_due_job_is_observed_when_it_is_claimed(
     learner: Learner,
     settings: Settings,
     database: Database,
@@ -44,7 +44,7 @@ async def test_how_long_a_due_job_waited_is_observed_when_it_is_claimed(
     assert max(0, due_since_seconds) <= total - before[1] <= max(0, most)
 
 
-async def test_a_service_that_does_not_tell_its_name_is_booked_under_the_one_it_was_asked_by(
+async def test_without_a_model_in_the_response_the_charge_names_the_requested_model(
     learner: Learner, settings: Settings, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("cara.devtools.emulator.dialect.shown_model", lambda _: "")
@@ -57,7 +57,7 @@ async def test_a_service_that_does_not_tell_its_name_is_booked_under_the_one_it_
         assert await connection.fetchval("select model from quota_usage") == settings.gemini_model
 
 
-async def test_a_try_that_the_quota_forbids_is_counted_as_an_end_and_not_as_a_retry(
+async def test_an_attempt_that_the_quota_forbids_counts_as_failed_and_not_as_retried(
     learner: Learner,
     settings: Settings,
     database: Database,

@@ -1,4 +1,4 @@
-"""A database that goes away while an attempt is made costs neither the judgement nor its charge."""
+"""If the database goes away during an attempt, neither the judgement nor its charge is lost."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from tests.feedback.work.test_costs import counted
 from tests.learners import Learner
 
 
-class Unreliable(Database):
-    """A database that goes away as often as it is told to.
+class UnreliableDatabase(Database):
+    """A database that goes away a given number of times.
 
-    `acquired` is when a connection is asked for, once `begun`; `undone` is within a transaction, which is
-    rolled back; `written` is behind its commit, whose acknowledgement is lost. `meanwhile` something happens.
+    `acquired`: when a connection is acquired, once `begun`. `undone`: within a transaction, which is rolled
+    back. `written`: after the commit, whose acknowledgement is lost. `meanwhile` is called at each failure.
     """
 
     def __init__(self, database: Database, begun: Callable[[], bool], **failures: int) -> None:
@@ -56,19 +56,19 @@ class Unreliable(Database):
 
 
 async def nothing() -> None:
-    """Nothing happens."""
+    """Does nothing."""
 
 
 @pytest.fixture
 def answered(emulator: RunningEmulator) -> Callable[[], bool]:
-    """Whether Gemini has said anything."""
+    """Whether Gemini has begun to answer."""
     return lambda: emulator.emulator.ledger.output_tokens > 0
 
 
 @pytest.mark.parametrize(
     "failures", [{"acquired": 4}, {"undone": 3}, {"written": 1}, {"undone": 1, "written": 1}]
 )
-async def test_a_judgement_is_kept_and_charged_once(
+async def test_a_judgement_is_saved_and_charged_once(
     learner: Learner,
     settings: Settings,
     database: Database,
@@ -78,7 +78,7 @@ async def test_a_judgement_is_kept_and_charged_once(
 ) -> None:
     job = await learner.asks_for_feedback()
     before = counted("cara_feedback_jobs_ended_total", status="succeeded")
-    unreliable = Unreliable(database, answered, **failures)
+    unreliable = UnreliableDatabase(database, answered, **failures)
     async with working(settings, database=unreliable) as (work, _):
         await work.run(UUID(job["jobId"]))
     assert not any(unreliable.failures.values())
@@ -91,7 +91,7 @@ async def test_a_judgement_is_kept_and_charged_once(
         assert await connection.fetchval("select reserved from quota_days") == 0
 
 
-async def test_a_connection_that_is_cut_while_a_judgement_is_saved_costs_nothing(
+async def test_a_connection_that_breaks_while_a_judgement_is_saved_loses_nothing(
     learner: Learner, settings: Settings, database: Database, emulator: RunningEmulator
 ) -> None:
     job = await learner.asks_for_feedback()
@@ -114,7 +114,7 @@ async def test_a_connection_that_is_cut_while_a_judgement_is_saved_costs_nothing
 
 
 @pytest.mark.parametrize("failures", [{"undone": 3}, {"written": 1}])
-async def test_a_job_is_put_back_once_and_its_attempt_charged_once(
+async def test_a_job_is_requeued_once_and_its_attempt_charged_once(
     learner: Learner,
     settings: Settings,
     database: Database,
@@ -124,15 +124,15 @@ async def test_a_job_is_put_back_once_and_its_attempt_charged_once(
 ) -> None:
     emulator.emulator.fail_next(Fault.BROKEN_JSON, times=1)
     job = await learner.asks_for_feedback()
-    async with working(settings, database=Unreliable(database, answered, **failures)) as (work, _):
+    async with working(settings, database=UnreliableDatabase(database, answered, **failures)) as (work, _):
         await work.run(UUID(job["jobId"]))
     left = await the_job(database)
     assert (left["status"], left["attempts"], left["failures"]) == ("queued", 1, 1)
     assert await charges(database) == [emulator.emulator.ledger.total_tokens]
     async with database.acquire() as connection:
-        (kept,) = await connection.fetch("select id, tokens from quota_reservations")
-        assert kept["id"] == left["reservation_id"]
-        assert await connection.fetchval("select reserved from quota_days") == kept["tokens"]
+        (reservation,) = await connection.fetch("select id, tokens from quota_reservations")
+        assert reservation["id"] == left["reservation_id"]
+        assert await connection.fetchval("select reserved from quota_days") == reservation["tokens"]
 
 
 @pytest.mark.parametrize("fault", [None, Fault.BROKEN_JSON])
@@ -148,12 +148,12 @@ async def test_an_attempt_that_loses_its_lease_meanwhile_is_charged_once(
         emulator.emulator.fail_next(fault, times=1)
     job = await learner.asks_for_feedback()
 
-    async def somebody_takes_over() -> None:
+    async def another_worker_claims() -> None:
         async with database.acquire() as connection:
             await connection.execute("update feedback_jobs set attempts = 7")
 
-    unreliable = Unreliable(database, answered, undone=2)
-    unreliable.meanwhile = somebody_takes_over
+    unreliable = UnreliableDatabase(database, answered, undone=2)
+    unreliable.meanwhile = another_worker_claims
     async with working(settings, database=unreliable) as (work, _):
         await work.run(UUID(job["jobId"]))
     left = await the_job(database)
@@ -171,7 +171,7 @@ async def test_a_job_that_cannot_be_ended_for_long_is_left_to_the_sweeper(
 ) -> None:
     monkeypatch.setattr("cara.postgres.database.RETRY_SECONDS", 0.1)
     job = await learner.asks_for_feedback()
-    async with working(settings, database=Unreliable(database, answered, undone=1_000)) as (work, _):
+    async with working(settings, database=UnreliableDatabase(database, answered, undone=1_000)) as (work, _):
         with pytest.raises(DatabaseAway):
             await work.run(UUID(job["jobId"]))
     assert "could not be ended" in caplog.text

@@ -1,4 +1,4 @@
-"""What is reserved for a job goes when its session is deleted, and not before nothing more can be charged."""
+"""A job's reservation is given back when its session is deleted, once nothing more can be charged."""
 
 from __future__ import annotations
 
@@ -20,40 +20,40 @@ async def quota_of(learner: Learner) -> tuple[int, int]:
     return quota["tokensUsed"], quota["reserved"]
 
 
-async def deletes_its_session(learner: Learner, job: dict[str, Any]) -> None:
+async def delete_session_of(learner: Learner, job: dict[str, Any]) -> None:
     read = await learner.expects(200, "GET", job["statusUrl"])
     await learner.expects(204, "DELETE", f"/api/sessions/{read['sessionId']}")
 
 
-async def has_room_for_one_job(learner: Learner, database: Database) -> None:
-    """Allows what is reserved by now and no more."""
+async def limit_quota_to_reserved(learner: Learner, database: Database) -> None:
+    """Sets the learner's daily quota to what is reserved now."""
     async with database.acquire() as connection:
         await connection.execute(
             "update users set daily_token_quota = (select reserved from quota_days where user_id = users.id)"
         )
 
 
-async def test_what_was_reserved_for_a_queued_job_is_free_at_once(
+async def test_the_reservation_of_a_queued_job_is_given_back_at_once(
     learner: Learner, database: Database
 ) -> None:
     job = await learner.asks_for_feedback()
-    await has_room_for_one_job(learner, database)
+    await limit_quota_to_reserved(learner, database)
     session = await learner.opens_session(transcript=TALK)
     asked = {"sessionId": session["id"]}
     await learner.expects(429, "POST", "/api/gemini/generate-feedback", json=asked)
-    await deletes_its_session(learner, job)
+    await delete_session_of(learner, job)
     assert await quota_of(learner) == (0, 0)
     await learner.expects(202, "POST", "/api/gemini/generate-feedback", json=asked)
 
 
-async def test_what_was_reserved_for_a_running_job_is_free_once_its_worker_has_charged_it(
+async def test_the_reservation_of_a_running_job_is_given_back_once_its_worker_has_charged_it(
     learner: Learner, settings: Settings, database: Database, emulator: RunningEmulator
 ) -> None:
     emulator.emulator.fail_next(PlannedFault(Fault.STALL_MIDSTREAM, after_chunks=2))
     job = await learner.asks_for_feedback()
     async with running_worker(settings):
         await emulator.emulator.until(lambda ledger: ledger.output_tokens > 0)
-        await deletes_its_session(learner, job)
+        await delete_session_of(learner, job)
 
         async def settled() -> bool:
             return (await quota_of(learner))[1] == 0
@@ -65,28 +65,28 @@ async def test_what_was_reserved_for_a_running_job_is_free_once_its_worker_has_c
         assert await connection.fetchval("select count(*) from quota_reservations") == 0
 
 
-async def test_what_was_reserved_for_a_job_whose_worker_died_expires_with_its_lease(
+async def test_the_reservation_of_a_job_whose_worker_died_expires_with_its_lease(
     learner: Learner, database: Database
 ) -> None:
     job = await learner.asks_for_feedback()
-    await has_room_for_one_job(learner, database)
+    await limit_quota_to_reserved(learner, database)
     async with database.acquire() as connection:
         await connection.execute(
             "update feedback_jobs set status = 'running', lease_expires_at = now() + interval '1 second'"
         )
         lease_expires_at = (await the_job(database))["lease_expires_at"]
-        await deletes_its_session(learner, job)
+        await delete_session_of(learner, job)
         (left,) = await connection.fetch("select * from quota_reservations")
         assert left["expires_at"] == lease_expires_at
         await connection.execute("update quota_reservations set expires_at = now()")
     assert (await learner.asks_for_feedback())["status"] == "queued"
 
 
-async def test_other_jobs_keep_what_is_reserved_for_them(learner: Learner, database: Database) -> None:
+async def test_other_jobs_keep_their_reservations(learner: Learner, database: Database) -> None:
     deleted, kept, ended = [await learner.asks_for_feedback() for _ in range(3)]
     total = (await quota_of(learner))[1]
     await learner.expects(202, "DELETE", ended["statusUrl"])
     for job in (ended, deleted):
-        await deletes_its_session(learner, job)
+        await delete_session_of(learner, job)
     assert await quota_of(learner) == (0, total // 3)
     assert (await the_job(database))["id"].hex == kept["jobId"].replace("-", "")

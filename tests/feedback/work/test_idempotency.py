@@ -1,4 +1,4 @@
-"""The same request under the same Idempotency-Key: one job, whatever has become of it."""
+"""The same request under the same Idempotency-Key gets the same job, whatever has become of it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from tests.learners import TALK, Learner
 
 
-async def test_a_key_under_which_a_live_job_was_given_gives_it_when_that_has_ended_too(
+async def test_a_key_of_a_live_job_gets_this_job_also_after_it_has_ended(
     learner: Learner,
 ) -> None:
     session = await learner.opens_session(transcript=TALK)
@@ -26,7 +26,7 @@ async def test_a_key_under_which_a_live_job_was_given_gives_it_when_that_has_end
     assert (await learner.expects(202, "POST", path, json=asked))["jobId"] != first["jobId"]
 
 
-async def test_of_two_requests_that_use_one_key_at_once_one_is_refused(learner: Learner) -> None:
+async def test_of_two_simultaneous_requests_with_one_key_one_is_refused(learner: Learner) -> None:
     sessions = [await learner.opens_session(transcript=TALK) for _ in range(2)]
     answers = await asyncio.gather(
         *(
@@ -42,7 +42,7 @@ async def test_of_two_requests_that_use_one_key_at_once_one_is_refused(learner: 
     assert sorted(answer.status for answer in answers) == [202, 409]
 
 
-async def test_an_idempotency_key_gives_the_same_job_and_refuses_another_request(learner: Learner) -> None:
+async def test_a_key_gets_the_same_job_and_refuses_another_request(learner: Learner) -> None:
     session = await learner.opens_session(transcript=TALK)
     key = {"Idempotency-Key": "practice-1"}
     path, asked = "/api/gemini/generate-feedback", {"sessionId": session["id"]}
@@ -55,7 +55,7 @@ async def test_an_idempotency_key_gives_the_same_job_and_refuses_another_request
     assert other["code"] == "idempotency_conflict"
 
 
-async def test_a_request_repeated_under_its_key_changes_nothing_whatever_has_become_of_the_session(
+async def test_a_request_repeated_under_its_key_changes_nothing_in_a_changed_session(
     learner: Learner,
 ) -> None:
     session = await learner.opens_session(transcript="The first version of it.")

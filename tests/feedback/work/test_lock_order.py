@@ -1,4 +1,4 @@
-"""Whoever works for one learner at the same moment takes locks in one order: session, job, quota."""
+"""All transactions of one learner take locks in the same order: session, job, quota."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.waiting import time_limit
 from tests.workers import running_worker
 
 
-async def test_a_job_that_is_put_back_waits_for_its_session_before_it_holds_the_quota(
+async def test_requeueing_a_job_locks_its_session_before_the_quota(
     learner: Learner, database: Database, emulator: RunningEmulator, settings: Settings
 ) -> None:
     emulator.emulator.fail_next(Fault.BROKEN_JSON, times=1)
@@ -29,9 +29,7 @@ async def test_a_job_that_is_put_back_waits_for_its_session_before_it_holds_the_
     assert events[-1].name == "succeeded"
 
 
-async def test_a_dialogue_waits_for_its_session_before_it_holds_the_quota(
-    learner: Learner, database: Database
-) -> None:
+async def test_a_dialogue_locks_its_session_before_the_quota(learner: Learner, database: Database) -> None:
     session = await learner.opens_session()
     asked = {"prompt": "How do I begin the talk?", "sessionId": session["id"]}
     async with asyncio.TaskGroup() as group, database.transaction() as connection:
@@ -43,9 +41,7 @@ async def test_a_dialogue_waits_for_its_session_before_it_holds_the_quota(
     assert kept["transcript"].startswith("You: How do I begin the talk?")
 
 
-async def test_a_deletion_waits_for_the_work_on_a_job_before_it_holds_the_account(
-    learner: Learner, database: Database
-) -> None:
+async def test_a_deletion_locks_jobs_before_the_account(learner: Learner, database: Database) -> None:
     await learner.asks_for_feedback()
     async with asyncio.TaskGroup() as group, database.transaction() as connection:
         await connection.execute("select from feedback_jobs for update")

@@ -1,4 +1,4 @@
-"""A feedback job as clients see it: asked for, looked at, cancelled."""
+"""Feedback jobs as clients see them: requested, read, cancelled."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cara.web.context import provide
 from tests.learners import TALK, Learner
 
 
-async def test_a_request_is_accepted_with_the_addresses_to_follow_it(learner: Learner) -> None:
+async def test_a_request_is_accepted_with_the_urls_of_status_and_events(learner: Learner) -> None:
     session = await learner.opens_session(transcript=TALK)
     response = await learner.call("POST", "/api/gemini/generate-feedback", json={"sessionId": session["id"]})
     job = await response.json()
@@ -28,7 +28,7 @@ async def test_a_request_is_accepted_with_the_addresses_to_follow_it(learner: Le
     assert whole["liveJobId"] == job["jobId"]
 
 
-async def test_the_same_transcript_has_one_live_job_however_many_ask_at_once(learner: Learner) -> None:
+async def test_the_same_transcript_has_one_live_job_for_simultaneous_requests(learner: Learner) -> None:
     session = await learner.opens_session(transcript=TALK)
     asked = {"sessionId": session["id"]}
     answers = await asyncio.gather(
@@ -37,7 +37,7 @@ async def test_the_same_transcript_has_one_live_job_however_many_ask_at_once(lea
     assert len({answer["jobId"] for answer in answers}) == 1
 
 
-async def test_the_same_transcript_is_the_same_work_whatever_duration_is_told_of_it(learner: Learner) -> None:
+async def test_the_same_transcript_has_one_live_job_whatever_duration_is_given(learner: Learner) -> None:
     session = await learner.opens_session(transcript=TALK, durationSeconds=30)
     path = "/api/gemini/generate-feedback"
     asked = [{"sessionId": session["id"], **more} for more in ({}, {"durationSeconds": 31})]
@@ -59,7 +59,7 @@ async def test_another_transcript_gets_another_job(learner: Learner) -> None:
     assert jobs[0]["jobId"] != jobs[1]["jobId"]
 
 
-async def test_a_session_without_a_transcript_is_refused_by_name_of_the_field(learner: Learner) -> None:
+async def test_a_session_without_a_transcript_is_refused_with_the_name_of_the_field(learner: Learner) -> None:
     session = await learner.opens_session()
     problem = await learner.expects(
         400, "POST", "/api/gemini/generate-feedback", json={"sessionId": session["id"], "transcript": "  "}
@@ -67,7 +67,7 @@ async def test_a_session_without_a_transcript_is_refused_by_name_of_the_field(le
     assert problem["errors"][0]["field"] == "transcript"
 
 
-async def test_an_unknown_session_and_a_stranger_are_answered_alike(learner: Learner) -> None:
+async def test_unknown_sessions_and_those_of_others_get_the_same_response(learner: Learner) -> None:
     stranger = await Learner.registers(learner.client)
     session = await stranger.opens_session(transcript=TALK)
     for session_id in (session["id"], str(uuid4())):
@@ -92,7 +92,7 @@ async def test_a_job_that_does_not_fit_what_is_left_of_the_quota_is_refused_and_
 
 
 @pytest.mark.parametrize("transcript", ["word " * 20_000, "слово " * 4_000])
-async def test_a_transcript_that_no_day_has_tokens_for_is_refused_for_good(
+async def test_a_transcript_that_exceeds_the_quota_of_any_day_is_refused_for_good(
     learner: Learner, transcript: str
 ) -> None:
     session = await learner.opens_session(transcript=transcript)
@@ -149,7 +149,7 @@ async def test_a_client_that_prefers_to_wait_gets_the_finished_job(learner: Lear
     assert job["status"] == "succeeded"
 
 
-async def test_a_client_that_waited_in_vain_gets_the_accepted_job(learner: Learner) -> None:
+async def test_a_client_that_waits_too_briefly_gets_the_accepted_job(learner: Learner) -> None:
     session = await learner.opens_session(transcript=TALK)
     response = await learner.call(
         "POST",
@@ -160,7 +160,7 @@ async def test_a_client_that_waited_in_vain_gets_the_accepted_job(learner: Learn
     assert response.status == 202
 
 
-async def test_with_redis_away_a_job_is_accepted_all_the_same(learner: Learner, app: web.Application) -> None:
+async def test_a_job_is_accepted_while_redis_is_away(learner: Learner, app: web.Application) -> None:
     nowhere = arq_client("redis://127.0.0.1:1/0", size=1)
     provide(app, JobNotifier, JobNotifier(nowhere, Queue(nowhere)))
     job = await learner.asks_for_feedback()

@@ -1,4 +1,4 @@
-"""What becomes of a job when its worker is told to stop, dies, or loses its lease, or when Redis forgets."""
+"""What happens to a job when its worker stops, dies or loses its lease, and when Redis forgets the job."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.waiting import until
 from tests.workers import running_worker
 
 
-async def test_a_worker_that_is_told_to_stop_hands_its_job_back(
+async def test_a_worker_that_is_told_to_stop_requeues_its_job(
     learner: Learner, settings: Settings, database: Database, emulator: RunningEmulator
 ) -> None:
     emulator.emulator.fail_next(PlannedFault(Fault.STALL_MIDSTREAM, after_chunks=1))
@@ -31,7 +31,7 @@ async def test_a_worker_that_is_told_to_stop_hands_its_job_back(
         assert (await learner.follows(job))[-1].name == "succeeded"
 
 
-async def test_a_worker_that_is_told_to_stop_finishes_what_it_can(
+async def test_a_worker_that_is_told_to_stop_finishes_its_job_in_time(
     learner: Learner, settings: Settings
 ) -> None:
     job = await learner.asks_for_feedback()
@@ -98,7 +98,7 @@ async def test_a_job_that_redis_forgot_is_found_by_the_sweeper(
 async def test_a_worker_that_lost_its_lease_changes_nothing(
     learner: Learner, settings: Settings, database: Database, emulator: RunningEmulator
 ) -> None:
-    """Another attempt takes the job over while the first one waits for Gemini."""
+    """Another attempt claims the job while the first one waits for Gemini."""
     emulator.emulator.fail_next(PlannedFault(Fault.STALL_MIDSTREAM, after_chunks=1))
     job = await learner.asks_for_feedback()
     async with running_worker(settings):
@@ -110,7 +110,7 @@ async def test_a_worker_that_lost_its_lease_changes_nothing(
         assert (now["status"], now["attempts"]) == ("running", 7)
 
 
-async def test_a_job_that_kills_every_worker_is_given_up(
+async def test_a_job_that_kills_every_worker_is_failed(
     learner: Learner, settings: Settings, database: Database
 ) -> None:
     job = await learner.asks_for_feedback()
