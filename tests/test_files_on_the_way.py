@@ -174,7 +174,8 @@ async def test_getting_feedback(learner: Learner, caller: Caller, worker: None) 
         )
         async with caller.sends("GET", job["eventsUrl"]) as response:
             assert [event.name async for event in read_events(response)][-1] == "succeeded"
-    assert_few("feedback, from the request to the last event", files, at_most=45, of_features=26)
+    # Two requests, a worker, a judgement, and the measures of speech: those stand in a file for each kind.
+    assert_few("feedback, from the request to the last event", files, at_most=55, of_features=37)
 
 
 async def test_posting_an_event(learner: Learner, caller: Caller) -> None:
