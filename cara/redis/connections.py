@@ -30,7 +30,8 @@ class _CancellableConnection(AbstractConnection):
     """A connection whose commands can be cancelled.
 
     redis-py bounds each write by `asyncio.wait_for`, which up to Python 3.11 swallows a cancellation that
-    arrives just when the write is done: the cancelled task would go on.
+    arrives just when the write is done: the cancelled task would go on. `_send_packed_command` is a private
+    part of redis-py 5.3; setup.cfg has an upper bound for that reason.
     """
 
     async def send_packed_command(
