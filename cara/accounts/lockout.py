@@ -65,7 +65,7 @@ class FailureKeys:
 
     @classmethod
     def of(cls, email: str, address: str | None) -> Self:
-        """The keys of an email, from an address or the IPv6 network around it.
+        """Returns the keys of an email, from an address or the IPv6 network around it.
 
         Emails are compared more coarsely than the database does, so that no spelling gets more attempts.
         """
