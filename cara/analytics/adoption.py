@@ -55,7 +55,7 @@ class _Records:
 async def adoption_of(
     connection: Connection, caller: Caller, query: AdoptionQuery, now: datetime
 ) -> Adoption:
-    """The adoption of the caller, or of all learners.
+    """Returns the adoption of the caller, or of all learners.
 
     Raises:
         AdministratorsOnly: the query asks for all learners, and the caller is no administrator.
@@ -112,7 +112,7 @@ def _active(row: Record | None) -> ActiveUsers:
 
 
 def _features(records: _Records) -> list[FeatureAdoption]:
-    """Every feature, used or not."""
+    """Returns every feature, used or not."""
     return [_feature(feature_type, records) for feature_type in FEATURE_TYPES]
 
 
@@ -133,7 +133,7 @@ def _feature(feature_type: FeatureType, records: _Records) -> FeatureAdoption:
 
 
 def _first_used_at(uses: Record) -> datetime | None:
-    """The first session, or the midnight (UTC) of an earlier day of which only events are known."""
+    """Returns the first session, or the midnight (UTC) of an earlier day of which only events are known."""
     session_at: datetime | None = uses["first_session_at"]
     day: date | None = uses["first_day"]
     if day and (session_at is None or day < session_at.date()):
@@ -142,7 +142,7 @@ def _first_used_at(uses: Record) -> datetime | None:
 
 
 def _last_used_at(uses: Record) -> datetime | None:
-    """The last session, or the midnight (UTC) of a later day of which only events are known."""
+    """Returns the last session, or the midnight (UTC) of a later day of which only events are known."""
     session_at: datetime | None = uses["last_session_at"]
     day: date | None = uses["last_day"]
     if day and (session_at is None or day > session_at.date()):
@@ -151,7 +151,7 @@ def _last_used_at(uses: Record) -> datetime | None:
 
 
 def _daily(days: dict[date, Record], period: Period) -> list[DayAdoption]:
-    """One entry a day, including days without a row."""
+    """Returns one entry a day, including days without a row."""
     return [
         DayAdoption(day=day, **{name: days[day][name] if day in days else 0 for name in DAY_COUNTS})
         for day in period.days()
@@ -159,7 +159,7 @@ def _daily(days: dict[date, Record], period: Period) -> list[DayAdoption]:
 
 
 def cohorts_of(rows: Sequence[Record], last_week: date) -> list[Cohort]:
-    """One entry a cohort, with a number for every week from its first one to the last week."""
+    """Returns one entry a cohort, with a number for every week from its first one to the last week."""
     found: dict[date, dict[date, int]] = defaultdict(dict)
     for row in rows:
         found[row["cohort"]][row["week"]] = row["users"]
@@ -175,7 +175,7 @@ def _cohort(cohort: date, weeks: dict[date, int], last_week: date) -> Cohort:
 
 
 def ratio(part: int, whole: int) -> float:
-    """The share, rounded to four places; 0 if the whole is 0."""
+    """Returns the share, rounded to four places; 0 if the whole is 0."""
     return round(part / whole, 4) if whole else 0.0
 
 
@@ -189,7 +189,7 @@ def adoption_document(period: Period) -> Document:
 
 
 async def adoption_lines(connection: Connection, period: Period) -> AsyncGenerator[bytes]:
-    """One line for each day and feature of the period, unused ones with zeros; '' is any activity.
+    """Yields one line for each day and feature of the period, unused ones with zeros; '' is any activity.
 
     Reads rows through a cursor inside the caller's transaction, `EXPORT_PAGE_ROWS` at a time.
     """

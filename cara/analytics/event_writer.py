@@ -58,7 +58,7 @@ StoredRows = list[Record | None]
 
 
 def utc_now() -> datetime:
-    """The current time, by which received events are stamped."""
+    """Returns the current time, by which received events are stamped."""
     return datetime.now(UTC)
 
 
@@ -130,7 +130,7 @@ class EventWriter:
                 await self._write(group)
 
     def _next_group(self) -> list[_Post]:
-        """The next posts, without those whose request was abandoned."""
+        """Returns the next posts, without those whose request was abandoned."""
         group: list[_Post] = []
         size = 0
         while self._posts and size < self._group_events:
@@ -228,7 +228,7 @@ async def store_events(writer: EventWriter, user_id: UUID, new: Sequence[NewEven
 
 
 def is_near_month_end(instant: datetime) -> bool:
-    """Whether a month (UTC) ends within `MONTH_END_MARGIN` before or after the instant."""
+    """Returns whether a month (UTC) ends within `MONTH_END_MARGIN` before or after the instant."""
     return (instant - MONTH_END_MARGIN).month != (instant + MONTH_END_MARGIN).month
 
 

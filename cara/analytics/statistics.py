@@ -33,7 +33,7 @@ Sums = Counter[str]
 async def statistics_of(
     connection: Connection, caller: Caller, query: StatisticsQuery, now: datetime
 ) -> Statistics:
-    """The statistics of the caller.
+    """Returns the statistics of the caller.
 
     Raises:
         InvalidInput: `from` and `to` do not form a period.
@@ -58,7 +58,7 @@ async def statistics_of(
 
 
 async def _progress(connection: Connection, caller: Caller, now: datetime) -> dict[str, Any]:
-    """Progress is stored with the user; whether a streak is still alive depends on the current date."""
+    """Returns the stored progress, with the streak as of the current date."""
     user = await learner_by_id(connection, caller.user_id)
     if user is None:
         raise TokenInvalid
@@ -103,10 +103,10 @@ def _series(rows: Sequence[Record], period: Period) -> dict[str, Any]:
 
 
 def trend_of(days: Sequence[Sums], measure: str) -> float | None:
-    """Mean of the later half of the days that have the measure, minus that of the earlier half, in points.
+    """Returns the mean of the later half of the days with the measure, minus that of the earlier half.
 
-    Days count by their sessions. With an odd number of days the one in the middle is left out; with fewer
-    than two there is no trend.
+    The trend is in points. Days count by their sessions. With an odd number of days the one in the middle is
+    left out; with fewer than two there is no trend.
     """
     measured = [sums for sums in days if sums[f"{measure}_count"]]
     half = len(measured) // 2
@@ -117,7 +117,7 @@ def trend_of(days: Sequence[Sums], measure: str) -> float | None:
 
 
 def mean(total: float, count: int) -> float | None:
-    """Rounded to hundredths; None if there is nothing to count."""
+    """Returns the mean, rounded to hundredths; None if there is nothing to count."""
     return round(total / count, 2) if count else None
 
 
