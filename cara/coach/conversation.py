@@ -89,8 +89,10 @@ def build_contents(body: ProcessRequest, session: Session | None, history_tokens
 
 
 def newest_turns(history: list[HistoryTurn], tokens: int) -> list[HistoryTurn]:
-    """Returns the latest turns that come to `tokens` at most, by an upper estimate of all that is sent for
-    them; the oldest are left out first, always whole."""
+    """Returns the latest turns that come to `tokens` at most, by an upper estimate of all that is sent.
+
+    The oldest are left out first, always whole.
+    """
     kept = 0
     for turn in reversed(history):
         tokens -= upper_estimate(_as_data(turn)) + TURN_TOKENS
