@@ -49,7 +49,7 @@ class ConsoleSamples(ResponseModel):
 
 
 def routes(settings: Settings) -> list[Route]:
-    """The routes of the console; none if it is disabled."""
+    """Returns the routes of the console; none if it is disabled."""
     if not settings.console_enabled:
         return []
     pages = [
