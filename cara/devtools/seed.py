@@ -47,7 +47,9 @@ class PastSession:
 def run(settings: Settings, *, learners: int, weeks: int) -> list[str]:
     """Adds the learners who do not exist yet; returns their emails.
 
-    Raises NotInProduction, DatabaseAway or DatabaseBehind.
+    Raises:
+        NotInProduction: the environment is production.
+        DatabaseAway, DatabaseBehind: as `up_to_date_database`.
     """
     refuse_production(settings.environment)
     return asyncio.run(_seed(settings, learners, weeks))
@@ -90,7 +92,7 @@ async def _add_practice(connection: Connection, user_id: UUID, chance: random.Ra
 
 
 def format_result(added: Sequence[str]) -> str:
-    """What `cara seed` prints."""
+    """Returns what `cara seed` prints."""
     if not added:
         return "nothing to add: all of these learners exist already"
     return f"added {', '.join(added)}; their password is: {PASSWORD}"

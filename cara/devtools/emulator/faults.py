@@ -97,7 +97,7 @@ class FaultPlan:
         self._rates.clear()
 
     def strike(self, method: str) -> PlannedFault | None:
-        """The fault for an arriving request, if any; one planned by count is used up."""
+        """Returns the fault for an arriving request, if any; one planned by count is used up."""
         for planned in self._next:
             if method in planned.methods:
                 self._next.remove(planned)
@@ -109,7 +109,7 @@ class FaultPlan:
 
 
 def named(name: str) -> Fault | Deviation:
-    """The fault or deviation of that name.
+    """Returns the fault or deviation of that name.
 
     Raises:
         ValueError: there is none.

@@ -56,7 +56,7 @@ async def running_emulator(
 
 
 def create_emulator(settings: EmulatorSettings | None = None) -> web.Application:
-    """The emulator as an application; `app[EMULATOR]` has its faults, ledger and recorded requests.
+    """Returns the emulator as an application; `app[EMULATOR]` has its faults, ledger and recorded requests.
 
     Run it with `handler_cancellation=True`, so that it notices at once when a client disconnects.
     """
