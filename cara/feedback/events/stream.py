@@ -41,7 +41,7 @@ class TicketIssuer:
         self._newest = settings.signing_keys[0]
 
     def issue(self, caller: Caller, job_id: UUID) -> str:
-        """A ticket for one job, valid for `TICKET_SECONDS` or until the caller's tokens are revoked."""
+        """Returns a ticket for one job, valid for `TICKET_SECONDS` unless the caller's tokens are revoked."""
         claims = {
             "aud": TICKET_AUDIENCE,
             "sub": str(caller.user_id),
@@ -52,7 +52,7 @@ class TicketIssuer:
         return jwt.encode(claims, self._newest.secret, _ALGORITHM, headers={"kid": self._newest.kid})
 
     def claims(self, ticket: str, job_id: UUID) -> Claims:
-        """The claims of a ticket; the authenticator checks if they were revoked, as for every token.
+        """Returns the claims of a ticket; the authenticator checks if they were revoked, as for every token.
 
         Raises:
             TicketInvalid: the ticket is forged, has expired, or is for another job.
@@ -137,7 +137,7 @@ class EventStreamer:
         await self._send(job.status, job.model_dump_json(by_alias=True), final_number(job.attempts))
 
     def _deleted_job(self) -> FeedbackJob:
-        """The end of a job that is gone, from what was last known of it."""
+        """Returns the end of a job that is gone, from what was last known of it."""
         events = self._events.events
         last_attempt = events[-1].number // NUMBERS_PER_ATTEMPT if events else 0
         end = {

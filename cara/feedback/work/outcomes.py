@@ -184,7 +184,7 @@ class Outcomes:
 
     @asynccontextmanager
     async def _transaction(self, attempt: Attempt) -> AsyncIterator[Connection]:
-        """A transaction that ends the attempt."""
+        """Yields a transaction that ends the attempt."""
         async with self._database.transaction() as connection:
             yield connection
             attempt.commit_unknown = True

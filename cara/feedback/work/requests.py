@@ -96,7 +96,7 @@ async def _store_request(connection: Connection, session: Record, request: Feedb
 async def _live_or_new_job(
     connection: Connection, quota: Quota, caller: Caller, session: Record
 ) -> RequestedJob:
-    """The live job for the transcript of the locked session, else a new one with its reservation."""
+    """Returns the live job for the transcript of the locked session, else a new one with its reservation."""
     user_id = caller.user_id
     transcript_hash = hashlib.sha256(session["transcript"].encode()).digest()
     if live := await jobs.live_job_of_transcript(connection, user_id, session["id"], transcript_hash):
@@ -162,7 +162,7 @@ async def cancel_job(connection: Connection, quota: Quota, user_id: UUID, job_id
 
 
 async def read_job(connection: Connection, user_id: UUID, job_id: UUID) -> FeedbackJob | None:
-    """The job as clients see it, with its feedback if it succeeded."""
+    """Returns the job as clients see it, with its feedback if it succeeded."""
     job = await jobs.job_of_user(connection, user_id, job_id)
     if job is None:
         return None
@@ -185,7 +185,7 @@ async def read_job(connection: Connection, user_id: UUID, job_id: UUID) -> Feedb
 
 
 def feedback_of(row: Record) -> Feedback:
-    """Feedback as clients see it, from its row."""
+    """Returns feedback as clients see it, from its row."""
     return Feedback.model_validate(
         {
             "overview": {

@@ -178,7 +178,7 @@ class FeedbackWork:
 
     @retry_database
     async def _call(self, attempt: Attempt, measures: SpeechMeasures) -> GeminiCall:
-        """The call for a judgement, which also looks at what the learner was last told to practise."""
+        """Returns the call for a judgement, which also sees the learner's latest action items."""
         job = attempt.job
         user_id, feature_type = job["user_id"], job["feature_type"]
         async with self._database.acquire() as connection:
@@ -189,7 +189,7 @@ class FeedbackWork:
         )
 
     async def _check(self, attempt: Attempt, measures: SpeechMeasures, answer: GeminiAnswer) -> Feedback:
-        """The feedback from measures and judgement.
+        """Returns the feedback from measures and judgement.
 
         Raises:
             GeminiOutOfRoom: the answer was cut off at its output limit, and has no score.
@@ -221,6 +221,6 @@ class FeedbackWork:
 
 
 def _asking_progress(characters: int) -> int:
-    """Progress in percent after this many characters of the judgement, in steps of five."""
+    """Returns progress in percent after this many characters of the judgement, in steps of five."""
     share = min(characters / USUAL_ANSWER_CHARACTERS, 1)
     return ASKING_PROGRESS + 5 * int(share * (CHECKING_PROGRESS - ASKING_PROGRESS) / 5)
