@@ -98,9 +98,10 @@ def _session_response(
 
 
 def _expected_version(if_match: str | None) -> int | None:
-    """The version that If-Match (RFC 9110) requires.
+    """Returns the version that If-Match (RFC 9110) requires.
 
-    Raises Outdated for a tag that is not one of a session: it matches no version.
+    Raises:
+        Outdated: the tag is not one of a session: it matches no version.
     """
     if if_match is None or if_match.strip() == "*":
         return None
