@@ -56,7 +56,7 @@ _REFERENCE: Final = re.compile(
 
 
 def without_markup(text: str, budget: MarkupBudget | None = None) -> str:
-    """The text without markup and unwanted characters; see the module for what these are.
+    """Returns the text without markup and unwanted characters; see the module for what these are.
 
     Applied to its own answer it changes nothing. Takes time linear in the length, whatever the text. All
     texts of one request share its `budget`; without one there is no bound, for text that is short anyhow.
@@ -75,7 +75,7 @@ def without_markup(text: str, budget: MarkupBudget | None = None) -> str:
 
 
 def _without_visible_markup(text: str, budget: MarkupBudget) -> str:
-    """The text without the markup that stands in it, or that shows first as it is decoded again and again."""
+    """Returns the text without the markup that stands in it, or that shows first as it is decoded."""
     view = _View(text)
     for _ in range(_ENCODINGS + 1):
         if "<" in view.text and (spans := list(Tags(view.text, budget).spans())):
@@ -100,7 +100,10 @@ def _cut(text: str, view: _View, spans: list[Span]) -> str:
 
 @lru_cache(maxsize=len(ELEMENTS))
 def _line_break_for(element: str) -> str:
-    """What bleach leaves of a tag that is not the first: nothing, or the line break of a block element."""
+    """Returns what bleach leaves of a tag that is not the first.
+
+    That is nothing, or the line break of a block element.
+    """
     left: str = bleach.clean(f"<b></b><{element}>", tags=(), attributes={}, strip=True)
     return left
 
@@ -119,14 +122,14 @@ class _View:
     origins: list[int] = field(default_factory=list)
 
     def origin(self, place: int) -> int:
-        """Where in the first text the character at the place stood, or began to be written."""
+        """Returns where in the first text the character at the place stood, or began to be written."""
         if self.outer is None or place == 0:
             return place
         run = bisect_right(self.places, place) - 1
         return self.outer.origin(self.origins[run] + place - self.places[run])
 
     def decoded(self, budget: MarkupBudget) -> _View:
-        """The text with its references decoded once; the view itself when there are none.
+        """Returns the text with its references decoded once; the view itself when there are none.
 
         Raises:
             TooMuchMarkup: the budget is spent.
