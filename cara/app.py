@@ -72,7 +72,7 @@ CleanupContext = Callable[[web.Application], AsyncIterator[None]]
 
 
 def create_app(settings: Settings) -> web.Application:
-    """The web application for these settings; it connects when it starts."""
+    """Returns the web application for these settings; it connects when it starts."""
     reporting = _start_reports(settings)
     app = web.Application(
         middlewares=_middlewares(reporting), client_max_size=MAX_BODY_BYTES, handler_args=CONNECTION_OPTIONS
@@ -99,7 +99,7 @@ def _start_reports(settings: Settings) -> bool:
 
 
 def _middlewares(reporting: bool) -> list[Middleware]:
-    """From the outermost to the innermost."""
+    """Returns the middlewares from the outermost to the innermost."""
     return [
         log_requests,
         *([tag_reports] if reporting else []),
@@ -164,7 +164,7 @@ def _redis(settings: Settings) -> CleanupContext:
 
 
 def _rate_limits(settings: Settings, redis: Redis) -> RateLimits:
-    """The limits by the names that the routes give them."""
+    """Returns the limits by the names that the routes give them."""
     return RateLimits(
         redis,
         address=settings.rate_limit_address,
