@@ -80,7 +80,7 @@ class EventWriter:
     def __init__(
         self,
         database: Database,
-        rollups: RollupNotifier,
+        rollup_notifier: RollupNotifier,
         *,
         delay_seconds: float = 0.002,
         group_events: int = 1_000,
@@ -89,7 +89,7 @@ class EventWriter:
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self._database = database
-        self._rollups = rollups
+        self._rollup_notifier = rollup_notifier
         self._delay_seconds = delay_seconds
         self._group_events = group_events
         self._queue_events = queue_events
@@ -157,7 +157,7 @@ class EventWriter:
             EVENTS_STORED.inc(len(rows))
             EVENT_GROUP_SIZE.observe(sum(len(post.events) for post in group))
             _succeed(group, rows)
-            self._rollups.wake()
+            self._rollup_notifier.wake()
 
     async def _write_singly(self, group: list[_Post], error: Exception) -> None:
         """Writes each post by itself, so that one that PostgreSQL refuses does not fail the others."""

@@ -45,13 +45,13 @@ class Coach:
         database: Database,
         quota: Quota,
         gemini: GeminiClient,
-        rollups: RollupNotifier,
+        rollup_notifier: RollupNotifier,
     ) -> None:
         self._settings = settings
         self._database = database
         self._quota = quota
         self._gemini = gemini
-        self._settlements = SettlementTracker(database, quota, rollups)
+        self._settlements = SettlementTracker(database, quota, rollup_notifier)
         self._thinking_level = settings.thinking_level
         self._keep_seconds = settings.gemini_deadline_seconds + SETTLING_SECONDS
         self._open_turns: set[asyncio.Future[None]] = set()

@@ -50,10 +50,10 @@ class Settlement:
 class SettlementTracker:
     """Settles calls in tasks of its own, which no client that leaves can cancel; closed after the clients."""
 
-    def __init__(self, database: Database, quota: Quota, rollups: RollupNotifier) -> None:
+    def __init__(self, database: Database, quota: Quota, rollup_notifier: RollupNotifier) -> None:
         self._database = database
         self._quota = quota
-        self._rollups = rollups
+        self._rollup_notifier = rollup_notifier
         self._tasks: set[asyncio.Task[int]] = set()
 
     def begin(self, settlement: Settlement) -> asyncio.Task[int]:
@@ -82,7 +82,7 @@ class SettlementTracker:
     async def _settle(self, settlement: Settlement) -> int:
         try:
             remaining = await self._write(settlement)
-            self._rollups.wake()
+            self._rollup_notifier.wake()
             return remaining
         except ForeignKeyViolationError:
             # The account was deleted while Gemini answered, and its ledger with it.

@@ -42,7 +42,7 @@ async def generate_feedback(
     database: Database,
     quota: Quota,
     job_notifier: JobNotifier,
-    rollups: RollupNotifier,
+    rollup_notifier: RollupNotifier,
     broker: JobEventBroker,
     tickets: TicketIssuer,
     body: FeedbackRequest,
@@ -53,7 +53,7 @@ async def generate_feedback(
     async with database.transaction() as connection:
         requested = await requests.request_feedback(connection, quota, caller, body, idempotency_key)
     job_id = requested.job["id"]
-    rollups.wake()
+    rollup_notifier.wake()
     if requested.new:
         await job_notifier.enqueued(job_id)
     wait = _wait_seconds(prefer)
