@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from cara.analytics import report_queries
+from cara.analytics import report_queries, rollup_queries
 from cara.analytics.periods import UTC_ZONE, Period, midnight, period_of
 from cara.analytics.report_schemas import (
     ActiveUsers,
@@ -21,7 +21,6 @@ from cara.analytics.report_schemas import (
     DayAdoption,
     FeatureAdoption,
 )
-from cara.analytics.rollup_queries import fresh_as_of
 from cara.errors import Forbidden
 from cara.postgres.database import Connection, Record
 from cara.practice.schemas import FEATURE_TYPES, FeatureType
@@ -65,7 +64,7 @@ async def adoption_of(
         require_admin(caller)
     period = period_of(query.from_, query.to, UTC_ZONE, now)
     async with connection.transaction(isolation="repeatable_read", readonly=True):
-        as_of = await fresh_as_of(connection)
+        as_of = await rollup_queries.fresh_as_of(connection)
         records = await _read(connection, period, caller.user_id if query.scope == "me" else None)
     active = _active(records.users.get(ANY_ACTIVITY))
     return Adoption(

@@ -14,15 +14,14 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from cara.analytics import report_queries
+from cara.analytics import report_queries, rollup_queries
 from cara.analytics.periods import Period, period_of
 from cara.analytics.report_schemas import DayStatistics, FeatureStatistics, Statistics, StatisticsQuery, Trend
-from cara.analytics.rollup_queries import fresh_as_of
 from cara.errors import TokenInvalid
 from cara.postgres.database import Connection, Record
 from cara.practice.schemas import FEATURE_TYPES
+from cara.users import queries as users
 from cara.users.progress import streak_at
-from cara.users.queries import learner_by_id
 from cara.web.guard import Caller
 
 MEASURES = ("clarity", "pace", "confidence", "tone")
@@ -44,7 +43,7 @@ async def statistics_of(
     day_starts = period.day_starts()
     counted_from = day_starts[0] if query.from_ else None
     async with connection.transaction(isolation="repeatable_read", readonly=True):
-        as_of = await fresh_as_of(connection)
+        as_of = await rollup_queries.fresh_as_of(connection)
         rows = await report_queries.statistics_of_learner(
             connection, caller.user_id, counted_from, day_starts, period.end()
         )
@@ -59,7 +58,7 @@ async def statistics_of(
 
 async def _progress(connection: Connection, caller: Caller, now: datetime) -> dict[str, Any]:
     """Returns the stored progress, with the streak as of the current date."""
-    user = await learner_by_id(connection, caller.user_id)
+    user = await users.learner_by_id(connection, caller.user_id)
     if user is None:
         raise TokenInvalid
     zone = ZoneInfo(user["timezone"])

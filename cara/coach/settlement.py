@@ -12,8 +12,8 @@ from asyncpg import ForeignKeyViolationError
 from cara.errors import TokenInvalid
 from cara.observability.sentry import report
 from cara.postgres.database import RETRY_SECONDS, Database, DatabaseBusy, retry_database
+from cara.practice import queries as practice
 from cara.practice.dialogue import append_dialogue
-from cara.practice.queries import hold_session
 from cara.quota.quota import Charge, Quota
 from cara.redis.queue import RollupNotifier
 from cara.web.guard import Caller
@@ -95,7 +95,7 @@ class SettlementTracker:
         async with holding as connection:
             if dialogue:
                 # The session is locked before the quota, as everywhere: else two transactions could deadlock.
-                await hold_session(connection, caller.user_id, dialogue.session_id)
+                await practice.hold_session(connection, caller.user_id, dialogue.session_id)
             settled = await self._quota.settle(
                 connection,
                 caller.user_id,

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+from cara.accounts import queries as accounts
 from cara.accounts.passwords import PasswordHasher
-from cara.accounts.queries import insert_user
 from cara.devtools.dev import refuse_production
 from cara.feedback.assessment import scores
 from cara.postgres.database import Connection, Database, new_id
@@ -71,7 +71,7 @@ async def _add(database: Database, number: int, weeks: int, password_hash: str) 
     email, name = f"learner{number}@example.com", NAMES[(number - 1) % len(NAMES)]
     user_id = new_id()
     async with database.transaction() as connection:
-        if await insert_user(connection, user_id, email, name, "Learner", password_hash) is None:
+        if await accounts.insert_user(connection, user_id, email, name, "Learner", password_hash) is None:
             return None
         await _add_practice(connection, user_id, random.Random(number), weeks)
     return email

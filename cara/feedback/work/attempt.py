@@ -23,7 +23,7 @@ from cara.jobs.notifier import Publisher, cancel_channel
 from cara.postgres.database import Connection, Database, Record
 from cara.quota.quota import Charge, Quota
 from cara.redis.subscriber import Subscriber
-from cara.users.queries import caller_by_id
+from cara.users import queries as users
 
 logger = logging.getLogger(__name__)
 
@@ -139,7 +139,7 @@ class Attempt:
         """
         user_id = self.job["user_id"]
         await self.settle(connection, quota, self.job["reservation_id"])
-        user = require_row(await caller_by_id(connection, user_id))
+        user = require_row(await users.caller_by_id(connection, user_id))
         reservation_id, output_tokens = await reserve_attempt(
             connection, quota, user_id, self.job, user["daily_token_quota"], more_output=more_output
         )

@@ -31,8 +31,8 @@ from cara.jobs import queries as jobs
 from cara.jobs import transitions
 from cara.observability.metrics import JOBS_ENDED, JOBS_RETRIED
 from cara.postgres.database import Connection, Database, Record, retry_database
+from cara.practice import queries as practice
 from cara.practice import sessions
-from cara.practice.queries import hold_session
 from cara.quota.quota import Quota, QuotaExceeded, TooLongForQuota
 from cara.redis.queue import Queue
 
@@ -101,7 +101,7 @@ class Outcomes:
         user_id, session_id = job["user_id"], job["session_id"]
         document = feedback.model_dump(mode="json", by_alias=True)
         async with self._transaction(attempt) as connection:
-            await hold_session(connection, user_id, session_id)
+            await practice.hold_session(connection, user_id, session_id)
             await self._finish(connection, attempt, "succeeded")
             await queries.insert_feedback(connection, user_id, session_id, job["id"], document)
             if not await jobs.newer_job_succeeded(connection, job):
@@ -204,7 +204,7 @@ class Outcomes:
         if needs_reservation:
             # All transactions lock session, job and quota in this order. The session, because changing a job
             # twice in one transaction makes PostgreSQL check its reference to the session again.
-            await hold_session(connection, attempt.job["user_id"], attempt.job["session_id"])
+            await practice.hold_session(connection, attempt.job["user_id"], attempt.job["session_id"])
         locked = require_row(await transitions.lock_job(connection, *attempt.key))
         if locked["cancel_requested"]:
             return await self._finish(connection, attempt, "cancelled")

@@ -14,8 +14,8 @@ from cara.jobs import queries as jobs
 from cara.jobs import transitions
 from cara.observability.metrics import JOBS_ENDED
 from cara.postgres.database import Connection, Record, new_id
+from cara.practice import queries as practice
 from cara.practice import sessions
-from cara.practice.queries import lock_session
 from cara.practice.sessions import SessionNotFound
 from cara.quota.quota import Quota
 from cara.web.guard import Caller
@@ -64,7 +64,7 @@ async def request_feedback(
         QuotaExceeded, TooLongForQuota: the tokens of today, or of any day, do not suffice.
         IdempotencyConflict: the key was used for another request.
     """
-    session = await lock_session(connection, caller.user_id, request.session_id)
+    session = await practice.lock_session(connection, caller.user_id, request.session_id)
     if session is None:
         raise SessionNotFound
     request_hash = _hash_of_request(request)

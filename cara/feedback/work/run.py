@@ -40,7 +40,7 @@ from cara.jobs import transitions
 from cara.jobs.notifier import Publisher
 from cara.observability.metrics import JOB_WAIT_SECONDS
 from cara.postgres.database import Database, retry_database
-from cara.practice.queries import recent_mean_score
+from cara.practice import queries as practice
 from cara.redis.subscriber import Subscriber
 from cara.speech import SpeechMeasures, measure
 
@@ -215,7 +215,7 @@ class FeedbackWork:
     async def _recent_mean_score(self, attempt: Attempt) -> float | None:
         job = attempt.job
         async with self._database.acquire() as connection:
-            return await recent_mean_score(
+            return await practice.recent_mean_score(
                 connection, job["user_id"], job["feature_type"], job["session_id"], COMPARED_SESSIONS
             )
 
