@@ -130,7 +130,7 @@ class Authentication:
         verified = await self._password_hasher.verify(user["password_hash"], password)
         async with self._database.acquire() as connection:
             # Other guesses may have failed while this one was verified. Right and wrong ones are checked
-            # again, so that a response behind the lock tells nothing about the password.
+            # again, so that a response behind the lock reveals nothing about the password.
             await lockout.check(connection, keys, familiar=user["familiar"])
             if not verified.is_correct:
                 locked_seconds = int(await lockout.count_failure(connection, keys))

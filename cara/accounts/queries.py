@@ -1,4 +1,4 @@
-"""SQL of accounts: users as they register and sign in, and failed sign-ins. One function a statement.
+"""SQL of users as they register and sign in, and of failed sign-ins: one function a statement.
 
 Refresh tokens that are not new are in `refresh_queries`.
 """
