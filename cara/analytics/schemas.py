@@ -1,4 +1,4 @@
-"""Events as they come in and go out."""
+"""Requests and responses of analytics events, and the event to store."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
