@@ -1,4 +1,4 @@
-"""Routes of the console: the files of its page, and sample talks. They are not in the OpenAPI document."""
+"""HTTP of the console: the files of its page, and sample talks. It is not in the OpenAPI document."""
 
 from collections.abc import Awaitable, Callable
 from functools import cache
