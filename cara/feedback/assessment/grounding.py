@@ -89,15 +89,15 @@ def _parts(quote: str) -> Iterator[str]:
 
 def _joined(text: str, ranges: Iterable[tuple[int, int]], change: Callable[[str], MappedText]) -> MappedText:
     """Returns the changed passages, joined by the turn character, which no quote contains."""
-    pieces: list[str] = []
+    texts: list[str] = []
     places: list[int] = []
     for start, end in ranges:
         if text[start:end].isspace():
             continue
         passage = change(text[start:end])
-        pieces.append(passage.text)
+        texts.append(passage.text)
         places += [start + place for place in passage.offsets]
-    return MappedText(TURN.join(pieces), places or [0])
+    return MappedText(TURN.join(texts), places or [0])
 
 
 def _as_it_stands(text: str) -> MappedText:
@@ -114,8 +114,8 @@ def _fold(text: str) -> MappedText:
             if folded and folded[-1] == " ":
                 continue
             character = " "
-        for piece in character.casefold():
-            folded.append(piece)
+        for folded_character in character.casefold():
+            folded.append(folded_character)
             places.append(place)
     return MappedText("".join(folded), [*places, len(text)])
 

@@ -1,8 +1,8 @@
-"""The judgement that Gemini is asked for, and how its answer is normalised.
+"""The judgement that Gemini is asked for, and how its answer is normalized.
 
 Gemini ignores most bounds of a schema, and respects the others only mostly. Therefore the schema defines the
 shape alone, the prompt states the bounds in words (`prompts/judge.md`), and an answer that misses them is
-normalised here instead of discarded: the learner has paid for it. Only an answer without any usable score is
+normalized here instead of discarded: the learner has paid for it. Only an answer without any usable score is
 unusable.
 """
 
@@ -94,12 +94,12 @@ def _highlights(value: Any) -> list[dict[str, Any]]:
 
 def _actions(value: Any) -> list[dict[str, Any]]:
     """Returns the first items with a text; an item without a title takes another text as its title."""
-    told = []
+    actions = []
     for item in _objects(value):
         texts = [item.get(name) for name in ("title", "exercise", "why")]
         if titles := [text for text in texts if isinstance(text, str) and text.strip()]:
-            told.append({**item, "title": titles[0]})
-    return told[:MAX_ACTIONS]
+            actions.append({**item, "title": titles[0]})
+    return actions[:MAX_ACTIONS]
 
 
 Score = Annotated[int | None, BeforeValidator(_score)]
@@ -161,7 +161,7 @@ class Judgement(_Judged):
 
     @classmethod
     def read(cls, data: dict[str, Any]) -> Self:
-        """Returns the normalised judgement of an answer.
+        """Returns the normalized judgement of an answer.
 
         Raises:
             NoUsableScore: no aspect has a score.

@@ -53,7 +53,7 @@ class JobEvents:
         return self.known and (self.job is None or self.job.finished_at is not None)
 
     def notify(self) -> None:
-        """Wakes everybody who waits for `changed`."""
+        """Wakes all tasks that wait for `changed`."""
         self.changed.set()
         self.changed = asyncio.Event()
 
@@ -68,7 +68,7 @@ class JobEvents:
 
 
 class JobEventBroker:
-    """Keeps the `JobEvents` of each job that somebody in this process listens to."""
+    """Keeps the `JobEvents` of each job that has a listener in this process."""
 
     def __init__(self, database: Database, redis: Redis, subscriber: Subscriber) -> None:
         self._database = database
@@ -79,7 +79,7 @@ class JobEventBroker:
 
     @property
     def open(self) -> int:
-        """How many jobs somebody listens to in this process."""
+        """How many jobs have a listener in this process."""
         return len(self._jobs)
 
     def close(self) -> None:

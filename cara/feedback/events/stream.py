@@ -33,7 +33,7 @@ class TicketInvalid(Unauthenticated):
 class TicketIssuer:
     """Issues and checks tickets: short-lived tokens that open the event stream of one job and nothing else.
 
-    They are signed with the key ring of the access tokens; the audience tells them apart.
+    They are signed with the key ring of the access tokens; they differ in the audience.
     """
 
     def __init__(self, settings: Settings) -> None:

@@ -192,7 +192,7 @@ async def run_with_lease(
 
 
 async def _keep_lease(database: Database, subscriber: Subscriber, job: Record, lease_seconds: float) -> None:
-    """Renews the lease periodically, and at once when somebody requests a cancellation; never returns."""
+    """Renews the lease periodically, and at once when a cancellation is requested; never returns."""
     async with subscriber.listen(cancel_channel(job["id"])) as wake:
         while True:
             try:

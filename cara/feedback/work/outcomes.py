@@ -118,7 +118,7 @@ class Outcomes:
 
     @outcome
     async def fail(self, attempt: Attempt, error: CaraError) -> None:
-        """Ends a job for good; the error's detail tells the learner why."""
+        """Fails the job for good; the learner sees the error's code and detail."""
         async with self._transaction(attempt) as connection:
             await self._finish(connection, attempt, "failed", error)
         await self._publish_end(attempt, "failed")

@@ -59,7 +59,7 @@ async def request_feedback(
     the job. Two requests with the same transcript share a job, whatever duration they give.
 
     Raises:
-        SessionNotFound: the session does not exist, or belongs to somebody else.
+        SessionNotFound: the session does not exist, or belongs to another user.
         TranscriptMissing: there is no transcript to judge.
         QuotaExceeded, TooLongForQuota: the tokens of today, or of any day, do not suffice.
         IdempotencyConflict: the key was used for another request.
@@ -149,7 +149,7 @@ async def cancel_job(connection: Connection, quota: Quota, user_id: UUID, job_id
     """Cancels a queued job at once, and asks the worker of a running one to stop; belongs in a transaction.
 
     Raises:
-        JobNotFound: the job does not exist, or belongs to somebody else.
+        JobNotFound: the job does not exist, or belongs to another user.
     """
     left = await transitions.cancel_job(connection, user_id, job_id)
     if left and left["status"] == "cancelled":
