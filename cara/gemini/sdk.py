@@ -89,7 +89,7 @@ def _import_sdk() -> None:
     """Imports the SDK and freezes what it leaves behind, out of the garbage collector's reach.
 
     The import adds some 150,000 objects that live as long as the process. Full collections, which hold the
-    interpreter's lock, would visit all of them again: 80 ms each, while everybody waits.
+    interpreter's lock, would visit all of them again: 80 ms each, while all requests wait.
     """
     if "google.genai" in sys.modules:
         return
