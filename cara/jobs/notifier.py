@@ -31,7 +31,7 @@ MAX_NUMBER = 2**53
 KEEP_EVENTS = 2_000
 KEEP_SECONDS = 3_600
 FINISHED = "finished"
-"""The name of the entry that says that the job has ended: PostgreSQL tells how."""
+"""The name of the entry that says that the job has ended: PostgreSQL knows how."""
 
 _NOTIFY_SECONDS = 1.0
 _GROUP_SECONDS = 0.04
@@ -52,7 +52,7 @@ def wake_channel(job_id: UUID) -> str:
 
 
 def cancel_channel(job_id: UUID) -> str:
-    """Returns the channel on which the job's worker is told that its cancellation was requested."""
+    """Returns the channel on which the job's worker learns that its cancellation was requested."""
     return f"cara:feedback:{job_id}:cancel"
 
 
