@@ -30,7 +30,7 @@ FOLD_SLOT_SECONDS = 1.0
 
 
 def wake_channel(queue: str) -> str:
-    """Returns the channel on which workers of the queue are told that something was enqueued."""
+    """Returns the channel on which workers of the queue learn that something was enqueued."""
     return f"{queue}:wake"
 
 
