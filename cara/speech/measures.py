@@ -107,7 +107,7 @@ def speaking_words_per_minute(
 ) -> float | None:
     """Returns the learner's speed while speaking, in words a minute, to be compared with the norm.
 
-    In a monologue it is `words_per_minute`. In a labelled conversation that would be too low, since the
+    In a monologue it is `words_per_minute`. In a labeled conversation that would be too low, since the
     minutes hold the others' turns as well: two partners who share the time would both seem slow. The
     learner's part of the time is unknown and assumed to be their share of the words, which gives the words of
     all speakers ÷ minutes. The others' words never make the learner seem too fast: they raise the speed at
@@ -131,7 +131,7 @@ def is_implausible(words_per_minute: float | None) -> bool:
 
 
 def talk_share(own_words: int, others_words: int) -> float | None:
-    """Returns the learner's words ÷ all words of labelled turns, from 0 to 1, to three decimals.
+    """Returns the learner's words ÷ all words of labeled turns, from 0 to 1, to three decimals.
 
     None without words.
 
@@ -202,7 +202,7 @@ def _pace(turns: Turns, norm: PaceNorm | None, applicability: Applicability) -> 
         "words_per_minute": own,
         "speaking_words_per_minute": speaking_words_per_minute(words, seconds, others_words, norm),
         "words_per_minute_implausible": is_implausible(own),
-        "talk_share": talk_share(words, others_words) if turns.labelled and applicability.spaced else None,
+        "talk_share": talk_share(words, others_words) if turns.labeled and applicability.spaced else None,
     }
 
 

@@ -60,7 +60,7 @@ class Turns:
     own: str
     others: str
     own_ranges: tuple[tuple[int, int], ...]
-    labelled: bool
+    labeled: bool
     notes: tuple[str, ...]
 
     @property
