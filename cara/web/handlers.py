@@ -30,7 +30,7 @@ from cara.web.routing import Route
 from cara.web.sse import EventStream
 
 SMALL_BODY_BYTES = 4096
-"""Up to this size a body is read before the request is counted, where only the body tells for whom."""
+"""Up to this size a body is read before the request is counted, where only the body says for whom."""
 
 
 class _InTransaction:

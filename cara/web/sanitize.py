@@ -12,14 +12,14 @@ What does not
     A `<` that starts none of these: `a < b`, `<3`, `if a<b and c>d`, `x <y`, `List<int>`, `<a@b.c>`, `<you>`,
     and behind a name that is no element what looks like an assignment: `x<y; src = 4; z>1`, `x<y style = z`;
     nor does an equality make an attribute: `a<b && src == null`.
-    `vector<b>` does lose its `<b>`, for nothing tells it from a tag. References that make no tag stay as they
-    were typed: `R&amp;D`.
+    `vector<b>` does lose its `<b>`, for nothing distinguishes it from a tag. References that make no tag stay
+    as they were typed: `R&amp;D`.
 Characters
     C0 (but line feed and tab), DEL, C1, surrogates, noncharacters and the two bidirectional overrides
     (U+202D, U+202E) go. Bidirectional marks, embeddings and isolates stay: right-to-left text needs them.
     Line ends become line feeds.
 
-What comes back is plain text, with nothing escaped: whoever shows it as HTML escapes it.
+What comes back is plain text, with nothing escaped: clients that show it as HTML escape it.
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ class _View:
         if not signs:
             return self
         budget.spend(1 + len(self.text) // PASSED_CHARACTERS_A_STEP + signs // SIGNS_A_STEP)
-        pieces: list[str] = []
+        parts: list[str] = []
         places, origins = [0], [0]
         position = length = 0
         for found in _REFERENCE.finditer(self.text):
@@ -146,15 +146,15 @@ class _View:
             kind = str(found.lastgroup)
             characters = _characters(kind, found[kind])
             start, end = found.span()
-            pieces += (self.text[position:start], characters)
+            parts += (self.text[position:start], characters)
             length += start - position + len(characters)
             # What is in the middle of two characters stands behind the reference that they are written as.
             for place in range(length - max(len(characters) - 1, 0), length + 1):
                 places.append(place)
                 origins.append(end)
             position = end
-        pieces.append(self.text[position:])
-        decoded = "".join(pieces)
+        parts.append(self.text[position:])
+        decoded = "".join(parts)
         return self if decoded == self.text else _View(decoded, self, places, origins)
 
 

@@ -106,7 +106,7 @@ class MarkupBudget:
 
 
 class Span(NamedTuple):
-    """One piece of markup, at [start, end); `opens` is the name of the element that it opens, if it does."""
+    """One span of markup, at [start, end); `opens` is the name of the element that it opens, if it does."""
 
     start: int
     end: int
@@ -123,7 +123,7 @@ class Tags:
         """What was looked for up to the end of the text, and is not looked for again."""
 
     def spans(self) -> Iterator[Span]:
-        """Yields the pieces of markup, in order, never overlapping.
+        """Yields the spans of markup, in order, never overlapping.
 
         Raises:
             TooMuchMarkup: the budget is spent.
