@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 MONTH_END_MARGIN = timedelta(hours=1)
 """More than the clocks of web processes differ, and more than a transaction lasts."""
 
-RETRY_SECONDS = (0.05, 0.2, 0.5, 1.0)
+RETRY_PAUSES_SECONDS = (0.05, 0.2, 0.5, 1.0)
 """Pauses before further attempts when PostgreSQL is away. The event ids stay: nothing is stored twice."""
 
 STORE_SECONDS = 20.0
@@ -85,7 +85,7 @@ class EventWriter:
         delay_seconds: float = 0.002,
         group_events: int = 1_000,
         queue_events: int = 10_000,
-        retry_seconds: Sequence[float] = RETRY_SECONDS,
+        retry_pauses_seconds: Sequence[float] = RETRY_PAUSES_SECONDS,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self._database = database
@@ -93,7 +93,7 @@ class EventWriter:
         self._delay_seconds = delay_seconds
         self._group_events = group_events
         self._queue_events = queue_events
-        self._retry_seconds = retry_seconds
+        self._retry_pauses_seconds = retry_pauses_seconds
         self._clock = clock
         self._posts: deque[_Post] = deque()
         self._waiting_events = 0
@@ -169,7 +169,7 @@ class EventWriter:
             await self._write([post])
 
     async def _insert(self, events: list[IncomingEvent]) -> list[Record]:
-        for pause in self._retry_seconds:
+        for pause in self._retry_pauses_seconds:
             try:
                 return await self._insert_once(events)
             except DatabaseAway:

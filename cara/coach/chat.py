@@ -11,7 +11,7 @@ from dataclasses import replace
 from uuid import UUID
 
 from cara.coach import prompts
-from cara.coach.conversation import build_call, feature_type_of, read_session
+from cara.coach.conversation import build_call, feature_type_of, session_for_turn
 from cara.coach.schemas import CoachAnswer, ProcessRequest
 from cara.coach.settlement import SETTLING_SECONDS, Dialogue, Settlement, SettlementTracker
 from cara.errors import Unavailable
@@ -96,7 +96,7 @@ class Coach:
         reserving = False
         try:
             async with self._database.acquire() as connection:
-                session = await read_session(connection, caller, body)
+                session = await session_for_turn(connection, caller, body)
                 call = build_call(
                     body,
                     session,

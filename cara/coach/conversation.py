@@ -37,7 +37,7 @@ class OtherFeature(InvalidInput):
         super().__init__(fields=(FieldProblem("featureType", "is not that of the session"),))
 
 
-async def read_session(connection: Connection, caller: Caller, body: ProcessRequest) -> Session | None:
+async def session_for_turn(connection: Connection, caller: Caller, body: ProcessRequest) -> Session | None:
     """Returns the session that is practised in, if one is named.
 
     Raises:

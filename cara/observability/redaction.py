@@ -35,8 +35,8 @@ _NUMBERS: Final = ("code", "status", "errno")
 _WITHHELD: Final = "(message withheld)"
 _MAX_CHAINED_ERRORS: Final = 20
 
-Event = dict[str, Any]
-Hint = Mapping[str, Any]
+SentryEvent = dict[str, Any]
+SentryHint = Mapping[str, Any]
 
 
 def is_expected(error: BaseException) -> bool:
@@ -46,7 +46,7 @@ def is_expected(error: BaseException) -> bool:
     return isinstance(error, CaraError | asyncio.CancelledError | ConnectionResetError)
 
 
-def redact_event(event: Event, hint: Hint, *, role: str) -> Event | None:
+def redact_event(event: SentryEvent, hint: SentryHint, *, role: str) -> SentryEvent | None:
     """Returns the error or transaction, reduced to the allow list; None if the error is expected."""
     error = (hint.get("exc_info") or (None, None))[1]
     if error is not None and is_expected(error):

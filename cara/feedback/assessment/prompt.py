@@ -81,15 +81,10 @@ def feedback_call(
     )
 
 
-def upper_estimate_of_prompt(feature_type: str, transcript: str) -> int:
+def upper_estimate_of_judge_prompt(feature_type: str, transcript: str) -> int:
     """Returns an upper bound of the prompt tokens of a judgement of the transcript."""
     schema = json.dumps(judgement_schema(), separators=(",", ":"))
     return upper_estimate(prompts.instruction_for(feature_type), schema, transcript) + MATERIAL_TOKENS
-
-
-def upper_estimate_of_judging(feature_type: str, transcript: str) -> int:
-    """Returns an upper bound of the tokens of one judgement of the transcript, its answer included."""
-    return upper_estimate_of_prompt(feature_type, transcript) + MAX_OUTPUT_TOKENS
 
 
 def texts_of(judgement: Any) -> Iterator[tuple[str, str]]:

@@ -45,7 +45,7 @@ MAX_ANSWERS = 2
 """A job fails after this many judgements that were paid for and unusable: a third would be no better.
 An attempt that a stopping worker cuts short does not count."""
 
-MAX_WAIT_SECONDS = 900.0
+MAX_GEMINI_PAUSE_SECONDS = 900.0
 """If Gemini asks for a longer pause, the job fails instead of waiting."""
 
 
@@ -127,10 +127,10 @@ class Outcomes:
         """Requeues the job after a back-off; fails it when its attempts are used up.
 
         Attempts that Gemini was paid for also count against `MAX_ANSWERS`. A job does not wait for longer
-        than `MAX_WAIT_SECONDS` for Gemini.
+        than `MAX_GEMINI_PAUSE_SECONDS` for Gemini.
         """
         wait, failures = error.retry_after_seconds or 0, attempt.job["failures"] + 1
-        if wait > MAX_WAIT_SECONDS:
+        if wait > MAX_GEMINI_PAUSE_SECONDS:
             await self.fail(attempt, GeminiAwayForLong(wait))
         elif failures >= self._attempts_limit or attempt.answers_after(error) >= MAX_ANSWERS:
             await self.fail(attempt, error)

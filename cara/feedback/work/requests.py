@@ -8,7 +8,11 @@ from uuid import UUID
 
 from cara.errors import Conflict, FieldProblem, InvalidInput, NotFound
 from cara.feedback import queries
-from cara.feedback.assessment.prompt import MAX_OUTPUT_TOKENS, MORE_OUTPUT_TOKENS, upper_estimate_of_prompt
+from cara.feedback.assessment.prompt import (
+    MAX_OUTPUT_TOKENS,
+    MORE_OUTPUT_TOKENS,
+    upper_estimate_of_judge_prompt,
+)
 from cara.feedback.schemas import Feedback, FeedbackJob, FeedbackRequest, JobProblem
 from cara.jobs import queries as jobs
 from cara.jobs import transitions
@@ -126,7 +130,7 @@ async def reserve_attempt(
     least, most = MAX_OUTPUT_TOKENS, MAX_OUTPUT_TOKENS
     if more_output:
         least, most = (MAX_OUTPUT_TOKENS + MORE_OUTPUT_TOKENS) // 2, MORE_OUTPUT_TOKENS
-    prompt_tokens = upper_estimate_of_prompt(judged["feature_type"], judged["transcript"])
+    prompt_tokens = upper_estimate_of_judge_prompt(judged["feature_type"], judged["transcript"])
     reserved = await quota.reserve(
         connection,
         user_id,
