@@ -224,10 +224,7 @@ def _repetitions(words: Words) -> set[int]:
 
 
 def _repeated_length(words: Words, index: int, least: int) -> int:
-    """Returns how many words from the index on are said again at once in the sentence.
-
-    They are `least` or more; else 0.
-    """
+    """Returns how many words from the index on are said again at once, if `least` or more; else 0."""
     lower = words.lower
     if least == 1:
         return 0 if words.after[index] & END or _may_be_repeated(lower[index]) else 1

