@@ -1,3 +1,5 @@
+"""The helper that distinguishes linear from quadratic work."""
+
 from __future__ import annotations
 
 from tests.growth import grows_linearly

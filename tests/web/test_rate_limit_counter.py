@@ -1,3 +1,5 @@
+"""Counting requests by sliding windows, with Redis and without."""
+
 from __future__ import annotations
 
 import asyncio
