@@ -113,7 +113,7 @@ async def count_failure(
     return {row["key"]: row["failures"] for row in rows}
 
 
-async def forget_failures(connection: Connection, key: bytes) -> None:
+async def clear_failures(connection: Connection, key: bytes) -> None:
     await connection.execute("delete from sign_in_failures where key = $1", key)
 
 

@@ -27,7 +27,7 @@ PAUSE_SECONDS = 2.0
 """While Redis is away, one request in this time asks it again; all others are counted here at once."""
 
 MAX_OWN_KEYS = 20_000
-"""A process that counts alone forgets everything beyond this, rather than fill its memory."""
+"""A process that counts alone drops everything beyond this, rather than fill its memory."""
 
 _Window = tuple[int, float, int, float]  # count and seconds left: of the previous window, of the current one
 

@@ -155,7 +155,7 @@ async def test_another_spelling_of_an_email_gives_no_more_attempts(client: Clien
     assert status == 429
 
 
-async def test_a_success_forgets_the_failures_before_it(client: Client, learner: Learner) -> None:
+async def test_a_success_clears_the_failures_before_it(client: Client, learner: Learner) -> None:
     for _ in range(3):
         for _ in range(4):
             assert (await signs_in(client, learner.email, "guess"))[0] == 401
