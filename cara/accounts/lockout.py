@@ -58,7 +58,7 @@ PER_ACCOUNT = LockoutPolicy(failures=50, first_seconds=5, longest_seconds=60, ex
 
 @dataclass(frozen=True)
 class FailureKeys:
-    """Under which keys an attempt to sign in counts if it fails."""
+    """The keys under which an attempt to sign in counts if it fails."""
 
     address: bytes
     account: bytes

@@ -233,7 +233,7 @@ def is_near_month_end(instant: datetime) -> bool:
 
 
 def _succeed(group: list[_Post], rows: list[Record]) -> None:
-    """Each row goes to the first post that holds the event; later copies were stored before."""
+    """Gives each row to the first post that holds the event; later copies were stored before."""
     fresh = {(row["user_id"], row["id"]): row for row in rows}
     for post in group:
         stored = [fresh.pop(event.key, None) for event in post.events]

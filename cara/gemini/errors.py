@@ -145,8 +145,10 @@ class GeminiMisconfigured(GeminiPermanent, UpstreamFailed):
 
 
 class GeminiRefused(GeminiPermanent, UpstreamFailed):
-    """Gemini finds the request itself wrong. `cause` is its message without what it quotes, for log and alert
-    only."""
+    """Gemini finds the request itself wrong.
+
+    `cause` is its message without what it quotes, for log and alert only.
+    """
 
     code = "gemini_refused"
     detail = "Gemini could not work with this request."

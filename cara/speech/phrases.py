@@ -102,8 +102,9 @@ def count_hedges(fluent: Words, all_words: int) -> PhraseUse:
 
 
 def count_assertives(fluent: Words, all_words: int) -> PhraseUse:
-    """Counts assertives, phrases that commit to a claim or a deed (`I will`, `I recommend`, `we decided`,
-    `the result was`, `definitely`): in all, per 100 words and by phrase.
+    """Counts assertives, phrases that commit to a claim or a deed: in all, per 100 words and by phrase.
+
+    Such are `I will`, `I recommend`, `we decided`, `the result was`, `definitely`.
 
     Norm: none; advice is due only together with hedges. Source: the boosters of Hyland 1998, limited to what
     speakers say of their own deeds.

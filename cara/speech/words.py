@@ -79,8 +79,10 @@ _MAX_HESITATION_LETTERS = 20
 
 @dataclass(frozen=True)
 class Words:
-    """The words of a text: `raw` as written, `lower` in lower case, `after` the bits and `gaps` the text
-    between each word and the next.
+    """The words of a text, and what follows each of them.
+
+    `raw` has the words as written, `lower` in lower case, `after` the bits and `gaps` the text between each
+    word and the next.
     """
 
     raw: list[str]

@@ -76,8 +76,10 @@ def bearer_token(request: web.Request) -> str:
 
 @contextmanager
 def count_for_address_if_unauthenticated(request: web.Request) -> Iterator[None]:
-    """Lets a request that was counted for the owner of a token count for its address if the token opens
-    nothing: the handler of the route counts it again."""
+    """Lets a request count for its address if the token that it was counted by opens nothing.
+
+    It was counted for the owner of the token; the handler of the route counts it again.
+    """
     try:
         yield
     except Unauthenticated:

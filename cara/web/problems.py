@@ -136,8 +136,10 @@ def _where(location: tuple[int | str, ...], within: str | None) -> str:
 
 @web.middleware
 async def answer_problems(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Turns errors that a handler raises into problems. Unforeseen ones are logged, and say nothing of the
-    inside."""
+    """Turns errors that a handler raises into problems.
+
+    Unforeseen ones are logged; their problems reveal nothing internal.
+    """
     try:
         return await handler(request)
     except CaraError as error:
@@ -174,8 +176,10 @@ def http_problem(error: web.HTTPException, request: web.Request) -> web.Response
 
 
 def become_problem(response: web.HTTPException, request: web.Request) -> None:
-    """Makes a problem of an error that is about to be sent as text, because aiohttp raised it outside of all
-    middlewares."""
+    """Makes a problem of an error that is about to be sent as text.
+
+    aiohttp raised it outside of all middlewares.
+    """
     problem = http_problem(response, request)
     response.body = problem.body
     response.headers["Content-Type"] = problem.content_type

@@ -54,8 +54,11 @@ GENERATION = frozenset({"generateContent", "streamGenerateContent"})
 
 @dataclass(frozen=True)
 class PlannedFault:
-    """A fault or deviation with its details: `retry_delay_seconds` goes into RetryInfo (None leaves it out),
-    `after_chunks` says how much of a stream is sent first, `methods` which calls it strikes."""
+    """A fault or deviation with its details.
+
+    `retry_delay_seconds` goes into RetryInfo (None leaves it out), `after_chunks` says how much of a stream
+    is sent first, `methods` which calls it strikes.
+    """
 
     fault: Fault | Deviation
     retry_delay_seconds: float | None = 1.0

@@ -120,8 +120,10 @@ class EventStreamer:
             self._last_number = event.number
 
     async def _send_status(self) -> None:
-        """Sends the job's status as of now if Redis has no events: without a number, because it is not one
-        of the job's events."""
+        """Sends the job's status as of now if Redis has no events.
+
+        It has no number, because it is not one of the job's events.
+        """
         job = self._events.job
         assert job is not None
         status = json.dumps(
