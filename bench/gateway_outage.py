@@ -1,4 +1,4 @@
-"""Gemini refuses connections for a while under load: how long anybody waits, and how the circuit moves."""
+"""Gemini refuses connections for a while under load: how long callers wait, and how the circuit moves."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """A storm of sign-ins, while a learner who is signed in reads their sessions from the same web process.
 
 Prints sign-ins a second, the time of the reads quiet and under the storm, and the memory of the process. A
-quarter of the storm guesses: emails that nobody has, which cost the same work.
+quarter of the storm guesses: emails without an account, which cost the same work.
 
     python -m bench.logins [--at-once 64] [--seconds 20]
 """

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Callable
 
 from aiohttp import web
 from aiohttp.typedefs import Middleware
-from arq.connections import ArqRedis
 from redis.asyncio import Redis
 
 from cara import __version__, health
@@ -72,7 +71,7 @@ CleanupContext = Callable[[web.Application], AsyncIterator[None]]
 
 
 def create_app(settings: Settings) -> web.Application:
-    """The web application for these settings; it connects when it starts."""
+    """Returns the web application for these settings; it connects when it starts."""
     reporting = _start_reports(settings)
     app = web.Application(
         middlewares=_middlewares(reporting), client_max_size=MAX_BODY_BYTES, handler_args=CONNECTION_OPTIONS
@@ -89,7 +88,7 @@ def create_app(settings: Settings) -> web.Application:
 
 
 def _start_reports(settings: Settings) -> bool:
-    """Before the application is made: the SDK takes its place in it."""
+    """Starts Sentry before the application is made: the SDK takes its place in it."""
     return start_sentry(
         dsn=settings.sentry_dsn.get_secret_value() if settings.sentry_dsn else None,
         environment=settings.environment,
@@ -99,7 +98,7 @@ def _start_reports(settings: Settings) -> bool:
 
 
 def _middlewares(reporting: bool) -> list[Middleware]:
-    """From the outermost to the innermost."""
+    """Returns the middlewares from the outermost to the innermost."""
     return [
         log_requests,
         *([tag_reports] if reporting else []),
@@ -115,7 +114,7 @@ async def _sentry(_: web.Application) -> AsyncIterator[None]:
 
 
 def _provide_rules(app: web.Application, settings: Settings) -> None:
-    """What needs no connection."""
+    """Provides what needs no connection."""
     tokens = AccessTokens(settings)
     provide(app, Settings, settings)
     provide(app, TrustedProxies, TrustedProxies(settings.trusted_proxies))
@@ -140,19 +139,15 @@ def _redis(settings: Settings) -> CleanupContext:
         url = settings.redis_url.get_secret_value()
         redis = arq_client(url, size=settings.redis_pool_size)
         subscriber = Subscriber(url)
-        queue = Queue(redis)
         provide(app, Redis, redis)
-        provide(app, ArqRedis, redis)
         provide(app, RateLimits, _rate_limits(settings, redis))
         provide(app, Subscriber, subscriber)
-        provide(app, Queue, queue)
-        job_notifier = JobNotifier(redis, queue)
-        provide(app, JobNotifier, job_notifier)
-        rollups = RollupNotifier(redis)
-        provide(app, RollupNotifier, rollups)
+        provide(app, JobNotifier, JobNotifier(redis, Queue(redis)))
+        rollup_notifier = RollupNotifier(redis)
+        provide(app, RollupNotifier, rollup_notifier)
         tasks = [
             asyncio.create_task(subscriber.run(), name="redis subscriber"),
-            asyncio.create_task(rollups.run(), name="roll-up notifier"),
+            asyncio.create_task(rollup_notifier.run(), name="roll-up notifier"),
         ]
         yield
         for task in tasks:
@@ -164,7 +159,7 @@ def _redis(settings: Settings) -> CleanupContext:
 
 
 def _rate_limits(settings: Settings, redis: Redis) -> RateLimits:
-    """The limits by the names that the routes give them."""
+    """Returns the limits by the names that the routes give them."""
     return RateLimits(
         redis,
         address=settings.rate_limit_address,
@@ -186,7 +181,6 @@ async def _analytics(app: web.Application) -> AsyncIterator[None]:
 async def _accounts(app: web.Application) -> AsyncIterator[None]:
     settings, database, tokens = service(app, Settings), service(app, Database), service(app, AccessTokens)
     hasher = PasswordHasher.of(settings)
-    provide(app, PasswordHasher, hasher)
     provide(app, Authentication, Authentication(settings, database, hasher, tokens))
     provide(app, TokenRefresher, TokenRefresher(settings, database, tokens))
     provide(app, AccountExporter, AccountExporter(database))
@@ -204,16 +198,16 @@ async def _job_events(app: web.Application) -> AsyncIterator[None]:
 
 
 async def _coach(app: web.Application) -> AsyncIterator[None]:
-    """The SDK is slow to import: that goes on beside the first requests."""
+    """Imports the SDK of Gemini beside the first requests, because that is slow."""
     settings = service(app, Settings)
     gemini = connect_gemini(settings)
     warming = asyncio.create_task(gemini.warm_up(), name="gemini warm-up")
-    rollups = service(app, RollupNotifier)
-    chat = Coach(settings, service(app, Database), service(app, Quota), gemini, rollups)
-    provide(app, Coach, chat)
+    rollup_notifier = service(app, RollupNotifier)
+    turns = Coach(settings, service(app, Database), service(app, Quota), gemini, rollup_notifier)
+    provide(app, Coach, turns)
     yield
     await asyncio.wait([warming])
-    await chat.close()
+    await turns.close()
     await gemini.close()
 
 

@@ -60,7 +60,7 @@ async def record(
 async def page_of_entries(
     connection: Connection, user_id: UUID, after: UUID | None, limit: int
 ) -> tuple[list[Record], UUID | None]:
-    """A user's entries after the given one, newest first, and the cursor of the next page if there is one."""
+    """Returns a user's entries after the given one, newest first, and the cursor of the next page, if any."""
     rows = await _entries_of_user(connection, user_id, after, limit + 1)
     return rows[:limit], rows[limit - 1]["id"] if len(rows) > limit else None
 

@@ -213,7 +213,7 @@ def doctor() -> None:
 
 
 def _new_password() -> str:
-    """The password, typed twice at a terminal or else read from the first line of stdin."""
+    """Returns the password, typed twice at a terminal or else read from the first line of stdin."""
     if sys.stdin.isatty():
         return str(typer.prompt("Password", hide_input=True, confirmation_prompt=True))
     return sys.stdin.readline().rstrip("\r\n")

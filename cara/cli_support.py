@@ -16,7 +16,7 @@ USAGE_EXIT_CODE = 2
 
 
 def load_settings() -> Settings:
-    """The settings of the environment; exits with a list of problems if they are invalid."""
+    """Returns the settings of the environment; exits with a list of problems if they are invalid."""
     try:
         return read_settings()
     except UnsafeSettings as error:
@@ -24,7 +24,7 @@ def load_settings() -> Settings:
 
 
 def load_local_settings() -> LocalSettings:
-    """The settings of the local commands; exits in the same way."""
+    """Returns the settings of the local commands; exits in the same way."""
     try:
         return read_local_settings()
     except UnsafeSettings as error:
@@ -32,13 +32,13 @@ def load_local_settings() -> LocalSettings:
 
 
 def load_settings_or_running_dev() -> Settings:
-    """The settings; without DATABASE_URL, those of a `cara dev` that runs in this folder."""
+    """Returns the settings; without DATABASE_URL, those of a `cara dev` that runs in this folder."""
     use_running_dev(load_local_settings())
     return load_settings()
 
 
 def load_database_url() -> str:
-    """The URL of the database, from the same two places; other settings may be missing."""
+    """Returns the URL of the database, from the same two places; other settings may be missing."""
     use_running_dev(load_local_settings())
     url = load_local_settings().database_url
     if url is None:

@@ -69,7 +69,7 @@ def check_worker(settings: Settings) -> int:
 
 
 async def examine(settings: Settings) -> list[Finding]:
-    """The findings of all checks, which run at the same time, each at most CHECK_SECONDS."""
+    """Returns the findings of all checks, which run at the same time, each at most CHECK_SECONDS."""
     postgresql, redis, gemini = await asyncio.gather(
         _postgresql(settings), _redis(settings), _gemini(settings)
     )

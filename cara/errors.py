@@ -41,7 +41,7 @@ class CaraError(Exception):
         super().__init__(self.detail)
 
     def further_members(self) -> Mapping[str, str]:
-        """The members that a problem of this kind has beside the usual ones, by name."""
+        """Returns the members that a problem of this kind has beside the usual ones, by name."""
         return {}
 
 

@@ -31,12 +31,12 @@ class LocalSettings(BaseSettings):
     """Short, because unfinished jobs continue at the next start."""
 
     def masked(self) -> dict[str, str]:
-        """The settings for display, without secrets and without passwords in URLs."""
+        """Returns the settings for display, without secrets and without passwords in URLs."""
         return masked_settings(self)
 
 
 def read_local_settings() -> LocalSettings:
-    """The settings from the environment and `.env`.
+    """Returns the settings from the environment and `.env`.
 
     Raises:
         UnsafeSettings: a value is malformed; the error names all of them.

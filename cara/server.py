@@ -60,7 +60,7 @@ async def serve(settings: Settings, *, reuse_port: bool = False) -> None:
 
 
 def _stop_event() -> asyncio.Event:
-    """An event that is set by SIGTERM, by SIGINT, and by the end of the parent process."""
+    """Returns an event that is set by SIGTERM, by SIGINT, and by the end of the parent process."""
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)

@@ -76,13 +76,13 @@ RateLimit = Annotated[str, AfterValidator(_check_rate_limit)]
 
 
 def mask_value(name: str, value: Any) -> str:
-    """The value of a setting for display: secrets are masked, in URLs only the passwords."""
+    """Returns the value of a setting for display: secrets are masked, in URLs only the passwords."""
     if isinstance(value, SecretStr):
         return mask_url(value.get_secret_value()) if name.endswith("_url") else _MASK
     return ", ".join(value) if isinstance(value, tuple) else str(value)
 
 
 def mask_url(url: str) -> str:
-    """The URL with its passwords masked; in doubt more than the password is."""
+    """Returns the URL with its passwords masked; in doubt more than the password is."""
     url = re.sub(r"(?<=://)([^:/?#@]*):.*@", rf"\1:{_MASK}@", url)
     return re.sub(r"(?i)([?&][^=&]*password)=[^&]*", rf"\1={_MASK}", url)

@@ -45,7 +45,7 @@ class SigningKey:
 
 
 def signing_keys(ring: SecretStr) -> tuple[SigningKey, ...]:
-    """The keys of a comma-separated key ring, newest first."""
+    """Returns the keys of a comma-separated key ring, newest first."""
     secrets = [secret.strip() for secret in ring.get_secret_value().split(",")]
     return tuple(SigningKey(secret) for secret in secrets if secret)
 
@@ -196,12 +196,12 @@ class Settings(BaseSettings):
         return signing_keys(self.jwt_secret)
 
     def masked(self) -> dict[str, str]:
-        """The effective settings for display, without secrets and without passwords in URLs."""
+        """Returns the effective settings for display, without secrets and without passwords in URLs."""
         return masked_settings(self)
 
 
 def masked_settings(settings: BaseSettings) -> dict[str, str]:
-    """The value of each setting for display, by name."""
+    """Returns the value of each setting for display, by name."""
     return {name: mask_value(name, getattr(settings, name)) for name in type(settings).model_fields}
 
 
@@ -218,17 +218,20 @@ def read_settings(**overrides: Any) -> Settings:
 
 
 def _origin(url: SplitResult) -> str:
-    """The scheme, host and port (RFC 6454), as a browser sends them in `Origin`."""
+    """Returns the scheme, host and port (RFC 6454), as a browser sends them in `Origin`."""
     return f"{url.scheme}://{url.netloc.rpartition('@')[2].replace('*', '')}"
 
 
 def _in_production(info: ValidationInfo) -> bool:
-    """Whether the environment is production; it is the first field, so that all validators know it."""
+    """Returns whether the environment is production.
+
+    It is the first field, so that all validators know it.
+    """
     return info.data.get("environment") == "production"
 
 
 def unsafe_settings(error: ValidationError) -> UnsafeSettings:
-    """The validation errors as sentences that name the environment variables."""
+    """Returns the validation errors as sentences that name the environment variables."""
     return UnsafeSettings([_sentence(item) for item in error.errors()])
 
 

@@ -127,7 +127,7 @@ class BoundedThreadPool:
 
 
 class _Task:
-    """One piece of work of a caller."""
+    """One task of a caller."""
 
     def __init__(self, work: Callable[[], Any], caller: Hashable) -> None:
         self.caller = caller
@@ -147,7 +147,7 @@ class _Task:
             del self  # the error refers to this frame, and so would refer to itself
 
     def resolve(self) -> None:
-        """Passes the outcome on to whoever waits for it."""
+        """Passes the outcome on to the coroutine that waits for it."""
         if self.future.cancelled():
             return
         if self._error is None:

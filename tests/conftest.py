@@ -95,7 +95,7 @@ def redis_url(servers: Servers) -> Iterator[str]:
 
 @pytest.fixture
 async def emulator(aiohttp_server: Callable[..., Awaitable[TestServer]]) -> RunningEmulator:
-    """A Gemini that answers quickly, to be told how to fail and asked what it served."""
+    """A Gemini that answers quickly, fails as tests plan, and records what it served."""
     app = create_emulator(EmulatorSettings(chunk_delay_seconds=0.001))
     server = await aiohttp_server(app)
     return RunningEmulator(str(server.make_url("/")), app[EMULATOR])
@@ -135,7 +135,7 @@ async def client(
 
 @pytest.fixture
 async def learner(client: TestClient[Any, Any]) -> Learner:
-    """Somebody who has just registered."""
+    """A learner who has just registered."""
     return await Learner.registers(client)
 
 

@@ -1,4 +1,4 @@
-"""How the time of some work grows with its text, told by a ratio, which is the same on every machine."""
+"""How the time of some work grows with its text, measured as a ratio, which is the same on every machine."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ class Learner:
         return body
 
     async def opens_session(self, feature_type: str = "conversation", **changes: Any) -> dict[str, Any]:
-        """A new session, with whatever is changed at once."""
+        """A new session, changed at once if there are changes."""
         session = await self.expects(201, "POST", "/api/sessions", json={"featureType": feature_type})
         if changes:
             session = await self.expects(200, "PATCH", f"/api/sessions/{session['id']}", json=changes)

@@ -39,7 +39,6 @@ class FilesThatRun:
     """
 
     def __init__(self) -> None:
-        self._codes: dict[str, bool] = {}
         self._background: set[asyncio.Task[Any]] = set()
         self.names: set[str] = set()
 

@@ -54,7 +54,7 @@ async def run(settings: Settings) -> None:
 
 @asynccontextmanager
 async def connected(settings: Settings) -> AsyncIterator[WorkerContext]:
-    """The services of the worker process, connected for the length of the block."""
+    """Yields the services of the worker process, connected for the length of the block."""
     async with (
         _sentry(settings),
         up_to_date_database(settings) as database,

@@ -40,7 +40,7 @@ logger = logging.getLogger(__name__)
 
 
 def create_workers(context: WorkerContext) -> list[PubSubWorker]:
-    """A worker each for feedback, maintenance and roll-ups."""
+    """Returns a worker each for feedback, maintenance and roll-ups."""
     settings = context.settings
     feedback_seconds = settings.gemini_deadline_seconds + SAVING_SECONDS
     return [
@@ -92,7 +92,7 @@ async def run_workers(stop: asyncio.Event, workers: list[PubSubWorker], drain_se
 
 
 def _every(seconds: int, task: Any, *, timeout: float) -> Any:
-    """A cron job that runs every so many seconds, and once at the start."""
+    """Returns a cron job that runs every so many seconds, and once at the start."""
     return cron(task, second=set(range(0, 60, seconds)), run_at_startup=True, timeout=timeout)
 
 

@@ -40,12 +40,12 @@ class WorkerContext:
     feedback: FeedbackWork
 
     def for_arq(self) -> dict[str, Any]:
-        """The dict that arq hands to each task, together with members of its own, such as `job_id`."""
+        """Returns the dict that arq hands to each task, with members of its own, such as `job_id`."""
         return {_CONTEXT: self}
 
 
 def context_of(ctx: dict[str, Any]) -> WorkerContext:
-    """The `WorkerContext` in arq's dict."""
+    """Returns the `WorkerContext` in arq's dict."""
     context: WorkerContext = ctx[_CONTEXT]
     return context
 

@@ -1,1 +1,1 @@
-"""Registering, signing in, tokens and profiles."""
+"""Accounts: registration, sign-in, tokens, passwords, profiles, export and deletion."""

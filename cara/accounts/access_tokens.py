@@ -11,7 +11,7 @@ import jwt
 from cara.errors import TokenInvalid
 from cara.postgres.database import Connection
 from cara.settings import Settings
-from cara.users.queries import caller_by_id
+from cara.users import queries as users
 from cara.web.guard import Caller, Claims, ClaimsExpired
 
 ISSUER = "cara"
@@ -86,7 +86,7 @@ class AccessTokens:
         Raises:
             TokenInvalid: the account is gone, or the token's generation has ended.
         """
-        user = await caller_by_id(connection, claims.user_id)
+        user = await users.caller_by_id(connection, claims.user_id)
         if user is None or user["token_generation"] != claims.generation:
             raise TokenInvalid
         return Caller(

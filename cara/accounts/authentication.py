@@ -130,7 +130,7 @@ class Authentication:
         verified = await self._password_hasher.verify(user["password_hash"], password)
         async with self._database.acquire() as connection:
             # Other guesses may have failed while this one was verified. Right and wrong ones are checked
-            # again, so that a response behind the lock tells nothing about the password.
+            # again, so that a response behind the lock reveals nothing about the password.
             await lockout.check(connection, keys, familiar=user["familiar"])
             if not verified.is_correct:
                 locked_seconds = int(await lockout.count_failure(connection, keys))
@@ -153,7 +153,7 @@ class Authentication:
             await audit.record(connection, "signed_in", client, user_id)
             shown = User.model_validate(with_current_progress(user))
             signed_in = await self._issue_tokens(connection, user, shown)
-            await lockout.forget_failures(connection, keys)
+            await lockout.clear_failures(connection, keys)
         return signed_in
 
     async def _issue_tokens(self, connection: Connection, user: Record, shown: User) -> SignedIn:
@@ -184,7 +184,7 @@ class Authentication:
                 await lockout.count_failure(connection, keys)
                 await audit.record(connection, "password_change_failed", client, user["id"])
                 raise WrongPassword
-            await lockout.forget_failures(connection, keys)
+            await lockout.clear_failures(connection, keys)
 
     async def _replace_password(self, user: Record, password_hash: str, client: ClientInfo) -> bool:
         """Returns False if there is another hash than the one that was verified."""

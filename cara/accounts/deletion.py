@@ -8,10 +8,10 @@ from uuid import UUID
 
 from cara import audit
 from cara.accounts import queries, refresh_queries
+from cara.jobs import queries as jobs
 from cara.jobs.notifier import JobNotifier
-from cara.jobs.queries import lock_work_of_user, recent_jobs_of_user
 from cara.postgres.database import Connection, Database, DatabaseBusy
-from cara.users.queries import delete_user
+from cara.users import queries as users
 from cara.web.client_info import ClientInfo
 
 MAX_ATTEMPTS = 3
@@ -45,9 +45,9 @@ async def delete_account(
 
 async def _delete(connection: Connection, user_id: UUID, request_id: str | None) -> list[UUID]:
     """Returns the user's jobs of which Redis may still hold events."""
-    await lock_work_of_user(connection, user_id)
-    job_ids = await recent_jobs_of_user(connection, user_id)
-    if await delete_user(connection, user_id):
+    await jobs.lock_work_of_user(connection, user_id)
+    job_ids = await jobs.recent_jobs_of_user(connection, user_id)
+    if await users.delete_user(connection, user_id):
         await audit.delete_entries_of_user(connection, user_id)
         await audit.record(connection, "deleted", ClientInfo(request_id=request_id))
     return job_ids

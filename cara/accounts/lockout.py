@@ -34,7 +34,7 @@ class LockoutPolicy:
     failures: int
     first_seconds: float
     longest_seconds: float
-    forget_after_seconds: float
+    expire_after_seconds: float
 
     def lock_seconds(self, failures: int) -> float:
         """Returns how long so many failures in a row lock, from the last of them on."""
@@ -52,20 +52,20 @@ class LockoutPolicy:
         return min(locked, max(0.0, locked - (seconds_ago or 0)))
 
 
-PER_ADDRESS = LockoutPolicy(failures=5, first_seconds=10, longest_seconds=900, forget_after_seconds=86_400)
-PER_ACCOUNT = LockoutPolicy(failures=50, first_seconds=5, longest_seconds=60, forget_after_seconds=3_600)
+PER_ADDRESS = LockoutPolicy(failures=5, first_seconds=10, longest_seconds=900, expire_after_seconds=86_400)
+PER_ACCOUNT = LockoutPolicy(failures=50, first_seconds=5, longest_seconds=60, expire_after_seconds=3_600)
 
 
 @dataclass(frozen=True)
 class FailureKeys:
-    """Under which keys an attempt to sign in counts if it fails."""
+    """The keys under which an attempt to sign in counts if it fails."""
 
     address: bytes
     account: bytes
 
     @classmethod
     def of(cls, email: str, address: str | None) -> Self:
-        """The keys of an email, from an address or the IPv6 network around it.
+        """Returns the keys of an email, from an address or the IPv6 network around it.
 
         Emails are compared more coarsely than the database does, so that no spelling gets more attempts.
         """
@@ -102,18 +102,18 @@ async def count_failure(connection: Connection, keys: FailureKeys) -> float:
     failures = await queries.count_failure(
         connection,
         keys.address,
-        PER_ADDRESS.forget_after_seconds,
+        PER_ADDRESS.expire_after_seconds,
         keys.account,
-        PER_ACCOUNT.forget_after_seconds,
+        PER_ACCOUNT.expire_after_seconds,
     )
     return max(
         PER_ADDRESS.lock_seconds(failures[keys.address]), PER_ACCOUNT.lock_seconds(failures[keys.account])
     )
 
 
-async def forget_failures(connection: Connection, keys: FailureKeys) -> None:
-    """Forgets the failures from this address after a success. Those from other addresses stay counted."""
-    await queries.forget_failures(connection, keys.address)
+async def clear_failures(connection: Connection, keys: FailureKeys) -> None:
+    """Deletes the failures from this address after a success. Those from other addresses stay counted."""
+    await queries.clear_failures(connection, keys.address)
 
 
 def _digest(text: str) -> bytes:

@@ -94,7 +94,7 @@ class PasswordHasher:
 
         A correct password whose hash has other parameters than the current ones is hashed again. A wrong one
         costs at least the work of the current parameters even if its hash was made with cheaper ones, since
-        the time would otherwise tell which emails exist. It costs a little more if the memory was raised.
+        the time would otherwise reveal which emails exist. It costs a little more if the memory was raised.
 
         Raises:
             PasswordsBusy: the queue is full.

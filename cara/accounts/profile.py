@@ -7,7 +7,7 @@ from uuid import UUID
 from cara.accounts.schemas import Profile, ProfileChanges
 from cara.errors import TokenInvalid
 from cara.postgres.database import Connection, Record
-from cara.users import queries
+from cara.users import queries as users
 from cara.users.progress import with_current_progress
 
 
@@ -17,7 +17,7 @@ async def profile_of(connection: Connection, user_id: UUID) -> Profile:
     Raises:
         TokenInvalid: the account is gone.
     """
-    return _profile(await queries.learner_by_id(connection, user_id))
+    return _profile(await users.learner_by_id(connection, user_id))
 
 
 async def change_profile(connection: Connection, user_id: UUID, changes: ProfileChanges) -> Profile:
@@ -28,7 +28,7 @@ async def change_profile(connection: Connection, user_id: UUID, changes: Profile
     """
     changed = changes.provided()
     return _profile(
-        await queries.change_profile(
+        await users.change_profile(
             connection,
             user_id,
             changed.get("name"),

@@ -1,4 +1,4 @@
-"""SQL of accounts: users as they register and sign in, and failed sign-ins. One function a statement.
+"""SQL of users as they register and sign in, and of failed sign-ins: one function a statement.
 
 Refresh tokens that are not new are in `refresh_queries`.
 """
@@ -113,7 +113,7 @@ async def count_failure(
     return {row["key"]: row["failures"] for row in rows}
 
 
-async def forget_failures(connection: Connection, key: bytes) -> None:
+async def clear_failures(connection: Connection, key: bytes) -> None:
     await connection.execute("delete from sign_in_failures where key = $1", key)
 
 

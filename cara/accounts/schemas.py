@@ -1,4 +1,4 @@
-"""What the accounts feature takes and gives."""
+"""Requests and responses of accounts."""
 
 import re
 import unicodedata

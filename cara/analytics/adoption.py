@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from cara.analytics import report_queries
+from cara.analytics import report_queries, rollup_queries
 from cara.analytics.periods import UTC_ZONE, Period, midnight, period_of
 from cara.analytics.report_schemas import (
     ActiveUsers,
@@ -21,7 +21,6 @@ from cara.analytics.report_schemas import (
     DayAdoption,
     FeatureAdoption,
 )
-from cara.analytics.rollup_queries import fresh_as_of
 from cara.errors import Forbidden
 from cara.postgres.database import Connection, Record
 from cara.practice.schemas import FEATURE_TYPES, FeatureType
@@ -55,7 +54,7 @@ class _Records:
 async def adoption_of(
     connection: Connection, caller: Caller, query: AdoptionQuery, now: datetime
 ) -> Adoption:
-    """The adoption of the caller, or of all learners.
+    """Returns the adoption of the caller, or of all learners.
 
     Raises:
         AdministratorsOnly: the query asks for all learners, and the caller is no administrator.
@@ -65,7 +64,7 @@ async def adoption_of(
         require_admin(caller)
     period = period_of(query.from_, query.to, UTC_ZONE, now)
     async with connection.transaction(isolation="repeatable_read", readonly=True):
-        as_of = await fresh_as_of(connection)
+        as_of = await rollup_queries.fresh_as_of(connection)
         records = await _read(connection, period, caller.user_id if query.scope == "me" else None)
     active = _active(records.users.get(ANY_ACTIVITY))
     return Adoption(
@@ -112,7 +111,7 @@ def _active(row: Record | None) -> ActiveUsers:
 
 
 def _features(records: _Records) -> list[FeatureAdoption]:
-    """Every feature, used or not."""
+    """Returns every feature, used or not."""
     return [_feature(feature_type, records) for feature_type in FEATURE_TYPES]
 
 
@@ -133,7 +132,7 @@ def _feature(feature_type: FeatureType, records: _Records) -> FeatureAdoption:
 
 
 def _first_used_at(uses: Record) -> datetime | None:
-    """The first session, or the midnight (UTC) of an earlier day of which only events are known."""
+    """Returns the first session, or the midnight (UTC) of an earlier day of which only events are known."""
     session_at: datetime | None = uses["first_session_at"]
     day: date | None = uses["first_day"]
     if day and (session_at is None or day < session_at.date()):
@@ -142,7 +141,7 @@ def _first_used_at(uses: Record) -> datetime | None:
 
 
 def _last_used_at(uses: Record) -> datetime | None:
-    """The last session, or the midnight (UTC) of a later day of which only events are known."""
+    """Returns the last session, or the midnight (UTC) of a later day of which only events are known."""
     session_at: datetime | None = uses["last_session_at"]
     day: date | None = uses["last_day"]
     if day and (session_at is None or day > session_at.date()):
@@ -151,7 +150,7 @@ def _last_used_at(uses: Record) -> datetime | None:
 
 
 def _daily(days: dict[date, Record], period: Period) -> list[DayAdoption]:
-    """One entry a day, including days without a row."""
+    """Returns one entry a day, including days without a row."""
     return [
         DayAdoption(day=day, **{name: days[day][name] if day in days else 0 for name in DAY_COUNTS})
         for day in period.days()
@@ -159,7 +158,7 @@ def _daily(days: dict[date, Record], period: Period) -> list[DayAdoption]:
 
 
 def cohorts_of(rows: Sequence[Record], last_week: date) -> list[Cohort]:
-    """One entry a cohort, with a number for every week from its first one to the last week."""
+    """Returns one entry a cohort, with a number for every week from its first one to the last week."""
     found: dict[date, dict[date, int]] = defaultdict(dict)
     for row in rows:
         found[row["cohort"]][row["week"]] = row["users"]
@@ -175,7 +174,7 @@ def _cohort(cohort: date, weeks: dict[date, int], last_week: date) -> Cohort:
 
 
 def ratio(part: int, whole: int) -> float:
-    """The share, rounded to four places; 0 if the whole is 0."""
+    """Returns the share, rounded to four places; 0 if the whole is 0."""
     return round(part / whole, 4) if whole else 0.0
 
 
@@ -189,7 +188,7 @@ def adoption_document(period: Period) -> Document:
 
 
 async def adoption_lines(connection: Connection, period: Period) -> AsyncGenerator[bytes]:
-    """One line for each day and feature of the period, unused ones with zeros; '' is any activity.
+    """Yields one line for each day and feature of the period, unused ones with zeros; '' is any activity.
 
     Reads rows through a cursor inside the caller's transaction, `EXPORT_PAGE_ROWS` at a time.
     """

@@ -72,7 +72,7 @@ async def create_partition(connection: Connection, day: date) -> None:
 
 
 async def event_of_user(connection: Connection, user_id: UUID, event_id: UUID) -> Record | None:
-    """The event as it was first stored."""
+    """Returns the event as it was first stored."""
     return await connection.fetchrow(
         """
         select user_id, id, event_type, metadata, occurred_at, created_at
@@ -85,7 +85,7 @@ async def event_of_user(connection: Connection, user_id: UUID, event_id: UUID) -
 
 
 async def partition_names(connection: Connection) -> list[str]:
-    """The partitions that exist, oldest first."""
+    """Returns the partitions that exist, oldest first."""
     rows = await connection.fetch(
         """
         select child.relname as name

@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 MONTH_END_MARGIN = timedelta(hours=1)
 """More than the clocks of web processes differ, and more than a transaction lasts."""
 
-RETRY_SECONDS = (0.05, 0.2, 0.5, 1.0)
+RETRY_PAUSES_SECONDS = (0.05, 0.2, 0.5, 1.0)
 """Pauses before further attempts when PostgreSQL is away. The event ids stay: nothing is stored twice."""
 
 STORE_SECONDS = 20.0
@@ -58,7 +58,7 @@ StoredRows = list[Record | None]
 
 
 def utc_now() -> datetime:
-    """The current time, by which received events are stamped."""
+    """Returns the current time, by which received events are stamped."""
     return datetime.now(UTC)
 
 
@@ -80,20 +80,20 @@ class EventWriter:
     def __init__(
         self,
         database: Database,
-        rollups: RollupNotifier,
+        rollup_notifier: RollupNotifier,
         *,
         delay_seconds: float = 0.002,
         group_events: int = 1_000,
         queue_events: int = 10_000,
-        retry_seconds: Sequence[float] = RETRY_SECONDS,
+        retry_pauses_seconds: Sequence[float] = RETRY_PAUSES_SECONDS,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self._database = database
-        self._rollups = rollups
+        self._rollup_notifier = rollup_notifier
         self._delay_seconds = delay_seconds
         self._group_events = group_events
         self._queue_events = queue_events
-        self._retry_seconds = retry_seconds
+        self._retry_pauses_seconds = retry_pauses_seconds
         self._clock = clock
         self._posts: deque[_Post] = deque()
         self._waiting_events = 0
@@ -130,7 +130,7 @@ class EventWriter:
                 await self._write(group)
 
     def _next_group(self) -> list[_Post]:
-        """The next posts, without those whose request was abandoned."""
+        """Returns the next posts, without those whose request was abandoned."""
         group: list[_Post] = []
         size = 0
         while self._posts and size < self._group_events:
@@ -157,7 +157,7 @@ class EventWriter:
             EVENTS_STORED.inc(len(rows))
             EVENT_GROUP_SIZE.observe(sum(len(post.events) for post in group))
             _succeed(group, rows)
-            self._rollups.wake()
+            self._rollup_notifier.wake()
 
     async def _write_singly(self, group: list[_Post], error: Exception) -> None:
         """Writes each post by itself, so that one that PostgreSQL refuses does not fail the others."""
@@ -169,7 +169,7 @@ class EventWriter:
             await self._write([post])
 
     async def _insert(self, events: list[IncomingEvent]) -> list[Record]:
-        for pause in self._retry_seconds:
+        for pause in self._retry_pauses_seconds:
             try:
                 return await self._insert_once(events)
             except DatabaseAway:
@@ -228,12 +228,12 @@ async def store_events(writer: EventWriter, user_id: UUID, new: Sequence[NewEven
 
 
 def is_near_month_end(instant: datetime) -> bool:
-    """Whether a month (UTC) ends within `MONTH_END_MARGIN` before or after the instant."""
+    """Returns whether a month (UTC) ends within `MONTH_END_MARGIN` before or after the instant."""
     return (instant - MONTH_END_MARGIN).month != (instant + MONTH_END_MARGIN).month
 
 
 def _succeed(group: list[_Post], rows: list[Record]) -> None:
-    """Each row goes to the first post that holds the event; later copies were stored before."""
+    """Gives each row to the first post that holds the event; later copies were stored before."""
     fresh = {(row["user_id"], row["id"]): row for row in rows}
     for post in group:
         stored = [fresh.pop(event.key, None) for event in post.events]

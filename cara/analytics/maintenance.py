@@ -29,7 +29,7 @@ def rebuild_rollups(settings: Settings, from_day: date | None, to_day: date | No
     """Rebuilds the days (UTC, both included).
 
     Raises:
-        DaysReversed, DaysForgotten, RollupsBusy: as `cara.analytics.rebuild.rebuild`.
+        DaysReversed, DaysPastRetention, RollupsBusy: as `cara.analytics.rebuild.rebuild`.
         DatabaseAway, DatabaseBehind: as `up_to_date_database`.
     """
     percentage = TextColumn("{task.percentage:>3.0f} %")

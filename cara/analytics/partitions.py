@@ -40,7 +40,10 @@ async def keep_partitions(
 
 
 async def _drop(database: Database, name: str, lock_timeout_seconds: float) -> bool:
-    """False when statements use the partition or some of its events are pending: the next run tries again."""
+    """Returns False when statements use the partition or some of its events are pending.
+
+    The next run tries again.
+    """
     following_month = month_after(month_of(name), 1)
     try:
         async with database.transaction() as connection:
@@ -60,9 +63,10 @@ async def _drop(database: Database, name: str, lock_timeout_seconds: float) -> b
 
 
 def month_of(partition: str) -> date:
-    """The first day of the month that a partition holds.
+    """Returns the first day of the month that a partition holds.
 
-    Raises ValueError for a name that is not that of a partition.
+    Raises:
+        ValueError: the name is not that of a partition.
     """
     found = re.fullmatch(r"analytics_events_(\d{4})_(\d{2})", partition)
     if found is None:
@@ -71,6 +75,6 @@ def month_of(partition: str) -> date:
 
 
 def month_after(day: date, months: int) -> date:
-    """The first day of the month so many months later."""
+    """Returns the first day of the month so many months later."""
     count = day.year * 12 + day.month - 1 + months
     return date(count // 12, count % 12 + 1, 1)

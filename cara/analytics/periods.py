@@ -27,20 +27,23 @@ class Period:
         return (self.last - self.first).days + 1
 
     def days(self) -> Iterator[date]:
-        """Every day of the period."""
+        """Returns every day of the period."""
         return (self.first + timedelta(days=number) for number in range(len(self)))
 
     def day_starts(self) -> list[datetime]:
-        """When each day begins. Python converts time zones, so that PostgreSQL need not know them."""
+        """Returns when each day begins. Python converts time zones, so that PostgreSQL need not know them."""
         return [midnight(day, self.zone) for day in self.days()]
 
     def end(self) -> datetime:
-        """When the day after the last one begins."""
+        """Returns when the day after the last one begins."""
         return midnight(self.last + timedelta(days=1), self.zone)
 
 
 def midnight(day: date, zone: ZoneInfo) -> datetime:
-    """The first instant of the day in the zone; where clocks skip midnight, the instant at which they do."""
+    """Returns the first instant of the day in the zone.
+
+    Where clocks skip midnight, it is the instant at which they do.
+    """
     return datetime.combine(day, time(), zone).astimezone(UTC)
 
 
@@ -52,7 +55,9 @@ def period_of(
     *,
     max_days: int = MAX_DAYS,
 ) -> Period:
-    """The days from `first` to `last`, by default the 30 days that end today; an instant stands for its day.
+    """Returns the days from `first` to `last`, by default the 30 days that end today.
+
+    An instant stands for its day.
 
     Raises:
         InvalidInput: `first` is later than `last`, or the period is longer than `max_days`.

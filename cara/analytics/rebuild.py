@@ -19,7 +19,7 @@ Progress = Callable[[int, int], None]
 """Receives how many steps are done, and how many there are."""
 
 
-class DaysForgotten(InvalidInput):
+class DaysPastRetention(InvalidInput):
     """Raw events of the requested days are past retention."""
 
     code = "days_forgotten"
@@ -54,7 +54,7 @@ async def rebuild(
 
     Raises:
         DaysReversed: `from_day` is later than `to_day`.
-        DaysForgotten: raw events of `from_day` have been dropped.
+        DaysPastRetention: raw events of `from_day` have been dropped.
         RollupsBusy: another process held a lock for `LOCK_TIMEOUT_SECONDS`.
     """
     last = to_day or date.max
@@ -87,7 +87,7 @@ async def _first_day(connection: Connection, from_day: date | None) -> date:
     if from_day is None:
         return earliest
     if from_day < earliest:
-        raise DaysForgotten(f"Events from before {earliest} are no longer stored: start with that day.")
+        raise DaysPastRetention(f"Events from before {earliest} are no longer stored: start with that day.")
     return from_day
 
 

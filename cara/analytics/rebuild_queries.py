@@ -44,7 +44,7 @@ async def create_temp_table(connection: Connection) -> None:
 
 
 async def batch_bounds(connection: Connection) -> Record:
-    """The first and the last batch that any event belongs to."""
+    """Returns the first and the last batch that any event belongs to."""
     return await one_row(
         connection,
         "select coalesce(min(batch), 0) as first, coalesce(max(batch), -1) as last from analytics_events",

@@ -21,7 +21,10 @@ async def statistics_of_learner(
     day_starts: list[datetime],
     end: datetime,
 ) -> list[Record]:
-    """Sums by day and feature. `day_number` counts from 1; it is 0 for all that is before the first day."""
+    """Returns sums by day and feature.
+
+    `day_number` counts from 1; it is 0 for all that is before the first day.
+    """
     return await connection.fetch(
         """
         select width_bucket(quarter_hour, $3::timestamptz[]) as day_number, feature_type,
@@ -47,7 +50,7 @@ async def statistics_of_learner(
 async def users_of_all(
     connection: Connection, first: date, last: date, features: tuple[str, ...]
 ) -> list[Record]:
-    """Distinct users by feature ('' for any activity).
+    """Returns distinct users by feature ('' for any activity).
 
     Counts those of the period, of its last day, and of the 7 and 30 days that end with it: each user once, on
     their last day of activity. Reads the index once for each day and feature.
@@ -75,7 +78,7 @@ async def users_of_all(
 
 
 async def users_of_learner(connection: Connection, user_id: UUID, first: date, last: date) -> list[Record]:
-    """The same for one learner: ones and zeros."""
+    """Returns the same for one learner: ones and zeros."""
     return await connection.fetch(
         """
         select feature_type,
@@ -113,7 +116,7 @@ async def sums_of_all(connection: Connection, first: date, last: date) -> list[R
 
 
 async def sums_of_learner(connection: Connection, user_id: UUID, first: date, last: date) -> list[Record]:
-    """The same for one learner."""
+    """Returns the same for one learner."""
     return await connection.fetch(
         """
         select day, feature_type, sum(sessions)::int as sessions, sum(completed)::int as completed,
@@ -142,7 +145,7 @@ async def sums_of_learner(connection: Connection, user_id: UUID, first: date, la
 
 
 async def uses_of_all(connection: Connection, features: tuple[str, ...]) -> list[Record]:
-    """The first and last session and the first and last day with an event of each feature.
+    """Returns the first and last session and the first and last day with an event of each feature.
 
     Finds all of them by an index.
     """
@@ -178,7 +181,7 @@ async def uses_of_all(connection: Connection, features: tuple[str, ...]) -> list
 
 
 async def uses_of_learner(connection: Connection, user_id: UUID) -> list[Record]:
-    """The same for one learner."""
+    """Returns the same for one learner."""
     return await connection.fetch(
         """
         select feature_type, first_session_at, last_session_at, first_day, last_day
@@ -200,7 +203,7 @@ async def uses_of_learner(connection: Connection, user_id: UUID) -> list[Record]
 
 
 async def cohorts_of_all(connection: Connection, first_week: date, last_week: date) -> list[Record]:
-    """Users by the week of their first activity and the week in which they were active."""
+    """Returns users by the week of their first activity and the week in which they were active."""
     return await connection.fetch(
         """
         select cohort, week, users
@@ -216,7 +219,7 @@ async def cohorts_of_all(connection: Connection, first_week: date, last_week: da
 async def cohort_of_learner(
     connection: Connection, user_id: UUID, first_week: date, last_week: date
 ) -> list[Record]:
-    """The same for one learner."""
+    """Returns the same for one learner."""
     return await connection.fetch(
         """
         select cohort, week, users
@@ -231,7 +234,7 @@ async def cohort_of_learner(
 
 
 async def export_rows(connection: Connection, first: date, last: date, features: tuple[str, ...]) -> Cursor:
-    """A cursor over every day and feature of the period, including those without a row."""
+    """Returns a cursor over every day and feature of the period, including those without a row."""
     return await connection.cursor(
         """
         select day::date::text, feature_type, coalesce(sessions, 0), coalesce(completed, 0),

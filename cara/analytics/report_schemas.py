@@ -1,4 +1,4 @@
-"""Queries and responses of statistics and adoption."""
+"""Requests and responses of statistics and adoption."""
 
 from datetime import date
 from typing import Annotated, Literal

@@ -160,7 +160,7 @@ async def compute_quarter_hours(connection: Connection, stale: Sequence[Record])
 
 
 async def fresh_as_of(connection: Connection) -> datetime:
-    """When the oldest change was made that the roll-ups do not show yet; now, if they show everything."""
+    """Returns the time of the oldest change that the roll-ups do not show yet; now, if there is none."""
     fresh: datetime = await connection.fetchval(
         """
         select least(
@@ -174,7 +174,7 @@ async def fresh_as_of(connection: Connection) -> datetime:
 
 
 async def has_pending_events(connection: Connection, before: date) -> bool:
-    """Whether events that were received before this day (UTC) are not in the roll-ups yet."""
+    """Returns whether events that were received before this day (UTC) are not in the roll-ups yet."""
     pending: bool = await connection.fetchval(
         "select exists (select from pending_event_batches where created_at < utc_midnight($1))", before
     )
@@ -182,7 +182,10 @@ async def has_pending_events(connection: Connection, before: date) -> bool:
 
 
 async def recomputable_from(connection: Connection) -> date:
-    """The first day whose events are all still stored; `date.min` as long as no partition was dropped."""
+    """Returns the first day whose events are all still stored.
+
+    It is `date.min` as long as no partition was dropped.
+    """
     day: date = await connection.fetchval("select recomputable_from from rollup_limits")
     return day
 

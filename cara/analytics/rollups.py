@@ -58,7 +58,10 @@ async def fold(database: Database, *, seconds: float = 30.0) -> int:
 
 @asynccontextmanager
 async def _locked_rollups(database: Database) -> AsyncIterator[Connection]:
-    """A transaction for one kind of rows alone: it must lock the accounts before it changes anything."""
+    """Yields a transaction for one kind of rows alone.
+
+    It must lock the accounts before it changes anything.
+    """
     async with database.transaction() as connection:
         await rollup_queries.set_lock_timeout(connection, LOCK_TIMEOUT_SECONDS)
         await rollup_queries.lock_rollups(connection)

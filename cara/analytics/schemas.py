@@ -1,4 +1,4 @@
-"""Events as they come in and go out."""
+"""Requests and responses of analytics events, and the event to store."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -65,7 +65,7 @@ def _check_size(metadata: dict[str, Any]) -> dict[str, Any]:
 
 
 def _levels(value: Any) -> int:
-    """How deep objects and lists are nested. The JSON reader bounds the recursion."""
+    """Returns how deep objects and lists are nested. The JSON reader bounds the recursion."""
     inside: Iterator[Any]
     if isinstance(value, dict):
         inside = iter(value.values())
@@ -150,13 +150,16 @@ class IncomingEvent:
 
 
 def incoming_event(user_id: UUID, event: NewEvent) -> IncomingEvent:
-    """The event under its own id, or a new one. A client that sends no id cannot repeat the post safely."""
+    """Returns the event under its own id, or a new one.
+
+    A client that sends no id cannot repeat the post safely.
+    """
     event_id = event.event_id or new_id()
     return IncomingEvent(user_id, event_id, event.event_type, event.metadata, event.occurred_at)
 
 
 def clamp_timestamp(occurred_at: datetime | None, received_at: datetime) -> datetime:
-    """The time that the sender states, clamped to `MAX_AGE` before and `MAX_LEAD` after receipt."""
+    """Returns the time that the sender states, clamped to `MAX_AGE` before and `MAX_LEAD` after receipt."""
     if occurred_at is None:
         return received_at
     return max(min(occurred_at, received_at + MAX_LEAD), received_at - MAX_AGE)

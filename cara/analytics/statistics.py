@@ -14,15 +14,14 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from cara.analytics import report_queries
+from cara.analytics import report_queries, rollup_queries
 from cara.analytics.periods import Period, period_of
 from cara.analytics.report_schemas import DayStatistics, FeatureStatistics, Statistics, StatisticsQuery, Trend
-from cara.analytics.rollup_queries import fresh_as_of
 from cara.errors import TokenInvalid
 from cara.postgres.database import Connection, Record
 from cara.practice.schemas import FEATURE_TYPES
+from cara.users import queries as users
 from cara.users.progress import streak_at
-from cara.users.queries import learner_by_id
 from cara.web.guard import Caller
 
 MEASURES = ("clarity", "pace", "confidence", "tone")
@@ -33,7 +32,7 @@ Sums = Counter[str]
 async def statistics_of(
     connection: Connection, caller: Caller, query: StatisticsQuery, now: datetime
 ) -> Statistics:
-    """The statistics of the caller.
+    """Returns the statistics of the caller.
 
     Raises:
         InvalidInput: `from` and `to` do not form a period.
@@ -44,7 +43,7 @@ async def statistics_of(
     day_starts = period.day_starts()
     counted_from = day_starts[0] if query.from_ else None
     async with connection.transaction(isolation="repeatable_read", readonly=True):
-        as_of = await fresh_as_of(connection)
+        as_of = await rollup_queries.fresh_as_of(connection)
         rows = await report_queries.statistics_of_learner(
             connection, caller.user_id, counted_from, day_starts, period.end()
         )
@@ -58,8 +57,8 @@ async def statistics_of(
 
 
 async def _progress(connection: Connection, caller: Caller, now: datetime) -> dict[str, Any]:
-    """Progress is stored with the user; whether a streak is still alive depends on the current date."""
-    user = await learner_by_id(connection, caller.user_id)
+    """Returns the stored progress, with the streak as of the current date."""
+    user = await users.learner_by_id(connection, caller.user_id)
     if user is None:
         raise TokenInvalid
     zone = ZoneInfo(user["timezone"])
@@ -103,10 +102,10 @@ def _series(rows: Sequence[Record], period: Period) -> dict[str, Any]:
 
 
 def trend_of(days: Sequence[Sums], measure: str) -> float | None:
-    """Mean of the later half of the days that have the measure, minus that of the earlier half, in points.
+    """Returns the mean of the later half of the days with the measure, minus that of the earlier half.
 
-    Days count by their sessions. With an odd number of days the one in the middle is left out; with fewer
-    than two there is no trend.
+    The trend is in points. Days count by their sessions. With an odd number of days the one in the middle is
+    left out; with fewer than two there is no trend.
     """
     measured = [sums for sums in days if sums[f"{measure}_count"]]
     half = len(measured) // 2
@@ -117,7 +116,7 @@ def trend_of(days: Sequence[Sums], measure: str) -> float | None:
 
 
 def mean(total: float, count: int) -> float | None:
-    """Rounded to hundredths; None if there is nothing to count."""
+    """Returns the mean, rounded to hundredths; None if there is nothing to count."""
     return round(total / count, 2) if count else None
 
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from uuid import UUID
 
 from cara.coach import prompts
-from cara.coach.conversation import build_call, feature_type_of, read_session
+from cara.coach.conversation import build_call, feature_type_of, session_for_turn
 from cara.coach.schemas import CoachAnswer, ProcessRequest
 from cara.coach.settlement import SETTLING_SECONDS, Dialogue, Settlement, SettlementTracker
 from cara.errors import Unavailable
@@ -45,13 +45,13 @@ class Coach:
         database: Database,
         quota: Quota,
         gemini: GeminiClient,
-        rollups: RollupNotifier,
+        rollup_notifier: RollupNotifier,
     ) -> None:
         self._settings = settings
         self._database = database
         self._quota = quota
         self._gemini = gemini
-        self._settlements = SettlementTracker(database, quota, rollups)
+        self._settlements = SettlementTracker(database, quota, rollup_notifier)
         self._thinking_level = settings.thinking_level
         self._keep_seconds = settings.gemini_deadline_seconds + SETTLING_SECONDS
         self._open_turns: set[asyncio.Future[None]] = set()
@@ -96,7 +96,7 @@ class Coach:
         reserving = False
         try:
             async with self._database.acquire() as connection:
-                session = await read_session(connection, caller, body)
+                session = await session_for_turn(connection, caller, body)
                 call = build_call(
                     body,
                     session,

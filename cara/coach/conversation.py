@@ -37,7 +37,7 @@ class OtherFeature(InvalidInput):
         super().__init__(fields=(FieldProblem("featureType", "is not that of the session"),))
 
 
-async def read_session(connection: Connection, caller: Caller, body: ProcessRequest) -> Session | None:
+async def session_for_turn(connection: Connection, caller: Caller, body: ProcessRequest) -> Session | None:
     """Returns the session that is practised in, if one is named.
 
     Raises:
@@ -89,8 +89,10 @@ def build_contents(body: ProcessRequest, session: Session | None, history_tokens
 
 
 def newest_turns(history: list[HistoryTurn], tokens: int) -> list[HistoryTurn]:
-    """Returns the latest turns that come to `tokens` at most, by an upper estimate of all that is sent for
-    them; the oldest are left out first, always whole."""
+    """Returns the latest turns that come to `tokens` at most, by an upper estimate of all that is sent.
+
+    The oldest are left out first, always whole.
+    """
     kept = 0
     for turn in reversed(history):
         tokens -= upper_estimate(_as_data(turn)) + TURN_TOKENS

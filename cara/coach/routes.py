@@ -47,7 +47,7 @@ async def process(
 
 
 def wants_events(request: web.Request) -> bool:
-    """Whether the client asks for a stream (RFC 9110, Accept)."""
+    """Returns whether the client asks for a stream (RFC 9110, Accept)."""
     return EVENT_STREAM in request.headers.get("Accept", "").lower()
 
 

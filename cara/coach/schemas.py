@@ -1,4 +1,4 @@
-"""What the coach takes and gives."""
+"""Requests and responses of the coach."""
 
 from typing import Annotated, Any, Literal
 from uuid import UUID

@@ -12,8 +12,8 @@ from asyncpg import ForeignKeyViolationError
 from cara.errors import TokenInvalid
 from cara.observability.sentry import report
 from cara.postgres.database import RETRY_SECONDS, Database, DatabaseBusy, retry_database
+from cara.practice import queries as practice
 from cara.practice.dialogue import append_dialogue
-from cara.practice.queries import hold_session
 from cara.quota.quota import Charge, Quota
 from cara.redis.queue import RollupNotifier
 from cara.web.guard import Caller
@@ -50,10 +50,10 @@ class Settlement:
 class SettlementTracker:
     """Settles calls in tasks of its own, which no client that leaves can cancel; closed after the clients."""
 
-    def __init__(self, database: Database, quota: Quota, rollups: RollupNotifier) -> None:
+    def __init__(self, database: Database, quota: Quota, rollup_notifier: RollupNotifier) -> None:
         self._database = database
         self._quota = quota
-        self._rollups = rollups
+        self._rollup_notifier = rollup_notifier
         self._tasks: set[asyncio.Task[int]] = set()
 
     def begin(self, settlement: Settlement) -> asyncio.Task[int]:
@@ -82,7 +82,7 @@ class SettlementTracker:
     async def _settle(self, settlement: Settlement) -> int:
         try:
             remaining = await self._write(settlement)
-            self._rollups.wake()
+            self._rollup_notifier.wake()
             return remaining
         except ForeignKeyViolationError:
             # The account was deleted while Gemini answered, and its ledger with it.
@@ -95,7 +95,7 @@ class SettlementTracker:
         async with holding as connection:
             if dialogue:
                 # The session is locked before the quota, as everywhere: else two transactions could deadlock.
-                await hold_session(connection, caller.user_id, dialogue.session_id)
+                await practice.hold_session(connection, caller.user_id, dialogue.session_id)
             settled = await self._quota.settle(
                 connection,
                 caller.user_id,

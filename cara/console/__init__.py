@@ -1,1 +1,1 @@
-"""The page at /console: everything that Cara does for a learner, to be seen working in a browser."""
+"""The page at /console: everything that Cara does for a learner, to try in a browser."""

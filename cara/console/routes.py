@@ -1,4 +1,4 @@
-"""Routes of the console: the files of its page, and sample talks. They are not in the OpenAPI document."""
+"""HTTP of the console: the files of its page, and sample talks. It is not in the OpenAPI document."""
 
 from collections.abc import Awaitable, Callable
 from functools import cache
@@ -49,7 +49,7 @@ class ConsoleSamples(ResponseModel):
 
 
 def routes(settings: Settings) -> list[Route]:
-    """The routes of the console; none if it is disabled."""
+    """Returns the routes of the console; none if it is disabled."""
     if not settings.console_enabled:
         return []
     pages = [

@@ -1,1 +1,1 @@
-"""What is for a developer's machine alone."""
+"""Tools for developer machines: `cara dev`, `demo`, `seed`, local servers and the Gemini emulator."""

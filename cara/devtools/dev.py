@@ -56,8 +56,9 @@ class LocalCara:
 def run(local: LocalSettings, *, reload: bool) -> int:
     """Runs everything until a signal; returns the exit code.
 
-    Raises LocalServerError before anything starts if the port is taken or the servers are not installed, and
-    MigrationFailed if a migration of your own database fails.
+    Raises:
+        LocalServerError: the port is taken, or the servers cannot start or are not installed.
+        MigrationFailed: a migration of your own database failed.
     """
     refuse_production(local.environment)
     port = local.port or free_port()
@@ -87,7 +88,9 @@ async def _supervise(here: LocalCara, *, reload: bool) -> int:
 def local_cara(local: LocalSettings, folder: Path, port: int, *, durable: bool = True) -> Iterator[LocalCara]:
     """Starts the servers that the settings do not name, and migrates the database; stops them on exit.
 
-    Raises LocalServerError or MigrationFailed.
+    Raises:
+        LocalServerError: a server cannot start.
+        MigrationFailed: the database cannot be migrated.
     """
     notes: list[str] = []
     with ExitStack() as servers:
@@ -134,7 +137,7 @@ def _migrate(database_url: str, notes: list[str]) -> None:
 
 
 def _gemini(local: LocalSettings, notes: list[str]) -> tuple[dict[str, str], int | None]:
-    """The settings for Gemini, and the port for the emulator unless they name a Gemini."""
+    """Returns the settings for Gemini, and the port for the emulator unless they name a Gemini."""
     if local.gemini_api_key is not None:
         return {}, None
     if local.gemini_base_url is not None:
@@ -149,7 +152,7 @@ def _gemini(local: LocalSettings, notes: list[str]) -> tuple[dict[str, str], int
 
 
 def _jwt_secret(local: LocalSettings, folder: Path, notes: list[str]) -> str:
-    """The secret that is set, or else one kept in the data folder, readable for its owner alone."""
+    """Returns the secret that is set, or else one kept in the data folder, readable for its owner alone."""
     if local.jwt_secret is not None:
         return local.jwt_secret.get_secret_value()
     path = folder / "jwt-secret"

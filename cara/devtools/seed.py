@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+from cara.accounts import queries as accounts
 from cara.accounts.passwords import PasswordHasher
-from cara.accounts.queries import insert_user
 from cara.devtools.dev import refuse_production
 from cara.feedback.assessment import scores
 from cara.postgres.database import Connection, Database, new_id
@@ -47,7 +47,9 @@ class PastSession:
 def run(settings: Settings, *, learners: int, weeks: int) -> list[str]:
     """Adds the learners who do not exist yet; returns their emails.
 
-    Raises NotInProduction, DatabaseAway or DatabaseBehind.
+    Raises:
+        NotInProduction: the environment is production.
+        DatabaseAway, DatabaseBehind: as `up_to_date_database`.
     """
     refuse_production(settings.environment)
     return asyncio.run(_seed(settings, learners, weeks))
@@ -69,7 +71,7 @@ async def _add(database: Database, number: int, weeks: int, password_hash: str) 
     email, name = f"learner{number}@example.com", NAMES[(number - 1) % len(NAMES)]
     user_id = new_id()
     async with database.transaction() as connection:
-        if await insert_user(connection, user_id, email, name, "Learner", password_hash) is None:
+        if await accounts.insert_user(connection, user_id, email, name, "Learner", password_hash) is None:
             return None
         await _add_practice(connection, user_id, random.Random(number), weeks)
     return email
@@ -90,7 +92,7 @@ async def _add_practice(connection: Connection, user_id: UUID, chance: random.Ra
 
 
 def format_result(added: Sequence[str]) -> str:
-    """What `cara seed` prints."""
+    """Returns what `cara seed` prints."""
     if not added:
         return "nothing to add: all of these learners exist already"
     return f"added {', '.join(added)}; their password is: {PASSWORD}"

@@ -1,1 +1,1 @@
-"""Feedback on a transcript: jobs, measures, judgement and progress events."""
+"""Feedback on a transcript: requests, jobs at work, assessment and progress events."""

@@ -28,7 +28,7 @@ async def insert_key(
 
 
 async def key_of_user(connection: Connection, user_id: UUID, key: str) -> Record | None:
-    """The job_id that was the response under this key, and the request_hash."""
+    """Returns the job_id that was the response under this key, and the request_hash."""
     return await connection.fetchrow(
         "select job_id, request_hash from feedback_keys where user_id = $1 and key = $2", user_id, key
     )
@@ -63,7 +63,7 @@ async def insert_feedback(
 
 
 async def feedback_of_job(connection: Connection, user_id: UUID, job_id: UUID) -> Record | None:
-    """The feedback that the job wrote; None unless it succeeded."""
+    """Returns the feedback that the job wrote; None unless it succeeded."""
     return await connection.fetchrow(
         """
         select score, score_change, summary, communication, content, measures, highlights, action_items,
@@ -77,7 +77,7 @@ async def feedback_of_job(connection: Connection, user_id: UUID, job_id: UUID) -
 
 
 async def action_items_of_job(connection: Connection, user_id: UUID, job_id: UUID) -> list[dict[str, Any]]:
-    """What the feedback of the job recommends to practise."""
+    """Returns what the feedback of the job recommends to practise."""
     items: list[dict[str, Any]] | None = await connection.fetchval(
         "select action_items from feedback where user_id = $1 and job_id = $2", user_id, job_id
     )

@@ -42,7 +42,7 @@ async def generate_feedback(
     database: Database,
     quota: Quota,
     job_notifier: JobNotifier,
-    rollups: RollupNotifier,
+    rollup_notifier: RollupNotifier,
     broker: JobEventBroker,
     tickets: TicketIssuer,
     body: FeedbackRequest,
@@ -53,7 +53,7 @@ async def generate_feedback(
     async with database.transaction() as connection:
         requested = await requests.request_feedback(connection, quota, caller, body, idempotency_key)
     job_id = requested.job["id"]
-    rollups.wake()
+    rollup_notifier.wake()
     if requested.new:
         await job_notifier.enqueued(job_id)
     wait = _wait_seconds(prefer)
@@ -134,7 +134,7 @@ def _claims(
     job_id: UUID,
     ticket: str | None,
 ) -> Claims:
-    """The claims of the ticket, else of the bearer token."""
+    """Returns the claims of the ticket, else of the bearer token."""
     if ticket is not None:
         return tickets.claims(ticket, job_id)
     return authenticator.claims(bearer_token(request))
@@ -152,7 +152,7 @@ def _accepted(job: Record, ticket: str) -> JobAccepted:
 
 
 def _wait_seconds(prefer: str | None) -> int:
-    """The whole seconds of `wait` in a Prefer field (RFC 7240), at most `MAX_WAIT_SECONDS`; 0 without."""
+    """Returns the seconds of `wait` in a Prefer field (RFC 7240), at most `MAX_WAIT_SECONDS`; 0 without."""
     wanted = re.search(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,6})", prefer or "", re.IGNORECASE)
     return min(int(wanted[1]), MAX_WAIT_SECONDS) if wanted else 0
 

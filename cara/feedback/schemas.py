@@ -1,4 +1,4 @@
-"""What the feedback feature takes and gives."""
+"""Requests and responses of feedback."""
 
 from typing import Annotated, Literal
 from uuid import UUID

@@ -71,8 +71,10 @@ def _parse_usage(metadata: Any) -> GeminiUsage | None:
 
 
 def _valid_count(reported: int | None) -> int:
-    """The count, or 0 for what cannot be one: gateways were seen to report negative counts and counts beyond
-    32 bits."""
+    """Returns the count, or 0 for what cannot be one.
+
+    Gateways were seen to report negative counts and counts beyond 32 bits.
+    """
     return reported if reported is not None and 0 <= reported <= _LARGEST_COUNT else 0
 
 
@@ -151,7 +153,7 @@ class AnswerInProgress:
 
 
 def _highest(usage: GeminiUsage, reported: GeminiUsage | None) -> GeminiUsage:
-    """Of each count the higher one."""
+    """Returns the higher one of each count."""
     if reported is None:
         return usage
     return GeminiUsage(*(max(counts) for counts in zip(astuple(usage), astuple(reported), strict=True)))

@@ -8,8 +8,11 @@ from typing import Any
 
 @dataclass(frozen=True)
 class GeminiUsage:
-    """What Gemini says a call has cost, in tokens. `cached_tokens` are a part of `prompt_tokens`;
-    `total_tokens` is what is billed and charged: prompt, output and thinking."""
+    """What a call has cost by Gemini's own count, in tokens.
+
+    `cached_tokens` are a part of `prompt_tokens`; `total_tokens` is what is billed and charged: prompt,
+    output and thinking.
+    """
 
     prompt_tokens: int = 0
     output_tokens: int = 0
@@ -62,7 +65,7 @@ class GeminiChunk:
 
 @dataclass(frozen=True)
 class GeminiLimits:
-    """How long, how often and how many.
+    """The limits of calls: how long, how often, and how many at once.
 
     `deadline_seconds` bounds a whole call with its retries; `slot_wait_seconds` the wait for a free slot
     among `max_in_flight`.

@@ -197,7 +197,7 @@ def connect_gemini(settings: Settings) -> GeminiClient:
 
 
 def _request_config(call: GeminiCall) -> Any:
-    """The `GenerateContentConfig` of a call as a dict, which the SDK validates.
+    """Returns the `GenerateContentConfig` of a call as a dict, which the SDK validates.
 
     Continuation and function calling are switched off: the SDK could make further, billed calls on its own.
     """

@@ -145,8 +145,10 @@ class GeminiMisconfigured(GeminiPermanent, UpstreamFailed):
 
 
 class GeminiRefused(GeminiPermanent, UpstreamFailed):
-    """Gemini finds the request itself wrong. `cause` is its message without what it quotes, for log and alert
-    only."""
+    """Gemini finds the request itself wrong.
+
+    `cause` is its message without what it quotes, for log and alert only.
+    """
 
     code = "gemini_refused"
     detail = "Gemini could not work with this request."
@@ -186,7 +188,7 @@ def translate_error(error: Exception, usage: GeminiUsage, *, has_text: bool) -> 
 
 
 def error_kind(error: Exception) -> str:
-    """What is wrong, for the log: without a word of what was asked or answered."""
+    """Returns what is wrong, for the log: without a word of what was asked or answered."""
     if isinstance(error, GeminiBadAnswer):
         return error.reason
     if isinstance(error, ApiFailure):
@@ -218,8 +220,10 @@ def _response_failure(error: ApiFailure, usage: GeminiUsage) -> GeminiError:
 
 
 def _without_quotes(message: str) -> str:
-    """The message up to a length, less all from its first to its last double quote: between these Gemini
-    repeats what it was sent."""
+    """Returns the message up to a length, without all from its first to its last double quote.
+
+    Between these Gemini repeats what it was sent.
+    """
     return _QUOTED.sub('"…"', message)[:MAX_CAUSE_CHARACTERS]
 
 
@@ -230,7 +234,7 @@ def _details(body: Any) -> list[dict[str, Any]]:
 
 
 def _retry_after(error: ApiFailure, details: list[dict[str, Any]]) -> float | None:
-    """The seconds that `RetryInfo` in the details asks for, or else the header `Retry-After`."""
+    """Returns the seconds that `RetryInfo` in the details asks for, or else the header `Retry-After`."""
     delays = [detail["retryDelay"] for detail in details if "retryDelay" in detail]
     headers = getattr(error.response, "headers", None) or {}
     seconds = _SECONDS.fullmatch(str(delays[0] if delays else headers.get("Retry-After", "")))

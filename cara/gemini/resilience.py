@@ -202,7 +202,7 @@ class Retries:
 
 
 def is_worth_retrying(error: GeminiError) -> bool:
-    """Whether the same call may be made again at once, at no risk of paying twice for one answer."""
+    """Returns whether the same call may be made again at once, at no risk of paying twice for one answer."""
     if isinstance(error, GeminiBusy | GeminiCircuitOpen):
         return False
     is_transient = isinstance(error, GeminiRateLimited | GeminiUnavailable | GeminiTimedOut)

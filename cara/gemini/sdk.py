@@ -43,7 +43,7 @@ class GeminiSdk:
         async with self._lock:
             if self.is_open:
                 return
-            self._session = self._session or open_session()
+            self._session = self._session or open_http_session()
             self._client = await asyncio.to_thread(self._build_client, self._session)
             self.models = self._client.aio.models
             self.is_open = True
@@ -71,7 +71,7 @@ class GeminiSdk:
         return Client(api_key=self._api_key, vertexai=False, http_options=options)
 
 
-def open_session() -> aiohttp.ClientSession:
+def open_http_session() -> aiohttp.ClientSession:
     """Opens a session that has no bound of its own on connections and keeps no cookies.
 
     It reads proxies from the environment only where there are any: that costs two hops to another thread in
@@ -89,7 +89,7 @@ def _import_sdk() -> None:
     """Imports the SDK and freezes what it leaves behind, out of the garbage collector's reach.
 
     The import adds some 150,000 objects that live as long as the process. Full collections, which hold the
-    interpreter's lock, would visit all of them again: 80 ms each, while everybody waits.
+    interpreter's lock, would visit all of them again: 80 ms each, while all requests wait.
     """
     if "google.genai" in sys.modules:
         return

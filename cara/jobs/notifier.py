@@ -31,7 +31,7 @@ MAX_NUMBER = 2**53
 KEEP_EVENTS = 2_000
 KEEP_SECONDS = 3_600
 FINISHED = "finished"
-"""The name of the entry that says that the job has ended: PostgreSQL tells how."""
+"""The name of the entry that says that the job has ended: PostgreSQL knows how."""
 
 _NOTIFY_SECONDS = 1.0
 _GROUP_SECONDS = 0.04
@@ -42,22 +42,22 @@ _MUTE_SECONDS = 1.0
 
 
 def stream_key(job_id: UUID) -> str:
-    """The Redis stream that stores the job's events for replay."""
+    """Returns the Redis stream that stores the job's events for replay."""
     return f"cara:feedback:{job_id}:events"
 
 
 def wake_channel(job_id: UUID) -> str:
-    """The channel on which listeners receive the number of the latest event."""
+    """Returns the channel on which listeners receive the number of the latest event."""
     return f"cara:feedback:{job_id}:wake"
 
 
 def cancel_channel(job_id: UUID) -> str:
-    """The channel on which the job's worker is told that its cancellation was requested."""
+    """Returns the channel on which the job's worker learns that its cancellation was requested."""
     return f"cara:feedback:{job_id}:cancel"
 
 
 def final_number(attempts: int) -> int:
-    """The number of the final event of a job that ended after this many attempts."""
+    """Returns the number of the final event of a job that ended after this many attempts."""
     return (attempts + 1) * NUMBERS_PER_ATTEMPT
 
 
@@ -71,7 +71,7 @@ class JobEvent:
 
 
 async def read_events(redis: Redis, job_id: UUID, after: int) -> list[JobEvent]:
-    """The stored events with numbers above `after`, in order.
+    """Returns the stored events with numbers above `after`, in order.
 
     Raises:
         RedisError, OSError, TimeoutError: Redis is away (`AWAY`).
@@ -218,7 +218,7 @@ class Publisher:
         await self._publish(*self._grouped(), (FINISHED, {}))
 
     def _grouped(self) -> list[tuple[str, dict[str, Any]]]:
-        """The texts that were held back, as events."""
+        """Returns the texts that were held back, as events."""
         texts, self._texts = self._texts, {}
         return [("partial", self._partial_event(part, text)) for part, text in texts.items()]
 

@@ -42,7 +42,7 @@ async def insert_job(
 
 
 async def job_of_user(connection: Connection, user_id: UUID, job_id: UUID) -> Record | None:
-    """The job as clients see it."""
+    """Returns the job as clients see it."""
     return await connection.fetchrow(
         """
         select id, session_id, status, stage, progress, attempts, problem, created_at, started_at, finished_at
@@ -57,7 +57,7 @@ async def job_of_user(connection: Connection, user_id: UUID, job_id: UUID) -> Re
 async def live_job_of_transcript(
     connection: Connection, user_id: UUID, session_id: UUID, transcript_hash: bytes
 ) -> Record | None:
-    """The live job for this transcript, unless it is to be cancelled: id, status, created_at."""
+    """Returns the live job for this transcript, unless it is to be cancelled: id, status, created_at."""
     return await connection.fetchrow(
         """
         select id, status, created_at
@@ -72,7 +72,7 @@ async def live_job_of_transcript(
 
 
 async def live_job_of_session(connection: Connection, user_id: UUID, session_id: UUID) -> UUID | None:
-    """The newest job of the session that has not ended."""
+    """Returns the newest job of the session that has not ended."""
     job_id: UUID | None = await connection.fetchval(
         """
         select id
@@ -88,7 +88,7 @@ async def live_job_of_session(connection: Connection, user_id: UUID, session_id:
 
 
 async def newer_job_succeeded(connection: Connection, job: Record) -> bool:
-    """Whether a job of the same session that was requested later has already succeeded."""
+    """Returns whether a job of the same session that was requested later has already succeeded."""
     newer: bool = await connection.fetchval(
         """
         select exists (
@@ -109,7 +109,7 @@ async def newer_job_succeeded(connection: Connection, job: Record) -> bool:
 async def newest_succeeded_job(
     connection: Connection, user_id: UUID, feature_type: str, except_session_id: UUID
 ) -> UUID | None:
-    """The learner's newest job of the feature that succeeded, outside of one session."""
+    """Returns the learner's newest job of the feature that succeeded, outside of one session."""
     job_id: UUID | None = await connection.fetchval(
         """
         select id
@@ -126,7 +126,7 @@ async def newest_succeeded_job(
 
 
 async def overdue_jobs(connection: Connection, grace_seconds: float, limit: int) -> list[Record]:
-    """Id and attempts of queued jobs that workers should have claimed by now."""
+    """Returns id and attempts of queued jobs that workers should have claimed by now."""
     return await connection.fetch(
         """
         select id, attempts

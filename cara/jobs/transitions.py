@@ -196,8 +196,10 @@ async def cancel_job(connection: Connection, user_id: UUID, job_id: UUID) -> Rec
 async def fail_poison_jobs(
     connection: Connection, attempts_limit: int, max_claims: int, problem: dict[str, Any], limit: int
 ) -> list[Record]:
-    """Fails abandoned jobs that used up their attempts, or were claimed `max_claims` times: such a job may be
-    what kills its workers."""
+    """Fails abandoned jobs that used up their attempts, or were claimed `max_claims` times.
+
+    Such a job may be what kills its workers.
+    """
     return await connection.fetch(
         """
         with poison as (

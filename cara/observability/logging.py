@@ -40,7 +40,7 @@ class RedactingFormatter(logging.Formatter):
         return super().format(redacted)
 
     def formatException(self, ei: _ErrorInfo) -> str:
-        """Frames and types as Python prints them, with a redacted description instead of each message."""
+        """Returns frames and types as Python prints them, with a redacted description for each message."""
         return "\n".join(_traceback_lines(ei[1], ei[2], set())) if ei[1] else ""
 
 
@@ -60,7 +60,7 @@ def set_up_logs(level: int = logging.INFO) -> None:
 
 
 def _redact_errors(value: Any) -> Any:
-    """The value, or a copy of a collection, with a redacted text instead of each error."""
+    """Returns the value, or a copy of a collection, with a redacted text instead of each error."""
     if isinstance(value, BaseException):
         return _describe(value)
     if isinstance(value, dict):
@@ -71,7 +71,10 @@ def _redact_errors(value: Any) -> Any:
 
 
 def _redact_arguments(record: logging.LogRecord) -> str:
-    """The line of asyncio without its tasks and callbacks, whose descriptions hold errors and arguments."""
+    """Returns a line of asyncio without its tasks and callbacks.
+
+    Their descriptions hold errors and arguments.
+    """
     arguments = record.args if isinstance(record.args, tuple) else ()
     numbers = tuple(each if isinstance(each, int | float) else _WITHHELD for each in arguments)
     line = (str(record.msg) % numbers if numbers else str(record.msg)).partition("\n")[0]
@@ -83,7 +86,7 @@ def _describe(error: BaseException) -> str:
 
 
 def _traceback_lines(error: BaseException, frames: TracebackType | None, seen: set[int]) -> Iterator[str]:
-    """The cause first, then the error. Bounded and without repeats: chains can be long or circular."""
+    """Yields the cause first, then the error. Bounded and without repeats: chains can be long or circular."""
     seen.add(id(error))
     cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     if cause and _is_new(cause, seen):

@@ -35,19 +35,19 @@ _NUMBERS: Final = ("code", "status", "errno")
 _WITHHELD: Final = "(message withheld)"
 _MAX_CHAINED_ERRORS: Final = 20
 
-Event = dict[str, Any]
-Hint = Mapping[str, Any]
+SentryEvent = dict[str, Any]
+SentryHint = Mapping[str, Any]
 
 
 def is_expected(error: BaseException) -> bool:
-    """Whether the error is ordinary: it is answered to the client, or a client or a task is gone."""
+    """Returns whether the error is ordinary: it is answered to the client, or a client or a task is gone."""
     if isinstance(error, web.HTTPException):
         return error.status < 500
     return isinstance(error, CaraError | asyncio.CancelledError | ConnectionResetError)
 
 
-def redact_event(event: Event, hint: Hint, *, role: str) -> Event | None:
-    """The event, an error or a transaction, reduced to the allow list; None if the error is expected."""
+def redact_event(event: SentryEvent, hint: SentryHint, *, role: str) -> SentryEvent | None:
+    """Returns the error or transaction, reduced to the allow list; None if the error is expected."""
     error = (hint.get("exc_info") or (None, None))[1]
     if error is not None and is_expected(error):
         return None
@@ -86,7 +86,7 @@ def _exceptions(values: Iterable[Mapping[str, Any]], error: BaseException | None
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """The error, its causes and the members of groups; bounded, because chains can be circular."""
+    """Yields the error, its causes and the members of groups; bounded, because chains can be circular."""
     pending = [error] if error else []
     for _ in range(_MAX_CHAINED_ERRORS):
         if not pending:
@@ -98,7 +98,10 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def redacted_description(error: BaseException) -> str:
-    """An error without its message: code, SQL state, constraint, status, or number of invalid fields."""
+    """Returns a description of an error without its message.
+
+    It holds the code, the SQL state, the constraint, the status, or the number of invalid fields.
+    """
     if isinstance(error, CaraError):
         return error.code
     if isinstance(error, ValidationError):
@@ -111,5 +114,8 @@ def redacted_description(error: BaseException) -> str:
 
 
 def _location(record: logging.LogRecord) -> str:
-    """Logger, function and line of a log call. No template: some libraries format before they log."""
+    """Returns logger, function and line of a log call.
+
+    There is no template: some libraries format before they log.
+    """
     return f"{record.name}: {record.funcName}, line {record.lineno}"

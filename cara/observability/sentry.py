@@ -110,7 +110,10 @@ def _started_sdk() -> ModuleType | None:
 
 
 def _integrations(role: Literal["web", "worker"]) -> list[Integration]:
-    """The integrations that report errors, without those that record calls, versions and command lines."""
+    """Returns the integrations that report errors.
+
+    Those that record calls, versions and command lines are left out.
+    """
     from sentry_sdk.integrations.aiohttp import AioHttpIntegration
     from sentry_sdk.integrations.atexit import AtexitIntegration
     from sentry_sdk.integrations.dedupe import DedupeIntegration

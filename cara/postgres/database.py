@@ -157,12 +157,12 @@ def retry_database(
 
 
 def new_id() -> UUID:
-    """A new UUIDv7 (RFC 9562): known before its row is written, and sorted after earlier ids."""
+    """Returns a new UUIDv7 (RFC 9562): known before its row is written, and sorted after earlier ids."""
     return uuid7()
 
 
 async def one_row(connection: Connection, statement: str, *arguments: Any) -> Record:
-    """The row of a statement that always returns one."""
+    """Returns the row of a statement that always returns one."""
     row = await connection.fetchrow(statement, *arguments)
     assert row is not None
     return row

@@ -73,12 +73,12 @@ class AtomicBackend(PostgresqlPsycopgBackend):  # type: ignore[misc]
 
 
 def migrations_folder() -> Path:
-    """The folder of the SQL files."""
+    """Returns the folder of the SQL files."""
     return Path(str(files("migrations")))
 
 
 def known_migrations() -> list[str]:
-    """The ids of all migrations of this version of Cara, in order."""
+    """Returns the ids of all migrations of this version of Cara, in order."""
     return sorted(
         path.stem for path in migrations_folder().glob("*.sql") if not path.stem.endswith(".rollback")
     )
@@ -109,7 +109,7 @@ def migrate_down(database_url: str, steps: int = 1) -> list[str]:
 
 
 def migration_status(database_url: str) -> list[tuple[str, bool]]:
-    """Each known migration, and whether it is applied.
+    """Returns each known migration, and whether it is applied.
 
     Raises:
         MigrationFailed: as `migrate_up`.
@@ -120,7 +120,7 @@ def migration_status(database_url: str) -> list[tuple[str, bool]]:
 
 
 async def missing_migrations(connection: Connection) -> list[str]:
-    """The known migrations that the database lacks."""
+    """Returns the known migrations that the database lacks."""
     if not await connection.fetchval("select to_regclass('_yoyo_migration') is not null"):
         return known_migrations()
     applied = await connection.fetch("select migration_id from _yoyo_migration")
@@ -147,9 +147,10 @@ async def up_to_date_database(settings: Settings) -> AsyncIterator[Database]:
 
 @contextmanager
 def _locked(database_url: str) -> Iterator[tuple[AtomicBackend, MigrationList]]:
-    """yoyo under an advisory lock. The lock of yoyo is a row, which a killed process leaves behind.
+    """Yields yoyo under an advisory lock.
 
-    So that row is deleted here: the advisory lock replaces it.
+    The lock of yoyo is a row, which a killed process leaves behind. So that row is deleted here: the advisory
+    lock replaces it.
     """
     try:
         with psycopg.connect(database_url, autocommit=True, connect_timeout=_CONNECT_SECONDS) as connection:
@@ -172,6 +173,6 @@ def _locked(database_url: str) -> Iterator[tuple[AtomicBackend, MigrationList]]:
 
 
 def _migrations() -> MigrationList:
-    """The SQL files only: yoyo takes each Python file of the folder for a migration too."""
+    """Returns the SQL files only: yoyo takes each Python file of the folder for a migration too."""
     known = known_migrations()
     return MigrationList([one for one in read_migrations(str(migrations_folder())) if one.id in known])

@@ -1,1 +1,1 @@
-"""Practice sessions, experience, levels and streaks."""
+"""Practice sessions and their transcripts."""

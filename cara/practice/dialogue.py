@@ -27,7 +27,7 @@ class TranscriptFull(Conflict):
 
 
 async def session_context(connection: Connection, user_id: UUID, session_id: UUID, message: str) -> Record:
-    """The session that a dialogue goes on in, once there is room for the message and its answer.
+    """Returns the session that a dialogue goes on in, once there is room for the message and its answer.
 
     Raises:
         SessionNotFound: the learner has no such session.
@@ -52,11 +52,16 @@ async def append_dialogue(
 
 
 def dialogue(message: str, answer: str) -> str:
-    """Both turns with their labels."""
+    """Returns both turns with their labels."""
     return f"{LEARNER}: {_turn_text(message)}\n{COACH}: {_turn_text(answer)}"
 
 
 def _turn_text(text: str) -> str:
-    """The text, with no line that begins like a label: its words would be attributed to another speaker."""
+    """Returns the text, in which no line begins like a label.
+
+    Its words would be attributed to another speaker.
+
+    Their words would be attributed to another speaker.
+    """
     lines = "\n".join(line.rstrip() for line in text.strip().splitlines())
     return _LOOKS_LIKE_LABEL.sub(" ", lines)

@@ -47,7 +47,7 @@ async def session_of_user(connection: Connection, user_id: UUID, session_id: UUI
 
 
 async def lock_session(connection: Connection, user_id: UUID, session_id: UUID) -> Record | None:
-    """The session, locked against other changes until the transaction ends."""
+    """Returns the session, locked against other changes until the transaction ends."""
     return await connection.fetchrow(_SESSION + "for update", user_id, session_id)
 
 
@@ -91,7 +91,7 @@ async def update_session(
 
 
 async def session_context(connection: Connection, user_id: UUID, session_id: UUID) -> Record | None:
-    """What the coach has to know of a session, without its transcript."""
+    """Returns what the coach has to know of a session, without its transcript."""
     return await connection.fetchrow(
         """
         select id, feature_type, title, description,
@@ -136,7 +136,10 @@ async def sessions_of_user(
     limit: int,
     offset: int,
 ) -> list[Record]:
-    """A page, newest first, without transcripts and feedback; reads the index (user_id, created_at, id)."""
+    """Returns a page, newest first, without transcripts and feedback.
+
+    Reads the index (user_id, created_at, id).
+    """
     return await connection.fetch(
         """
         select id, user_id, feature_type, title, description, duration_seconds, score, completed,
@@ -214,7 +217,7 @@ async def delete_session(connection: Connection, user_id: UUID, session_id: UUID
 async def recent_mean_score(
     connection: Connection, user_id: UUID, feature_type: str, session_id: UUID, sessions: int
 ) -> float | None:
-    """The mean score of the learner's last scored sessions of the feature, without this session."""
+    """Returns the mean score of the learner's last scored sessions of the feature, without this session."""
     mean: float | None = await connection.fetchval(
         """
         select avg(score)

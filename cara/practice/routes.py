@@ -28,12 +28,12 @@ IF_MATCH = Header("If-Match", "The ETag of what was read: refused when it has ch
 
 
 async def open_session(
-    caller: Caller, database: Database, rollups: RollupNotifier, body: NewSession
+    caller: Caller, database: Database, rollup_notifier: RollupNotifier, body: NewSession
 ) -> ApiResponse[PracticeSession]:
     """Open a practice session."""
     async with database.transaction() as connection:
         session = await sessions.open_session(connection, caller.user_id, body)
-    rollups.wake()
+    rollup_notifier.wake()
     return _session_response(session, {"Location": f"/api/sessions/{session['id']}"})
 
 
@@ -61,7 +61,7 @@ async def read_session(caller: Caller, connection: Connection, id: UUID) -> ApiR
 async def change_session(
     caller: Caller,
     database: Database,
-    rollups: RollupNotifier,
+    rollup_notifier: RollupNotifier,
     id: UUID,
     body: SessionChanges,
     if_match: Annotated[str | None, IF_MATCH],
@@ -73,19 +73,19 @@ async def change_session(
             connection, caller.user_id, id, body.provided(), expected_version=version
         )
         live_job = await jobs.live_job_of_session(connection, caller.user_id, id)
-    rollups.wake()
+    rollup_notifier.wake()
     return _session_response(session, live_job=live_job)
 
 
 async def delete_session(
-    caller: Caller, database: Database, job_notifier: JobNotifier, rollups: RollupNotifier, id: UUID
+    caller: Caller, database: Database, job_notifier: JobNotifier, rollup_notifier: RollupNotifier, id: UUID
 ) -> None:
     """Delete a session and its feedback."""
     async with database.acquire() as connection:
         job_ids = await queries.delete_session(connection, caller.user_id, id)
     if job_ids is None:
         raise SessionNotFound
-    rollups.wake()
+    rollup_notifier.wake()
     if job_ids:
         await job_notifier.deleted(job_ids)
 
@@ -98,9 +98,10 @@ def _session_response(
 
 
 def _expected_version(if_match: str | None) -> int | None:
-    """The version that If-Match (RFC 9110) requires.
+    """Returns the version that If-Match (RFC 9110) requires.
 
-    Raises Outdated for a tag that is not one of a session: it matches no version.
+    Raises:
+        Outdated: the tag is not one of a session: it matches no version.
     """
     if if_match is None or if_match.strip() == "*":
         return None

@@ -71,7 +71,7 @@ async def change_session(
 async def page_of_sessions(
     connection: Connection, user_id: UUID, query: SessionsQuery
 ) -> tuple[list[Record], int, str | None]:
-    """One page, the number of all matching sessions, and the cursor of the next page, if there is one."""
+    """Returns one page, the number of all matching sessions, and the cursor of the next page, if any."""
     filters = (query.feature_type, query.completed, query.from_, query.to)
     before = decode_cursor(query.cursor) if query.cursor else None
     rows = await queries.sessions_of_user(
@@ -85,12 +85,12 @@ async def page_of_sessions(
 
 
 def encode_cursor(created_at: datetime, session_id: UUID) -> str:
-    """An opaque cursor for the sessions after this one."""
+    """Returns an opaque cursor for the sessions after this one."""
     return base64.urlsafe_b64encode(f"{created_at.isoformat()}|{session_id}".encode()).decode().rstrip("=")
 
 
 def decode_cursor(cursor: str) -> tuple[datetime, UUID]:
-    """The creation time and the id that a cursor holds.
+    """Returns the creation time and the id that a cursor holds.
 
     Raises:
         InvalidInput: `encode_cursor` did not make the cursor.

@@ -1,4 +1,4 @@
-"""SQL of the quota: the counter of each day, reservations, and the ledger. One function a statement.
+"""SQL of the quota (the counter of each day, reservations, the ledger): one function a statement.
 
 `settle` alone writes `quota_days.used` and the ledger. Every change of a counter is one statement that locks
 one row of `quota_days`; used + reserved can therefore never pass the limit, however many calls come at once.

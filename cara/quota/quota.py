@@ -142,9 +142,9 @@ class Quota:
     ) -> Reservation:
         """Reserves as many tokens as fit under today's limit, from `least` to `most`.
 
-        They stay reserved for `keep_seconds` unless they are settled before; the ledger will tell the
+        They stay reserved for `keep_seconds` unless they are settled before; the ledger will record the
         `feature_type`. A reservation that is a transaction of its own, for a call of seconds, need not be
-        `durable`. Before anybody is refused, what crashes left behind of their day is released, and the
+        `durable`. Before a refusal, what crashes left behind of the learner's day is released, and the
         reservation is tried once more.
 
         Raises:

@@ -1,1 +1,1 @@
-"""Redis: connections, subscriptions, the queue, and what works on without Redis."""
+"""Redis: connections, subscriptions, the queue, and the roll-up notifier."""

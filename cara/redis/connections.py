@@ -71,7 +71,7 @@ class _SentinelConnection(_CancellableConnection, SentinelManagedConnection):
 
 
 def connection_pool(url: str, *, size: int, retries: int = 1) -> ConnectionPool:
-    """A bounded pool for the URL; a command is retried `retries` times when its connection breaks."""
+    """Returns a bounded pool for the URL; a command is retried `retries` times when its connection breaks."""
     options: dict[str, Any] = {
         "socket_timeout": SOCKET_SECONDS,
         "socket_connect_timeout": SOCKET_SECONDS,

@@ -30,12 +30,12 @@ FOLD_SLOT_SECONDS = 1.0
 
 
 def wake_channel(queue: str) -> str:
-    """The channel on which workers of the queue are told that something was enqueued."""
+    """Returns the channel on which workers of the queue learn that something was enqueued."""
     return f"{queue}:wake"
 
 
 def health_key(queue: str) -> str:
-    """The key that exists while a worker of the queue is alive."""
+    """Returns the key that exists while a worker of the queue is alive."""
     return f"{queue}:health"
 
 
@@ -50,7 +50,7 @@ def deserialize(raw: bytes) -> dict[str, Any]:
 
 
 def arq_client(url: str, *, size: int, retries: int = 1) -> ArqRedis:
-    """A Redis client that can enqueue."""
+    """Returns a Redis client that can enqueue."""
     return ArqRedis(
         pool_or_conn=connection_pool(url, size=size, retries=retries),
         job_serializer=serialize,
@@ -114,7 +114,7 @@ class RollupNotifier:
             await asyncio.sleep(FOLD_SLOT_SECONDS)
 
     async def _enqueue(self) -> bool:
-        """False if the job id of this second was taken."""
+        """Returns False if the job id of this second was taken."""
         slot = int(time.time() / FOLD_SLOT_SECONDS)
         try:
             job = await self._redis.enqueue_job(

@@ -18,7 +18,7 @@ class Sample:
     path: Traversable
 
     def transcript(self) -> str:
-        """The text of the talk."""
+        """Returns the text of the talk."""
         return self.path.read_text(encoding="utf-8")
 
 

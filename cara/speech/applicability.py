@@ -105,7 +105,7 @@ class Applicability:
         return self.duration_seconds if known and self.spoken else None
 
     def restrictions(self) -> list[Restriction]:
-        """Every reason that applies, with the measures that it excludes."""
+        """Returns every reason that applies, with the measures that it excludes."""
         found: list[Restriction] = []
         if not self.words:
             found.append(Restriction((), "The transcript has no words of the learner."))
@@ -124,7 +124,7 @@ class Applicability:
 
 
 def detect_language(words: Words) -> str:
-    """The language as a BCP 47 tag, from the script and, for Latin letters, the share of stop words.
+    """Returns the language as a BCP 47 tag, from the script and, for Latin letters, the share of stop words.
 
     Distinguishes English, nine other languages with Latin letters, and scripts; the rest is `und`
     (undetermined). Another language than English needs two different stop words that English doesn't have
@@ -139,7 +139,7 @@ def detect_language(words: Words) -> str:
 
 
 def _script(counts: Counter[str]) -> str:
-    """The script of most first and last letters. Han with enough kana beside it is Japanese."""
+    """Returns the script of most first and last letters. Han with enough kana beside it is Japanese."""
     scripts: Counter[str] = Counter()
     for word, count in counts.items():
         for letter in (word[0], word[-1]):

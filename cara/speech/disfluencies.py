@@ -158,7 +158,7 @@ def _hesitations_by_index(words: Words) -> dict[int, str]:
 
 
 def _is_other_word(words: Words, index: int) -> bool:
-    """Whether the letters of a hesitation are an acronym, or millimeters after a number."""
+    """Returns whether the letters of a hesitation are an acronym, or millimeters after a number."""
     raw = words.raw[index]
     if raw in ("ER", "ERM", "MM"):
         return True
@@ -166,7 +166,10 @@ def _is_other_word(words: Words, index: int) -> bool:
 
 
 def _discourse_markers(words: Words) -> list[FoundPhrase]:
-    """The markers from left to right; an `opening` one follows on nothing but markers in its sentence."""
+    """Returns the markers from left to right.
+
+    An `opening` one follows on nothing but markers in its sentence.
+    """
     found: list[FoundPhrase] = []
     opening_until = 0
     candidates = list(_MARKER_PHRASES.find(words))
@@ -181,7 +184,7 @@ def _discourse_markers(words: Words) -> list[FoundPhrase]:
 
 
 def _is_repeated(words: Words, one: FoundPhrase, other: FoundPhrase) -> bool:
-    """Whether a phrase is said twice in a row in one sentence (unlike `it went well. Well done`)."""
+    """Returns whether a phrase is said twice in a row in one sentence (unlike `it went well. Well done`)."""
     adjacent = one.phrase == other.phrase and one.end == other.start
     return adjacent and not words.sentence_ends(one.end - 1, one.end)
 
@@ -204,7 +207,7 @@ def _is_marker(words: Words, candidate: FoundPhrase, opening: bool, said_twice: 
 
 
 def _repetitions(words: Words) -> set[int]:
-    """The index of the last word of each run of words that is then said again."""
+    """Returns the index of the last word of each run of words that is then said again."""
     # The distance to the next occurrence of the same word, for words that recur within that many.
     distances = {
         index: length
@@ -221,7 +224,7 @@ def _repetitions(words: Words) -> set[int]:
 
 
 def _repeated_length(words: Words, index: int, least: int) -> int:
-    """How many words from the index on, `least` or more, are said again at once in the sentence; else 0."""
+    """Returns how many words from the index on are said again at once, if `least` or more; else 0."""
     lower = words.lower
     if least == 1:
         return 0 if words.after[index] & END or _may_be_repeated(lower[index]) else 1

@@ -76,7 +76,7 @@ def measure(
 
 
 def pace_norm(feature_type: str) -> PaceNorm | None:
-    """The usual words a minute of the feature type; None for writing.
+    """Returns the usual words a minute of the feature type; None for writing.
 
     Norm: conversation 120 to 160, presentation 100 to 150; comfortable comprehension ends near 180 to 200.
     Source: Tauroza & Allison 1990, Applied Linguistics 11; Yuan, Liberman & Cieri 2006, Interspeech.
@@ -90,7 +90,9 @@ def pace_norm(feature_type: str) -> PaceNorm | None:
 
 
 def words_per_minute(words: int, seconds: int | None) -> float | None:
-    """The learner's words (with fillers) ÷ minutes, to one decimal; None without words or under 5 seconds.
+    """Returns the learner's words (with fillers) ÷ minutes, to one decimal.
+
+    None without words or under 5 seconds.
 
     Limit: the minutes are those of the whole session, with the turns of others and all silences, since a
     transcript doesn't show pauses.
@@ -103,9 +105,9 @@ def words_per_minute(words: int, seconds: int | None) -> float | None:
 def speaking_words_per_minute(
     words: int, seconds: int | None, others_words: int, norm: PaceNorm | None
 ) -> float | None:
-    """The learner's speed while speaking, in words a minute: the figure that is compared with the norm.
+    """Returns the learner's speed while speaking, in words a minute, to be compared with the norm.
 
-    In a monologue it is `words_per_minute`. In a labelled conversation that would be too low, since the
+    In a monologue it is `words_per_minute`. In a labeled conversation that would be too low, since the
     minutes hold the others' turns as well: two partners who share the time would both seem slow. The
     learner's part of the time is unknown and assumed to be their share of the words, which gives the words of
     all speakers ÷ minutes. The others' words never make the learner seem too fast: they raise the speed at
@@ -119,7 +121,7 @@ def speaking_words_per_minute(
 
 
 def is_implausible(words_per_minute: float | None) -> bool:
-    """Whether the learner's words a minute are under 20 or over 400, so that no speed can be inferred.
+    """Returns whether the learner's words a minute are under 20 or over 400: no speed can be inferred.
 
     Then duration and transcript don't match, or the learner said too little.
     """
@@ -129,7 +131,9 @@ def is_implausible(words_per_minute: float | None) -> bool:
 
 
 def talk_share(own_words: int, others_words: int) -> float | None:
-    """The learner's words ÷ all words of labelled turns, from 0 to 1, to three decimals; None without words.
+    """Returns the learner's words ÷ all words of labeled turns, from 0 to 1, to three decimals.
+
+    None without words.
 
     Norm: about half in a conversation of equals; more for an interviewee, less for an interviewer.
     Limit: words stand in for time, which a transcript doesn't show.
@@ -139,7 +143,7 @@ def talk_share(own_words: int, others_words: int) -> float | None:
 
 
 def measure_vocabulary(fluent: Words) -> Vocabulary | None:
-    """The diversity of the words, fillers left out: MTLD, or the type-token ratio under 50 words.
+    """Returns the diversity of the words, fillers left out: MTLD, or the type-token ratio under 50 words.
 
     `kind` says which one it is: they can't be compared with each other. None without words.
     Norm: only the learner's own past. Source: McCarthy & Jarvis 2010, Behavior Research Methods 42.
@@ -155,11 +159,11 @@ def measure_vocabulary(fluent: Words) -> Vocabulary | None:
 
 
 def mtld(words: list[str]) -> float:
-    """The measure of textual lexical diversity of at least one word: the mean length, in words, of the runs
-    that keep a type-token ratio above 0.72, over both directions of reading.
+    """Returns the measure of textual lexical diversity (MTLD) of at least one word.
 
-    Unlike the ratio itself it hardly depends on the length of the text. Words that never recur give their
-    number.
+    It is the mean length, in words, of the runs that keep a type-token ratio above 0.72, over both directions
+    of reading. Unlike the ratio itself it hardly depends on the length of the text. Words that never recur
+    give their number.
     """
     return (_mean_run(words, len(words)) + _mean_run(reversed(words), len(words))) / 2
 
@@ -198,7 +202,7 @@ def _pace(turns: Turns, norm: PaceNorm | None, applicability: Applicability) -> 
         "words_per_minute": own,
         "speaking_words_per_minute": speaking_words_per_minute(words, seconds, others_words, norm),
         "words_per_minute_implausible": is_implausible(own),
-        "talk_share": talk_share(words, others_words) if turns.labelled and applicability.spaced else None,
+        "talk_share": talk_share(words, others_words) if turns.labeled and applicability.spaced else None,
     }
 
 

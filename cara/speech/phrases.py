@@ -33,8 +33,10 @@ class PhraseList:
                 self._by_pair[words[0], words[1]].append(words)
 
     def find(self, words: Words) -> Iterator[FoundPhrase]:
-        """Every phrase in the words, from left to right; none overlaps another, or crosses a comma or the end
-        of a sentence."""
+        """Yields every phrase in the words, from left to right.
+
+        None overlaps another, or crosses a comma or the end of a sentence.
+        """
         free_from = 0
         lower = words.lower
         for start, (word, following) in enumerate(zip_longest(lower, lower[1:], fillvalue="")):
@@ -48,7 +50,7 @@ class PhraseList:
                     free_from = end
 
     def _phrase_end(self, words: Words, start: int, longer: Iterable[list[str]]) -> int:
-        """The end of the longest phrase that begins at the start; the start itself when none does."""
+        """Returns the end of the longest phrase that begins at the start; the start itself when none does."""
         lower = words.lower
         for phrase in longer:
             end = start + len(phrase)
@@ -100,8 +102,9 @@ def count_hedges(fluent: Words, all_words: int) -> PhraseUse:
 
 
 def count_assertives(fluent: Words, all_words: int) -> PhraseUse:
-    """Counts assertives, phrases that commit to a claim or a deed (`I will`, `I recommend`, `we decided`,
-    `the result was`, `definitely`): in all, per 100 words and by phrase.
+    """Counts assertives, phrases that commit to a claim or a deed: in all, per 100 words and by phrase.
+
+    Such are `I will`, `I recommend`, `we decided`, `the result was`, `definitely`.
 
     Norm: none; advice is due only together with hedges. Source: the boosters of Hyland 1998, limited to what
     speakers say of their own deeds.
@@ -111,12 +114,12 @@ def count_assertives(fluent: Words, all_words: int) -> PhraseUse:
 
 
 def per_hundred(count: int, all_words: int) -> float | None:
-    """The count per 100 words, to two decimals; None without words."""
+    """Returns the count per 100 words, to two decimals; None without words."""
     return round(100 * count / all_words, 2) if all_words else None
 
 
 def _is_unbroken(words: Words, start: int, end: int) -> bool:
-    """Whether nothing but space separates the words of a phrase."""
+    """Returns whether nothing but space separates the words of a phrase."""
     return not any(bits & (BREAK | END) for bits in words.after[start : end - 1])
 
 

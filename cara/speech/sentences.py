@@ -58,12 +58,12 @@ class SentenceLengths:
 
 
 def is_unpunctuated(text: str, words: int) -> bool:
-    """Whether more than 60 words have no terminal punctuation at all, so that sentences are unknown."""
+    """Returns whether more than 60 words have no terminal punctuation: their sentences are unknown."""
     return words > _MIN_WORDS_UNPUNCTUATED and not _TERMINAL.search(text)
 
 
 def sentence_lengths(fluent: Words) -> SentenceLengths:
-    """The mean and the maximum length of a sentence, in words without fillers.
+    """Returns the mean and the maximum length of a sentence, in words without fillers.
 
     Fillers have a measure of their own; sentences of nothing but fillers are left out.
     Norm: 15 to 20 words read easily aloud, over 35 lose listeners. Source: plain-language guidance of GOV.UK
@@ -94,9 +94,9 @@ def count_questions(words: Words, fluent: Words, *, english: bool) -> int:
 
 
 def reading_ease(fluent: Words) -> float | None:
-    """Flesch reading ease: 206.835 − 1.015 · words/sentence − 84.6 · syllables/word, fillers left out.
+    """Returns Flesch reading ease: 206.835 − 1.015 · words/sentence − 84.6 · syllables/word.
 
-    None without words.
+    Fillers are left out. None without words.
     Norm: 60 to 70 is plain English; higher is easier, and simple talk may exceed 100. Source: Flesch 1948,
     Journal of Applied Psychology 32.
     Limit: the formula is made for printed English of 100 words or more; it varies widely below, and depends
@@ -110,9 +110,10 @@ def reading_ease(fluent: Words) -> float | None:
 
 
 def count_syllables(word: str) -> int:
-    """The syllables of an English word, at least one: from a word list, or by vowel groups if it isn't there.
+    """Returns the syllables of an English word, at least one.
 
-    A number has one for each digit, a hyphenated word those of its parts.
+    They come from a word list, or from vowel groups if it isn't there. A number has one for each digit, a
+    hyphenated word those of its parts.
     """
     digits = sum(character.isdigit() for character in word)
     parts = (part for part in word.split("-") if part and not part[0].isdigit())
@@ -120,7 +121,7 @@ def count_syllables(word: str) -> int:
 
 
 def opening_and_closing(words: Words) -> tuple[str | None, str | None]:
-    """The first and the last sentence, at most 60 words of each, as evidence for the judge.
+    """Returns the first and the last sentence, at most 60 words of each, as evidence for the judge.
 
     Whether the first states a purpose and the last asks or concludes can't be counted.
     """
@@ -151,7 +152,7 @@ def _begins_as_question(words: Words, start: int, end: int) -> bool:
 
 
 def _has_verb_after_noun(first: str, rest: list[str]) -> bool:
-    """Whether verb and subject follow the noun of the question word, as in `Which one do you want`."""
+    """Returns whether verb and subject follow the noun of a question word: `Which one do you want`."""
     if (
         first not in _WORDS_BEFORE_VERB
         or rest[0] in _SUBJECTS

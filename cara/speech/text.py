@@ -69,7 +69,10 @@ class MappedText(NamedTuple):
     offsets: list[int]
 
     def replace(self, pattern: re.Pattern[str], replacement: str) -> MappedText:
-        """The text with every match replaced; a replacement has the offset at which its match begins."""
+        """Returns the text with every match replaced.
+
+        A replacement has the offset at which its match begins.
+        """
         if not pattern.search(self.text):
             return self
         parts: list[str] = []
@@ -84,7 +87,7 @@ class MappedText(NamedTuple):
         return MappedText("".join([*parts, self.text[position:]]), offsets + self.offsets[position:])
 
     def span(self, start: int, end: int) -> tuple[int, int]:
-        """The range of the original that became the characters [start, end), which are not empty."""
+        """Returns the range of the original that became the characters [start, end), which are not empty."""
         last = self.offsets[end - 1]
         while self.offsets[end] == last:
             end += 1
@@ -92,7 +95,7 @@ class MappedText(NamedTuple):
 
 
 def normalize(transcript: str) -> MappedText:
-    """The transcript in NFC, with ASCII apostrophes and `\\n` line ends, without control characters.
+    """Returns the transcript in NFC, with ASCII apostrophes and `\\n` line ends, without control characters.
 
     Timestamps become the `TIMESTAMP` sentinel: those in brackets (`[00:12]`), those of three parts
     (`00:12:03`), those of two parts that begin a line (a time of day that begins a line is lost too), and the
@@ -111,7 +114,7 @@ def normalize(transcript: str) -> MappedText:
 
 
 def remove_stage_marks(text: str) -> tuple[str, dict[str, int]]:
-    """The text without `[pause]`, `(laughs)` and the like, and the count of each mark.
+    """Returns the text without `[pause]`, `(laughs)` and the like, and the count of each mark.
 
     Anything of up to 60 characters in square brackets is a stage mark; in round brackets only the usual words
     are, since people put asides there. A silence leaves the `PAUSE` sentinel. The `MAX_STAGE_MARKS` most
@@ -129,12 +132,12 @@ def remove_stage_marks(text: str) -> tuple[str, dict[str, int]]:
 
 
 def to_nfc(text: str) -> str:
-    """The text in NFC, in linear time: marks beyond thirty on one letter are composed separately."""
+    """Returns the text in NFC, in linear time: marks beyond thirty on one letter are composed separately."""
     return compose(text).text if _too_many_marks().search(text) else unicodedata.normalize("NFC", text)
 
 
 def compose(text: str) -> MappedText:
-    """The text in NFC as `to_nfc` gives it, with its offsets; slower than `to_nfc`."""
+    """Returns the text in NFC as `to_nfc` gives it, with its offsets; slower than `to_nfc`."""
     if not _too_many_marks().search(text) and unicodedata.is_normalized("NFC", text):
         return MappedText(text, list(range(len(text) + 1)))
     parts: list[str] = []
@@ -147,7 +150,10 @@ def compose(text: str) -> MappedText:
 
 
 def _clusters(text: str) -> Iterator[tuple[int, int]]:
-    """Ranges that compose independently of their neighbors, as long as possible where nothing changes."""
+    """Yields ranges that compose independently of their neighbors.
+
+    Where nothing changes, they are as long as possible.
+    """
     position = 0
     for match in _combining_sequence().finditer(text):
         yield from _uncombined(text, position, match.start())
@@ -175,7 +181,7 @@ def _combining_sequence() -> re.Pattern[str]:
 
 @cache
 def _combining_characters() -> str:
-    """The characters that may combine with the one before, as the inside of a character class.
+    """Returns the characters that may combine with the one before, as the inside of a character class.
 
     These are marks, vowel signs that compose, and the later letters of a Hangul syllable; of the planes above
     the first all characters, since a class of single ones is slow there.

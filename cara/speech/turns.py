@@ -60,7 +60,7 @@ class Turns:
     own: str
     others: str
     own_ranges: tuple[tuple[int, int], ...]
-    labelled: bool
+    labeled: bool
     notes: tuple[str, ...]
 
     @property
@@ -103,7 +103,7 @@ def split_turns(text: str, learner_label: str | None = None) -> Turns:
 
 
 def own_passages(transcript: str) -> list[tuple[int, int]]:
-    """The ranges of the learner's turns in the unchanged transcript, in characters, without their labels."""
+    """Returns the ranges of the learner's turns in the unchanged transcript, without their labels."""
     mapped = normalize(transcript)
     ranges = split_turns(mapped.text).own_ranges
     return [mapped.span(start, end) for start, end in ranges if start < end]

@@ -79,8 +79,10 @@ _MAX_HESITATION_LETTERS = 20
 
 @dataclass(frozen=True)
 class Words:
-    """The words of a text: `raw` as written, `lower` in lower case, `after` the bits and `gaps` the text
-    between each word and the next.
+    """The words of a text, and what follows each of them.
+
+    `raw` has the words as written, `lower` in lower case, `after` the bits and `gaps` the text between each
+    word and the next.
     """
 
     raw: list[str]
@@ -92,7 +94,7 @@ class Words:
         return len(self.lower)
 
     def sentence_ends(self, start: int, end: int) -> bool:
-        """Whether a sentence ends after one of the words in [start, end)."""
+        """Returns whether a sentence ends after one of the words in [start, end)."""
         return any(map(END.__and__, self.after[start:end]))
 
     @cached_property
@@ -116,7 +118,7 @@ class _GapBits(dict[str, int]):
 
 
 def tokenize(text: str) -> Words:
-    """All words of the text, in linear time.
+    """Returns all words of the text, in linear time.
 
     A full stop before a lower-case word ends no sentence (`3 p.m. today`), unless the text has no capitals.
     An ellipsis ends a sentence only when the next word, hesitations left out, is capitalized.
@@ -134,12 +136,15 @@ def tokenize(text: str) -> Words:
 
 
 def count_words(text: str) -> int:
-    """The number of words in the text."""
+    """Returns the number of words in the text."""
     return len(_WORD_AND_GAP.findall(text))
 
 
 def drop_words(words: Words, dropped: Collection[int]) -> Words:
-    """The words without those at the dropped indexes; what followed one now follows the word before it."""
+    """Returns the words without those at the dropped indexes.
+
+    What followed one of these now follows the word before it.
+    """
     if not dropped:
         return words
     kept = [True] * len(words)
@@ -160,7 +165,7 @@ def drop_words(words: Words, dropped: Collection[int]) -> Words:
 
 
 def hesitations_among(words: Iterable[str]) -> dict[str, str]:
-    """The hesitation sounds among lower-case words, each with its usual spelling: `ummm` is `um`."""
+    """Returns the hesitation sounds among lower-case words, each with its usual spelling: `ummm` is `um`."""
     return {word: name for word in words if (name := _hesitation(word))}
 
 

@@ -33,7 +33,7 @@ class TrustedProxies:
         return any(address in network for network in self._networks)
 
     def client_of(self, peer: str | None, forwarded: Iterable[str]) -> str:
-        """The nearest hop that is not a trusted proxy; the proxy itself where its entry is malformed.
+        """Returns the nearest hop that is not a trusted proxy; the proxy itself where its entry is malformed.
 
         `forwarded` holds the values of all X-Forwarded-For fields, in order.
         """
@@ -48,18 +48,18 @@ class TrustedProxies:
 
 
 def find_client_address(request: web.Request) -> str:
-    """The client's address, from the connection and the header fields of the proxies."""
+    """Returns the client's address, from the connection and the header fields of the proxies."""
     proxies: TrustedProxies = request.app[SERVICES][TrustedProxies]
     return proxies.client_of(request.remote, request.headers.getall("X-Forwarded-For", ()))
 
 
 def client_address(request: web.BaseRequest) -> str:
-    """The address of the client, for limits and logs; `UNKNOWN` where the transport has none."""
+    """Returns the address of the client, for limits and logs; `UNKNOWN` where the transport has none."""
     return request.get(CLIENT_ADDRESS) or request.remote or UNKNOWN
 
 
 def limited_network(address: str) -> str:
-    """What a limit counts for: an IPv4 address, or the /64 network of an IPv6 address."""
+    """Returns what a limit counts for: an IPv4 address, or the /64 network of an IPv6 address."""
     parsed = _address(address)
     if isinstance(parsed, IPv6Address):
         return str(ip_network((parsed, HOME_NETWORK_BITS), strict=False))
@@ -81,7 +81,7 @@ class ClientInfo:
 
 
 def client_info(request: web.Request) -> ClientInfo:
-    """The client that sent a request."""
+    """Returns the client that sent a request."""
     address = client_address(request)
     return ClientInfo(
         address=None if address == UNKNOWN else address,
@@ -91,7 +91,7 @@ def client_info(request: web.Request) -> ClientInfo:
 
 
 def _storable(field: str) -> str:
-    """The field as the database takes it: header fields may hold any bytes."""
+    """Returns the field as the database takes it: header fields may hold any bytes."""
     characters = field[:MAX_USER_AGENT_CHARACTERS].encode("utf-8", "replace").decode()
     return without_markup(characters).replace("\0", "")
 
@@ -102,7 +102,7 @@ def _hops_from_the_right(forwarded: Iterable[str]) -> Iterator[Address | None]:
 
 
 def _address(text: str) -> Address | None:
-    """An address as proxies write it: with or without a port, brackets or a zone."""
+    """Returns an address as proxies write it: with or without a port, brackets or a zone."""
     host = text.partition("]")[0].removeprefix("[") if text.startswith("[") else text
     if host.count(":") == 1:
         host = host.partition(":")[0]

@@ -23,6 +23,6 @@ def provide(app: web.Application, kind: Any, service: Any) -> None:
 
 
 def service(app: web.Application, kind: type[Service]) -> Service:
-    """The service of that type, for the wiring; a KeyError is a mistake in it."""
+    """Returns the service of that type, for the wiring; a KeyError is a mistake in it."""
     found: Service = app[SERVICES][kind]
     return found

@@ -14,7 +14,11 @@ _EITHER_SCHEMA = {"anyOf": [{"type": "string", "format": name} for name in ("dat
 
 
 def parse_datetime(value: Any) -> datetime:
-    """A `date-time` of RFC 3339; raises ValueError for anything else, also where ISO 8601 would allow it."""
+    """Returns a `date-time` of RFC 3339.
+
+    Raises:
+        ValueError: it is anything else, also where ISO 8601 would allow it.
+    """
     text = value.upper() if isinstance(value, str) else ""
     try:
         if _DATE_TIME.fullmatch(text):
@@ -25,7 +29,11 @@ def parse_datetime(value: Any) -> datetime:
 
 
 def parse_date_or_datetime(value: Any) -> date | datetime:
-    """A `full-date` or a `date-time` of RFC 3339; raises ValueError for anything else."""
+    """Returns a `full-date` or a `date-time` of RFC 3339.
+
+    Raises:
+        ValueError: it is anything else.
+    """
     try:
         if isinstance(value, str) and _FULL_DATE.fullmatch(value):
             return date.fromisoformat(value)
@@ -35,7 +43,11 @@ def parse_date_or_datetime(value: Any) -> date | datetime:
 
 
 def _start_of(value: Any) -> datetime:
-    """The time in UTC; a day alone is read as its first instant. Raises ValueError beyond the calendar."""
+    """Returns the time in UTC; a day alone is read as its first instant.
+
+    Raises:
+        ValueError: it is neither, or lies beyond the calendar in UTC.
+    """
     read = parse_date_or_datetime(value)
     if not isinstance(read, datetime):
         return datetime(read.year, read.month, read.day, tzinfo=UTC)

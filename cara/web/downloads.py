@@ -28,7 +28,7 @@ class Document:
     content_type: str
 
     def head(self) -> web.StreamResponse:
-        """The response without its body: what HEAD gets."""
+        """Returns the response without its body: what HEAD gets."""
         return web.StreamResponse(
             headers={
                 "Content-Type": self.content_type,

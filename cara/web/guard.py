@@ -60,7 +60,7 @@ class Authenticator(Protocol):
 
 
 def bearer_token(request: web.Request) -> str:
-    """The token of the Authorization field (RFC 6750).
+    """Returns the token of the Authorization field (RFC 6750).
 
     Raises:
         Unauthenticated: the field is missing, has another scheme, or is longer than `MAX_TOKEN_CHARACTERS`.
@@ -76,8 +76,10 @@ def bearer_token(request: web.Request) -> str:
 
 @contextmanager
 def count_for_address_if_unauthenticated(request: web.Request) -> Iterator[None]:
-    """Lets a request that was counted for the owner of a token count for its address if the token opens
-    nothing: the handler of the route counts it again."""
+    """Lets a request count for its address if the token that it was counted by opens nothing.
+
+    It was counted for the owner of the token; the handler of the route counts it again.
+    """
     try:
         yield
     except Unauthenticated:
@@ -88,7 +90,7 @@ def count_for_address_if_unauthenticated(request: web.Request) -> Iterator[None]
 async def confirmed_caller(
     request: web.Request, authenticator: Authenticator, connection: Connection, claims: Claims
 ) -> Caller:
-    """The owner of a genuine token.
+    """Returns the owner of a genuine token.
 
     Raises:
         Unauthenticated: the account is gone, or the token was ended; the request counts for its address.

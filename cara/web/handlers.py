@@ -30,7 +30,7 @@ from cara.web.routing import Route
 from cara.web.sse import EventStream
 
 SMALL_BODY_BYTES = 4096
-"""Up to this size a body is read before the request is counted, where only the body tells for whom."""
+"""Up to this size a body is read before the request is counted, where only the body says for whom."""
 
 
 class _InTransaction:
@@ -91,7 +91,7 @@ def inputs_of(route: Route) -> Inputs:
 
 
 def _model(hint: Any) -> tuple[Any, bool]:
-    """The model of a body, and whether a body is required: `Model | None` makes it optional."""
+    """Returns the model of a body, and whether a body is required: `Model | None` makes it optional."""
     models = [part for part in get_args(hint) if part is not type(None)]
     return (models[0], False) if models else (hint, True)
 
@@ -174,7 +174,7 @@ class Endpoint:
 
 
 def _has_large_body(request: web.Request, inputs: Inputs) -> bool:
-    """Whether reading the body is work that an address should not get for nothing."""
+    """Returns whether reading the body is work that an address should not get for nothing."""
     if inputs.body is None or not request.can_read_body:
         return False
     return request.content_length is None or request.content_length > SMALL_BODY_BYTES

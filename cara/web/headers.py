@@ -59,7 +59,7 @@ def allow_origins(app: web.Application, routes: list[web.AbstractRoute], setting
 
 
 def exact_origins(settings: Settings) -> tuple[str, ...]:
-    """The configured origins without `*`, which must not be combined with credentials."""
+    """Returns the configured origins without `*`, which must not be combined with credentials."""
     return tuple(origin for origin in settings.frontend_url if origin != "*")
 
 
@@ -93,7 +93,7 @@ def _is_preflight(request: web.Request) -> bool:
 
 
 def finish_headers(settings: Settings) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
-    """The signal handler that completes the header of each response, errors and unknown routes included."""
+    """Returns the signal handler that completes the header of each response, errors included."""
     origins = frozenset(exact_origins(settings))
     fixed = SECURITY | ({"Strict-Transport-Security": _HSTS} if settings.production else {})
 

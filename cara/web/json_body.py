@@ -98,7 +98,7 @@ async def expect_body(request: web.Request) -> None:
 
 
 async def read_body(request: web.Request, model: type[Model]) -> Model:
-    """The body as the model, its free texts without markup.
+    """Returns the body as the model, its free texts without markup.
 
     The cost of any body is bounded: by its size and number of values, and by a budget for its markup. Costly
     bodies are read in a few threads, which callers share: learners, or before sign-in their addresses.
@@ -133,12 +133,15 @@ async def read_body(request: web.Request, model: type[Model]) -> Model:
 
 
 def parse_object(raw: bytes, *, max_depth: int = DEPTH_LIMIT) -> dict[str, object]:
-    """The JSON object that the bytes hold.
+    """Returns the JSON object that the bytes hold.
 
-    Raises InvalidJson for anything but UTF-8 without a byte order mark, for invalid JSON, for anything but an
-    object, for NaN and infinities, duplicate members, NUL and lone surrogates, integers beyond 64 bits,
-    numbers too large for a double, nesting deeper than `max_depth`, and more than `VALUES_LIMIT` values. No
-    message repeats a value. The caller bounds the size.
+    The caller bounds the size. No message repeats a value.
+
+    Raises:
+        InvalidJson: for anything but UTF-8 without a byte order mark, for invalid JSON, for anything but an
+            object, for NaN and infinities, duplicate members, NUL and lone surrogates, integers beyond 64
+            bits, numbers too large for a double, nesting deeper than `max_depth`, and more than
+            `VALUES_LIMIT` values.
     """
     _check_depth(raw, max_depth)
     _check_count(raw)
@@ -159,7 +162,7 @@ def _caller_of(request: web.Request) -> str:
 
 
 def _is_costly(raw: bytes) -> bool:
-    """Whether reading it may take more than a few milliseconds."""
+    """Returns whether reading it may take more than a few milliseconds."""
     return (
         len(raw) > LARGE_BODY_BYTES
         or raw.count(b",") + raw.count(b"[") + raw.count(b"{") > MANY_VALUES
@@ -168,7 +171,7 @@ def _is_costly(raw: bytes) -> bool:
 
 
 def _inflated(raw: bytes, encoding: str) -> bytes:
-    """The body without its compression.
+    """Returns the body without its compression.
 
     Raises:
         BodyBroken: it is not what its encoding says, or the encoding is unknown.
@@ -249,9 +252,9 @@ def _check_count(raw: bytes) -> None:
 
 
 def _is_suspect(raw: bytes) -> bool:
-    """Whether there may be a NUL, an integer beyond 64 bits or a float beyond a double: jiter reads them all.
+    """Returns whether there may be a NUL, an integer beyond 64 bits or a float beyond a double.
 
-    Looking for their signs in the bytes is much faster than looking at each value.
+    jiter reads them all. Looking for their signs in the bytes is much faster than looking at each value.
     """
     if rb"\u0000" in raw:
         return True
@@ -260,7 +263,10 @@ def _is_suspect(raw: bytes) -> bool:
 
 
 def _refusal(raw: bytes, reason: str) -> InvalidJson:
-    """Why jiter refused the bytes. Its message tells a duplicate member, or the place of a mistake."""
+    """Returns why jiter refused the bytes.
+
+    Its message names a duplicate member, or the place of a mistake.
+    """
     if raw.startswith(_BYTE_ORDER_MARK):
         return InvalidJson("The body must not start with a byte order mark.")
     try:
@@ -278,7 +284,7 @@ def _refusal(raw: bytes, reason: str) -> InvalidJson:
         return refusal
     line, column = (int(place["line"]), int(place["column"])) if place else (1, 1)
     row = raw.split(b"\n")[line - 1]
-    # Of -Infinity, jiter tells the place behind the sign.
+    # For -Infinity, jiter names the place behind the sign.
     if constant := _CONSTANT.match(row, column - 2) or _CONSTANT.match(row, column - 1):
         return InvalidJson(f"{constant[0].decode()} is not a JSON number.")
     return InvalidJson(f"The body is not valid JSON: look at line {line}, column {column}.")
@@ -303,7 +309,7 @@ def _check_values(parsed: Any) -> None:
 
 
 def _place_of_unstorable(value: object) -> list[str] | None:
-    """The names on the way to the first string, a name or a value, that cannot be stored; None without one.
+    """Returns the names on the way to the first string, a name or a value, that cannot be stored, if any.
 
     They are gathered on the way back, for a name may be as long as the body and stand above all its values.
     """

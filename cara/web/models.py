@@ -37,7 +37,7 @@ class PatchModel(RequestModel):
                 raise TypeError(f"{cls.__name__}.{name} must be `... | MISSING = MISSING`")
 
     def provided(self) -> dict[str, Any]:
-        """The members that the client sent, by field name."""
+        """Returns the members that the client sent, by field name."""
         return self.model_dump(exclude_unset=True)
 
 

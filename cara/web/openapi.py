@@ -159,12 +159,12 @@ def _default(field: FieldInfo) -> dict[str, Any]:
 
 
 def _annotated(field: FieldInfo) -> Any:
-    """A field's type with its constraints, as `Annotated` would spell it."""
+    """Returns a field's type with its constraints, as `Annotated` would spell it."""
     return Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
 
 
 def _without_null(adapter: TypeAdapter[Any]) -> dict[str, Any]:
-    """A parameter is left out, never null."""
+    """Returns the schema without null: a parameter is left out, never null."""
     schema = adapter.json_schema()
     choices = [choice for choice in schema.pop("anyOf", ()) if choice != {"type": "null"}]
     return schema | (choices[0] if len(choices) == 1 else {"anyOf": choices} if choices else {})

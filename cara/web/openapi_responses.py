@@ -82,7 +82,7 @@ _EVENT_DATA = _OBJECT | {"description": "The data of one server-sent event; its 
 
 
 def problem_schema(routes: Iterable[Route]) -> dict[str, Any]:
-    """The schema of every problem, with the further members of the errors that the routes name."""
+    """Returns the schema of every problem, with the further members of the errors that the routes name."""
     properties = dict(_PROBLEM["properties"])
     for route in routes:
         for error in route.errors:
@@ -91,7 +91,7 @@ def problem_schema(routes: Iterable[Route]) -> dict[str, Any]:
 
 
 def responses_of(route: Route) -> Mapping[int, tuple[Any, ...]]:
-    """The successful responses of a route by status: models, a stream, or None for no body."""
+    """Returns the successful responses of a route by status: models, a stream, or None for no body."""
     answers = route.responses
     if answers is None:
         hint = get_type_hints(route.handler)["return"]
@@ -100,7 +100,7 @@ def responses_of(route: Route) -> Mapping[int, tuple[Any, ...]]:
 
 
 def authenticates_itself(inputs: Inputs) -> bool:
-    """Whether a handler authenticates its caller itself, by token or otherwise."""
+    """Returns whether a handler authenticates its caller itself, by token or otherwise."""
     return Authenticator in inputs.services.values()
 
 
@@ -109,7 +109,7 @@ def is_model(answer: Any) -> bool:
 
 
 def responses(route: Route, inputs: Inputs, schema_of: SchemaOf) -> dict[str, Any]:
-    """The responses of an operation, by status."""
+    """Returns the responses of an operation, by status."""
     common = ["X-Request-Id"]
     if route.limit:
         common += ["RateLimit-Policy", "RateLimit"]

@@ -72,13 +72,13 @@ _HTTP_DETAILS = {
 
 
 def status_of(error: CaraError | type[CaraError]) -> int:
-    """The HTTP status of an error: that of the nearest class in the table, else 500."""
+    """Returns the HTTP status of an error: that of the nearest class in the table, else 500."""
     kind = error if isinstance(error, type) else type(error)
     return next((STATUSES[ancestor] for ancestor in kind.__mro__ if ancestor in STATUSES), 500)
 
 
 def problem_document(error: CaraError, request_id: str) -> dict[str, Any]:
-    """The members of a problem; `error` repeats the detail for clients that look there."""
+    """Returns the members of a problem; `error` repeats the detail for clients that look there."""
     status = status_of(error)
     document: dict[str, Any] = {
         "type": f"urn:cara:problem:{error.code}",
@@ -95,7 +95,7 @@ def problem_document(error: CaraError, request_id: str) -> dict[str, Any]:
 
 
 def problem_response(error: CaraError, request: web.Request) -> web.Response:
-    """The response for an error."""
+    """Returns the response for an error."""
     document = problem_document(error, request.get(REQUEST_ID, ""))
     response = web.Response(
         status=document["status"],
@@ -113,7 +113,7 @@ def problem_response(error: CaraError, request: web.Request) -> web.Response:
 
 
 def invalid_fields(error: ValidationError, *, within: str | None = None) -> InvalidInput:
-    """The errors that pydantic found, at most `MOST_FIELDS`, as one of ours; without the values."""
+    """Returns the errors that pydantic found, at most `MOST_FIELDS`, as one of ours; without the values."""
     found = error.errors(include_url=False, include_context=False, include_input=False)
     return invalid(
         [FieldProblem(_where(item["loc"], within), _message(item["msg"])) for item in found[:MOST_FIELDS]]
@@ -126,7 +126,7 @@ def invalid(fields: Iterable[FieldProblem]) -> InvalidInput:
 
 
 def _message(message: str) -> str:
-    """The message without the prefix that pydantic puts before those of our own validators."""
+    """Returns the message without the prefix that pydantic puts before those of our own validators."""
     return message.removeprefix("Value error, ")
 
 
@@ -136,8 +136,10 @@ def _where(location: tuple[int | str, ...], within: str | None) -> str:
 
 @web.middleware
 async def answer_problems(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Turns errors that a handler raises into problems. Unforeseen ones are logged, and say nothing of the
-    inside."""
+    """Turns errors that a handler raises into problems.
+
+    Unforeseen ones are logged; their problems reveal nothing internal.
+    """
     try:
         return await handler(request)
     except CaraError as error:
@@ -156,7 +158,7 @@ async def answer_problems(request: web.Request, handler: Handler) -> web.StreamR
 
 
 def http_problem(error: web.HTTPException, request: web.Request) -> web.Response:
-    """The problem for an error that aiohttp raised: unknown address, wrong method, too large a body."""
+    """Returns the problem for an error that aiohttp raised, such as for an unknown address."""
     problem = CaraError(_HTTP_DETAILS.get(error.status, HTTPStatus(error.status).phrase + "."))
     document = problem_document(problem, request.get(REQUEST_ID, "")) | {
         "type": "about:blank",
@@ -174,8 +176,10 @@ def http_problem(error: web.HTTPException, request: web.Request) -> web.Response
 
 
 def become_problem(response: web.HTTPException, request: web.Request) -> None:
-    """Makes a problem of an error that is about to be sent as text, because aiohttp raised it outside of all
-    middlewares."""
+    """Makes a problem of an error that is about to be sent as text.
+
+    aiohttp raised it outside of all middlewares.
+    """
     problem = http_problem(response, request)
     response.body = problem.body
     response.headers["Content-Type"] = problem.content_type

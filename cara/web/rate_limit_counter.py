@@ -27,7 +27,7 @@ PAUSE_SECONDS = 2.0
 """While Redis is away, one request in this time asks it again; all others are counted here at once."""
 
 MAX_OWN_KEYS = 20_000
-"""A process that counts alone forgets everything beyond this, rather than fill its memory."""
+"""A process that counts alone drops everything beyond this, rather than fill its memory."""
 
 _Window = tuple[int, float, int, float]  # count and seconds left: of the previous window, of the current one
 
@@ -80,7 +80,7 @@ class RequestCounter:
         return _limit_state(name, amount, seconds, *await self._own.count(key, amount, seconds))
 
     def _may_ask_redis(self) -> bool:
-        """While Redis is away, only the first request after each pause may wait for it."""
+        """Returns whether to wait for Redis: only now and then while it is away."""
         now = time.monotonic()
         if not self._redis_away:
             return True
@@ -159,7 +159,10 @@ async def _count_and_read(
 
 
 def _limit_state(name: str, quota: int, length: int, admitted: bool, window: _Window) -> LimitState:
-    """What a window means. Requests of the previous window weigh by the part of it that still counts."""
+    """Returns what a window means.
+
+    Requests of the previous window weigh by the part of it that still counts.
+    """
     previous, previous_seconds, current, current_seconds = window
     remaining = max(0, quota - math.floor(previous * previous_seconds / length + current))
     reset_seconds = current_seconds - length if current_seconds > length else length

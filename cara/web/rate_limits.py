@@ -31,7 +31,7 @@ from cara.web.routing import GENERAL_LIMIT
 
 @dataclass(frozen=True)
 class _Limit:
-    """A limit and its name, as responses tell it."""
+    """A limit and its name, as responses state it."""
 
     name: str
     item: RateLimitItem
@@ -99,7 +99,10 @@ async def count_unknown_addresses(request: web.Request, handler: Handler) -> web
 
 
 def rate_limit_fields(request: web.BaseRequest) -> dict[str, str]:
-    """`RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers-10) of a counted request."""
+    """Returns `RateLimit-Policy` and `RateLimit` of a request that was counted.
+
+    Their form is that of draft-ietf-httpapi-ratelimit-headers-10.
+    """
     counted = request.get(COUNTED)
     if not counted:
         return {}

@@ -12,14 +12,14 @@ What does not
     A `<` that starts none of these: `a < b`, `<3`, `if a<b and c>d`, `x <y`, `List<int>`, `<a@b.c>`, `<you>`,
     and behind a name that is no element what looks like an assignment: `x<y; src = 4; z>1`, `x<y style = z`;
     nor does an equality make an attribute: `a<b && src == null`.
-    `vector<b>` does lose its `<b>`, for nothing tells it from a tag. References that make no tag stay as they
-    were typed: `R&amp;D`.
+    `vector<b>` does lose its `<b>`, for nothing distinguishes it from a tag. References that make no tag stay
+    as they were typed: `R&amp;D`.
 Characters
     C0 (but line feed and tab), DEL, C1, surrogates, noncharacters and the two bidirectional overrides
     (U+202D, U+202E) go. Bidirectional marks, embeddings and isolates stay: right-to-left text needs them.
     Line ends become line feeds.
 
-What comes back is plain text, with nothing escaped: whoever shows it as HTML escapes it.
+What comes back is plain text, with nothing escaped: clients that show it as HTML escape it.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ _REFERENCE: Final = re.compile(
 
 
 def without_markup(text: str, budget: MarkupBudget | None = None) -> str:
-    """The text without markup and unwanted characters; see the module for what these are.
+    """Returns the text without markup and unwanted characters; see the module for what these are.
 
     Applied to its own answer it changes nothing. Takes time linear in the length, whatever the text. All
     texts of one request share its `budget`; without one there is no bound, for text that is short anyhow.
@@ -75,7 +75,7 @@ def without_markup(text: str, budget: MarkupBudget | None = None) -> str:
 
 
 def _without_visible_markup(text: str, budget: MarkupBudget) -> str:
-    """The text without the markup that stands in it, or that shows first as it is decoded again and again."""
+    """Returns the text without the markup that stands in it, or that shows first as it is decoded."""
     view = _View(text)
     for _ in range(_ENCODINGS + 1):
         if "<" in view.text and (spans := list(Tags(view.text, budget).spans())):
@@ -100,7 +100,10 @@ def _cut(text: str, view: _View, spans: list[Span]) -> str:
 
 @lru_cache(maxsize=len(ELEMENTS))
 def _line_break_for(element: str) -> str:
-    """What bleach leaves of a tag that is not the first: nothing, or the line break of a block element."""
+    """Returns what bleach leaves of a tag that is not the first.
+
+    That is nothing, or the line break of a block element.
+    """
     left: str = bleach.clean(f"<b></b><{element}>", tags=(), attributes={}, strip=True)
     return left
 
@@ -119,14 +122,14 @@ class _View:
     origins: list[int] = field(default_factory=list)
 
     def origin(self, place: int) -> int:
-        """Where in the first text the character at the place stood, or began to be written."""
+        """Returns where in the first text the character at the place stood, or began to be written."""
         if self.outer is None or place == 0:
             return place
         run = bisect_right(self.places, place) - 1
         return self.outer.origin(self.origins[run] + place - self.places[run])
 
     def decoded(self, budget: MarkupBudget) -> _View:
-        """The text with its references decoded once; the view itself when there are none.
+        """Returns the text with its references decoded once; the view itself when there are none.
 
         Raises:
             TooMuchMarkup: the budget is spent.
@@ -135,7 +138,7 @@ class _View:
         if not signs:
             return self
         budget.spend(1 + len(self.text) // PASSED_CHARACTERS_A_STEP + signs // SIGNS_A_STEP)
-        pieces: list[str] = []
+        parts: list[str] = []
         places, origins = [0], [0]
         position = length = 0
         for found in _REFERENCE.finditer(self.text):
@@ -143,15 +146,15 @@ class _View:
             kind = str(found.lastgroup)
             characters = _characters(kind, found[kind])
             start, end = found.span()
-            pieces += (self.text[position:start], characters)
+            parts += (self.text[position:start], characters)
             length += start - position + len(characters)
             # What is in the middle of two characters stands behind the reference that they are written as.
             for place in range(length - max(len(characters) - 1, 0), length + 1):
                 places.append(place)
                 origins.append(end)
             position = end
-        pieces.append(self.text[position:])
-        decoded = "".join(pieces)
+        parts.append(self.text[position:])
+        decoded = "".join(parts)
         return self if decoded == self.text else _View(decoded, self, places, origins)
 
 

@@ -46,7 +46,7 @@ class EventStream:
         await self._write(": alive\n\n")
 
     async def send_retry_hint(self) -> None:
-        """Tells the client to reconnect soon: this process is shutting down."""
+        """Asks the client to reconnect soon, because this process is shutting down."""
         await self._write(f"retry: {RETRY_MILLISECONDS}\n\n")
 
     async def close(self) -> web.StreamResponse:

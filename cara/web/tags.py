@@ -106,7 +106,7 @@ class MarkupBudget:
 
 
 class Span(NamedTuple):
-    """One piece of markup, at [start, end); `opens` is the name of the element that it opens, if it does."""
+    """One span of markup, at [start, end); `opens` is the name of the element that it opens, if it does."""
 
     start: int
     end: int
@@ -123,7 +123,7 @@ class Tags:
         """What was looked for up to the end of the text, and is not looked for again."""
 
     def spans(self) -> Iterator[Span]:
-        """The pieces of markup, in order, never overlapping.
+        """Yields the spans of markup, in order, never overlapping.
 
         Raises:
             TooMuchMarkup: the budget is spent.
@@ -179,8 +179,10 @@ class Tags:
     def _unless_unended(
         self, what: str, pattern: re.Pattern[str], start: int, *, anywhere: bool = False
     ) -> re.Match[str] | None:
-        """What the pattern finds: looking for an end that is not there costs the rest of the text, so it is
-        done once."""
+        """Returns what the pattern finds.
+
+        Looking for an end that is not there costs the rest of the text, so it is done once.
+        """
         if what in self._unended:
             return None
         found = pattern.search(self._text, start) if anywhere else pattern.match(self._text, start)
@@ -192,7 +194,7 @@ class Tags:
 
 
 def _is_tag(found: re.Match[str], within: str) -> bool:
-    """Whether `<name rest>` is markup rather than a comparison, a type parameter or an address."""
+    """Returns whether `<name rest>` is markup rather than a comparison, a type parameter or an address."""
     name, rest = found["name"].lower(), found["rest"]
     element = name in ELEMENTS
     if name in _ALWAYS_MARKUP or (found["closing"] and name in _CLOSED_ELEMENTS):
@@ -213,7 +215,7 @@ def _has_attribute_of_a_tag(element: bool, found: re.Match[str]) -> bool:
 
 
 def _acts(element: bool, found: re.Match[str], within: str) -> bool:
-    """Whether it could do something in a browser, now or with what follows behind an open quote."""
+    """Returns whether it could do something in a browser, now or with what follows behind an open quote."""
     acting = _ACTING_ATTRIBUTE
     if not element and within not in ELEMENTS:
         acting = _ACTING_ANYWHERE if _NAME.fullmatch(found["name"]) else _ACTING_BEHIND_CODE

@@ -147,7 +147,7 @@ async def test_forged_tokens_are_refused(learner: Learner) -> None:
 async def test_the_keys_are_rotated_without_signing_anybody_out(
     settings: Settings, aiohttp_client: OpenClient
 ) -> None:
-    """The steps of docs/key-rotation.md, with processes of two neighbouring steps side by side."""
+    """The steps of docs/key-rotation.md, with processes of two neighboring steps side by side."""
     steps = [(OLD,), (OLD, NEW), (NEW, OLD), (NEW,)]
     fleet = [await aiohttp_client(create_app(_with_ring(settings, *ring))) for ring in steps]
     learner = await Learner.registers(fleet[0])

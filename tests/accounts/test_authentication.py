@@ -11,12 +11,9 @@ import argon2
 import pytest
 from argon2 import extract_parameters
 
-from cara.accounts.authentication import Authentication
-from cara.accounts.passwords import PasswordHasher
 from cara.app import create_app
 from cara.postgres.database import Connection, Database
 from cara.settings import Settings
-from cara.web.context import service
 from tests.accounts.signing import Client, audited, posts, signs_in
 from tests.learners import Learner
 from tests.waiting import time_limit
@@ -158,7 +155,7 @@ async def test_another_spelling_of_an_email_gives_no_more_attempts(client: Clien
     assert status == 429
 
 
-async def test_a_success_forgets_the_failures_before_it(client: Client, learner: Learner) -> None:
+async def test_a_success_clears_the_failures_before_it(client: Client, learner: Learner) -> None:
     for _ in range(3):
         for _ in range(4):
             assert (await signs_in(client, learner.email, "guess"))[0] == 401
@@ -293,7 +290,9 @@ async def test_a_failure_that_cannot_be_audited_is_counted_all_the_same(
     assert (await signs_in(client, learner.email, learner.password))[0] == 429
 
 
-async def test_the_application_hashes_with_the_cost_of_the_settings(client: Client) -> None:
-    assert service(client.app, Authentication)
-    stored = await service(client.app, PasswordHasher).hash("correct horse battery")
+async def test_the_application_hashes_with_the_cost_of_the_settings(
+    learner: Learner, database: Database
+) -> None:
+    async with database.acquire() as connection:
+        stored = await connection.fetchval("select password_hash from users where email = $1", learner.email)
     assert extract_parameters(stored).memory_cost == 64

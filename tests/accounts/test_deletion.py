@@ -29,7 +29,7 @@ LEFT_OUT = {
     "password_hash",  # a secret, not a fact about somebody
     "token_hash",
     "replaced_by",
-    "token_generation",  # how the machinery runs: nothing that was told or done
+    "token_generation",  # how the machinery runs: nothing that a user said or did
     "transcript_hash",
     "reservation_id",
     "run_after",

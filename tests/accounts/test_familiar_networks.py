@@ -57,10 +57,10 @@ async def test_the_network_of_the_registration_is_familiar(client: Client) -> No
     for number in range(50):
         await signs_in(client, account["email"], "guess", **_from(f"203.0.113.{number}"))
     credentials = account["email"], account["password"]
-    for stranger in ("2001:db8:0:2::1", "192.0.2.9"):
-        assert (await signs_in(client, *credentials, **_from(stranger)))[0] == 429
-    for neighbour in ("2001:db8:0:1::1", "2001:db8:0:1:ffff::2"):
-        assert (await signs_in(client, *credentials, **_from(neighbour)))[0] == 200
+    for unfamiliar in ("2001:db8:0:2::1", "192.0.2.9"):
+        assert (await signs_in(client, *credentials, **_from(unfamiliar)))[0] == 429
+    for neighbor in ("2001:db8:0:1::1", "2001:db8:0:1:ffff::2"):
+        assert (await signs_in(client, *credentials, **_from(neighbor)))[0] == 200
 
 
 @pytest.mark.parametrize("network", ["192.0.2.1", "2001:db8::/64"])

@@ -87,15 +87,15 @@ async def test_failures_from_many_addresses_lock_the_account_except_for_familiar
     assert locked == 5
     assert 4 < await _locked_seconds(connection, home) <= 5
     assert await _locked_seconds(connection, home, familiar=True) == 0
-    await _let_pass(connection, PER_ACCOUNT.forget_after_seconds)
+    await _let_pass(connection, PER_ACCOUNT.expire_after_seconds)
     assert await lockout.count_failure(connection, home) == 0
 
 
-async def test_failures_are_forgotten_after_a_day(connection: Connection) -> None:
+async def test_failures_expire_after_a_day(connection: Connection) -> None:
     keys = FailureKeys.of(NOBODY, None)
     for _ in range(20):
         await lockout.count_failure(connection, keys)
-    await _let_pass(connection, PER_ADDRESS.forget_after_seconds)
+    await _let_pass(connection, PER_ADDRESS.expire_after_seconds)
     assert await _locked_seconds(connection, keys) == 0
     assert await lockout.count_failure(connection, keys) == 0
 
@@ -103,16 +103,16 @@ async def test_failures_are_forgotten_after_a_day(connection: Connection) -> Non
 async def test_each_failure_restarts_the_day(connection: Connection) -> None:
     for _ in range(4):
         await lockout.count_failure(connection, KEYS)
-        await _let_pass(connection, PER_ADDRESS.forget_after_seconds - 60)
+        await _let_pass(connection, PER_ADDRESS.expire_after_seconds - 60)
     assert await lockout.count_failure(connection, KEYS) == 10
 
 
-async def test_a_success_forgets_the_failures_from_its_address_alone(connection: Connection) -> None:
+async def test_a_success_clears_the_failures_from_its_address_alone(connection: Connection) -> None:
     elsewhere = FailureKeys.of(NOBODY, "192.0.2.2")
     for _ in range(5):
         await lockout.count_failure(connection, KEYS)
         await lockout.count_failure(connection, elsewhere)
-    await lockout.forget_failures(connection, KEYS)
+    await lockout.clear_failures(connection, KEYS)
     assert await _locked_seconds(connection, KEYS) == 0
     assert await lockout.count_failure(connection, KEYS) == 0
     assert await _locked_seconds(connection, elsewhere) > 0
@@ -151,9 +151,9 @@ async def test_the_purge_deletes_expired_rows_and_skips_locked_ones(
 ) -> None:
     for number in range(3):
         await lockout.count_failure(connection, FailureKeys.of(NOBODY, f"192.0.2.{number}"))
-    await _let_pass(connection, PER_ACCOUNT.forget_after_seconds)
+    await _let_pass(connection, PER_ACCOUNT.expire_after_seconds)
     assert await queries.delete_expired_failures(connection, 10) == 1
-    await _let_pass(connection, PER_ADDRESS.forget_after_seconds)
+    await _let_pass(connection, PER_ADDRESS.expire_after_seconds)
     assert await queries.delete_expired_failures(connection, 1) == 1
     async with database.transaction() as other:
         await other.execute(

@@ -1,3 +1,5 @@
+"""Hashing and verifying passwords: their cost, the bounded queue, and which new ones are accepted."""
+
 from __future__ import annotations
 
 import asyncio

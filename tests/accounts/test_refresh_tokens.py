@@ -131,7 +131,7 @@ async def test_a_cookie_is_enough(client: Client, learner: Learner) -> None:
 @pytest.mark.parametrize(
     "token",
     ["", "nonsense", "A" * 64, "é" * 64, new_token(new_id())],
-    ids=["empty", "nonsense", "of nobody", "no base64", "of a stranger"],
+    ids=["empty", "nonsense", "of no user", "no base64", "of another user"],
 )
 async def test_a_token_that_was_never_issued_is_refused(client: Client, token: str) -> None:
     response = await posts(client, "/api/auth/refresh", {"refreshToken": token})

@@ -140,8 +140,8 @@ async def test_of_two_concurrent_changes_one_wins(client: Client, learner: Learn
         *(learner.call("POST", CHANGE, json=_change(learner, newPassword=new)) for new in wanted)
     )
     assert sorted(answer.status for answer in answers) == [200, 401]
-    let_in = [(await signs_in(client, learner.email, new))[0] for new in wanted]
-    assert sorted(let_in) == [200, 401]
+    statuses = [(await signs_in(client, learner.email, new))[0] for new in wanted]
+    assert sorted(statuses) == [200, 401]
 
 
 async def test_no_sign_in_with_the_old_password_survives_its_change(

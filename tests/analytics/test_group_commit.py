@@ -114,7 +114,7 @@ async def test_the_writer_survives_an_outage_of_postgresql(
     settings: Settings, new_user: NewUser, start_writer: StartWriter
 ) -> None:
     database = await Database.connect(settings)
-    writer = start_writer(EventWriter(database, CountingNotifier(), retry_seconds=(0.01, 0.01)))
+    writer = start_writer(EventWriter(database, CountingNotifier(), retry_pauses_seconds=(0.01, 0.01)))
     user_id = await new_user()
     await writer.store([incoming(user_id)])
     await database.close()

@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from cara.analytics import rollups
-from cara.analytics.rebuild import DaysForgotten, DaysReversed, RebuiltDays, RollupsBusy, rebuild
+from cara.analytics.rebuild import DaysPastRetention, DaysReversed, RebuiltDays, RollupsBusy, rebuild
 from cara.postgres.database import Database
 from cara.practice import queries as practice
 from cara.practice.schemas import FEATURE_TYPES
@@ -128,7 +128,7 @@ async def test_days_past_retention_are_not_rebuilt(database: Database, new_user:
     async with database.acquire() as connection:
         await connection.execute("update rollup_limits set recomputable_from = $1", date(2026, 6, 2))
         await connection.execute("drop table analytics_events_2026_05")
-    with pytest.raises(DaysForgotten, match="2026-06-02"):
+    with pytest.raises(DaysPastRetention, match="2026-06-02"):
         await rebuild(database, date(2026, 5, 1), None, ignore)
     await rebuild(database, None, None, ignore)
     assert await contents(database) == before

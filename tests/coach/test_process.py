@@ -117,8 +117,8 @@ async def test_a_session_without_a_feature_type_beside_it_says_how_to_coach(
 async def test_anothers_session_and_an_unknown_one_are_answered_alike_and_cost_nothing(
     learner: Learner, database: Database, headers: dict[str, str]
 ) -> None:
-    stranger = await Learner.registers(learner.client)
-    session = await stranger.opens_session()
+    other = await Learner.registers(learner.client)
+    session = await other.opens_session()
     for session_id in (session["id"], str(uuid4())):
         body = {"prompt": PROMPT, "sessionId": session_id}
         problem = await learner.expects(404, "POST", PATH, json=body, headers=headers)

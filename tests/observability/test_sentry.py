@@ -1,3 +1,5 @@
+"""Reports to Sentry hold no secret and no word of a learner, and leave out expected errors."""
+
 from __future__ import annotations
 
 import asyncio

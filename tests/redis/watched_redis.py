@@ -1,4 +1,4 @@
-"""A client of Redis that counts how often something is asked of it."""
+"""A client of Redis that counts its pipelines."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from redis.asyncio.client import Pipeline
 
 
 class WatchedRedis(Redis):
-    """Counts the trips that carry several commands; a test that hangs it knows thus who waited for it."""
+    """Counts pipelines, so that a test that hangs Redis can check how many requests waited for it."""
 
-    trips = 0
+    pipelines = 0
 
     def pipeline(self, *arguments: Any, **options: Any) -> Pipeline:
-        self.trips += 1
+        self.pipelines += 1
         return super().pipeline(*arguments, **options)
 
     async def hang(self) -> None:

@@ -1,3 +1,5 @@
+"""The address of a client behind trusted proxies, and the network that limits count for."""
+
 from __future__ import annotations
 
 import pytest

@@ -1,3 +1,5 @@
+"""The documentation page and its Content-Security-Policy."""
+
 from __future__ import annotations
 
 import base64

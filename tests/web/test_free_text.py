@@ -1,3 +1,5 @@
+"""Members of models that are marked as free text, and the budget that they share."""
+
 import json
 from typing import Annotated, Any
 

@@ -1,3 +1,5 @@
+"""Header fields of every response, and HEAD."""
+
 from __future__ import annotations
 
 import re

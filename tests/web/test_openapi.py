@@ -1,3 +1,5 @@
+"""The OpenAPI document: valid, complete, and without members that generated clients would misread."""
+
 from __future__ import annotations
 
 import json

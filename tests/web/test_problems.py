@@ -1,3 +1,5 @@
+"""Errors as problem documents: their status, members and header fields."""
+
 from __future__ import annotations
 
 import pytest

@@ -1,3 +1,5 @@
+"""Counting requests by sliding windows, with Redis and without."""
+
 from __future__ import annotations
 
 import asyncio
@@ -112,7 +114,7 @@ async def test_a_redis_that_hangs_holds_one_request_and_the_others_not_at_all(re
     await redis.hang()
     assert [state.admitted for state in await counted(counter, times=4)] == [True, True, True, False]
     await counted(counter, times=100, client="somebody else")
-    assert redis.trips == 1
+    assert redis.pipelines == 1
 
 
 async def test_a_process_that_counts_alone_does_not_remember_without_end(valkey, counter, monkeypatch):

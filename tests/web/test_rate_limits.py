@@ -1,3 +1,5 @@
+"""Which limits a request counts under, for whom, and how it is refused."""
+
 from __future__ import annotations
 
 import asyncio

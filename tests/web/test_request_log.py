@@ -1,3 +1,5 @@
+"""The access log: one line a request, without secrets."""
+
 from __future__ import annotations
 
 import asyncio

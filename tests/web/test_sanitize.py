@@ -1,3 +1,5 @@
+"""Removal of HTML markup from free text: what goes, what stays, and what it may cost."""
+
 from __future__ import annotations
 
 import html

@@ -1,3 +1,5 @@
+"""Strict JSON: what is refused, and at what cost."""
+
 from __future__ import annotations
 
 import contextlib

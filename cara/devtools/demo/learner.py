@@ -39,7 +39,7 @@ class Learner:
 
     @classmethod
     async def register(cls, http: ClientSession) -> Self:
-        """A new learner with a random email and password."""
+        """Returns a new learner with a random email and password."""
         account = {
             "email": f"learner-{secrets.token_hex(4)}@example.com",
             "name": "A Learner",
@@ -73,7 +73,7 @@ class Learner:
             await asyncio.sleep(RECONNECT_SECONDS)
 
     async def session(self, session_id: str) -> dict[str, Any]:
-        """The session with its transcript."""
+        """Returns the session with its transcript."""
         return dict(await self._call("GET", f"/api/sessions/{session_id}"))
 
     async def quota(self) -> dict[str, Any]:
@@ -81,7 +81,7 @@ class Learner:
         return dict(await self._call("GET", "/api/gemini/quota"))
 
     async def profile(self) -> dict[str, Any]:
-        """The account with XP, level and streak."""
+        """Returns the account with XP, level and streak."""
         return dict((await self._call("GET", "/api/auth/verify"))["user"])
 
     async def _call(self, method: str, path: str, **options: Any) -> Any:

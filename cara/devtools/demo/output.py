@@ -105,7 +105,7 @@ def _length(measures: dict[str, Any]) -> str:
 
 
 def _speed(measures: dict[str, Any]) -> list[str]:
-    """Words a minute of the whole recording, and while the learner speaks where that differs."""
+    """Returns words a minute of the whole recording, and while the learner speaks where that differs."""
     speed, speaking = measures["wordsPerMinute"], measures["speakingWordsPerMinute"]
     if speed is None:
         return []
@@ -136,7 +136,7 @@ def _action(number: int, action: dict[str, Any]) -> Table:
 
 
 def _hanging(mark: str, *paragraphs: Text) -> Table:
-    """Paragraphs, indented behind a mark."""
+    """Returns paragraphs, indented behind a mark."""
     table = Table.grid(padding=(0, 1))
     for paragraph in paragraphs:
         table.add_row(f"  {mark}", paragraph)

@@ -41,7 +41,9 @@ def run(local: LocalSettings, talks: Sequence[Talk]) -> int:
     """Prints feedback on the talks, and leaves nothing behind; returns the exit code.
 
     It always uses servers, ports and data of its own; only Gemini is the one that the settings name.
-    Raises LocalServerError if the servers cannot start.
+
+    Raises:
+        LocalServerError: the servers cannot start.
     """
     refuse_production(local.environment)
     own = local.model_copy(update={**ISOLATED_SETTINGS, "metrics_port": 0 if local.metrics_port else None})
@@ -63,7 +65,7 @@ def run(local: LocalSettings, talks: Sequence[Talk]) -> int:
 
 @contextmanager
 def temporary_folder() -> Iterator[Path]:
-    """A folder that is removed with everything in it."""
+    """Yields a folder that is removed with everything in it."""
     folder = Path(tempfile.mkdtemp(prefix="cara-demo-"))
     try:
         yield folder

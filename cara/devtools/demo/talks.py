@@ -32,7 +32,7 @@ class Talk:
 def chosen_talks(
     samples: Sequence[str], *, every: bool, file: Path | None, seconds: int | None, feature: str
 ) -> list[Talk]:
-    """The talks that the options name, or else the first two samples.
+    """Returns the talks that the options name, or else the first two samples.
 
     Raises:
         UnusableTalk: a sample is unknown, the file is unusable, or options exclude each other.
@@ -54,7 +54,7 @@ def chosen_talks(
 
 
 def talk_from_file(path: Path, seconds: int | None, feature: str) -> Talk:
-    """A talk from a file.
+    """Returns a talk from a file.
 
     Raises:
         UnusableTalk: the file is missing, unreadable, not UTF-8, empty or too long, or the kind is unknown.

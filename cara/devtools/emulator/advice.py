@@ -42,14 +42,14 @@ class Advice:
         self._ends_with_question = self._last.endswith("?")
 
     def summary(self) -> str:
-        """The strongest sentence, and the one change that matters most."""
+        """Returns the strongest sentence, and the one change that matters most."""
         best = next((one for one in self.talk.all if one.strength), None)
         title = self.actions[0].title
         change = f"What would help most now: {title[0].lower()}{title[1:]}."
         return f"Your strongest sentence is “{best.quote}” {change}" if best else change
 
     def comment(self, passage: Passage) -> str:
-        """What a passage does to the listener and, for an improvement, how it would do more."""
+        """Returns what a passage does to the listener and, for an improvement, how it would do more."""
         if passage.strength:
             return self._praise(passage.sentence)
         if passage.repeated_sentence:
@@ -248,7 +248,7 @@ class Advice:
 
 
 def _counted(count: float, thing: str, phrases: dict[str, int] | None) -> str:
-    """Such as `31 fillers, most often “um” and “uh”, stand`."""
+    """Returns a phrase such as `31 fillers, most often “um” and “uh”, stand`."""
     often = sorted(phrases or {}, key=lambda phrase: -(phrases or {})[phrase])[:2]
     if count == 1:
         return f"1 {thing}, {listing(often)}, stands"

@@ -17,7 +17,7 @@ STATUSES = {400: "INVALID_ARGUMENT", 403: "PERMISSION_DENIED", 404: "NOT_FOUND",
 
 
 def shown_model(model: str) -> str:
-    """The name of the model in answers, which says that an emulator wrote them."""
+    """Returns the name of the model in answers, which says that an emulator wrote them."""
     return f"cara-emulator/{model}"
 
 
@@ -30,7 +30,7 @@ def answer_body(
     block_reason: str | None = None,
     response_id: str = "",
 ) -> dict[str, Any]:
-    """One answer, or one chunk of a streamed one; `block_reason` refuses the prompt itself."""
+    """Returns one answer, or one chunk of a streamed one; `block_reason` refuses the prompt itself."""
     body: dict[str, Any] = {
         "usageMetadata": usage.as_metadata(),
         "modelVersion": shown_model(model),
@@ -49,12 +49,12 @@ def answer_body(
 
 
 def event(body: dict[str, Any]) -> bytes:
-    """One server-sent event."""
+    """Returns one server-sent event."""
     return f"data: {json.dumps(body, ensure_ascii=False, separators=(',', ':'))}\r\n\r\n".encode()
 
 
 def error_body(code: int, message: str, details: list[dict[str, Any]] | None = None) -> dict[str, Any]:
-    """An error as Google's interfaces shape it."""
+    """Returns an error as Google's interfaces shape it."""
     error: dict[str, Any] = {"code": code, "message": message, "status": STATUSES.get(code, "UNKNOWN")}
     return {"error": error | ({"details": details} if details else {})}
 
@@ -88,7 +88,7 @@ def rate_limited(retry_delay_seconds: float | None) -> web.Response:
 
 
 def fault_response(planned: PlannedFault) -> web.Response | None:
-    """The answer to a fault that refuses the whole request; None for a fault that happens later."""
+    """Returns the answer to a fault that refuses the whole request; None for a fault that happens later."""
     match planned.fault:
         case Fault.RATE_LIMITED:
             return rate_limited(planned.retry_delay_seconds)

@@ -31,8 +31,10 @@ class EmulatorSettings:
 
 @dataclass
 class RecordedRequest:
-    """A received request without its key. `arrived_at` and `answered_at`, the time of the first byte of the
-    answer, are seconds of the loop's clock."""
+    """A received request without its key.
+
+    `arrived_at` and `answered_at`, the time of the first byte of the answer, are seconds of the loop's clock.
+    """
 
     method: str
     model: str
@@ -152,8 +154,9 @@ class Emulator:
             raise Stopping
 
     async def stall(self, request: web.Request) -> None:
-        """Waits until the client disconnects. Polls the transport, because a server without
-        `handler_cancellation` does not cancel its handlers.
+        """Waits until the client disconnects.
+
+        Polls the transport, because a server without `handler_cancellation` does not cancel its handlers.
 
         Raises:
             ClientLeft, Stopping

@@ -54,8 +54,11 @@ GENERATION = frozenset({"generateContent", "streamGenerateContent"})
 
 @dataclass(frozen=True)
 class PlannedFault:
-    """A fault or deviation with its details: `retry_delay_seconds` goes into RetryInfo (None leaves it out),
-    `after_chunks` says how much of a stream is sent first, `methods` which calls it strikes."""
+    """A fault or deviation with its details.
+
+    `retry_delay_seconds` goes into RetryInfo (None leaves it out), `after_chunks` says how much of a stream
+    is sent first, `methods` which calls it strikes.
+    """
 
     fault: Fault | Deviation
     retry_delay_seconds: float | None = 1.0
@@ -97,7 +100,7 @@ class FaultPlan:
         self._rates.clear()
 
     def strike(self, method: str) -> PlannedFault | None:
-        """The fault for an arriving request, if any; one planned by count is used up."""
+        """Returns the fault for an arriving request, if any; one planned by count is used up."""
         for planned in self._next:
             if method in planned.methods:
                 self._next.remove(planned)
@@ -109,7 +112,7 @@ class FaultPlan:
 
 
 def named(name: str) -> Fault | Deviation:
-    """The fault or deviation of that name.
+    """Returns the fault or deviation of that name.
 
     Raises:
         ValueError: there is none.

@@ -139,7 +139,10 @@ class Passages:
 
 
 def strengths(passages: list[Passage]) -> list[Passage]:
-    """The passages without flaws and hedges: first those with a detail, then those of a usual length."""
+    """Returns the passages without flaws and hedges.
+
+    Those with a detail come first, then those of a usual length.
+    """
     good = [passage for passage in passages if passage.strength and passage.plain]
     return sorted(
         good, key=lambda one: (not DETAIL.search(one.sentence), abs(count_words(one.sentence) - 14))
@@ -147,7 +150,7 @@ def strengths(passages: list[Passage]) -> list[Passage]:
 
 
 def improvements(passages: list[Passage]) -> list[Passage]:
-    """The passages with flaws, the worst first."""
+    """Returns the passages with flaws, the worst first."""
     return sorted((one for one in passages if not one.strength), key=lambda one: -one.severity)
 
 

@@ -25,16 +25,16 @@ class Facts:
     members: dict[str, Any] = field(default_factory=dict)
 
     def number(self, *path: str) -> float | None:
-        """The number at a path such as `fillers`, `count`; None if there is none."""
+        """Returns the number at a path such as `fillers`, `count`; None if there is none."""
         value = self._at(path)
         return value if isinstance(value, int | float) and not isinstance(value, bool) else None
 
     def rate(self, measure: str) -> float:
-        """The number of a measure in a hundred words; 0 if it was not counted."""
+        """Returns the number of a measure in a hundred words; 0 if it was not counted."""
         return self.number(measure, "perHundredWords") or 0.0
 
     def counts(self, *path: str) -> dict[str, int] | None:
-        """How often each phrase was counted; None if they were not counted."""
+        """Returns how often each phrase was counted; None if they were not counted."""
         value = self._at(path)
         return value if isinstance(value, dict) else None
 
@@ -69,7 +69,7 @@ class Prompt:
 
 
 def read_prompt(body: Any) -> Prompt:
-    """The prompt in a body of generateContent or countTokens.
+    """Returns the prompt in a body of generateContent or countTokens.
 
     Raises:
         UnreadableRequest: the body lacks required members.
@@ -93,7 +93,7 @@ def read_prompt(body: Any) -> Prompt:
 
 
 def read_facts(text: str) -> Facts:
-    """The first line of JSON before any delimiter; delimited text is what somebody said."""
+    """Returns the first line of JSON before any delimiter; delimited text is what somebody said."""
     for line in text.splitlines():
         if line.startswith("<"):
             break

@@ -51,12 +51,12 @@ class Reply:
     ending: Ending = Ending.COMPLETE
 
     def usage(self, chunks: int) -> TokenUsage:
-        """The running total after the first `chunks` chunks."""
+        """Returns the running total after the first `chunks` chunks."""
         return replace(self.prompt_usage, output=count_tokens("".join(self.chunks[:chunks])))
 
 
 def compose(prompt: Prompt, settings: EmulatorSettings, planned: PlannedFault | None) -> Reply:
-    """The reply to `prompt`, with the planned fault."""
+    """Returns the reply to `prompt`, with the planned fault."""
     fault = planned.fault if planned else None
     text, finish_reason, thinking = _break(_text(prompt, fault), fault), "STOP", settings.thinking_tokens
     if prompt.max_output_tokens is not None:
@@ -85,7 +85,7 @@ def _text(prompt: Prompt, fault: Fault | Deviation | None) -> str:
 
 
 def _chat_reply(prompt: Prompt) -> str:
-    """A coach's turn in a conversation: takes up what was said, remarks on one phrase, and asks for more."""
+    """Returns a coach's turn, which takes up what was said, remarks on one phrase, and asks for more."""
     passages = Passages(prompt.message, Facts())
     remark = "That is a clear place to start."
     if flawed := next((one for one in passages.all if one.needless), None):

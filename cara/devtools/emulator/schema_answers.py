@@ -31,7 +31,7 @@ class SchemaAnswer:
         self._advice = advice
 
     def instance(self) -> Any:
-        """A value that is valid under the schema."""
+        """Returns a value that is valid under the schema."""
         return self._value(self._root, (), self._advice.talk.all[0], 0)
 
     def _value(self, schema: Schema, names: tuple[str, ...], topic: Topic, depth: int) -> Any:
@@ -92,7 +92,7 @@ class SchemaAnswer:
         return [self._value(items, names, each, depth + 1) for each in about]
 
     def _topics(self, names: tuple[str, ...]) -> tuple[Sequence[Topic], int]:
-        """What the items of a list are about, and how many there usually are."""
+        """Returns what the items of a list are about, and how many there usually are."""
         if names and names[-1].lower().startswith("action"):
             return self._advice.actions, USUAL_ACTIONS
         return self._advice.talk.all, USUAL_HIGHLIGHTS
@@ -113,7 +113,7 @@ class SchemaAnswer:
         return topic.quote if name in ("quote", "quotes") else self._advice.comment(topic)
 
     def _score(self, names: tuple[str, ...]) -> float:
-        """The score of the innermost aspect among the names, or else the mean of all."""
+        """Returns the score of the innermost aspect among the names, or else the mean of all."""
         scores = self._advice.scores
         known = [scores[name.lower()] for name in names if name.lower() in scores]
         return known[-1] if known else sum(scores.values()) / len(scores)

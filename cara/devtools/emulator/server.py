@@ -56,7 +56,7 @@ async def running_emulator(
 
 
 def create_emulator(settings: EmulatorSettings | None = None) -> web.Application:
-    """The emulator as an application; `app[EMULATOR]` has its faults, ledger and recorded requests.
+    """Returns the emulator as an application; `app[EMULATOR]` has its faults, ledger and recorded requests.
 
     Run it with `handler_cancellation=True`, so that it notices at once when a client disconnects.
     """
@@ -94,8 +94,11 @@ async def _stop(app: web.Application) -> None:
 
 
 async def plan_fault(request: web.Request) -> web.Response:
-    """`{"fault": "rate_limited", "times": 2}` or `{"fault": …, "rate": 0.2, "seed": 7}`, with
-    `retryDelaySeconds`, `afterChunks` and `methods` as options."""
+    """Plans a fault for the next requests, or at a rate.
+
+    The body is `{"fault": "rate_limited", "times": 2}` or `{"fault": …, "rate": 0.2, "seed": 7}`, with
+    `retryDelaySeconds`, `afterChunks` and `methods` as options.
+    """
     try:
         body = await request.json()
         planned = _planned(body)
@@ -125,10 +128,10 @@ async def clear_faults(request: web.Request) -> web.Response:
 
 
 async def show_ledger(request: web.Request) -> web.Response:
-    """The running totals."""
+    """Answers with the running totals."""
     return web.json_response(request.app[EMULATOR].ledger.as_json())
 
 
 async def show_requests(request: web.Request) -> web.Response:
-    """The latest requests, oldest first."""
+    """Answers with the latest requests, oldest first."""
     return web.json_response([asdict(recorded) for recorded in request.app[EMULATOR].requests])

@@ -11,22 +11,22 @@ CHARACTERS_A_TOKEN = 4
 
 
 def count_tokens(text: str) -> int:
-    """One token for every four characters, rounded up."""
+    """Returns one token for every four characters, rounded up."""
     return -(-len(text) // CHARACTERS_A_TOKEN)
 
 
 def count_parts(texts: Iterable[str]) -> int:
-    """The tokens of several parts, each counted on its own."""
+    """Returns the tokens of several parts, each counted on its own."""
     return sum(count_tokens(text) for text in texts)
 
 
 def count_schema(schema: dict[str, Any] | None) -> int:
-    """The tokens of an answer schema, which Gemini counts as part of the prompt."""
+    """Returns the tokens of an answer schema, which Gemini counts as part of the prompt."""
     return count_tokens(json.dumps(schema, separators=(",", ":"))) if schema else 0
 
 
 def cut_to_tokens(text: str, tokens: int) -> str:
-    """The beginning of `text` that fits into `tokens`."""
+    """Returns the beginning of `text` that fits into `tokens`."""
     return text[: max(tokens, 0) * CHARACTERS_A_TOKEN]
 
 
@@ -44,7 +44,7 @@ class TokenUsage:
         return self.prompt + self.output + self.thinking
 
     def as_metadata(self) -> dict[str, int]:
-        """The `usageMetadata` of an answer."""
+        """Returns the `usageMetadata` of an answer."""
         metadata = {"promptTokenCount": self.prompt, "totalTokenCount": self.total}
         optional = {
             "candidatesTokenCount": self.output,

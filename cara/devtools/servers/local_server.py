@@ -61,7 +61,7 @@ def server_process(
     stop_signal: signal.Signals,
     user: str | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run `command` under a watchdog with its output in `log`; on exit, stop it and wait for its end."""
+    """Runs `command` under a watchdog with its output in `log`; on exit, stops it and waits for its end."""
     guarded = watchdog_command(
         command,
         stop_signal=stop_signal,
@@ -89,13 +89,17 @@ def server_process(
 
 
 def server_environment() -> dict[str, str]:
-    """The environment without variables that change how a server or its tools behave."""
+    """Returns the environment without variables that change how a server or its tools behave."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "LC_"))}
     return {**kept, "LC_ALL": "C"}
 
 
 def run_to_end(command: Sequence[str], *, log: Path, lock: int, user: str | None) -> None:
-    """Run a command to its end. Raises ServerDidNotStart when it fails."""
+    """Runs a command to its end.
+
+    Raises:
+        ServerDidNotStart: it fails.
+    """
     with server_process(command, log=log, lock=lock, stop_signal=signal.SIGTERM, user=user) as process:
         if process.wait(READY_SECONDS) != 0:
             raise ServerDidNotStart(f"{Path(command[0]).name} failed", tail(log))
@@ -104,7 +108,11 @@ def run_to_end(command: Sequence[str], *, log: Path, lock: int, user: str | None
 def wait_until_ready(
     process: subprocess.Popen[bytes], is_ready: Callable[[], bool], *, name: str, log: Path
 ) -> None:
-    """Poll `is_ready` until it is true. Raises ServerDidNotStart when the process ends or time runs out."""
+    """Polls `is_ready` until it is true.
+
+    Raises:
+        ServerDidNotStart: the process ends, or time runs out.
+    """
     deadline = time.monotonic() + READY_SECONDS
     while not is_ready():
         if process.poll() is not None:
@@ -115,5 +123,5 @@ def wait_until_ready(
 
 
 def tail(log: Path, lines: int = 20) -> str:
-    """The last lines of a log file."""
+    """Returns the last lines of a log file."""
     return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])

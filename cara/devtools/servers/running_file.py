@@ -23,7 +23,7 @@ def running_file(folder: Path, environment: Mapping[str, str]) -> Iterator[None]
 
 
 def running_environment(folder: Path) -> dict[str, str]:
-    """The environment of the `cara dev` that runs on the data folder; empty if none runs."""
+    """Returns the environment of the `cara dev` that runs on the data folder; empty if none runs."""
     try:
         running = json.loads((folder / RUNNING_FILE).read_text())
         os.kill(running["pid"], 0)

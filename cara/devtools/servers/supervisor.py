@@ -108,7 +108,7 @@ class Supervisor:
             self._over.set()  # the reader of our output is gone
 
     async def start(self, process: Process) -> bool:
-        """Start a process; if it has a port, return when that accepts connections.
+        """Starts a process; if it has a port, returns when that accepts connections.
 
         Returns False when the shutdown has begun: by a signal, by the end of a process, or because this one
         was not ready in time. Then `run_until_stopped` returns at once.
@@ -121,7 +121,7 @@ class Supervisor:
         return not self._over.is_set()
 
     async def restart(self, names: Collection[str]) -> None:
-        """Stop the named processes, the last started first, and start them again in their order."""
+        """Stops the named processes, the last started first, and starts them again in their order."""
         chosen = [running for name, running in self._running.items() if name in names]
         for running in reversed(chosen):
             await self._stop_one(running)
@@ -130,7 +130,7 @@ class Supervisor:
                 await self._launch(running.process)
 
     def reload_on_change(self, names: Collection[str], folders: Collection[Path]) -> None:
-        """From now on restart the named processes when a file below the folders changes.
+        """From now on, restarts the named processes when a file below the folders changes.
 
         When such a process ends, the others go on, and it starts again at the next change.
         """
@@ -138,7 +138,7 @@ class Supervisor:
         self._tasks.create_task(self._reload(names, folders))
 
     async def run_until_stopped(self) -> int:
-        """Wait for a signal or the unexpected end of a process, stop all processes, and return the exit code.
+        """Waits for a signal or the unexpected end of a process, then stops all; returns the exit code.
 
         The exit code is 0 after a signal, and otherwise that of the process that ended, or 1 where that is 0.
         """
@@ -147,7 +147,7 @@ class Supervisor:
         return self._exit_code
 
     async def stop(self) -> None:
-        """Stop all processes, the last started first."""
+        """Stops all processes, the last started first."""
         self._over.set()
         for running in reversed(list(self._running.values())):
             await self._stop_one(running)
@@ -176,7 +176,7 @@ class Supervisor:
             running.ask_to_stop()  # started too late for `stop` to see it
 
     async def _attend(self, running: Running) -> None:
-        """Relay the output of a process until it ends, and act on an end that was not asked for."""
+        """Relays the output of a process until it ends, and acts on an end that was not asked for."""
         name, stdout = running.process.name, running.watchdog.stdout
         assert stdout is not None
         relay = self._tasks.create_task(
@@ -205,7 +205,7 @@ class Supervisor:
         self._over.set()
 
     async def _until_ready(self, process: Process, port: int) -> None:
-        """Return when the port accepts connections or the shutdown has begun, as it does after a timeout."""
+        """Returns when the port accepts connections or the shutdown has begun, as it does after a timeout."""
         over = self._tasks.create_task(self._over.wait())
         waiting = self._tasks.create_task(port_opens(port, process.host))
         try:
@@ -221,7 +221,7 @@ class Supervisor:
             waiting.cancel()
 
     async def _stop_one(self, running: Running) -> None:
-        """Stop a process, and wait until it has ended and its output is relayed."""
+        """Stops a process, and waits until it has ended and its output is relayed."""
         running.ask_to_stop()
         try:
             async with asyncio.timeout(running.process.grace_seconds + WATCHDOG_SECONDS):

@@ -33,7 +33,7 @@ class Terminal:
 
 
 async def relay_lines(stream: asyncio.StreamReader, write: Callable[[str], None]) -> None:
-    """Call `write` with each line of the stream until its end; lines are cut at 64 KiB."""
+    """Calls `write` with each line of the stream until its end; lines are cut at 64 KiB."""
     pending = b""
     while chunk := await stream.read(LONGEST_LINE_BYTES):
         *lines, pending = (pending + chunk).split(b"\n")

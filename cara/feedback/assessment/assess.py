@@ -30,7 +30,7 @@ def assess(
     model: str,
     recent_mean_score: float | None,
 ) -> Feedback:
-    """The feedback: computed, mixed and judged scores, and highlights that quote the learner.
+    """Returns the feedback: computed, mixed and judged scores, and highlights that quote the learner.
 
     An aspect without a judged score has no score; its weight is shared among the others.
     """
@@ -50,7 +50,7 @@ def assess(
 
 
 def grounded(transcript: str, highlights: list[JudgedHighlight]) -> list[Highlight]:
-    """The highlights whose quotes stand in the learner's turns, with their offsets in the transcript.
+    """Returns the highlights whose quotes stand in the learner's turns, with their offsets in the transcript.
 
     Each passage comes once. Of more than `MAX_HIGHLIGHTS`, the first ones are kept, both types among them.
     """
@@ -73,7 +73,10 @@ def _highlight(judged: JudgedHighlight, place: Passage) -> Highlight:
 
 
 def _first_of_both_types(highlights: list[Highlight]) -> list[Highlight]:
-    """The first ones; if they are all of one type, the last of them gives way to the first of the other."""
+    """Returns the first highlights.
+
+    If they are all of one type, the last of them gives way to the first of the other.
+    """
     if len(highlights) <= MAX_HIGHLIGHTS:
         return highlights
     JUDGEMENTS_MENDED.labels("highlights_dropped").inc()

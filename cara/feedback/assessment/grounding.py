@@ -50,7 +50,7 @@ class Transcript:
         self._folded = _joined(text, own, _fold)
 
     def find_sentence(self, quote: str) -> Passage | None:
-        """The passage of the quote, or of a part of it if it has more than `MAX_QUOTE_CHARACTERS`.
+        """Returns the passage of the quote, or of a part of it if it has more than `MAX_QUOTE_CHARACTERS`.
 
         Tries its longest beginning of whole sentences first, then its first sentences one by one, then as
         many words as fit. None when none of them stands in the learner's turns.
@@ -58,7 +58,7 @@ class Transcript:
         return next((place for part in _parts(quote.strip()) if (place := self.find(part))), None)
 
     def find(self, quote: str) -> Passage | None:
-        """The first passage in one of the learner's turns that is the quote, in whole words.
+        """Returns the first passage in one of the learner's turns that is the quote, in whole words.
 
         Compares exactly at first; then with Unicode composition, white space, case and quotation marks
         folded, without the marks and dots that a model puts around a quote. None when there is no such
@@ -74,7 +74,7 @@ class Transcript:
 
 
 def _parts(quote: str) -> Iterator[str]:
-    """The quote, or the parts that may represent a quote that is too long."""
+    """Yields the quote, or the parts that may represent a quote that is too long."""
     if len(quote) <= MAX_QUOTE_CHARACTERS:
         yield quote
         return
@@ -88,16 +88,16 @@ def _parts(quote: str) -> Iterator[str]:
 
 
 def _joined(text: str, ranges: Iterable[tuple[int, int]], change: Callable[[str], MappedText]) -> MappedText:
-    """The changed passages, joined by the turn character, which no quote contains."""
-    pieces: list[str] = []
+    """Returns the changed passages, joined by the turn character, which no quote contains."""
+    texts: list[str] = []
     places: list[int] = []
     for start, end in ranges:
         if text[start:end].isspace():
             continue
         passage = change(text[start:end])
-        pieces.append(passage.text)
+        texts.append(passage.text)
         places += [start + place for place in passage.offsets]
-    return MappedText(TURN.join(pieces), places or [0])
+    return MappedText(TURN.join(texts), places or [0])
 
 
 def _as_it_stands(text: str) -> MappedText:
@@ -105,7 +105,7 @@ def _as_it_stands(text: str) -> MappedText:
 
 
 def _fold(text: str) -> MappedText:
-    """The text composed and lower-cased, with single spaces and plain quotation marks."""
+    """Returns the text composed and lower-cased, with single spaces and plain quotation marks."""
     whole = compose(text)
     folded: list[str] = []
     places: list[int] = []
@@ -114,14 +114,14 @@ def _fold(text: str) -> MappedText:
             if folded and folded[-1] == " ":
                 continue
             character = " "
-        for piece in character.casefold():
-            folded.append(piece)
+        for folded_character in character.casefold():
+            folded.append(folded_character)
             places.append(place)
     return MappedText("".join(folded), [*places, len(text)])
 
 
 def _place_of(quote: str, text: str) -> int | None:
-    """The first offset of the quote in whole words."""
+    """Returns the first offset of the quote in whole words."""
     at = text.find(quote)
     while at >= 0:
         if _splits_a_word(text, at):
@@ -136,6 +136,6 @@ def _place_of(quote: str, text: str) -> int | None:
 
 
 def _splits_a_word(text: str, place: int) -> bool:
-    """Whether the offset is inside a word; `don't` is one word."""
+    """Returns whether the offset is inside a word; `don't` is one word."""
     after_apostrophe = place > 1 and text[place - 1] in "'’"
     return bool(_INSIDE_A_WORD.match(text, place - 1 if after_apostrophe else place))

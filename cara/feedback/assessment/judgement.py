@@ -1,8 +1,8 @@
-"""The judgement that Gemini is asked for, and how its answer is normalised.
+"""The judgement that Gemini is asked for, and how its answer is normalized.
 
 Gemini ignores most bounds of a schema, and respects the others only mostly. Therefore the schema defines the
 shape alone, the prompt states the bounds in words (`prompts/judge.md`), and an answer that misses them is
-normalised here instead of discarded: the learner has paid for it. Only an answer without any usable score is
+normalized here instead of discarded: the learner has paid for it. Only an answer without any usable score is
 unusable.
 """
 
@@ -35,7 +35,7 @@ class NoUsableScore(Exception):
 
 
 def shorten(text: str, max_characters: int) -> str:
-    """The text, cut after a word and marked by an ellipsis if it has more characters than the maximum."""
+    """Returns the text, cut after a word and marked by an ellipsis if it is longer than the maximum."""
     if len(text) <= max_characters:
         return text
     head = text[: max_characters - 1]
@@ -45,7 +45,7 @@ def shorten(text: str, max_characters: int) -> str:
 
 
 def _text(max_characters: int | None) -> BeforeValidator:
-    """A validator that takes any value: empty unless it is a text, shortened if it is too long."""
+    """Returns a validator that takes any value: empty unless it is a text, shortened if it is too long."""
 
     def read(value: Any) -> str:
         text = value.strip() if isinstance(value, str) else ""
@@ -58,7 +58,7 @@ def _text(max_characters: int | None) -> BeforeValidator:
 
 
 def _score(value: Any) -> int | None:
-    """A whole number from 0 to 100, from a number or its digits; None for anything else."""
+    """Returns a whole number from 0 to 100, from a number or its digits; None for anything else."""
     if isinstance(value, str) and (digits := _NUMBER.fullmatch(value)):
         value = float(digits[1].replace(",", "."))
     if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
@@ -71,7 +71,7 @@ def _score(value: Any) -> int | None:
 
 
 def _aspect(value: Any) -> Any:
-    """The aspect as an object, even if the answer only has its score or its sentence."""
+    """Returns the aspect as an object, even if the answer only has its score or its sentence."""
     if isinstance(value, dict):
         return value
     if isinstance(value, str) and not _NUMBER.fullmatch(value):
@@ -84,7 +84,7 @@ def _type(value: Any) -> str | None:
 
 
 def _objects(value: Any) -> list[dict[str, Any]]:
-    """The objects of a list; other items are dropped."""
+    """Returns the objects of a list; other items are dropped."""
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
@@ -93,13 +93,13 @@ def _highlights(value: Any) -> list[dict[str, Any]]:
 
 
 def _actions(value: Any) -> list[dict[str, Any]]:
-    """The first items with a text; an item without a title takes another text as its title."""
-    told = []
+    """Returns the first items with a text; an item without a title takes another text as its title."""
+    actions = []
     for item in _objects(value):
         texts = [item.get(name) for name in ("title", "exercise", "why")]
         if titles := [text for text in texts if isinstance(text, str) and text.strip()]:
-            told.append({**item, "title": titles[0]})
-    return told[:MAX_ACTIONS]
+            actions.append({**item, "title": titles[0]})
+    return actions[:MAX_ACTIONS]
 
 
 Score = Annotated[int | None, BeforeValidator(_score)]
@@ -161,7 +161,7 @@ class Judgement(_Judged):
 
     @classmethod
     def read(cls, data: dict[str, Any]) -> Self:
-        """The normalised judgement of an answer.
+        """Returns the normalized judgement of an answer.
 
         Raises:
             NoUsableScore: no aspect has a score.
@@ -180,7 +180,7 @@ JUDGED_ASPECTS: Final = ("clarity", "tone", "confidence", "relevance", "structur
 
 @cache
 def judgement_schema() -> dict[str, Any]:
-    """The JSON Schema of a judgement: its shape, in keywords that Gemini documents."""
+    """Returns the JSON Schema of a judgement: its shape, in keywords that Gemini documents."""
     text = {"type": "string"}
     aspect = _object(score={"type": "integer"}, feedback=text)
     kind = {"type": "string", "enum": ["strength", "improvement"]}

@@ -30,7 +30,7 @@ _WORDS_OF_THE_TRANSCRIPT = {"openingWords", "closingWords", "stageMarks", "notes
 
 
 def question(transcript: str, measures: SpeechMeasures, last_actions: list[dict[str, Any]]) -> str:
-    """The user turn: measures as facts, then everything that repeats somebody's words, delimited as data.
+    """Returns the user turn: measures as facts, then all that repeats somebody's words, delimited as data.
 
     Facts are numbers and words from our own lists, and only those that apply to the transcript. Earlier
     action items may repeat what was said then, and notes contain speakers' names. Stage marks stand in the
@@ -67,7 +67,10 @@ def feedback_call(
     thinking_level: str | None = None,
     max_output_tokens: int = MAX_OUTPUT_TOKENS,
 ) -> GeminiCall:
-    """The call for a judgement of one transcript; thinking level and output limit go to `GeminiCall`."""
+    """Returns the call for a judgement of one transcript.
+
+    Thinking level and output limit go to `GeminiCall`.
+    """
     text = question(transcript, measures, last_actions)
     return GeminiCall(
         system_instruction=prompts.instruction_for(feature_type),
@@ -78,19 +81,14 @@ def feedback_call(
     )
 
 
-def upper_estimate_of_prompt(feature_type: str, transcript: str) -> int:
-    """An upper bound of the prompt tokens of a judgement of the transcript."""
+def upper_estimate_of_judge_prompt(feature_type: str, transcript: str) -> int:
+    """Returns an upper bound of the prompt tokens of a judgement of the transcript."""
     schema = json.dumps(judgement_schema(), separators=(",", ":"))
     return upper_estimate(prompts.instruction_for(feature_type), schema, transcript) + MATERIAL_TOKENS
 
 
-def upper_estimate_of_judging(feature_type: str, transcript: str) -> int:
-    """An upper bound of the tokens of one judgement of the transcript, its answer included."""
-    return upper_estimate_of_prompt(feature_type, transcript) + MAX_OUTPUT_TOKENS
-
-
 def texts_of(judgement: Any) -> Iterator[tuple[str, str]]:
-    """The texts of a judgement that may be incomplete, in reading order, each with the name of its part."""
+    """Yields the texts of a judgement that may be incomplete, in reading order, each with its part."""
     if not isinstance(judgement, dict):
         return
     if isinstance(judgement.get("summary"), str):

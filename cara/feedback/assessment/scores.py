@@ -76,7 +76,7 @@ _MEASURED_SHARE = 0.5
 
 
 def pace_score(words_per_minute: float | None, feature_type: str) -> int | None:
-    """100 inside the norm of the feature type, 50 at 40 words a minute outside it, on the curve above.
+    """Returns 100 inside the norm of the feature type, 50 at 40 words a minute outside it (curve above).
 
     Nothing without a speed, for an implausible one (under 20, over 400) and for writing. ValueError for an
     unknown feature type.
@@ -93,7 +93,7 @@ def clarity_measured(
     mean_sentence_words: float | None,
     repairs_per_hundred_words: float | None,
 ) -> float | None:
-    """The measured half of clarity: fillers (40 %), sentence length (35 %) and repairs (25 %).
+    """Returns the measured half of clarity: fillers (40 %), sentence length (35 %) and repairs (25 %).
 
     Each is 100 up to its norm (2 in 100, 20 words, 1 in 100) and 50 at 8, 35 and 6. What wasn't measured
     leaves its share to the others; without any there is no measured half.
@@ -109,7 +109,7 @@ def clarity_measured(
 def confidence_measured(
     hedges_per_hundred_words: float | None, assertives_per_hundred_words: float | None
 ) -> float | None:
-    """The measured half of confidence: 100 up to 4 hedges in 100 words, 50 at 10.
+    """Returns the measured half of confidence: 100 up to 4 hedges in 100 words, 50 at 10.
 
     Assertives count only together with hedges: each outweighs half a hedge, up to 4 in 100 words. Nothing
     where hedges weren't measured.
@@ -121,7 +121,10 @@ def confidence_measured(
 
 
 def mixed(measured: float | None, judged: float | None) -> int | None:
-    """Half measured, half judged; the judgement alone where nothing was measured, nothing without one."""
+    """Returns the mean of measure and judgement.
+
+    It is the judgement alone where nothing was measured, and None without a judgement.
+    """
     if judged is None:
         return None
     if measured is None:
@@ -130,7 +133,7 @@ def mixed(measured: float | None, judged: float | None) -> int | None:
 
 
 def overall(scores: Mapping[str, float | None], feature_type: str) -> int | None:
-    """The mean of the components, weighted by the feature type (`WEIGHTS`).
+    """Returns the mean of the components, weighted by the feature type (`WEIGHTS`).
 
     A component that is null or missing leaves its weight to the others, in proportion; pace never counts in
     writing. Nothing when no component has a score.

@@ -53,7 +53,7 @@ class JobEvents:
         return self.known and (self.job is None or self.job.finished_at is not None)
 
     def notify(self) -> None:
-        """Wakes everybody who waits for `changed`."""
+        """Wakes all tasks that wait for `changed`."""
         self.changed.set()
         self.changed = asyncio.Event()
 
@@ -63,12 +63,12 @@ class JobEvents:
         self.notify()
 
     def events_after(self, number: int) -> list[JobEvent]:
-        """The events with numbers above this one."""
+        """Returns the events with numbers above this one."""
         return self.events[bisect_right(self.events, number, key=lambda event: event.number) :]
 
 
 class JobEventBroker:
-    """Keeps the `JobEvents` of each job that somebody in this process listens to."""
+    """Keeps the `JobEvents` of each job that has a listener in this process."""
 
     def __init__(self, database: Database, redis: Redis, subscriber: Subscriber) -> None:
         self._database = database
@@ -79,7 +79,7 @@ class JobEventBroker:
 
     @property
     def open(self) -> int:
-        """How many jobs somebody listens to in this process."""
+        """How many jobs have a listener in this process."""
         return len(self._jobs)
 
     def close(self) -> None:
@@ -90,7 +90,7 @@ class JobEventBroker:
 
     @asynccontextmanager
     async def listen(self, user_id: UUID, job_id: UUID) -> AsyncIterator[JobEvents]:
-        """The job's events, kept up to date for the length of the block."""
+        """Yields the job's events, kept up to date for the length of the block."""
         if job_id not in self._jobs:
             events = JobEvents(user_id, job_id)
             events.closing = self._closing
@@ -107,7 +107,7 @@ class JobEventBroker:
                 await asyncio.wait([task])
 
     async def finished_within(self, user_id: UUID, job_id: UUID, seconds: float) -> FeedbackJob | None:
-        """The finished job, if it finishes in time."""
+        """Returns the finished job, if it finishes in time."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds), self.listen(user_id, job_id) as events:
                 while not (events.ended or events.closing):

@@ -33,7 +33,7 @@ class TicketInvalid(Unauthenticated):
 class TicketIssuer:
     """Issues and checks tickets: short-lived tokens that open the event stream of one job and nothing else.
 
-    They are signed with the key ring of the access tokens; the audience tells them apart.
+    They are signed with the key ring of the access tokens; they differ in the audience.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -41,7 +41,7 @@ class TicketIssuer:
         self._newest = settings.signing_keys[0]
 
     def issue(self, caller: Caller, job_id: UUID) -> str:
-        """A ticket for one job, valid for `TICKET_SECONDS` or until the caller's tokens are revoked."""
+        """Returns a ticket for one job, valid for `TICKET_SECONDS` unless the caller's tokens are revoked."""
         claims = {
             "aud": TICKET_AUDIENCE,
             "sub": str(caller.user_id),
@@ -52,7 +52,7 @@ class TicketIssuer:
         return jwt.encode(claims, self._newest.secret, _ALGORITHM, headers={"kid": self._newest.kid})
 
     def claims(self, ticket: str, job_id: UUID) -> Claims:
-        """The claims of a ticket; the authenticator checks if they were revoked, as for every token.
+        """Returns the claims of a ticket; the authenticator checks if they were revoked, as for every token.
 
         Raises:
             TicketInvalid: the ticket is forged, has expired, or is for another job.
@@ -120,8 +120,10 @@ class EventStreamer:
             self._last_number = event.number
 
     async def _send_status(self) -> None:
-        """Sends the job's status as of now if Redis has no events: without a number, because it is not one
-        of the job's events."""
+        """Sends the job's status as of now if Redis has no events.
+
+        It has no number, because it is not one of the job's events.
+        """
         job = self._events.job
         assert job is not None
         status = json.dumps(
@@ -137,7 +139,7 @@ class EventStreamer:
         await self._send(job.status, job.model_dump_json(by_alias=True), final_number(job.attempts))
 
     def _deleted_job(self) -> FeedbackJob:
-        """The end of a job that is gone, from what was last known of it."""
+        """Returns the end of a job that is gone, from what was last known of it."""
         events = self._events.events
         last_attempt = events[-1].number // NUMBERS_PER_ATTEMPT if events else 0
         end = {

@@ -23,7 +23,7 @@ from cara.jobs.notifier import Publisher, cancel_channel
 from cara.postgres.database import Connection, Database, Record
 from cara.quota.quota import Charge, Quota
 from cara.redis.subscriber import Subscriber
-from cara.users.queries import caller_by_id
+from cara.users import queries as users
 
 logger = logging.getLogger(__name__)
 
@@ -101,7 +101,7 @@ class Attempt:
         return self.job["output_tokens"] or MAX_OUTPUT_TOKENS
 
     def answers_after(self, error: CaraError) -> int:
-        """How many judgements of the job were paid for, if this attempt ends with the error."""
+        """Returns how many judgements of the job were paid for, if this attempt ends with the error."""
         paid = self.paid or self.usage.total_tokens > 0 or isinstance(error, GeminiBadAnswer)
         return int(self.job["answers"]) + paid
 
@@ -139,7 +139,7 @@ class Attempt:
         """
         user_id = self.job["user_id"]
         await self.settle(connection, quota, self.job["reservation_id"])
-        user = require_row(await caller_by_id(connection, user_id))
+        user = require_row(await users.caller_by_id(connection, user_id))
         reservation_id, output_tokens = await reserve_attempt(
             connection, quota, user_id, self.job, user["daily_token_quota"], more_output=more_output
         )
@@ -148,18 +148,21 @@ class Attempt:
 
 
 def ledger_id_of(job_id: UUID, attempts: int) -> UUID:
-    """The id of an attempt's charge: always the same one, so that the attempt is charged once."""
+    """Returns the id of an attempt's charge: always the same one, so that the attempt is charged once."""
     return uuid5(job_id, str(attempts))
 
 
 def backoff_seconds(failures: int, retry_after_seconds: float) -> float:
-    """Exponential back-off with jitter (half to whole of 1, 2, 4 … 60 s), at least `retry_after_seconds`."""
+    """Returns an exponential back-off with jitter: half to whole of 1, 2, 4 … 60 s.
+
+    It is at least `retry_after_seconds`.
+    """
     delay = min(math.ldexp(FIRST_DELAY_SECONDS, failures - 1), MAX_DELAY_SECONDS)
     return max(delay * random.uniform(0.5, 1), retry_after_seconds)
 
 
 def problem_of(error: CaraError) -> dict[str, str]:
-    """The error as it is stored with the job."""
+    """Returns the error as it is stored with the job."""
     return {"code": error.code, "detail": error.detail}
 
 
@@ -189,7 +192,7 @@ async def run_with_lease(
 
 
 async def _keep_lease(database: Database, subscriber: Subscriber, job: Record, lease_seconds: float) -> None:
-    """Renews the lease periodically, and at once when somebody requests a cancellation; never returns."""
+    """Renews the lease periodically, and at once when a cancellation is requested; never returns."""
     async with subscriber.listen(cancel_channel(job["id"])) as wake:
         while True:
             try:

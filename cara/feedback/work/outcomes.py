@@ -31,8 +31,8 @@ from cara.jobs import queries as jobs
 from cara.jobs import transitions
 from cara.observability.metrics import JOBS_ENDED, JOBS_RETRIED
 from cara.postgres.database import Connection, Database, Record, retry_database
+from cara.practice import queries as practice
 from cara.practice import sessions
-from cara.practice.queries import hold_session
 from cara.quota.quota import Quota, QuotaExceeded, TooLongForQuota
 from cara.redis.queue import Queue
 
@@ -45,7 +45,7 @@ MAX_ANSWERS = 2
 """A job fails after this many judgements that were paid for and unusable: a third would be no better.
 An attempt that a stopping worker cuts short does not count."""
 
-MAX_WAIT_SECONDS = 900.0
+MAX_GEMINI_PAUSE_SECONDS = 900.0
 """If Gemini asks for a longer pause, the job fails instead of waiting."""
 
 
@@ -101,7 +101,7 @@ class Outcomes:
         user_id, session_id = job["user_id"], job["session_id"]
         document = feedback.model_dump(mode="json", by_alias=True)
         async with self._transaction(attempt) as connection:
-            await hold_session(connection, user_id, session_id)
+            await practice.hold_session(connection, user_id, session_id)
             await self._finish(connection, attempt, "succeeded")
             await queries.insert_feedback(connection, user_id, session_id, job["id"], document)
             if not await jobs.newer_job_succeeded(connection, job):
@@ -118,7 +118,7 @@ class Outcomes:
 
     @outcome
     async def fail(self, attempt: Attempt, error: CaraError) -> None:
-        """Ends a job for good; the error's detail tells the learner why."""
+        """Fails the job for good; the learner sees the error's code and detail."""
         async with self._transaction(attempt) as connection:
             await self._finish(connection, attempt, "failed", error)
         await self._publish_end(attempt, "failed")
@@ -127,10 +127,10 @@ class Outcomes:
         """Requeues the job after a back-off; fails it when its attempts are used up.
 
         Attempts that Gemini was paid for also count against `MAX_ANSWERS`. A job does not wait for longer
-        than `MAX_WAIT_SECONDS` for Gemini.
+        than `MAX_GEMINI_PAUSE_SECONDS` for Gemini.
         """
         wait, failures = error.retry_after_seconds or 0, attempt.job["failures"] + 1
-        if wait > MAX_WAIT_SECONDS:
+        if wait > MAX_GEMINI_PAUSE_SECONDS:
             await self.fail(attempt, GeminiAwayForLong(wait))
         elif failures >= self._attempts_limit or attempt.answers_after(error) >= MAX_ANSWERS:
             await self.fail(attempt, error)
@@ -184,7 +184,7 @@ class Outcomes:
 
     @asynccontextmanager
     async def _transaction(self, attempt: Attempt) -> AsyncIterator[Connection]:
-        """A transaction that ends the attempt."""
+        """Yields a transaction that ends the attempt."""
         async with self._database.transaction() as connection:
             yield connection
             attempt.commit_unknown = True
@@ -204,7 +204,7 @@ class Outcomes:
         if needs_reservation:
             # All transactions lock session, job and quota in this order. The session, because changing a job
             # twice in one transaction makes PostgreSQL check its reference to the session again.
-            await hold_session(connection, attempt.job["user_id"], attempt.job["session_id"])
+            await practice.hold_session(connection, attempt.job["user_id"], attempt.job["session_id"])
         locked = require_row(await transitions.lock_job(connection, *attempt.key))
         if locked["cancel_requested"]:
             return await self._finish(connection, attempt, "cancelled")

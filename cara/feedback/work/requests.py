@@ -8,14 +8,18 @@ from uuid import UUID
 
 from cara.errors import Conflict, FieldProblem, InvalidInput, NotFound
 from cara.feedback import queries
-from cara.feedback.assessment.prompt import MAX_OUTPUT_TOKENS, MORE_OUTPUT_TOKENS, upper_estimate_of_prompt
+from cara.feedback.assessment.prompt import (
+    MAX_OUTPUT_TOKENS,
+    MORE_OUTPUT_TOKENS,
+    upper_estimate_of_judge_prompt,
+)
 from cara.feedback.schemas import Feedback, FeedbackJob, FeedbackRequest, JobProblem
 from cara.jobs import queries as jobs
 from cara.jobs import transitions
 from cara.observability.metrics import JOBS_ENDED
 from cara.postgres.database import Connection, Record, new_id
+from cara.practice import queries as practice
 from cara.practice import sessions
-from cara.practice.queries import lock_session
 from cara.practice.sessions import SessionNotFound
 from cara.quota.quota import Quota
 from cara.web.guard import Caller
@@ -59,12 +63,12 @@ async def request_feedback(
     the job. Two requests with the same transcript share a job, whatever duration they give.
 
     Raises:
-        SessionNotFound: the session does not exist, or belongs to somebody else.
+        SessionNotFound: the session does not exist, or belongs to another user.
         TranscriptMissing: there is no transcript to judge.
         QuotaExceeded, TooLongForQuota: the tokens of today, or of any day, do not suffice.
         IdempotencyConflict: the key was used for another request.
     """
-    session = await lock_session(connection, caller.user_id, request.session_id)
+    session = await practice.lock_session(connection, caller.user_id, request.session_id)
     if session is None:
         raise SessionNotFound
     request_hash = _hash_of_request(request)
@@ -96,7 +100,7 @@ async def _store_request(connection: Connection, session: Record, request: Feedb
 async def _live_or_new_job(
     connection: Connection, quota: Quota, caller: Caller, session: Record
 ) -> RequestedJob:
-    """The live job for the transcript of the locked session, else a new one with its reservation."""
+    """Returns the live job for the transcript of the locked session, else a new one with its reservation."""
     user_id = caller.user_id
     transcript_hash = hashlib.sha256(session["transcript"].encode()).digest()
     if live := await jobs.live_job_of_transcript(connection, user_id, session["id"], transcript_hash):
@@ -126,7 +130,7 @@ async def reserve_attempt(
     least, most = MAX_OUTPUT_TOKENS, MAX_OUTPUT_TOKENS
     if more_output:
         least, most = (MAX_OUTPUT_TOKENS + MORE_OUTPUT_TOKENS) // 2, MORE_OUTPUT_TOKENS
-    prompt_tokens = upper_estimate_of_prompt(judged["feature_type"], judged["transcript"])
+    prompt_tokens = upper_estimate_of_judge_prompt(judged["feature_type"], judged["transcript"])
     reserved = await quota.reserve(
         connection,
         user_id,
@@ -149,7 +153,7 @@ async def cancel_job(connection: Connection, quota: Quota, user_id: UUID, job_id
     """Cancels a queued job at once, and asks the worker of a running one to stop; belongs in a transaction.
 
     Raises:
-        JobNotFound: the job does not exist, or belongs to somebody else.
+        JobNotFound: the job does not exist, or belongs to another user.
     """
     left = await transitions.cancel_job(connection, user_id, job_id)
     if left and left["status"] == "cancelled":
@@ -162,7 +166,7 @@ async def cancel_job(connection: Connection, quota: Quota, user_id: UUID, job_id
 
 
 async def read_job(connection: Connection, user_id: UUID, job_id: UUID) -> FeedbackJob | None:
-    """The job as clients see it, with its feedback if it succeeded."""
+    """Returns the job as clients see it, with its feedback if it succeeded."""
     job = await jobs.job_of_user(connection, user_id, job_id)
     if job is None:
         return None
@@ -185,7 +189,7 @@ async def read_job(connection: Connection, user_id: UUID, job_id: UUID) -> Feedb
 
 
 def feedback_of(row: Record) -> Feedback:
-    """Feedback as clients see it, from its row."""
+    """Returns feedback as clients see it, from its row."""
     return Feedback.model_validate(
         {
             "overview": {

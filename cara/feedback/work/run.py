@@ -40,7 +40,7 @@ from cara.jobs import transitions
 from cara.jobs.notifier import Publisher
 from cara.observability.metrics import JOB_WAIT_SECONDS
 from cara.postgres.database import Database, retry_database
-from cara.practice.queries import recent_mean_score
+from cara.practice import queries as practice
 from cara.redis.subscriber import Subscriber
 from cara.speech import SpeechMeasures, measure
 
@@ -178,7 +178,7 @@ class FeedbackWork:
 
     @retry_database
     async def _call(self, attempt: Attempt, measures: SpeechMeasures) -> GeminiCall:
-        """The call for a judgement, which also looks at what the learner was last told to practise."""
+        """Returns the call for a judgement, which also sees the learner's latest action items."""
         job = attempt.job
         user_id, feature_type = job["user_id"], job["feature_type"]
         async with self._database.acquire() as connection:
@@ -189,7 +189,7 @@ class FeedbackWork:
         )
 
     async def _check(self, attempt: Attempt, measures: SpeechMeasures, answer: GeminiAnswer) -> Feedback:
-        """The feedback from measures and judgement.
+        """Returns the feedback from measures and judgement.
 
         Raises:
             GeminiOutOfRoom: the answer was cut off at its output limit, and has no score.
@@ -215,12 +215,12 @@ class FeedbackWork:
     async def _recent_mean_score(self, attempt: Attempt) -> float | None:
         job = attempt.job
         async with self._database.acquire() as connection:
-            return await recent_mean_score(
+            return await practice.recent_mean_score(
                 connection, job["user_id"], job["feature_type"], job["session_id"], COMPARED_SESSIONS
             )
 
 
 def _asking_progress(characters: int) -> int:
-    """Progress in percent after this many characters of the judgement, in steps of five."""
+    """Returns progress in percent after this many characters of the judgement, in steps of five."""
     share = min(characters / USUAL_ANSWER_CHARACTERS, 1)
     return ASKING_PROGRESS + 5 * int(share * (CHECKING_PROGRESS - ASKING_PROGRESS) / 5)

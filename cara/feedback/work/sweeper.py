@@ -1,9 +1,9 @@
 """The sweeper: finds jobs that Redis forgot or a dead worker held, and enqueues them again.
 
 What happens when a worker dies? Its jobs stay `running` in PostgreSQL until their leases expire. Every
-`SWEEP_SECONDS` a worker calls `sweep`, which fails what may be the cause of the death, requeues the rest
-as it was, and tells Redis; the next worker that claims such a job makes a new attempt. What the dead attempt
-had reserved stays reserved for the next one. The statements stand in `cara/jobs/transitions.py`.
+`SWEEP_SECONDS` a worker calls `sweep`, which fails what may be the cause of the death, requeues the rest as
+it was, and enqueues it in Redis; the next worker that claims such a job makes a new attempt. What the dead
+attempt had reserved stays reserved for the next one. The statements stand in `cara/jobs/transitions.py`.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""The page at /api/docs: the OpenAPI document for people, without anything from elsewhere."""
+"""The page at /api/docs: the OpenAPI document for people, without requests to other hosts."""

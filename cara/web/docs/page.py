@@ -24,7 +24,7 @@ async def read_documentation() -> web.Response:
 
 @cache
 def _page() -> tuple[str, str]:
-    """The page, and the policy that lets only this style and script run, and read only from here."""
+    """Returns the page, and the policy that lets only this style and script run, and read only from here."""
     folder = files("cara.web.docs")
     text, style, script = (folder.joinpath(name).read_text() for name in ("page.html", "page.css", "page.js"))
     policy = (

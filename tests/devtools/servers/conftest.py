@@ -53,7 +53,7 @@ def assert_all_end() -> Callable[[list[psutil.Process]], None]:
 
 def has_ended(process: psutil.Process, within_seconds: float) -> bool:
     try:
-        # A pid alone tells nothing: init may reap an orphan late.
+        # A pid alone proves nothing: init may reap an orphan late.
         descriptor = os.pidfd_open(process.pid)
     except ProcessLookupError:
         return True

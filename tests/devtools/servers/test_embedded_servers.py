@@ -1,3 +1,5 @@
+"""PostgreSQL and Valkey from wheels: restarts, crashes, and errors that say what to do."""
+
 from __future__ import annotations
 
 import os

@@ -1,3 +1,5 @@
+"""However the parent ends, no process of the local servers is left."""
+
 from __future__ import annotations
 
 import os

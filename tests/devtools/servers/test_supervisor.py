@@ -1,3 +1,5 @@
+"""The supervisor: start and end of several processes, their output, and reloading."""
+
 from __future__ import annotations
 
 import asyncio

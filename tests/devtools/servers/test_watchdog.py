@@ -1,3 +1,5 @@
+"""The watchdog: how it stops its command, and how the command ends with it."""
+
 from __future__ import annotations
 
 import os

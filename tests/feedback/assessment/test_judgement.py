@@ -1,4 +1,4 @@
-"""Judgements as Gemini really writes them: what is normalised, what is requested again, and what it costs."""
+"""Judgements as Gemini really writes them: what is normalized, what is requested again, and what it costs."""
 
 from __future__ import annotations
 
@@ -188,7 +188,7 @@ def test_every_deviation_has_a_check() -> None:
 
 @pytest.mark.usefixtures("worker")
 @pytest.mark.parametrize("deviation", Deviation)
-async def test_a_judgement_that_deviates_is_normalised_without_another_call(
+async def test_a_judgement_that_deviates_is_normalized_without_another_call(
     learner: Learner, database: Database, emulator: RunningEmulator, deviation: Deviation
 ) -> None:
     emulator.emulator.fail_rate(deviation, 1.0)

@@ -20,11 +20,10 @@ from cara.feedback.assessment.judgement import (
     judgement_schema,
 )
 from cara.feedback.assessment.prompt import (
-    MAX_OUTPUT_TOKENS,
     GrowingTexts,
     feedback_call,
     question,
-    upper_estimate_of_judging,
+    upper_estimate_of_judge_prompt,
 )
 from cara.gemini.prompts import upper_estimate_of_prompt
 from cara.practice.schemas import FEATURE_TYPES
@@ -89,7 +88,7 @@ def test_every_kind_of_practice_has_its_rubric_with_anchors_of_its_own(feature_t
 def test_the_estimate_of_a_judgement_covers_all_that_is_sent(talk: str) -> None:
     measures = measure(talk, duration_seconds=60, feature_type="video")
     call = feedback_call("video", talk, measures, [{"title": "ล" * 120}] * 4)
-    assert upper_estimate_of_judging("video", talk) >= upper_estimate_of_prompt(call) + MAX_OUTPUT_TOKENS
+    assert upper_estimate_of_judge_prompt("video", talk) >= upper_estimate_of_prompt(call)
 
 
 def test_nothing_that_was_said_stands_outside_delimiters() -> None:

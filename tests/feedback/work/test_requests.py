@@ -68,8 +68,8 @@ async def test_a_session_without_a_transcript_is_refused_with_the_name_of_the_fi
 
 
 async def test_unknown_sessions_and_those_of_others_get_the_same_response(learner: Learner) -> None:
-    stranger = await Learner.registers(learner.client)
-    session = await stranger.opens_session(transcript=TALK)
+    other = await Learner.registers(learner.client)
+    session = await other.opens_session(transcript=TALK)
     for session_id in (session["id"], str(uuid4())):
         problem = await learner.expects(
             404, "POST", "/api/gemini/generate-feedback", json={"sessionId": session_id}

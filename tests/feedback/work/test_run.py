@@ -93,9 +93,9 @@ async def test_a_bad_key_is_logged_for_the_operator(
     emulator.emulator.fail_next(Fault.BAD_KEY)
     events = await learner.follows(await learner.asks_for_feedback())
     assert "API key" not in events[-1].data["problem"]["detail"]
-    told = [record for record in caplog.records if record.name == "cara.gemini.errors"]
-    assert [record.levelname for record in told] == ["ERROR"]
-    assert "API key not valid" in told[0].message
+    logged = [record for record in caplog.records if record.name == "cara.gemini.errors"]
+    assert [record.levelname for record in logged] == ["ERROR"]
+    assert "API key not valid" in logged[0].message
 
 
 @pytest.mark.usefixtures("worker")

@@ -14,5 +14,5 @@ VERSION = "feedback-4"
 
 @cache
 def instruction_for(feature_type: str) -> str:
-    """The system instruction for a kind of practice."""
+    """Returns the system instruction for a kind of practice."""
     return read_instruction(__name__, "judge", feature_type)

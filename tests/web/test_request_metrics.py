@@ -1,3 +1,5 @@
+"""The duration of requests as a metric."""
+
 from __future__ import annotations
 
 from prometheus_client import REGISTRY
