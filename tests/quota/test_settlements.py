@@ -13,7 +13,7 @@ from cara.postgres.database import Connection, Database, new_id
 from cara.quota.quota import Charge, Quota, QuotaExceeded, Reservation, TooLongForQuota, midnight_after
 from tests.coach.coach_client import PATH, PROMPT, limit_tokens, read_tables
 from tests.learners import Learner
-from tests.waiting import until
+from tests.waiting import until_blocked
 
 TODAY = datetime(2026, 11, 3, 12, tzinfo=UTC)
 CHARGE = Charge("a-model", 30, 12, 42)
@@ -45,22 +45,6 @@ async def reserve(
         feature_type="video",
         durable=durable,
     )
-
-
-async def wait_until_blocked(database: Database, task: asyncio.Task[Reservation]) -> None:
-    """Returns once the task waits for a lock that another transaction holds."""
-    blocked = """
-        select exists (
-            select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'
-        )
-    """
-
-    async def looks() -> bool:
-        async with database.acquire() as connection:
-            return task.done() or bool(await connection.fetchval(blocked))
-
-    await until(looks)
-    assert not task.done()
 
 
 async def test_the_ledger_says_what_each_call_was_for_and_what_it_cost(
@@ -176,7 +160,7 @@ async def test_a_first_reservation_is_measured_against_a_settlement_of_the_same_
             charge = Charge("a-model", 800, 100, 900)
             await QUOTA.settle(settling, owner_of(learner), new_id(), "process", charge)
             task = asyncio.create_task(reserve(reserving, learner, 200))
-            await wait_until_blocked(database, task)
+            await until_blocked(database, task)
         with pytest.raises(QuotaExceeded):
             await task
     seen = await read_tables(database)
@@ -191,7 +175,7 @@ async def test_a_reservation_waits_for_a_settlement_that_is_about_to_make_room(
             before = await reserve(reserving, learner, 900)
             await QUOTA.settle(settling, owner_of(learner), before.id, "process", CHARGE)
             task = asyncio.create_task(reserve(reserving, learner, 500))
-            await wait_until_blocked(database, task)
+            await until_blocked(database, task)
         assert (await task).tokens == 500
     assert (await read_tables(database)).reserved == 500
 
@@ -203,7 +187,7 @@ async def test_a_first_reservation_that_another_was_quicker_than_takes_what_is_l
         async with database.transaction() as quicker:
             await reserve(quicker, learner, 700)
             task = asyncio.create_task(reserve(slower, learner, 200, 800))
-            await wait_until_blocked(database, task)
+            await until_blocked(database, task)
         assert (await task).tokens == 300
     assert (await read_tables(database)).reserved == 1_000
 
