@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from cara.postgres.database import Database
+from cara.postgres.database import Connection, Database
 from cara.users.progress import Streak, award_completion, experience_for, streak_after, with_current_progress
 from tests.learners import Learner
+from tests.waiting import until_blocked
 
 UTC_ZONE = ZoneInfo("UTC")
 
@@ -214,3 +217,22 @@ def test_the_streak_that_is_shown_is_that_of_the_learners_zone(zone: str, shown:
     user = {"xp": 130, "streak": 5, "last_practice_at": last, "timezone": zone}
     seen = with_current_progress(user, last + timedelta(hours=31))  # type: ignore[arg-type]
     assert (seen["streak"], seen["xp"], seen["xp_to_next_level"]) == (shown, 130, 270)
+
+
+async def test_a_completion_waits_for_another_one_of_the_same_learner_and_adds_to_it(
+    learner: Learner, database: Database
+) -> None:
+    first, second = datetime(2026, 3, 1, 9, tzinfo=UTC), datetime(2026, 3, 2, 9, tzinfo=UTC)
+    user_id = UUID(learner.user["id"])
+
+    async def completes(connection: Connection, moment: datetime) -> None:
+        await award_completion(connection, user_id, score=50, duration_seconds=None, completed_at=moment)
+
+    async with database.acquire() as other:
+        async with database.transaction() as connection:
+            await completes(connection, first)
+            waiting = asyncio.create_task(completes(other, second))
+            await until_blocked(database, waiting)
+        await waiting
+        row = await other.fetchrow("select xp, streak from users")
+    assert tuple(row) == (30, 2)
