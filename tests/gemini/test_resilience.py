@@ -153,6 +153,20 @@ async def test_a_closed_circuit_has_forgotten_the_outages_from_before():
     assert breaker.state == "closed"
 
 
+async def test_outages_before_a_probe_that_began_to_answer_are_forgotten_too():
+    clock = MovableClock()
+    breaker = GeminiBreaker(failures=2, cooldown_seconds=10, clock=clock)
+    for _ in range(2):
+        await one_call(breaker, failed=True)
+    clock.seconds += 10
+    async with breaker.guard() as probe:
+        probe.answering()
+        await one_call(breaker, failed=True)
+        assert breaker.state == "closed"
+    await one_call(breaker, failed=True)
+    assert breaker.state == "open"
+
+
 async def test_while_a_probe_is_under_way_others_are_told_to_come_back_in_a_second():
     clock = MovableClock()
     breaker = GeminiBreaker(failures=1, cooldown_seconds=10, clock=clock)
