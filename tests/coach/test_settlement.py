@@ -6,15 +6,13 @@ import asyncio
 from uuid import UUID
 
 import pytest
-from aiohttp import web
 
 from cara.coach.settlement import Dialogue, Settlement, SettlementTracker
 from cara.errors import TokenInvalid
-from cara.postgres.database import Database, new_id
+from cara.postgres.database import Database, DatabaseBusy, new_id
 from cara.quota.quota import Charge, Quota
 from cara.redis.queue import RollupNotifier
 from cara.settings import Settings
-from cara.web.context import service
 from cara.web.guard import Caller
 from tests.coach.coach_client import ask_coach, read_tables, until
 from tests.conftest import RunningEmulator
@@ -27,9 +25,43 @@ def caller_of(learner: Learner) -> Caller:
     return Caller(UUID(learner.user["id"]), False, "UTC", 1_000, 0)
 
 
+class CountingNotifier(RollupNotifier):
+    """Counts the calls of `wake`, without Redis."""
+
+    def __init__(self) -> None:
+        self.wakes = 0
+
+    def wake(self) -> None:
+        self.wakes += 1
+
+
 @pytest.fixture
-def tracker(app: web.Application, database: Database) -> SettlementTracker:
-    return SettlementTracker(database, Quota(50_000), service(app, RollupNotifier))
+def notifier() -> CountingNotifier:
+    return CountingNotifier()
+
+
+@pytest.fixture
+def tracker(database: Database, notifier: CountingNotifier) -> SettlementTracker:
+    return SettlementTracker(database, Quota(50_000), notifier)
+
+
+async def test_nobody_waits_long_for_a_settlement_which_goes_on_without_them(
+    learner: Learner,
+    database: Database,
+    tracker: SettlementTracker,
+    notifier: CountingNotifier,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("cara.coach.settlement.WAIT_TIMEOUT_SECONDS", 0.01)
+    async with database.transaction() as connection:
+        await connection.execute("lock table quota_usage in share mode")
+        task = tracker.begin(Settlement(caller_of(learner), new_id(), "process", CHARGE))
+        with pytest.raises(DatabaseBusy) as busy:
+            await tracker.wait(task)
+    assert busy.value.retry_after_seconds == 1
+    await task
+    assert (await read_tables(database)).charged == 42
+    assert notifier.wakes == 1
 
 
 async def test_a_settlement_that_is_written_again_charges_and_keeps_nothing_again(
