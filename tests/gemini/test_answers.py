@@ -8,13 +8,15 @@ from cara.gemini.calls import GeminiUsage
 from cara.gemini.errors import ContentBlocked, GeminiBadAnswer
 
 
-@pytest.mark.parametrize(("reason", "category"), [("RECITATION", "recitation"), ("SPII", "spii")])
-def test_a_blocked_answer_without_ratings_is_named_by_its_reason(reason, category):
+@pytest.mark.parametrize(
+    "reason", ["SAFETY", "PROHIBITED_CONTENT", "BLOCKLIST", "SPII", "RECITATION", "LANGUAGE", "IMAGE_SAFETY"]
+)
+def test_a_blocked_answer_without_ratings_is_named_by_its_reason(reason):
     progress = AnswerInProgress(None)
     progress.add(ResponseChunk(text="We", finish_reason=reason))
     with pytest.raises(ContentBlocked) as blocked:
         progress.finish()
-    assert blocked.value.category == category
+    assert blocked.value.category == reason.lower()
 
 
 def test_any_other_end_is_a_bad_answer_named_by_its_reason():

@@ -13,6 +13,8 @@ from cara.postgres.database import Database
 from cara.practice import queries
 from cara.practice.schemas import FEATURE_TYPES
 from cara.practice.sessions import encode_cursor
+from cara.redis.queue import RollupNotifier
+from cara.web.context import provide
 from tests.learners import TALK, Learner
 
 LISTED = {
@@ -381,3 +383,27 @@ async def test_the_recent_mean_is_that_of_the_newest_other_scored_sessions_of_th
             found = await queries.recent_mean_score(connection, user_id, "video", newest_id, sessions)
             assert found == pytest.approx(mean)
         assert await queries.recent_mean_score(connection, user_id, "accent", newest_id, 9) is None
+
+
+async def test_the_rollups_are_told_of_every_session_that_is_written(learner: Learner) -> None:
+    told: list[str] = []
+
+    class Notifier(RollupNotifier):
+        def __init__(self) -> None:
+            pass
+
+        def wake(self) -> None:
+            told.append("wake")
+
+    assert learner.client.app
+    provide(learner.client.app, RollupNotifier, Notifier())
+    path = f"/api/sessions/{(await learner.opens_session())['id']}"
+    assert len(told) == 1
+    await learner.expects(200, "PATCH", path, json={"completed": True})
+    assert len(told) == 2
+    await learner.expects(412, "PATCH", path, json={"score": 1}, headers={"If-Match": '"1"'})
+    await learner.expects(200, "GET", path)
+    assert len(told) == 2
+    await learner.expects(204, "DELETE", path)
+    await learner.expects(404, "DELETE", path)
+    assert len(told) == 3
