@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 import cara
 from cara.local_settings import LocalSettings
@@ -106,6 +107,29 @@ def test_rules_for_production_are_reported_together_with_malformed_settings(
         ("REFRESH_GRACE_SECONDS", "inf", "less than or equal to 300"),
         ("ACCESS_TOKEN_SECONDS", "1000000", "less than or equal to 86400"),
         ("JOB_LEASE_SECONDS", "inf", "finite"),
+        ("JOB_LEASE_SECONDS", "0", "greater than 0"),
+        ("GEMINI_DEADLINE_SECONDS", "0", "greater than 0"),
+        ("DAILY_TOKEN_QUOTA", "0", "greater than 0"),
+        ("DATABASE_POOL_SIZE", "0", "greater than 0"),
+        ("AUDIT_RETENTION_DAYS", "0", "greater than 0"),
+        ("ANALYTICS_RETENTION_DAYS", "61", "greater than or equal to 62"),
+        ("ACCESS_TOKEN_SECONDS", "0", "greater than 0"),
+        ("REFRESH_GRACE_SECONDS", "-1", "greater than or equal to 0"),
+        ("REFRESH_GRACE_SECONDS", "301", "less than or equal to 300"),
+        ("PASSWORD_MEMORY_KIB", "7", "greater than or equal to 8"),
+        ("PORT", "65536", "less than or equal to 65535"),
+        ("PORT", "-1", "greater than or equal to 0"),
+        ("METRICS_PORT", "65536", "less than or equal to 65535"),
+        ("SWEEP_SECONDS", "0", "greater than 0"),
+        ("SWEEP_SECONDS", "-5", "greater than 0"),
+        ("RATE_LIMIT_USER", "0/minute", "must be one limit of at least one request"),
+        ("RATE_LIMIT_USER", "5/second;20/minute", "must be one limit of at least one request"),
+        ("RATE_LIMIT_USER", "many", "couldn't parse rate limit string 'many'"),
+        ("TRUSTED_PROXIES", "10.0.0.1/8", "has host bits set"),
+        ("TRUSTED_PROXIES", "proxy.example.com", "does not appear to be an IPv4 or IPv6 network"),
+        ("GEMINI_THINKING_LEVEL", "none", "'default', 'minimal', 'low', 'medium' or 'high'"),
+        ("CARA_ENV", "staging", "'development', 'test' or 'production'"),
+        ("DATABASE_URL", "mysql://localhost/cara", "must begin with postgresql:// or postgres://"),
     ],
 )
 def test_errors_of_malformed_settings_name_the_variable_and_hold_no_secret(
@@ -117,6 +141,84 @@ def test_errors_of_malformed_settings_name_the_variable_and_hold_no_secret(
     assert message.startswith(f"{variable}: ")
     assert problem in message
     assert "secret" not in message
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("PORT", "0"),
+        ("PORT", "65535"),
+        ("ACCESS_TOKEN_SECONDS", "1"),
+        ("ACCESS_TOKEN_SECONDS", "86400"),
+        ("REFRESH_GRACE_SECONDS", "0"),
+        ("REFRESH_GRACE_SECONDS", "300"),
+        ("PASSWORD_MEMORY_KIB", "8"),
+        ("ANALYTICS_RETENTION_DAYS", "62"),
+        ("DAILY_TOKEN_QUOTA", "1"),
+        ("SWEEP_SECONDS", "60"),
+        ("RATE_LIMIT_USER", "1/hour"),
+        ("GEMINI_BASE_URL", "http://[::1]:65535"),
+        ("REDIS_URL", "redis://cache:1"),
+    ],
+)
+def test_the_last_value_within_each_bound_is_accepted(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    shown = settings_with(monkeypatch, **{variable: value}).masked()[variable.lower()]
+    assert shown.removesuffix(".0") == value
+
+
+@pytest.mark.parametrize(("bytes_", "accepted"), [(31, False), (32, True)])
+def test_a_signing_key_of_32_bytes_is_long_enough_for_production(
+    monkeypatch: pytest.MonkeyPatch, bytes_: int, accepted: bool
+) -> None:
+    """Its bytes count, not its characters."""
+    keys = "k" * bytes_, "é" * (bytes_ // 2) + "k" * (bytes_ % 2)
+    for key in keys:
+        try:
+            settings_with(monkeypatch, **{**IN_PRODUCTION, "JWT_SECRET": key})
+        except UnsafeSettings:
+            assert not accepted
+        else:
+            assert accepted
+
+
+@pytest.mark.parametrize(
+    ("environment", "console", "enabled"),
+    [
+        ("development", None, True),
+        ("development", "off", False),
+        ("production", None, False),
+        ("production", "on", True),
+    ],
+)
+def test_the_console_is_served_by_default_except_in_production(
+    monkeypatch: pytest.MonkeyPatch, environment: str, console: str | None, enabled: bool
+) -> None:
+    chosen = {"CONSOLE": console} if console else {}
+    settings = settings_with(monkeypatch, **{**IN_PRODUCTION, "CARA_ENV": environment, **chosen})
+    assert settings.console_enabled is enabled
+
+
+def test_lists_are_separated_by_commas_and_origins_have_no_slash_at_their_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings = settings_with(
+        monkeypatch,
+        FRONTEND_URL=" https://app.example.com/ ,http://localhost:3000,",
+        TRUSTED_PROXIES="10.0.0.0/8, 192.0.2.1,2001:db8::/32",
+    )
+    assert settings.frontend_url == ("https://app.example.com", "http://localhost:3000")
+    assert settings.trusted_proxies == ("10.0.0.0/8", "192.0.2.1/32", "2001:db8::/32")
+
+
+def test_settings_stay_as_they_were_read_and_other_variables_do_not_matter(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / ".env").write_text("POSTGRES_PASSWORD=of-another-program\n")
+    settings = settings_with(monkeypatch)
+    with pytest.raises(ValidationError, match="frozen"):
+        settings.port = 1  # type: ignore[misc]
 
 
 @pytest.mark.parametrize(

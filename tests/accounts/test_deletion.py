@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from aiohttp import ClientError
 
+from cara.accounts.deletion import MAX_ATTEMPTS
 from cara.accounts.export import MAX_AT_ONCE, SECTIONS, AccountExporter
 from cara.accounts.export import PROFILE as PROFILE_STATEMENT
 from cara.accounts.refresh_tokens import hash_token
@@ -283,3 +285,65 @@ async def test_deleting_concurrently_with_everything_else_ends_well(
         gone = await connection.fetchval("select count(*) from users where id = $1::uuid", learner.user["id"])
     if gone == 0:
         assert await audited(database, learner) == []
+
+
+@asynccontextmanager
+async def _deadlocks(database: Database, times: int) -> AsyncIterator[None]:
+    """PostgreSQL ends the next deletions as it ends deadlocks; a sequence counts them, as no rollback can."""
+    async with database.acquire() as connection:
+        await connection.execute(
+            f"""
+            create sequence deletions;
+            create function ends_in_a_deadlock() returns trigger language plpgsql as $$
+            begin
+                if nextval('deletions') <= {times} then
+                    raise exception 'deadlock detected' using errcode = 'deadlock_detected';
+                end if;
+                return old;
+            end
+            $$;
+            create trigger deadlock before delete on users
+                for each row execute function ends_in_a_deadlock();
+            """
+        )
+        try:
+            yield
+        finally:
+            await connection.execute(
+                "drop trigger deadlock on users; drop function ends_in_a_deadlock(); drop sequence deletions"
+            )
+
+
+async def test_a_deletion_that_ends_in_deadlocks_is_tried_again(learner: Learner, database: Database) -> None:
+    await learner.opens_session()
+    async with _deadlocks(database, MAX_ATTEMPTS - 1):
+        await learner.expects(204, "DELETE", PROFILE)
+    async with database.acquire() as connection:
+        assert await connection.fetchval("select count(*) from sessions") == 0
+        assert await connection.fetchval("select array_agg(action) from audit_log") == ["deleted"]
+
+
+async def test_a_deletion_is_given_up_whole_and_can_be_asked_for_again(
+    learner: Learner, database: Database
+) -> None:
+    await learner.opens_session()
+    async with _deadlocks(database, MAX_ATTEMPTS):
+        assert (await learner.expects(503, "DELETE", PROFILE))["code"] == "database_busy"
+        assert await audited(database, learner) == ["registered"]
+        assert (await learner.expects(200, "GET", "/api/sessions"))["total"] == 1
+        await learner.expects(204, "DELETE", PROFILE)
+
+
+async def test_an_export_is_a_snapshot_of_one_moment(
+    client: Client, learner: Learner, database: Database
+) -> None:
+    """What is written while the first sections are sent is missing in the later ones too."""
+    await learner.opens_session(transcript="word " * 20_000)
+    exporter = service(client.app, AccountExporter)
+    async with exporter.document(UUID(learner.user["id"]), ClientInfo()) as chunks:
+        parts = [await anext(chunks)]
+        await learner.asks_for_feedback()
+        parts += [chunk async for chunk in chunks]
+    exported = json.loads(b"".join(parts))
+    assert len(exported["sessions"]) == 1
+    assert all(exported[name] == [] for name in ("feedbackJobs", "quotaDays", "quotaReservations"))

@@ -86,3 +86,32 @@ async def test_an_attempt_is_judged_by_one_statement_that_reads_indexes(
     for index in ("users_email_key", "sign_in_failures_pkey"):
         assert index in plan
     assert "Seq Scan" not in plan
+
+
+async def _is_familiar(database: Database, learner: Learner, network: str) -> bool:
+    keys = FailureKeys.of(learner.email, network)
+    async with database.acquire() as connection:
+        attempt = await queries.user_for_sign_in(
+            connection, learner.email, network, keys.address, keys.account
+        )
+    return bool(attempt["familiar"])
+
+
+@pytest.mark.parametrize(("age", "familiar"), [("29 days 23 hours", True), ("30 days 1 hour", False)])
+async def test_a_network_is_familiar_for_thirty_days(
+    learner: Learner, database: Database, age: str, familiar: bool
+) -> None:
+    async with database.acquire() as connection:
+        await connection.execute(f"update audit_log set created_at = now() - interval '{age}'")
+    assert await _is_familiar(database, learner, "127.0.0.1") is familiar
+
+
+async def test_neither_failures_nor_the_sign_ins_of_others_make_a_network_familiar(
+    client: Client, learner: Learner, database: Database
+) -> None:
+    other = await Learner.registers(client)
+    await signs_in(client, learner.email, "guess", **_from("192.0.2.1"))
+    await signs_in(client, other.email, other.password, **_from("192.0.2.1"))
+    assert await _is_familiar(database, other, "192.0.2.1")
+    assert not await _is_familiar(database, learner, "192.0.2.1")
+    assert not await _is_familiar(database, learner, "127.0.0.2")

@@ -5,16 +5,26 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
+from uuid import UUID
 
 import pytest
 
-from cara.accounts.refresh_tokens import hash_token, new_token
+from cara.accounts.refresh_tokens import (
+    RefreshTokenInvalid,
+    TokenRefresher,
+    hash_token,
+    new_token,
+    sign_out_everywhere,
+)
 from cara.accounts.routes import REFRESH_COOKIE
 from cara.app import create_app
 from cara.postgres.database import Database, new_id
 from cara.settings import Settings
+from cara.web.client_info import ClientInfo
+from cara.web.context import service
 from tests.accounts.signing import Client, audited, outlast_the_grace, posts, refresh_refusal, refreshes
 from tests.learners import Learner
+from tests.waiting import until_blocked
 
 OpenClient = Callable[..., Awaitable[Client]]
 
@@ -183,3 +193,65 @@ async def test_refreshes_concurrent_with_a_sign_out_leave_no_usable_token(
                 hash_token(token),
             )
         assert alive == 0
+
+
+async def test_the_grace_period_counts_from_the_first_use_and_the_first_successor_is_kept(
+    client: Client, learner: Learner, database: Database
+) -> None:
+    """Else whoever has a copy could prolong it for ever."""
+    first = await refreshes(client, learner.refresh_token)
+    spent = "select replaced_at, replaced_by from refresh_tokens where token_hash = $1"
+    async with database.acquire() as connection:
+        await connection.execute(
+            "update refresh_tokens set replaced_at = replaced_at - interval '10 seconds'"
+        )
+        before = await connection.fetchrow(spent, hash_token(learner.refresh_token))
+        await refreshes(client, learner.refresh_token)
+        assert await connection.fetchrow(spent, hash_token(learner.refresh_token)) == before
+        assert before["replaced_by"] == hash_token(first["refreshToken"])
+        await connection.execute(
+            "update refresh_tokens set replaced_at = replaced_at - interval '11 seconds'"
+        )
+    assert await refresh_refusal(client, learner.refresh_token) == "refresh_token_reused"
+
+
+@pytest.mark.parametrize("ends", ["revoked_at = now()", "expires_at = now()"])
+async def test_a_token_that_ends_between_look_up_and_exchange_is_refused(
+    client: Client, learner: Learner, database: Database, ends: str
+) -> None:
+    refresher = service(client.app, TokenRefresher)
+    known = await refresher.find([learner.refresh_token])
+    assert [each.is_usable for each in known] == [True]
+    async with database.acquire() as connection:
+        await connection.execute(f"update refresh_tokens set {ends}")
+        with pytest.raises(RefreshTokenInvalid) as refused:
+            await refresher.refresh(known, ClientInfo())
+        assert type(refused.value) is RefreshTokenInvalid
+        assert await connection.fetchval("select count(*) from refresh_tokens") == 1
+    assert await refresher.find([learner.refresh_token]) == []
+
+
+async def test_a_successor_has_the_whole_life_of_a_token_again(
+    settings: Settings, client: Client, learner: Learner, database: Database
+) -> None:
+    async with database.acquire() as connection:
+        await connection.execute("update refresh_tokens set expires_at = now() + interval '1 minute'")
+        token = (await refreshes(client, learner.refresh_token))["refreshToken"]
+        days = await connection.fetchval(
+            "select extract(epoch from expires_at - created_at) / 86400 from refresh_tokens"
+            " where token_hash = $1",
+            hash_token(token),
+        )
+    assert days == pytest.approx(settings.refresh_token_days, abs=0.01)
+
+
+async def test_an_exchange_waits_for_a_sign_out_and_issues_nothing_after_it(
+    client: Client, learner: Learner, database: Database
+) -> None:
+    async with database.transaction() as connection:
+        await sign_out_everywhere(connection, UUID(learner.user["id"]), ClientInfo())
+        refreshing = asyncio.create_task(refresh_refusal(client, learner.refresh_token))
+        await until_blocked(database, refreshing)
+    assert await refreshing == "refresh_token_invalid"
+    async with database.acquire() as connection:
+        assert await connection.fetchval("select count(*) from refresh_tokens where revoked_at is null") == 0

@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
+from cara import audit
 from cara.accounts import deletion, lockout
 from cara.accounts.deletion import Purged, purge_expired
 from cara.accounts.lockout import FailureKeys
 from cara.postgres.database import Database
 from cara.settings import Settings
-from tests.accounts.signing import Client, refreshes
+from tests.accounts.signing import Client, outlast_the_grace, refresh_refusal, refreshes
 from tests.learners import Learner
 from worker import tasks
 from worker.main import connected
@@ -44,6 +45,29 @@ async def test_expired_refresh_tokens_are_deleted(
         )
     assert await purge_expired(database, now=datetime.now(UTC), audit_days=30) == Purged(refresh_tokens=1)
     await refreshes(client, kept)
+
+
+async def test_tokens_that_are_spent_or_ended_are_kept_until_they_expire(
+    client: Client, learner: Learner, database: Database
+) -> None:
+    """Only a token that is still known can be recognized when it is used again."""
+    await refreshes(client, learner.refresh_token)
+    await outlast_the_grace(database)
+    async with database.acquire() as connection:
+        await connection.execute("update refresh_tokens set expires_at = now() + interval '1 minute'")
+    assert await purge_expired(database, now=datetime.now(UTC), audit_days=30) == Purged()
+    assert await refresh_refusal(client, learner.refresh_token) == "refresh_token_reused"
+    assert await purge_expired(database, now=datetime.now(UTC), audit_days=30) == Purged()
+
+
+async def test_the_oldest_rows_are_deleted_first_and_no_more_than_a_batch(database: Database) -> None:
+    for days_ago in (40, 60, 50):
+        await _insert_entries(database, 1, days_ago)
+    left = "select round(extract(day from $1 - created_at)) from audit_log order by 1"
+    async with database.acquire() as connection:
+        for expected in ([40, 50], [40]):
+            assert await audit.delete_entries_before(connection, NOW, 1) == 1
+            assert [row[0] for row in await connection.fetch(left, NOW)] == expected
 
 
 async def test_expired_sign_in_failures_are_deleted(database: Database) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from cara.accounts import lockout
+from cara.accounts.lockout import FailureKeys
 from cara.accounts.routes import REFRESH_COOKIE
 from cara.postgres.database import Database
 from tests.accounts.signing import (
@@ -155,3 +157,58 @@ async def test_no_sign_in_with_the_old_password_survives_its_change(
     )
     async with database.acquire() as connection:
         assert await connection.fetchval("select count(*) from refresh_tokens where revoked_at is null") == 0
+
+
+async def test_signing_out_with_two_tokens_ends_both_of_their_families(
+    client: Client, learner: Learner, database: Database
+) -> None:
+    _, other = await signs_in(client, learner.email, learner.password)
+    body = {"refreshToken": learner.refresh_token}
+    await posts(client, "/api/auth/logout", body, cookie=other["refreshToken"])
+    for token in (learner.refresh_token, other["refreshToken"]):
+        assert await refresh_refusal(client, token) == "refresh_token_invalid"
+    assert await audited(database, learner) == ["registered", "signed_in", "signed_out", "signed_out"]
+
+
+async def test_a_family_keeps_the_time_of_its_first_end(
+    client: Client, learner: Learner, database: Database
+) -> None:
+    """The export tells when each sign-in ended."""
+    body = {"refreshToken": learner.refresh_token}
+    await posts(client, "/api/auth/logout", body)
+    async with database.acquire() as connection:
+        ended = await connection.fetchval("select revoked_at from refresh_tokens")
+        await posts(client, "/api/auth/logout", body)
+        await learner.expects(200, "POST", "/api/auth/logout-all")
+        assert await connection.fetchval("select revoked_at from refresh_tokens") == ended
+    assert await audited(database, learner) == ["registered", "signed_out", "signed_out_everywhere"]
+
+
+async def test_a_password_that_contains_the_email_or_is_the_name_is_refused_at_a_change_too(
+    learner: Learner,
+) -> None:
+    for new in (f"my {learner.email.partition('@')[0]}", "a learner"):
+        refused = await learner.expects(400, "POST", CHANGE, json=_change(learner, newPassword=new))
+        assert [problem["field"] for problem in refused["errors"]] == ["newPassword"]
+
+
+async def test_the_right_current_password_forgets_the_guesses_before_it(
+    client: Client, learner: Learner
+) -> None:
+    for _ in range(4):
+        await learner.expects(401, "POST", CHANGE, json=_change(learner, currentPassword="guess"))
+    await learner.expects(200, "POST", CHANGE, json=_change(learner))
+    assert (await signs_in(client, learner.email, "guess"))[0] == 401
+    assert (await signs_in(client, learner.email, "another horse battery"))[0] == 200
+
+
+async def test_an_account_that_guesses_from_elsewhere_have_locked_can_change_its_password(
+    client: Client, learner: Learner, database: Database
+) -> None:
+    """Who has an access token is known: only failures from the same address count."""
+    async with database.acquire() as connection:
+        for number in range(60):
+            await lockout.count_failure(connection, FailureKeys.of(learner.email, f"203.0.113.{number}"))
+        before = await connection.fetchval("select updated_at from users")
+        await learner.expects(200, "POST", CHANGE, json=_change(learner))
+        assert await connection.fetchval("select updated_at from users") > before

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
@@ -14,12 +15,15 @@ from aiohttp import web
 from cara.coach.chat import Coach
 from cara.coach.schemas import ProcessRequest
 from cara.devtools.emulator.faults import Fault
+from cara.gemini.client import connect_gemini
 from cara.gemini.errors import GeminiCircuitOpen
 from cara.postgres.database import Database
+from cara.quota.quota import Quota, Reservation
+from cara.redis.queue import RollupNotifier
 from cara.settings import Settings
 from cara.web.context import service
 from cara.web.guard import Caller
-from tests.coach.coach_client import PATH, PROMPT, ask_coach, settled_tables
+from tests.coach.coach_client import PATH, PROMPT, ask_coach, read_tables, settled_tables
 from tests.conftest import RunningEmulator
 from tests.learners import Learner
 
@@ -122,3 +126,41 @@ class TestOverAWire:
         seen = await settled_tables(database)
         assert (seen.used, seen.reserved, emulator.emulator.ledger.calls) == (0, 0, 0)
         assert (await ask_coach(learner)).status == 200
+
+
+class HeldQuota(Quota):
+    """Reserves, and does not return: whoever waits for it can be cancelled after the commit."""
+
+    def __init__(self, default_limit: int) -> None:
+        super().__init__(default_limit)
+        self.has_reserved = asyncio.Event()
+
+    async def reserve(self, *args: Any, **options: Any) -> Reservation:
+        await super().reserve(*args, **options)
+        self.has_reserved.set()
+        await asyncio.Future()
+        raise AssertionError("it is cancelled before")
+
+
+async def test_a_reservation_is_released_when_the_learner_leaves_right_after_its_commit(
+    learner: Learner, app: web.Application, settings: Settings, database: Database, emulator: RunningEmulator
+) -> None:
+    quota = HeldQuota(50_000)
+    gemini = connect_gemini(settings)
+    coach = Coach(settings, database, quota, gemini, service(app, RollupNotifier))
+    caller = Caller(UUID(learner.user["id"]), False, "UTC", None, 0)
+
+    async def take_a_turn() -> None:
+        async with coach.turn(caller, ProcessRequest(prompt=PROMPT)):
+            pass
+
+    turn = asyncio.create_task(take_a_turn())
+    await quota.has_reserved.wait()
+    assert (await read_tables(database)).reservations == 1
+    turn.cancel()
+    await asyncio.wait([turn])
+    await coach.close()
+    await gemini.close()
+    seen = await read_tables(database)
+    assert (seen.used, seen.reserved, seen.reservations) == (0, 0, 0)
+    assert emulator.emulator.ledger.calls == 0

@@ -8,13 +8,15 @@ from cara.gemini.calls import GeminiUsage
 from cara.gemini.errors import ContentBlocked, GeminiBadAnswer
 
 
-@pytest.mark.parametrize(("reason", "category"), [("RECITATION", "recitation"), ("SPII", "spii")])
-def test_a_blocked_answer_without_ratings_is_named_by_its_reason(reason, category):
+@pytest.mark.parametrize(
+    "reason", ["SAFETY", "PROHIBITED_CONTENT", "BLOCKLIST", "SPII", "RECITATION", "LANGUAGE", "IMAGE_SAFETY"]
+)
+def test_a_blocked_answer_without_ratings_is_named_by_its_reason(reason):
     progress = AnswerInProgress(None)
     progress.add(ResponseChunk(text="We", finish_reason=reason))
     with pytest.raises(ContentBlocked) as blocked:
         progress.finish()
-    assert blocked.value.category == category
+    assert blocked.value.category == reason.lower()
 
 
 def test_any_other_end_is_a_bad_answer_named_by_its_reason():
@@ -142,3 +144,53 @@ def test_an_impossible_count_is_ignored_and_thoughts_are_paid(odd):
     progress.add(chunk)
     assert progress.paid
     assert not progress.has_text
+
+
+def response_with(**usage):
+    return parse_response(GenerateContentResponse.model_validate({"usageMetadata": usage})).usage
+
+
+def test_the_total_is_what_gemini_says_and_never_less_than_its_parts():
+    counts = {"promptTokenCount": 600, "candidatesTokenCount": 30, "thoughtsTokenCount": 7}
+    assert response_with(**counts) == GeminiUsage(600, 30, 7, 0, 637)
+    assert response_with(**counts, totalTokenCount=40) == GeminiUsage(600, 30, 7, 0, 637)
+    assert response_with(**counts, totalTokenCount=700) == GeminiUsage(600, 30, 7, 0, 700)
+
+
+def test_tokens_of_tools_are_paid_with_the_prompt_and_cached_ones_are_a_part_of_it():
+    usage = response_with(promptTokenCount=600, toolUsePromptTokenCount=50, cachedContentTokenCount=400)
+    assert usage == GeminiUsage(650, 0, 0, 400, 650)
+
+
+def test_thoughts_are_no_part_of_the_text():
+    parts = [{"text": "Let me see.", "thought": True}, {"text": "We "}, {"text": "grew."}]
+    response = GenerateContentResponse.model_validate({"candidates": [{"content": {"parts": parts}}]})
+    assert parse_response(response).text == "We grew."
+
+
+@pytest.mark.parametrize("where", ["prompt", "answer"])
+def test_a_refusal_is_named_by_the_category_that_was_blocked_and_by_no_other(where):
+    ratings = [
+        {"category": "HARM_CATEGORY_HATE_SPEECH", "probability": "LOW"},
+        {"category": "HARM_CATEGORY_HARASSMENT", "probability": "HIGH", "blocked": True},
+    ]
+    body = (
+        {"promptFeedback": {"blockReason": "SAFETY", "safetyRatings": ratings}}
+        if where == "prompt"
+        else {"candidates": [{"finishReason": "SAFETY", "safetyRatings": ratings}]}
+    )
+    progress = AnswerInProgress(None)
+    progress.add(parse_response(GenerateContentResponse.model_validate(body)))
+    with pytest.raises(ContentBlocked) as blocked:
+        progress.finish()
+    assert blocked.value.category == "harassment"
+
+
+@pytest.mark.parametrize("reason", ["PROHIBITED_CONTENT", "BLOCKLIST", "OTHER"])
+def test_a_blocked_prompt_without_ratings_is_named_by_its_reason(reason):
+    progress = AnswerInProgress(None)
+    body = {"promptFeedback": {"blockReason": reason}}
+    progress.add(parse_response(GenerateContentResponse.model_validate(body)))
+    with pytest.raises(ContentBlocked) as blocked:
+        progress.finish()
+    assert blocked.value.category == reason.lower()

@@ -1,6 +1,7 @@
 """Which failures are retried, when, and what that costs."""
 
 import asyncio
+import json
 from dataclasses import replace
 
 import pytest
@@ -94,6 +95,28 @@ async def test_a_connection_lost_before_any_answer_is_retried(unused_tcp_port):
         with pytest.raises(GeminiUnavailable):
             await ask_gemini(client, CALL)
     assert len(asked) == LIMITS.attempts
+
+
+async def test_a_call_whose_thoughts_had_begun_is_not_made_again_though_nothing_was_counted(unused_tcp_port):
+    """Thoughts are billed; the connection breaks before Gemini says how many tokens they were."""
+    thought = {"candidates": [{"content": {"parts": [{"text": "Let me see.", "thought": True}]}}]}
+    asked = []
+
+    async def think_and_hang_up(reader, writer):
+        asked.append(await reader.readuntil(b"\r\n\r\n"))
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: 9999\r\n\r\n"
+        writer.write(head + f"data: {json.dumps(thought)}\r\n\r\n".encode())
+        await writer.drain()
+        writer.close()
+
+    url = f"http://127.0.0.1:{unused_tcp_port}"
+    async with (
+        await asyncio.start_server(think_and_hang_up, "127.0.0.1", unused_tcp_port),
+        open_client(url, LIMITS) as client,
+    ):
+        with pytest.raises(GeminiUnavailable):
+            await ask_gemini(client, CALL)
+    assert len(asked) == 1
 
 
 async def test_among_failures_every_answer_is_charged_exactly_once(client, emulator):

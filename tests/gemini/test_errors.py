@@ -9,6 +9,7 @@ from cara.gemini.calls import NOTHING_USED, GeminiUsage
 from cara.gemini.errors import (
     GeminiInterrupted,
     GeminiMisconfigured,
+    GeminiRateLimited,
     GeminiRefused,
     GeminiTimedOut,
     GeminiUnavailable,
@@ -47,6 +48,19 @@ def translated(error, usage=NOTHING_USED, *, has_text=False):
 )
 def test_a_status_is_translated_to_its_error(code, status, kind):
     assert type(translated(refusal(code, status))) is kind
+
+
+@pytest.mark.parametrize("reason", ["API_KEY_INVALID", "API_KEY_EXPIRED", "API_KEY_SERVICE_BLOCKED"])
+def test_a_bad_key_is_the_operators_to_correct_whatever_stands_beside_it(reason):
+    details = [{"reason": "SOMETHING_ELSE"}, {"reason": reason}]
+    assert type(translated(refusal(400, "INVALID_ARGUMENT", details))) is GeminiMisconfigured
+
+
+@pytest.mark.parametrize(("code", "kind"), [(429, GeminiRateLimited), (503, GeminiUnavailable)])
+def test_what_may_pass_says_when_and_what_it_cost(code, kind):
+    error = refusal(code, "", [{"retryDelay": "12.5s"}])
+    failure = translated(error, GeminiUsage(total_tokens=9))
+    assert (type(failure), failure.retry_after_seconds, failure.usage.total_tokens) == (kind, 12.5, 9)
 
 
 def test_a_cause_says_what_is_wrong_and_not_what_was_sent():

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 from datetime import datetime
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
 from cara.postgres.database import Database
+from cara.practice import queries
 from cara.practice.schemas import FEATURE_TYPES
 from cara.practice.sessions import encode_cursor
+from cara.redis.queue import RollupNotifier
+from cara.web.context import provide
 from tests.learners import TALK, Learner
 
 LISTED = {
@@ -236,3 +239,171 @@ async def test_markup_is_removed_and_other_text_stays(learner: Learner) -> None:
 async def test_the_database_has_the_same_list_of_feature_types(database: Database) -> None:
     async with database.acquire() as connection:
         assert tuple(await connection.fetchval("select feature_types()")) == FEATURE_TYPES
+
+
+async def test_every_change_has_an_etag_and_a_time_of_its_own(learner: Learner) -> None:
+    session = await learner.opens_session()
+    path, tags, times = f"/api/sessions/{session['id']}", ['"1"'], [session["updatedAt"]]
+    for title in ("One", "One", "Two"):
+        response = await learner.call("PATCH", path, json={"title": title}, headers={"If-Match": tags[-1]})
+        assert response.status == 200
+        tags.append(response.headers["ETag"])
+        times.append((await response.json())["updatedAt"])
+    assert tags == ['"1"', '"2"', '"3"', '"4"']
+    assert times == sorted(set(times))
+    assert (await learner.call("GET", path)).headers["ETag"] == tags[-1]
+
+
+async def test_an_empty_change_keeps_the_etag(learner: Learner) -> None:
+    path = f"/api/sessions/{(await learner.opens_session())['id']}"
+    assert (await learner.call("PATCH", path, json={})).headers["ETag"] == '"1"'
+
+
+async def test_of_changes_of_one_version_at_the_same_instant_one_is_made(learner: Learner) -> None:
+    path = f"/api/sessions/{(await learner.opens_session())['id']}"
+    answers = await asyncio.gather(
+        *(
+            learner.call("PATCH", path, json={"title": f"By {number}"}, headers={"If-Match": '"1"'})
+            for number in range(6)
+        )
+    )
+    assert sorted(answer.status for answer in answers) == [200] + [412] * 5
+    [winner] = [await answer.json() for answer in answers if answer.status == 200]
+    assert (await learner.expects(200, "GET", path))["title"] == winner["title"]
+
+
+async def test_a_star_matches_every_version(learner: Learner) -> None:
+    path = f"/api/sessions/{(await learner.opens_session(title='Before'))['id']}"
+    changed = await learner.expects(200, "PATCH", path, json={"title": "After"}, headers={"If-Match": " * "})
+    assert changed["title"] == "After"
+
+
+async def test_a_completed_session_can_be_changed_and_keeps_the_time_of_its_completion(
+    learner: Learner,
+) -> None:
+    done = await learner.opens_session(completed=True)
+    path = f"/api/sessions/{done['id']}"
+    changed = await learner.expects(200, "PATCH", path, json={"score": 90})
+    assert (changed["completed"], changed["completedAt"]) == (True, done["completedAt"])
+    assert (await learner.expects(200, "GET", "/api/auth/verify"))["user"]["xp"] == 10
+
+
+async def test_a_change_and_a_look_name_the_live_feedback_job_until_it_ends(
+    learner: Learner, database: Database
+) -> None:
+    job = await learner.asks_for_feedback()
+    path = f"/api/sessions/{(await learner.expects(200, 'GET', job['statusUrl']))['sessionId']}"
+    for session in (
+        await learner.expects(200, "GET", path),
+        await learner.expects(200, "PATCH", path, json={"title": "Renamed"}),
+    ):
+        assert session["liveJobId"] == job["jobId"]
+    async with database.acquire() as connection:
+        await connection.execute("update feedback_jobs set status = 'failed', finished_at = now()")
+    assert (await learner.expects(200, "GET", path))["liveJobId"] is None
+
+
+async def test_sessions_of_one_instant_are_paged_without_a_gap(learner: Learner, database: Database) -> None:
+    opened = {(await learner.opens_session())["id"] for _ in range(5)}
+    async with database.acquire() as connection:
+        await connection.execute("update sessions set created_at = '2026-11-03T12:00:00Z'")
+    seen: list[str] = []
+    query: dict[str, str] = {"limit": "2"}
+    for _ in range(3):
+        page = await learner.expects(200, "GET", "/api/sessions", params=query)
+        seen += [session["id"] for session in page["sessions"]]
+        query["cursor"] = page["nextCursor"] or ""
+    assert page["nextCursor"] is None
+    assert seen == sorted(opened, reverse=True)
+
+
+async def test_a_page_that_holds_the_last_session_has_no_next_one(learner: Learner) -> None:
+    for _ in range(2):
+        await learner.opens_session()
+    for limit, offset, more in ((1, 0, True), (2, 0, False), (3, 0, False), (1, 1, False)):
+        query = {"limit": limit, "offset": offset}
+        page = await learner.expects(200, "GET", "/api/sessions", params=query)
+        assert (page["nextCursor"] is not None) == more, query
+
+
+async def test_a_period_has_its_first_instant_and_not_its_last(learner: Learner, database: Database) -> None:
+    session = await learner.opens_session()
+    async with database.acquire() as connection:
+        await connection.execute("update sessions set created_at = '2026-11-03T12:00:00Z'")
+    instant, before, after = (f"2026-11-03T{time}Z" for time in ("12:00:00", "11:59:59", "12:00:01"))
+    for start, end, found in (
+        (instant, after, True),
+        (before, instant, False),
+        (before, after, True),
+        (after, "2026-11-04", False),
+        ("2026-11-03", "2026-11-04", True),
+    ):
+        page = await learner.expects(200, "GET", "/api/sessions", params={"from": start, "to": end})
+        assert [each["id"] for each in page["sessions"]] == [session["id"]] * found, (start, end)
+        assert page["total"] == found
+
+
+async def test_a_cursor_without_a_time_zone_is_refused(learner: Learner) -> None:
+    query = {"cursor": doctored_cursor("2026-11-03T12:00:00")}
+    problem = await learner.expects(400, "GET", "/api/sessions", params=query)
+    assert problem["errors"][0]["field"] == "cursor"
+
+
+@pytest.mark.parametrize(
+    ("finished", "named"), [(None, True), ("1 hour 59 minutes", True), ("2 hours 1 minute", False)]
+)
+async def test_a_deletion_names_the_jobs_that_events_are_kept_of(
+    learner: Learner, database: Database, finished: str | None, named: bool
+) -> None:
+    job = await learner.asks_for_feedback()
+    await learner.asks_for_feedback()
+    session_id = UUID((await learner.expects(200, "GET", job["statusUrl"]))["sessionId"])
+    async with database.acquire() as connection:
+        if finished:
+            await connection.execute(
+                f"update feedback_jobs set status = 'failed', finished_at = now() - interval '{finished}'"
+            )
+        deleted = await queries.delete_session(connection, UUID(learner.user["id"]), session_id)
+        assert deleted == ([UUID(job["jobId"])] if named else [])
+        assert await connection.fetchval("select count(*) from sessions") == 1
+
+
+async def test_the_recent_mean_is_that_of_the_newest_other_scored_sessions_of_the_feature(
+    learner: Learner, database: Database
+) -> None:
+    other = await Learner.registers(learner.client)
+    await other.opens_session("video", score=1)
+    for feature_type, score in (
+        ("video", 10), ("video", 40), ("writing", 2), ("video", 60), ("video", None), ("video", 99),
+    ):  # fmt: skip
+        newest = await learner.opens_session(feature_type, score=score)
+    user_id, newest_id = UUID(learner.user["id"]), UUID(newest["id"])
+    async with database.acquire() as connection:
+        for sessions, mean in ((1, 60), (2, 50), (9, 110 / 3)):
+            found = await queries.recent_mean_score(connection, user_id, "video", newest_id, sessions)
+            assert found == pytest.approx(mean)
+        assert await queries.recent_mean_score(connection, user_id, "accent", newest_id, 9) is None
+
+
+async def test_the_rollups_are_told_of_every_session_that_is_written(learner: Learner) -> None:
+    told: list[str] = []
+
+    class Notifier(RollupNotifier):
+        def __init__(self) -> None:
+            pass
+
+        def wake(self) -> None:
+            told.append("wake")
+
+    assert learner.client.app
+    provide(learner.client.app, RollupNotifier, Notifier())
+    path = f"/api/sessions/{(await learner.opens_session())['id']}"
+    assert len(told) == 1
+    await learner.expects(200, "PATCH", path, json={"completed": True})
+    assert len(told) == 2
+    await learner.expects(412, "PATCH", path, json={"score": 1}, headers={"If-Match": '"1"'})
+    await learner.expects(200, "GET", path)
+    assert len(told) == 2
+    await learner.expects(204, "DELETE", path)
+    await learner.expects(404, "DELETE", path)
+    assert len(told) == 3

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
 from aiohttp import web
+from aiohttp.test_utils import TestClient
 
 from cara.app import create_app
+from cara.coach.conversation import build_call
+from cara.coach.schemas import ProcessRequest
+from cara.gemini.prompts import upper_estimate_of_prompt
 from cara.postgres.database import Database, new_id
 from cara.quota.quota import Charge, Quota, QuotaExceeded, TooLongForQuota
 from cara.settings import Settings
@@ -226,3 +231,16 @@ async def test_streams_and_whole_answers_spend_the_same_quota(
     done = (await stream_coach(learner))[-1].data
     assert done["remainingQuota"] == 50_000 - answer["tokensUsed"] - done["tokensUsed"]
     assert (await read_tables(database)).used == emulator.emulator.ledger.total_tokens
+
+
+async def test_where_answers_are_short_anyway_as_little_as_one_of_them_has_to_fit(
+    settings: Settings, aiohttp_client: Callable[..., Awaitable[TestClient[Any, Any]]], database: Database
+) -> None:
+    brief = create_app(settings.model_copy(update={"gemini_max_output_tokens": 100}))
+    learner = await Learner.registers(await aiohttp_client(brief))
+    body = ProcessRequest(prompt=PROMPT)
+    call = build_call(body, None, history_tokens=0, max_output_tokens=100, thinking_level=None)
+    needed = upper_estimate_of_prompt(call) + 100
+    for limit, status in ((needed - 1, 422), (needed, 200)):
+        await limit_tokens(database, limit)
+        assert (await ask_coach(learner)).status == status

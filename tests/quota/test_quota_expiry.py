@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 import pytest
@@ -38,6 +39,10 @@ async def reserve(
             keep_seconds=keep_seconds,
         )
     return reservation.id
+
+
+def moved_back(now: datetime, days: int) -> datetime:
+    return now - timedelta(days=days)
 
 
 async def test_what_a_crash_left_behind_is_released_once_it_has_expired(
@@ -145,6 +150,38 @@ async def test_of_concurrent_calls_that_release_reservations_no_two_get_the_same
     assert all(isinstance(result, UUID | QuotaExceeded) for result in results)
     seen = await read_tables(database)
     assert (seen.reserved, seen.reservations) == (200 * len(granted), len(granted))
+
+
+async def test_what_several_learners_left_behind_on_several_days_is_released_from_each_of_the_days(
+    learner: Learner, database: Database
+) -> None:
+    other = await Learner.registers(learner.client)
+    today = datetime.now(UTC)
+    for owner, tokens in ((learner, 100), (other, 40)):
+        for days_ago in (0, 1):
+            quota = Quota(50_000, partial(moved_back, today, days_ago))
+            await reserve(database, quota, owner, tokens + days_ago, EXPIRED)
+            await reserve(database, quota, owner, tokens + days_ago, EXPIRED)
+            await reserve(database, quota, owner, 7, ALIVE)
+    async with database.acquire() as connection:
+        assert await release_expired(connection) == 8
+        days = await connection.fetch("select user_id, day, reserved from quota_days")
+    assert len({(row["user_id"], row["day"]) for row in days}) == 4
+    assert [row["reserved"] for row in days] == [7] * 4
+
+
+async def test_before_a_refusal_nothing_of_another_day_is_given_back_to_this_one(
+    learner: Learner, database: Database
+) -> None:
+    now = datetime.now(UTC)
+    await reserve(database, Quota(50_000, partial(moved_back, now, 1)), learner, 600, EXPIRED)
+    await reserve(database, Quota(50_000, lambda: now), learner, 900, ALIVE)
+    with pytest.raises(QuotaExceeded):
+        await reserve(database, Quota(50_000, lambda: now), learner, 500, ALIVE)
+    async with database.acquire() as connection:
+        days = await connection.fetch("select reserved from quota_days order by day")
+    assert [row["reserved"] for row in days] == [600, 900]
+    assert (await read_tables(database)).reservations == 2
 
 
 async def test_a_settlement_after_the_expiry_still_charges_once(learner: Learner, database: Database) -> None:

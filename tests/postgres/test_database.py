@@ -1,0 +1,177 @@
+"""The pool: its bounds, its errors, its transactions, and the retry rule."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from datetime import UTC, datetime
+
+import asyncpg
+import pytest
+
+from cara.postgres import database as module
+from cara.postgres.database import Database, DatabaseAway, DatabaseBusy, retry_database
+from cara.settings import Settings
+from tests.waiting import time_limit
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    return settings.model_copy(update={"database_pool_size": 2, "database_acquire_seconds": 0.05})
+
+
+class Refused(Exception):
+    pass
+
+
+async def test_who_finds_no_free_connection_in_time_is_told_to_come_back(database: Database) -> None:
+    async with database.acquire(), database.acquire():
+        with pytest.raises(DatabaseBusy) as busy:
+            async with database.acquire():
+                pass
+    assert busy.value.retry_after_seconds == 1
+    async with database.acquire() as connection:
+        assert await connection.fetchval("select 1") == 1
+
+
+@pytest.mark.parametrize(
+    ("state", "error"),
+    [
+        ("40P01", DatabaseBusy),
+        ("40001", DatabaseBusy),
+        ("57P01", DatabaseAway),
+        ("57P03", DatabaseAway),
+        ("53300", DatabaseAway),
+        ("08006", DatabaseAway),
+        ("23505", asyncpg.UniqueViolationError),
+        ("57014", asyncpg.QueryCanceledError),
+    ],
+)
+async def test_conflicts_and_outages_are_told_apart_and_our_own_faults_are_neither(
+    database: Database, state: str, error: type[Exception]
+) -> None:
+    with pytest.raises(error) as raised:
+        async with database.acquire() as connection:
+            await connection.execute(f"do $$ begin raise exception 'no' using errcode = '{state}'; end $$")
+    assert getattr(raised.value, "retry_after_seconds", 1) == 1
+
+
+async def test_a_connection_that_is_lost_within_a_block_is_replaced_for_the_next_one(
+    database: Database,
+) -> None:
+    async def loses_its_connection() -> None:
+        async with database.acquire() as connection:
+            with suppress(asyncpg.AdminShutdownError):
+                await connection.execute("select pg_terminate_backend(pg_backend_pid())")
+            await connection.fetchval("select 1")
+
+    with pytest.raises(DatabaseAway):
+        await loses_its_connection()
+    async with database.acquire() as connection:
+        assert await connection.fetchval("select 1") == 1
+
+
+async def test_a_server_that_is_not_there_is_away(settings: Settings, unused_tcp_port: int) -> None:
+    url = type(settings.database_url)(f"postgresql://cara@127.0.0.1:{unused_tcp_port}/cara")
+    with pytest.raises(DatabaseAway) as away:
+        await Database.connect(settings.model_copy(update={"database_url": url}))
+    assert isinstance(away.value.__cause__, OSError)
+
+
+async def test_a_transaction_that_fails_leaves_nothing_behind(database: Database) -> None:
+    async def fails() -> None:
+        async with database.transaction() as connection:
+            await connection.execute("insert into pending_event_batches (events) values (1)")
+            raise Refused
+
+    with pytest.raises(Refused):
+        await fails()
+    async with database.transaction() as connection:
+        assert await connection.fetchval("select count(*) from pending_event_batches") == 0
+
+
+async def test_a_transaction_that_is_cancelled_gives_its_locks_and_its_connection_back(
+    database: Database,
+) -> None:
+    """The pool does not reset connections: a transaction that stayed open would be the next one's."""
+
+    async def locks_and_waits() -> None:
+        async with database.transaction() as connection:
+            await connection.execute("select pg_advisory_xact_lock(1)")
+            await connection.execute("select pg_advisory_xact_lock(2)")
+
+    async with database.transaction() as holder:
+        await holder.execute("select pg_advisory_xact_lock(2)")
+        waiting = asyncio.create_task(locks_and_waits())
+        blocked = "select exists (select from pg_locks where locktype = 'advisory' and not granted)"
+        async with time_limit():
+            while not await holder.fetchval(blocked):
+                await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.wait([waiting])
+        async with database.acquire() as connection:
+            assert not connection.is_in_transaction()
+            assert await connection.fetchval("select pg_try_advisory_xact_lock(1)")
+
+
+async def test_values_come_back_as_they_were_written(database: Database) -> None:
+    written = {"text": 'é \\ " 😀', "list": [1, 2.5, None, True], "deep": {"": {}}}
+    async with database.acquire() as connection:
+        assert await connection.fetchval("select $1::jsonb", written) == written
+        assert await connection.fetchval("select $1::jsonb ->> 'text'", written) == written["text"]
+        number = await connection.fetchval("select $1::numeric(5, 2)", 71.255)
+    assert (number, type(number)) in ((71.25, float), (71.26, float))
+
+
+async def test_sessions_of_the_pool_are_in_utc_and_bear_caras_name(database: Database) -> None:
+    async with database.acquire() as connection:
+        assert await connection.fetchval("show timezone") == "UTC"
+        assert await connection.fetchval("show application_name") == "cara"
+        day = await connection.fetchval("select $1::timestamptz::date", datetime(2026, 11, 3, 23, tzinfo=UTC))
+    assert day.isoformat() == "2026-11-03"
+
+
+@pytest.mark.parametrize("error", [DatabaseAway, DatabaseBusy])
+async def test_an_operation_is_repeated_with_its_arguments_until_the_database_is_back(
+    error: type[Exception],
+) -> None:
+    calls: list[tuple[int, int]] = []
+
+    @retry_database
+    async def add(first: int, *, second: int) -> int:
+        calls.append((first, second))
+        if len(calls) < 3:
+            raise error
+        return first + second
+
+    assert await add(1, second=2) == 3
+    assert calls == [(1, 2)] * 3
+
+
+async def test_an_operation_is_given_up_once_the_database_was_away_for_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "RETRY_SECONDS", 0)
+    calls = []
+
+    @retry_database
+    async def fail() -> None:
+        calls.append(1)
+        raise DatabaseAway(retry_after_seconds=7)
+
+    with pytest.raises(DatabaseAway) as away:
+        await fail()
+    assert (len(calls), away.value.retry_after_seconds) == (1, 7)
+
+
+async def test_what_fails_for_another_reason_is_not_repeated() -> None:
+    calls = []
+
+    @retry_database
+    async def fail() -> None:
+        calls.append(1)
+        raise Refused
+
+    with pytest.raises(Refused):
+        await fail()
+    assert calls == [1]

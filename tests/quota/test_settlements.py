@@ -1,0 +1,225 @@
+"""Reservations and settlements as rows: what is written, at most once, whatever comes at the same instant."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, date, datetime, timedelta
+from uuid import UUID
+
+import pytest
+
+from cara.gemini.calls import GeminiUsage
+from cara.postgres.database import Connection, Database, new_id
+from cara.quota.quota import Charge, Quota, QuotaExceeded, Reservation, TooLongForQuota, midnight_after
+from tests.coach.coach_client import PATH, PROMPT, limit_tokens, read_tables
+from tests.learners import Learner
+from tests.waiting import until_blocked
+
+TODAY = datetime(2026, 11, 3, 12, tzinfo=UTC)
+CHARGE = Charge("a-model", 30, 12, 42)
+QUOTA = Quota(50_000, lambda: TODAY)
+
+
+def owner_of(learner: Learner) -> UUID:
+    return UUID(learner.user["id"])
+
+
+async def reserve(
+    connection: Connection,
+    learner: Learner,
+    least: int,
+    most: int | None = None,
+    *,
+    quota: Quota = QUOTA,
+    durable: bool = True,
+) -> Reservation:
+    """Reserves tokens of a thousand."""
+    return await quota.reserve(
+        connection,
+        owner_of(learner),
+        least,
+        most or least,
+        "process",
+        own_limit=1_000,
+        keep_seconds=60,
+        feature_type="video",
+        durable=durable,
+    )
+
+
+async def test_the_ledger_says_what_each_call_was_for_and_what_it_cost(
+    learner: Learner, database: Database
+) -> None:
+    async with database.acquire() as connection:
+        reservation = await reserve(connection, learner, 500)
+        settled = await QUOTA.settle(connection, owner_of(learner), reservation.id, "process", CHARGE)
+    assert (settled.day, settled.used, settled.reserved, settled.is_new) == (date(2026, 11, 3), 42, 0, True)
+    assert (await read_tables(database)).ledger == [
+        {
+            "id": reservation.id,
+            "day": date(2026, 11, 3),
+            "request_type": "process",
+            "feature_type": "video",
+            "model": "a-model",
+            "tokens_used": 42,
+            "input_tokens": 30,
+            "output_tokens": 12,
+        }
+    ]
+
+
+async def test_the_ledgers_row_can_be_named_otherwise_than_the_reservation(
+    learner: Learner, database: Database
+) -> None:
+    """A job has one reservation and several calls: each call is charged, once."""
+    calls = [new_id(), new_id()]
+    async with database.acquire() as connection:
+        reservation = await reserve(connection, learner, 500)
+        for call in (*calls, *calls):
+            await QUOTA.settle(
+                connection, owner_of(learner), reservation.id, "feedback", CHARGE, ledger_id=call
+            )
+    seen = await read_tables(database)
+    assert [row["id"] for row in seen.ledger] == calls
+    assert (seen.used, seen.reserved, seen.reservations) == (84, 0, 0)
+
+
+def test_thinking_is_charged_as_output_and_nothing_counted_is_no_charge() -> None:
+    usage = GeminiUsage(
+        prompt_tokens=30, output_tokens=5, thinking_tokens=7, cached_tokens=20, total_tokens=42
+    )
+    assert Charge.of("a-model", usage) == CHARGE
+    assert Charge.of("a-model", GeminiUsage()) is None
+
+
+async def test_a_call_without_a_charge_gives_its_tokens_back_and_leaves_no_trace_in_the_ledger(
+    learner: Learner, database: Database
+) -> None:
+    async with database.acquire() as connection:
+        reservation = await reserve(connection, learner, 500)
+        await reserve(connection, learner, 200)
+        settled = await QUOTA.settle(connection, owner_of(learner), reservation.id, "process", None)
+    assert (settled.used, settled.reserved, settled.is_new) == (0, 200, False)
+    seen = await read_tables(database)
+    assert (seen.ledger, seen.reservations) == ([], 1)
+
+
+async def test_of_settlements_at_the_same_instant_one_charges(learner: Learner, database: Database) -> None:
+    async with database.acquire() as connection:
+        reservation = await reserve(connection, learner, 500)
+
+    async def settle() -> bool:
+        async with database.acquire() as connection:
+            settled = await QUOTA.settle(connection, owner_of(learner), reservation.id, "process", CHARGE)
+        return settled.is_new
+
+    assert sorted(await asyncio.gather(*(settle() for _ in range(8)))) == [False] * 7 + [True]
+    seen = await read_tables(database)
+    assert (seen.used, seen.reserved, seen.reservations, len(seen.ledger)) == (42, 0, 0, 1)
+
+
+async def test_nobody_can_settle_the_reservation_of_another(learner: Learner, database: Database) -> None:
+    other = await Learner.registers(learner.client)
+    async with database.acquire() as connection:
+        reservation = await reserve(connection, learner, 500)
+        await QUOTA.settle(connection, owner_of(other), reservation.id, "process", CHARGE)
+        theirs = await QUOTA.status(connection, owner_of(learner), None)
+        mine = await QUOTA.status(connection, owner_of(other), None)
+    assert (theirs.used, theirs.reserved) == (0, 500)
+    assert (mine.used, mine.reserved, mine.by_type) == (42, 0, {"process": 42})
+
+
+async def test_after_midnight_a_call_of_yesterday_leaves_todays_tokens_as_they_are(
+    learner: Learner, database: Database
+) -> None:
+    tomorrow = Quota(50_000, lambda: TODAY + timedelta(days=1))
+    async with database.acquire() as connection:
+        late = await reserve(connection, learner, 900)
+        settled = await tomorrow.settle(connection, owner_of(learner), late.id, "process", CHARGE)
+        assert settled.day == date(2026, 11, 3)
+        assert await tomorrow.remaining_after(connection, owner_of(learner), 1_000, settled) == 1_000
+        await reserve(connection, learner, 300, quota=tomorrow)
+        assert await tomorrow.remaining_after(connection, owner_of(learner), 1_000, settled) == 700
+
+
+async def test_a_charge_without_a_reservation_counts_on_the_present_day(
+    learner: Learner, database: Database
+) -> None:
+    async with database.acquire() as connection:
+        settled = await QUOTA.settle(connection, owner_of(learner), new_id(), "process", CHARGE)
+    assert (settled.day, settled.used, settled.reserved) == (date(2026, 11, 3), 42, 0)
+    assert [row["feature_type"] for row in (await read_tables(database)).ledger] == [None]
+
+
+async def test_a_first_reservation_is_measured_against_a_settlement_of_the_same_instant(
+    learner: Learner, database: Database
+) -> None:
+    """There is no row of the day that it could lock and read before the settlement is committed."""
+    async with database.acquire() as reserving:
+        async with database.transaction() as settling:
+            charge = Charge("a-model", 800, 100, 900)
+            await QUOTA.settle(settling, owner_of(learner), new_id(), "process", charge)
+            task = asyncio.create_task(reserve(reserving, learner, 200))
+            await until_blocked(database, task)
+        with pytest.raises(QuotaExceeded):
+            await task
+    seen = await read_tables(database)
+    assert (seen.used, seen.reserved, seen.reservations) == (900, 0, 0)
+
+
+async def test_a_reservation_waits_for_a_settlement_that_is_about_to_make_room(
+    learner: Learner, database: Database
+) -> None:
+    async with database.acquire() as reserving:
+        async with database.transaction() as settling:
+            before = await reserve(reserving, learner, 900)
+            await QUOTA.settle(settling, owner_of(learner), before.id, "process", CHARGE)
+            task = asyncio.create_task(reserve(reserving, learner, 500))
+            await until_blocked(database, task)
+        assert (await task).tokens == 500
+    assert (await read_tables(database)).reserved == 500
+
+
+async def test_a_first_reservation_that_another_was_quicker_than_takes_what_is_left(
+    learner: Learner, database: Database
+) -> None:
+    async with database.acquire() as slower:
+        async with database.transaction() as quicker:
+            await reserve(quicker, learner, 700)
+            task = asyncio.create_task(reserve(slower, learner, 200, 800))
+            await until_blocked(database, task)
+        assert (await task).tokens == 300
+    assert (await read_tables(database)).reserved == 1_000
+
+
+@pytest.mark.parametrize(("durable", "waits"), [(True, "on"), (False, "off")])
+async def test_only_a_reservation_that_need_not_be_durable_skips_the_wait_for_the_disk(
+    learner: Learner, database: Database, durable: bool, waits: str
+) -> None:
+    async with database.acquire() as connection:
+        async with connection.transaction():
+            await connection.execute("set local synchronous_commit = on")
+            await reserve(connection, learner, 100, durable=durable)
+            assert await connection.fetchval("show synchronous_commit") == waits
+        usual = await connection.fetchval(
+            "select reset_val from pg_settings where name = 'synchronous_commit'"
+        )
+        assert await connection.fetchval("show synchronous_commit") == usual
+
+
+async def test_a_limit_of_zero_is_no_default_but_no_tokens_at_all(
+    learner: Learner, database: Database
+) -> None:
+    await limit_tokens(database, 0)
+    problem = await learner.expects(422, "POST", PATH, json={"prompt": PROMPT})
+    assert problem["code"] == "too_long_for_quota"
+    quota = await learner.expects(200, "GET", "/api/gemini/quota")
+    assert (quota["quota"], quota["remaining"]) == (0, 0)
+    async with database.acquire() as connection:
+        with pytest.raises(TooLongForQuota):
+            await QUOTA.reserve(connection, owner_of(learner), 1, 1, "process", own_limit=0, keep_seconds=60)
+
+
+def test_a_quota_begins_anew_at_midnight_in_utc_wherever_the_clock_stands() -> None:
+    for moment in ("2026-11-03T00:00:00+00:00", "2026-11-03T23:59:59+00:00", "2026-11-04T12:30:00+13:00"):
+        assert midnight_after(datetime.fromisoformat(moment)).isoformat() == "2026-11-04T00:00:00+00:00"
