@@ -84,7 +84,7 @@ def worker(
         from cara import doctor
 
         raise typer.Exit(doctor.check_worker(load_settings_or_running_dev()))
-    os.execv(sys.executable, [sys.executable, "-m", "worker"])  # noqa: S606
+    os.execv(sys.executable, [sys.executable, "-P", "-m", "worker"])  # noqa: S606
 
 
 @migrate_app.command("up")

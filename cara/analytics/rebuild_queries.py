@@ -1,6 +1,6 @@
 """SQL of rebuilding: one function a statement. Days are days in UTC, both ends included.
 
-The rules by which one table follows from another are SQL functions of the migration `0006_analytics_rollups`.
+The rules by which one table follows from another are SQL functions of the migration `0006_rollups`.
 The statements here apply them to all rows. `date.min` and `date.max` stand for minus infinity and infinity,
 as in PostgreSQL.
 """

@@ -1,6 +1,6 @@
 """SQL of folding: one function a statement.
 
-The rules by which one table follows from another are SQL functions of the migration `0006_analytics_rollups`.
+The rules by which one table follows from another are SQL functions of the migration `0006_rollups`.
 """
 
 from __future__ import annotations

@@ -167,7 +167,7 @@ def _jwt_secret(local: LocalSettings, folder: Path, notes: list[str]) -> str:
 
 async def start_processes(supervisor: Supervisor, here: LocalCara) -> bool:
     """Starts emulator, worker and web process; returns whether the web process listens."""
-    python = [sys.executable, "-m"]
+    python = [sys.executable, "-P", "-m"]  # -P: never a package of the working directory
     if here.emulator_port is not None:
         command = [*python, "cara.devtools.emulator", "--port", str(here.emulator_port)]
         await supervisor.start(Process("emulator", command))

@@ -43,7 +43,8 @@ async def streaming_download(
     """Streams the chunks of the document.
 
     An error before the first chunk is raised, and becomes a problem. After that the connection is aborted, so
-    that no client takes half a document for a whole one.
+    that no client takes half a document for a whole one. aiohttp sends the end of the document after the
+    handler has returned: a client that has it all finds what the document was read from given back.
     """
     first = await anext(chunks)
     response = document.head()
@@ -53,7 +54,6 @@ async def streaming_download(
             await _write(response, first)
             async for chunk in chunks:
                 await _write(response, chunk)
-            await response.write_eof()
     except Exception as error:
         logger.warning(
             "download of %s aborted in request %s: %s",

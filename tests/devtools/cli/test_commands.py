@@ -57,8 +57,8 @@ def test_migrate_applies_rolls_back_and_shows_the_status(tmp_path: Path, empty_d
     settings = {"DATABASE_URL": empty_database_url}
     before = cara_command("migrate", "status", folder=tmp_path, **settings)
     assert before.returncode == 1
-    assert "missing  0001_accounts" in before.stdout
-    assert "applied: 0001_accounts" in cara_command("migrate", "up", folder=tmp_path, **settings).stdout
+    assert "missing  0001_users" in before.stdout
+    assert "applied: 0001_users" in cara_command("migrate", "up", folder=tmp_path, **settings).stdout
     assert cara_command("migrate", "status", folder=tmp_path, **settings).returncode == 0
     again = cara_command("migrate", "up", folder=tmp_path, **settings)
     assert again.stdout == "the database is up to date\n"
@@ -244,3 +244,23 @@ def test_a_taken_port_is_reported_in_one_line(tmp_path: Path, settings: dict[str
         refused = cara_command("serve", folder=tmp_path, PORT=port, **settings)
     assert refused.returncode == 1
     assert refused.stderr.endswith(f"cara serve: 127.0.0.1:{port} cannot be used: Address already in use\n")
+
+
+def test_a_worker_imports_nothing_from_the_folder_where_it_starts(
+    tmp_path: Path, settings: dict[str, str]
+) -> None:
+    (tmp_path / "cara").mkdir()
+    (tmp_path / "worker.py").write_text('raise SystemExit("not the worker of Cara")')
+    with running("-P", "-m", "cara", "worker", folder=tmp_path, **settings) as worker:
+        worker.until("working on")
+
+
+def test_a_database_of_an_older_baseline_is_refused_in_one_line(
+    tmp_path: Path, empty_database_url: str
+) -> None:
+    with psycopg.connect(empty_database_url) as connection:
+        connection.execute("create table users (id uuid primary key)")
+    refused = cara_command("migrate", "up", folder=tmp_path, DATABASE_URL=empty_database_url)
+    assert refused.returncode != 0
+    assert 'relation "users" already exists' in refused.stderr
+    assert "Traceback" not in refused.stderr

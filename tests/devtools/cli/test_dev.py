@@ -72,7 +72,7 @@ def test_other_commands_in_the_folder_use_its_servers_until_sigterm(folder: Path
         assert (folder / ".cara" / "jwt-secret").read_text() not in health.stdout
         status = cara_command("migrate", "status", folder=folder)
         assert status.returncode == 0
-        assert "applied  0001_accounts" in status.stdout
+        assert "applied  0001_users" in status.stdout
         assert cara_command("worker", "--check", folder=folder).returncode == 0
         seeded = cara_command("seed", "--learners", "1", "--weeks", "2", folder=folder)
         assert "added learner1@example.com" in seeded.stdout, seeded.stderr

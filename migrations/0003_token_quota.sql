@@ -1,4 +1,4 @@
--- depends: 0001_accounts
+-- depends: 0001_users
 -- The ledger of tokens (one row per call), the totals of each day, and the reservations of calls in progress.
 
 create table quota_usage (

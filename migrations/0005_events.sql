@@ -1,4 +1,4 @@
--- depends: 0002_practice 0003_quota 0004_feedback
+-- depends: 0002_sessions 0003_token_quota 0004_feedback_jobs
 -- Raw events: those that clients send, and those that Cara writes itself when something is practised.
 
 -- created_at is when the event was received. It chooses the partition, so that every event finds one.

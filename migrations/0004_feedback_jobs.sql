@@ -1,4 +1,4 @@
--- depends: 0002_practice 0003_quota
+-- depends: 0002_sessions 0003_token_quota
 -- Feedback jobs and the feedback that they produce.
 
 create table feedback_jobs (

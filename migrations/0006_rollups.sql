@@ -1,4 +1,4 @@
--- depends: 0005_analytics_events
+-- depends: 0005_events
 -- Roll-ups: small tables that reports read instead of events and sessions.
 --
 --     analytics_events ──> learner_days ──┬──> learner_weeks ──> cohort_weeks

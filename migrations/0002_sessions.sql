@@ -1,4 +1,4 @@
--- depends: 0001_accounts
+-- depends: 0001_users
 -- Practice sessions. Keys lead with user_id, so that the tables distribute by learner as they are.
 
 -- The kinds of practice. The application knows the same list.
