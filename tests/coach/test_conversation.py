@@ -98,6 +98,26 @@ def test_a_prompt_that_ends_the_history_already_is_said_once() -> None:
     assert len(unwrapped(build_contents(request(history=history), None, 1_000))) == 3
 
 
+@pytest.mark.parametrize(
+    ("role", "content", "sent"),
+    [("user", " What do you think?\n", 1), ("assistant", "What do you think?", 3), ("user", "What?", 2)],
+)
+def test_only_the_learners_own_last_words_count_as_the_prompt_whatever_blanks_surround_them(
+    role: str, content: str, sent: int
+) -> None:
+    """An opening by the user comes before what the coach has said."""
+    turns = build_contents(request(history=[(role, content)]), None, 1_000)
+    assert len(unwrapped(turns)) == sent
+
+
+def test_a_turn_fits_to_its_last_token_with_its_frame() -> None:
+    older, newer = (HistoryTurn(role="assistant", content=text) for text in ("1234", "12345678"))
+    needed = upper_estimate("12345678") + TURN_TOKENS
+    assert newest_turns([older, newer], needed) == [newer]
+    assert newest_turns([older, newer], needed - 1) == []
+    assert newest_turns([older, newer], needed + upper_estimate("1234") + TURN_TOKENS) == [older, newer]
+
+
 def test_of_a_long_history_the_newest_turns_are_kept_whole() -> None:
     history = [HistoryTurn(role="user", content=f"Turn number {number}. " * 20) for number in range(30)]
     kept = newest_turns(history, 1_000)
