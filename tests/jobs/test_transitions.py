@@ -10,8 +10,9 @@ import pytest
 
 from cara.jobs import queries as jobs
 from cara.jobs import transitions
-from cara.postgres.database import Connection, Database, Record, new_id, one_row
+from cara.postgres.database import Connection, Database, Record
 from tests.feedback.work.attempts import the_job
+from tests.jobs.rows import insert_job
 from tests.learners import TALK
 
 Key = tuple[UUID, UUID, int]
@@ -52,27 +53,6 @@ async def wait_of(database: Database) -> timedelta:
     async with database.acquire() as connection:
         wait: timedelta = await connection.fetchval("select run_after - now() from feedback_jobs")
     return wait
-
-
-async def insert_job(database: Database, transcript: str = TALK) -> Record:
-    """A queued job of a learner and a session of its own, without requests over HTTP."""
-    user_id, session_id = new_id(), new_id()
-    async with database.transaction() as connection:
-        await connection.execute(
-            "insert into users (id, email, name, password_hash) values ($1, $2, 'A Learner', '')",
-            user_id,
-            f"{user_id}@example.com",
-        )
-        await connection.execute(
-            "insert into sessions (user_id, id, feature_type, transcript, duration_seconds)"
-            " values ($1, $2, 'video', $3, 20)",
-            user_id,
-            session_id,
-            transcript,
-        )
-        session = await one_row(connection, "select * from sessions where id = $1", session_id)
-        inserted = await jobs.insert_job(connection, user_id, new_id(), session, b"hash", new_id())
-        return await one_row(connection, "select * from feedback_jobs where id = $1", inserted["id"])
 
 
 @pytest.fixture
