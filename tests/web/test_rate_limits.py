@@ -239,6 +239,7 @@ async def test_health_readiness_and_preflights_are_never_counted(served):
     assert 429 not in await statuses(client, "GET", "/ready", 3)
     preflight = {"Origin": ORIGIN, "Access-Control-Request-Method": "POST"}
     assert await statuses(client, "OPTIONS", "/api/auth/login", 5, headers=preflight) == [200] * 5
+    assert await statuses(client, "OPTIONS", "/api/nowhere", 5) == [404] * 5
     answer = await client.get("/api/openapi.json")
     assert answer.status == 200
     assert '"address";r=0' in answer.headers["RateLimit"]
