@@ -16,7 +16,7 @@ from cara.devtools.emulator.faults import Fault, PlannedFault
 from cara.feedback.work.attempt import Attempt, GeminiAwayForLong, backoff_seconds
 from cara.gemini.calls import GeminiUsage
 from cara.gemini.errors import GeminiTransient
-from cara.jobs.notifier import Publisher
+from cara.jobs.notifier import Publisher, cancel_channel
 from cara.postgres.database import Database
 from cara.redis.queue import arq_client
 from cara.settings import Settings
@@ -24,6 +24,7 @@ from tests.conftest import RunningEmulator
 from tests.feedback.work.attempts import charges, somebody_waits_with, the_job, working
 from tests.feedback.work.test_costs import counted
 from tests.learners import Learner
+from tests.waiting import until
 
 
 @asynccontextmanager
@@ -116,6 +117,32 @@ async def test_an_attempt_that_lost_its_lease_is_charged_and_leaves_the_job_alon
         reserved = await connection.fetchrow("select id, tokens from quota_reservations")
         assert await connection.fetchval("select reserved from quota_days") == reserved["tokens"]
     assert reserved["id"] == before["reservation_id"]
+
+
+async def test_the_lease_is_renewed_while_gemini_writes(
+    learner: Learner, settings: Settings, database: Database, emulator: RunningEmulator, redis_url: str
+) -> None:
+    emulator.emulator.fail_next(PlannedFault(Fault.STALL_MIDSTREAM, after_chunks=1))
+    job = await learner.asks_for_feedback()
+
+    async def renewed() -> bool:
+        async with database.acquire() as connection:
+            return bool(
+                await connection.fetchval("select lease_expires_at > now() + '59 min' from feedback_jobs")
+            )
+
+    async with working(settings.model_copy(update={"job_lease_seconds": 3_600})) as (work, _):
+        running = asyncio.create_task(work.run(UUID(job["jobId"])))
+        await emulator.emulator.until(lambda ledger: ledger.output_tokens > 0)
+        async with database.acquire() as connection:
+            await connection.execute("update feedback_jobs set lease_expires_at = now() + '1 min'")
+        assert not await renewed()
+        async with Redis.from_url(redis_url) as redis:  # wakes whoever renews the lease
+            await redis.publish(cancel_channel(UUID(job["jobId"])), b"")
+        await until(renewed)
+        running.cancel()
+        await asyncio.wait([running])
+    assert (await the_job(database))["status"] == "queued"
 
 
 async def test_a_released_attempt_is_charged_once_and_only_for_what_gemini_counted(
