@@ -20,6 +20,7 @@ from tests.learners import Learner
 ADOPTION, EXPORT = "/api/analytics/adoption", "/api/analytics/adoption.csv"
 LAST = datetime(2026, 5, 20, 12, tzinfo=UTC)
 PERIOD = {"from": "2026-05-11", "to": "2026-05-20"}
+SCOPES = ("me", "all")
 
 
 @pytest.fixture
@@ -223,9 +224,8 @@ async def practised(learner: Learner, database: Database, at: datetime, feature:
         await connection.execute("delete from pending_event_batches")
 
 
-@pytest.mark.parametrize("scope", ["me", "all"])
 async def test_a_feature_was_first_and_last_used_by_a_session_or_on_a_day_with_an_event(
-    admin: Learner, database: Database, scope: str
+    admin: Learner, database: Database
 ) -> None:
     session_at = LAST - timedelta(days=5, hours=2)
     for feature in ("video", "accent", "writing"):
@@ -234,45 +234,46 @@ async def test_a_feature_was_first_and_last_used_by_a_session_or_on_a_day_with_a
         await uses(admin, database, days_ago, feature)
     await uses(admin, database, 6, "listening")
     await rollups.fold(database)
-    features = by_feature(await admin.expects(200, "GET", ADOPTION, params={**PERIOD, "scope": scope}))
-    used = {name: (one["firstUsedAt"], one["lastUsedAt"]) for name, one in features.items()}
     session = "2026-05-15T10:00:00Z"
-    assert used == {
+    expected = {
         "video": ("2026-05-12T00:00:00Z", session),
         "accent": (session, session),
         "writing": (session, "2026-05-17T00:00:00Z"),
         "listening": ("2026-05-14T00:00:00Z", "2026-05-14T00:00:00Z"),
         "conversation": (None, None),
     }
+    for scope in SCOPES:
+        features = by_feature(await admin.expects(200, "GET", ADOPTION, params={**PERIOD, "scope": scope}))
+        used = {name: (one["firstUsedAt"], one["lastUsedAt"]) for name, one in features.items()}
+        assert used == expected, scope
 
 
-@pytest.mark.parametrize("scope", ["me", "all"])
 async def test_a_period_ends_with_the_last_instant_of_its_last_day(
-    admin: Learner, database: Database, scope: str
+    admin: Learner, database: Database
 ) -> None:
     begin, end = datetime(2026, 5, 11, tzinfo=UTC), datetime(2026, 5, 21, tzinfo=UTC)
     second = timedelta(seconds=1)
     for at in (begin - second, begin, end - second, end):
         await practised(admin, database, at, "video")
     await rollups.fold(database)
-    adoption = await admin.expects(200, "GET", ADOPTION, params={**PERIOD, "scope": scope})
-    assert [day["sessions"] for day in adoption["daily"]] == [1, *[0] * 8, 1]
-    assert by_feature(adoption)["video"]["sessions"] == 2
+    for scope in SCOPES:
+        adoption = await admin.expects(200, "GET", ADOPTION, params={**PERIOD, "scope": scope})
+        assert [day["sessions"] for day in adoption["daily"]] == [1, *[0] * 8, 1], scope
+        assert by_feature(adoption)["video"]["sessions"] == 2, scope
 
 
-@pytest.mark.parametrize("scope", ["me", "all"])
-async def test_cohorts_of_twelve_weeks_are_shown(admin: Learner, database: Database, scope: str) -> None:
+async def test_cohorts_of_twelve_weeks_are_shown(admin: Learner, database: Database) -> None:
     for weeks_ago in (11, 0):
         await uses(admin, database, 7 * weeks_ago)
     await rollups.fold(database)
-    shown = {}
-    for weeks_later in (-1, 0, 1):
-        last = str((LAST + timedelta(weeks=weeks_later)).date())
-        period = {"from": last, "to": last, "scope": scope}
-        shown[weeks_later] = (await admin.expects(200, "GET", ADOPTION, params=period))["retention"]
-    assert [cohort["active"] for cohort in shown[0]] == [[1, *[0] * 10, 1]]
-    assert [cohort["active"] for cohort in shown[-1]] == [[1, *[0] * 10]]
-    assert shown[1] == []
+    for scope in SCOPES:
+        shown = []
+        for weeks_later in (-1, 0, 1):
+            last = str((LAST + timedelta(weeks=weeks_later)).date())
+            period = {"from": last, "to": last, "scope": scope}
+            cohorts = (await admin.expects(200, "GET", ADOPTION, params=period))["retention"]
+            shown.append([cohort["active"] for cohort in cohorts])
+        assert shown == [[[1, *[0] * 10]], [[1, *[0] * 10, 1]], []], scope
 
 
 async def test_an_export_covers_ten_years_at_the_most(admin: Learner) -> None:

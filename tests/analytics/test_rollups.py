@@ -168,21 +168,19 @@ async def test_stale_quarter_hours_are_taken_within_their_limit(
     assert [len(rows) for rows in taken] == [2, 1, 0]
 
 
-async def test_a_fold_that_has_no_time_left_takes_nothing(database: Database, new_user: NewUser) -> None:
-    await store(database, event(await new_user(), NOW))
-    assert await rollups.fold(database, seconds=0) == 0
-    assert await rollups.fold(database) == 1
-
-
-async def test_while_another_process_folds_the_rest_is_left_to_it(
+async def test_a_fold_that_has_no_time_or_is_not_alone_leaves_the_rest_to_the_next(
     database: Database, new_user: NewUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("cara.analytics.rollups.LOCK_TIMEOUT_SECONDS", 0.05)
-    await store(database, event(await new_user(), NOW))
+    before = REGISTRY.get_sample_value("cara_analytics_rollup_rows_total") or 0
+    user_id = await new_user()
+    await store(database, event(user_id, NOW), event(user_id, NOW), event(user_id, NOW))
+    assert await rollups.fold(database, seconds=0) == 0
     async with database.transaction() as folding:
         await rollup_queries.lock_rollups(folding)
         assert await rollups.fold(database) == 0
-    assert await rollups.fold(database) == 1
+    assert await rollups.fold(database) == 3
+    assert REGISTRY.get_sample_value("cara_analytics_rollup_rows_total") == before + 3
 
 
 async def test_a_changed_session_makes_the_roll_ups_stale_until_it_is_folded(
@@ -196,11 +194,3 @@ async def test_a_changed_session_makes_the_roll_ups_stale_until_it_is_folded(
         assert await rollup_queries.fresh_as_of(connection) == changed_at
         await rollups.fold(database)
         assert await rollup_queries.fresh_as_of(connection) > changed_at
-
-
-async def test_the_rows_that_were_folded_are_counted(database: Database, new_user: NewUser) -> None:
-    user_id = await new_user()
-    before = REGISTRY.get_sample_value("cara_analytics_rollup_rows_total")
-    await store(database, event(user_id, NOW), event(user_id, NOW), event(user_id, NOW))
-    await rollups.fold(database)
-    assert REGISTRY.get_sample_value("cara_analytics_rollup_rows_total") == (before or 0) + 3
