@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
 import pytest
+from prometheus_client import REGISTRY
 from pydantic import SecretStr
 from redis.asyncio import Redis
 
@@ -41,6 +42,34 @@ async def test_the_events_are_numbered_and_have_one_end(learner: Learner) -> Non
     assert sum(name in FINAL for name in names) == 1
     assert names[-1] in FINAL
     assert {"status", "progress", "partial"} <= set(names)
+
+
+@pytest.mark.usefixtures("worker")
+async def test_progress_grows_in_steps_of_five_while_gemini_writes_and_ends_with_the_last_stages(
+    learner: Learner,
+) -> None:
+    events = await learner.follows(await learner.asks_for_feedback())
+    reached = [(e.data["stage"], e.data["progress"]) for e in events if e.name == "progress"]
+    *asking, checking, saving = reached
+    assert (checking, saving) == (("checking", 88), ("saving", 95))
+    assert {stage for stage, _ in asking} == {"asking"}
+    percents = [percent for _, percent in asking]
+    assert percents[0] == 15 < percents[-1] <= 85
+    assert percents == sorted(set(percents))
+    assert all(percent % 5 == 0 for percent in percents)
+
+
+async def test_open_streams_are_counted_while_they_are_open(learner: Learner, app: Any) -> None:
+    def opened() -> float:
+        return REGISTRY.get_sample_value("cara_event_streams_open") or 0
+
+    before, job = opened(), await learner.asks_for_feedback()
+    async with learner.client.get(job["eventsUrl"]) as response:
+        await response.content.readuntil(b"event: status")
+        assert opened() == before + 1
+        service(app, JobEventBroker).close()
+        await response.content.read()
+    assert opened() == before
 
 
 @pytest.mark.usefixtures("worker")
