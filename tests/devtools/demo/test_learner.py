@@ -10,6 +10,7 @@ from aiohttp import ClientSession, web
 from cara.devtools.demo.learner import Learner, RequestRefused
 from cara.feedback.work.requests import JobNotFound
 from cara.web.problems import answer_problems
+from tests.waiting import time_limit
 
 EVENTS = [
     ("status", '{"status": "running"}', 1_000_001),
@@ -44,7 +45,7 @@ async def url(aiohttp_server: Any, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 async def test_a_stream_that_breaks_off_is_resumed_after_its_last_event(url: str) -> None:
-    async with ClientSession(url) as http:
+    async with time_limit(), ClientSession(url) as http:
         learner = Learner(http, "token")
         followed = [event async for event in learner.job_events({"eventsUrl": "/events"})]
     assert [(event.name, event.number) for event in followed] == [
