@@ -20,6 +20,7 @@ from tests.learners import Learner
 ADOPTION, EXPORT = "/api/analytics/adoption", "/api/analytics/adoption.csv"
 LAST = datetime(2026, 5, 20, 12, tzinfo=UTC)
 PERIOD = {"from": "2026-05-11", "to": "2026-05-20"}
+SCOPES = ("me", "all")
 
 
 @pytest.fixture
@@ -166,3 +167,116 @@ async def test_an_interrupted_csv_export_is_not_a_complete_response(
         await connection.execute("alter table feature_days rename to feature_days_away")
     with pytest.raises(ClientError):
         await (await admin.call("GET", EXPORT)).read()
+
+
+async def reads(database: Database) -> list[tuple[Any, ...]]:
+    """Who read what of everybody, as the audit trail tells."""
+    async with database.acquire() as connection:
+        rows = await connection.fetch(
+            """
+            select user_id::text, details ->> 'path' as path
+            from audit_log
+            where action = 'admin_read'
+            order by created_at
+            """
+        )
+    return [tuple(row) for row in rows]
+
+
+async def test_reading_what_concerns_everybody_leaves_an_audit_entry(
+    learner: Learner, admin: Learner, database: Database
+) -> None:
+    await admin.expects(200, "GET", ADOPTION, params={"scope": "all"})
+    assert (await admin.call("GET", EXPORT)).status == 200
+    assert await reads(database) == [(admin.user["id"], ADOPTION), (admin.user["id"], EXPORT)]
+
+    await admin.expects(200, "GET", ADOPTION)
+    await learner.expects(403, "GET", f"{ADOPTION}?scope=all")
+    await admin.expects(400, "GET", f"{ADOPTION}?scope=all&from=2026-05-02&to=2026-05-01")
+    for path in (f"{ADOPTION}?scope=all", EXPORT):
+        await admin.client.head(path, headers=admin.authorization)
+    assert len(await reads(database)) == 2
+
+
+async def test_a_learner_is_active_for_a_day_a_week_and_thirty_days(
+    client: TestClient[Any, Any], admin: Learner, database: Database
+) -> None:
+    expected = {0: (1, 1, 1), 6: (0, 1, 1), 7: (0, 0, 1), 29: (0, 0, 1), 30: (0, 0, 0)}
+    learners = {days_ago: await Learner.registers(client) for days_ago in expected}
+    for days_ago, learner in learners.items():
+        await uses(learner, database, days_ago)
+    await rollups.fold(database)
+    found = {}
+    for days_ago, learner in learners.items():
+        own = await learner.expects(200, "GET", ADOPTION, params=PERIOD)
+        found[days_ago] = tuple(own["activeUsers"].values())
+    assert found == expected
+    everybody = await admin.expects(200, "GET", ADOPTION, params={**PERIOD, "scope": "all"})
+    assert everybody["activeUsers"] == {"daily": 1, "weekly": 2, "monthly": 4}
+
+
+async def practised(learner: Learner, database: Database, at: datetime, feature: str) -> None:
+    """A session of that time, without the events that Cara writes of it now."""
+    session = await learner.opens_session(feature)
+    async with database.transaction() as connection:
+        await connection.execute("update sessions set created_at = $1 where id = $2::uuid", at, session["id"])
+        await connection.execute("delete from analytics_events")
+        await connection.execute("delete from pending_event_batches")
+
+
+async def test_a_feature_was_first_and_last_used_by_a_session_or_on_a_day_with_an_event(
+    admin: Learner, database: Database
+) -> None:
+    session_at = LAST - timedelta(days=5, hours=2)
+    for feature in ("video", "accent", "writing"):
+        await practised(admin, database, session_at, feature)
+    for days_ago, feature in ((8, "video"), (7, "video"), (5, "accent"), (4, "writing"), (3, "writing")):
+        await uses(admin, database, days_ago, feature)
+    await uses(admin, database, 6, "listening")
+    await rollups.fold(database)
+    session = "2026-05-15T10:00:00Z"
+    expected = {
+        "video": ("2026-05-12T00:00:00Z", session),
+        "accent": (session, session),
+        "writing": (session, "2026-05-17T00:00:00Z"),
+        "listening": ("2026-05-14T00:00:00Z", "2026-05-14T00:00:00Z"),
+        "conversation": (None, None),
+    }
+    for scope in SCOPES:
+        features = by_feature(await admin.expects(200, "GET", ADOPTION, params={**PERIOD, "scope": scope}))
+        used = {name: (one["firstUsedAt"], one["lastUsedAt"]) for name, one in features.items()}
+        assert used == expected, scope
+
+
+async def test_a_period_ends_with_the_last_instant_of_its_last_day(
+    admin: Learner, database: Database
+) -> None:
+    begin, end = datetime(2026, 5, 11, tzinfo=UTC), datetime(2026, 5, 21, tzinfo=UTC)
+    second = timedelta(seconds=1)
+    for at in (begin - second, begin, end - second, end):
+        await practised(admin, database, at, "video")
+    await rollups.fold(database)
+    for scope in SCOPES:
+        adoption = await admin.expects(200, "GET", ADOPTION, params={**PERIOD, "scope": scope})
+        assert [day["sessions"] for day in adoption["daily"]] == [1, *[0] * 8, 1], scope
+        assert by_feature(adoption)["video"]["sessions"] == 2, scope
+
+
+async def test_cohorts_of_twelve_weeks_are_shown(admin: Learner, database: Database) -> None:
+    for weeks_ago in (11, 0):
+        await uses(admin, database, 7 * weeks_ago)
+    await rollups.fold(database)
+    for scope in SCOPES:
+        shown = []
+        for weeks_later in (-1, 0, 1):
+            last = str((LAST + timedelta(weeks=weeks_later)).date())
+            period = {"from": last, "to": last, "scope": scope}
+            cohorts = (await admin.expects(200, "GET", ADOPTION, params=period))["retention"]
+            shown.append([cohort["active"] for cohort in cohorts])
+        assert shown == [[[1, *[0] * 10]], [[1, *[0] * 10, 1]], []], scope
+
+
+async def test_an_export_covers_ten_years_at_the_most(admin: Learner) -> None:
+    for first, status in (("2016-05-13", 200), ("2016-05-12", 400)):
+        query = {"from": first, "to": "2026-05-20"}
+        assert (await admin.call("HEAD", EXPORT, params=query)).status == status

@@ -8,9 +8,17 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
+from prometheus_client import REGISTRY
 
-from cara.analytics.event_writer import EventsBusy, EventsRefused, EventWriter, is_near_month_end
-from cara.analytics.schemas import IncomingEvent
+from cara.analytics.event_writer import (
+    EventsBusy,
+    EventsRefused,
+    EventWriter,
+    is_near_month_end,
+    store_event,
+)
+from cara.analytics.schemas import IncomingEvent, NewEvent
+from cara.errors import TokenInvalid
 from cara.postgres.database import Database, DatabaseAway
 from cara.settings import Settings
 from tests.analytics.conftest import CountingNotifier, NewUser, StartWriter
@@ -203,3 +211,54 @@ def test_a_month_end_is_near_for_an_hour_before_and_after_it() -> None:
     assert is_near_month_end(MIDNIGHT + timedelta(minutes=59))
     assert not is_near_month_end(MIDNIGHT + timedelta(hours=2))
     assert not is_near_month_end(datetime(2026, 3, 15, tzinfo=UTC))
+
+
+def metric(name: str, **labels: str) -> float:
+    return REGISTRY.get_sample_value(f"cara_analytics_{name}", labels) or 0.0
+
+
+async def test_stored_events_are_counted_without_duplicates_and_groups_with_them(
+    database: Database, new_user: NewUser, start_writer: StartWriter
+) -> None:
+    names = ("events_stored_total", "event_group_size_count", "event_group_size_sum")
+    before = [metric(name) for name in names]
+    event = incoming(await new_user())
+    writer = start_writer(EventWriter(database, CountingNotifier()))
+    await writer.store([event, event, incoming(event.user_id)])
+    assert [metric(name) - count for name, count in zip(names, before, strict=True)] == [2, 1, 3]
+
+
+async def test_refused_events_are_counted_by_the_code_of_their_error(
+    database: Database, new_user: NewUser, start_writer: StartWriter
+) -> None:
+    codes = ("events_busy", "events_refused")
+    before = [metric("events_refused_total", code=code) for code in codes]
+    writer = start_writer(EventWriter(database, CountingNotifier(), queue_events=2))
+    user_id = await new_user()
+    with pytest.raises(EventsBusy):
+        await writer.store([incoming(user_id) for _ in range(3)])
+    with pytest.raises(EventsRefused):
+        await writer.store([incoming(user_id, event_type="with\x00nul") for _ in range(2)])
+    assert [metric("events_refused_total", code=code) for code in codes] == [before[0] + 3, before[1] + 2]
+
+
+async def test_events_that_wait_too_long_are_refused_and_not_written_later(
+    database: Database, new_user: NewUser, start_writer: StartWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer, user_id = EventWriter(database, CountingNotifier()), await new_user()
+    with monkeypatch.context() as patch:
+        patch.setattr("cara.analytics.event_writer.STORE_SECONDS", 0.01)
+        with pytest.raises(EventsBusy) as refusal:
+            await writer.store([incoming(user_id)])
+    assert refusal.value.retry_after_seconds == 2
+    start_writer(writer)
+    await writer.store([incoming(user_id)])
+    assert await stored_events(database) == 1
+
+
+async def test_an_event_of_an_account_that_is_gone_is_no_duplicate(
+    database: Database, start_writer: StartWriter
+) -> None:
+    writer = start_writer(EventWriter(database, CountingNotifier()))
+    with pytest.raises(TokenInvalid):
+        await store_event(database, writer, uuid4(), NewEvent(eventType="clicked"))

@@ -115,3 +115,21 @@ def test_months_are_counted_across_years() -> None:
     assert month_after(date(2026, 12, 31), 1) == date(2027, 1, 1)
     assert month_after(date(2026, 11, 15), 14) == date(2028, 1, 1)
     assert month_of("analytics_events_2026_08") == date(2026, 8, 1)
+
+
+async def test_a_month_is_dropped_once_its_last_day_is_past_retention(
+    database: Database, new_user: NewUser
+) -> None:
+    """From the end of August to 5 December it is 95 days. What is pending of later months does not matter."""
+    await receive(database, new_user, datetime(2026, 8, 31, 23, 59, tzinfo=UTC))
+    await rollups.fold(database)
+    await receive(database, new_user, datetime(2026, 9, 1, tzinfo=UTC))
+    assert await keep_partitions(database, 96, NOW) == []
+    assert await keep_partitions(database, 95, NOW) == ["analytics_events_2026_08"]
+
+
+async def test_days_that_cannot_be_recomputed_never_become_fewer(database: Database) -> None:
+    async with database.acquire() as connection:
+        await rollup_queries.limit_recomputing(connection, date(2026, 9, 2))
+        await rollup_queries.limit_recomputing(connection, date(2026, 8, 2))
+        assert await rollup_queries.recomputable_from(connection) == date(2026, 9, 2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from prometheus_client import REGISTRY
 
 from cara.analytics import rollup_queries, rollups
 from cara.analytics.event_queries import insert_events
@@ -129,3 +130,67 @@ async def test_a_deleted_account_takes_its_contribution_out_of_the_roll_ups(
             "select count(*) from analytics_events where user_id = $1", leaving
         )
     await compare_with_rebuilt(database)
+
+
+async def test_a_fold_takes_the_oldest_batches_within_its_limits_and_at_least_one(
+    database: Database, new_user: NewUser
+) -> None:
+    user_id = await new_user()
+    for _ in range(4):
+        await store(database, event(user_id, NOW), event(user_id, NOW))
+    taken = []
+    for events, batches in ((3, 10), (100, 1), (1, 10), (100, 10)):
+        async with database.transaction() as connection:
+            taken.append(
+                [row["id"] for row in await rollup_queries.take_batches(connection, events, batches)]
+            )
+    assert [len(ids) for ids in taken] == [2, 1, 1, 0]
+    in_order = [number for ids in taken for number in sorted(ids)]
+    assert in_order == sorted(in_order)
+
+
+async def test_stale_quarter_hours_are_taken_within_their_limit(
+    database: Database, new_user: NewUser
+) -> None:
+    user_id = await new_user()
+    async with database.acquire() as connection:
+        await connection.execute("delete from stale_quarter_hours")
+        for hours in range(3):
+            await connection.execute(
+                """
+                insert into stale_quarter_hours (user_id, quarter_hour, feature_type)
+                values ($1, $2, 'video')
+                """,
+                user_id,
+                NOW + timedelta(hours=hours),
+            )
+        taken = [await rollup_queries.take_stale_quarter_hours(connection, 2) for _ in range(3)]
+    assert [len(rows) for rows in taken] == [2, 1, 0]
+
+
+async def test_a_fold_that_has_no_time_or_is_not_alone_leaves_the_rest_to_the_next(
+    database: Database, new_user: NewUser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cara.analytics.rollups.LOCK_TIMEOUT_SECONDS", 0.05)
+    before = REGISTRY.get_sample_value("cara_analytics_rollup_rows_total") or 0
+    user_id = await new_user()
+    await store(database, event(user_id, NOW), event(user_id, NOW), event(user_id, NOW))
+    assert await rollups.fold(database, seconds=0) == 0
+    async with database.transaction() as folding:
+        await rollup_queries.lock_rollups(folding)
+        assert await rollups.fold(database) == 0
+    assert await rollups.fold(database) == 3
+    assert REGISTRY.get_sample_value("cara_analytics_rollup_rows_total") == before + 3
+
+
+async def test_a_changed_session_makes_the_roll_ups_stale_until_it_is_folded(
+    database: Database, new_user: NewUser
+) -> None:
+    user_id = await new_user()
+    async with database.acquire() as connection:
+        await insert_session(connection, user_id, NOW, "accent")
+        await connection.execute("delete from pending_event_batches")
+        changed_at = await rollup_queries.fresh_as_of(connection)
+        assert await rollup_queries.fresh_as_of(connection) == changed_at
+        await rollups.fold(database)
+        assert await rollup_queries.fresh_as_of(connection) > changed_at

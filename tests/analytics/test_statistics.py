@@ -136,6 +136,19 @@ async def test_a_learner_sees_no_sessions_of_others(learner: Learner, database: 
     assert (await learner.expects(200, "GET", STATS))["totalSessions"] == 0
 
 
+async def test_a_streak_that_ended_is_shown_as_the_longest_one_only(
+    learner: Learner, database: Database
+) -> None:
+    for days_ago, current in ((1, 4), (3, 0)):
+        async with database.acquire() as connection:
+            await connection.execute(
+                "update users set streak = 4, longest_streak = 4, last_practice_at = now() - $1::interval",
+                timedelta(days=days_ago),
+            )
+        stats = await learner.expects(200, "GET", STATS)
+        assert (stats["currentStreak"], stats["longestStreak"]) == (current, 4)
+
+
 @pytest.mark.usefixtures("worker")
 async def test_the_worker_folds_a_session_by_itself(learner: Learner) -> None:
     await learner.opens_session()

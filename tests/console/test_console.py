@@ -32,6 +32,8 @@ async def test_each_file_has_its_media_type_and_a_same_origin_policy(client, pat
     directives = dict(part.split(" ", 1) for part in response.headers["Content-Security-Policy"].split("; "))
     assert directives["default-src"] == directives["frame-ancestors"] == "'none'"
     assert directives["script-src"] == directives["style-src"] == directives["connect-src"] == "'self'"
+    assert directives["base-uri"] == directives["form-action"] == directives["trusted-types"] == "'none'"
+    assert directives["require-trusted-types-for"] == "'script'"
 
 
 async def test_the_page_has_no_inline_script_or_style_and_links_only_served_files(client):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import sys
 from collections.abc import Iterator
 from io import StringIO
 from typing import Any
@@ -189,6 +190,12 @@ def test_set_up_logs_installs_the_formatter(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(logging, "raiseExceptions", True)
     set_up_logs()
     assert [type(handler.formatter) for handler in root.handlers] == [RedactingFormatter]
+    assert [handler.stream for handler in root.handlers] == [sys.stderr]
+    assert [handler.stream for handler in access.handlers] == [sys.stdout]
+    assert access.handlers[0].format(access.makeRecord("", logging.INFO, "", 0, "{}", (), None)) == "{}"
+    assert not access.propagate
+    for verbose in ("httpx", "google_genai", "yoyo"):  # they log the addresses of calls
+        assert not logging.getLogger(verbose).isEnabledFor(logging.INFO)
     for name in ("arq.worker", "asyncio", "aiohttp.server", "aiohttp.web"):
         assert logging.getLogger(name).propagate
         assert logging.getLogger(name).handlers == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from uuid import uuid4
 
 import pytest
 from redis.asyncio import Redis
@@ -11,7 +12,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from cara.redis.connections import connection_pool
 from cara.redis.subscriber import Subscriber
-from tests.waiting import TIMEOUT_SECONDS, time_limit
+from tests.waiting import TIMEOUT_SECONDS, time_limit, until
 
 
 async def test_a_cancelled_task_sends_no_further_commands(redis_url: str) -> None:
@@ -46,6 +47,15 @@ def test_a_sentinel_url_names_nodes_service_and_database() -> None:
     assert pool.connection_kwargs["password"] == "secret"
 
 
+def test_a_sentinel_url_may_name_a_user_and_leave_out_what_is_usual() -> None:
+    pool = connection_pool("redis+sentinel://bob:secret@one,two:26380/", size=5)
+    assert isinstance(pool, SentinelConnectionPool)
+    nodes = [node.connection_pool.connection_kwargs for node in pool.sentinel_manager.sentinels]
+    assert [(node["host"], node["port"]) for node in nodes] == [("one", 26379), ("two", 26380)]
+    assert (pool.service_name, pool.connection_kwargs["db"]) == ("mymaster", 0)
+    assert (pool.connection_kwargs["username"], pool.connection_kwargs["password"]) == ("bob", "secret")
+
+
 def test_the_scheme_rediss_uses_tls() -> None:
     pool = connection_pool("rediss://user:secret@example.com:6380/0", size=5)
     assert pool.connection_kwargs["host"] == "example.com"
@@ -65,6 +75,26 @@ async def test_a_listener_is_woken_by_a_message_and_after_a_reconnection(redis_u
             wake.clear()
             await redis.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
             await wake.wait()
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
+        await redis.aclose(close_connection_pool=True)
+
+
+async def test_a_channel_is_subscribed_to_as_long_as_somebody_listens(redis_url: str) -> None:
+    subscriber, channel = Subscriber(redis_url), f"channel {uuid4()}"
+    running = asyncio.create_task(subscriber.run())
+    redis = Redis(connection_pool=connection_pool(redis_url, size=4))
+
+    async def subscribers(count: int) -> bool:
+        return await redis.pubsub_numsub(channel) == [(channel.encode(), count)]
+
+    try:
+        async with subscriber.listen(channel):
+            async with subscriber.listen(channel):
+                await until(lambda: subscribers(1))
+            assert await subscribers(1)
+        await until(lambda: subscribers(0))
     finally:
         running.cancel()
         await asyncio.wait([running])

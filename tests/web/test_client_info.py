@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from aiohttp.test_utils import make_mocked_request
 
-from cara.web.client_info import UNKNOWN, TrustedProxies, limited_network
+from cara.web.client_info import UNKNOWN, TrustedProxies, client_info, limited_network
 
 BALANCERS = TrustedProxies(["10.0.0.0/8", "fd00::/8"])
 
@@ -63,3 +64,13 @@ def test_limits_count_a_network_of_ipv6_and_an_address_of_ipv4():
     )
     assert limited_network("203.0.113.7") == "203.0.113.7"
     assert limited_network(UNKNOWN) == UNKNOWN
+
+
+def test_a_user_agent_is_stored_as_text_of_a_bounded_length():
+    def stored(user_agent):
+        return client_info(make_mocked_request("GET", "/", headers={"User-Agent": user_agent})).user_agent
+
+    assert stored("Mozilla/5.0 (X11)") == "Mozilla/5.0 (X11)"
+    assert stored("x" * 1_000) == "x" * 400
+    assert stored("a\0b<b>old</b>") == "abold"
+    assert stored("") is None

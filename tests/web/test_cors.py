@@ -16,7 +16,7 @@ def assert_a_browser_may_read(response, origin=ORIGIN):
     assert response.headers["Access-Control-Allow-Origin"] == origin
     assert response.headers["Access-Control-Allow-Credentials"] == "true"
     exposed = {name.strip() for name in response.headers["Access-Control-Expose-Headers"].split(",")}
-    assert exposed >= {"Location", "Retry-After", "ETag", "X-Request-Id", "RateLimit", "RateLimit-Policy"}
+    assert exposed == {"Location", "Retry-After", "ETag", "X-Request-Id", "RateLimit", "RateLimit-Policy"}
     assert "Origin" in response.headers.getall("Vary")
 
 
@@ -34,7 +34,7 @@ async def test_a_preflight_allows_what_the_contract_names(client):
     assert {*response.headers["Access-Control-Allow-Headers"].lower().split(",")} == {*asked.split(",")}
     assert response.headers["Access-Control-Allow-Origin"] == ORIGIN
     assert response.headers["Access-Control-Allow-Credentials"] == "true"
-    assert int(response.headers["Access-Control-Max-Age"]) > 0
+    assert response.headers["Access-Control-Max-Age"] == "600"
 
 
 REFUSED = [

@@ -9,6 +9,7 @@ from cara.web.guard import Caller
 from cara.web.handlers import Transaction, inputs_of
 from cara.web.models import QueryModel, RequestModel
 from cara.web.routing import Route
+from tests.learners import Learner
 
 SESSION = "/api/sessions/0190b0a0-0000-7000-8000-000000000000"
 
@@ -105,3 +106,11 @@ async def test_an_unknown_method_is_answered_with_the_allowed_ones(learner):
 
 async def test_the_last_slash_matters(learner):
     assert (await learner.call("GET", "/api/sessions/")).status == 404
+
+
+async def test_a_handler_that_asks_for_no_connection_holds_none(served):
+    """The only connection of the pool finds the caller first, and then works for the handler."""
+    client = await served(database_pool_size=1, database_acquire_seconds=2)
+    learner = await Learner.registers(client)
+    await learner.asks_for_feedback()
+    await learner.expects(200, "POST", "/api/gemini/process", json={"prompt": "How do I begin?"})

@@ -34,7 +34,7 @@ async def test_hsts_is_sent_in_production_only(served, client):
     production = await served(environment="production")
     for path in ("/health", "/api/nowhere"):
         response = await production.get(path)
-        assert "max-age=63072000" in response.headers["Strict-Transport-Security"]
+        assert response.headers["Strict-Transport-Security"] == "max-age=63072000; includeSubDomains"
 
 
 async def test_head_answers_as_get_without_a_body(client, learner):
@@ -51,3 +51,19 @@ async def test_head_answers_as_get_without_a_body(client, learner):
 async def test_a_stream_is_not_opened_by_head(learner):
     job = await learner.asks_for_feedback()
     assert (await learner.call("HEAD", job["eventsUrl"])).status == 405
+
+
+async def test_the_server_names_no_software_and_shares_no_window(client):
+    for path in ("/health", "/api/nowhere"):
+        response = await client.get(path)
+        assert response.headers.getall("Server") == ["cara"]
+        assert response.headers["Cross-Origin-Opener-Policy"] == "same-origin"
+
+
+async def test_a_stream_is_neither_cached_nor_changed_nor_buffered_on_its_way(learner):
+    job = await learner.asks_for_feedback()
+    async with learner.client.get(job["eventsUrl"]) as response:
+        assert response.headers["Content-Type"] == "text/event-stream; charset=utf-8"
+        assert response.headers["Cache-Control"] == "no-store, no-transform"
+        assert response.headers["X-Accel-Buffering"] == "no"
+        assert response.headers["X-Frame-Options"] == "DENY"

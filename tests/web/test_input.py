@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import gzip
 import itertools
 import threading
+import zlib
 from typing import Any
 
 import pytest
@@ -14,6 +16,7 @@ from cara.thread_pool import BoundedThreadPool
 from cara.web import json_body
 from cara.web.tags import SIGNS_A_STEP, MarkupBudget, TooMuchMarkup
 from tests.learners import Learner
+from tests.web.raw import answer_to
 
 HARMLESS = [
     "Tom & Jerry",
@@ -261,3 +264,36 @@ async def test_numbers_that_the_database_would_write_out_at_length_are_refused(l
         changes = {"feedbackJson": {"a": [number]}}
         problem = await learner.expects(400, "PATCH", f"/api/sessions/{session['id']}", json=changes)
         assert problem["errors"][0]["field"] == "feedbackJson"
+
+
+async def test_a_body_may_have_a_megabyte_and_no_byte_more(learner):
+    session = await learner.opens_session()
+    changing = ("PATCH", f"/api/sessions/{session['id']}")
+    whole = b'{"title": "Mine"}'.ljust(1_048_576)
+    await learner.expects(200, *changing, data=whole)  # as application/octet-stream: curl names no type
+    assert (await learner.expects(413, *changing, data=whole + b" "))["code"] == "payload_too_large"
+
+
+async def test_a_large_body_for_which_there_is_no_room_is_refused_before_it_is_sent(client, monkeypatch):
+    monkeypatch.setattr(json_body, "_costly_bodies", BoundedThreadPool("none", threads=1, most_waiting=-1))
+    answer = await answer_to(
+        client.port,
+        b"POST /api/auth/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        b"Content-Length: 32001\r\n\r\n",
+    )
+    assert (answer.status, answer.problem["code"]) == (503, "bodies_busy")
+
+
+@pytest.mark.parametrize(
+    ("encoding", "compress"), [("gzip", gzip.compress), ("X-GZIP", gzip.compress), ("deflate", zlib.compress)]
+)
+async def test_a_compressed_body_is_read_like_any_other(learner, encoding, compress):
+    session = await learner.opens_session()
+    changed = await learner.expects(
+        200,
+        "PATCH",
+        f"/api/sessions/{session['id']}",
+        data=compress(b'{"title": "Packed"}'),
+        headers={"Content-Encoding": encoding, "Content-Type": "application/json"},
+    )
+    assert changed["title"] == "Packed"

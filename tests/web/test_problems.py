@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from unittest.mock import Mock
+
 import pytest
 from aiohttp.test_utils import make_mocked_request
 from pydantic import BaseModel, ValidationError
@@ -14,11 +16,14 @@ from cara.errors import (
     LimitReached,
     NotFound,
     Unauthenticated,
+    Unavailable,
 )
+from cara.postgres.database import DatabaseAway
 from cara.web.problems import (
     LONGEST_FIELD,
     MOST_FIELDS,
     STATUSES,
+    answer_problems,
     invalid_fields,
     problem_document,
     problem_response,
@@ -66,6 +71,12 @@ def test_retry_after_is_in_whole_seconds_and_never_too_short(seconds, field):
     assert problem_response(error, make_mocked_request("GET", "/")).headers["Retry-After"] == field
 
 
+def test_what_is_unavailable_can_be_tried_again_soon_also_if_nobody_knows_when():
+    request = make_mocked_request("GET", "/")
+    assert problem_response(Unavailable(), request).headers["Retry-After"] == "5"
+    assert "Retry-After" not in problem_response(Taken(), request).headers
+
+
 def test_a_401_names_the_authentication_scheme():
     request = make_mocked_request("GET", "/")
     assert problem_response(Unauthenticated(), request).headers["WWW-Authenticate"] == "Bearer"
@@ -89,3 +100,34 @@ async def test_an_unforeseen_error_reveals_nothing_internal(served, broken_datab
     assert (response.status, problem["code"]) == (500, "internal_error")
     assert problem["detail"] == "Something went wrong."
     assert problem["requestId"] in caplog.text
+
+
+async def test_a_failure_of_the_server_is_logged_and_a_mistake_of_the_client_is_not(caplog):
+    async def fail(request):
+        raise DatabaseAway from OSError("nobody answers")
+
+    async def refuse(request):
+        raise Taken
+
+    for handler, status in ((fail, 503), (refuse, 409)):
+        response = await answer_problems(make_mocked_request("GET", "/"), handler)
+        assert response.status == status
+    [record] = [record for record in caplog.records if record.name == "cara.web.problems"]
+    assert (record.levelname, record.exc_info is not None) == ("WARNING", True)
+    assert record.message.startswith(DatabaseAway.code)
+
+
+async def test_a_client_that_left_is_no_unforeseen_error(caplog):
+    async def write(request):
+        raise ConnectionResetError
+
+    for closing in (True, False):
+        transport = Mock(**{"is_closing.return_value": closing, "get_extra_info.return_value": None})
+        request = make_mocked_request("GET", "/", transport=transport)
+        if closing:
+            with pytest.raises(ConnectionResetError):
+                await answer_problems(request, write)
+            assert "unforeseen" not in caplog.text
+        else:  # another connection was lost, that of a service
+            assert (await answer_problems(request, write)).status == 500
+            assert "unforeseen error" in caplog.text

@@ -123,3 +123,28 @@ async def test_a_process_that_counts_alone_does_not_remember_without_end(valkey,
     for number in range(120):
         await counted(counter, client=f"client {number}")
     assert len(counter._own.storage) <= 51
+
+
+@pytest.mark.parametrize(
+    ("window", "remaining", "reset", "retry_after"),
+    [
+        # Ten requests in the window before, of which 30 of 60 seconds still count: five, and two in this one.
+        ((10, 30.0, 2, 90.0), 13, 30, 0),
+        # One of ten fades each six seconds.
+        ((10, 33.0, 2, 93.0), 13, 33, 3),
+        # Nothing went before: all that was counted leaves with the present window.
+        ((0, 0.0, 20, 80.0), 0, 20, 20),
+        # No request fades before the window ends.
+        ((1, 50.0, 3, 110.0), 17, 50, 50),
+    ],
+)
+async def test_requests_of_the_window_before_fade_one_after_the_other(
+    counter, monkeypatch, window, remaining, reset, retry_after
+):
+    async def count(*_):
+        return True, window
+
+    monkeypatch.setattr(rate_limit_counter._SharedCounts, "count", count)
+    state = await counter.count(parse("20/minute"), "test", "somebody")
+    found = (state.remaining, state.reset_seconds, state.retry_after_seconds)
+    assert found == (remaining, pytest.approx(reset), pytest.approx(retry_after))

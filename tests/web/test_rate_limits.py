@@ -7,6 +7,7 @@ import re
 import time
 
 import jwt
+from prometheus_client import REGISTRY
 from pydantic import SecretStr
 
 from cara.accounts.refresh_tokens import new_token
@@ -240,6 +241,7 @@ async def test_health_readiness_and_preflights_are_never_counted(served):
     assert 429 not in await statuses(client, "GET", "/ready", 3)
     preflight = {"Origin": ORIGIN, "Access-Control-Request-Method": "POST"}
     assert await statuses(client, "OPTIONS", "/api/auth/login", 5, headers=preflight) == [200] * 5
+    assert await statuses(client, "OPTIONS", "/api/nowhere", 5) == [404] * 5
     answer = await client.get("/api/openapi.json")
     assert answer.status == 200
     assert '"address";r=0' in answer.headers["RateLimit"]
@@ -293,3 +295,14 @@ async def test_redis_may_go_and_come_back_while_requests_are_answered_and_limite
             await client.get("/api/nowhere")
             await asyncio.sleep(0.05)
     assert (await learner.call("GET", "/api/sessions")).headers["RateLimit"].startswith('"user";r=2;')
+
+
+async def test_refused_requests_are_counted_by_their_limit(served):
+    def refused(limit):
+        return REGISTRY.get_sample_value("cara_http_requests_refused_total", {"limit": limit}) or 0
+
+    client = await served(rate_limits="on", rate_limit_address="3/minute", rate_limit_sign_in="2/minute")
+    before = {limit: refused(limit) for limit in ("sign-in", "address")}
+    assert await statuses(client, "POST", "/api/auth/login", 3, json=SIGN_IN) == [401, 401, 429]
+    assert await statuses(client, "GET", "/api/nowhere", 3) == [404, 429, 429]
+    assert {limit: refused(limit) - count for limit, count in before.items()} == {"sign-in": 1, "address": 2}

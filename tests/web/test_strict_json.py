@@ -169,3 +169,12 @@ def test_the_number_of_values_is_bounded():
     assert len(parse_object(body(VALUES_LIMIT - 2))["a"]) == VALUES_LIMIT - 2
     with pytest.raises(InvalidJson, match="20,000 values"):
         parse_object(body(VALUES_LIMIT))
+
+
+def test_a_body_may_be_nested_32_levels_deep() -> None:
+    def nested(levels: int) -> bytes:
+        return b'{"a": ' + b"[" * (levels - 1) + b"]" * (levels - 1) + b"}"
+
+    assert parse_object(nested(32))
+    with pytest.raises(InvalidJson, match="deeper than 32 levels"):
+        parse_object(nested(33))

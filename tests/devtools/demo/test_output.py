@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import io
+from collections.abc import AsyncIterator
 
 import pytest
 from rich.console import Console
 
+from cara.devtools.demo.learner import JobEvent
+from cara.devtools.demo.live_view import show_events
 from cara.devtools.demo.output import show_comparison, show_feedback
 from cara.devtools.demo.talks import Talk
 from cara.feedback.assessment.assess import assess
@@ -80,3 +83,20 @@ def test_what_could_not_be_measured_leaves_its_share_to_the_judge() -> None:
     assert found.breakdown.communication.clarity.score == 70
     assert found.breakdown.communication.confidence.score == 70
     assert found.overview.score == 70
+
+
+async def test_where_there_is_no_terminal_each_stage_is_printed_once() -> None:
+    screen = io.StringIO()
+    job = {"status": "succeeded"}
+
+    async def happening() -> AsyncIterator[JobEvent]:
+        yield JobEvent("status", {"status": "queued"}, 1)
+        for percent in (15, 20, 85):
+            yield JobEvent("progress", {"stage": "asking", "progress": percent}, percent)
+            yield JobEvent("partial", {"part": "summary", "text": "You spoke plainly."}, percent + 1)
+        yield JobEvent("succeeded", job, 2_000_000)
+        raise AssertionError("a job has one end")
+
+    assert await show_events(happening(), Console(file=screen)) == job
+    lines = [line.strip() for line in screen.getvalue().splitlines()]
+    assert lines == ["queued 0 %", "asking 15 %", "succeeded 100 %"]

@@ -151,6 +151,21 @@ def test_the_overall_score_is_the_weighted_mean():
     assert overall(given_scores, "conversation") == 75
 
 
+@pytest.mark.parametrize(
+    ("feature_type", "score"),
+    [
+        ("conversation", 53),  # 0.1 · 10 + 0.2 · (20 + 40 + 60 + 90) + 0.1 · 100
+        ("writing", 62),  # 0.3 · 20 + 0.1 · 40 + 0.15 · 60 + 0.2 · 90 + 0.25 · 100
+        ("accent", 36),  # 0.2 · 10 + 0.4 · 20 + 0.15 · 40 + 0.1 · (60 + 90) + 0.05 · 100
+        ("listening", 69),  # 0.05 · 10 + 0.15 · 20 + 0.1 · (40 + 60) + 0.45 · 90 + 0.15 · 100
+        ("video", 52),  # 0.15 · 10 + 0.2 · (20 + 40) + 0.15 · 60 + 0.1 · 90 + 0.2 · 100 = 51.5
+    ],
+)
+def test_each_feature_weighs_the_components_in_its_own_way(feature_type: str, score: int):
+    components = dict(zip(_COMPONENTS, (10, 20, 40, 60, 90, 100), strict=True))
+    assert overall(components, feature_type) == score
+
+
 def test_the_weight_of_a_null_component_goes_to_the_others():
     assert overall({"pace": None, "clarity": 80, "tone": 80}, "video") == 80
     # 20 · 100 and 15 · 30 of 35

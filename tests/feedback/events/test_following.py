@@ -8,9 +8,13 @@ from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
 import pytest
+from prometheus_client import REGISTRY
+from pydantic import SecretStr
 from redis.asyncio import Redis
 
+from cara.app import create_app
 from cara.feedback.events.broker import JobEventBroker
+from cara.feedback.work import requests
 from cara.jobs.notifier import Publisher
 from cara.postgres.database import Database
 from cara.settings import Settings
@@ -18,7 +22,7 @@ from cara.web.context import service
 from tests.conftest import RunningEmulator
 from tests.learners import TALK, Learner
 from tests.streams import SentEvent, read_events
-from tests.waiting import time_limit
+from tests.waiting import time_limit, until
 from tests.workers import running_worker
 
 FINAL = {"succeeded", "failed", "cancelled"}
@@ -38,6 +42,34 @@ async def test_the_events_are_numbered_and_have_one_end(learner: Learner) -> Non
     assert sum(name in FINAL for name in names) == 1
     assert names[-1] in FINAL
     assert {"status", "progress", "partial"} <= set(names)
+
+
+@pytest.mark.usefixtures("worker")
+async def test_progress_grows_in_steps_of_five_while_gemini_writes_and_ends_with_the_last_stages(
+    learner: Learner,
+) -> None:
+    events = await learner.follows(await learner.asks_for_feedback())
+    reached = [(e.data["stage"], e.data["progress"]) for e in events if e.name == "progress"]
+    *asking, checking, saving = reached
+    assert (checking, saving) == (("checking", 88), ("saving", 95))
+    assert {stage for stage, _ in asking} == {"asking"}
+    percents = [percent for _, percent in asking]
+    assert percents[0] == 15 < percents[-1] <= 85
+    assert percents == sorted(set(percents))
+    assert all(percent % 5 == 0 for percent in percents)
+
+
+async def test_open_streams_are_counted_while_they_are_open(learner: Learner, app: Any) -> None:
+    def opened() -> float:
+        return REGISTRY.get_sample_value("cara_event_streams_open") or 0
+
+    before, job = opened(), await learner.asks_for_feedback()
+    async with learner.client.get(job["eventsUrl"]) as response:
+        await response.content.readuntil(b"event: status")
+        assert opened() == before + 1
+        service(app, JobEventBroker).close()
+        await response.content.read()
+    assert opened() == before
 
 
 @pytest.mark.usefixtures("worker")
@@ -136,6 +168,65 @@ async def test_a_shutdown_ends_streams_with_a_retry_hint(learner: Learner, app: 
             rest = await response.content.read()
     assert b"event: status" in first
     assert rest.endswith(b"retry: 1000\n\n")
+
+
+async def test_a_stream_that_opens_during_the_shutdown_is_sent_on_with_a_retry_hint(
+    learner: Learner, app: Any
+) -> None:
+    job = await learner.asks_for_feedback()
+    service(app, JobEventBroker).close()
+    async with learner.client.get(job["eventsUrl"]) as response, time_limit():
+        assert (await response.content.read()).endswith(b"retry: 1000\n\n")
+
+
+async def test_a_stream_whose_events_cannot_be_read_is_sent_on_with_a_retry_hint(
+    learner: Learner, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fail(*_: Any) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr("cara.feedback.events.broker.read_events", fail)
+    job = await learner.asks_for_feedback()
+    async with learner.client.get(job["eventsUrl"]) as response, time_limit():
+        assert await response.content.read() == b"retry: 1000\n\n"
+    assert f"listening to job {job['jobId']} failed" in caplog.text
+
+
+async def test_without_redis_a_stream_tells_each_change_once_and_the_end(
+    settings: Settings, database: Database, aiohttp_client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cara.feedback.events.broker.POLL_SECONDS", 0.05)
+    nowhere = {"redis_url": SecretStr("redis://127.0.0.1:1/0")}
+    client = await aiohttp_client(create_app(settings.model_copy(update=nowhere)))
+    job = await (learner := await Learner.registers(client)).asks_for_feedback()
+    reads = 0
+
+    async def read_job(*arguments: Any) -> Any:
+        nonlocal reads
+        reads += 1
+        return await requests.read_job(*arguments)
+
+    async def four_more_reads() -> bool:
+        return reads >= wanted
+
+    monkeypatch.setattr("cara.feedback.events.broker.read_job", read_job)
+    following = asyncio.create_task(learner.follows(job))
+    for change in ("progress = 15, stage = 'asking'", "progress = 15", "progress = 88"):
+        wanted = reads + 4
+        await until(four_more_reads)
+        async with database.acquire() as connection:
+            await connection.execute(f"update feedback_jobs set {change}")
+    wanted = reads + 4
+    await until(four_more_reads)
+    await learner.expects(202, "DELETE", job["statusUrl"])
+    *changes, end = await following
+    assert [(event.number, event.name) for event in changes] == [(None, "status")] * 3
+    assert [(event.data["stage"], event.data["progress"]) for event in changes] == [
+        ("queued", 0),
+        ("asking", 15),
+        ("asking", 88),
+    ]
+    assert (end.name, end.number) == ("cancelled", 1_000_000)
 
 
 async def test_many_streams_share_the_events_of_a_job_and_leave_nothing(

@@ -85,3 +85,12 @@ async def test_events_that_arrive_with_the_shutdown_are_sent_before_the_retry_hi
         await EventStreamer(events, stream, job(events.job_id, "running"), 0).run()
     assert [number for _, number in stream.sent] == [1_000_001, 1_000_002, 1_000_003]
     assert stream.hinted
+
+
+async def test_the_end_of_a_job_that_was_deleted_and_forgotten_by_redis_counts_its_attempts() -> None:
+    events = JobEvents(uuid4(), uuid4())
+    events.known = True
+    stream = SlowStream(events, [], "running", closing=False)
+    async with time_limit():
+        await EventStreamer(events, stream, job(events.job_id, "running"), 0).run()
+    assert stream.sent == [("cancelled", 2_000_000)]

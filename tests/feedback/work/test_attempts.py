@@ -6,15 +6,17 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
 from redis.asyncio import Redis
 
 from cara.devtools.emulator.faults import Fault, PlannedFault
-from cara.feedback.work.attempt import Attempt
+from cara.feedback.work.attempt import Attempt, GeminiAwayForLong, backoff_seconds
 from cara.gemini.calls import GeminiUsage
-from cara.jobs.notifier import Publisher
+from cara.gemini.errors import GeminiTransient
+from cara.jobs.notifier import Publisher, cancel_channel
 from cara.postgres.database import Database
 from cara.redis.queue import arq_client
 from cara.settings import Settings
@@ -22,6 +24,7 @@ from tests.conftest import RunningEmulator
 from tests.feedback.work.attempts import charges, somebody_waits_with, the_job, working
 from tests.feedback.work.test_costs import counted
 from tests.learners import Learner
+from tests.waiting import until
 
 
 @asynccontextmanager
@@ -116,6 +119,32 @@ async def test_an_attempt_that_lost_its_lease_is_charged_and_leaves_the_job_alon
     assert reserved["id"] == before["reservation_id"]
 
 
+async def test_the_lease_is_renewed_while_gemini_writes(
+    learner: Learner, settings: Settings, database: Database, emulator: RunningEmulator, redis_url: str
+) -> None:
+    emulator.emulator.fail_next(PlannedFault(Fault.STALL_MIDSTREAM, after_chunks=1))
+    job = await learner.asks_for_feedback()
+
+    async def renewed() -> bool:
+        async with database.acquire() as connection:
+            return bool(
+                await connection.fetchval("select lease_expires_at > now() + '59 min' from feedback_jobs")
+            )
+
+    async with working(settings.model_copy(update={"job_lease_seconds": 3_600})) as (work, _):
+        running = asyncio.create_task(work.run(UUID(job["jobId"])))
+        await emulator.emulator.until(lambda ledger: ledger.output_tokens > 0)
+        async with database.acquire() as connection:
+            await connection.execute("update feedback_jobs set lease_expires_at = now() + '1 min'")
+        assert not await renewed()
+        async with Redis.from_url(redis_url) as redis:  # wakes whoever renews the lease
+            await redis.publish(cancel_channel(UUID(job["jobId"])), b"")
+        await until(renewed)
+        running.cancel()
+        await asyncio.wait([running])
+    assert (await the_job(database))["status"] == "queued"
+
+
 async def test_a_released_attempt_is_charged_once_and_only_for_what_gemini_counted(
     learner: Learner, settings: Settings, database: Database
 ) -> None:
@@ -186,3 +215,64 @@ async def test_a_job_fails_instead_of_waiting_a_day_for_gemini(
     assert (ended["status"], ended["attempts"]) == ("failed", 1)
     assert ended["problem"]["code"] == "gemini_unavailable"
     assert ended["problem"]["detail"].endswith("again in 24 hours.")
+
+
+async def a_running_attempt(database: Database, nowhere: Redis) -> Attempt:
+    async with database.acquire() as connection:
+        await connection.execute(
+            "update feedback_jobs set status = 'running', attempts = 1, lease_expires_at = now()"
+        )
+    job = await the_job(database)
+    return Attempt(job, Publisher(nowhere, job["id"], 1), "gemini-test")
+
+
+@pytest.mark.parametrize(("seconds", "status"), [(900, "queued"), (901, "failed")])
+async def test_a_job_waits_for_gemini_for_a_quarter_of_an_hour_at_the_most(
+    learner: Learner, settings: Settings, database: Database, seconds: float, status: str
+) -> None:
+    await learner.asks_for_feedback()
+    async with Redis.from_url("redis://127.0.0.1:1/0") as nowhere, working(settings) as (_, outcomes):
+        attempt = await a_running_attempt(database, nowhere)
+        await outcomes.retry(attempt, GeminiTransient(retry_after_seconds=seconds))
+    left = await the_job(database)
+    assert (left["status"], left["failures"]) == (status, 1 if status == "queued" else 0)
+    if status == "queued":
+        async with database.acquire() as connection:
+            wait = await connection.fetchval("select run_after - now() from feedback_jobs")
+        assert timedelta(seconds=840) < wait <= timedelta(seconds=900)
+    else:
+        assert left["problem"]["detail"].endswith("again in 16 minutes.")
+
+
+async def test_an_attempt_whose_job_the_sweeper_failed_is_not_counted_as_ended_again(
+    learner: Learner, settings: Settings, database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    await learner.asks_for_feedback()
+    async with Redis.from_url("redis://127.0.0.1:1/0") as nowhere, working(settings) as (_, outcomes):
+        attempt = await a_running_attempt(database, nowhere)
+        async with database.acquire() as connection:
+            await connection.execute(
+                "update feedback_jobs set status = 'failed', finished_at = now(), lease_expires_at = null"
+            )
+        before = counted("cara_feedback_jobs_ended_total", status="failed")
+        await outcomes.release(attempt)
+    assert counted("cara_feedback_jobs_ended_total", status="failed") == before
+    assert "attempt 1 lost its lease" in caplog.text
+
+
+def test_the_wait_doubles_with_each_failure_up_to_a_minute_and_is_never_shorter_than_asked() -> None:
+    bounds = {1: (0.5, 1), 2: (1, 2), 3: (2, 4), 6: (16, 32), 7: (30, 60), 40: (30, 60)}
+    for failures, (least, most) in bounds.items():
+        waits = [backoff_seconds(failures, 0) for _ in range(200)]
+        assert least <= min(waits) < max(waits) <= most
+        assert backoff_seconds(failures, 75) == 75
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(901, "16 minutes"), (7_140, "119 minutes"), (7_141, "2 hours"), (7_201, "3 hours")],
+)
+def test_a_long_wait_is_told_in_minutes_or_hours_and_never_too_short(seconds: float, words: str) -> None:
+    away = GeminiAwayForLong(seconds)
+    assert away.detail.endswith(f"again in {words}.")
+    assert away.retry_after_seconds == seconds

@@ -134,6 +134,43 @@ async def test_an_unchanged_job_is_not_sent_twice(learner: Learner) -> None:
     assert await again.read() == b""
 
 
+async def test_any_of_several_etags_matches_and_also_a_weak_one(learner: Learner) -> None:
+    job = await learner.asks_for_feedback()
+    tag = (await learner.call("GET", job["statusUrl"])).headers["ETag"]
+    for known, status in ((f'"other" , W/{tag}', 304), ('"other", "0"', 200), (tag[:-1], 200)):
+        response = await learner.call("GET", job["statusUrl"], headers={"If-None-Match": known})
+        assert (response.status, response.headers["ETag"]) == (status, tag), known
+
+
+async def test_a_job_is_to_be_read_again_until_it_has_ended(learner: Learner) -> None:
+    job = await learner.asks_for_feedback()
+    queued = await learner.call("GET", job["statusUrl"])
+    await learner.expects(202, "DELETE", job["statusUrl"])
+    ended = await learner.call("GET", job["statusUrl"])
+    assert queued.headers["Retry-After"] == "1"
+    assert "Retry-After" not in ended.headers
+    assert ended.headers["ETag"] != queued.headers["ETag"]
+
+
+async def test_a_preference_to_wait_is_read_wherever_it_stands_and_bounded(learner: Learner) -> None:
+    """The job has ended already, so that nobody waits."""
+    session = await learner.opens_session(transcript=TALK)
+    path, asked = "/api/gemini/generate-feedback", {"sessionId": session["id"]}
+    key = {"Idempotency-Key": "once"}
+    job = await learner.expects(202, "POST", path, json=asked, headers=key)
+    await learner.expects(202, "DELETE", job["statusUrl"])
+    applied = {}
+    for prefer in ("wait=500", 'respond-async; wait="7"', "Wait = 9", "await=9", "wait=0", "wait=soon"):
+        response = await learner.call("POST", path, json=asked, headers={**key, "Prefer": prefer})
+        applied[prefer] = (response.status, response.headers.get("Preference-Applied"))
+    assert list(applied.values()) == [
+        (200, "wait=30"),
+        (200, "wait=7"),
+        (200, "wait=9"),
+        *[(202, None)] * 3,
+    ]
+
+
 @pytest.mark.usefixtures("worker")
 async def test_a_client_that_prefers_to_wait_gets_the_finished_job(learner: Learner) -> None:
     session = await learner.opens_session(transcript=TALK, durationSeconds=20)

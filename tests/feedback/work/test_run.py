@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from cara.devtools.emulator.faults import Fault, PlannedFault
@@ -30,7 +32,8 @@ async def test_a_success_moves_scores_quota_and_progress_together(
     session = await learner.expects(200, "GET", f"/api/sessions/{session_id}")
     assert session["completed"]
     assert session["score"] == feedback["overview"]["score"]
-    assert session["clarity"] == feedback["breakdown"]["communication"]["clarity"]["score"]
+    for name, aspect in feedback["breakdown"]["communication"].items():
+        assert session[name] == aspect["score"] is not None
     assert session["feedbackJson"] == feedback
     assert session["liveJobId"] is None
     served = emulator.emulator.ledger.total_tokens
@@ -175,3 +178,15 @@ async def test_the_second_session_is_compared_with_the_first(learner: Learner) -
     ]["overview"]
     assert first["scoreChange"] is None
     assert second["scoreChange"] == second["score"] - first["score"]
+
+
+@pytest.mark.usefixtures("worker")
+async def test_the_judge_is_told_what_the_learner_was_last_asked_to_practise(
+    learner: Learner, emulator: RunningEmulator
+) -> None:
+    feedback = (await learner.follows(await learner.asks_for_feedback()))[-1].data["feedback"]
+    await learner.follows(await learner.asks_for_feedback("So, we decided to hire two people."))
+    first, second = (json.dumps(asked.body, ensure_ascii=False) for asked in emulator.emulator.requests)
+    for action in feedback["actionItems"]:
+        assert action["title"] in second
+        assert action["title"] not in first

@@ -1,21 +1,26 @@
-"""The sweeper keeps the reservations of live jobs from expiring, and leaves all others alone."""
+"""The sweeper hands out what was forgotten or abandoned, and keeps the reservations of live jobs."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
+from uuid import UUID
 
 import pytest
+from arq.constants import in_progress_key_prefix
+from redis.asyncio import Redis
 
 from cara.feedback.work.requests import KEEP_RESERVATION_SECONDS
 from cara.feedback.work.sweeper import sweep
 from cara.postgres.database import Database
 from cara.quota.quota import Quota
-from cara.redis.queue import Queue, arq_client
-from tests.learners import Learner
+from cara.redis.queue import FEEDBACK_QUEUE, Queue, arq_client
+from tests.feedback.work.test_costs import counted
+from tests.learners import TALK, Learner
 
 HALF = KEEP_RESERVATION_SECONDS / 2
 SECOND = timedelta(seconds=1)
+SWEPT = ("overdue", "abandoned")
 
 
 @pytest.fixture
@@ -101,3 +106,30 @@ async def test_the_reservation_of_another_call_is_not_prolonged(
         await connection.execute("update quota_reservations set id = gen_random_uuid()")
     await sweep(database, queue, Quota(50_000), attempts_limit=5)
     assert [expires_at for expires_at, _ in await reservations(database)] == [expected]
+
+
+async def test_what_was_forgotten_and_what_was_abandoned_is_enqueued_again_and_counted(
+    learner: Learner, database: Database, queue: Queue, redis_url: str
+) -> None:
+    forgotten, abandoned, fresh, held = [
+        UUID((await learner.asks_for_feedback(f"{TALK} {number}"))["jobId"]) for number in range(4)
+    ]
+    states = {
+        forgotten: "attempts = 1, run_after = now() - make_interval(secs => 5.1)",
+        abandoned: "status = 'running', attempts = 2, lease_expires_at = now()",
+        fresh: "run_after = now()",
+        held: "status = 'running', attempts = 1, lease_expires_at = now() + interval '1 minute'",
+    }
+    async with database.acquire() as connection:
+        for job_id, state in states.items():
+            await connection.execute(f"update feedback_jobs set {state} where id = $1", job_id)
+    before = {found: counted("cara_feedback_jobs_swept_total", found=found) for found in SWEPT}
+    async with Redis.from_url(redis_url) as redis:
+        await redis.flushdb()
+        await redis.set(f"{in_progress_key_prefix}{forgotten}:1", b"1")
+        await sweep(database, queue, Quota(50_000), attempts_limit=5)
+        entries = {entry.decode() for entry in await redis.zrange(FEEDBACK_QUEUE, 0, -1)}
+        assert not await redis.exists(f"{in_progress_key_prefix}{forgotten}:1")
+    assert entries == {f"{forgotten}:1", f"{abandoned}:2"}
+    after = {found: counted("cara_feedback_jobs_swept_total", found=found) for found in SWEPT}
+    assert after == {found: count + 1 for found, count in before.items()}

@@ -1,0 +1,49 @@
+"""Learners, sessions and jobs as rows, without requests over HTTP."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from cara.jobs import queries as jobs
+from cara.postgres.database import Connection, Database, Record, new_id, one_row
+from tests.learners import TALK
+
+
+async def insert_learner(connection: Connection) -> UUID:
+    user_id = new_id()
+    await connection.execute(
+        "insert into users (id, email, name, password_hash) values ($1, $2, 'A Learner', '')",
+        user_id,
+        f"{user_id}@example.com",
+    )
+    return user_id
+
+
+async def insert_session(connection: Connection, user_id: UUID, feature_type: str = "video") -> Record:
+    """A session with a transcript."""
+    return await one_row(
+        connection,
+        """
+        insert into sessions (user_id, id, feature_type, transcript, duration_seconds)
+        values ($1, $2, $3, $4, 20)
+        returning user_id, id, feature_type, transcript, duration_seconds
+        """,
+        user_id,
+        new_id(),
+        feature_type,
+        TALK,
+    )
+
+
+async def insert_job(database: Database) -> Record:
+    """A queued job of a learner and a session of its own."""
+    async with database.transaction() as connection:
+        session = await insert_session(connection, await insert_learner(connection))
+        return await insert_job_of(connection, session)
+
+
+async def insert_job_of(connection: Connection, session: Record) -> Record:
+    """A queued job of the session."""
+    job_id = new_id()
+    await jobs.insert_job(connection, session["user_id"], job_id, session, job_id.bytes, new_id())
+    return await one_row(connection, "select * from feedback_jobs where id = $1", job_id)

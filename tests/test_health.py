@@ -1,0 +1,81 @@
+"""What operators ask a web process: whether it lives, and what it lacks to serve requests in full."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from aiohttp.test_utils import TestClient
+from pydantic import SecretStr
+from redis.asyncio import Redis
+
+from cara import __version__
+from cara.app import create_app
+from cara.postgres.database import Database
+from cara.redis.queue import FEEDBACK_QUEUE, MAINTENANCE_QUEUE, health_key
+from cara.settings import Settings
+from cara.web.context import service
+from tests.waiting import until
+
+Client = TestClient[Any, Any]
+
+
+@pytest.fixture
+async def redis(redis_url: str) -> AsyncIterator[Redis]:
+    async with Redis.from_url(redis_url) as redis:
+        yield redis
+
+
+async def readiness(client: Client) -> tuple[int, list[str]]:
+    """The status, and what is missing."""
+    response = await client.get("/ready")
+    body = await response.json()
+    assert body["ready"] == (response.status == 200)
+    return response.status, body["missing"]
+
+
+async def test_a_process_that_lives_tells_its_version(client: Client) -> None:
+    response = await client.get("/health")
+    assert (response.status, await response.json()) == (200, {"status": "ok", "version": __version__})
+
+
+async def test_a_process_is_ready_as_long_as_a_worker_of_feedback_was_seen(
+    client: Client, redis: Redis
+) -> None:
+    await redis.set(health_key(MAINTENANCE_QUEUE), "of another queue")
+    assert await readiness(client) == (503, ["no worker was seen lately"])
+    await redis.set(health_key(FEEDBACK_QUEUE), "alive")
+    assert await readiness(client) == (200, [])
+
+
+@pytest.mark.usefixtures("worker")
+async def test_a_worker_at_work_is_seen_and_for_seconds_only(client: Client, redis: Redis) -> None:
+    async def ready() -> bool:
+        return await readiness(client) == (200, [])
+
+    await until(ready)
+    assert 0 < await redis.ttl(health_key(FEEDBACK_QUEUE)) <= 11
+
+
+async def test_missing_migrations_are_named(client: Client, redis: Redis, database: Database) -> None:
+    await redis.set(health_key(FEEDBACK_QUEUE), "alive")
+    last = "where migration_id = '0006_analytics_rollups'"
+    async with database.acquire() as connection:
+        await connection.execute(f"create temp table kept as select * from _yoyo_migration {last}")
+        await connection.execute(f"delete from _yoyo_migration {last}")
+        try:
+            assert await readiness(client) == (503, ["migrations are missing: 0006_analytics_rollups"])
+        finally:
+            await connection.execute("insert into _yoyo_migration select * from kept")
+    assert await readiness(client) == (200, [])
+
+
+async def test_without_postgresql_and_redis_both_are_named_and_the_process_lives_on(
+    settings: Settings, aiohttp_client: Any
+) -> None:
+    away = {"redis_url": SecretStr("redis://127.0.0.1:1/0"), "database_acquire_seconds": 0.1}
+    client = await aiohttp_client(create_app(settings.model_copy(update=away)))
+    await service(client.app, Database).close()
+    assert await readiness(client) == (503, ["the database cannot be reached", "redis cannot be reached"])
+    assert (await client.get("/health")).status == 200
