@@ -94,3 +94,26 @@ async def test_a_client_that_reads_nothing_is_disconnected(download, monkeypatch
         while "aborted in request request-0001: TimeoutError" not in caplog.text:
             await asyncio.sleep(0.01)
     writer.close()
+
+
+async def test_a_download_ends_only_after_what_it_was_read_from_is_given_back(aiohttp_client):
+    all_is_read, ended_before = asyncio.Event(), []
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield b"day,users\r\n"
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        try:
+            return await streaming_download(request, TABLE, chunks())
+        finally:
+            async with time_limit():
+                await all_is_read.wait()
+            ended_before.append(response.content.is_eof())
+
+    app = web.Application()
+    app.router.add_get("/", handle)
+    response = await (await aiohttp_client(app)).get("/")
+    await response.content.readexactly(len(b"day,users\r\n"))
+    all_is_read.set()
+    assert await response.read() == b""
+    assert ended_before == [False]
