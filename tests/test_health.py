@@ -60,12 +60,12 @@ async def test_a_worker_at_work_is_seen_and_for_seconds_only(client: Client, red
 
 async def test_missing_migrations_are_named(client: Client, redis: Redis, database: Database) -> None:
     await redis.set(health_key(FEEDBACK_QUEUE), "alive")
-    last = "where migration_id = '0006_analytics_rollups'"
+    last = "where migration_id = '0006_rollups'"
     async with database.acquire() as connection:
         await connection.execute(f"create temp table kept as select * from _yoyo_migration {last}")
         await connection.execute(f"delete from _yoyo_migration {last}")
         try:
-            assert await readiness(client) == (503, ["migrations are missing: 0006_analytics_rollups"])
+            assert await readiness(client) == (503, ["migrations are missing: 0006_rollups"])
         finally:
             await connection.execute("insert into _yoyo_migration select * from kept")
     assert await readiness(client) == (200, [])
