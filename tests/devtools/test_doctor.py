@@ -71,7 +71,7 @@ async def test_missing_migrations_and_a_missing_key_are_bad_and_production_wants
         findings = {about: rest for about, *rest in await found(settings.model_copy(update=changes))}
     verdict, sentence = findings["migrations"]
     assert (verdict, sentence.endswith("run `cara migrate up`")) == ("bad", True)
-    assert "0001_users, 0002_practice" in sentence
+    assert "0001_users, 0002_sessions" in sentence
     assert findings["Gemini"] == ["bad", "GEMINI_API_KEY is missing: no feedback and no coach"]
     assert findings["Sentry"] == ["warning", "SENTRY_DSN is not set: errors go to the log only"]
 
