@@ -28,11 +28,10 @@ IF_MATCH = Header("If-Match", "The ETag of what was read: refused when it has ch
 
 
 async def open_session(
-    caller: Caller, database: Database, rollup_notifier: RollupNotifier, body: NewSession
+    caller: Caller, connection: Connection, rollup_notifier: RollupNotifier, body: NewSession
 ) -> ApiResponse[PracticeSession]:
     """Open a practice session."""
-    async with database.transaction() as connection:
-        session = await sessions.open_session(connection, caller.user_id, body)
+    session = await sessions.open_session(connection, caller.user_id, body)
     rollup_notifier.wake()
     return _session_response(session, {"Location": f"/api/sessions/{session['id']}"})
 
@@ -60,7 +59,7 @@ async def read_session(caller: Caller, connection: Connection, id: UUID) -> ApiR
 
 async def change_session(
     caller: Caller,
-    database: Database,
+    connection: Connection,
     rollup_notifier: RollupNotifier,
     id: UUID,
     body: SessionChanges,
@@ -68,7 +67,7 @@ async def change_session(
 ) -> ApiResponse[PracticeSession]:
     """Change a session; `completed: true` awards XP and moves the streak, once."""
     version = _expected_version(if_match)
-    async with database.transaction() as connection:
+    async with connection.transaction():
         session = await sessions.change_session(
             connection, caller.user_id, id, body.provided(), expected_version=version
         )
