@@ -128,17 +128,23 @@ class _SharedCounts(RedisStorage):
         pipeline = self._redis.pipeline(transaction=False)
         pipeline.evalsha(bridge.lua_acquire_sliding_window.sha, 2, *keys, str(amount), str(seconds), "1")
         pipeline.evalsha(bridge.lua_sliding_window.sha, 2, *keys, str(seconds))
-        try:
-            admitted, (previous, previous_ms, current, current_ms) = await pipeline.execute()
-        except NoScriptError:
+        admitted, window = await pipeline.execute(raise_on_error=False)
+        for answer in (admitted, window):
+            if isinstance(answer, Exception) and not isinstance(answer, NoScriptError):
+                raise answer
+        if isinstance(admitted, NoScriptError):
             return await _count_and_read(self, key, amount, seconds)
-        window = (
+        if isinstance(window, NoScriptError):
+            # The other script was loaded meanwhile, and has counted the request: not once more.
+            return bool(admitted), await self.get_sliding_window(key, seconds)
+        previous, previous_ms, current, current_ms = window
+        counts = (
             int(previous or 0),
             max(0, previous_ms) / 1000,
             int(current or 0),
             max(0, current_ms) / 1000,
         )
-        return bool(admitted), window
+        return bool(admitted), counts
 
 
 class _OwnCounts(MemoryStorage):

@@ -76,6 +76,14 @@ async def test_a_limit_holds_exactly_under_concurrency(counter):
     assert counted_alone() == alone
 
 
+async def test_a_request_counts_once_while_redis_learns_the_scripts(redis, counter):
+    """Redis forgets scripts when it restarts; another request may have loaded only the one that counts."""
+    await redis.script_load(counter._shared.bridge.lua_acquire_sliding_window.script)
+    assert [state.remaining for state in await counted(counter, times=3)] == [2, 1, 0]
+    await redis.script_flush()
+    assert [state.admitted for state in await counted(counter)] == [False]
+
+
 async def test_a_refused_client_is_admitted_after_retry_after(counter):
     one_a_second = parse("2/second")
     while (state := await counter.count(one_a_second, "test", "eager")).admitted:
