@@ -83,7 +83,7 @@ def check_problem(problem: dict[str, Any], fault: Fault) -> None:
 
 def check_log(log: pytest.LogCaptureFixture, fault: Fault, answered: str) -> None:
     """It says what happened, and not a word of what was said."""
-    outcome = next(record for record in log.records if record.name == "cara.coach.chat")
+    outcome = next(record for record in log.records if record.name == "cara.coach.turn")
     assert OUTCOMES[fault][1] in log.text
     assert outcome.message.startswith("process ") or fault in REPORTED
     assert PROMPT not in log.text

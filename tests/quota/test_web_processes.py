@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 
+import pytest
 from aiohttp import ClientError, ClientSession
 
 from cara.postgres.database import Database
-from cara.quota.queries import release_expired
+from cara.quota.quota import Quota
 from cara.settings import Settings
 from tests.coach.coach_client import PATH, PROMPT, STREAM, limit_tokens, read_tables, until
 from tests.conftest import RunningEmulator
@@ -49,11 +50,12 @@ async def test_concurrency_and_crashes_leave_the_quota_tables_right(
         assert all(isinstance(failure, ClientError) for failure in broken)
 
         async with database.acquire() as connection:
-            assert await release_expired(connection) == 0
+            assert await Quota(50_000).close_expired(connection) == 0
             await connection.execute("update quota_reservations set expires_at = now() - interval '1 second'")
-            assert await release_expired(connection) == IN_FLIGHT
-        after = await read_tables(database)
-        assert (after.used, after.reserved, after.reservations) == (seen.used, 0, 0)
+            assert await Quota(50_000).close_expired(connection) == IN_FLIGHT
+        after, served = await read_tables(database), emulator.emulator.ledger.total_tokens
+        assert (after.reserved, after.reservations) == (0, 0)
+        assert after.used == after.charged == pytest.approx(served, rel=0.03)
         assert await say(1, webs[1].url) == 200
         final = await read_tables(database)
         assert final.used == final.charged > after.used

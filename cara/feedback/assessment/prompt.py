@@ -12,15 +12,12 @@ from cara.feedback.assessment import prompts
 from cara.feedback.assessment.judgement import judgement_schema
 from cara.gemini.answers import strip_unstorable
 from cara.gemini.client import GeminiCall
-from cara.gemini.prompts import PromptDelimiters, upper_estimate
+from cara.gemini.prompts import PromptDelimiters
+from cara.gemini.tokens import estimate_tokens
 from cara.speech import SpeechMeasures
 
-MAX_OUTPUT_TOKENS = 4_096
-MORE_OUTPUT_TOKENS = 2 * MAX_OUTPUT_TOKENS
-"""The output limit for a second judgement, after the first one was cut off."""
-
-MATERIAL_TOKENS = 4_000
-"""The most tokens for measures, notes, first and last sentence, and earlier action items."""
+MATERIAL_TOKENS = 1_200
+"""The usual tokens for measures, notes, first and last sentence, and earlier action items."""
 
 _LISTED_BYTES = 400
 """Sentences, notes and titles are cut to this length; in English none is longer."""
@@ -65,7 +62,7 @@ def feedback_call(
     measures: SpeechMeasures,
     last_actions: list[dict[str, Any]],
     thinking_level: str | None = None,
-    max_output_tokens: int = MAX_OUTPUT_TOKENS,
+    max_output_tokens: int = 1,
 ) -> GeminiCall:
     """Returns the call for a judgement of one transcript.
 
@@ -81,10 +78,20 @@ def feedback_call(
     )
 
 
-def upper_estimate_of_judge_prompt(feature_type: str, transcript: str) -> int:
-    """Returns an upper bound of the prompt tokens of a judgement of the transcript."""
+def bare_judge_call(feature_type: str, transcript: str) -> GeminiCall:
+    """Returns the call for a judgement of a transcript that is not measured yet: to count its prompt."""
+    return GeminiCall(
+        system_instruction=prompts.instruction_for(feature_type),
+        contents=[{"role": "user", "parts": [{"text": transcript}]}],
+        max_output_tokens=1,
+        response_schema=judgement_schema(),
+    )
+
+
+def estimate_judge_prompt(feature_type: str, transcript: str) -> int:
+    """Returns the prompt tokens of a judgement of the transcript, before it is measured."""
     schema = json.dumps(judgement_schema(), separators=(",", ":"))
-    return upper_estimate(prompts.instruction_for(feature_type), schema, transcript) + MATERIAL_TOKENS
+    return estimate_tokens(prompts.instruction_for(feature_type), schema, transcript) + MATERIAL_TOKENS
 
 
 def texts_of(judgement: Any) -> Iterator[tuple[str, str]]:
