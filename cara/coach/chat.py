@@ -196,7 +196,7 @@ class Turn:
         remaining = await self._settlements.wait(self._begin_settling("answered", answer=whole.text))
         return CoachAnswer(
             response=whole.text,
-            tokens_used=self._stream.usage.total_tokens,
+            tokens_used=self._stream.spent.total_tokens,
             remaining_quota=remaining,
             model=self._model,
             truncated=whole.truncated,
@@ -228,7 +228,7 @@ class Turn:
 
     @property
     def _usage(self) -> GeminiUsage:
-        return self._stream.usage if self._stream else NOTHING_USED
+        return self._stream.spent if self._stream else NOTHING_USED
 
     @property
     def _model(self) -> str:

@@ -172,7 +172,7 @@ class FeedbackWork:
                         published = progress
                         await attempt.publisher.progress("asking", progress)
             finally:
-                attempt.usage, attempt.paid = stream.usage, stream.paid
+                attempt.usage, attempt.paid = stream.spent, stream.answered
                 attempt.model = stream.model or attempt.model
         return stream.answer
 
