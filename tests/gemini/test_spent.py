@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
@@ -24,7 +23,7 @@ from cara.gemini.errors import (
 )
 from cara.gemini.tokens import estimate_prompt, estimate_tokens
 from tests.gemini.clients import NO_TIMEOUTS, open_client
-from tests.gemini.wire_server import WireServer, chunk, event, wire_server
+from tests.gemini.wire_server import WireServer, chunk, event
 
 CALL = GeminiCall(
     "You are a coach.", [{"role": "user", "parts": [{"text": "My talk is about trains."}]}], 500
@@ -56,18 +55,6 @@ class Journal:
         self.noted.set()
         if self.withdraw_error:
             raise self.withdraw_error
-
-
-@pytest.fixture
-async def server(unused_tcp_port: int) -> AsyncIterator[WireServer]:
-    async with wire_server(unused_tcp_port) as server:
-        yield server
-
-
-@pytest.fixture
-async def client(server: WireServer) -> AsyncIterator[GeminiClient]:
-    async with open_client(server.url, LIMITS) as client:
-        yield client
 
 
 @pytest.fixture
@@ -122,19 +109,19 @@ async def spent_on_failure(client: GeminiClient, journal: Journal | None = None)
     ],
 )
 async def test_a_finished_answer_costs_what_was_told_and_estimates_of_what_was_not(
-    client: GeminiClient, server: WireServer, told: list[dict[str, int] | None], spent: tuple[int, ...]
+    wire_client: GeminiClient, server: WireServer, told: list[dict[str, int] | None], spent: tuple[int, ...]
 ) -> None:
     *early, last = told
     server.answers(*(chunk("", usage=usage) for usage in early), chunk(WORDS, finish="STOP", usage=last))
-    assert counts(await spent_on_answer(client)) == spent
+    assert counts(await spent_on_answer(wire_client)) == spent
 
 
 async def test_usage_in_a_chunk_of_its_own_after_the_finish_counts(
-    client: GeminiClient, server: WireServer
+    wire_client: GeminiClient, server: WireServer
 ) -> None:
     usage = {"promptTokenCount": 600, "candidatesTokenCount": 7, "totalTokenCount": 607}
     server.answers(chunk(WORDS, finish="STOP"), chunk(usage=usage))
-    assert counts(await spent_on_answer(client)) == (600, 7, 0, 607)
+    assert counts(await spent_on_answer(wire_client)) == (600, 7, 0, 607)
 
 
 @pytest.mark.parametrize(
@@ -150,10 +137,10 @@ async def test_usage_in_a_chunk_of_its_own_after_the_finish_counts(
     ],
 )
 async def test_an_answer_that_was_left_costs_what_had_been_received(
-    client: GeminiClient, server: WireServer, told: dict[str, int] | None, spent: tuple[int, ...]
+    wire_client: GeminiClient, server: WireServer, told: dict[str, int] | None, spent: tuple[int, ...]
 ) -> None:
     server.answers(chunk(WORDS, usage=told), "hold")
-    async with client.stream(CALL) as stream:
+    async with wire_client.stream(CALL) as stream:
         await anext(stream)
         assert stream.answered
         assert counts(stream.spent) == spent
@@ -162,10 +149,10 @@ async def test_an_answer_that_was_left_costs_what_had_been_received(
 
 
 async def test_a_call_that_was_left_before_its_answer_costs_its_prompt(
-    client: GeminiClient, server: WireServer
+    wire_client: GeminiClient, server: WireServer
 ) -> None:
     server.answers("hold")
-    async with client.stream(CALL) as stream:
+    async with wire_client.stream(CALL) as stream:
         assert stream.spent == NOTHING_USED
         await server.arrived.wait()
     assert not stream.answered
@@ -174,29 +161,29 @@ async def test_a_call_that_was_left_before_its_answer_costs_its_prompt(
 
 @pytest.mark.parametrize("steps", [(), ("reset",), (OVERLOADED,)], ids=["cut", "reset", "error"])
 async def test_an_answer_that_breaks_off_costs_what_had_been_received(
-    client: GeminiClient, server: WireServer, steps: Any
+    wire_client: GeminiClient, server: WireServer, steps: Any
 ) -> None:
     server.answers(chunk(WORDS), *steps)
-    _, spent = await spent_on_failure(client)
+    _, spent = await spent_on_failure(wire_client)
     assert counts(spent) == (PROMPT, OUTPUT, 0, PROMPT + OUTPUT)
 
 
 async def test_thoughts_are_an_answer_although_no_text_comes(
-    client: GeminiClient, server: WireServer
+    wire_client: GeminiClient, server: WireServer
 ) -> None:
     thought = event(candidates=[{"content": {"parts": [{"text": "Let me see.", "thought": True}]}}])
     server.answers(thought, "reset")
-    error, spent = await spent_on_failure(client)
+    error, spent = await spent_on_failure(wire_client)
     assert type(error) is GeminiUnavailable
     assert counts(spent) == (PROMPT, 0, 0, PROMPT)
 
 
 @pytest.mark.parametrize("told", [{}, {"promptTokenCount": 12, "totalTokenCount": 12}])
 async def test_a_blocked_prompt_costs_what_was_told_without_an_estimate(
-    client: GeminiClient, server: WireServer, told: dict[str, int]
+    wire_client: GeminiClient, server: WireServer, told: dict[str, int]
 ) -> None:
     server.answers(event(promptFeedback={"blockReason": "SAFETY"}, usageMetadata=told))
-    error, spent = await spent_on_failure(client)
+    error, spent = await spent_on_failure(wire_client)
     assert isinstance(error, ContentBlocked)
     assert spent.total_tokens == told.get("promptTokenCount", 0)
 
@@ -293,34 +280,34 @@ async def test_a_call_that_is_never_sent_is_withdrawn_and_costs_nothing(
 
 @pytest.mark.parametrize("error", [Unavailable(), RuntimeError("ours"), OSError(), TimeoutError()])
 async def test_nothing_is_sent_if_it_cannot_be_recorded_and_the_reader_learns_why(
-    client: GeminiClient, server: WireServer, journal: Journal, error: Exception
+    wire_client: GeminiClient, server: WireServer, journal: Journal, error: Exception
 ) -> None:
     server.answers(chunk(WORDS, finish="STOP"))
     journal.record_error = error
-    async with client.stream(CALL, journal) as stream:
+    async with wire_client.stream(CALL, journal) as stream:
         with pytest.raises(type(error)) as raised:
             await anext(stream)
     assert raised.value is error
     assert (server.requests, stream.spent) == ([], NOTHING_USED)
     journal.record_error = None
-    async with client.stream(CALL, journal) as stream:
+    async with wire_client.stream(CALL, journal) as stream:
         assert (await anext(stream)).text == WORDS
 
 
 async def test_a_record_that_cannot_be_withdrawn_is_logged_and_the_failure_stays_what_it_is(
-    client: GeminiClient, server: WireServer, journal: Journal, caplog: pytest.LogCaptureFixture
+    wire_client: GeminiClient, server: WireServer, journal: Journal, caplog: pytest.LogCaptureFixture
 ) -> None:
     server.answers(status=429)
     journal.withdraw_error = Unavailable()
-    error, _ = await spent_on_failure(client, journal)
+    error, _ = await spent_on_failure(wire_client, journal)
     assert type(error) is GeminiRateLimited
     assert "could not be withdrawn" in caplog.text
 
 
 async def test_an_interrupted_answer_is_not_withdrawn(
-    client: GeminiClient, server: WireServer, journal: Journal
+    wire_client: GeminiClient, server: WireServer, journal: Journal
 ) -> None:
     server.answers(chunk(WORDS), "reset")
-    error, _ = await spent_on_failure(client, journal)
+    error, _ = await spent_on_failure(wire_client, journal)
     assert type(error) is GeminiInterrupted
     assert journal.entries == [("record", 0)]
