@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 
 from aiohttp import web
 
@@ -16,9 +17,11 @@ from cara.gemini.errors import (
     ContentBlocked,
     GeminiBadAnswer,
     GeminiMisconfigured,
+    GeminiRecitation,
     GeminiRefused,
     GeminiTimedOut,
     GeminiUnavailable,
+    LanguageUnsupported,
 )
 from cara.observability.sentry import report
 from cara.practice.dialogue import TranscriptFull
@@ -31,6 +34,10 @@ from cara.web.routing import Route
 from cara.web.sse import HEARTBEAT_SECONDS, EventStream
 
 EVENT_STREAM = "text/event-stream"
+JSON_RANGES = ("application/json", "application/*", "*/*")
+"""The media ranges that JSON falls under, the most specific first."""
+
+_QUALITY = re.compile(r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?")
 
 logger = logging.getLogger(__name__)
 
@@ -48,8 +55,29 @@ async def process(
 
 
 def wants_events(request: web.Request) -> bool:
-    """Returns whether the client asks for a stream (RFC 9110, Accept)."""
-    return EVENT_STREAM in request.headers.get("Accept", "").lower()
+    """Returns whether the client names event streams, and likes JSON no better (RFC 9110, section 12.5.1)."""
+    qualities = _accepted(",".join(request.headers.getall("Accept", ())))
+    of_json = next((qualities[name] for name in JSON_RANGES if name in qualities), 0.0)
+    of_events = qualities.get(EVENT_STREAM, 0.0)
+    return of_events > 0 and of_events >= of_json
+
+
+def _accepted(accept: str) -> dict[str, float]:
+    """Returns the quality of each media range, the higher one if it stands twice.
+
+    It is 1 where it is missing or malformed.
+    """
+    qualities: dict[str, float] = {}
+    for item in accept.lower().split(","):
+        name, *parameters = (part.strip() for part in item.split(";"))
+        given = [
+            value.strip()
+            for key, _, value in (part.partition("=") for part in parameters)
+            if key.strip() == "q"
+        ]
+        quality = float(given[0]) if given and _QUALITY.fullmatch(given[0]) else 1.0
+        qualities[name] = max(quality, qualities.get(name, 0.0))
+    return qualities
 
 
 async def stream_answer(turn: Turn, request: web.Request) -> web.StreamResponse:
@@ -112,8 +140,10 @@ ROUTES = [
             QuotaExceeded,
             TooLongForQuota,
             ContentBlocked,
+            LanguageUnsupported,
             GeminiUnavailable,
             GeminiBadAnswer,
+            GeminiRecitation,
             GeminiTimedOut,
             GeminiMisconfigured,
             GeminiRefused,

@@ -1,101 +1,50 @@
-"""Reads the responses of the SDK and puts an answer together, normalized and checked.
-
-Nothing here imports the SDK.
-"""
+"""Puts an answer together, normalized and checked, and knows what it costs. Nothing here imports the SDK."""
 
 from __future__ import annotations
 
 import json
 import re
-from dataclasses import astuple, dataclass
 from typing import Any
 
-from cara.gemini.calls import NOTHING_USED, GeminiAnswer, GeminiChunk, GeminiUsage
-from cara.gemini.errors import ContentBlocked, GeminiBadAnswer, GeminiOutOfRoom
+from cara.gemini.calls import NOTHING_USED, GeminiAnswer, GeminiCall, GeminiChunk, GeminiUsage
+from cara.gemini.errors import (
+    ContentBlocked,
+    GeminiBadAnswer,
+    GeminiError,
+    GeminiOutOfRoom,
+    GeminiRecitation,
+    LanguageUnsupported,
+)
+from cara.gemini.event_stream import restore_surrogates
+from cara.gemini.responses import ResponseChunk
+from cara.gemini.usage import CallCost
 
 MAX_MODEL_NAME_CHARACTERS = 100
 USABLE = frozenset({"STOP", "MAX_TOKENS"})
-BLOCKED = frozenset(
-    {"SAFETY", "PROHIBITED_CONTENT", "BLOCKLIST", "SPII", "RECITATION", "LANGUAGE", "IMAGE_SAFETY"}
-)
-_LARGEST_COUNT = 2**31 - 1
+BLOCKED = frozenset({"SAFETY", "PROHIBITED_CONTENT", "BLOCKLIST", "SPII", "IMAGE_SAFETY"})
+_FINAL = USABLE | BLOCKED | {"RECITATION", "LANGUAGE"}
 _UNSTORABLE_ESCAPE = re.compile(r"\\u(?:0000|d[89a-f])", re.IGNORECASE)
 """How JSON can write NUL and halves of surrogate pairs."""
 _DECODER = json.JSONDecoder(strict=False)
 
 
-@dataclass(frozen=True)
-class ResponseChunk:
-    """One response object of the service, reduced to what matters here.
-
-    `has_parts` says whether it holds a part of an answer, if only thoughts.
-    """
-
-    text: str = ""
-    has_parts: bool = False
-    usage: GeminiUsage | None = None
-    finish_reason: str | None = None
-    block_reason: str | None = None
-    blocked_categories: tuple[str, ...] = ()
-    model: str | None = None
-
-
-def parse_response(response: Any) -> ResponseChunk:
-    """Reads one `GenerateContentResponse`."""
-    candidate = response.candidates[0] if response.candidates else None
-    feedback = response.prompt_feedback
-    parts = (candidate.content.parts if candidate and candidate.content else None) or []
-    ratings = (
-        (feedback.safety_ratings if feedback else None) or (candidate and candidate.safety_ratings) or []
-    )
-    return ResponseChunk(
-        text="".join(part.text for part in parts if part.text and not part.thought),
-        has_parts=bool(parts),
-        usage=_parse_usage(response.usage_metadata),
-        finish_reason=candidate.finish_reason.value if candidate and candidate.finish_reason else None,
-        block_reason=feedback.block_reason.value if feedback and feedback.block_reason else None,
-        blocked_categories=tuple(str(one.category.value) for one in ratings if one.blocked and one.category),
-        model=response.model_version,
-    )
-
-
-def _parse_usage(metadata: Any) -> GeminiUsage | None:
-    if metadata is None:
-        return None
-    prompt = _valid_count(metadata.prompt_token_count) + _valid_count(metadata.tool_use_prompt_token_count)
-    output = _valid_count(metadata.candidates_token_count)
-    thinking = _valid_count(metadata.thoughts_token_count)
-    cached = _valid_count(metadata.cached_content_token_count)
-    total = max(_valid_count(metadata.total_token_count), prompt + output + thinking)
-    return GeminiUsage(prompt, output, thinking, cached, total)
-
-
-def _valid_count(reported: int | None) -> int:
-    """Returns the count, or 0 for what cannot be one.
-
-    Gateways were seen to report negative counts and counts beyond 32 bits.
-    """
-    return reported if reported is not None and 0 <= reported <= _LARGEST_COUNT else 0
-
-
 class AnswerInProgress:
-    """What one attempt has received so far.
+    """What one attempt at a call has received so far, and what that costs."""
 
-    Usage within an answer is a running total that may be missing or fall again: of each count the highest
-    that was reported holds.
-    """
-
-    def __init__(self, schema: dict[str, Any] | None) -> None:
-        self._wants_json = schema is not None
+    def __init__(self, call: GeminiCall) -> None:
+        self._call = call
         self.clear()
 
     def clear(self) -> None:
         """Starts over, for another attempt."""
         self._texts: list[str] = []
-        self.usage: GeminiUsage = NOTHING_USED
+        self._half = ""
+        self._cost = CallCost(self._call)
+        self._is_billed = False
         self.model = ""
-        self.paid = False
-        """Whether Gemini has begun to answer, if only by thoughts: that is billed, whatever it counts."""
+        self.answered = False
+        """Whether Gemini has begun to answer, if only by thoughts."""
+        self._goes_on = False
         self._finish_reason: str | None = None
         self._block_reason: str | None = None
         self._categories: tuple[str, ...] = ()
@@ -108,19 +57,73 @@ class AnswerInProgress:
     def has_text(self) -> bool:
         return bool(self._texts)
 
+    @property
+    def is_finished(self) -> bool:
+        """Whether Gemini has said why the answer ends."""
+        return bool(self._finish_reason or self._block_reason)
+
+    @property
+    def lacks_nothing_but_usage(self) -> bool:
+        """Whether the answer is finished, and nothing points to more text."""
+        return self.is_finished and not self._goes_on
+
+    @property
+    def is_billed(self) -> bool:
+        """Whether the request was sent, and has not failed in a way that costs nothing."""
+        return self._is_billed
+
+    @property
+    def spent(self) -> GeminiUsage:
+        """What the call costs as far as is known: nothing unless it is billed."""
+        if not self._is_billed:
+            return NOTHING_USED
+        if self._block_reason and not self.has_text:
+            return self._cost.spent_on_blocked_prompt()
+        return self._cost.spent(self._texts, is_finished=self.is_finished)
+
+    def send(self) -> None:
+        """Notes that the request goes out: from now on it is taken for billed."""
+        self._is_billed = True
+
+    def fail(self, failure: GeminiError) -> None:
+        """Notes a failure, and tells it what the call has cost.
+
+        An error response, a lost connection or a timeout before an answer begins is not billed.
+        """
+        if not self.answered and not isinstance(failure, GeminiBadAnswer):
+            self._is_billed = False
+        failure.usage = self.spent
+
     def add(self, response: ResponseChunk) -> GeminiChunk | None:
         """Adds a response; returns the text that is new with it, or None if there is none."""
-        self.usage = _highest(self.usage, response.usage)
+        self._cost.tell(response.usage)
         self.model = strip_unstorable(response.model or "")[:MAX_MODEL_NAME_CHARACTERS] or self.model
-        self.paid = self.paid or response.has_parts
-        self._finish_reason = response.finish_reason or self._finish_reason
-        self._block_reason = response.block_reason or self._block_reason
-        self._categories = response.blocked_categories or self._categories
-        text = strip_unstorable(response.text)
+        self.answered = self.answered or response.is_answer
+        # Some gateways send a finish reason with each chunk.
+        self._goes_on = self._goes_on or (self.is_finished and bool(response.text))
+        self._end(response)
+        text = self._whole_characters(response.text)
         if not text:
             return None
         self._texts.append(text)
-        return GeminiChunk(text, self.usage)
+        return GeminiChunk(text)
+
+    def _end(self, response: ResponseChunk) -> None:
+        """Takes the reasons for an end; what is no reason of Gemini's does not replace one that is."""
+        reason = response.finish_reason
+        if reason and (self._finish_reason is None or reason in _FINAL):
+            self._finish_reason = reason
+        self._block_reason = response.block_reason or self._block_reason
+        self._categories = response.blocked_categories or self._categories
+
+    def _whole_characters(self, text: str) -> str:
+        """Returns the text that can be stored; half a character at its end waits for the other half."""
+        joined = self._half + restore_surrogates(text)
+        if joined.isascii():
+            return strip_unstorable(joined)
+        paired = joined.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
+        self._half = paired[-1] if "\ud800" <= paired[-1] <= "\udbff" else ""
+        return strip_unstorable(paired.removesuffix(self._half) if self._half else paired)
 
     def finish(self) -> GeminiAnswer:
         """Returns the answer, once the service has sent everything.
@@ -129,34 +132,36 @@ class AnswerInProgress:
 
         Raises:
             ContentBlocked: the prompt or the answer was held back.
+            LanguageUnsupported: Gemini does not speak the language.
+            GeminiRecitation: the answer repeated a text under copyright.
             GeminiOutOfRoom: the output limit was reached before any text, or within JSON.
             GeminiBadAnswer: it is cut off, empty, or holds no JSON object though it should.
         """
+        self._raise_if_refused()
         reason = self._finish_reason
-        if self._block_reason or reason in BLOCKED:
-            named = self._categories or (self._block_reason or reason or "other",)
-            raise ContentBlocked(named[0].removeprefix("HARM_CATEGORY_").lower(), usage=self.usage)
         if reason is None or reason not in USABLE:
             raise self._bad_answer("cut" if reason is None else reason.lower())
         text = self.text
         if not text.strip():
             raise self._bad_answer("empty")
-        data = find_json_object(text) if self._wants_json else None
-        if self._wants_json and data is None:
+        wants_json = self._call.response_schema is not None
+        data = find_json_object(text) if wants_json else None
+        if wants_json and data is None:
             raise self._bad_answer("not_json")
-        return GeminiAnswer(text, data, self.usage, self.model, truncated=reason == "MAX_TOKENS")
+        return GeminiAnswer(text, data, self.spent, self.model, truncated=reason == "MAX_TOKENS")
+
+    def _raise_if_refused(self) -> None:
+        reason = self._finish_reason
+        if self._block_reason or reason in BLOCKED:
+            named = self._categories or (self._block_reason or reason or "other",)
+            raise ContentBlocked(named[0].removeprefix("HARM_CATEGORY_").lower())
+        if reason == "LANGUAGE":
+            raise LanguageUnsupported
+        if reason == "RECITATION":
+            raise GeminiRecitation
 
     def _bad_answer(self, reason: str) -> GeminiBadAnswer:
-        if self._finish_reason == "MAX_TOKENS":
-            return GeminiOutOfRoom(usage=self.usage)
-        return GeminiBadAnswer(reason, usage=self.usage)
-
-
-def _highest(usage: GeminiUsage, reported: GeminiUsage | None) -> GeminiUsage:
-    """Returns the higher one of each count."""
-    if reported is None:
-        return usage
-    return GeminiUsage(*(max(counts) for counts in zip(astuple(usage), astuple(reported), strict=True)))
+        return GeminiOutOfRoom() if self._finish_reason == "MAX_TOKENS" else GeminiBadAnswer(reason)
 
 
 def strip_unstorable(text: str) -> str:

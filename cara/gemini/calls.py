@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 
 @dataclass(frozen=True)
 class GeminiUsage:
-    """What a call has cost by Gemini's own count, in tokens.
+    """What a call has cost, in tokens: by Gemini's own count, or by estimates of what it did not count.
 
     `cached_tokens` are a part of `prompt_tokens`; `total_tokens` is what is billed and charged: prompt,
     output and thinking.
@@ -30,7 +30,8 @@ class GeminiCall:
 
     `contents` are turns as plain dicts, `{"role": "user" | "model", "parts": [{"text": …}]}`. With a
     `response_schema` (JSON Schema) the answer is a JSON object that mostly keeps to it. `thinking_level` is
-    one of `minimal`, `low`, `medium`, `high`; None leaves it to the model.
+    one of `minimal`, `low`, `medium`, `high`; None leaves it to the model. `plainer_schema` is used where a
+    model refuses the other one, and no schema at all where it refuses both.
     """
 
     system_instruction: str
@@ -38,6 +39,17 @@ class GeminiCall:
     max_output_tokens: int
     response_schema: dict[str, Any] | None = None
     thinking_level: str | None = None
+    plainer_schema: dict[str, Any] | None = None
+
+
+class SendJournal(Protocol):
+    """Records that a call is sent, so that it can be charged even if its process dies."""
+
+    async def record(self) -> None:
+        """Called right before each request goes out: from now on it may be billed."""
+
+    async def withdraw(self) -> None:
+        """Called when the call was not billed after all, or is not sent yet."""
 
 
 @dataclass(frozen=True)
@@ -57,10 +69,9 @@ class GeminiAnswer:
 
 @dataclass(frozen=True)
 class GeminiChunk:
-    """The next text of a streamed answer, never empty, and the running total of usage."""
+    """The next text of a streamed answer, never empty."""
 
     text: str
-    usage: GeminiUsage
 
 
 @dataclass(frozen=True)

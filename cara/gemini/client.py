@@ -7,14 +7,25 @@ import json
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
-from cara.gemini.answers import AnswerInProgress, parse_response
-from cara.gemini.calls import GeminiAnswer, GeminiCall, GeminiChunk, GeminiLimits
+from cara.gemini.answers import AnswerInProgress
+from cara.gemini.calls import GeminiAnswer, GeminiCall, GeminiChunk, GeminiLimits, SendJournal
 from cara.gemini.errors import GeminiError, GeminiTimedOut, GeminiUnavailable
-from cara.gemini.resilience import Clock, GeminiBreaker, GeminiSlots, GuardedCall, Retries, translate_errors
+from cara.gemini.resilience import (
+    Clock,
+    GeminiBreaker,
+    GeminiSlots,
+    GuardedCall,
+    Retries,
+    withdraw,
+)
+from cara.gemini.responses import parse_response
+from cara.gemini.schemas import AcceptedSchemas, SchemaAttempts, SchemaStep
 from cara.gemini.sdk import GeminiSdk
 from cara.gemini.streams import GeminiStream
+from cara.gemini.translation import accept_finished, translate_errors
 from cara.settings import Settings
 
 __all__ = ["GeminiAnswer", "GeminiCall", "GeminiChunk", "GeminiClient", "GeminiLimits", "GeminiStream"]
@@ -22,13 +33,16 @@ __all__ = ["GeminiAnswer", "GeminiCall", "GeminiChunk", "GeminiClient", "GeminiL
 CLOSE_TIMEOUT_SECONDS = 2.0
 """How long a stream that is left may take to end its call."""
 
+USAGE_TIMEOUT_SECONDS = 3.0
+"""How long a finished answer waits for usage in a chunk of its own, or for the end of its stream."""
+
 
 class GeminiClient:
     """Calls one model; one client a process, closed at its end.
 
     Every call is bounded by the deadline, retried while that costs nothing, counted among those in flight,
-    and refused at once while the circuit is open. Every failure is a `GeminiError` with the usage known so
-    far. `clock` gives the breaker its seconds.
+    and refused at once while the circuit is open. Every failure is a `GeminiError` that says what the call
+    has cost. `clock` gives the breaker its seconds.
     """
 
     def __init__(
@@ -46,6 +60,7 @@ class GeminiClient:
             self.limits.breaker_failures, self.limits.breaker_cooldown_seconds, clock
         )
         self._slots = GeminiSlots(self.limits.max_in_flight, self.limits.slot_wait_seconds)
+        self._schemas = AcceptedSchemas()
         self._sdk = GeminiSdk(api_key, base_url, self.limits.deadline_seconds)
         self._streams: set[asyncio.Task[None]] = set()
 
@@ -58,19 +73,26 @@ class GeminiClient:
         """Raises GeminiCircuitOpen, with the seconds to wait, if a call made now would be refused."""
         self._breaker.check()
 
+    def schema_accepted(self, schema: dict[str, Any]) -> SchemaStep | None:
+        """Returns in which form the model accepted the schema of a call; None before its first answer."""
+        return self._schemas.accepted(schema)
+
     async def warm_up(self) -> None:
         """Imports the SDK and builds its client, off the loop; otherwise the first call does."""
         await self._sdk.open()
 
     @asynccontextmanager
-    async def stream(self, call: GeminiCall) -> AsyncIterator[GeminiStream]:
+    async def stream(
+        self, call: GeminiCall, journal: SendJournal | None = None
+    ) -> AsyncIterator[GeminiStream]:
         """Streams the answer: enter it, then iterate over the stream for its chunks.
 
-        Leaving the block ends the call at Gemini too. The iteration raises GeminiError.
+        Leaving the block ends the call at Gemini too. The iteration raises GeminiError, and what the journal
+        raises when it records; then nothing is sent.
         """
-        progress = AnswerInProgress(call.response_schema)
+        progress = AnswerInProgress(call)
         stream = GeminiStream(progress)
-        task = asyncio.create_task(self._fill(stream, progress, call))
+        task = asyncio.create_task(self._fill(stream, progress, call, journal))
         self._streams.add(task)
         task.add_done_callback(self._streams.discard)
         try:
@@ -98,7 +120,7 @@ class GeminiClient:
         async with (
             self._slots.hold(deadline),
             self._breaker.guard(),
-            translate_errors(AnswerInProgress(None)),
+            translate_errors(AnswerInProgress(call)),
             asyncio.timeout_at(deadline),
         ):
             counted = await self._sdk.models.count_tokens(model=self.model, contents=contents)
@@ -112,55 +134,75 @@ class GeminiClient:
             await asyncio.wait(open_streams, timeout=CLOSE_TIMEOUT_SECONDS)
         await self._sdk.close()
 
-    async def _fill(self, stream: GeminiStream, progress: AnswerInProgress, call: GeminiCall) -> None:
+    async def _fill(
+        self, stream: GeminiStream, progress: AnswerInProgress, call: GeminiCall, journal: SendJournal | None
+    ) -> None:
         """Reads one answer into the stream; a task, because only cancelling one ends the call at Gemini."""
         try:
-            stream.end(await self._answer(stream, progress, call))
+            stream.end(await self._answer(stream, progress, call, journal))
         except asyncio.CancelledError:
-            stream.fail(GeminiUnavailable(usage=progress.usage))
+            stream.fail(GeminiUnavailable(usage=progress.spent))
             raise
         except Exception as error:
             stream.fail(error)
 
     async def _answer(
-        self, stream: GeminiStream, progress: AnswerInProgress, call: GeminiCall
+        self, stream: GeminiStream, progress: AnswerInProgress, call: GeminiCall, journal: SendJournal | None
     ) -> GeminiAnswer:
         """Makes the call, again where that costs nothing, and returns the whole answer."""
         deadline = asyncio.get_running_loop().time() + self.limits.deadline_seconds
-        await self._open_sdk(deadline)
-        retries = Retries(self.limits.attempts, deadline)
+        retries, schemas = Retries(self.limits.attempts, deadline), self._schemas.attempts(call)
         while True:
-            progress.clear()
-            self._breaker.check()
             try:
-                async with (
-                    self._slots.hold(deadline),
-                    self._breaker.guard() as guarded,
-                    translate_errors(progress),
-                    asyncio.timeout_at(deadline),
-                ):
-                    await self._read(stream, progress, call, guarded)
-                    return progress.finish()
+                progress.clear()
+                await self._open_sdk(deadline)
+                self._breaker.check()
+                async with self._slots.hold(deadline, journal), self._breaker.guard() as guarded:
+                    attempt = Attempt(stream, progress, call, schemas, guarded, deadline)
+                    return await self._attempt(attempt, journal)
             except GeminiError as error:
-                delay = retries.delay_after(error)
-                if delay is None or progress.paid:
+                if progress.is_billed:
                     raise
+                await withdraw(journal)
+                if schemas.go_on_after(error):
+                    continue
+                delay = retries.delay_after(error)
+                if delay is None:
+                    raise schemas.refusal(error) from None
                 await asyncio.sleep(delay)
 
-    async def _read(
-        self, stream: GeminiStream, progress: AnswerInProgress, call: GeminiCall, guarded: GuardedCall
-    ) -> None:
+    async def _attempt(self, attempt: Attempt, journal: SendJournal | None) -> GeminiAnswer:
+        """Records that the request is sent, sends it, and returns the answer."""
+        if journal is not None:
+            await journal.record()
+        progress = attempt.progress
+        async with translate_errors(progress):
+            progress.send()
+            async with accept_finished(progress), asyncio.timeout_at(attempt.deadline):
+                await self._read(attempt)
+            return progress.finish()
+
+    async def _read(self, attempt: Attempt) -> None:
         """Sends the request and passes on its chunks, as long as each of them comes in time."""
-        loop = asyncio.get_running_loop()
+        call, progress, loop = attempt.call, attempt.progress, asyncio.get_running_loop()
         async with asyncio.timeout(self.limits.first_token_seconds) as waiting:
             responses = await self._sdk.models.generate_content_stream(
-                model=self.model, contents=call.contents, config=_request_config(call)
+                model=self.model, contents=call.contents, config=attempt.schemas.request_config()
             )
             async for response in responses:
-                if chunk := progress.add(parse_response(response)):
-                    stream.add(chunk)
-                waiting.reschedule(loop.time() + self.limits.between_chunks_seconds)
-                guarded.answering()
+                parsed = parse_response(response)
+                if not parsed.is_answer:
+                    continue
+                if not progress.answered:
+                    self._schemas.accept(call, attempt.schemas.step)
+                    attempt.guarded.answering()
+                if chunk := progress.add(parsed):
+                    attempt.stream.add(chunk)
+                between = self.limits.between_chunks_seconds
+                lacks_usage = progress.lacks_nothing_but_usage
+                waiting.reschedule(
+                    loop.time() + (min(USAGE_TIMEOUT_SECONDS, between) if lacks_usage else between)
+                )
 
     async def _open_sdk(self, deadline: float) -> None:
         """Opens the SDK unless it is open.
@@ -196,20 +238,13 @@ def connect_gemini(settings: Settings) -> GeminiClient:
     )
 
 
-def _request_config(call: GeminiCall) -> Any:
-    """Returns the `GenerateContentConfig` of a call as a dict, which the SDK validates.
+@dataclass(frozen=True)
+class Attempt:
+    """One attempt at a call, and what it fills. `deadline` is a time of the loop's clock."""
 
-    Continuation and function calling are switched off: the SDK could make further, billed calls on its own.
-    """
-    config: dict[str, Any] = {
-        "system_instruction": call.system_instruction or None,
-        "max_output_tokens": call.max_output_tokens,
-        "automatic_continuation": False,
-        "automatic_function_calling": {"disable": True},
-    }
-    if call.response_schema is not None:
-        config["response_mime_type"] = "application/json"
-        config["response_json_schema"] = call.response_schema
-    if call.thinking_level:
-        config["thinking_config"] = {"thinking_level": call.thinking_level}
-    return config
+    stream: GeminiStream
+    progress: AnswerInProgress
+    call: GeminiCall
+    schemas: SchemaAttempts
+    guarded: GuardedCall
+    deadline: float

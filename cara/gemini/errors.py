@@ -1,28 +1,15 @@
-"""What can go wrong with Gemini: a tree of errors, and the translation of what the SDK and the network raise.
-
-Nothing here imports the SDK.
-"""
+"""What can go wrong with Gemini: a tree of errors."""
 
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Mapping
-from typing import Any, ClassVar, Protocol, runtime_checkable
-
-import aiohttp
+from typing import Any, ClassVar
 
 from cara.errors import CaraError, TookTooLong, Unavailable, Unprocessable, UpstreamFailed
 from cara.gemini.calls import NOTHING_USED, GeminiUsage
 
 logger = logging.getLogger(__name__)
-
-OPERATOR_STATUSES = frozenset({401, 403, 404})
-TIMEOUT_STATUSES = frozenset({408, 504})
-KEY_REASONS = frozenset({"API_KEY_INVALID", "API_KEY_EXPIRED", "API_KEY_SERVICE_BLOCKED"})
-MAX_CAUSE_CHARACTERS = 300
-_SECONDS = re.compile(r"(\d+(?:\.\d+)?)s?")
-_QUOTED = re.compile(r'".*"', re.DOTALL)
 
 
 class GeminiError(CaraError):
@@ -106,6 +93,16 @@ class GeminiOutOfRoom(GeminiBadAnswer):
         super().__init__("max_tokens", usage=usage)
 
 
+class GeminiRecitation(GeminiBadAnswer):
+    """Gemini ended the answer because it repeated a text under copyright; that is sporadic."""
+
+    code = "gemini_recitation"
+    detail = "Gemini stopped, because its answer came too close to a published text. Please try again."
+
+    def __init__(self, *, usage: GeminiUsage = NOTHING_USED) -> None:
+        super().__init__("recitation", usage=usage)
+
+
 class GeminiPermanent(GeminiError):
     """The same call will fail again."""
 
@@ -130,6 +127,13 @@ class ContentBlocked(GeminiPermanent, Unprocessable):
         return {"category": self.category}
 
 
+class LanguageUnsupported(GeminiPermanent, Unprocessable):
+    """Gemini does not answer in the language of the content."""
+
+    code = "language_unsupported"
+    detail = "Gemini does not support this language. Please use another one."
+
+
 class GeminiMisconfigured(GeminiPermanent, UpstreamFailed):
     """Wrong key, unknown model, no permission: the operator has to correct it, not the learner.
 
@@ -147,53 +151,19 @@ class GeminiMisconfigured(GeminiPermanent, UpstreamFailed):
 class GeminiRefused(GeminiPermanent, UpstreamFailed):
     """Gemini finds the request itself wrong.
 
-    `cause` is its message without what it quotes, for log and alert only.
+    `cause` is its message without what it quotes, for log and alert only. `is_invalid_argument` says that
+    some argument is not accepted, which may be the schema.
     """
 
     code = "gemini_refused"
     detail = "Gemini could not work with this request."
 
-    def __init__(self, cause: str, *, usage: GeminiUsage = NOTHING_USED) -> None:
+    def __init__(
+        self, cause: str, *, usage: GeminiUsage = NOTHING_USED, is_invalid_argument: bool = False
+    ) -> None:
         super().__init__(usage=usage)
         self.cause = cause
-
-
-@runtime_checkable
-class ApiFailure(Protocol):
-    """An error response, as the SDK raises it. `details` is the body of the response."""
-
-    code: int
-    status: str | None
-    message: str | None
-    details: Any
-    response: Any
-
-
-def translate_error(error: Exception, usage: GeminiUsage, *, has_text: bool) -> GeminiError | None:
-    """Returns our error for one that the SDK or the network raised; None for any other.
-
-    `has_text` says whether a part of the answer had arrived.
-    """
-    if isinstance(error, GeminiError):
-        return error
-    if isinstance(error, TimeoutError):
-        return GeminiTimedOut(usage=usage)
-    if isinstance(error, aiohttp.ClientError | OSError):
-        return GeminiInterrupted(usage=usage) if has_text else GeminiUnavailable(usage=usage)
-    if isinstance(error, ApiFailure):
-        return _response_failure(error, usage)
-    if isinstance(error, ValueError):
-        return GeminiBadAnswer("unreadable", usage=usage)
-    return None
-
-
-def error_kind(error: Exception) -> str:
-    """Returns what is wrong, for the log: without a word of what was asked or answered."""
-    if isinstance(error, GeminiBadAnswer):
-        return error.reason
-    if isinstance(error, ApiFailure):
-        return f"{error.code} {error.status}"
-    return type(error).__name__
+        self.is_invalid_argument = is_invalid_argument
 
 
 def log_operator_error(error: GeminiError) -> None:
@@ -202,40 +172,3 @@ def log_operator_error(error: GeminiError) -> None:
         logger.error("gemini is not set up correctly: %s", error.cause)
     elif isinstance(error, GeminiRefused):
         logger.error("gemini could not work with a request: %s", error.cause)
-
-
-def _response_failure(error: ApiFailure, usage: GeminiUsage) -> GeminiError:
-    cause = f"{error.code} {error.status}: {_without_quotes(error.message or '')}"
-    details = _details(error.details)
-    if error.code == 429:
-        return GeminiRateLimited(usage=usage, retry_after_seconds=_retry_after(error, details))
-    if error.code in TIMEOUT_STATUSES:
-        return GeminiTimedOut(usage=usage)
-    if error.code >= 500:
-        return GeminiUnavailable(usage=usage, retry_after_seconds=_retry_after(error, details))
-    is_bad_key = any(detail.get("reason") in KEY_REASONS for detail in details)
-    if error.code in OPERATOR_STATUSES or is_bad_key or error.status == "FAILED_PRECONDITION":
-        return GeminiMisconfigured(cause, usage=usage)
-    return GeminiRefused(cause, usage=usage)
-
-
-def _without_quotes(message: str) -> str:
-    """Returns the message up to a length, without all from its first to its last double quote.
-
-    Between these Gemini repeats what it was sent.
-    """
-    return _QUOTED.sub('"…"', message)[:MAX_CAUSE_CHARACTERS]
-
-
-def _details(body: Any) -> list[dict[str, Any]]:
-    error = body.get("error", body) if isinstance(body, dict) else {}
-    details = error.get("details") if isinstance(error, dict) else None
-    return [detail for detail in details or () if isinstance(detail, dict)]
-
-
-def _retry_after(error: ApiFailure, details: list[dict[str, Any]]) -> float | None:
-    """Returns the seconds that `RetryInfo` in the details asks for, or else the header `Retry-After`."""
-    delays = [detail["retryDelay"] for detail in details if "retryDelay" in detail]
-    headers = getattr(error.response, "headers", None) or {}
-    seconds = _SECONDS.fullmatch(str(delays[0] if delays else headers.get("Retry-After", "")))
-    return float(seconds[1]) if seconds else None

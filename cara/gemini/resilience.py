@@ -12,7 +12,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Literal
 
-from cara.gemini.answers import AnswerInProgress
+from cara.errors import Unavailable
+from cara.gemini.calls import SendJournal
 from cara.gemini.errors import (
     GeminiBusy,
     GeminiCircuitOpen,
@@ -21,8 +22,6 @@ from cara.gemini.errors import (
     GeminiRateLimited,
     GeminiTimedOut,
     GeminiUnavailable,
-    error_kind,
-    translate_error,
 )
 
 Clock = Callable[[], float]
@@ -49,13 +48,17 @@ class GeminiSlots:
         self._wait_seconds = wait_seconds
 
     @asynccontextmanager
-    async def hold(self, deadline: float) -> AsyncIterator[None]:
+    async def hold(self, deadline: float, journal: SendJournal | None = None) -> AsyncIterator[None]:
         """Holds a slot; first come, first served. `deadline` is a time of the loop's clock.
+
+        A call that has to wait is withdrawn from its journal meanwhile.
 
         Raises:
             GeminiBusy: none became free in time.
         """
         longest_wait = asyncio.get_running_loop().time() + self._wait_seconds
+        if self._free.locked():
+            await withdraw(journal)
         try:
             async with asyncio.timeout_at(min(longest_wait, deadline)):
                 await self._free.acquire()
@@ -209,17 +212,11 @@ def is_worth_retrying(error: GeminiError) -> bool:
     return is_transient and error.usage.total_tokens == 0
 
 
-@asynccontextmanager
-async def translate_errors(progress: AnswerInProgress) -> AsyncIterator[None]:
-    """Raises a GeminiError in place of what the SDK or the network raises in the block; logs its kind.
-
-    The original error goes no further: its message can hold an answer or a part of a prompt.
-    """
+async def withdraw(journal: SendJournal | None) -> None:
+    """Withdraws a call from its journal, if that is possible: while the database is away its record stays."""
+    if journal is None:
+        return
     try:
-        yield
-    except Exception as error:
-        failure = translate_error(error, progress.usage, has_text=progress.has_text)
-        if failure is None:
-            raise
-        logger.warning("gemini call failed: %s because of %s", failure.code, error_kind(error))
-        raise failure from None
+        await journal.withdraw()
+    except Unavailable as error:
+        logger.warning("the record of a call to gemini could not be withdrawn: %s", error.code)

@@ -11,6 +11,8 @@ from urllib.request import getproxies
 
 import aiohttp
 
+from cara.gemini.http_response import GeminiResponse
+
 if TYPE_CHECKING:
     from google.genai import Client
     from google.genai.models import AsyncModels
@@ -78,6 +80,7 @@ def open_http_session() -> aiohttp.ClientSession:
     every request, which the SDK's own session always pays.
     """
     return aiohttp.ClientSession(
+        response_class=GeminiResponse,
         connector=aiohttp.TCPConnector(limit=0),
         cookie_jar=aiohttp.DummyCookieJar(),
         trust_env=bool(getproxies()),

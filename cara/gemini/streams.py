@@ -11,7 +11,7 @@ from cara.gemini.calls import GeminiAnswer, GeminiChunk, GeminiUsage
 class GeminiStream:
     """Iterate over it for the chunks; a failure is raised where the next chunk would be.
 
-    `usage`, `text` and `model` are what has come from Gemini so far, also after the stream was left;
+    `spent`, `text` and `model` say what has come from Gemini so far, also after the stream was left;
     `answer` is there once the iteration has ended. The client fills it by `add`, `end` and `fail`.
     """
 
@@ -23,13 +23,17 @@ class GeminiStream:
         self._failure: Exception | None = None
 
     @property
-    def usage(self) -> GeminiUsage:
-        return self._progress.usage
+    def spent(self) -> GeminiUsage:
+        """What the call costs as far as is known, at any moment, also after it was left, failed or ended.
+
+        Nothing if it was not sent or is not billed. What Gemini has not told is estimated.
+        """
+        return self._progress.spent
 
     @property
-    def paid(self) -> bool:
+    def answered(self) -> bool:
         """Whether Gemini has begun to answer."""
-        return self._progress.paid
+        return self._progress.answered
 
     @property
     def text(self) -> str:

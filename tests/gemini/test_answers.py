@@ -1,37 +1,66 @@
 """How responses are parsed, and an answer is put together and normalized."""
 
+from dataclasses import replace
+
 import pytest
 from google.genai.types import GenerateContentResponse
 
-from cara.gemini.answers import AnswerInProgress, ResponseChunk, parse_response
-from cara.gemini.calls import GeminiUsage
-from cara.gemini.errors import ContentBlocked, GeminiBadAnswer
+from cara.gemini.answers import AnswerInProgress
+from cara.gemini.calls import GeminiCall, GeminiUsage
+from cara.gemini.errors import ContentBlocked, GeminiBadAnswer, GeminiRecitation, LanguageUnsupported
+from cara.gemini.responses import ResponseChunk, parse_response
+from cara.web.problems import status_of
+
+CALL = GeminiCall("", [], 500)
 
 
-@pytest.mark.parametrize(
-    "reason", ["SAFETY", "PROHIBITED_CONTENT", "BLOCKLIST", "SPII", "RECITATION", "LANGUAGE", "IMAGE_SAFETY"]
-)
+def begun(schema=None):
+    progress = AnswerInProgress(replace(CALL, response_schema=schema))
+    progress.send()
+    return progress
+
+
+@pytest.mark.parametrize("reason", ["SAFETY", "PROHIBITED_CONTENT", "BLOCKLIST", "SPII", "IMAGE_SAFETY"])
 def test_a_blocked_answer_without_ratings_is_named_by_its_reason(reason):
-    progress = AnswerInProgress(None)
+    progress = begun()
     progress.add(ResponseChunk(text="We", finish_reason=reason))
     with pytest.raises(ContentBlocked) as blocked:
         progress.finish()
     assert blocked.value.category == reason.lower()
 
 
-def test_any_other_end_is_a_bad_answer_named_by_its_reason():
-    progress = AnswerInProgress(None)
-    progress.add(ResponseChunk(text="We", finish_reason="MALFORMED_RESPONSE"))
+@pytest.mark.parametrize("reason", ["MALFORMED_RESPONSE", "MALFORMED_FUNCTION_CALL", "OTHER", "NEW_REASON"])
+def test_any_other_end_is_a_bad_answer_named_by_its_reason(reason):
+    progress = begun()
+    progress.add(ResponseChunk(text="We", finish_reason=reason))
     with pytest.raises(GeminiBadAnswer) as bad:
         progress.finish()
-    assert bad.value.reason == "malformed_response"
+    assert bad.value.reason == reason.lower()
+    assert bad.value.code == "gemini_bad_answer"
+
+
+@pytest.mark.parametrize(
+    ("reason", "kind", "code"),
+    [
+        ("RECITATION", GeminiRecitation, "gemini_recitation"),
+        ("LANGUAGE", LanguageUnsupported, "language_unsupported"),
+    ],
+)
+def test_an_end_that_is_no_matter_of_safety_has_words_of_its_own(reason, kind, code):
+    progress = begun()
+    progress.add(ResponseChunk(text="We", finish_reason=reason))
+    with pytest.raises(kind) as refused:
+        progress.finish()
+    assert (refused.value.code, status_of(kind)) == (code, 503 if kind is GeminiRecitation else 422)
+    assert "safety" not in refused.value.detail
+    assert isinstance(refused.value, GeminiBadAnswer) == (kind is GeminiRecitation)
 
 
 ANY_TEXTS = {"type": "object", "additionalProperties": {"type": ["string", "array"]}}
 
 
 def json_answer(text, schema=ANY_TEXTS):
-    progress = AnswerInProgress(schema)
+    progress = begun(schema)
     progress.add(ResponseChunk(text=text, finish_reason="STOP"))
     return progress.finish()
 
@@ -52,7 +81,7 @@ def test_escapes_of_unstorable_characters_are_stripped(written, said):
 
 
 def test_a_chunk_that_is_empty_once_stripped_is_none():
-    progress = AnswerInProgress(None)
+    progress = begun()
     assert progress.add(ResponseChunk(text="\0")) is None
     assert not progress.has_text
 
@@ -96,7 +125,7 @@ def test_a_part_of_an_object_is_none(written):
 
 
 def test_complete_json_is_an_answer_although_the_output_limit_was_reached():
-    progress = AnswerInProgress({})
+    progress = begun({})
     progress.add(ResponseChunk(text='{"a": 1}', finish_reason="MAX_TOKENS"))
     assert progress.finish().data == {"a": 1}
     assert progress.finish().truncated
@@ -110,7 +139,7 @@ def test_json_that_cannot_be_read_is_a_bad_answer_whatever_the_parser_says(text)
 
 
 def test_of_each_count_of_tokens_the_highest_reported_one_holds():
-    progress = AnswerInProgress(None)
+    progress = begun()
     reported = [
         GeminiUsage(600, 0, 0, 0, 600),
         GeminiUsage(600, 300, 50, 10, 950),
@@ -120,11 +149,11 @@ def test_of_each_count_of_tokens_the_highest_reported_one_holds():
     ]
     for usage in reported:
         progress.add(ResponseChunk(text="word ", usage=usage))
-    assert progress.usage == GeminiUsage(600, 300, 50, 10, 950)
+    assert progress.spent == GeminiUsage(600, 300, 50, 10, 950)
 
 
 def test_the_name_of_a_model_can_be_stored():
-    progress = AnswerInProgress(None)
+    progress = begun()
     progress.add(ResponseChunk(model="gemini\0-\ud83d" + "x" * 1_000))
     assert progress.model == "gemini-?" + "x" * 92
 
@@ -139,10 +168,10 @@ def test_an_impossible_count_is_ignored_and_thoughts_are_paid(odd):
     )
     chunk = parse_response(response)
     assert (chunk.text, chunk.has_parts, chunk.usage) == ("", True, GeminiUsage(600, 0, 0, 0, 600))
-    progress = AnswerInProgress({})
-    assert not progress.paid
+    progress = begun({})
+    assert not progress.answered
     progress.add(chunk)
-    assert progress.paid
+    assert progress.answered
     assert not progress.has_text
 
 
@@ -179,7 +208,7 @@ def test_a_refusal_is_named_by_the_category_that_was_blocked_and_by_no_other(whe
         if where == "prompt"
         else {"candidates": [{"finishReason": "SAFETY", "safetyRatings": ratings}]}
     )
-    progress = AnswerInProgress(None)
+    progress = begun()
     progress.add(parse_response(GenerateContentResponse.model_validate(body)))
     with pytest.raises(ContentBlocked) as blocked:
         progress.finish()
@@ -188,7 +217,7 @@ def test_a_refusal_is_named_by_the_category_that_was_blocked_and_by_no_other(whe
 
 @pytest.mark.parametrize("reason", ["PROHIBITED_CONTENT", "BLOCKLIST", "OTHER"])
 def test_a_blocked_prompt_without_ratings_is_named_by_its_reason(reason):
-    progress = AnswerInProgress(None)
+    progress = begun()
     body = {"promptFeedback": {"blockReason": reason}}
     progress.add(parse_response(GenerateContentResponse.model_validate(body)))
     with pytest.raises(ContentBlocked) as blocked:

@@ -81,8 +81,8 @@ async def test_the_chunks_of_a_stream_make_the_answer_and_its_last_usage_holds(c
         chunks = [chunk async for chunk in stream]
     assert len(chunks) > 2
     assert "".join(chunk.text for chunk in chunks) == stream.answer.text == stream.text
-    assert chunks[-1].usage == stream.answer.usage == stream.usage
-    assert stream.usage.total_tokens == running.emulator.ledger.total_tokens
+    assert stream.answer.usage == stream.spent
+    assert stream.spent.total_tokens == running.emulator.ledger.total_tokens
 
 
 async def test_a_stream_read_to_its_end_stays_at_its_end(client):
@@ -95,11 +95,13 @@ async def test_a_stream_read_to_its_end_stays_at_its_end(client):
 
 async def test_leaving_a_stream_ends_the_call_at_gemini_and_keeps_what_it_cost(client, running):
     async with client.stream(said("A very long story about a river and a boat, please.")) as stream:
-        first = await anext(stream)
+        await anext(stream)
+        early = stream.spent
     ledger = await running.emulator.until(lambda ledger: ledger.aborted == 1)
     assert ledger.finished == 0
     assert ledger.in_flight == 0
-    assert first.usage.total_tokens <= stream.usage.total_tokens <= ledger.total_tokens
+    assert early.prompt_tokens == stream.spent.prompt_tokens == ledger.prompt_tokens
+    assert early.output_tokens <= stream.spent.output_tokens <= ledger.output_tokens
 
 
 async def test_a_cancelled_call_ends_at_gemini_too(running):
@@ -122,7 +124,7 @@ async def test_closing_ends_open_streams_with_an_error_for_their_readers(running
         await client.close()
         with pytest.raises(GeminiUnavailable) as ended:
             [chunk async for chunk in stream]
-    assert ended.value.usage == stream.usage != NOTHING_USED
+    assert ended.value.usage == stream.spent != NOTHING_USED
     await running.emulator.until(lambda ledger: ledger.aborted == 1)
 
 

@@ -80,7 +80,7 @@ async def test_a_gemini_that_cannot_be_reached_opens_it(unused_tcp_port):
 @pytest.mark.parametrize("fault", ["rate_limited", "bad_request", "blocked_answer", "broken_json", "bad_key"])
 async def test_what_is_no_outage_does_not_open_it(client, emulator, fault):
     call = GeminiCall(CALL.system_instruction, CALL.contents, 500, response_schema={"type": "object"})
-    emulator.emulator.fail_next(fault, times=5)
+    emulator.emulator.fail_rate(fault, 1.0)
     for _ in range(5):
         with pytest.raises(GeminiError):
             await ask_gemini(client, call)

@@ -4,18 +4,21 @@ import aiohttp
 import pytest
 from google.genai import errors
 
-from cara.gemini.answers import AnswerInProgress, ResponseChunk
-from cara.gemini.calls import NOTHING_USED, GeminiUsage
+from cara.errors import Unavailable
+from cara.gemini.answers import AnswerInProgress
+from cara.gemini.calls import NOTHING_USED, GeminiCall, GeminiUsage
 from cara.gemini.errors import (
+    GeminiBadAnswer,
+    GeminiError,
     GeminiInterrupted,
     GeminiMisconfigured,
     GeminiRateLimited,
     GeminiRefused,
     GeminiTimedOut,
     GeminiUnavailable,
-    translate_error,
 )
-from cara.gemini.resilience import translate_errors
+from cara.gemini.responses import ResponseChunk
+from cara.gemini.translation import translate_error, translate_errors
 
 
 class Headers:
@@ -28,8 +31,8 @@ def refusal(code, status="", details=None, response=None):
     return errors.APIError(code, body, response)
 
 
-def translated(error, usage=NOTHING_USED, *, has_text=False):
-    return translate_error(error, usage, has_text=has_text)
+def translated(error, *, has_text=False):
+    return translate_error(error, has_text=has_text)
 
 
 @pytest.mark.parametrize(
@@ -57,10 +60,10 @@ def test_a_bad_key_is_the_operators_to_correct_whatever_stands_beside_it(reason)
 
 
 @pytest.mark.parametrize(("code", "kind"), [(429, GeminiRateLimited), (503, GeminiUnavailable)])
-def test_what_may_pass_says_when_and_what_it_cost(code, kind):
+def test_what_may_pass_says_when(code, kind):
     error = refusal(code, "", [{"retryDelay": "12.5s"}])
-    failure = translated(error, GeminiUsage(total_tokens=9))
-    assert (type(failure), failure.retry_after_seconds, failure.usage.total_tokens) == (kind, 12.5, 9)
+    failure = translated(error)
+    assert (type(failure), failure.retry_after_seconds) == (kind, 12.5)
 
 
 def test_a_cause_says_what_is_wrong_and_not_what_was_sent():
@@ -99,13 +102,18 @@ def test_an_answer_that_the_sdk_cannot_read_is_a_bad_one(error):
 
 def test_a_lost_connection_cuts_an_answer_that_had_begun():
     assert type(translated(aiohttp.ServerDisconnectedError())) is GeminiUnavailable
-    cut = translated(aiohttp.ClientPayloadError(), GeminiUsage(total_tokens=9), has_text=True)
-    assert (type(cut), cut.usage.total_tokens) == (GeminiInterrupted, 9)
+    assert type(translated(aiohttp.ClientPayloadError(), has_text=True)) is GeminiInterrupted
+
+
+def sent():
+    progress = AnswerInProgress(GeminiCall("", [], 500))
+    progress.send()
+    return progress
 
 
 async def test_a_translated_error_has_what_arrived_before_it_and_no_word_of_the_original():
-    progress = AnswerInProgress(None)
-    progress.add(ResponseChunk(text="We", usage=GeminiUsage(total_tokens=9)))
+    progress = sent()
+    progress.add(ResponseChunk(text="We", usage=GeminiUsage(5, 4, 0, 0, 9)))
     with pytest.raises(GeminiInterrupted) as cut:
         async with translate_errors(progress):
             raise aiohttp.ClientPayloadError("We")
@@ -114,7 +122,58 @@ async def test_a_translated_error_has_what_arrived_before_it_and_no_word_of_the_
     assert cut.value.__suppress_context__
 
 
+async def test_an_error_response_before_an_answer_costs_nothing_though_the_request_was_sent():
+    with pytest.raises(GeminiRateLimited) as limited:
+        async with translate_errors(sent()):
+            raise refusal(429)
+    assert limited.value.usage == NOTHING_USED
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        AttributeError("We"),
+        TypeError("We"),
+        KeyError("We"),
+        RecursionError("We"),
+        UnicodeDecodeError("utf-8", b"We", 0, 1, "odd"),
+    ],
+)
+async def test_whatever_the_sdk_raises_is_an_answer_that_cannot_be_read_and_an_error_in_the_log(
+    error, caplog
+):
+    with pytest.raises(GeminiBadAnswer) as bad:
+        async with translate_errors(sent()):
+            raise error
+    assert bad.value.reason == "unreadable"
+    (logged,) = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert type(error).__name__ in logged.getMessage()
+    assert "We" not in caplog.text
+
+
 async def test_an_error_of_our_own_is_not_translated():
-    with pytest.raises(KeyError):
-        async with translate_errors(AnswerInProgress(None)):
-            raise KeyError("ours")
+    error = Unavailable()
+    with pytest.raises(Unavailable) as raised:
+        async with translate_errors(sent()):
+            raise error
+    assert raised.value is error
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"error": {"code": "odd", "message": {"a": 1}, "status": ["x"], "details": {"b": 2}}},
+        {"error": {"details": [{"reason": ["API_KEY_INVALID"]}, {"retryDelay": {"seconds": 1}}]}},
+        {"error": "text"},
+        [1, 2],
+        "text",
+    ],
+)
+@pytest.mark.parametrize("code", [200, 400, 429, 503])
+def test_an_error_with_odd_members_is_translated_too(code, body):
+    assert isinstance(translated(errors.APIError(code, body)), GeminiError)
+
+
+@pytest.mark.parametrize("delay", ["9" * 400 + "s", "1e9s", "-3s", "²s"])
+def test_a_wait_that_cannot_be_is_ignored(delay):
+    assert translated(refusal(429, "", [{"retryDelay": delay}])).retry_after_seconds is None
