@@ -16,7 +16,7 @@ from cara.gemini.prompts import PromptDelimiters
 from cara.gemini.tokens import estimate_tokens
 from cara.speech import SpeechMeasures
 
-MATERIAL_TOKENS = 1_200
+MATERIAL_TOKENS = 700
 """The usual tokens for measures, notes, first and last sentence, and earlier action items."""
 
 _LISTED_BYTES = 400
