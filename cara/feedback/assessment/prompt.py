@@ -114,20 +114,23 @@ class GrowingTexts:
 
     def __init__(self) -> None:
         self._json = ""
+        self._strings = _Strings()
         self._read: dict[str, int] = {}
+        self._length = 0
 
     @property
     def length(self) -> int:
         """Characters of JSON so far."""
-        return len(self._json)
+        return self._length
 
     def grow(self, json_text: str) -> list[tuple[str, str]]:
         """Adds more JSON; returns the new text of each part."""
-        self._json += json_text
+        self._length += len(json_text)
         # A code fence or a sentence may stand before the JSON, and a code fence after it.
-        begun = self._json[self._json.find("{") :].rstrip("`\n ") if "{" in self._json else ""
+        begun = json_text if self._json else json_text[json_text.find("{") :] if "{" in json_text else ""
+        self._json += self._strings.escape(begun)
         try:
-            so_far = from_json(begun, allow_partial="trailing-strings")
+            so_far = from_json(self._json.rstrip("`\n "), allow_partial="trailing-strings")
         except ValueError:
             return []
         fresh = []
@@ -138,3 +141,28 @@ class GrowingTexts:
                 fresh.append((part, text[read:]))
                 self._read[part] = len(text)
         return fresh
+
+
+class _Strings:
+    """Knows which characters of growing JSON stand in its strings."""
+
+    def __init__(self) -> None:
+        self._inside = self._after_backslash = False
+
+    def escape(self, json_text: str) -> str:
+        """Returns the JSON with its literal control characters escaped, where it may have none.
+
+        Models write them, and the reader of the whole answer accepts them.
+        """
+        return "".join(map(self._escape, json_text))
+
+    def _escape(self, character: str) -> str:
+        if self._after_backslash:
+            self._after_backslash = False
+        elif character == '"':
+            self._inside = not self._inside
+        elif self._inside and character == "\\":
+            self._after_backslash = True
+        elif self._inside and character < " ":
+            return f"\\u{ord(character):04x}"
+        return character

@@ -25,6 +25,7 @@ from cara.feedback.assessment.prompt import (
     question,
     upper_estimate_of_judge_prompt,
 )
+from cara.gemini.answers import find_json_object
 from cara.gemini.prompts import upper_estimate_of_prompt
 from cara.practice.schemas import FEATURE_TYPES
 from cara.samples import SAMPLES
@@ -193,6 +194,21 @@ def test_characters_that_postgresql_cannot_store_are_neither_returned_nor_counte
     growing = GrowingTexts()
     assert growing.grow('{"summary": "You\\u0000 open') == [("summary", "You open")]
     assert growing.grow('ed well."') == [("summary", "ed well.")]
+
+
+@pytest.mark.parametrize("size", [1, 3, 10_000])
+def test_literal_control_characters_in_strings_stop_nothing(size: int) -> None:
+    raw = '```json\n{\n\t"summary": "One.\n\tTwo \\"x\\" \\\\\x01",\r\n\t"tone": {"feedback": "\nWarm."}\n}\n```'
+    growing = GrowingTexts()
+    told: dict[str, str] = {}
+    for start in range(0, len(raw), size):
+        for part, text in growing.grow(raw[start : start + size]):
+            told[part] = told.get(part, "") + text
+    whole = find_json_object(raw)
+    assert whole is not None
+    assert told == {"summary": 'One.\n\tTwo "x" \\\x01', "tone": "\nWarm."}
+    assert (told["summary"], told["tone"]) == (whole["summary"], whole["tone"]["feedback"])
+    assert growing.length == len(raw)
 
 
 def test_text_that_is_no_json_has_no_parts() -> None:
