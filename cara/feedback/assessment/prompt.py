@@ -9,7 +9,7 @@ from typing import Any
 from pydantic_core import from_json
 
 from cara.feedback.assessment import prompts
-from cara.feedback.assessment.judgement import judgement_schema
+from cara.feedback.assessment.judgement import judgement_schema, plainer_judgement_schema
 from cara.gemini.answers import strip_unstorable
 from cara.gemini.client import GeminiCall
 from cara.gemini.prompts import PromptDelimiters, upper_estimate
@@ -78,6 +78,7 @@ def feedback_call(
         max_output_tokens=max_output_tokens,
         response_schema=judgement_schema(),
         thinking_level=thinking_level,
+        plainer_schema=plainer_judgement_schema(),
     )
 
 

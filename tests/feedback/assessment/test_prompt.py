@@ -18,6 +18,7 @@ from cara.feedback.assessment.judgement import (
     MAX_TITLE_CHARACTERS,
     Judgement,
     judgement_schema,
+    plainer_judgement_schema,
 )
 from cara.feedback.assessment.prompt import (
     GrowingTexts,
@@ -164,6 +165,21 @@ def test_the_schema_defines_the_shape_alone_in_documented_keywords() -> None:
     assert Judgement.read(JUDGEMENT).model_dump(by_alias=True) == JUDGEMENT
 
 
+def test_the_plainer_schema_has_types_and_properties_alone() -> None:
+    plainer = plainer_judgement_schema()
+    assert keywords(plainer) == {"type", "properties", "items"}
+    assert list(plainer["properties"]) == list(judgement_schema()["properties"])
+    jsonschema.validate(JUDGEMENT, plainer)
+
+
+@pytest.mark.parametrize("feature_type", FEATURE_TYPES)
+def test_the_prompt_says_in_words_what_only_the_full_schema_says_in_keywords(feature_type: str) -> None:
+    told = " ".join(prompts.instruction_for(feature_type).split())
+    assert "Scores are whole numbers from 0 to 100" in told
+    for word in ("strength", "improvement"):
+        assert word in told
+
+
 def test_the_prompt_states_every_bound_in_words() -> None:
     told = " ".join(prompts.instruction_for("video").split())
     for bound in (MAX_SENTENCES_CHARACTERS, MAX_QUOTE_CHARACTERS, MAX_TITLE_CHARACTERS):
@@ -198,7 +214,8 @@ def test_characters_that_postgresql_cannot_store_are_neither_returned_nor_counte
 
 @pytest.mark.parametrize("size", [1, 3, 10_000])
 def test_literal_control_characters_in_strings_stop_nothing(size: int) -> None:
-    raw = '```json\n{\n\t"summary": "One.\n\tTwo \\"x\\" \\\\\x01",\r\n\t"tone": {"feedback": "\nWarm."}\n}\n```'
+    summary = '"summary": "One.\n\tTwo \\"x\\" \\\\\x01"'
+    raw = f'```json\n{{\n\t{summary},\r\n\t"tone": {{"feedback": "\nWarm."}}\n}}\n```'
     growing = GrowingTexts()
     told: dict[str, str] = {}
     for start in range(0, len(raw), size):
@@ -233,4 +250,5 @@ def test_the_call_asks_for_json_under_the_schema() -> None:
     measures = measure("We grew.", duration_seconds=None, feature_type="writing")
     call = feedback_call("writing", "We grew.", measures, [])
     assert call.response_schema == judgement_schema()
+    assert call.plainer_schema == plainer_judgement_schema()
     assert call.system_instruction == prompts.instruction_for("writing")
