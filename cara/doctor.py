@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
-from typing import Literal
 
 import asyncpg
 from redis.asyncio import Redis
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 from sentry_sdk.utils import Dsn
 
+from cara.doctor_findings import Finding, Verdict, findings_table, settings_table
 from cara.feedback.assessment.sample import judge_sample
 from cara.gemini.client import GeminiCall, GeminiClient, GeminiLimits
 from cara.gemini.errors import GeminiBadAnswer, GeminiError
@@ -27,14 +24,6 @@ CHECK_SECONDS = 10.0
 JUDGE_SECONDS = 60.0
 TESTED_POSTGRESQL = 18
 
-Verdict = Literal["good", "warning", "bad"]
-MARKS: dict[Verdict, tuple[str, str]] = {
-    "good": ("ok", "green"),
-    "warning": ("warning", "yellow"),
-    "bad": ("failed", "red"),
-}
-
-
 SCHEMAS_ACCEPTED: dict[SchemaStep, str] = {
     "full": "full schema",
     "plainer": "only with the plainer schema",
@@ -42,29 +31,20 @@ SCHEMAS_ACCEPTED: dict[SchemaStep, str] = {
 }
 
 
-@dataclass(frozen=True)
-class Finding:
-    """The result of one check."""
-
-    about: str
-    verdict: Verdict
-    sentence: str
-
-
 def run(settings: Settings) -> int:
     """Prints settings and findings; returns 0, or 1 if a check has failed."""
     console = Console()
-    console.print(_settings_table(settings.masked()))
+    console.print(settings_table(settings.masked()))
     findings = asyncio.run(examine(settings))
-    console.print(_findings_table(findings))
+    console.print(findings_table(findings))
     return 1 if any(finding.verdict == "bad" for finding in findings) else 0
 
 
 def print_problems(local: LocalSettings, problems: list[str]) -> int:
     """Prints the settings and what is wrong with them; returns 1."""
     console = Console()
-    console.print(_settings_table(local.masked()))
-    console.print(_findings_table([Finding("settings", "bad", problem) for problem in problems]))
+    console.print(settings_table(local.masked()))
+    console.print(findings_table([Finding("settings", "bad", problem) for problem in problems]))
     console.print(
         "\n`cara dev` starts whatever is missing; while it runs, `cara doctor` checks what it has started."
     )
@@ -248,21 +228,3 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, TimeoutError):
         return f"no answer within {CHECK_SECONDS:g} s"
     return str(error).partition("\n")[0] or type(error).__name__
-
-
-def _settings_table(values: dict[str, str]) -> Table:
-    table = Table(title="Settings", title_justify="left", title_style="bold", box=None, pad_edge=False)
-    table.add_column("variable", no_wrap=True)
-    table.add_column("value", overflow="fold")
-    for name, value in values.items():
-        variable = "CARA_ENV" if name == "environment" else name.upper()
-        table.add_row(variable, Text("not set", style="dim") if value == "None" else Text(value))
-    return table
-
-
-def _findings_table(findings: list[Finding]) -> Table:
-    table = Table(title="\nChecks", title_justify="left", title_style="bold", box=None, show_header=False)
-    for finding in findings:
-        mark, style = MARKS[finding.verdict]
-        table.add_row(Text(mark, style=style), finding.about, Text(finding.sentence))
-    return table

@@ -1,4 +1,4 @@
-"""One real judgement of a sample talk, for the doctor: whether a model judges, and which schema it accepts."""
+"""One real judgement of a sample talk: whether a model judges, and which schema it accepts."""
 
 from __future__ import annotations
 
