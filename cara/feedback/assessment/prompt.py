@@ -13,8 +13,11 @@ from cara.feedback.assessment.judgement import judgement_schema, plainer_judgeme
 from cara.gemini.answers import strip_unstorable
 from cara.gemini.client import GeminiCall
 from cara.gemini.prompts import PromptDelimiters
-from cara.gemini.tokens import estimate_tokens
+from cara.gemini.tokens import estimate_prompt, thinking_room
 from cara.speech import SpeechMeasures
+
+ANSWER_TOKENS = 4_096
+"""The room for a judgement, beside that for thoughts; judgements seldom take a quarter of it."""
 
 MATERIAL_TOKENS = 700
 """The usual tokens for measures, notes, first and last sentence, and earlier action items."""
@@ -62,17 +65,13 @@ def feedback_call(
     measures: SpeechMeasures,
     last_actions: list[dict[str, Any]],
     thinking_level: str | None = None,
-    max_output_tokens: int = 1,
 ) -> GeminiCall:
-    """Returns the call for a judgement of one transcript.
-
-    Thinking level and output limit go to `GeminiCall`.
-    """
+    """Returns the call for a judgement of one transcript, with room for its answer and its thoughts."""
     text = question(transcript, measures, last_actions)
     return GeminiCall(
         system_instruction=prompts.instruction_for(feature_type),
         contents=[{"role": "user", "parts": [{"text": text}]}],
-        max_output_tokens=max_output_tokens,
+        max_output_tokens=ANSWER_TOKENS + thinking_room(thinking_level),
         response_schema=judgement_schema(),
         thinking_level=thinking_level,
         plainer_schema=plainer_judgement_schema(),
@@ -91,8 +90,7 @@ def bare_judge_call(feature_type: str, transcript: str) -> GeminiCall:
 
 def estimate_judge_prompt(feature_type: str, transcript: str) -> int:
     """Returns the prompt tokens of a judgement of the transcript, before it is measured."""
-    schema = json.dumps(judgement_schema(), separators=(",", ":"))
-    return estimate_tokens(prompts.instruction_for(feature_type), schema, transcript) + MATERIAL_TOKENS
+    return estimate_prompt(bare_judge_call(feature_type, transcript)) + MATERIAL_TOKENS
 
 
 def texts_of(judgement: Any) -> Iterator[tuple[str, str]]:

@@ -22,8 +22,8 @@ from cara.feedback.assessment.judgement import (
     NoUsableScore,
     shorten,
 )
+from cara.feedback.assessment.prompt import ANSWER_TOKENS
 from cara.feedback.schemas import Feedback
-from cara.feedback.work.reservation import ANSWER_TOKENS
 from cara.gemini.tokens import thinking_room
 from cara.postgres.database import Database
 from cara.settings import Settings
