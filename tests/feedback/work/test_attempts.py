@@ -21,7 +21,6 @@ from cara.jobs.notifier import Publisher, cancel_channel
 from cara.postgres.database import Database
 from cara.redis.queue import arq_client
 from cara.settings import Settings
-from tests.charges import fits_ledger
 from tests.conftest import RunningEmulator
 from tests.feedback.work.attempts import charges, somebody_waits_with, the_job, working
 from tests.feedback.work.test_costs import counted
@@ -119,8 +118,7 @@ async def test_an_attempt_that_lost_its_lease_is_charged_and_leaves_the_job_alon
         await running
     (charged,) = await charges(database)
     assert swept == pytest.approx(emulator.emulator.ledger.prompt_tokens, rel=0.05)
-    assert swept < charged
-    assert fits_ledger(charged, emulator.emulator.ledger)
+    assert swept <= charged == pytest.approx(emulator.emulator.ledger.total_tokens, rel=0.05)
     assert await the_job(database) == before
     async with database.acquire() as connection:
         reserved = await connection.fetchrow("select id, tokens from quota_reservations")
