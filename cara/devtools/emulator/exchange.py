@@ -32,6 +32,9 @@ class Exchange:
     reply: Reply
     billed: TokenUsage = field(default_factory=TokenUsage)
 
+    def __post_init__(self) -> None:
+        self._response_id = f"emulated-{self.emulator.ledger.calls}"
+
     async def stream(self) -> web.StreamResponse:
         """Writes the reply chunk by chunk as server-sent events."""
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
@@ -87,10 +90,6 @@ class Exchange:
             block_reason=self.reply.block_reason,
             response_id=self._response_id,
         )
-
-    @property
-    def _response_id(self) -> str:
-        return f"emulated-{self.emulator.ledger.calls}"
 
     async def _end(self, response: web.StreamResponse, lines: EventLines) -> None:
         """Does with the connection what the reply's ending says."""
