@@ -151,12 +151,13 @@ async def test_whole_answers_have_the_usage_of_a_switch_too(
     running: RunningEmulator, session: ClientSession
 ) -> None:
     usages = []
-    for switch in (WireDeviation.USAGE_ABSENT, WireDeviation.USAGE_EMPTY, WireDeviation.USAGE_LATE):
+    for switch in ("usage_absent", "usage_empty", "usage_late", "usage_falling"):
         running.emulator.fail_next(switch)
         async with session.post(GENERATE, json=said()) as response:
             usages.append((await response.json()).get("usageMetadata"))
     assert usages[:2] == [None, {}]
-    assert usages[2]["totalTokenCount"] * 3 == running.emulator.ledger.total_tokens
+    assert usages[2] == usages[3]
+    assert usages[2]["totalTokenCount"] * 4 == running.emulator.ledger.total_tokens
 
 
 async def test_a_polite_stream_has_lines_of_data_alone(session: ClientSession) -> None:
