@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -14,7 +13,6 @@ from cara.devtools.emulator.faults import Fault, PlannedFault
 from cara.devtools.emulator.server import RunningEmulator, running_emulator
 from tests.devtools.emulator.talking import GENERATE, STREAM, finish_reason, http_session, read_chunks, said
 
-QUICK = EmulatorSettings(chunk_delay_seconds=0.001)
 NEVER_SECONDS = 3_600.0
 REFUSALS = [
     Fault.RATE_LIMITED,
@@ -24,18 +22,6 @@ REFUSALS = [
     Fault.BAD_KEY,
     Fault.BAD_REQUEST,
 ]
-
-
-@pytest.fixture
-async def running() -> AsyncIterator[RunningEmulator]:
-    async with running_emulator(QUICK) as running:
-        yield running
-
-
-@pytest.fixture
-async def session(running: RunningEmulator) -> AsyncIterator[ClientSession]:
-    async with http_session(running.url) as session:
-        yield session
 
 
 async def ask(session: ClientSession, body: dict[str, Any]) -> dict[str, Any]:

@@ -96,6 +96,17 @@ async def test_a_stream_comes_in_chunks_of_which_the_last_one_tells_the_usage(sd
     assert chunks[-1].candidates[0].finish_reason == types.FinishReason.STOP
 
 
+async def test_the_chunks_of_a_stream_share_an_id_that_no_other_answer_has(sdk):
+    streams = [
+        await sdk.models.generate_content_stream(model=MODEL, contents="Two at once.") for _ in range(2)
+    ]
+    first = await anext(streams[0])
+    second = {chunk.response_id async for chunk in streams[1]}
+    assert {chunk.response_id async for chunk in streams[0]} == {first.response_id}
+    assert len(second) == 1
+    assert first.response_id not in second
+
+
 async def test_stream_and_whole_answer_say_and_cost_the_same(sdk):
     stream = await sdk.models.generate_content_stream(model=MODEL, contents="Two plans, one budget.")
     chunks = [chunk async for chunk in stream]

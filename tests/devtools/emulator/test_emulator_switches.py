@@ -3,41 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from aiohttp import ClientPayloadError, ClientSession
 
-from cara.devtools.emulator.emulator import EmulatorSettings
 from cara.devtools.emulator.faults import Deviation, Fault, PlannedFault, Switch, WireDeviation
-from cara.devtools.emulator.server import RunningEmulator, running_emulator
+from cara.devtools.emulator.server import RunningEmulator
 from tests.devtools.emulator.talking import (
     GENERATE,
     PLAINER_SCHEMA,
     SCHEMA,
     STREAM,
     finish_reason,
-    http_session,
     read_chunks,
     said,
     text_of,
 )
 
 JSON = {"responseMimeType": "application/json"}
-NOT_COUNTS = ("modality", "responseId")
-
-
-@pytest.fixture
-async def running() -> AsyncIterator[RunningEmulator]:
-    async with running_emulator(EmulatorSettings(chunk_delay_seconds=0.001)) as running:
-        yield running
-
-
-@pytest.fixture
-async def session(running: RunningEmulator) -> AsyncIterator[ClientSession]:
-    async with http_session(running.url) as session:
-        yield session
 
 
 async def raw_stream(session: ClientSession, running: RunningEmulator, *switches: Switch) -> bytes:
@@ -45,16 +29,6 @@ async def raw_stream(session: ClientSession, running: RunningEmulator, *switches
     running.emulator.fail_next(PlannedFault(switches[0], also=frozenset(switches[1:])))
     async with session.post(STREAM, json=said()) as response:
         return await response.read()
-
-
-async def told(session: ClientSession, running: RunningEmulator, switch: Switch) -> list[Any]:
-    """What the chunks of a stream with this switch tell of usage; None where they do not."""
-    running.emulator.fail_next(switch)
-    async with session.post(STREAM, json=said()) as response:
-        chunks = await read_chunks(response)
-    assert [finish_reason(chunk) for chunk in chunks if chunk.get("candidates")][-1] == "STOP"
-    assert running.emulator.ledger.output_tokens > 0
-    return [chunk.get("usageMetadata") for chunk in chunks]
 
 
 @pytest.mark.parametrize("after_chunks", [0, 2])
@@ -110,53 +84,6 @@ async def test_a_refusal_of_a_schema_waits_for_a_request_with_one(
 ) -> None:
     running.emulator.fail_next(Fault.SCHEMA_REFUSED)
     assert [await schema_status(session, schema) for schema in (None, SCHEMA, SCHEMA)] == [200, 400, 200]
-
-
-async def test_usage_can_be_absent_or_empty(running: RunningEmulator, session: ClientSession) -> None:
-    assert set(await told(session, running, WireDeviation.USAGE_ABSENT)) == {None}
-    assert all(usage == {} for usage in await told(session, running, WireDeviation.USAGE_EMPTY))
-
-
-async def test_usage_can_be_of_the_prompt_alone(running: RunningEmulator, session: ClientSession) -> None:
-    usages = await told(session, running, WireDeviation.USAGE_PROMPT_ONLY)
-    assert {usage["totalTokenCount"] for usage in usages} == {running.emulator.ledger.prompt_tokens}
-
-
-async def test_usage_can_fall(running: RunningEmulator, session: ClientSession) -> None:
-    *early, last = await told(session, running, WireDeviation.USAGE_FALLING)
-    assert last["totalTokenCount"] < early[-1]["totalTokenCount"] < running.emulator.ledger.total_tokens
-    assert last["promptTokenCount"] < early[-1]["promptTokenCount"]
-
-
-@pytest.mark.parametrize(
-    ("switch", "count"), [(WireDeviation.USAGE_HUGE, 2**32), (WireDeviation.USAGE_NEGATIVE, -5)]
-)
-async def test_usage_can_be_impossible(
-    running: RunningEmulator, session: ClientSession, switch: WireDeviation, count: int
-) -> None:
-    last = (await told(session, running, switch))[-1]
-    assert {last[name] for name in ("promptTokenCount", "candidatesTokenCount", "totalTokenCount")} == {count}
-    assert last["promptTokensDetails"] == [{"modality": "TEXT", "tokenCount": count}]
-
-
-async def test_usage_can_come_after_the_finish_reason(
-    running: RunningEmulator, session: ClientSession
-) -> None:
-    *before, late = await told(session, running, WireDeviation.USAGE_LATE)
-    assert {usage["totalTokenCount"] for usage in before} == {running.emulator.ledger.prompt_tokens}
-    assert late["totalTokenCount"] == running.emulator.ledger.total_tokens
-
-
-async def test_whole_answers_have_the_usage_of_a_switch_too(
-    running: RunningEmulator, session: ClientSession
-) -> None:
-    usages = []
-    for switch in (WireDeviation.USAGE_ABSENT, WireDeviation.USAGE_EMPTY, WireDeviation.USAGE_LATE):
-        running.emulator.fail_next(switch)
-        async with session.post(GENERATE, json=said()) as response:
-            usages.append((await response.json()).get("usageMetadata"))
-    assert usages[:2] == [None, {}]
-    assert usages[2]["totalTokenCount"] * 3 == running.emulator.ledger.total_tokens
 
 
 async def test_a_polite_stream_has_lines_of_data_alone(session: ClientSession) -> None:
