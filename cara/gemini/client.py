@@ -13,6 +13,7 @@ from typing import Any
 from cara.gemini.answers import AnswerInProgress
 from cara.gemini.calls import GeminiAnswer, GeminiCall, GeminiChunk, GeminiLimits, SendJournal
 from cara.gemini.errors import GeminiError, GeminiTimedOut, GeminiUnavailable
+from cara.gemini.http_response import closed_responses
 from cara.gemini.resilience import (
     Clock,
     GeminiBreaker,
@@ -179,7 +180,8 @@ class GeminiClient:
         async with translate_errors(progress):
             progress.send()
             async with accept_finished(progress), asyncio.timeout_at(attempt.deadline):
-                await self._read(attempt)
+                with closed_responses():
+                    await self._read(attempt)
             return progress.finish()
 
     async def _read(self, attempt: Attempt) -> None:
@@ -198,11 +200,10 @@ class GeminiClient:
                     attempt.guarded.answering()
                 if chunk := progress.add(parsed):
                     attempt.stream.add(chunk)
-                between = self.limits.between_chunks_seconds
-                lacks_usage = progress.lacks_nothing_but_usage
-                waiting.reschedule(
-                    loop.time() + (min(USAGE_TIMEOUT_SECONDS, between) if lacks_usage else between)
-                )
+                timeout_seconds = self.limits.between_chunks_seconds
+                if progress.lacks_nothing_but_usage:
+                    timeout_seconds = min(timeout_seconds, USAGE_TIMEOUT_SECONDS)
+                waiting.reschedule(loop.time() + timeout_seconds)
 
     async def _open_sdk(self, deadline: float) -> None:
         """Opens the SDK unless it is open.

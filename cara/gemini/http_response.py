@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
 
@@ -13,6 +15,25 @@ from cara.gemini.event_stream import EventStreamFilter
 
 if TYPE_CHECKING:
     from aiohttp.connector import Connection
+
+
+_opened: ContextVar[list[aiohttp.ClientResponse] | None] = ContextVar("opened", default=None)
+
+
+@contextmanager
+def closed_responses() -> Iterator[None]:
+    """Closes the responses that begin in the block, and so ends their calls at Gemini.
+
+    The SDK does not: its iterators refer to themselves, and would wait for the garbage collector.
+    """
+    opened: list[aiohttp.ClientResponse] = []
+    token = _opened.set(opened)
+    try:
+        yield
+    finally:
+        _opened.reset(token)
+        for response in opened:
+            response.close()
 
 
 class GeminiResponse(aiohttp.ClientResponse):
@@ -25,6 +46,8 @@ class GeminiResponse(aiohttp.ClientResponse):
             aiohttp.ContentTypeError: it is a page for people, such as the sign-in of a proxy: no answer.
         """
         await super().start(connection)
+        if (opened := _opened.get()) is not None:
+            opened.append(self)
         if self.status != HTTPStatus.OK:
             return self
         if self.content_type == "text/html":
