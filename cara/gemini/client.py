@@ -13,7 +13,6 @@ from typing import Any
 from cara.gemini.answers import AnswerInProgress
 from cara.gemini.calls import GeminiAnswer, GeminiCall, GeminiChunk, GeminiLimits, SendJournal
 from cara.gemini.errors import GeminiError, GeminiTimedOut, GeminiUnavailable
-from cara.gemini.http_response import closed_responses
 from cara.gemini.resilience import (
     Clock,
     GeminiBreaker,
@@ -24,7 +23,7 @@ from cara.gemini.resilience import (
 )
 from cara.gemini.responses import parse_response
 from cara.gemini.schemas import AcceptedSchemas, SchemaAttempts, SchemaStep
-from cara.gemini.sdk import GeminiSdk
+from cara.gemini.sdk import GeminiSdk, closed_responses
 from cara.gemini.streams import GeminiStream
 from cara.gemini.translation import accept_finished, translate_errors
 from cara.settings import Settings
