@@ -108,6 +108,7 @@ async def test_a_finish_reason_with_each_chunk_ends_nothing_early(
     assert (answer.text, answer.truncated) == ("We grew.", True)
 
 
+@pytest.mark.filterwarnings("ignore:.*is not a valid FinishReason")
 @pytest.mark.parametrize("unfinished", ["FINISH_REASON_UNSPECIFIED", ""])
 async def test_an_unspecified_finish_reason_is_none(
     wire_client: GeminiClient, server: WireServer, unfinished: str
