@@ -24,7 +24,9 @@ from cara.console import routes as console
 from cara.feedback import routes as feedback
 from cara.feedback.events.broker import JobEventBroker
 from cara.feedback.events.stream import TicketIssuer
-from cara.gemini.client import connect_gemini
+from cara.feedback.work.requests import FeedbackRequests
+from cara.feedback.work.reservation import AttemptReservations
+from cara.gemini.client import GeminiClient, connect_gemini
 from cara.jobs.notifier import JobNotifier
 from cara.observability.sentry import start_sentry, stop_sentry
 from cara.postgres.database import Database
@@ -79,7 +81,17 @@ def create_app(settings: Settings) -> web.Application:
     app[SERVICES] = {}
     _provide_rules(app, settings)
     app.cleanup_ctx.extend(
-        [_sentry, _database(settings), _redis(settings), _accounts, _job_events, _coach, _analytics]
+        [
+            _sentry,
+            _database(settings),
+            _redis(settings),
+            _accounts,
+            _job_events,
+            _gemini,
+            _coach,
+            _feedback,
+            _analytics,
+        ]
     )
     app.on_shutdown.append(_let_streams_end)
     allow_origins(app, mount(app, [*ROUTES, *console.routes(settings)]), settings)
@@ -197,18 +209,34 @@ async def _job_events(app: web.Application) -> AsyncIterator[None]:
     yield
 
 
-async def _coach(app: web.Application) -> AsyncIterator[None]:
+async def _gemini(app: web.Application) -> AsyncIterator[None]:
     """Imports the SDK of Gemini beside the first requests, because that is slow."""
-    settings = service(app, Settings)
-    gemini = connect_gemini(settings)
+    gemini = connect_gemini(service(app, Settings))
+    provide(app, GeminiClient, gemini)
     warming = asyncio.create_task(gemini.warm_up(), name="gemini warm-up")
-    rollup_notifier = service(app, RollupNotifier)
-    turns = Coach(settings, service(app, Database), service(app, Quota), gemini, rollup_notifier)
-    provide(app, Coach, turns)
     yield
     await asyncio.wait([warming])
-    await turns.close()
     await gemini.close()
+
+
+async def _coach(app: web.Application) -> AsyncIterator[None]:
+    turns = Coach(
+        service(app, Settings),
+        service(app, Database),
+        service(app, Quota),
+        service(app, GeminiClient),
+        service(app, RollupNotifier),
+    )
+    provide(app, Coach, turns)
+    yield
+    await turns.close()
+
+
+async def _feedback(app: web.Application) -> AsyncIterator[None]:
+    reservations = AttemptReservations(service(app, Quota), service(app, Settings).thinking_level)
+    requests = FeedbackRequests(service(app, Database), reservations, service(app, GeminiClient))
+    provide(app, FeedbackRequests, requests)
+    yield
 
 
 async def _let_streams_end(app: web.Application) -> None:

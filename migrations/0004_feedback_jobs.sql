@@ -16,14 +16,16 @@ create table feedback_jobs (
     failures         integer not null default 0,
     -- counts the judgements that Gemini charged for, usable or not, against a limit of their own
     answers          smallint not null default 0,
-    -- the output limit of the next judgement, where the usual one was too small
-    output_tokens    integer,
+    -- whether the next judgement gets more room, because the last one was cut off
+    more_output      boolean not null default false,
     -- what is judged, as it was when the feedback was requested
     feature_type     text not null,
     transcript       text not null,
     transcript_hash  bytea not null,
     duration_seconds integer,
     reservation_id   uuid not null,
+    -- what the prompt hardly exceeds: reserved for each attempt beside the room for its output
+    prompt_tokens    integer not null,
     cancel_requested boolean not null default false,
     run_after        timestamptz not null default now(),
     lease_expires_at timestamptz,

@@ -13,6 +13,7 @@ from arq.connections import ArqRedis
 from cara import __version__
 from cara.cli_support import USAGE_EXIT_CODE
 from cara.feedback.work.outcomes import Outcomes
+from cara.feedback.work.reservation import AttemptReservations
 from cara.feedback.work.run import FeedbackWork
 from cara.gemini.client import GeminiClient, connect_gemini
 from cara.observability.logging import set_up_logs
@@ -63,18 +64,20 @@ async def connected(settings: Settings) -> AsyncIterator[WorkerContext]:
         _rollup_notifier(redis) as rollup_notifier,
         _gemini(settings) as gemini,
     ):
-        quota, queue = Quota(settings.daily_token_quota), Queue(redis)
+        queue = Queue(redis)
+        reservations = AttemptReservations(Quota(settings.daily_token_quota), settings.thinking_level)
         feedback = FeedbackWork(
             database,
             redis,
             subscriber,
             gemini,
-            Outcomes(database, quota, queue, settings.job_attempts),
+            Outcomes(database, reservations, queue, settings.job_attempts),
+            reservations,
             settings.job_lease_seconds,
             thinking_level=settings.thinking_level,
         )
         yield WorkerContext(
-            settings, database, redis, subscriber, queue, rollup_notifier, quota, feedback=feedback
+            settings, database, redis, subscriber, queue, rollup_notifier, reservations, feedback=feedback
         )
 
 

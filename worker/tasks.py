@@ -12,11 +12,11 @@ from arq.connections import ArqRedis
 
 from cara.accounts.deletion import purge_expired as purge_expired_entries
 from cara.analytics import partitions, rollups
+from cara.feedback.work.reservation import AttemptReservations
 from cara.feedback.work.run import FeedbackWork
 from cara.feedback.work.sweeper import sweep
 from cara.observability.sentry import instrumented
 from cara.postgres.database import Database
-from cara.quota.quota import Quota
 from cara.redis.queue import Queue, RollupNotifier
 from cara.redis.subscriber import Subscriber
 from cara.settings import Settings
@@ -36,7 +36,7 @@ class WorkerContext:
     subscriber: Subscriber
     queue: Queue
     rollup_notifier: RollupNotifier
-    quota: Quota
+    reservations: AttemptReservations
     feedback: FeedbackWork
 
     def for_arq(self) -> dict[str, Any]:
@@ -62,7 +62,7 @@ async def sweep_jobs(ctx: dict[str, Any]) -> None:
     """Enqueues again the jobs that Redis forgot or a dead worker held."""
     context = context_of(ctx)
     async with instrumented("sweep_jobs", ctx["job_id"]):
-        await sweep(context.database, context.queue, context.quota, context.settings.job_attempts)
+        await sweep(context.database, context.queue, context.reservations, context.settings.job_attempts)
 
 
 async def purge_expired(ctx: dict[str, Any]) -> None:

@@ -13,7 +13,8 @@ from cara.coach import prompts
 from cara.coach.schemas import HistoryTurn, ProcessRequest
 from cara.errors import FieldProblem, InvalidInput
 from cara.gemini.calls import GeminiCall
-from cara.gemini.prompts import TURN_TOKENS, PromptDelimiters, upper_estimate
+from cara.gemini.prompts import PromptDelimiters
+from cara.gemini.tokens import TURN_TOKENS, estimate_tokens, thinking_room
 from cara.postgres.database import Connection
 from cara.practice.dialogue import session_context
 from cara.practice.schemas import FeatureType
@@ -56,14 +57,17 @@ def build_call(
     session: Session | None,
     *,
     history_tokens: int,
-    max_output_tokens: int,
+    answer_tokens: int,
     thinking_level: str | None,
 ) -> GeminiCall:
-    """Returns the call for a turn of the learner; `history_tokens` bounds the history that it sends."""
+    """Returns the call for a turn of the learner.
+
+    `history_tokens` bounds the history that it sends, `answer_tokens` the answer without its thoughts.
+    """
     return GeminiCall(
         system_instruction=prompts.instruction_for(feature_type_of(body, session)),
         contents=build_contents(body, session, history_tokens),
-        max_output_tokens=max_output_tokens,
+        max_output_tokens=answer_tokens + thinking_room(thinking_level),
         thinking_level=thinking_level,
     )
 
@@ -89,13 +93,13 @@ def build_contents(body: ProcessRequest, session: Session | None, history_tokens
 
 
 def newest_turns(history: list[HistoryTurn], tokens: int) -> list[HistoryTurn]:
-    """Returns the latest turns that come to `tokens` at most, by an upper estimate of all that is sent.
+    """Returns the latest turns that come to `tokens` at most, by an estimate of all that is sent.
 
     The oldest are left out first, always whole.
     """
     kept = 0
     for turn in reversed(history):
-        tokens -= upper_estimate(_as_data(turn)) + TURN_TOKENS
+        tokens -= estimate_tokens(_as_data(turn)) + TURN_TOKENS
         if tokens < 0:
             break
         kept += 1

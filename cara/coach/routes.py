@@ -8,9 +8,10 @@ import re
 
 from aiohttp import web
 
-from cara.coach.chat import Coach, Turn
+from cara.coach.chat import Coach
 from cara.coach.conversation import OtherFeature
 from cara.coach.schemas import CoachAnswer, ProcessRequest
+from cara.coach.turn import Turn
 from cara.errors import CaraError
 from cara.gemini.errors import (
     ContentBlocked,
@@ -25,7 +26,7 @@ from cara.gemini.errors import (
 from cara.observability.sentry import report
 from cara.practice.dialogue import TranscriptFull
 from cara.practice.sessions import SessionNotFound
-from cara.quota.quota import QuotaExceeded, TooLongForQuota
+from cara.quota.errors import QuotaExceeded, TooLongForQuota
 from cara.web.context import REQUEST_ID
 from cara.web.guard import Caller
 from cara.web.problems import problem_document

@@ -12,11 +12,12 @@ from cara.feedback.events.broker import JobEventBroker
 from cara.feedback.events.stream import TicketInvalid, TicketIssuer, stream_job_events
 from cara.feedback.schemas import EventsQuery, FeedbackJob, FeedbackRequest, JobAccepted
 from cara.feedback.work import requests
-from cara.feedback.work.requests import IdempotencyConflict, JobNotFound, TranscriptMissing
+from cara.feedback.work.requests import FeedbackRequests, IdempotencyConflict, JobNotFound, TranscriptMissing
 from cara.jobs.notifier import JobNotifier, final_number
 from cara.postgres.database import Connection, Database, Record
 from cara.practice.sessions import SessionNotFound
-from cara.quota.quota import Quota, QuotaExceeded, TooLongForQuota
+from cara.quota.errors import QuotaExceeded, TooLongForQuota
+from cara.quota.quota import Quota
 from cara.redis.queue import RollupNotifier
 from cara.web.context import CALLER_ID
 from cara.web.guard import Authenticator, Caller, Claims, bearer_token, confirmed_caller
@@ -39,8 +40,7 @@ LAST_EVENT_ID = Header("Last-Event-ID", "The id of the last event that was recei
 
 async def generate_feedback(
     caller: Caller,
-    database: Database,
-    quota: Quota,
+    feedback_requests: FeedbackRequests,
     job_notifier: JobNotifier,
     rollup_notifier: RollupNotifier,
     broker: JobEventBroker,
@@ -50,8 +50,7 @@ async def generate_feedback(
     prefer: Annotated[str | None, PREFER],
 ) -> ApiResponse[FeedbackJob] | ApiResponse[JobAccepted]:
     """Ask for feedback on a session; a worker writes it."""
-    async with database.transaction() as connection:
-        requested = await requests.request_feedback(connection, quota, caller, body, idempotency_key)
+    requested = await feedback_requests.create(caller, body, idempotency_key)
     job_id = requested.job["id"]
     rollup_notifier.wake()
     if requested.new:

@@ -1,7 +1,7 @@
 """SQL of feedback jobs, except for their transitions: one function a statement.
 
 All SQL on `feedback_jobs` stands in this package. The exceptions are statements of other tables that must
-look at jobs within one snapshot: quota's `release_expired_of_user` and practice's `delete_session`.
+look at jobs within one snapshot: quota's `expired_reservations_of_user` and practice's `delete_session`.
 Transcripts are long: they are read by `transitions.claim_job` alone.
 """
 
@@ -19,6 +19,7 @@ async def insert_job(
     session: Record,
     transcript_hash: bytes,
     reservation_id: UUID,
+    prompt_tokens: int,
 ) -> Record:
     """Inserts a queued job for the session's present transcript; returns its id, status and created_at."""
     return await one_row(
@@ -26,8 +27,8 @@ async def insert_job(
         """
         insert into feedback_jobs
             (user_id, id, session_id, feature_type, transcript, duration_seconds,
-             transcript_hash, reservation_id)
-        values ($1, $2, $3, $4, $5, $6, $7, $8)
+             transcript_hash, reservation_id, prompt_tokens)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
         returning id, status, created_at
         """,
         user_id,
@@ -38,6 +39,7 @@ async def insert_job(
         session["duration_seconds"],
         transcript_hash,
         reservation_id,
+        prompt_tokens,
     )
 
 

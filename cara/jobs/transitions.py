@@ -6,7 +6,7 @@ that owns the job. Of two workers only one can win, and a worker that lost its l
 
 What happens when a worker dies? Nobody renews the lease of its jobs, and `lease_expires_at` passes. The
 sweeper (`cara/feedback/work/sweeper.py`) then calls `fail_poison_jobs` for jobs that have used up their
-attempts, and `requeue_abandoned` for all others: the next worker claims them as a new attempt. Should the
+attempts, and requeues all others with `requeue_job`: the next worker claims them as a new attempt. Should the
 first worker live after all, its statements match nothing, because `attempts` has moved on.
 """
 
@@ -26,7 +26,8 @@ async def claim_job(connection: Connection, job_id: UUID, lease_seconds: float) 
     the sweeper.
 
     A job whose worker died before it noticed a requested cancellation is claimable, too: the next worker ends
-    it. `waited_seconds` is how long the job was due. This is the only statement that reads the transcript.
+    it. `waited_seconds` is how long the job was due, `reserved_tokens` what is reserved for the attempt. This
+    is the only statement that reads the transcript.
     """
     return await connection.fetchrow(
         """
@@ -36,7 +37,16 @@ async def claim_job(connection: Connection, job_id: UUID, lease_seconds: float) 
             started_at = coalesce(started_at, now())
         where id = $1 and status = 'queued' and run_after <= now() + interval '1 second'
         returning user_id, id, session_id, feature_type, transcript, duration_seconds, reservation_id,
-                  attempts, failures, answers, output_tokens, created_at,
+                  attempts, failures, answers, prompt_tokens, more_output, created_at,
+                  coalesce(
+                      (
+                          select tokens
+                          from quota_reservations
+                          where quota_reservations.user_id = feedback_jobs.user_id
+                            and quota_reservations.id = reservation_id
+                      ),
+                      0
+                  ) as reserved_tokens,
                   greatest(extract(epoch from now() - run_after), 0)::float8 as waited_seconds
         """,
         job_id,
@@ -89,14 +99,19 @@ async def finish_job(
     status: str,
     problem: dict[str, Any] | None = None,
 ) -> Record | None:
-    """Ends a running job of this attempt and returns its status; None when the lease is lost."""
+    """Ends a job of this attempt and returns status and reservation_id; None when the lease is lost.
+
+    A job that succeeds may also be queued: an answer in hand is worth more than another attempt that the
+    sweeper has queued and no worker has claimed yet.
+    """
     return await connection.fetchrow(
         """
         update feedback_jobs
         set status = $4, stage = 'finished', problem = $5, lease_expires_at = null, finished_at = now(),
             progress = case when $4 = 'succeeded' then 100 else progress end
-        where user_id = $1 and id = $2 and status = 'running' and attempts = $3
-        returning status
+        where user_id = $1 and id = $2 and attempts = $3
+          and (status = 'running' or (status = 'queued' and $4 = 'succeeded'))
+        returning status, reservation_id
         """,
         user_id,
         job_id,
@@ -115,19 +130,20 @@ async def requeue_job(
     delay_seconds: float,
     failed: bool,
     answers: int,
-    output_tokens: int | None,
+    more_output: bool,
+    reservation_id: UUID,
 ) -> Record | None:
     """Requeues a running job of this attempt and returns its status; None when the lease is lost.
 
-    `answers` counts the judgements that Gemini was paid for so far. `output_tokens` limits the next one; None
-    stands for the default.
+    `answers` counts the judgements that Gemini was paid for so far. `more_output` and the reservation are
+    those of the next attempt.
     """
     return await connection.fetchrow(
         """
         update feedback_jobs
         set status = 'queued', stage = 'queued', progress = 0, lease_expires_at = null,
             run_after = now() + make_interval(secs => $4), failures = failures + $5::int,
-            answers = $6, output_tokens = $7
+            answers = $6, more_output = $7, reservation_id = $8
         where user_id = $1 and id = $2 and status = 'running' and attempts = $3
         returning status
         """,
@@ -137,7 +153,8 @@ async def requeue_job(
         delay_seconds,
         int(failed),
         answers,
-        output_tokens,
+        more_output,
+        reservation_id,
     )
 
 
@@ -153,23 +170,6 @@ async def lock_job(connection: Connection, user_id: UUID, job_id: UUID, attempts
         user_id,
         job_id,
         attempts,
-    )
-
-
-async def replace_reservation(
-    connection: Connection, user_id: UUID, job_id: UUID, attempts: int, reservation_id: UUID
-) -> None:
-    """Sets the reservation of the next attempt while this one still owns the job."""
-    await connection.execute(
-        """
-        update feedback_jobs
-        set reservation_id = $4
-        where user_id = $1 and id = $2 and status = 'running' and attempts = $3
-        """,
-        user_id,
-        job_id,
-        attempts,
-        reservation_id,
     )
 
 
@@ -223,27 +223,30 @@ async def fail_poison_jobs(
     )
 
 
-async def requeue_abandoned(connection: Connection, limit: int) -> list[Record]:
-    """Requeues jobs whose lease expired because their worker died; this counts as a failure.
-
-    Returns id and attempts. Several sweepers share the work without waiting for each other.
-    """
+async def abandoned_jobs(connection: Connection, limit: int) -> list[Record]:
+    """Returns user_id and id of jobs whose lease expired because their worker died, the oldest first."""
     return await connection.fetch(
         """
-        with abandoned as (
-            select user_id, id
-            from feedback_jobs
-            where status = 'running' and lease_expires_at < now()
-            order by lease_expires_at
-            limit $1
-            for update skip locked
-        )
-        update feedback_jobs
-        set status = 'queued', stage = 'queued', progress = 0, lease_expires_at = null, run_after = now(),
-            failures = failures + 1
-        from abandoned
-        where feedback_jobs.user_id = abandoned.user_id and feedback_jobs.id = abandoned.id
-        returning feedback_jobs.id, attempts
+        select user_id, id
+        from feedback_jobs
+        where status = 'running' and lease_expires_at < now()
+        order by lease_expires_at
+        limit $1
         """,
         limit,
+    )
+
+
+async def lock_abandoned_job(connection: Connection, user_id: UUID, job_id: UUID) -> Record | None:
+    """Locks a job until the transaction ends, if its lease is still expired and nobody else has locked it."""
+    return await connection.fetchrow(
+        """
+        select user_id, id, feature_type, reservation_id, attempts, answers, prompt_tokens, more_output,
+               cancel_requested
+        from feedback_jobs
+        where user_id = $1 and id = $2 and status = 'running' and lease_expires_at < now()
+        for update skip locked
+        """,
+        user_id,
+        job_id,
     )

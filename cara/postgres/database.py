@@ -35,7 +35,16 @@ logger = logging.getLogger(__name__)
 RETRY_SECONDS = 10.0
 """How long `retry_database` repeats an operation while the database is away or busy."""
 
-_CONFLICT = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+SAVE_SECONDS = 120.0
+"""The same for `retry_saving`: longer than PostgreSQL takes to start again or to fail over."""
+
+_REPEATABLE = (
+    asyncpg.DeadlockDetectedError,
+    asyncpg.SerializationError,
+    # A migration has changed what prepared statements refer to; asyncpg prepares them anew.
+    asyncpg.InvalidCachedStatementError,
+    asyncpg.exceptions.OutdatedSchemaCacheError,
+)
 
 _AWAY = (
     OSError,
@@ -50,7 +59,7 @@ _AWAY = (
 
 
 class DatabaseBusy(Unavailable):
-    """No connection became free in time, or PostgreSQL rolled the work back to resolve a conflict."""
+    """No connection became free in time, or PostgreSQL rolled the work back and it can be repeated."""
 
     code = "database_busy"
     detail = "The database is busy. Please try again in a moment."
@@ -105,8 +114,8 @@ class Database:
         """Yields a connection for the duration of the block.
 
         Raises:
-            DatabaseBusy: no connection became free in time, or a deadlock or serialization conflict rolled
-                the block back.
+            DatabaseBusy: no connection became free in time, or a deadlock, a serialization conflict or a
+                migration made PostgreSQL roll the block back.
             DatabaseAway: PostgreSQL refused the connection, or it was lost within the block.
         """
         try:
@@ -117,7 +126,7 @@ class Database:
             raise DatabaseAway(retry_after_seconds=1) from error
         try:
             yield connection
-        except _CONFLICT as error:
+        except _REPEATABLE as error:
             raise DatabaseBusy(retry_after_seconds=1) from error
         except _AWAY as error:
             raise DatabaseAway(retry_after_seconds=1) from error
@@ -144,16 +153,31 @@ def retry_database(
 
     @functools.wraps(operation)
     async def retried(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
-        attempts = AsyncRetrying(
-            retry=retry_if_exception_type(Unavailable),
-            wait=wait_random_exponential(multiplier=0.1, max=2),
-            stop=stop_after_delay(RETRY_SECONDS),
-            before_sleep=lambda _: logger.warning("%s waits for the database", operation.__qualname__),
-            reraise=True,
-        )
-        return await attempts(operation, *args, **kwargs)
+        return await _attempts(operation.__qualname__, RETRY_SECONDS)(operation, *args, **kwargs)
 
     return retried
+
+
+def retry_saving(
+    operation: Callable[Arguments, Awaitable[Result]],
+) -> Callable[Arguments, Coroutine[Any, Any, Result]]:
+    """Decorates as `retry_database` does, for `SAVE_SECONDS`: for what is paid for and would be lost."""
+
+    @functools.wraps(operation)
+    async def retried(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        return await _attempts(operation.__qualname__, SAVE_SECONDS)(operation, *args, **kwargs)
+
+    return retried
+
+
+def _attempts(name: str, seconds: float) -> AsyncRetrying:
+    return AsyncRetrying(
+        retry=retry_if_exception_type((DatabaseAway, DatabaseBusy)),
+        wait=wait_random_exponential(multiplier=0.1, max=2),
+        stop=stop_after_delay(seconds),
+        before_sleep=lambda _: logger.warning("%s waits for the database", name),
+        reraise=True,
+    )
 
 
 def new_id() -> UUID:

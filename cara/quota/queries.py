@@ -1,18 +1,21 @@
 """SQL of the quota (the counter of each day, reservations, the ledger): one function a statement.
 
-`settle` alone writes `quota_days.used` and the ledger. Every change of a counter is one statement that locks
-one row of `quota_days`; used + reserved can therefore never pass the limit, however many calls come at once.
+Every change of a counter is one statement that locks one row of `quota_days`; used + reserved can therefore
+never pass the limit by a reservation, however many calls come at once. The ledger's row of a call has the id
+of its reservation: whoever charges the call, and however often, it is charged once.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import date
+from typing import Final
 from uuid import UUID
 
 from cara.postgres.database import Connection, Record, one_row
+from cara.quota.charges import Charge, Sent
 
-_RESERVE = """
+_RESERVE: Final = """
 with today as (
     select used + reserved as taken
     from quota_days
@@ -33,22 +36,25 @@ with today as (
     where days.used + days.reserved + excluded.reserved <= $6
     returning day
 )
-insert into quota_reservations (user_id, id, day, tokens, request_type, feature_type, expires_at)
-select $1, $2, day, tokens, $7, $10, now() + make_interval(secs => $8) from counted, fitting
+insert into quota_reservations
+    (user_id, id, day, tokens, request_type, feature_type, expires_at, model, input_tokens, output_tokens)
+select $1, $2, day, tokens, $7, $10, now() + make_interval(secs => $8), $11::text, $12::integer,
+       case when $11 is not null then 0 end
+from counted, fitting
 returning tokens
 """
 
-_SETTLE = """
+_SETTLE: Final = """
 with deleted as (
     delete from quota_reservations where user_id = $1 and id = $2 returning day, tokens, feature_type
 ), target as (
     select coalesce((select day from deleted), $3::date) as day,
-           coalesce((select tokens from deleted), 0) as reserved,
-           (select feature_type from deleted) as feature_type
+           coalesce((select tokens from deleted), 0) as reserved
 ), entry as (
     insert into quota_usage
         (user_id, id, day, request_type, feature_type, model, tokens_used, input_tokens, output_tokens)
-    select $1, $9, day, $4, feature_type, $5::text, $6::integer, $7::integer, $8::integer
+    select $1, $2, day, $4, (select feature_type from deleted),
+           $5::text, $8::integer, $6::integer, $7::integer
     from target
     where $5::text is not null
     on conflict (user_id, id) do nothing
@@ -62,6 +68,23 @@ set used = days.used + excluded.used,
 returning day, used, reserved, exists (select from entry) as is_new
 """
 
+_RAISE: Final = """
+with raised as (
+    update quota_usage as entry
+    set tokens_used = $3, input_tokens = $4, output_tokens = $5
+    from (
+        select user_id, id, tokens_used from quota_usage where user_id = $1 and id = $2 for update
+    ) as before
+    where entry.user_id = before.user_id and entry.id = before.id and before.tokens_used < $3::integer
+    returning entry.day, $3::integer - before.tokens_used as growth
+)
+update quota_days as days
+set used = days.used + raised.growth
+from raised
+where days.user_id = $1 and days.day = raised.day
+returning days.day, days.used, days.reserved
+"""
+
 
 @dataclass(frozen=True)
 class NewReservation:
@@ -69,7 +92,8 @@ class NewReservation:
 
     It expires after `keep_seconds` by PostgreSQL's clock, which all processes share. Unless it is `durable`,
     its transaction does not wait for the disk: should PostgreSQL itself crash within the next instants,
-    counter and reservation are lost together; a settlement charges all the same.
+    counter and reservation are lost together; a settlement charges all the same. `sent` records the call in
+    advance, if it is sent right after.
     """
 
     user_id: UUID
@@ -82,6 +106,7 @@ class NewReservation:
     keep_seconds: float
     durable: bool
     feature_type: str | None
+    sent: Sent | None
 
 
 async def reserve(connection: Connection, wanted: NewReservation) -> int | None:
@@ -103,6 +128,8 @@ async def reserve(connection: Connection, wanted: NewReservation) -> int | None:
         wanted.keep_seconds,
         wanted.durable,
         wanted.feature_type,
+        wanted.sent.model if wanted.sent else None,
+        wanted.sent.input_tokens if wanted.sent else None,
     )
     return tokens
 
@@ -113,10 +140,9 @@ async def settle(
     reservation_id: UUID,
     today: date,
     request_type: str,
-    charge: tuple[str, int, int, int] | None,
-    ledger_id: UUID,
+    charge: Charge | None,
 ) -> Record:
-    """Releases a reservation and writes what the call cost: model, total, input and output tokens.
+    """Releases a reservation and writes what the call cost.
 
     The ledger's row counts on the reservation's day, if the reservation still exists, else on `today`; both
     halves happen at most once, however often this is repeated. Without a charge nothing is written into the
@@ -129,70 +155,20 @@ async def settle(
         reservation_id,
         today,
         request_type,
-        *(charge or (None, None, None, None)),
-        ledger_id,
+        *(astuple(charge) if charge else (None, None, None, None)),
     )
 
 
-async def release_expired(connection: Connection) -> int:
-    """Releases what crashes left behind; returns the number of reservations."""
-    count: int = await connection.fetchval(
-        """
-        with deleted as (
-            delete from quota_reservations where expires_at < now() returning user_id, day, tokens
-        ), by_day as (
-            select user_id, day, sum(tokens) as tokens, count(*) as reservations
-            from deleted
-            group by user_id, day
-        ), released as (
-            update quota_days
-            set reserved = quota_days.reserved - by_day.tokens
-            from by_day
-            where quota_days.user_id = by_day.user_id and quota_days.day = by_day.day
-            returning by_day.reservations
-        )
-        select coalesce(sum(reservations), 0)::int from released
-        """
-    )
-    return count
+async def raise_charge(
+    connection: Connection, user_id: UUID, reservation_id: UUID, charge: Charge
+) -> Record | None:
+    """Raises a charge in the ledger, and its day's counter by the difference; None unless it was lower.
 
-
-async def release_expired_of_user(connection: Connection, user_id: UUID, day: date) -> int:
-    """Releases what crashes left behind of a learner's day; returns the number of reservations.
-
-    Reservations of live feedback jobs stay: the sweeper may just be late to prolong them. The caller's
-    transaction may hold a lock on the day's row; therefore a reservation that another transaction is about to
-    settle or release is skipped, not waited for.
+    The lock makes the difference true also for two that raise the same charge at the same instant.
     """
-    count: int = await connection.fetchval(
-        """
-        with expired as (
-            select id
-            from quota_reservations
-            where user_id = $1 and day = $2 and expires_at < now()
-              and not exists (
-                  select
-                  from feedback_jobs
-                  where feedback_jobs.user_id = $1 and reservation_id = quota_reservations.id
-                    and status in ('queued', 'running')
-              )
-            for update skip locked
-        ), deleted as (
-            delete from quota_reservations
-            using expired
-            where quota_reservations.user_id = $1 and quota_reservations.id = expired.id
-            returning tokens
-        ), released as (
-            update quota_days
-            set reserved = reserved - (select sum(tokens) from deleted)
-            where user_id = $1 and day = $2 and exists (select from deleted)
-        )
-        select count(*) from deleted
-        """,
-        user_id,
-        day,
+    return await connection.fetchrow(
+        _RAISE, user_id, reservation_id, charge.total_tokens, charge.input_tokens, charge.output_tokens
     )
-    return count
 
 
 async def day_of_user(connection: Connection, user_id: UUID, day: date) -> Record | None:

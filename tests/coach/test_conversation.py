@@ -14,7 +14,7 @@ from cara.coach import prompts
 from cara.coach.conversation import DELIMITERS, OPENING, build_contents, newest_turns
 from cara.coach.schemas import HistoryTurn, ProcessRequest
 from cara.gemini.calls import GeminiCall
-from cara.gemini.prompts import TURN_TOKENS, upper_estimate, upper_estimate_of_prompt
+from cara.gemini.tokens import TURN_TOKENS, estimate_prompt, estimate_tokens, with_margin
 from cara.practice.dialogue import dialogue
 from cara.practice.schemas import FEATURE_TYPES
 from tests.coach.coach_client import ask_coach
@@ -57,7 +57,7 @@ def test_every_practice_has_an_instruction_with_purpose_tone_and_refusal(feature
     whole = prompts.instruction_for(feature_type)
     assert "<learner_message>" in whole
     assert text in whole
-    assert upper_estimate(whole) < 1_500
+    assert estimate_tokens(whole) < 1_500
 
 
 def test_an_edition_of_the_instructions_is_never_edited() -> None:
@@ -112,10 +112,10 @@ def test_only_the_learners_own_last_words_count_as_the_prompt_whatever_blanks_su
 
 def test_a_turn_fits_to_its_last_token_with_its_frame() -> None:
     older, newer = (HistoryTurn(role="assistant", content=text) for text in ("1234", "12345678"))
-    needed = upper_estimate("12345678") + TURN_TOKENS
+    needed = estimate_tokens("12345678") + TURN_TOKENS
     assert newest_turns([older, newer], needed) == [newer]
     assert newest_turns([older, newer], needed - 1) == []
-    assert newest_turns([older, newer], needed + upper_estimate("1234") + TURN_TOKENS) == [older, newer]
+    assert newest_turns([older, newer], needed + estimate_tokens("1234") + TURN_TOKENS) == [older, newer]
 
 
 def test_of_a_long_history_the_newest_turns_are_kept_whole() -> None:
@@ -124,7 +124,7 @@ def test_of_a_long_history_the_newest_turns_are_kept_whole() -> None:
     assert 0 < len(kept) < 30
     assert kept == history[-len(kept) :]
     sent = sum(
-        upper_estimate(DELIMITERS.wrap("learner_message", turn.content)) + TURN_TOKENS
+        estimate_tokens(DELIMITERS.wrap("learner_message", turn.content)) + TURN_TOKENS
         for turn in history[-len(kept) - 1 :]
     )
     assert sent - sent // (len(kept) + 1) <= 1_000 < sent
@@ -171,11 +171,12 @@ async def test_an_injection_reaches_gemini_as_data_and_changes_nothing_else(
             assert part["text"].count("<learner_message>") == part["text"].count("</learner_message>") == 1
 
 
-def test_the_estimate_of_a_prompt_bounds_what_the_emulator_counts() -> None:
+def test_the_estimate_of_a_prompt_with_its_margin_bounds_what_the_emulator_counts() -> None:
     turns = build_contents(request("Let us begin, shall we? " * 40), None, 1_000)
     call = GeminiCall(prompts.instruction_for("video"), turns, 100, response_schema={"type": "object"})
     characters = len(call.system_instruction) + sum(len(part["text"]) for part in turns[0]["parts"])
-    assert characters / 4 + 10 < upper_estimate_of_prompt(call) < characters
+    tokens = with_margin(estimate_prompt(call))
+    assert characters / 4 + 10 < tokens < characters / 2
 
 
 def test_no_line_of_a_turn_can_pass_for_somebody_elses() -> None:

@@ -49,8 +49,11 @@ async def test_a_stream_sends_the_text_in_chunks_and_then_the_same_json(learner:
 
 
 async def test_an_answer_cut_at_the_output_limit_says_so_whole_and_streamed(
-    settings: Settings, aiohttp_client: Callable[..., Awaitable[TestClient[Any, Any]]]
+    settings: Settings,
+    aiohttp_client: Callable[..., Awaitable[TestClient[Any, Any]]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("cara.coach.conversation.thinking_room", lambda _: 0)
     brief = create_app(settings.model_copy(update={"gemini_max_output_tokens": 10}))
     learner = await Learner.registers(await aiohttp_client(brief))
     whole = await (await ask_coach(learner)).json()

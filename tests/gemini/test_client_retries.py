@@ -71,7 +71,7 @@ async def test_permanent_failures_are_not_retried(client, emulator, fault):
     assert emulator.emulator.ledger.calls == 1
 
 
-@pytest.mark.parametrize("fault", [Fault.CUT_STREAM, Fault.DROP_CONNECTION])
+@pytest.mark.parametrize("fault", [Fault.CUT_STREAM, Fault.ERROR_MIDSTREAM])
 async def test_a_prompt_that_was_paid_for_is_not_sent_again(client, emulator, fault):
     emulator.emulator.fail_next(PlannedFault(fault, after_chunks=0))
     with pytest.raises(GeminiError) as failed:

@@ -24,7 +24,13 @@ OF_AN_ATTEMPT: dict[str, Callable[[Connection, Key], Awaitable[Record | None]]] 
     "advance": lambda connection, key: transitions.advance_job(connection, *key, "asking", 15),
     "finish": lambda connection, key: transitions.finish_job(connection, *key, "succeeded"),
     "requeue": lambda connection, key: transitions.requeue_job(
-        connection, *key, delay_seconds=0, failed=True, answers=1, output_tokens=None
+        connection,
+        *key,
+        delay_seconds=0,
+        failed=True,
+        answers=1,
+        more_output=False,
+        reservation_id=key[1],
     ),
     "lock": lambda connection, key: transitions.lock_job(connection, *key),
 }
@@ -75,9 +81,24 @@ async def test_only_the_attempt_that_owns_the_job_changes_it(
     async with database.acquire() as connection:
         for key in (*others, (uuid4(), job["id"], 2), (job["user_id"], uuid4(), 2)):
             assert await OF_AN_ATTEMPT[step](connection, key) is None
-            await transitions.replace_reservation(connection, *key, uuid4())
         assert await the_job(database) == before
         assert await OF_AN_ATTEMPT[step](connection, (job["user_id"], job["id"], 2)) is not None
+
+
+async def test_an_answer_in_hand_ends_a_job_that_was_requeued_but_not_claimed_again(
+    job: Record, database: Database
+) -> None:
+    """The database was away for longer than the lease, while the worker waited to save the feedback."""
+    await changed(database, "status = 'queued', attempts = 2")
+    key = (job["user_id"], job["id"], 2)
+    async with database.acquire() as connection:
+        for other in (1, 3):
+            assert await transitions.finish_job(connection, *key[:2], other, "succeeded") is None
+        assert await transitions.finish_job(connection, *key, "failed", PROBLEM) is None
+        finished = await transitions.finish_job(connection, *key, "succeeded")
+    assert finished is not None
+    assert tuple(finished) == ("succeeded", job["reservation_id"])
+    assert (await the_job(database))["status"] == "succeeded"
 
 
 @pytest.mark.parametrize("status", ["queued", "succeeded", "failed", "cancelled"])
@@ -89,9 +110,26 @@ async def test_a_job_that_does_not_run_is_not_changed_by_its_last_attempt(
     key = (job["user_id"], job["id"], 1)
     async with database.acquire() as connection:
         for step, transition in OF_AN_ATTEMPT.items():
-            assert await transition(connection, key) is None, step
-        await transitions.replace_reservation(connection, *key, uuid4())
+            if (status, step) != ("queued", "finish"):
+                assert await transition(connection, key) is None, step
     assert await the_job(database) == before
+
+
+async def test_a_claim_knows_what_is_reserved_for_the_attempt(job: Record, database: Database) -> None:
+    async with database.acquire() as connection:
+        claimed = await transitions.claim_job(connection, job["id"], 30)
+        assert claimed is not None
+        assert (claimed["prompt_tokens"], claimed["reserved_tokens"]) == (1_500, 0)
+        await connection.execute("update feedback_jobs set status = 'queued', lease_expires_at = null")
+        await connection.execute(
+            """
+            insert into quota_reservations (user_id, id, day, tokens, request_type, expires_at)
+            select user_id, reservation_id, current_date, 4_321, 'feedback', now() from feedback_jobs
+            """
+        )
+        claimed = await transitions.claim_job(connection, job["id"], 30)
+    assert claimed is not None
+    assert claimed["reserved_tokens"] == 4_321
 
 
 async def test_a_claim_counts_the_attempt_and_is_made_once(job: Record, database: Database) -> None:
@@ -147,6 +185,7 @@ async def test_a_requeued_job_starts_anew_when_its_delay_is_over(
     job: Record, database: Database, failed: bool
 ) -> None:
     await running(database, attempts=1, more=", progress = 88, stage = 'checking', failures = 1")
+    reservation_id = uuid4()
     async with database.acquire() as connection:
         await transitions.requeue_job(
             connection,
@@ -156,14 +195,16 @@ async def test_a_requeued_job_starts_anew_when_its_delay_is_over(
             delay_seconds=600,
             failed=failed,
             answers=1,
-            output_tokens=4_096,
+            more_output=True,
+            reservation_id=reservation_id,
         )
         assert await transitions.claim_job(connection, job["id"], 30) is None
     queued = await the_job(database)
     assert 590 * SECOND < await wait_of(database) <= 600 * SECOND
     assert (queued["status"], queued["stage"], queued["progress"]) == ("queued", "queued", 0)
     assert (queued["attempts"], queued["failures"]) == (1, 1 + failed)
-    assert (queued["answers"], queued["output_tokens"]) == (1, 4_096)
+    assert (queued["answers"], queued["more_output"]) == (1, True)
+    assert queued["reservation_id"] == reservation_id
 
 
 async def test_a_job_is_abandoned_when_its_lease_is_over_and_the_longest_abandoned_comes_first(
@@ -173,20 +214,23 @@ async def test_a_job_is_abandoned_when_its_lease_is_over_and_the_longest_abandon
         lease = f"lease_expires_at = now() + make_interval(secs => {seconds})"
         await age(database, job_id, f"status = 'running', attempts = 3, stage = 'asking', {lease}")
     async with database.acquire() as connection:
-        assert [row["id"] for row in await transitions.requeue_abandoned(connection, 1)] == [three[1]]
-        assert [row["id"] for row in await transitions.requeue_abandoned(connection, 9)] == [three[0]]
-        rows = await connection.fetch(
-            """
-            select status, stage, attempts, failures, run_after <= now() as due
-            from feedback_jobs
-            order by id
-            """
-        )
-    assert [tuple(row) for row in rows] == [
-        ("queued", "queued", 3, 1, True),
-        ("queued", "queued", 3, 1, True),
-        ("running", "asking", 3, 0, True),
-    ]
+        assert [row["id"] for row in await transitions.abandoned_jobs(connection, 1)] == [three[1]]
+        assert [row["id"] for row in await transitions.abandoned_jobs(connection, 9)] == [three[1], three[0]]
+        user_id = await connection.fetchval("select user_id from feedback_jobs where id = $1", three[2])
+        assert await transitions.lock_abandoned_job(connection, user_id, three[2]) is None
+
+
+async def test_of_sweepers_at_the_same_instant_one_gets_an_abandoned_job(
+    job: Record, database: Database
+) -> None:
+    lease = "lease_expires_at = now() - interval '1 second'"
+    await changed(database, f"status = 'running', attempts = 3, cancel_requested = true, {lease}")
+    key = job["user_id"], job["id"]
+    async with database.transaction() as first, database.transaction() as second:
+        locked = await transitions.lock_abandoned_job(first, *key)
+        assert locked is not None
+        assert (locked["attempts"], locked["prompt_tokens"], locked["cancel_requested"]) == (3, 1_500, True)
+        assert await transitions.lock_abandoned_job(second, *key) is None
 
 
 @pytest.mark.parametrize(
@@ -218,7 +262,7 @@ async def test_a_job_that_is_still_worked_on_is_no_poison(job: Record, database:
     before = await running(database, attempts=50, more=", failures = 9")
     async with database.acquire() as connection:
         assert await transitions.fail_poison_jobs(connection, 5, 50, PROBLEM, 9) == []
-        assert await transitions.requeue_abandoned(connection, 9) == []
+        assert await transitions.abandoned_jobs(connection, 9) == []
     assert await the_job(database) == before
 
 

@@ -15,9 +15,13 @@ from aiohttp.test_utils import TestClient
 from cara.app import create_app
 from cara.coach.conversation import build_call
 from cara.coach.schemas import ProcessRequest
-from cara.gemini.prompts import upper_estimate_of_prompt
+from cara.devtools.emulator.faults import Fault, PlannedFault
+from cara.gemini.calls import GeminiCall
+from cara.gemini.tokens import estimate_prompt, with_margin
 from cara.postgres.database import Database, new_id
-from cara.quota.quota import Charge, Quota, QuotaExceeded, TooLongForQuota
+from cara.quota.charges import Charge
+from cara.quota.errors import QuotaExceeded, TooLongForQuota
+from cara.quota.quota import Quota
 from cara.settings import Settings
 from cara.web.context import provide
 from tests.coach.coach_client import (
@@ -34,6 +38,7 @@ from tests.conftest import RunningEmulator
 from tests.learners import Learner
 from tests.streams import read_events
 
+BRIEF = {"gemini_max_output_tokens": 100, "gemini_thinking_level": "minimal"}
 EVENING = datetime(2026, 11, 3, 23, 59, 50, tzinfo=UTC)
 
 
@@ -78,17 +83,17 @@ async def reserve(
 async def test_with_little_left_a_small_prompt_gets_a_shorter_answer(
     learner: Learner, database: Database, emulator: RunningEmulator
 ) -> None:
-    await limit_tokens(database, 1_600)
+    await limit_tokens(database, 2_100)
     assert (await ask_coach(learner)).status == 200
     allowed = emulator.emulator.requests[-1].body["generationConfig"]["maxOutputTokens"]
-    assert 512 <= allowed < 1_024
+    assert 512 + 1_024 <= allowed < 1_024 + 2_048
 
 
 @pytest.mark.parametrize("headers", [{}, STREAM])
 async def test_a_used_up_quota_is_refused_with_the_time_of_its_reset(
     learner: Learner, database: Database, emulator: RunningEmulator, headers: dict[str, str]
 ) -> None:
-    await limit_tokens(database, 1_600)
+    await limit_tokens(database, 2_100)
     before = await (await ask_coach(learner)).json()
     response = await learner.call("POST", PATH, json={"prompt": PROMPT}, headers=headers)
     problem = await response.json()
@@ -132,13 +137,13 @@ async def test_a_reservation_of_the_whole_day_fits_until_a_token_is_used(
 async def test_the_quota_resets_at_midnight_utc(
     learner: Learner, database: Database, clock: MovableClock
 ) -> None:
-    await limit_tokens(database, 1_600)
+    await limit_tokens(database, 2_100)
     before = await (await ask_coach(learner)).json()
     assert (await ask_coach(learner)).status == 429
     clock.moment += timedelta(seconds=10)
 
     after = await (await ask_coach(learner)).json()
-    assert after["remainingQuota"] == 1_600 - after["tokensUsed"]
+    assert after["remainingQuota"] == 2_100 - after["tokensUsed"]
     quota = await learner.expects(200, "GET", "/api/gemini/quota")
     assert quota["tokensUsed"] == quota["byType"]["process"] == after["tokensUsed"]
     assert quota["resetAt"] == "2026-11-05T00:00:00Z"
@@ -163,11 +168,11 @@ async def test_a_call_over_midnight_counts_on_the_day_that_reserved_it(
 
 
 async def test_an_own_limit_holds_for_its_user_alone(learner: Learner, database: Database) -> None:
-    await limit_tokens(database, 1_600)
+    await limit_tokens(database, 2_100)
     other = await Learner.registers(learner.client)
     assert [(await ask_coach(learner)).status for _ in range(2)] == [200, 429]
     assert [(await ask_coach(other)).status for _ in range(2)] == [200, 200]
-    assert (await learner.expects(200, "GET", "/api/gemini/quota"))["quota"] == 1_600
+    assert (await learner.expects(200, "GET", "/api/gemini/quota"))["quota"] == 2_100
 
 
 async def test_concurrent_calls_never_exceed_the_quota(
@@ -233,14 +238,57 @@ async def test_streams_and_whole_answers_spend_the_same_quota(
     assert (await read_tables(database)).used == emulator.emulator.ledger.total_tokens
 
 
-async def test_where_answers_are_short_anyway_as_little_as_one_of_them_has_to_fit(
-    settings: Settings, aiohttp_client: Callable[..., Awaitable[TestClient[Any, Any]]], database: Database
-) -> None:
-    brief = create_app(settings.model_copy(update={"gemini_max_output_tokens": 100}))
-    learner = await Learner.registers(await aiohttp_client(brief))
+def brief_call() -> GeminiCall:
+    """The call of a turn where answers are short."""
     body = ProcessRequest(prompt=PROMPT)
-    call = build_call(body, None, history_tokens=0, max_output_tokens=100, thinking_level=None)
-    needed = upper_estimate_of_prompt(call) + 100
-    for limit, status in ((needed - 1, 422), (needed, 200)):
-        await limit_tokens(database, limit)
-        assert (await ask_coach(learner)).status == status
+    return build_call(body, None, history_tokens=0, answer_tokens=100, thinking_level="minimal")
+
+
+@pytest.fixture
+async def brief(
+    settings: Settings, aiohttp_client: Callable[..., Awaitable[TestClient[Any, Any]]]
+) -> Learner:
+    """A learner where answers are short."""
+    return await Learner.registers(await aiohttp_client(create_app(settings.model_copy(update=BRIEF))))
+
+
+async def test_where_answers_are_short_anyway_as_little_as_one_of_them_has_to_fit(
+    brief: Learner, database: Database, emulator: RunningEmulator
+) -> None:
+    call = brief_call()
+    await limit_tokens(database, with_margin(estimate_prompt(call)) + call.max_output_tokens)
+    assert (await ask_coach(brief)).status == 200
+    assert emulator.emulator.requests[-1].body["generationConfig"]["maxOutputTokens"] == 100 + 512
+    assert emulator.emulator.ledger.token_counts == 0
+
+
+async def test_a_prompt_that_may_fit_by_an_exact_count_is_counted_before_it_is_refused(
+    brief: Learner, database: Database, emulator: RunningEmulator
+) -> None:
+    call = brief_call()
+    needed = with_margin(estimate_prompt(call)) + call.max_output_tokens
+    await limit_tokens(database, needed - 1)
+    assert (await ask_coach(brief)).status == 200
+    assert emulator.emulator.ledger.token_counts == 1
+    seen = await read_tables(database)
+    assert seen.used == emulator.emulator.ledger.total_tokens <= needed - 1
+    await limit_tokens(database, needed)
+    assert (await ask_coach(brief)).status == 429
+    assert emulator.emulator.ledger.token_counts == 1, "far too little is left for any count to help"
+
+
+@pytest.mark.parametrize("fault", ["unavailable", "stall"])
+async def test_a_prompt_that_cannot_be_counted_is_refused_as_it_is_estimated(
+    brief: Learner,
+    database: Database,
+    emulator: RunningEmulator,
+    fault: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("cara.quota.counting.COUNT_TIMEOUT_SECONDS", 0.2)
+    emulator.emulator.fail_next(PlannedFault(Fault(fault), methods=frozenset({"countTokens"})))
+    call = brief_call()
+    await limit_tokens(database, with_margin(estimate_prompt(call)) + call.max_output_tokens - 1)
+    problem = await brief.expects(422, "POST", PATH, json={"prompt": PROMPT})
+    assert problem["code"] == "too_long_for_quota"
+    assert (await read_tables(database)).reserved == 0

@@ -11,8 +11,9 @@ from uuid import UUID
 import pytest
 
 from cara.postgres.database import Database, new_id
-from cara.quota.queries import release_expired
-from cara.quota.quota import Charge, Quota, QuotaExceeded
+from cara.quota.charges import Charge
+from cara.quota.errors import QuotaExceeded
+from cara.quota.quota import Quota
 from tests.coach.coach_client import PATH, PROMPT, ask_coach, limit_tokens, read_tables
 from tests.learners import Learner
 from tests.waiting import time_limit
@@ -52,8 +53,8 @@ async def test_what_a_crash_left_behind_is_released_once_it_has_expired(
     await reserve(database, quota, learner, 100, ALIVE)
     await reserve(database, quota, learner, 300, EXPIRED)
     async with database.acquire() as connection:
-        assert await release_expired(connection) == 1
-        assert await release_expired(connection) == 0
+        assert await Quota(50_000).close_expired(connection) == 1
+        assert await Quota(50_000).close_expired(connection) == 0
     seen = await read_tables(database)
     assert (seen.reserved, seen.reservations) == (100, 1)
 
@@ -66,7 +67,7 @@ async def test_a_process_whose_clock_is_wrong_keeps_reservations_as_long_as_any_
     await reserve(database, quota, learner, 100, ALIVE)
     await reserve(database, quota, learner, 300, EXPIRED)
     async with database.acquire() as connection:
-        assert await release_expired(connection) == 1
+        assert await Quota(50_000).close_expired(connection) == 1
     assert (await read_tables(database)).reserved == 100
 
 
@@ -86,7 +87,7 @@ async def test_expired_reservations_are_released_before_a_refusal_without_any_sw
 async def test_a_learner_goes_on_as_soon_as_reservations_of_a_crash_have_expired(
     learner: Learner, database: Database
 ) -> None:
-    await limit_tokens(database, 1_600)
+    await limit_tokens(database, 2_100)
     await reserve(database, Quota(50_000), learner, 1_000, ALIVE)
     await learner.expects(429, "POST", PATH, json={"prompt": PROMPT})
     async with database.acquire() as connection:
@@ -164,7 +165,7 @@ async def test_what_several_learners_left_behind_on_several_days_is_released_fro
             await reserve(database, quota, owner, tokens + days_ago, EXPIRED)
             await reserve(database, quota, owner, 7, ALIVE)
     async with database.acquire() as connection:
-        assert await release_expired(connection) == 8
+        assert await Quota(50_000).close_expired(connection) == 8
         days = await connection.fetch("select user_id, day, reserved from quota_days")
     assert len({(row["user_id"], row["day"]) for row in days}) == 4
     assert [row["reserved"] for row in days] == [7] * 4
@@ -188,7 +189,7 @@ async def test_a_settlement_after_the_expiry_still_charges_once(learner: Learner
     quota, user_id = Quota(50_000), UUID(learner.user["id"])
     reservation_id = await reserve(database, quota, learner, 500, EXPIRED)
     async with database.acquire() as connection:
-        await release_expired(connection)
+        await Quota(50_000).close_expired(connection)
         charge = Charge("a-model", 30, 12, 42)
         first = await quota.settle(connection, user_id, reservation_id, "process", charge)
         again = await quota.settle(connection, user_id, reservation_id, "process", charge)

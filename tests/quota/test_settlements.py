@@ -10,7 +10,9 @@ import pytest
 
 from cara.gemini.calls import GeminiUsage
 from cara.postgres.database import Connection, Database, new_id
-from cara.quota.quota import Charge, Quota, QuotaExceeded, Reservation, TooLongForQuota, midnight_after
+from cara.quota.charges import Charge
+from cara.quota.errors import QuotaExceeded, TooLongForQuota
+from cara.quota.quota import Quota, Reservation, midnight_after
 from tests.coach.coach_client import PATH, PROMPT, limit_tokens, read_tables
 from tests.learners import Learner
 from tests.waiting import until_blocked
@@ -68,20 +70,53 @@ async def test_the_ledger_says_what_each_call_was_for_and_what_it_cost(
     ]
 
 
-async def test_the_ledgers_row_can_be_named_otherwise_than_the_reservation(
-    learner: Learner, database: Database
+@pytest.mark.parametrize(
+    ("again", "used"), [(Charge("a-model", 30, 40, 70), 70), (Charge("a-model", 9, 1, 10), 42)]
+)
+async def test_a_call_that_is_charged_twice_costs_the_higher_of_the_two(
+    learner: Learner, database: Database, again: Charge, used: int
 ) -> None:
-    """A job has one reservation and several calls: each call is charged, once."""
-    calls = [new_id(), new_id()]
+    """A worker that was thought to be dead reports what its call really cost."""
     async with database.acquire() as connection:
         reservation = await reserve(connection, learner, 500)
-        for call in (*calls, *calls):
-            await QUOTA.settle(
-                connection, owner_of(learner), reservation.id, "feedback", CHARGE, ledger_id=call
-            )
+        await reserve(connection, learner, 200)
+        for charge in (CHARGE, again, again):
+            settled = await QUOTA.settle(connection, owner_of(learner), reservation.id, "feedback", charge)
+    assert (settled.used, settled.reserved, settled.is_new) == (used, 200, False)
     seen = await read_tables(database)
-    assert [row["id"] for row in seen.ledger] == calls
-    assert (seen.used, seen.reserved, seen.reservations) == (84, 0, 0)
+    assert [row["tokens_used"] for row in seen.ledger] == [used]
+    assert (seen.ledger[0]["input_tokens"], seen.ledger[0]["output_tokens"]) == (30, used - 30)
+    assert (seen.used, seen.reserved) == (used, 200)
+
+
+async def test_of_charges_raised_at_the_same_instant_the_highest_counts_once(
+    learner: Learner, database: Database
+) -> None:
+    async with database.acquire() as connection:
+        reservation = await reserve(connection, learner, 500)
+        await QUOTA.settle(connection, owner_of(learner), reservation.id, "process", CHARGE)
+
+    async def raise_to(total: int) -> None:
+        async with database.acquire() as connection:
+            charge = Charge("a-model", 30, total - 30, total)
+            await QUOTA.settle(connection, owner_of(learner), reservation.id, "process", charge)
+
+    await asyncio.gather(*(raise_to(total) for total in (50, 90, 70, 60, 80)))
+    seen = await read_tables(database)
+    assert (seen.used, seen.charged, len(seen.ledger)) == (90, 90, 1)
+
+
+async def test_a_charge_is_raised_on_the_day_that_it_was_made_for(
+    learner: Learner, database: Database
+) -> None:
+    tomorrow = Quota(50_000, lambda: TODAY + timedelta(days=1))
+    async with database.acquire() as connection:
+        reservation = await reserve(connection, learner, 500)
+        await QUOTA.settle(connection, owner_of(learner), reservation.id, "process", CHARGE)
+        charge = Charge("a-model", 30, 40, 70)
+        settled = await tomorrow.settle(connection, owner_of(learner), reservation.id, "process", charge)
+        assert (settled.day, settled.used) == (date(2026, 11, 3), 70)
+        assert await tomorrow.remaining_after(connection, owner_of(learner), 1_000, settled) == 1_000
 
 
 def test_thinking_is_charged_as_output_and_nothing_counted_is_no_charge() -> None:
@@ -161,8 +196,12 @@ async def test_a_first_reservation_is_measured_against_a_settlement_of_the_same_
             await QUOTA.settle(settling, owner_of(learner), new_id(), "process", charge)
             task = asyncio.create_task(reserve(reserving, learner, 200))
             await until_blocked(database, task)
-        with pytest.raises(QuotaExceeded):
+        with pytest.raises(QuotaExceeded) as refused:
             await task
+    assert refused.value.further_members() == {
+        "needed": 200, "remaining": 100, "reserved": 0, "resetAt": "2026-11-04T00:00:00Z"
+    }  # fmt: skip
+    assert refused.value.retry_after_seconds == 43_200
     seen = await read_tables(database)
     assert (seen.used, seen.reserved, seen.reservations) == (900, 0, 0)
 
@@ -190,6 +229,32 @@ async def test_a_first_reservation_that_another_was_quicker_than_takes_what_is_l
             await until_blocked(database, task)
         assert (await task).tokens == 300
     assert (await read_tables(database)).reserved == 1_000
+
+
+@pytest.mark.parametrize(
+    ("used", "reserved", "needed", "retry_after", "words"),
+    [
+        (0, 900, 200, 5, "in a few seconds"),
+        (800, 100, 200, 5, "100 are left today, and 100 are reserved"),
+        (801, 100, 200, 43_200, "199 are left today. The quota begins anew"),
+        (1_000, 0, 1, 43_200, "used up"),
+    ],
+)
+async def test_a_refusal_says_whether_waiting_helps(
+    learner: Learner, database: Database, used: int, reserved: int, needed: int, retry_after: int, words: str
+) -> None:
+    async with database.acquire() as connection:
+        if reserved:
+            await reserve(connection, learner, reserved)
+        if used:
+            charge = Charge("a-model", used, 0, used)
+            await QUOTA.settle(connection, owner_of(learner), new_id(), "process", charge)
+        with pytest.raises(QuotaExceeded, match=words) as refused:
+            await reserve(connection, learner, needed)
+    assert refused.value.retry_after_seconds == retry_after
+    members = refused.value.further_members()
+    assert (members["needed"], members["reserved"]) == (needed, reserved)
+    assert members["remaining"] == 1_000 - used - reserved
 
 
 @pytest.mark.parametrize(("durable", "waits"), [(True, "on"), (False, "off")])

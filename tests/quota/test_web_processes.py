@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 
+import pytest
 from aiohttp import ClientError, ClientSession
 
 from cara.postgres.database import Database
-from cara.quota.queries import release_expired
+from cara.quota.quota import Quota
 from cara.settings import Settings
 from tests.coach.coach_client import PATH, PROMPT, STREAM, limit_tokens, read_tables, until
 from tests.conftest import RunningEmulator
@@ -16,6 +17,15 @@ from tests.quota.web_processes import web_processes
 
 ACCOUNT = {"email": "learner@example.com", "name": "A Learner", "password": "correct horse battery"}
 CALLS, IN_FLIGHT, LIMIT = 40, 8, 3_000
+
+
+async def recorded_outputs(database: Database) -> int:
+    """The number of calls of which an output is recorded."""
+    async with database.acquire() as connection:
+        count: int = await connection.fetchval(
+            "select count(*) from quota_reservations where output_tokens > 0"
+        )
+    return count
 
 
 async def test_concurrency_and_crashes_leave_the_quota_tables_right(
@@ -43,17 +53,18 @@ async def test_concurrency_and_crashes_leave_the_quota_tables_right(
         emulator.emulator.fail_next("stall_midstream", times=IN_FLIGHT)
         calls = [asyncio.create_task(say(n, webs[0].url)) for n in range(IN_FLIGHT)]
         await until(lambda: read_tables(database), lambda seen: seen.reservations == IN_FLIGHT)
-        await emulator.emulator.until(lambda ledger: ledger.in_flight == IN_FLIGHT)
+        await until(lambda: recorded_outputs(database), lambda outputs: outputs == IN_FLIGHT)
         await webs[0].kill()
         broken = await asyncio.gather(*calls, return_exceptions=True)
         assert all(isinstance(failure, ClientError) for failure in broken)
 
         async with database.acquire() as connection:
-            assert await release_expired(connection) == 0
+            assert await Quota(50_000).close_expired(connection) == 0
             await connection.execute("update quota_reservations set expires_at = now() - interval '1 second'")
-            assert await release_expired(connection) == IN_FLIGHT
-        after = await read_tables(database)
-        assert (after.used, after.reserved, after.reservations) == (seen.used, 0, 0)
+            assert await Quota(50_000).close_expired(connection) == IN_FLIGHT
+        after, served = await read_tables(database), emulator.emulator.ledger.total_tokens
+        assert (after.reserved, after.reservations) == (0, 0)
+        assert after.used == after.charged == pytest.approx(served, rel=0.03)
         assert await say(1, webs[1].url) == 200
         final = await read_tables(database)
         assert final.used == final.charged > after.used

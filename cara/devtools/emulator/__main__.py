@@ -24,9 +24,12 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0, help="0 picks a free port")
     for setting in fields(EmulatorSettings):
-        kind = str if setting.name == "api_key" else type(setting.default)
         option = "--" + setting.name.replace("_", "-")
-        parser.add_argument(option, dest=setting.name, type=kind, default=setting.default)
+        if isinstance(setting.default, bool):
+            parser.add_argument(option, action=argparse.BooleanOptionalAction, default=setting.default)
+            continue
+        kind = str if setting.name == "api_key" else type(setting.default)
+        parser.add_argument(option, type=kind, default=setting.default)
     return parser.parse_args()
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
-from cara.devtools.emulator.faults import Deviation, Fault, FaultPlan, PlannedFault
+from cara.devtools.emulator.faults import FaultPlan, PlannedFault, Switch
 from cara.devtools.emulator.tokens import TokenUsage
 
 WATCH_SECONDS = 0.05
@@ -18,12 +18,19 @@ WATCH_SECONDS = 0.05
 
 @dataclass(frozen=True)
 class EmulatorSettings:
-    """How the emulator behaves when nothing fails. Without an `api_key` it accepts any key."""
+    """How the emulator behaves when nothing fails. Without an `api_key` it accepts any key.
+
+    `thinking_by_level` takes the tokens of thinking from the request's `thinkingLevel`, not from
+    `thinking_tokens`. With `running_usage` each chunk of a stream tells what was written so far, not the last
+    one alone.
+    """
 
     chunk_delay_seconds: float = 0.015
     first_chunk_delay_seconds: float = 0.0
     chunk_characters: int = 60
     thinking_tokens: int = 0
+    thinking_by_level: bool = False
+    running_usage: bool = False
     cached_tokens: int = 0
     api_key: str | None = None
     remembered_requests: int = 256
@@ -46,13 +53,15 @@ class RecordedRequest:
 
 @dataclass
 class Ledger:
-    """Running totals. Tokens count as soon as the chunk that states them is written to the client.
+    """Running totals, billed as Gemini bills: prompts once a request is accepted, the rest as it is written.
 
-    `calls` counts requests to generate, `refused` those that got an error, and `aborted` those whose client
-    disconnected before the end.
+    `calls` counts requests to generate, `billed` those that were accepted, `refused` those that got an error,
+    `finished` those whose answer was written to its end, and `aborted` those whose client disconnected before
+    that. A request that a fault refuses or leaves without a first byte is not billed.
     """
 
     calls: int = 0
+    billed: int = 0
     streams: int = 0
     token_counts: int = 0
     finished: int = 0
@@ -109,11 +118,11 @@ class Emulator:
         self._stopping = asyncio.Event()
         self._changed = asyncio.Event()
 
-    def fail_next(self, fault: Fault | Deviation | str | PlannedFault, times: int = 1) -> None:
+    def fail_next(self, fault: Switch | str | PlannedFault, times: int = 1) -> None:
         """See `FaultPlan.fail_next`."""
         self.faults.fail_next(fault, times)
 
-    def fail_rate(self, fault: Fault | Deviation | str | PlannedFault, rate: float, seed: int = 0) -> None:
+    def fail_rate(self, fault: Switch | str | PlannedFault, rate: float, seed: int = 0) -> None:
         """See `FaultPlan.fail_rate`."""
         self.faults.fail_rate(fault, rate, seed)
 

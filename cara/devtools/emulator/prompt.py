@@ -55,7 +55,7 @@ class Prompt:
     """What a request asks for.
 
     `transcript` is the delimited transcript, or else the last message of the user; `turns` is the number of
-    contents.
+    contents; `thinking_level` is in lower case, None if the request leaves it to the model.
     """
 
     transcript: str
@@ -66,6 +66,7 @@ class Prompt:
     wants_json: bool
     schema: dict[str, Any] | None
     max_output_tokens: int | None
+    thinking_level: str | None = None
 
 
 def read_prompt(body: Any) -> Prompt:
@@ -89,6 +90,7 @@ def read_prompt(body: Any) -> Prompt:
         wants_json=schema is not None or config.get("responseMimeType") == "application/json",
         schema=schema,
         max_output_tokens=int(limit) if limit is not None else None,
+        thinking_level=_thinking_level(config),
     )
 
 
@@ -104,6 +106,13 @@ def read_facts(text: str) -> Facts:
                 break
             return Facts(members)
     return Facts()
+
+
+def _thinking_level(config: dict[str, Any]) -> str | None:
+    """Returns the level; the SDK writes this key in snake case."""
+    thinking = config.get("thinkingConfig") or {}
+    level = thinking.get("thinkingLevel") or thinking.get("thinking_level")
+    return str(level).lower() if level else None
 
 
 def _texts(body: dict[str, Any]) -> Iterator[str]:

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from enum import Enum, auto
-from typing import Any
 
 from cara.devtools.emulator.advice import Advice
+from cara.devtools.emulator.deviations import write_judgement
 from cara.devtools.emulator.emulator import EmulatorSettings
-from cara.devtools.emulator.faults import Deviation, Fault, PlannedFault
+from cara.devtools.emulator.faults import Fault, PlannedFault, Switch, WireDeviation
 from cara.devtools.emulator.passages import Passages
 from cara.devtools.emulator.prompt import Facts, Prompt
-from cara.devtools.emulator.schema_answers import SchemaAnswer
+from cara.devtools.emulator.schema_answers import TALK_SCHEMA, SchemaAnswer
 from cara.devtools.emulator.tokens import TokenUsage, count_tokens, cut_to_tokens
-from cara.devtools.emulator.transcript import WORD, listing, shorten
+from cara.devtools.emulator.transcript import listing, shorten
 
 ENDLESS_THOUGHTS = 8_192
 """The tokens of thinking without a limit of output."""
+THINKING_TOKENS = {"minimal": 64, "low": 256, "medium": 2_048, "high": 6_000}
+DEFAULT_LEVEL = "high"
+"""How Gemini 3 thinks if a request does not say it."""
+BEYOND_BMP = "\U0001f642"
+HIGH_SURROGATE, LOW_SURROGATE = "\ud83d", "\ude42"
+"""The same character in UTF-16."""
 
 QUESTIONS = (
     "Who are you going to say this to, and what should they do afterwards? Now give me your opening "
@@ -26,10 +33,6 @@ QUESTIONS = (
     "Say it once more in half as many words, and end with the one thing that you want.",
 )
 
-QUOTE_CHARACTERS, SUMMARY_CHARACTERS, TITLE_CHARACTERS = 900, 4_000, 300
-HIGHLIGHTS = 14
-NEVER_SAID = "Nobody has ever said these words in this order."
-
 
 class Ending(Enum):
     """What happens on the connection after the last chunk."""
@@ -37,51 +40,86 @@ class Ending(Enum):
     COMPLETE = auto()
     STALL = auto()
     DROP = auto()
+    RESET = auto()
     ERROR = auto()
 
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer in chunks, with its usage. Without a `finish_reason` it was cut off."""
+    """An answer in chunks, with its usage. Without a `finish_reason` it was cut off.
+
+    `accepted_usage` is what it costs before its first chunk. Thoughts are billed with the first chunk.
+    """
 
     chunks: tuple[str, ...]
-    prompt_usage: TokenUsage
+    accepted_usage: TokenUsage
+    thinking_tokens: int = 0
     finish_reason: str | None = "STOP"
     block_reason: str | None = None
     ending: Ending = Ending.COMPLETE
+    switches: frozenset[Switch] = frozenset()
+
+    @property
+    def count(self) -> int:
+        """The number of chunks on the wire: an answer without text has one, too."""
+        return max(len(self.chunks), 1)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether its last chunk ends the answer, so that nothing that follows can interrupt it."""
+        return bool(self.finish_reason or self.block_reason) or self.ending is Ending.COMPLETE
+
+    def ends_with(self, chunks: int) -> bool:
+        """Whether the last of so many chunks is the one with the reason why the answer ends."""
+        return chunks >= self.count and bool(self.finish_reason or self.block_reason)
+
+    @property
+    def starts(self) -> bool:
+        """Whether a first byte of it is written."""
+        return bool(self.chunks) or self.ending is not Ending.DROP
 
     def usage(self, chunks: int) -> TokenUsage:
-        """Returns the running total after the first `chunks` chunks."""
-        return replace(self.prompt_usage, output=count_tokens("".join(self.chunks[:chunks])))
+        """Returns what the answer has cost after its first `chunks` chunks."""
+        if not chunks:
+            return self.accepted_usage
+        output = count_tokens("".join(self.chunks[:chunks]))
+        return replace(self.accepted_usage, output=output, thinking=self.thinking_tokens)
 
 
 def compose(prompt: Prompt, settings: EmulatorSettings, planned: PlannedFault | None) -> Reply:
-    """Returns the reply to `prompt`, with the planned fault."""
-    fault = planned.fault if planned else None
-    text, finish_reason, thinking = _break(_text(prompt, fault), fault), "STOP", settings.thinking_tokens
+    """Returns the reply to `prompt`, with what is planned for it."""
+    switches: frozenset[Switch] = planned.switches if planned else frozenset()
+    text, finish_reason = _text(prompt, switches), "STOP"
+    thinking = _thinking_tokens(prompt, settings)
     if prompt.max_output_tokens is not None:
         thinking = min(thinking, prompt.max_output_tokens)
         room = prompt.max_output_tokens - thinking
         finish_reason = "STOP" if count_tokens(text) <= room else "MAX_TOKENS"
         text = cut_to_tokens(text, room)
-    usage = TokenUsage(
-        prompt=prompt.tokens,
-        thinking=thinking,
-        cached=min(settings.cached_tokens, prompt.tokens),
-    )
-    reply = Reply(_chunks(text, settings.chunk_characters), usage, finish_reason)
-    return _interrupted(reply, planned, prompt) if planned else reply
+    usage = TokenUsage(prompt=prompt.tokens, cached=min(settings.cached_tokens, prompt.tokens))
+    chunks = _chunks(text, settings.chunk_characters, switches)
+    reply = Reply(chunks, usage, thinking, finish_reason, switches=switches)
+    if planned is None:
+        return reply
+    return _interrupted(_ended(reply), planned, prompt)
 
 
-def _text(prompt: Prompt, fault: Fault | Deviation | None) -> str:
+def _thinking_tokens(prompt: Prompt, settings: EmulatorSettings) -> int:
+    if not settings.thinking_by_level:
+        return settings.thinking_tokens
+    return THINKING_TOKENS.get(prompt.thinking_level or DEFAULT_LEVEL, THINKING_TOKENS[DEFAULT_LEVEL])
+
+
+def _text(prompt: Prompt, switches: Collection[Switch]) -> str:
     if not prompt.wants_json:
-        return _chat_reply(prompt)
+        text = _chat_reply(prompt)
+        return f"{BEYOND_BMP} {text}" if WireDeviation.SPLIT_SURROGATES in switches else text
     advice = Advice(prompt.transcript, prompt.facts)
-    schema = prompt.schema or {"properties": {"answer": {"type": "string"}}}
-    instance = SchemaAnswer(schema, advice).instance()
-    if isinstance(fault, Deviation) and isinstance(instance, dict):
-        return deviate(instance, advice.talk.text, fault)
-    return json.dumps(instance, ensure_ascii=False)
+    instance = SchemaAnswer(prompt.schema or TALK_SCHEMA, advice).instance()
+    text = _break(write_judgement(instance, advice.talk.text, switches), switches)
+    if WireDeviation.SPLIT_SURROGATES in switches:
+        return text.replace('": "', f'": "{BEYOND_BMP} ', 1)
+    return text
 
 
 def _chat_reply(prompt: Prompt) -> str:
@@ -96,96 +134,61 @@ def _chat_reply(prompt: Prompt) -> str:
     return f"I hear: “{shorten(prompt.message, 120)}” {remark} {question}"
 
 
-def _break(text: str, fault: Fault | Deviation | None) -> str:
-    if fault is Fault.BROKEN_JSON:
+def _break(text: str, switches: Collection[Switch]) -> str:
+    if Fault.BROKEN_JSON in switches:
         return text[: len(text) * 2 // 3]
-    if fault is Fault.SCHEMA_BREACH:
+    if Fault.SCHEMA_BREACH in switches:
         return json.dumps({"unexpected": text[:40]}, ensure_ascii=False)
     return text
 
 
-def _chunks(text: str, characters: int) -> tuple[str, ...]:
-    return tuple(text[start : start + characters] for start in range(0, len(text), characters)) or ("",)
+def _chunks(text: str, characters: int, switches: Collection[Switch]) -> tuple[str, ...]:
+    if WireDeviation.SPLIT_SURROGATES in switches and BEYOND_BMP in text:
+        before, after = text.split(BEYOND_BMP, 1)
+        return _cut(f"{before}{HIGH_SURROGATE}", characters) + _cut(f"{LOW_SURROGATE}{after}", characters)
+    return _cut(text, characters)
+
+
+def _cut(text: str, characters: int) -> tuple[str, ...]:
+    return tuple(text[start : start + characters] for start in range(0, len(text), characters))
+
+
+def _ended(reply: Reply) -> Reply:
+    """Returns the reply with what the connection does after a whole answer."""
+    if WireDeviation.RESET_AFTER_FINISH in reply.switches:
+        return replace(reply, ending=Ending.RESET)
+    if WireDeviation.SILENT_AFTER_FINISH in reply.switches:
+        return replace(reply, ending=Ending.STALL)
+    return reply
 
 
 def _interrupted(reply: Reply, planned: PlannedFault, prompt: Prompt) -> Reply:
     begun = reply.chunks[: planned.after_chunks]
-    match planned.fault:
+    match planned.failure:
         case Fault.BLOCKED_PROMPT:
-            usage = replace(reply.prompt_usage, thinking=0)
-            return Reply((), usage, finish_reason=None, block_reason="PROHIBITED_CONTENT")
+            return replace(reply, chunks=(), thinking_tokens=0, finish_reason=None, block_reason="SAFETY")
         case Fault.OUT_OF_ROOM:
             half = reply.chunks[: max(len(reply.chunks) // 2, 1)]
             return replace(reply, chunks=half, finish_reason="MAX_TOKENS")
         case Fault.ONLY_THOUGHTS:
-            thoughts = replace(reply.prompt_usage, thinking=prompt.max_output_tokens or ENDLESS_THOUGHTS)
-            return Reply((), thoughts, finish_reason="MAX_TOKENS")
-        case Fault.BLOCKED_ANSWER:
-            return replace(reply, chunks=begun, finish_reason="SAFETY")
+            thoughts = prompt.max_output_tokens or ENDLESS_THOUGHTS
+            return replace(reply, chunks=(), thinking_tokens=thoughts, finish_reason="MAX_TOKENS")
+        case Fault.BLOCKED_ANSWER | Fault.RECITATION | Fault.LANGUAGE as fault:
+            return replace(reply, chunks=begun, finish_reason=FINISH_REASONS[fault])
         case Fault.CUT_STREAM:
-            return replace(reply, chunks=begun, finish_reason=None)
-        case Fault.STALL_MIDSTREAM:
-            return replace(reply, chunks=begun, finish_reason=None, ending=Ending.STALL)
-        case Fault.DROP_CONNECTION:
-            return replace(reply, chunks=begun, finish_reason=None, ending=Ending.DROP)
-        case Fault.ERROR_MIDSTREAM:
-            return replace(reply, chunks=begun, finish_reason=None, ending=Ending.ERROR)
+            return replace(reply, chunks=begun, finish_reason=None, ending=Ending.COMPLETE)
+        case Fault.STALL_MIDSTREAM | Fault.DROP_CONNECTION | Fault.ERROR_MIDSTREAM as fault:
+            return replace(reply, chunks=begun, finish_reason=None, ending=ENDINGS[fault])
     return reply
 
 
-def deviate(judgement: dict[str, Any], transcript: str, deviation: Deviation) -> str:
-    """Changes the judgement to one that misses what was asked for, as Gemini's do; returns its text."""
-    _change(judgement, transcript, deviation)
-    text = json.dumps(judgement, ensure_ascii=False)
-    match deviation:
-        case Deviation.FENCED:
-            return f"```json\n{text}\n```"
-        case Deviation.PREFACED:
-            return f"Here is the judgement that you asked for:\n\n{text}\n\nI hope that it helps."
-    return text
-
-
-def _change(judgement: dict[str, Any], transcript: str, deviation: Deviation) -> None:
-    scored = [aspect for aspect in judgement.values() if isinstance(aspect, dict) and "score" in aspect]
-    highlights, actions = judgement.get("highlights") or [], judgement.get("actionItems") or []
-    match deviation:
-        case Deviation.LONG_QUOTE if highlights:
-            highlights[1:1] = [highlights[0] | {"quote": _repeated(transcript, QUOTE_CHARACTERS)}]
-        case Deviation.LONG_SUMMARY if "summary" in judgement:
-            judgement["summary"] = _repeated(judgement["summary"], SUMMARY_CHARACTERS)
-        case Deviation.LONG_TITLE if actions:
-            actions[0]["title"] = _repeated(actions[0]["title"], TITLE_CHARACTERS)
-        case Deviation.EMPTY_SENTENCE if scored:
-            scored[0]["feedback"] = ""
-        case Deviation.MANY_HIGHLIGHTS if highlights:
-            judgement["highlights"] = _many(highlights, transcript)
-        case Deviation.FRACTIONAL_SCORES | Deviation.SCORES_AS_TEXT | Deviation.SCORES_BEYOND:
-            for aspect in scored:
-                aspect["score"] = _odd_score(deviation)
-        case Deviation.NULL_SCORE if scored:
-            scored[-1]["score"] = None
-        case Deviation.MISSING_SCORE if scored:
-            del scored[-1]["score"]
-        case Deviation.FOREIGN_MEMBERS:
-            for part in (judgement, *scored, *highlights, *actions):
-                part["certainty"] = {"level": "high"}
-        case Deviation.UNGROUNDED:
-            for highlight in highlights:
-                highlight["quote"] = NEVER_SAID
-
-
-def _repeated(text: str, characters: int) -> str:
-    return (f"{text} " * (characters // (len(text) + 1) + 1))[:characters]
-
-
-def _many(highlights: list[dict[str, Any]], transcript: str) -> list[dict[str, Any]]:
-    """Appends single words of the transcript, each as a highlight of its own."""
-    words = dict.fromkeys(WORD.findall(transcript))
-    more = [highlights[0] | {"quote": word} for word in words]
-    return [*highlights, *more][:HIGHLIGHTS]
-
-
-def _odd_score(deviation: Deviation) -> float | str:
-    if deviation is Deviation.SCORES_AS_TEXT:
-        return "85"
-    return 85.5 if deviation is Deviation.FRACTIONAL_SCORES else 101
+FINISH_REASONS = {
+    Fault.BLOCKED_ANSWER: "SAFETY",
+    Fault.RECITATION: "RECITATION",
+    Fault.LANGUAGE: "LANGUAGE",
+}
+ENDINGS = {
+    Fault.STALL_MIDSTREAM: Ending.STALL,
+    Fault.DROP_CONNECTION: Ending.DROP,
+    Fault.ERROR_MIDSTREAM: Ending.ERROR,
+}

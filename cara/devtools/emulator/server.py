@@ -16,11 +16,19 @@ from aiohttp.typedefs import Handler
 
 from cara.devtools.emulator import dialect
 from cara.devtools.emulator.emulator import Emulator, EmulatorSettings
-from cara.devtools.emulator.faults import GENERATION, Deviation, Fault, PlannedFault, named
+from cara.devtools.emulator.faults import (
+    GENERATION,
+    Deviation,
+    Fault,
+    PlannedFault,
+    WireDeviation,
+    named,
+)
 from cara.devtools.emulator.generation import EMULATOR, answer
 
 MAX_BODY_BYTES = 8 * 1024 * 1024
 SHUTDOWN_SECONDS = 0.5
+ALL_SWITCHES = [*Fault, *Deviation, *WireDeviation]
 
 __all__ = [
     "EMULATOR",
@@ -97,7 +105,7 @@ async def plan_fault(request: web.Request) -> web.Response:
     """Plans a fault for the next requests, or at a rate.
 
     The body is `{"fault": "rate_limited", "times": 2}` or `{"fault": …, "rate": 0.2, "seed": 7}`, with
-    `retryDelaySeconds`, `afterChunks` and `methods` as options.
+    `retryDelaySeconds`, `afterChunks`, `methods`, and `also` (more of them for the same request) as options.
     """
     try:
         body = await request.json()
@@ -108,7 +116,7 @@ async def plan_fault(request: web.Request) -> web.Response:
         else:
             faults.fail_next(planned, int(body.get("times", 1)))
     except (json.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError) as error:
-        return web.json_response({"error": str(error), "faults": [*Fault, *Deviation]}, status=400)
+        return web.json_response({"error": str(error), "faults": ALL_SWITCHES}, status=400)
     return web.json_response({"planned": planned.fault.value})
 
 
@@ -118,6 +126,7 @@ def _planned(body: dict[str, Any]) -> PlannedFault:
         retry_delay_seconds=body.get("retryDelaySeconds", 1.0),
         after_chunks=int(body.get("afterChunks", 2)),
         methods=frozenset(body.get("methods") or GENERATION),
+        also=frozenset(named(name) for name in body.get("also", ())),
     )
 
 

@@ -43,12 +43,23 @@ class TokenUsage:
     def total(self) -> int:
         return self.prompt + self.output + self.thinking
 
-    def as_metadata(self) -> dict[str, int]:
+    def as_metadata(self) -> dict[str, Any]:
         """Returns the `usageMetadata` of an answer."""
-        metadata = {"promptTokenCount": self.prompt, "totalTokenCount": self.total}
-        optional = {
-            "candidatesTokenCount": self.output,
-            "thoughtsTokenCount": self.thinking,
-            "cachedContentTokenCount": self.cached,
+        metadata: dict[str, Any] = {
+            "promptTokenCount": self.prompt,
+            "totalTokenCount": self.total,
+            "promptTokensDetails": as_text(self.prompt),
         }
-        return metadata | {name: count for name, count in optional.items() if count}
+        if self.output:
+            metadata["candidatesTokenCount"] = self.output
+        if self.thinking:
+            metadata["thoughtsTokenCount"] = self.thinking
+        if self.cached:
+            metadata["cachedContentTokenCount"] = self.cached
+            metadata["cacheTokensDetails"] = as_text(self.cached)
+        return metadata
+
+
+def as_text(tokens: int) -> list[dict[str, Any]]:
+    """Returns a count by modality, all of it text."""
+    return [{"modality": "TEXT", "tokenCount": tokens}]

@@ -12,15 +12,15 @@ from cara.feedback.assessment import prompts
 from cara.feedback.assessment.judgement import judgement_schema, plainer_judgement_schema
 from cara.gemini.answers import strip_unstorable
 from cara.gemini.client import GeminiCall
-from cara.gemini.prompts import PromptDelimiters, upper_estimate
+from cara.gemini.prompts import PromptDelimiters
+from cara.gemini.tokens import estimate_prompt, thinking_room
 from cara.speech import SpeechMeasures
 
-MAX_OUTPUT_TOKENS = 4_096
-MORE_OUTPUT_TOKENS = 2 * MAX_OUTPUT_TOKENS
-"""The output limit for a second judgement, after the first one was cut off."""
+ANSWER_TOKENS = 4_096
+"""The room for a judgement, beside that for thoughts; judgements seldom take a quarter of it."""
 
-MATERIAL_TOKENS = 4_000
-"""The most tokens for measures, notes, first and last sentence, and earlier action items."""
+MATERIAL_TOKENS = 700
+"""The usual tokens for measures, notes, first and last sentence, and earlier action items."""
 
 _LISTED_BYTES = 400
 """Sentences, notes and titles are cut to this length; in English none is longer."""
@@ -65,27 +65,32 @@ def feedback_call(
     measures: SpeechMeasures,
     last_actions: list[dict[str, Any]],
     thinking_level: str | None = None,
-    max_output_tokens: int = MAX_OUTPUT_TOKENS,
 ) -> GeminiCall:
-    """Returns the call for a judgement of one transcript.
-
-    Thinking level and output limit go to `GeminiCall`.
-    """
+    """Returns the call for a judgement of one transcript, with room for its answer and its thoughts."""
     text = question(transcript, measures, last_actions)
     return GeminiCall(
         system_instruction=prompts.instruction_for(feature_type),
         contents=[{"role": "user", "parts": [{"text": text}]}],
-        max_output_tokens=max_output_tokens,
+        max_output_tokens=ANSWER_TOKENS + thinking_room(thinking_level),
         response_schema=judgement_schema(),
         thinking_level=thinking_level,
         plainer_schema=plainer_judgement_schema(),
     )
 
 
-def upper_estimate_of_judge_prompt(feature_type: str, transcript: str) -> int:
-    """Returns an upper bound of the prompt tokens of a judgement of the transcript."""
-    schema = json.dumps(judgement_schema(), separators=(",", ":"))
-    return upper_estimate(prompts.instruction_for(feature_type), schema, transcript) + MATERIAL_TOKENS
+def bare_judge_call(feature_type: str, transcript: str) -> GeminiCall:
+    """Returns the call for a judgement of a transcript that is not measured yet: to count its prompt."""
+    return GeminiCall(
+        system_instruction=prompts.instruction_for(feature_type),
+        contents=[{"role": "user", "parts": [{"text": transcript}]}],
+        max_output_tokens=1,
+        response_schema=judgement_schema(),
+    )
+
+
+def estimate_judge_prompt(feature_type: str, transcript: str) -> int:
+    """Returns the prompt tokens of a judgement of the transcript, before it is measured."""
+    return estimate_prompt(bare_judge_call(feature_type, transcript)) + MATERIAL_TOKENS
 
 
 def texts_of(judgement: Any) -> Iterator[tuple[str, str]]:

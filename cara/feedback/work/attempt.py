@@ -11,17 +11,17 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from cara.errors import CaraError, Unavailable
-from cara.feedback.assessment.prompt import MAX_OUTPUT_TOKENS
-from cara.feedback.work.requests import REQUEST_TYPE, reserve_attempt
+from cara.feedback.work.reservation import REQUEST_TYPE, AttemptReservations
 from cara.gemini.calls import NOTHING_USED, GeminiUsage
 from cara.gemini.errors import GeminiBadAnswer
 from cara.jobs import transitions
 from cara.jobs.notifier import Publisher, cancel_channel
 from cara.postgres.database import Connection, Database, Record
-from cara.quota.quota import Charge, Quota
+from cara.quota.charges import Charge
+from cara.quota.quota import Quota
 from cara.redis.subscriber import Subscriber
 from cara.users import queries as users
 
@@ -81,28 +81,33 @@ def require_row(row: Record | None) -> Record:
 
 @dataclass
 class Attempt:
-    """One claim of a job by this worker, with its usage so far as counted by Gemini.
+    """One claim of a job by this worker, with what its call has cost so far.
 
-    `paid` is set once Gemini has begun to answer. `ended` is set once the outcome is committed.
-    `commit_unknown` is set from the COMMIT of an outcome until its acknowledgement, which may never come.
+    `answered` is set once Gemini has begun to answer, and `complete` once a whole answer is there. `ended` is
+    set once the outcome is committed. `commit_unknown` is set from the COMMIT of an outcome until its
+    acknowledgement, which may never come.
     """
 
     job: Record
     publisher: Publisher
     model: str
     usage: GeminiUsage = NOTHING_USED
-    paid: bool = False
+    answered: bool = False
+    complete: bool = False
     ended: bool = False
     commit_unknown: bool = False
 
     @property
-    def output_tokens(self) -> int:
-        """The output limit for the judgement of this attempt."""
-        return self.job["output_tokens"] or MAX_OUTPUT_TOKENS
+    def billed(self) -> bool:
+        """Whether the attempt has cost anything."""
+        return self.usage.total_tokens > 0
 
-    def answers_after(self, error: CaraError) -> int:
-        """Returns how many judgements of the job were paid for, if this attempt ends with the error."""
-        paid = self.paid or self.usage.total_tokens > 0 or isinstance(error, GeminiBadAnswer)
+    def answers_after(self, error: CaraError | None) -> int:
+        """Returns how many judgements of the job were paid for, if this attempt ends with the error.
+
+        Without an error the worker is stopping: what it cuts short is no judgement.
+        """
+        paid = error is not None and (self.answered or isinstance(error, GeminiBadAnswer))
         return int(self.job["answers"]) + paid
 
     @property
@@ -115,41 +120,41 @@ class Attempt:
         """User, job and number of the attempt: what guarded statements match."""
         return self.job["user_id"], self.job["id"], self.job["attempts"]
 
-    @property
-    def ledger_id(self) -> UUID:
-        """The id of the attempt's charge in the ledger."""
-        return ledger_id_of(self.job["id"], self.job["attempts"])
-
-    async def settle(self, connection: Connection, quota: Quota, reservation_id: UUID) -> None:
-        """Charges once what Gemini counted, and gives the reservation back; safe to repeat."""
+    async def settle(self, connection: Connection, quota: Quota) -> None:
+        """Charges once what the attempt has cost, and releases its reservation; safe to repeat."""
         charge = Charge.of(self.model, self.usage)
-        await quota.settle(
-            connection, self.job["user_id"], reservation_id, REQUEST_TYPE, charge, ledger_id=self.ledger_id
-        )
+        user_id, reservation_id = self.job["user_id"], self.job["reservation_id"]
+        await quota.settle(connection, user_id, reservation_id, REQUEST_TYPE, charge)
 
-    async def renew_reservation(
-        self, connection: Connection, quota: Quota, *, more_output: bool
-    ) -> int | None:
+    async def reserve_next(
+        self, connection: Connection, reservations: AttemptReservations, *, more_output: bool
+    ) -> UUID:
         """Settles this attempt and reserves for the job's next one, with the job locked.
-
-        Returns the output limit of the next attempt in tokens; None stands for the default.
 
         Raises:
             QuotaExceeded, TooLongForQuota: the tokens of today, or of any day, do not suffice.
         """
-        user_id = self.job["user_id"]
-        await self.settle(connection, quota, self.job["reservation_id"])
-        user = require_row(await users.caller_by_id(connection, user_id))
-        reservation_id, output_tokens = await reserve_attempt(
-            connection, quota, user_id, self.job, user["daily_token_quota"], more_output=more_output
-        )
-        await transitions.replace_reservation(connection, *self.key, reservation_id)
-        return output_tokens
+        await self.settle(connection, reservations.quota)
+        return await reserve_again(connection, reservations, self.job, more_output=more_output)
 
 
-def ledger_id_of(job_id: UUID, attempts: int) -> UUID:
-    """Returns the id of an attempt's charge: always the same one, so that the attempt is charged once."""
-    return uuid5(job_id, str(attempts))
+async def reserve_again(
+    connection: Connection, reservations: AttemptReservations, job: Record, *, more_output: bool
+) -> UUID:
+    """Reserves for the next attempt at a job; returns the reservation's id.
+
+    Raises:
+        QuotaExceeded, TooLongForQuota: the tokens of today, or of any day, do not suffice.
+    """
+    user = require_row(await users.caller_by_id(connection, job["user_id"]))
+    return await reservations.reserve(
+        connection,
+        job["user_id"],
+        job["feature_type"],
+        job["prompt_tokens"],
+        user["daily_token_quota"],
+        more_output=more_output,
+    )
 
 
 def backoff_seconds(failures: int, retry_after_seconds: float) -> float:

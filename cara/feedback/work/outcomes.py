@@ -21,19 +21,21 @@ from cara.feedback.work.attempt import (
     Attempt,
     GeminiAwayForLong,
     LeaseLost,
+    WriteFailed,
     backoff_seconds,
     problem_of,
     require_row,
     run_to_completion,
 )
-from cara.gemini.errors import GeminiOutOfRoom
+from cara.feedback.work.reservation import REQUEST_TYPE, AttemptReservations
+from cara.gemini.errors import GeminiError, GeminiOutOfRoom
 from cara.jobs import queries as jobs
 from cara.jobs import transitions
 from cara.observability.metrics import JOBS_ENDED, JOBS_RETRIED
 from cara.postgres.database import Connection, Database, Record, retry_database
 from cara.practice import queries as practice
 from cara.practice import sessions
-from cara.quota.quota import Quota, QuotaExceeded, TooLongForQuota
+from cara.quota.errors import QuotaExceeded, TooLongForQuota
 from cara.redis.queue import Queue
 
 logger = logging.getLogger(__name__)
@@ -43,7 +45,7 @@ OutcomeMethod = Callable[Concatenate["Outcomes", Attempt, Arguments], Coroutine[
 
 MAX_ANSWERS = 2
 """A job fails after this many judgements that were paid for and unusable: a third would be no better.
-An attempt that a stopping worker cuts short does not count."""
+Attempts that die or stop with their worker count against the job's attempts alone."""
 
 MAX_GEMINI_PAUSE_SECONDS = 900.0
 """If Gemini asks for a longer pause, the job fails instead of waiting."""
@@ -80,22 +82,23 @@ def outcome(write: OutcomeMethod[Arguments]) -> OutcomeMethod[Arguments]:
 class Outcomes:
     """Ends attempts. A method changes nothing once the attempt does not own the job any more."""
 
-    def __init__(self, database: Database, quota: Quota, queue: Queue, attempts_limit: int) -> None:
+    def __init__(
+        self, database: Database, reservations: AttemptReservations, queue: Queue, attempts_limit: int
+    ) -> None:
         self._database = database
-        self._quota = quota
+        self._reservations = reservations
+        self._quota = reservations.quota
         self._queue = queue
         self._attempts_limit = attempts_limit
 
-    @run_to_completion
-    @retry_database
     async def succeed(self, attempt: Attempt, feedback: Feedback) -> None:
         """Saves the feedback, completes the session, moves XP and streak, and settles the quota.
 
-        The session keeps the feedback of the newest job that succeeded.
+        The session keeps the feedback of the newest job that succeeded. Safe to repeat.
 
         Raises:
             LeaseLost: the attempt does not own the job any more.
-            Unavailable: the database was away for too long.
+            Unavailable: the database is away or busy.
         """
         job = attempt.job
         user_id, session_id = job["user_id"], job["session_id"]
@@ -127,21 +130,31 @@ class Outcomes:
         """Requeues the job after a back-off; fails it when its attempts are used up.
 
         Attempts that Gemini was paid for also count against `MAX_ANSWERS`. A job does not wait for longer
-        than `MAX_GEMINI_PAUSE_SECONDS` for Gemini.
+        than `MAX_GEMINI_PAUSE_SECONDS` for Gemini. Once an answer is complete, Gemini is not asked again for
+        reasons of ours.
         """
         wait, failures = error.retry_after_seconds or 0, attempt.job["failures"] + 1
         if wait > MAX_GEMINI_PAUSE_SECONDS:
             await self.fail(attempt, GeminiAwayForLong(wait))
         elif failures >= self._attempts_limit or attempt.answers_after(error) >= MAX_ANSWERS:
             await self.fail(attempt, error)
+        elif attempt.complete and not isinstance(error, GeminiError):
+            await self.fail(attempt, WriteFailed())
         else:
             await self.requeue(attempt, error, backoff_seconds(failures, wait))
+
+    async def stop(self, attempt: Attempt) -> None:
+        """Requeues the job because the worker stops; what that has cost counts against the job's attempts."""
+        if attempt.billed and attempt.job["failures"] + 1 >= self._attempts_limit:
+            await self.fail(attempt, WriteFailed())
+        else:
+            await self.requeue(attempt)
 
     @outcome
     async def requeue(
         self, attempt: Attempt, error: CaraError | None = None, delay_seconds: float = 0
     ) -> None:
-        """Puts the job back into the queue; without an error nothing has failed, the worker is stopping.
+        """Puts the job back into the queue; without an error the worker is stopping.
 
         Ends the job instead if the learner has requested its cancellation, or has no tokens left for another
         attempt. An attempt that ran out of output tokens is followed by one with a higher limit.
@@ -160,10 +173,10 @@ class Outcomes:
 
     @outcome
     async def release(self, attempt: Attempt) -> None:
-        """Lets go of a job that this attempt does not own any more; charges once what Gemini counted.
+        """Lets go of a job that this attempt does not own any more; charges once what it has cost.
 
-        The reservation belongs to the attempt that owns the job now. If the job is gone, it is given back
-        here, because nobody else would.
+        The attempt's own reservation is released if it is still there, because the job is gone: whoever owns
+        the job now has another one.
         """
         if attempt.ended:
             return
@@ -171,8 +184,7 @@ class Outcomes:
         try:
             async with self._database.transaction() as connection:
                 job = await jobs.job_of_user(connection, user_id, job_id)
-                given_back = attempt.ledger_id if job else attempt.job["reservation_id"]
-                await attempt.settle(connection, self._quota, given_back)
+                await attempt.settle(connection, self._quota)
         except ForeignKeyViolationError:
             logger.info("job %s: the account was deleted, and its ledger with it", job_id)
             return
@@ -199,32 +211,25 @@ class Outcomes:
         self, connection: Connection, attempt: Attempt, error: CaraError | None, delay_seconds: float
     ) -> Record:
         """Returns the job's new status: queued, cancelled on request, or failed for want of quota."""
-        out_of_room = isinstance(error, GeminiOutOfRoom)
-        needs_reservation = out_of_room or attempt.usage.total_tokens > 0
-        if needs_reservation:
-            # All transactions lock session, job and quota in this order. The session, because changing a job
-            # twice in one transaction makes PostgreSQL check its reference to the session again.
-            await practice.hold_session(connection, attempt.job["user_id"], attempt.job["session_id"])
         locked = require_row(await transitions.lock_job(connection, *attempt.key))
         if locked["cancel_requested"]:
             return await self._finish(connection, attempt, "cancelled")
-        output_tokens = attempt.job["output_tokens"]
-        if needs_reservation:
-            more_output = out_of_room or output_tokens is not None
-            try:
-                output_tokens = await attempt.renew_reservation(
-                    connection, self._quota, more_output=more_output
-                )
-            except (QuotaExceeded, TooLongForQuota) as refusal:
-                return await self._finish(connection, attempt, "failed", refusal)
+        more_output = attempt.job["more_output"] or isinstance(error, GeminiOutOfRoom)
+        try:
+            reservation_id = await attempt.reserve_next(
+                connection, self._reservations, more_output=more_output
+            )
+        except (QuotaExceeded, TooLongForQuota) as refusal:
+            return await self._finish(connection, attempt, "failed", refusal)
         return require_row(
             await transitions.requeue_job(
                 connection,
                 *attempt.key,
                 delay_seconds=delay_seconds,
-                failed=error is not None,
-                answers=attempt.answers_after(error) if error else attempt.job["answers"],
-                output_tokens=output_tokens,
+                failed=error is not None or attempt.billed,
+                answers=attempt.answers_after(error),
+                more_output=more_output,
+                reservation_id=reservation_id,
             )
         )
 
@@ -233,7 +238,11 @@ class Outcomes:
     ) -> Record:
         problem = problem_of(error) if error else None
         finished = require_row(await transitions.finish_job(connection, *attempt.key, status, problem))
-        await attempt.settle(connection, self._quota, attempt.job["reservation_id"])
+        await attempt.settle(connection, self._quota)
+        if finished["reservation_id"] != attempt.job["reservation_id"]:
+            # The sweeper has reserved for another attempt, which is not needed any more.
+            user_id, reserved = attempt.job["user_id"], finished["reservation_id"]
+            await self._quota.settle(connection, user_id, reserved, REQUEST_TYPE, None)
         return finished
 
 

@@ -8,25 +8,21 @@ from uuid import UUID
 
 from cara.errors import Conflict, FieldProblem, InvalidInput, NotFound
 from cara.feedback import queries
-from cara.feedback.assessment.prompt import (
-    MAX_OUTPUT_TOKENS,
-    MORE_OUTPUT_TOKENS,
-    upper_estimate_of_judge_prompt,
-)
+from cara.feedback.assessment.prompt import MATERIAL_TOKENS, bare_judge_call
 from cara.feedback.schemas import Feedback, FeedbackJob, FeedbackRequest, JobProblem
+from cara.feedback.work.reservation import REQUEST_TYPE, AttemptReservations, prompt_tokens_of
+from cara.gemini.client import GeminiClient
 from cara.jobs import queries as jobs
 from cara.jobs import transitions
 from cara.observability.metrics import JOBS_ENDED
-from cara.postgres.database import Connection, Record, new_id
+from cara.postgres.database import Connection, Database, Record, new_id
 from cara.practice import queries as practice
 from cara.practice import sessions
 from cara.practice.sessions import SessionNotFound
+from cara.quota.counting import count_if_close
+from cara.quota.errors import QuotaExceeded, TooLongForQuota
 from cara.quota.quota import Quota
 from cara.web.guard import Caller
-
-REQUEST_TYPE = "feedback"
-KEEP_RESERVATION_SECONDS = 3_600
-"""A reservation expires after this time unless the sweeper prolongs it for a live job."""
 
 
 class JobNotFound(NotFound):
@@ -53,37 +49,85 @@ class RequestedJob:
     new: bool
 
 
-async def request_feedback(
-    connection: Connection, quota: Quota, caller: Caller, request: FeedbackRequest, key: str | None
-) -> RequestedJob:
-    """Returns the job of the same Idempotency-Key, else the live job for the same transcript, else a new one.
+class FeedbackRequests:
+    """Takes requests for feedback, on the learner's quota."""
 
-    Belongs in a transaction. The session is locked: of two requests at the same moment one creates the job,
-    and the other finds it. A request that is repeated under its key changes nothing, whatever has become of
-    the job. Two requests with the same transcript share a job, whatever duration they give.
+    def __init__(self, database: Database, reservations: AttemptReservations, gemini: GeminiClient) -> None:
+        self._database = database
+        self._reservations = reservations
+        self._gemini = gemini
 
-    Raises:
-        SessionNotFound: the session does not exist, or belongs to another user.
-        TranscriptMissing: there is no transcript to judge.
-        QuotaExceeded, TooLongForQuota: the tokens of today, or of any day, do not suffice.
-        IdempotencyConflict: the key was used for another request.
-    """
-    session = await practice.lock_session(connection, caller.user_id, request.session_id)
-    if session is None:
-        raise SessionNotFound
-    request_hash = _hash_of_request(request)
-    if key and (known := await queries.key_of_user(connection, caller.user_id, key)):
-        if known["request_hash"] != request_hash:
-            raise IdempotencyConflict
-        job = await jobs.job_of_user(connection, caller.user_id, known["job_id"])
-        assert job is not None, "a key is deleted with its job"
-        return RequestedJob(job, new=False)
-    session = await _store_request(connection, session, request)
-    requested = await _live_or_new_job(connection, quota, caller, session)
-    job_id = requested.job["id"]
-    if key and not await queries.insert_key(connection, caller.user_id, key, request_hash, job_id):
-        raise IdempotencyConflict
-    return requested
+    async def create(self, caller: Caller, request: FeedbackRequest, key: str | None) -> RequestedJob:
+        """Returns the job of the same key, else the live job for the same transcript, else a new one.
+
+        A request that is repeated under its key changes nothing, whatever has become of the job. Two requests
+        with the same transcript share a job, whatever duration they give.
+
+        Raises:
+            SessionNotFound: the session does not exist, or belongs to another user.
+            TranscriptMissing: there is no transcript to judge.
+            QuotaExceeded, TooLongForQuota: the tokens of today, or of any day, do not suffice.
+            IdempotencyConflict: the key was used for another request.
+        """
+        try:
+            return await self._create(caller, request, key, None)
+        except (QuotaExceeded, TooLongForQuota) as refusal:
+            counted = await self._count_prompt(caller, request, refusal)
+        return await self._create(caller, request, key, counted)
+
+    async def _create(
+        self, caller: Caller, request: FeedbackRequest, key: str | None, prompt_tokens: int | None
+    ) -> RequestedJob:
+        """Finds or creates the job in one transaction.
+
+        The session is locked: of two requests at the same moment one creates the job, and the other finds it.
+        """
+        async with self._database.transaction() as connection:
+            session = await practice.lock_session(connection, caller.user_id, request.session_id)
+            if session is None:
+                raise SessionNotFound
+            request_hash = _hash_of_request(request)
+            if key and (known := await queries.key_of_user(connection, caller.user_id, key)):
+                if known["request_hash"] != request_hash:
+                    raise IdempotencyConflict
+                job = await jobs.job_of_user(connection, caller.user_id, known["job_id"])
+                assert job is not None, "a key is deleted with its job"
+                return RequestedJob(job, new=False)
+            session = await _store_request(connection, session, request)
+            requested = await self._live_or_new_job(connection, caller, session, prompt_tokens)
+            job_id = requested.job["id"]
+            if key and not await queries.insert_key(connection, caller.user_id, key, request_hash, job_id):
+                raise IdempotencyConflict
+            return requested
+
+    async def _live_or_new_job(
+        self, connection: Connection, caller: Caller, session: Record, prompt_tokens: int | None
+    ) -> RequestedJob:
+        """Returns the live job for the transcript of the locked session, else a new one."""
+        user_id = caller.user_id
+        transcript_hash = hashlib.sha256(session["transcript"].encode()).digest()
+        if live := await jobs.live_job_of_transcript(connection, user_id, session["id"], transcript_hash):
+            return RequestedJob(live, new=False)
+        tokens = prompt_tokens or prompt_tokens_of(session)
+        reservation_id = await self._reservations.reserve(
+            connection, user_id, session["feature_type"], tokens, caller.daily_token_quota
+        )
+        job = await jobs.insert_job(
+            connection, user_id, new_id(), session, transcript_hash, reservation_id, tokens
+        )
+        return RequestedJob(job, new=True)
+
+    async def _count_prompt(
+        self, caller: Caller, request: FeedbackRequest, refusal: QuotaExceeded | TooLongForQuota
+    ) -> int:
+        """Returns the tokens of the prompt by Gemini's own count; raises the refusal unless they may fit."""
+        async with self._database.acquire() as connection:
+            session = await practice.session_of_user(connection, caller.user_id, request.session_id)
+        if session is None:
+            raise refusal
+        transcript = request.transcript or session["transcript"]
+        call = bare_judge_call(session["feature_type"], transcript)
+        return await count_if_close(self._gemini, call, refusal) + MATERIAL_TOKENS
 
 
 async def _store_request(connection: Connection, session: Record, request: FeedbackRequest) -> Record:
@@ -95,53 +139,6 @@ async def _store_request(connection: Connection, session: Record, request: Feedb
     if not (session["transcript"] or "").strip():
         raise TranscriptMissing
     return session
-
-
-async def _live_or_new_job(
-    connection: Connection, quota: Quota, caller: Caller, session: Record
-) -> RequestedJob:
-    """Returns the live job for the transcript of the locked session, else a new one with its reservation."""
-    user_id = caller.user_id
-    transcript_hash = hashlib.sha256(session["transcript"].encode()).digest()
-    if live := await jobs.live_job_of_transcript(connection, user_id, session["id"], transcript_hash):
-        return RequestedJob(live, new=False)
-    reservation_id, _ = await reserve_attempt(connection, quota, user_id, session, caller.daily_token_quota)
-    job = await jobs.insert_job(connection, user_id, new_id(), session, transcript_hash, reservation_id)
-    return RequestedJob(job, new=True)
-
-
-async def reserve_attempt(
-    connection: Connection,
-    quota: Quota,
-    user_id: UUID,
-    judged: Record,
-    own_limit: int | None,
-    *,
-    more_output: bool = False,
-) -> tuple[UUID, int | None]:
-    """Reserves the most that one attempt to judge the transcript can cost.
-
-    `judged` has feature_type and transcript. Returns the reservation's id and the output limit in tokens:
-    None for the default, or with `more_output` a higher one, as far as today's tokens allow.
-
-    Raises:
-        QuotaExceeded, TooLongForQuota: the tokens of today, or of any day, do not suffice.
-    """
-    least, most = MAX_OUTPUT_TOKENS, MAX_OUTPUT_TOKENS
-    if more_output:
-        least, most = (MAX_OUTPUT_TOKENS + MORE_OUTPUT_TOKENS) // 2, MORE_OUTPUT_TOKENS
-    prompt_tokens = upper_estimate_of_judge_prompt(judged["feature_type"], judged["transcript"])
-    reserved = await quota.reserve(
-        connection,
-        user_id,
-        prompt_tokens + least,
-        prompt_tokens + most,
-        REQUEST_TYPE,
-        own_limit=own_limit,
-        keep_seconds=KEEP_RESERVATION_SECONDS,
-        feature_type=judged["feature_type"],
-    )
-    return reserved.id, reserved.tokens - prompt_tokens if more_output else None
 
 
 def _hash_of_request(request: FeedbackRequest) -> bytes:

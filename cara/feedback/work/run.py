@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 from uuid import UUID
 
 from redis.asyncio import Redis
@@ -24,10 +25,12 @@ from cara.feedback.work.attempt import (
     LeaseLost,
     WriteFailed,
     ensure_held,
+    run_to_completion,
     run_with_lease,
 )
 from cara.feedback.work.outcomes import Outcomes
-from cara.gemini.client import GeminiAnswer, GeminiCall, GeminiClient
+from cara.feedback.work.reservation import AttemptReservations
+from cara.gemini.client import GeminiAnswer, GeminiCall, GeminiClient, GeminiStream
 from cara.gemini.errors import (
     GeminiBadAnswer,
     GeminiError,
@@ -35,12 +38,15 @@ from cara.gemini.errors import (
     GeminiTransient,
     log_operator_error,
 )
+from cara.gemini.tokens import estimate_prompt
 from cara.jobs import queries as jobs
 from cara.jobs import transitions
 from cara.jobs.notifier import Publisher
 from cara.observability.metrics import JOB_WAIT_SECONDS
-from cara.postgres.database import Database, retry_database
+from cara.postgres.database import Database, retry_database, retry_saving
 from cara.practice import queries as practice
+from cara.quota.charges import Sent
+from cara.quota.spending import ReservationGone, SpendingRecorder
 from cara.redis.subscriber import Subscriber
 from cara.speech import SpeechMeasures, measure
 
@@ -72,6 +78,7 @@ class FeedbackWork:
         subscriber: Subscriber,
         gemini: GeminiClient,
         outcomes: Outcomes,
+        reservations: AttemptReservations,
         lease_seconds: float,
         *,
         thinking_level: str | None = None,
@@ -82,6 +89,8 @@ class FeedbackWork:
         self._subscriber = subscriber
         self._gemini = gemini
         self._outcomes = outcomes
+        self._reservations = reservations
+        self._recorder = SpendingRecorder(database)
         self._lease_seconds = lease_seconds
         self._thinking_level = thinking_level
         self._attempt_seconds = attempt_seconds or gemini.limits.deadline_seconds + BESIDE_GEMINI_SECONDS
@@ -107,10 +116,7 @@ class FeedbackWork:
                 measures = await self._measure(attempt)
                 await self._reach(attempt, "asking", ASKING_PROGRESS)
                 answer = await self._ask(attempt, measures)
-                await self._reach(attempt, "checking", CHECKING_PROGRESS)
-                feedback = await self._check(attempt, measures, answer)
-                await self._reach(attempt, "saving", SAVING_PROGRESS)
-                await self._outcomes.succeed(attempt, feedback)
+                await self._save(attempt, measures, answer)
         except LeaseLost:
             await self._outcomes.release(attempt)
         except CancelRequested:
@@ -123,7 +129,7 @@ class FeedbackWork:
         except TimeoutError:
             await self._outcomes.retry(attempt, TookTooLong())
         except asyncio.CancelledError:
-            await self._outcomes.requeue(attempt)
+            await self._outcomes.stop(attempt)
             raise
         except Unavailable as error:
             await self._outcomes.retry(attempt, error)
@@ -148,32 +154,40 @@ class FeedbackWork:
             feature_type=job["feature_type"],
         )
 
+    @retry_database
     async def _reach(self, attempt: Attempt, stage: str, progress: int) -> None:
-        """Stores the stage that the job reached, then publishes it."""
-        await self._advance(attempt, stage, progress)
+        """Stores the stage that the job reached, then publishes it.
+
+        Raises:
+            LeaseLost, CancelRequested: the job is not the attempt's any more, or not wanted.
+        """
+        async with self._database.acquire() as connection:
+            reached = await transitions.advance_job(connection, *attempt.key, stage, progress)
+        if reached is None and attempt.complete:
+            return  # whether the answer can still be saved shows when it is saved
+        ensure_held(reached)
         await attempt.publisher.progress(stage, progress)
 
-    @retry_database
-    async def _advance(self, attempt: Attempt, stage: str, progress: int) -> None:
-        async with self._database.acquire() as connection:
-            ensure_held(await transitions.advance_job(connection, *attempt.key, stage, progress))
-
     async def _ask(self, attempt: Attempt, measures: SpeechMeasures) -> GeminiAnswer:
-        """Streams the judgement, and publishes its texts and the progress while Gemini writes."""
+        """Streams the judgement; what it costs is recorded while Gemini writes.
+
+        Raises:
+            GeminiError: there is no answer to use.
+            LeaseLost: the call was not sent, because the reservation is not the attempt's any more.
+        """
         call = await self._call(attempt, measures)
-        texts, published = GrowingTexts(), ASKING_PROGRESS
-        async with self._gemini.stream(call) as stream:
+        sent = Sent(self._gemini.model, estimate_prompt(call))
+        record = self._recorder.open(attempt.job["user_id"], attempt.job["reservation_id"], sent)
+        async with self._gemini.stream(call, record) as stream:
             try:
-                async for chunk in stream:
-                    for part, text in texts.grow(chunk.text):
-                        await attempt.publisher.partial(part, text)
-                    progress = _asking_progress(texts.length)
-                    if progress > published:
-                        published = progress
-                        await attempt.publisher.progress("asking", progress)
+                with self._recorder.following(record, stream):
+                    await _publish_texts(stream, attempt.publisher)
+            except ReservationGone:
+                raise LeaseLost from None
             finally:
-                attempt.usage, attempt.paid = stream.spent, stream.answered
+                attempt.usage, attempt.answered = stream.spent, stream.answered
                 attempt.model = stream.model or attempt.model
+        attempt.complete = True
         return stream.answer
 
     @retry_database
@@ -184,9 +198,25 @@ class FeedbackWork:
         async with self._database.acquire() as connection:
             last = await jobs.newest_succeeded_job(connection, user_id, feature_type, job["session_id"])
             actions = await queries.action_items_of_job(connection, user_id, last) if last else []
-        return feedback_call(
-            feature_type, job["transcript"], measures, actions, self._thinking_level, attempt.output_tokens
-        )
+        call = feedback_call(feature_type, job["transcript"], measures, actions, self._thinking_level)
+        return replace(call, max_output_tokens=self._reservations.output_limit(job, call))
+
+    @run_to_completion
+    @retry_saving
+    async def _save(self, attempt: Attempt, measures: SpeechMeasures, answer: GeminiAnswer) -> None:
+        """Makes feedback of the answer and saves it, though the worker stops or the database is away.
+
+        Safe to repeat: the answer is paid for, and Gemini is not asked for it again.
+
+        Raises:
+            GeminiBadAnswer: the answer cannot be used.
+            LeaseLost, CancelRequested: the job is not the attempt's any more, or not wanted.
+            Unavailable: the database was away for too long.
+        """
+        await self._reach(attempt, "checking", CHECKING_PROGRESS)
+        feedback = await self._check(attempt, measures, answer)
+        await self._reach(attempt, "saving", SAVING_PROGRESS)
+        await self._outcomes.succeed(attempt, feedback)
 
     async def _check(self, attempt: Attempt, measures: SpeechMeasures, answer: GeminiAnswer) -> Feedback:
         """Returns the feedback from measures and judgement.
@@ -211,13 +241,24 @@ class FeedbackWork:
             recent_mean_score=await self._recent_mean_score(attempt),
         )
 
-    @retry_database
     async def _recent_mean_score(self, attempt: Attempt) -> float | None:
         job = attempt.job
         async with self._database.acquire() as connection:
             return await practice.recent_mean_score(
                 connection, job["user_id"], job["feature_type"], job["session_id"], COMPARED_SESSIONS
             )
+
+
+async def _publish_texts(stream: GeminiStream, publisher: Publisher) -> None:
+    """Publishes the texts of a judgement, and the progress, while Gemini writes it."""
+    texts, published = GrowingTexts(), ASKING_PROGRESS
+    async for chunk in stream:
+        for part, text in texts.grow(chunk.text):
+            await publisher.partial(part, text)
+        progress = _asking_progress(texts.length)
+        if progress > published:
+            published = progress
+            await publisher.progress("asking", progress)
 
 
 def _asking_progress(characters: int) -> int:

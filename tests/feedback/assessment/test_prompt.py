@@ -22,12 +22,13 @@ from cara.feedback.assessment.judgement import (
 )
 from cara.feedback.assessment.prompt import (
     GrowingTexts,
+    bare_judge_call,
+    estimate_judge_prompt,
     feedback_call,
     question,
-    upper_estimate_of_judge_prompt,
 )
 from cara.gemini.answers import find_json_object
-from cara.gemini.prompts import upper_estimate_of_prompt
+from cara.gemini.tokens import estimate_prompt
 from cara.practice.schemas import FEATURE_TYPES
 from cara.samples import SAMPLES
 from cara.speech import measure
@@ -76,21 +77,12 @@ def test_every_kind_of_practice_has_its_rubric_with_anchors_of_its_own(feature_t
     assert not any(line in others for line in anchors[4:])
 
 
-@pytest.mark.parametrize(
-    "talk",
-    [
-        *(sample.transcript() for sample in SAMPLES),
-        "Um.",
-        "我们应该雇用两个人。" * 400,
-        "สวัสดีครับผมชื่อ " * 400,
-        "𐐀𐐁𐐂𐐃𐐄𐐅𐐆𐐇 " * 400,
-        f"Speaker 1: {EVERY_PHRASE}\nSpeaker 2: No.",
-    ],
-)
-def test_the_estimate_of_a_judgement_covers_all_that_is_sent(talk: str) -> None:
+@pytest.mark.parametrize("talk", [*(sample.transcript() for sample in SAMPLES), "Um.", "We grew. " * 5_000])
+def test_what_is_reserved_for_a_prompt_before_it_is_measured_covers_all_that_is_sent(talk: str) -> None:
     measures = measure(talk, duration_seconds=60, feature_type="video")
-    call = feedback_call("video", talk, measures, [{"title": "ล" * 120}] * 4)
-    assert upper_estimate_of_judge_prompt("video", talk) >= upper_estimate_of_prompt(call)
+    call = feedback_call("video", talk, measures, [{"title": "Pause before each number, then say it."}] * 4)
+    assert estimate_prompt(call) <= estimate_judge_prompt("video", talk)
+    assert estimate_judge_prompt("video", talk) - estimate_prompt(bare_judge_call("video", talk)) < 800
 
 
 def test_nothing_that_was_said_stands_outside_delimiters() -> None:

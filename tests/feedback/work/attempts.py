@@ -26,7 +26,8 @@ async def working(
     gemini = connect_gemini(settings)
     async with connected(settings) as context, time_limit():
         database = database or context.database
-        outcomes = Outcomes(database, context.quota, context.queue, settings.job_attempts)
+        reservations = context.reservations
+        outcomes = Outcomes(database, reservations, context.queue, settings.job_attempts)
         try:
             yield (
                 FeedbackWork(
@@ -35,6 +36,7 @@ async def working(
                     context.subscriber,
                     gemini,
                     outcomes,
+                    reservations,
                     settings.job_lease_seconds,
                     **options,
                 ),
