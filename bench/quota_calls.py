@@ -55,10 +55,11 @@ class LearnerCalls:
         for call in calls:
             if call.kind in ("settle", "record", "close"):
                 by_id[call.arguments["id"]].append(call)
-            elif call.mark == "refused" and call.is_committed:
+            elif call.mark == "refused":
                 refusals[call.arguments["day"]].append(call)
         self._by_id = {name: Overlaps(named) for name, named in by_id.items()}
         self._refusals = {day: Overlaps(refused) for day, refused in refusals.items()}
+        self._closed_before = self._find_closed_before()
 
     def operations(self) -> list[Operation]:
         """Returns what may have changed or seen the quota; what failed did neither."""
@@ -72,15 +73,35 @@ class LearnerCalls:
         unless it is rolled back, or only records.
         """
         found = []
-        for call in self._reserves.calls:
+        for call, expired in self._forgotten():
             name = call.arguments["id"]
-            expired = call.returned + call.arguments["keep"] + self._slack
-            if (call.mark != "ok" and call.is_known) or self._is_settled(name, expired):
-                continue
-            closing = self._refusals.get(call.arguments["day"], NOTHING).after(expired)
-            times = [self._closed_by(one, name) for one in (*closing, *self._sweeps.after(expired))]
+            refusals = [one for one in self._refusals_after(call, expired) if one.is_committed]
+            times = [self._closed_by(one, name) for one in (*refusals, *self._sweeps.after(expired))]
             if (time := min(times, default=math.inf)) < math.inf:
                 found.append(Deadline(time, name))
+        return found
+
+    def _forgotten(self) -> Iterator[tuple[Call, float]]:
+        """Yields the reservations that may have been left to expire, and when they certainly had."""
+        for call in self._reserves.calls:
+            expired = call.returned + call.arguments["keep"] + self._slack
+            if (call.mark == "ok" or not call.is_known) and not self._is_settled(
+                call.arguments["id"], expired
+            ):
+                yield call, expired
+
+    def _refusals_after(self, call: Call, expired: float) -> list[Call]:
+        """Returns the first reservations of the same day that were refused after one had expired."""
+        return self._refusals.get(call.arguments["day"], NOTHING).after(expired)
+
+    def _find_closed_before(self) -> dict[int, set[str]]:
+        """Returns what only a refusal itself can have closed, by the identity of the call."""
+        found: dict[int, set[str]] = defaultdict(set)
+        for call, expired in self._forgotten():
+            name = call.arguments["id"]
+            for refusal in self._refusals_after(call, expired):
+                if not any(self._at_once(refusal, name)):
+                    found[id(refusal)].add(name)
         return found
 
     def _is_settled(self, name: str, moment: float) -> bool:
@@ -138,6 +159,7 @@ class LearnerCalls:
             sent=given["sent"],
             expires_at=call.invoked + given["keep"] - self._slack,
             granted=call.results[0] if call.mark == "ok" else None,
+            closed_before=frozenset(self._closed_before.get(id(call), ())),
         )
         if call.mark == "refused" and call.is_committed:
             yield Read(

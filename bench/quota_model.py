@@ -125,7 +125,10 @@ class Operation:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Reserve(Operation):
-    """Reserves from `least` to `most` tokens, as many as fit; `granted` is None for a refusal."""
+    """Reserves from `least` to `most` tokens, as many as fit; `granted` is None for a refusal.
+
+    Before a refusal it has itself closed the reservations `closed_before`, which had expired.
+    """
 
     least: int
     most: int
@@ -134,6 +137,7 @@ class Reserve(Operation):
     """The earliest time of its expiry."""
     sent: int | None = None
     granted: int | None = None
+    closed_before: frozenset[str] = frozenset()
 
     @property
     def is_observation(self) -> bool:
@@ -145,7 +149,7 @@ class Reserve(Operation):
         if self.known and granted != self.granted:
             return None
         if granted is None:
-            return state
+            return None if any(one.id in self.closed_before for one in state.open) else state
         state = count(state, self.day, 0, granted)
         reservation = Open(self.reservation_id, self.day, granted, self.sent, self.expires_at)
         return state._replace(open=tuple(sorted((*state.open, reservation), key=lambda one: one.id)))

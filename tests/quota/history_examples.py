@@ -37,6 +37,14 @@ RIGHT = {
             reserve("b", (4, 5), 6),
         ]
     ),
+    "refused after an expired reservation was closed, which was not enough": History(
+        [
+            reserve("a", (1, 2), 3, granted=3, expires_at=3),
+            reserve("b", (3, 4), 6, granted=6),
+            reserve("c", (5, 9), 6, closed_before=frozenset("a")),
+            settle("b", (10, 11), None, seen=(1, 0, 0)),
+        ],
+    ),
     "charged more than the limit": History(
         [
             reserve("a", (1, 2), 6, granted=6),
@@ -192,6 +200,13 @@ WRONG = {
     ),
     "refusal although an expired reservation had to be released": History(
         [reserve("a", (1, 2), 6, granted=6, expires_at=3), reserve("b", (5, 6), 6)], [Deadline(4, "a")]
+    ),
+    "refusal that closes an expired reservation, and does not try once more": History(
+        [
+            reserve("a", (1, 2), 6, granted=6, expires_at=3),
+            reserve("b", (5, 7), 6, closed_before=frozenset("a")),
+        ],
+        [Deadline(7, "a")],
     ),
     "expiry before its time": History(
         [reserve("a", (1, 2), 6, granted=6, expires_at=7), reserve("b", (3, 4), 6, granted=6)],

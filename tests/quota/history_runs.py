@@ -45,9 +45,10 @@ class PlainQuota:
         return *self.counters(operation.day), in_ledger
 
     def reserve(self, wanted: Reserve) -> int | None:
+        """Returns a negative number for a refusal before something was closed that had to be."""
         tokens = min(wanted.most, wanted.limit - sum(self.counters(wanted.day)))
         if tokens < wanted.least:
-            return None
+            return None if wanted.closed_before.isdisjoint(self.reservations) else -1
         self.reservations[wanted.reservation_id] = wanted.day, tokens, wanted.sent, wanted.expires_at
         return tokens
 

@@ -110,7 +110,10 @@ class Run:
     def seen(self, operation: Operation, result: Any) -> Operation:
         """Returns the operation with what its caller was told."""
         if isinstance(operation, Reserve):
-            return replace(operation, granted=result)
+            closed = {f"r{number}" for number in range(self.names)} - set(self.quota.reservations)
+            return replace(
+                operation, granted=result, closed_before=frozenset(closed if result is None else ())
+            )
         if isinstance(operation, RecordSent):
             return replace(operation, found=None if operation.again else result)
         if isinstance(operation, Settle):
