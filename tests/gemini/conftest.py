@@ -9,6 +9,7 @@ import pytest
 
 from cara.gemini.client import GeminiClient
 from tests.gemini.clients import NO_TIMEOUTS, open_client
+from tests.gemini.spending import Journal
 from tests.gemini.wire_server import WireServer, wire_server
 
 
@@ -22,3 +23,8 @@ async def server(unused_tcp_port: int) -> AsyncIterator[WireServer]:
 async def wire_client(server: WireServer) -> AsyncIterator[GeminiClient]:
     async with open_client(server.url, replace(NO_TIMEOUTS, attempts=1)) as client:
         yield client
+
+
+@pytest.fixture
+def journal(server: WireServer) -> Journal:
+    return Journal(server)
