@@ -28,9 +28,10 @@ from bench.quota_records import ALONE, FLEET, IN_TRANSACTION, ROLLED_BACK, Recor
 from bench.quota_sessions import Options, RolledBack, Session, SteppedClock, in_mode
 from cara.postgres.database import new_id
 from cara.quota import spending_queries
-from cara.quota.charges import Charge, Sent
 from cara.quota.errors import QuotaExceeded, QuotaStatus
+from cara.quota.queries import Charge
 from cara.quota.quota import Quota
+from cara.quota.spending_queries import Sent
 
 TASKS = 8
 HOT_LEARNERS = 6

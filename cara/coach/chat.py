@@ -17,11 +17,11 @@ from cara.gemini.client import GeminiCall, GeminiClient
 from cara.gemini.tokens import estimate_prompt, thinking_room, with_margin
 from cara.postgres.database import Connection, Database, DatabaseAway, new_id
 from cara.practice.schemas import FeatureType
-from cara.quota.charges import Sent
 from cara.quota.counting import count_if_close
 from cara.quota.errors import QuotaExceeded, TooLongForQuota
 from cara.quota.quota import Quota
 from cara.quota.spending import SpendingRecorder
+from cara.quota.spending_queries import Sent
 from cara.redis.queue import RollupNotifier
 from cara.settings import Settings
 from cara.web.guard import Caller

@@ -14,7 +14,7 @@ from cara.observability.sentry import report
 from cara.postgres.database import RETRY_SECONDS, Database, DatabaseBusy, retry_database
 from cara.practice import queries as practice
 from cara.practice.dialogue import append_dialogue
-from cara.quota.charges import Charge
+from cara.quota.queries import Charge
 from cara.quota.quota import Quota
 from cara.redis.queue import RollupNotifier
 from cara.web.guard import Caller

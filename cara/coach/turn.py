@@ -15,7 +15,7 @@ from cara.errors import Unavailable
 from cara.gemini.calls import NOTHING_USED, GeminiUsage
 from cara.gemini.client import GeminiStream
 from cara.gemini.errors import GeminiError, log_operator_error
-from cara.quota.charges import Charge
+from cara.quota.queries import Charge
 from cara.web.guard import Caller
 
 REQUEST_TYPE = "process"

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from dataclasses import astuple, dataclass
 from datetime import date
-from typing import Final
+from typing import Final, Self
 from uuid import UUID
 
+from cara.gemini.calls import GeminiUsage
 from cara.postgres.database import Connection, Record, one_row
-from cara.quota.charges import Charge, Sent
+from cara.quota.spending_queries import Sent
 
 _RESERVE: Final = """
 with today as (
@@ -84,6 +85,24 @@ from raised
 where days.user_id = $1 and days.day = raised.day
 returning days.day, days.used, days.reserved
 """
+
+
+@dataclass(frozen=True)
+class Charge:
+    """What one call to Gemini cost: as Gemini counted, or by an estimate where it told nothing."""
+
+    model: str
+    input_tokens: int
+    output_tokens: int
+    total_tokens: int
+
+    @classmethod
+    def of(cls, model: str, usage: GeminiUsage) -> Self | None:
+        """Returns the charge for a call's usage, thinking as output; None when it cost nothing."""
+        if not usage.total_tokens:
+            return None
+        output = usage.output_tokens + usage.thinking_tokens
+        return cls(model, usage.prompt_tokens, output, usage.total_tokens)
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,9 @@ from uuid import UUID
 
 from cara.postgres.database import Connection, new_id
 from cara.quota import queries, spending_queries
-from cara.quota.charges import Charge, Sent
 from cara.quota.errors import QuotaExceeded, QuotaStatus, TooLongForQuota
+from cara.quota.queries import Charge
+from cara.quota.spending_queries import Sent
 
 Clock = Callable[[], datetime]
 UTC_CLOCK: Clock = partial(datetime.now, UTC)

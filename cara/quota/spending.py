@@ -13,7 +13,7 @@ from cara.gemini.calls import GeminiUsage
 from cara.gemini.streams import GeminiStream
 from cara.postgres.database import Database
 from cara.quota import spending_queries
-from cara.quota.charges import Sent
+from cara.quota.spending_queries import Sent
 
 RECORD_SECONDS = 0.25
 """How often the usage of calls under way is recorded: what a process that dies has received since is free."""

@@ -7,12 +7,12 @@ records do not wait for the disk: PostgreSQL may lose the last of them if it cra
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Final
 from uuid import UUID
 
 from cara.postgres.database import Connection
-from cara.quota.charges import Sent
 
 _CLOSE: Final = """
 with chosen as (
@@ -51,6 +51,14 @@ with chosen as (
 )
 select coalesce(sum(reservations), 0)::int from closed
 """
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A call that is sent: its model, and the tokens of its prompt by an estimate."""
+
+    model: str
+    input_tokens: int
 
 
 async def record_sending(connection: Connection, user_id: UUID, reservation_id: UUID, sent: Sent) -> bool:

@@ -10,7 +10,7 @@ import pytest
 from cara.coach.settlement import Dialogue, Settlement, SettlementTracker
 from cara.errors import TokenInvalid
 from cara.postgres.database import Database, DatabaseBusy, new_id
-from cara.quota.charges import Charge
+from cara.quota.queries import Charge
 from cara.quota.quota import Quota
 from cara.redis.queue import RollupNotifier
 from cara.settings import Settings

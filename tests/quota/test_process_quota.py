@@ -19,8 +19,8 @@ from cara.devtools.emulator.faults import Fault, PlannedFault
 from cara.gemini.calls import GeminiCall
 from cara.gemini.tokens import estimate_prompt, with_margin
 from cara.postgres.database import Database, new_id
-from cara.quota.charges import Charge
 from cara.quota.errors import QuotaExceeded, TooLongForQuota
+from cara.quota.queries import Charge
 from cara.quota.quota import Quota
 from cara.settings import Settings
 from cara.web.context import provide

@@ -11,8 +11,8 @@ from uuid import UUID
 import pytest
 
 from cara.postgres.database import Database, new_id
-from cara.quota.charges import Charge
 from cara.quota.errors import QuotaExceeded
+from cara.quota.queries import Charge
 from cara.quota.quota import Quota
 from tests.coach.coach_client import PATH, PROMPT, ask_coach, limit_tokens, read_tables
 from tests.learners import Learner

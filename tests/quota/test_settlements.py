@@ -10,8 +10,8 @@ import pytest
 
 from cara.gemini.calls import GeminiUsage
 from cara.postgres.database import Connection, Database, new_id
-from cara.quota.charges import Charge
 from cara.quota.errors import QuotaExceeded, TooLongForQuota
+from cara.quota.queries import Charge
 from cara.quota.quota import Quota, Reservation, midnight_after
 from tests.coach.coach_client import PATH, PROMPT, limit_tokens, read_tables
 from tests.learners import Learner

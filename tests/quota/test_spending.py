@@ -16,9 +16,10 @@ from cara.gemini.calls import NOTHING_USED, GeminiUsage
 from cara.gemini.streams import GeminiStream
 from cara.postgres.database import Connection, Database, DatabaseAway, Record, new_id
 from cara.quota import spending
-from cara.quota.charges import Charge, Sent
+from cara.quota.queries import Charge
 from cara.quota.quota import Quota
 from cara.quota.spending import CallRecord, ReservationGone, SpendingRecorder
+from cara.quota.spending_queries import Sent
 from tests.coach.coach_client import read_tables
 from tests.learners import Learner
 

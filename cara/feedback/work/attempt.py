@@ -20,7 +20,7 @@ from cara.gemini.errors import GeminiBadAnswer
 from cara.jobs import transitions
 from cara.jobs.notifier import Publisher, cancel_channel
 from cara.postgres.database import Connection, Database, Record
-from cara.quota.charges import Charge
+from cara.quota.queries import Charge
 from cara.quota.quota import Quota
 from cara.redis.subscriber import Subscriber
 from cara.users import queries as users

@@ -46,8 +46,8 @@ from cara.jobs.notifier import Publisher
 from cara.observability.metrics import JOB_WAIT_SECONDS
 from cara.postgres.database import Database, retry_database, retry_saving
 from cara.practice import queries as practice
-from cara.quota.charges import Sent
 from cara.quota.spending import ReservationGone, SpendingRecorder
+from cara.quota.spending_queries import Sent
 from cara.redis.subscriber import Subscriber
 from cara.speech import SpeechMeasures, measure
 
