@@ -77,8 +77,7 @@ class Quota:
 
         They stay reserved for `keep_seconds` unless they are settled before; the ledger will record the
         `feature_type`. A reservation that is a transaction of its own, for a call of seconds, need not be
-        `durable`. With `sent` the call is recorded as sent already. Before a refusal, what crashes left
-        behind of the learner's day is closed, and the reservation is tried once more.
+        `durable`. With `sent` the call is recorded as sent already.
 
         Raises:
             QuotaExceeded: not even the least fit under today's limit.
@@ -101,12 +100,7 @@ class Quota:
             feature_type=feature_type,
             sent=sent,
         )
-        tokens = await queries.reserve(connection, wanted)
-        if tokens is None:
-            expired = await spending_queries.expired_reservations_of_user(connection, user_id, wanted.day)
-            closed = await spending_queries.close(connection, expired)
-            if closed or least < most:
-                tokens = await queries.reserve(connection, wanted)
+        tokens = await _reserve(connection, wanted)
         if tokens is None:
             raise QuotaExceeded(least, await self._status(connection, user_id, limit, now), now)
         return Reservation(wanted.id, tokens)
@@ -162,6 +156,17 @@ class Quota:
 
     def _limit(self, own_limit: int | None) -> int:
         return self._default_limit if own_limit is None else own_limit
+
+
+async def _reserve(connection: Connection, wanted: queries.NewReservation) -> int | None:
+    """Returns the reserved tokens; before a refusal, closes what crashes left behind and tries once more."""
+    tokens = await queries.reserve(connection, wanted)
+    if tokens is None:
+        expired = await spending_queries.expired_reservations_of_user(connection, wanted.user_id, wanted.day)
+        closed = await spending_queries.close(connection, expired)
+        if closed or wanted.least < wanted.most:
+            tokens = await queries.reserve(connection, wanted)
+    return tokens
 
 
 def _day(now: datetime) -> date:
