@@ -49,7 +49,7 @@ SECTIONS: Final[Mapping[str, str]] = {
         order by session_id, created_at
     """,
     "feedbackJobs": """
-        select id, session_id, status, stage, progress, attempts, failures, answers, more_output,
+        select id, session_id, status, stage, progress, attempts, failures, answers, prompt_tokens, more_output,
                feature_type, transcript, duration_seconds, cancel_requested, problem, created_at, started_at,
                finished_at
         from feedback_jobs
