@@ -7,88 +7,30 @@ The judgements themselves are in `assessment/test_judgement.py`, faults of `/pro
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from cara.devtools.emulator.faults import Fault, PlannedFault, WireDeviation
-from cara.devtools.emulator.prompt import read_prompt
-from cara.devtools.emulator.reply import BEYOND_BMP, Reply, compose
-from cara.devtools.emulator.usage import told_usage
-from cara.gemini.calls import GeminiCall
-from cara.gemini.tokens import estimate_prompt, estimate_tokens
+from cara.devtools.emulator.reply import BEYOND_BMP
+from cara.gemini.tokens import estimate_tokens
 from cara.postgres.database import Database
 from cara.settings import Settings
-from tests.coach.coach_client import PATH, PROMPT, STREAM, QuotaTables, settled_tables
+from tests.coach.coach_client import PATH, PROMPT, STREAM, settled_tables
 from tests.conftest import RunningEmulator
+from tests.feedback.served_calls import Served, check_charge
 from tests.learners import Learner
 from tests.streams import SentEvent, read_events
 from tests.waiting import until
 
 USAGE = [one for one in WireDeviation if one.startswith("usage_")]
 LINES = sorted(set(WireDeviation) - set(USAGE))
-INT32_MAX = 2**31 - 1
 
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
     """A stream that falls silent is waited for only briefly."""
     return settings.model_copy(update={"gemini_between_chunks_seconds": 1, "gemini_attempts": 1})
-
-
-@dataclass(frozen=True)
-class Served:
-    """What the emulator served last, computed again from the request that it recorded."""
-
-    call: GeminiCall
-    reply: Reply
-
-    @classmethod
-    def by(cls, emulator: RunningEmulator, planned: PlannedFault) -> Served:
-        body = emulator.emulator.requests[-1].body
-        config = body["generationConfig"]
-        call = GeminiCall(
-            body["systemInstruction"]["parts"][0]["text"],
-            body["contents"],
-            config["maxOutputTokens"],
-            config.get("responseJsonSchema"),
-        )
-        return cls(call, compose(read_prompt(body), emulator.emulator.settings, planned))
-
-    @property
-    def prompt_estimate(self) -> int:
-        return estimate_prompt(self.call)
-
-    @property
-    def estimate(self) -> int:
-        """The tokens of the whole call by Cara's own estimate."""
-        return self.prompt_estimate + estimate_tokens("".join(self.reply.chunks))
-
-    @property
-    def highest_told(self) -> int:
-        """The highest total that can be one, of all that the chunks have told."""
-        count = self.reply.count
-        usages = [
-            told_usage(self.reply.usage(sent), self.reply.switches, last=sent == count)
-            for sent in range(1, count + 1)
-        ]
-        totals = [(usage or {}).get("totalTokenCount", 0) for usage in usages]
-        if WireDeviation.USAGE_LATE in self.reply.switches:
-            totals.append(self.reply.usage(count).total)
-        return max(total if 0 <= total <= INT32_MAX else 0 for total in totals)
-
-
-def check_charge(seen: QuotaTables, served: Served) -> None:
-    """One charge between the highest total that was told and the estimate, and nothing left reserved."""
-    assert (seen.reserved, seen.reservations, len(seen.ledger)) == (0, 0, 1)
-    assert seen.used == seen.charged
-    told, estimate = served.highest_told, served.estimate
-    # A prompt that was told replaces its estimate, and can be the higher of the two.
-    highest = estimate + max(0, served.reply.usage(0).prompt - served.prompt_estimate) if told else estimate
-    assert max(told, 1) <= seen.charged <= max(told, highest)
-    if not told:
-        assert seen.charged == estimate
 
 
 async def stream_answer(learner: Learner) -> tuple[list[str], dict[str, Any]]:
@@ -184,27 +126,29 @@ class TestRefusedAnswers:
         await all_is_charged(database, emulator, billed=2)
 
     @pytest.mark.usefixtures("worker")
-    async def test_a_second_recitation_fails_the_job_in_words_of_its_own(
-        self, learner: Learner, database: Database, emulator: RunningEmulator
+    @pytest.mark.parametrize(
+        ("fault", "billed", "code", "words"),
+        [
+            (Fault.RECITATION, 2, "gemini_recitation", "published text"),
+            (Fault.LANGUAGE, 1, "language_unsupported", "does not support this language"),
+        ],
+    )
+    async def test_what_stays_refused_fails_the_job_in_words_of_its_own(
+        self,
+        learner: Learner,
+        database: Database,
+        emulator: RunningEmulator,
+        fault: Fault,
+        billed: int,
+        code: str,
+        words: str,
     ) -> None:
-        emulator.emulator.fail_rate(Fault.RECITATION, 1.0)
+        emulator.emulator.fail_rate(fault, 1.0)
         ended = await judged(learner)
-        assert (ended.name, ended.data["attempts"]) == ("failed", 2)
-        assert ended.data["problem"]["code"] == "gemini_recitation"
-        assert "published text" in ended.data["problem"]["detail"]
-        await all_is_charged(database, emulator, billed=2)
-
-    @pytest.mark.usefixtures("worker")
-    async def test_a_language_that_is_not_supported_is_no_matter_of_safety_nor_of_another_try(
-        self, learner: Learner, database: Database, emulator: RunningEmulator
-    ) -> None:
-        emulator.emulator.fail_rate(Fault.LANGUAGE, 1.0)
-        ended = await judged(learner)
-        assert (ended.name, ended.data["attempts"]) == ("failed", 1)
-        assert ended.data["problem"]["code"] == "language_unsupported"
-        assert "language" in ended.data["problem"]["detail"]
-        assert "safety" not in ended.data["problem"]["detail"]
-        await all_is_charged(database, emulator, billed=1)
+        assert (ended.name, ended.data["attempts"]) == ("failed", billed)
+        assert ended.data["problem"]["code"] == code
+        assert words in ended.data["problem"]["detail"]
+        await all_is_charged(database, emulator, billed=billed)
 
 
 async def all_is_charged(database: Database, emulator: RunningEmulator, *, billed: int) -> None:
@@ -228,8 +172,6 @@ async def test_a_schema_that_is_refused_costs_no_attempt_and_is_remembered(
 
 
 class TestOutOfRoom:
-    """MAX_TOKENS in `/process`; that of judgements is in `assessment/test_judgement.py`."""
-
     @pytest.mark.parametrize("streamed", [False, True])
     async def test_an_answer_that_was_cut_off_is_an_answer(
         self, learner: Learner, database: Database, emulator: RunningEmulator, streamed: bool
