@@ -51,6 +51,8 @@ CONVERSATION = (
 JUDGEMENT = ("--chunk-characters", "16", "--chunk-delay-seconds", "0.1")
 JUDGEMENT_SECONDS = 12.0
 LANES = 3
+RUN_SECONDS = 900
+"""Ends a run that hangs; with 20 calls of a kind it takes four minutes."""
 
 
 async def run_rows(cara: Cara) -> list[Result]:
@@ -105,6 +107,7 @@ async def main(calls: int, seed: int) -> int:
     begun = time.monotonic()
     http = ClientSession(timeout=ClientTimeout(total=120), connector=TCPConnector(limit=0))
     async with (
+        asyncio.timeout(RUN_SECONDS),
         running_system(emulator=("--chunk-delay-seconds", "0.002"), **SETTINGS) as system,
         http,
         asyncpg.create_pool(system.database_url, min_size=1, max_size=4) as tables,

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from aiohttp import ClientError
 
 from bench.billing_rows import PROCESS
-from bench.billing_system import PROMPT, STREAM, Cara, Gemini, texts
+from bench.billing_system import PROMPT, STREAM, Cara, Gemini, start_web, texts
 
 MAX_DIFFERENCE = 0.01
-WEBS_AT_ONCE = 5
+WEBS_AT_ONCE = 4
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,6 @@ class Losses:
     calls: int
     dice: random.Random
     found: list[Loss] = field(default_factory=list)
-    _starting: asyncio.Lock = field(default_factory=asyncio.Lock)
     _webs_at_once: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(WEBS_AT_ONCE))
 
     @asynccontextmanager
@@ -140,11 +139,9 @@ class Losses:
     async def _kill_web(
         self, headers: dict[str, str], after: int, first_piece_seconds: float, settings: dict[str, str]
     ) -> None:
-        system, received = self.cara.system, list[str]()
+        received: list[str] = []
         async with self._webs_at_once:
-            async with self._starting:
-                url = await system.add_web(**settings)
-                web = system.webs[-1]
+            web, url = await start_web(self.cara.system, **settings)
             reading = asyncio.create_task(self._read(headers, url=url, to=received))
             while len(received) < after and not reading.done():
                 await asyncio.sleep(0.01)

@@ -136,13 +136,29 @@ class Cara:
 async def start_emulator(system: System, http: ClientSession, module: str, *options: str) -> Gemini:
     """Starts one more emulator."""
     port = free_port()
-    command = [sys.executable, "-m", module, "--port", str(port), *options]
-    running = Running(f"emulator-{port}", command, {}, system.servers.folder / f"emulator-{port}.log")
+    await _start(system, "emulator", port, [module, "--port", str(port), *options], {})
+    return Gemini(http, f"http://127.0.0.1:{port}")
+
+
+async def start_web(system: System, **settings: str) -> tuple[Running, str]:
+    """Starts a web process, which may be one of several that start at once; returns it and its URL."""
+    port = free_port()
+    environment = {**system.environment, "PORT": str(port), **settings}
+    return await _start(system, "web", port, ["cara", "serve"], environment), f"http://127.0.0.1:{port}"
+
+
+async def _start(
+    system: System, name: str, port: int, module: list[str], environment: dict[str, str]
+) -> Running:
+    log = system.servers.folder / f"{name}-{port}.log"
+    running = Running(f"{name}-{port}", [sys.executable, "-m", *module], environment, log)
     await running.start()
     system.stack.push_async_callback(running.stop)
     async with asyncio.timeout(START_SECONDS):
         await port_opens(port)
-    return Gemini(http, f"http://127.0.0.1:{port}")
+    assert running.process is not None
+    assert running.process.returncode is None, log.read_text()
+    return running
 
 
 async def texts(response: ClientResponse) -> AsyncIterator[str]:
