@@ -51,6 +51,13 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         config.stash[SERVERS].close()
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Says why tests were skipped, which pytest keeps to itself unless it is asked."""
+    skipped = terminalreporter.getreports("skipped")
+    for reason in dict.fromkeys(report.longrepr[2] for report in skipped):
+        terminalreporter.write_line(reason)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _no_data_are_left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Root's PostgreSQL may keep data elsewhere than in the temporary folders, which pytest clears away."""
