@@ -49,9 +49,9 @@ SECTIONS: Final[Mapping[str, str]] = {
         order by session_id, created_at
     """,
     "feedbackJobs": """
-        select id, session_id, status, stage, progress, attempts, failures, answers, prompt_tokens, more_output,
-               feature_type, transcript, duration_seconds, cancel_requested, problem, created_at, started_at,
-               finished_at
+        select id, session_id, status, stage, progress, attempts, failures, answers, prompt_tokens,
+               more_output, feature_type, transcript, duration_seconds, cancel_requested, problem, created_at,
+               started_at, finished_at
         from feedback_jobs
         where user_id = $1
         order by id
@@ -71,7 +71,7 @@ SECTIONS: Final[Mapping[str, str]] = {
     """,
     "quotaDays": "select day, used, reserved from quota_days where user_id = $1 order by day",
     "quotaReservations": """
-        select id, day, tokens, request_type, feature_type, created_at, expires_at
+        select id, day, tokens, request_type, feature_type, model, input_tokens, output_tokens, created_at, expires_at
         from quota_reservations
         where user_id = $1
         order by id
