@@ -71,7 +71,8 @@ SECTIONS: Final[Mapping[str, str]] = {
     """,
     "quotaDays": "select day, used, reserved from quota_days where user_id = $1 order by day",
     "quotaReservations": """
-        select id, day, tokens, request_type, feature_type, model, input_tokens, output_tokens, created_at, expires_at
+        select id, day, tokens, request_type, feature_type, model, input_tokens, output_tokens, created_at,
+               expires_at
         from quota_reservations
         where user_id = $1
         order by id
