@@ -219,7 +219,10 @@ class Load:
             self._records.ended(number, ended.mark, *ended.reasons)
 
     async def _outcome(self, session: Session, work: Coroutine[Any, Any, Any], mode: str) -> Ended:
-        """Awaits an operation, or cancels it meanwhile; returns how it ended."""
+        """Awaits an operation, or cancels it meanwhile; returns how it ended.
+
+        A cancellation may arrive late and meet the operation after the one that was cancelled.
+        """
         task = asyncio.ensure_future(in_mode(session.connection, work, mode))
         if self._random.random() < CANCEL_RATE:
             asyncio.get_running_loop().call_later(self._random.uniform(0, CANCEL_SECONDS), task.cancel)
@@ -230,7 +233,7 @@ class Load:
         except asyncio.CancelledError:
             await session.rest(mode)
             return Ended("cancelled")
-        except (RolledBack, asyncpg.PostgresError) as error:
+        except (RolledBack, asyncpg.DeadlockDetectedError, asyncpg.QueryCanceledError) as error:
             return Ended("failed", reasons=[type(error).__name__])
 
     async def _step_clock(self) -> None:
