@@ -12,7 +12,6 @@ import asyncpg
 from aiohttp import ClientSession
 
 from bench.system import System, percentile
-from cara.feedback.work.attempt import ledger_id_of
 
 FINAL = ("succeeded", "failed", "cancelled")
 
@@ -51,7 +50,8 @@ async def verdict(system: System, followed: list[JobEvents], jobs: int) -> dict[
     print("attempts a job: p50/p99", *_attempts(await connection.fetch("select attempts from feedback_jobs")))
     print("emulator:", json.dumps(served))
     charged = await count("select coalesce(sum(tokens_used), 0)::int from quota_usage")
-    print(f"tokens charged {charged}, served by Gemini {_total(served)}")
+    ratio = charged / _total(served)
+    print(f"tokens charged {charged}, served by Gemini {_total(served)}: {ratio:.4f}")
     found = {
         "jobs lost": jobs - await count("select count(*) from feedback_jobs"),
         "jobs without an end": await count("select count(*) from feedback_jobs where finished_at is null"),
@@ -86,7 +86,9 @@ async def verdict(system: System, followed: list[JobEvents], jobs: int) -> dict[
             """
         ),
         "tokens still reserved": await count("select coalesce(sum(reserved), 0)::int from quota_days"),
-        "tokens charged beyond what was served": max(0, charged - _total(served)),
+        "percent between what was charged and what was served, beyond one": max(
+            0, round(abs(ratio - 1) * 100 - 1)
+        ),
         **await _charges(connection),
         "streams without exactly one end": sum(events.ends != 1 for events in followed),
         "streams whose numbers do not rise": sum(not events.is_increasing for events in followed),
@@ -96,10 +98,15 @@ async def verdict(system: System, followed: list[JobEvents], jobs: int) -> dict[
 
 
 async def _charges(connection: asyncpg.Connection) -> dict[str, int]:
-    """Compares charges with attempts: each attempt has one ledger entry, however it ended."""
-    jobs = await connection.fetch("select id, attempts from feedback_jobs where status = 'succeeded'")
-    entries = {row["id"] for row in await connection.fetch("select id from quota_usage")}
-    unsettled = [job for job in jobs if ledger_id_of(job["id"], job["attempts"]) not in entries]
+    """Compares charges with attempts: each attempt has one ledger entry at most, however it ended."""
+    uncharged = """
+        select count(*)
+        from feedback_jobs
+        where status = 'succeeded'
+          and not exists (
+              select from quota_usage where user_id = feedback_jobs.user_id and id = reservation_id
+          )
+    """
     beyond = """
         select count(*)
         from users
@@ -107,7 +114,7 @@ async def _charges(connection: asyncpg.Connection) -> dict[str, int]:
             > (select coalesce(sum(attempts), 0) from feedback_jobs where user_id = users.id)
     """
     return {
-        "successes that were not charged": len(unsettled),
+        "successes that were not charged": await connection.fetchval(uncharged),
         "learners with more charges than attempts": await connection.fetchval(beyond),
     }
 

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
-from typing import Literal
 
 import asyncpg
 from redis.asyncio import Redis
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 from sentry_sdk.utils import Dsn
 
+from cara.doctor_findings import Finding, Verdict, findings_table, settings_table
+from cara.feedback.assessment.sample import judge_sample
 from cara.gemini.client import GeminiCall, GeminiClient, GeminiLimits
-from cara.gemini.errors import GeminiError
+from cara.gemini.errors import GeminiBadAnswer, GeminiError
+from cara.gemini.schemas import SchemaStep
 from cara.local_settings import LocalSettings
 from cara.postgres.migrations import missing_migrations
 from cara.redis.connections import AWAY, connection_pool
@@ -22,39 +21,30 @@ from cara.redis.queue import FEEDBACK_QUEUE, health_key
 from cara.settings import EXAMPLE_SIGNING_KEY, MIN_SECRET_BYTES, Settings
 
 CHECK_SECONDS = 10.0
+JUDGE_SECONDS = 60.0
 TESTED_POSTGRESQL = 18
 
-Verdict = Literal["good", "warning", "bad"]
-MARKS: dict[Verdict, tuple[str, str]] = {
-    "good": ("ok", "green"),
-    "warning": ("warning", "yellow"),
-    "bad": ("failed", "red"),
+SCHEMAS_ACCEPTED: dict[SchemaStep, str] = {
+    "full": "full schema",
+    "plainer": "only with the plainer schema",
+    "none": "only without a schema",
 }
-
-
-@dataclass(frozen=True)
-class Finding:
-    """The result of one check."""
-
-    about: str
-    verdict: Verdict
-    sentence: str
 
 
 def run(settings: Settings) -> int:
     """Prints settings and findings; returns 0, or 1 if a check has failed."""
     console = Console()
-    console.print(_settings_table(settings.masked()))
+    console.print(settings_table(settings.masked()))
     findings = asyncio.run(examine(settings))
-    console.print(_findings_table(findings))
+    console.print(findings_table(findings))
     return 1 if any(finding.verdict == "bad" for finding in findings) else 0
 
 
 def print_problems(local: LocalSettings, problems: list[str]) -> int:
     """Prints the settings and what is wrong with them; returns 1."""
     console = Console()
-    console.print(_settings_table(local.masked()))
-    console.print(_findings_table([Finding("settings", "bad", problem) for problem in problems]))
+    console.print(settings_table(local.masked()))
+    console.print(findings_table([Finding("settings", "bad", problem) for problem in problems]))
     console.print(
         "\n`cara dev` starts whatever is missing; while it runs, `cara doctor` checks what it has started."
     )
@@ -69,7 +59,10 @@ def check_worker(settings: Settings) -> int:
 
 
 async def examine(settings: Settings) -> list[Finding]:
-    """Returns the findings of all checks, which run at the same time, each at most CHECK_SECONDS."""
+    """Returns the findings of all checks, which run at the same time, each at most CHECK_SECONDS.
+
+    Only the sample talk may take JUDGE_SECONDS.
+    """
     postgresql, redis, gemini = await asyncio.gather(
         _postgresql(settings), _redis(settings), _gemini(settings)
     )
@@ -162,24 +155,52 @@ def _redis_client(settings: Settings) -> Redis:
 
 
 async def _gemini(settings: Settings) -> list[Finding]:
-    """Asks the model to count tokens, which is free."""
+    """Asks the model to count tokens, which is free, and then for one real judgement, which is not."""
     if settings.gemini_api_key is None:
         return [Finding("Gemini", "bad", "GEMINI_API_KEY is missing: no feedback and no coach")]
-    where = f" at {settings.gemini_base_url}" if settings.gemini_base_url else ""
+    limits = GeminiLimits(deadline_seconds=JUDGE_SECONDS, first_token_seconds=JUDGE_SECONDS, attempts=1)
     client = GeminiClient(
         api_key=settings.gemini_api_key.get_secret_value(),
         model=settings.gemini_model,
         base_url=settings.gemini_base_url,
-        limits=GeminiLimits(deadline_seconds=CHECK_SECONDS, attempts=1),
+        limits=limits,
     )
     try:
-        await client.count_tokens(_SMALL_CALL)
-    except GeminiError as error:
-        reason = getattr(error, "cause", "") or error.detail
-        return [Finding("Gemini", "bad", f"{settings.gemini_model}{where}: {reason}")]
+        answers = await _gemini_answers(client, settings)
+        return [answers] if answers.verdict == "bad" else [answers, await _gemini_judges(client, settings)]
     finally:
         await client.close()
-    return [Finding("Gemini", "good", f"{settings.gemini_model} answers{where}")]
+
+
+async def _gemini_answers(client: GeminiClient, settings: Settings) -> Finding:
+    where = f" at {settings.gemini_base_url}" if settings.gemini_base_url else ""
+    try:
+        async with asyncio.timeout(CHECK_SECONDS):
+            await client.count_tokens(_SMALL_CALL)
+    except (GeminiError, TimeoutError) as error:
+        return Finding("Gemini", "bad", f"{settings.gemini_model}{where}: {_gemini_reason(error)}")
+    return Finding("Gemini", "good", f"{settings.gemini_model} answers{where}")
+
+
+async def _gemini_judges(client: GeminiClient, settings: Settings) -> Finding:
+    model = settings.gemini_model
+    try:
+        judged = await judge_sample(client, settings.thinking_level)
+    except GeminiError as error:
+        cost = f" It cost {error.usage.total_tokens:,} tokens." if error.usage.total_tokens else ""
+        return Finding("Gemini", "bad", f"{model} judges no sample talk: {_gemini_reason(error)}{cost}")
+    verdict: Verdict = "good" if judged.schema == "full" else "warning"
+    schema = SCHEMAS_ACCEPTED[judged.schema]
+    return Finding("Gemini", verdict, f"{model} judges a sample talk: {schema}, {judged.tokens:,} tokens")
+
+
+def _gemini_reason(error: Exception) -> str:
+    """Returns the cause that Gemini named, or what is wrong with its answer."""
+    if isinstance(error, GeminiBadAnswer):
+        return f"{error.detail} ({error.reason})"
+    if isinstance(error, GeminiError):
+        return getattr(error, "cause", "") or error.detail
+    return _reason(error)
 
 
 _SMALL_CALL = GeminiCall(
@@ -207,21 +228,3 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, TimeoutError):
         return f"no answer within {CHECK_SECONDS:g} s"
     return str(error).partition("\n")[0] or type(error).__name__
-
-
-def _settings_table(values: dict[str, str]) -> Table:
-    table = Table(title="Settings", title_justify="left", title_style="bold", box=None, pad_edge=False)
-    table.add_column("variable", no_wrap=True)
-    table.add_column("value", overflow="fold")
-    for name, value in values.items():
-        variable = "CARA_ENV" if name == "environment" else name.upper()
-        table.add_row(variable, Text("not set", style="dim") if value == "None" else Text(value))
-    return table
-
-
-def _findings_table(findings: list[Finding]) -> Table:
-    table = Table(title="\nChecks", title_justify="left", title_style="bold", box=None, show_header=False)
-    for finding in findings:
-        mark, style = MARKS[finding.verdict]
-        table.add_row(Text(mark, style=style), finding.about, Text(finding.sentence))
-    return table

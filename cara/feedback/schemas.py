@@ -1,6 +1,6 @@
 """Requests and responses of feedback."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import Field
@@ -98,6 +98,19 @@ class Feedback(ResponseModel):
     action_items: list[ActionItem]
     model: str
     prompt_version: str
+
+    def session_changes(self) -> dict[str, Any]:
+        """Returns the columns of the session that it completes."""
+        communication = self.breakdown.communication
+        return {
+            "score": self.overview.score,
+            "clarity": communication.clarity.score,
+            "pace": communication.pace.score,
+            "confidence": communication.confidence.score,
+            "tone": communication.tone.score,
+            "feedback_json": self.model_dump(mode="json", by_alias=True),
+            "completed": True,
+        }
 
 
 class JobProblem(ResponseModel):

@@ -16,8 +16,7 @@ from cara.gemini.errors import (
     LanguageUnsupported,
 )
 from cara.gemini.event_stream import restore_surrogates
-from cara.gemini.responses import ResponseChunk
-from cara.gemini.usage import CallCost
+from cara.gemini.responses import CallCost, ResponseChunk
 
 MAX_MODEL_NAME_CHARACTERS = 100
 USABLE = frozenset({"STOP", "MAX_TOKENS"})

@@ -23,7 +23,7 @@ from cara.gemini.resilience import (
 )
 from cara.gemini.responses import parse_response
 from cara.gemini.schemas import AcceptedSchemas, SchemaAttempts, SchemaStep
-from cara.gemini.sdk import GeminiSdk
+from cara.gemini.sdk import GeminiSdk, closed_responses
 from cara.gemini.streams import GeminiStream
 from cara.gemini.translation import accept_finished, translate_errors
 from cara.settings import Settings
@@ -179,7 +179,8 @@ class GeminiClient:
         async with translate_errors(progress):
             progress.send()
             async with accept_finished(progress), asyncio.timeout_at(attempt.deadline):
-                await self._read(attempt)
+                with closed_responses():
+                    await self._read(attempt)
             return progress.finish()
 
     async def _read(self, attempt: Attempt) -> None:
@@ -198,11 +199,10 @@ class GeminiClient:
                     attempt.guarded.answering()
                 if chunk := progress.add(parsed):
                     attempt.stream.add(chunk)
-                between = self.limits.between_chunks_seconds
-                lacks_usage = progress.lacks_nothing_but_usage
-                waiting.reschedule(
-                    loop.time() + (min(USAGE_TIMEOUT_SECONDS, between) if lacks_usage else between)
-                )
+                timeout_seconds = self.limits.between_chunks_seconds
+                if progress.lacks_nothing_but_usage:
+                    timeout_seconds = min(timeout_seconds, USAGE_TIMEOUT_SECONDS)
+                waiting.reschedule(loop.time() + timeout_seconds)
 
     async def _open_sdk(self, deadline: float) -> None:
         """Opens the SDK unless it is open.

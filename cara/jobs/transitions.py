@@ -4,10 +4,9 @@
 one guarded UPDATE: it names the status that it starts from and, for running jobs, the number of the attempt
 that owns the job. Of two workers only one can win, and a worker that lost its lease changes nothing any more.
 
-What happens when a worker dies? Nobody renews the lease of its jobs, and `lease_expires_at` passes. The
-sweeper (`cara/feedback/work/sweeper.py`) then calls `fail_poison_jobs` for jobs that have used up their
-attempts, and requeues all others with `requeue_job`: the next worker claims them as a new attempt. Should the
-first worker live after all, its statements match nothing, because `attempts` has moved on.
+What happens when a worker dies? Nobody renews the lease of its jobs. When that expires, the sweeper
+(`cara/feedback/work/sweeper.py`) calls `fail_poison_jobs` for jobs that have used up their attempts, and
+`requeue_job` for all others. Should the worker live after all, its statements match nothing.
 """
 
 from __future__ import annotations
@@ -21,9 +20,8 @@ from cara.postgres.database import Connection, Record
 async def claim_job(connection: Connection, job_id: UUID, lease_seconds: float) -> Record | None:
     """Claims a queued job under a lease; None when the job is not claimable: not queued, or not due.
 
-    A job is due up to one second before `run_after`, which goes by PostgreSQL's clock. Workers take jobs from
-    Redis by their own clocks; without this tolerance, a worker that is a little early would leave the job to
-    the sweeper.
+    A job is due up to one second before `run_after`, which goes by PostgreSQL's clock: workers take jobs from
+    Redis by their own clocks, and one that is a little early would leave the job to the sweeper.
 
     A job whose worker died before it noticed a requested cancellation is claimable, too: the next worker ends
     it. `waited_seconds` is how long the job was due, `reserved_tokens` what is reserved for the attempt. This

@@ -35,8 +35,8 @@ OUTCOMES = {
     Fault.BLOCKED_PROMPT: BLOCKED,
     Fault.BLOCKED_ANSWER: BLOCKED,
     Fault.ONLY_THOUGHTS: BAD_ANSWER,
-    Fault.RECITATION: BLOCKED,
-    Fault.LANGUAGE: BLOCKED,
+    Fault.RECITATION: (503, "gemini_recitation"),
+    Fault.LANGUAGE: (422, "language_unsupported"),
 }
 # These concern JSON that was asked for; a conversation is no JSON, and may break off.
 UNAFFECTED = {

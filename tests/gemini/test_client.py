@@ -101,7 +101,7 @@ async def test_leaving_a_stream_ends_the_call_at_gemini_and_keeps_what_it_cost(c
     assert ledger.finished == 0
     assert ledger.in_flight == 0
     assert early.prompt_tokens == stream.spent.prompt_tokens == ledger.prompt_tokens
-    assert early.output_tokens <= stream.spent.output_tokens <= ledger.output_tokens
+    assert 0 < early.output_tokens <= stream.spent.output_tokens
 
 
 async def test_a_cancelled_call_ends_at_gemini_too(running):

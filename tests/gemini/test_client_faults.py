@@ -22,10 +22,12 @@ from cara.gemini.errors import (
     GeminiOutOfRoom,
     GeminiPermanent,
     GeminiRateLimited,
+    GeminiRecitation,
     GeminiRefused,
     GeminiTimedOut,
     GeminiTransient,
     GeminiUnavailable,
+    LanguageUnsupported,
 )
 from tests.charges import fits_ledger
 from tests.gemini.clients import MODEL, NO_TIMEOUTS, ask_gemini, open_client
@@ -58,10 +60,8 @@ FAILURES = {
     Fault.ONLY_THOUGHTS: GeminiOutOfRoom,
     Fault.BLOCKED_PROMPT: ContentBlocked,
     Fault.BLOCKED_ANSWER: ContentBlocked,
-    Fault.RECITATION: ContentBlocked,
-    Fault.LANGUAGE: ContentBlocked,
-    Fault.SCHEMA_REFUSED: GeminiRefused,
-    Fault.ANY_SCHEMA_REFUSED: GeminiRefused,
+    Fault.RECITATION: GeminiRecitation,
+    Fault.LANGUAGE: LanguageUnsupported,
     Fault.DROP_CONNECTION: GeminiInterrupted,
 }
 PERMANENT = {fault for fault, error in FAILURES.items() if issubclass(error, GeminiPermanent)}
@@ -96,7 +96,8 @@ async def failure(asking):
 
 
 def test_every_fault_is_covered():
-    assert set(FAILURES) | {Fault.SCHEMA_BREACH} == set(Fault)
+    refused = {Fault.SCHEMA_BREACH, Fault.SCHEMA_REFUSED, Fault.ANY_SCHEMA_REFUSED}
+    assert set(FAILURES) | refused == set(Fault)
 
 
 @pytest.mark.parametrize("fault", [Fault.SCHEMA_BREACH, *Deviation])

@@ -6,8 +6,7 @@ import re
 
 import pytest
 
-from cara.gemini.calls import GeminiCall
-from cara.gemini.prompts import TURN_TOKENS, PromptDelimiters, upper_estimate, upper_estimate_of_prompt
+from cara.gemini.prompts import PromptDelimiters
 from tests.growth import grows_linearly
 
 DELIMITERS = PromptDelimiters("notes", "practice_session")
@@ -34,27 +33,3 @@ def test_endless_tags_take_no_more_than_linear_time(repeated: str) -> None:
     text = "<" + repeated * (200_000 // len(repeated))
     assert DELIMITERS.escape(text) == text
     assert grows_linearly(DELIMITERS.escape, text)
-
-
-@pytest.mark.parametrize(
-    ("texts", "tokens"),
-    [
-        ((), 1),
-        (("",), 1),
-        (("four letters and blanks",), 12),
-        (("1234567890!?",), 13),
-        (("été",), 5),
-        (("日本",), 7),
-        (("abc", "abc"), 4),
-    ],
-)
-def test_two_letters_are_a_token_and_every_other_byte_is_one(texts: tuple[str, ...], tokens: int) -> None:
-    assert upper_estimate(*texts) == tokens
-
-
-def test_an_estimate_counts_the_instruction_all_turns_their_frames_and_the_schema() -> None:
-    turns = [{"role": "user", "parts": [{"text": "12"}, {"text": "345"}]}, {"role": "model", "parts": []}]
-    call = GeminiCall("6789", turns, 100)
-    assert upper_estimate_of_prompt(call) == 9 + 1 + 3 * TURN_TOKENS
-    with_schema = GeminiCall("6789", turns, 100, response_schema={"1": "2"})
-    assert upper_estimate_of_prompt(with_schema) == upper_estimate_of_prompt(call) + len('{"1":"2"}')

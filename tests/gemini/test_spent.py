@@ -13,6 +13,7 @@ from cara.gemini.calls import NOTHING_USED, GeminiCall, GeminiUsage
 from cara.gemini.client import GeminiClient
 from cara.gemini.errors import (
     ContentBlocked,
+    GeminiBadAnswer,
     GeminiBusy,
     GeminiCircuitOpen,
     GeminiError,
@@ -216,7 +217,19 @@ async def test_a_failure_before_an_answer_costs_nothing_and_is_withdrawn(
         error, spent = await spent_on_failure(client, journal)
     assert type(error) is kind
     assert spent == NOTHING_USED
-    assert journal.entries == [("record", 0), ("withdraw", 1)]
+    assert journal.entries[0] == ("record", 0)
+    assert [entry for entry, _ in journal.entries] == ["record", "withdraw"]
+
+
+@pytest.mark.parametrize("steps", [(b": nothing\n\n",), (b"data: {broken\n\n",)], ids=["empty", "unreadable"])
+async def test_an_answer_of_which_nothing_can_be_read_costs_its_prompt(
+    wire_client: GeminiClient, server: WireServer, journal: Journal, steps: Any
+) -> None:
+    server.answers(*steps)
+    error, spent = await spent_on_failure(wire_client, journal)
+    assert type(error) is GeminiBadAnswer
+    assert counts(spent) == (PROMPT, 0, 0, PROMPT)
+    assert journal.entries == [("record", 0)]
 
 
 async def test_a_refused_connection_costs_nothing(unused_tcp_port: int) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -106,6 +108,7 @@ async def test_a_finish_reason_with_each_chunk_ends_nothing_early(
     assert (answer.text, answer.truncated) == ("We grew.", True)
 
 
+@pytest.mark.filterwarnings("ignore:.*is not a valid FinishReason")
 @pytest.mark.parametrize("unfinished", ["FINISH_REASON_UNSPECIFIED", ""])
 async def test_an_unspecified_finish_reason_is_none(
     wire_client: GeminiClient, server: WireServer, unfinished: str
@@ -163,6 +166,21 @@ async def test_what_cannot_be_read_in_the_middle_of_an_answer_is_a_bad_one(
                 pass
     assert (bad.value.reason, stream.text) == ("unreadable", "We grew.")
     assert [record for record in caplog.records if record.levelname == "ERROR"]
+
+
+@pytest.mark.parametrize("unreadable", UNREADABLE)
+@pytest.mark.parametrize("finish", [None, "STOP"])
+async def test_what_cannot_be_read_ends_the_call_at_gemini_although_the_failure_is_kept(
+    wire_client: GeminiClient, server: WireServer, unreadable: bytes, finish: str | None
+) -> None:
+    server.answers(chunk("We grew.", finish=finish), unreadable, "hold")
+    async with wire_client.stream(CALL) as stream:
+        with suppress(GeminiBadAnswer) if finish else pytest.raises(GeminiBadAnswer) as kept:
+            async for _ in stream:
+                pass
+        async with asyncio.timeout(10):
+            await server.left.wait()
+    del kept
 
 
 @pytest.mark.parametrize(

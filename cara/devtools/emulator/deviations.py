@@ -18,7 +18,7 @@ def write_judgement(judgement: Any, transcript: str, switches: Collection[Switch
     """Returns the text of the judgement, with the deviations among the switches."""
     if not isinstance(judgement, dict):
         return json.dumps(judgement, ensure_ascii=False)
-    for deviation in switches:
+    for deviation in sorted(switches):
         if isinstance(deviation, Deviation):
             _change(judgement, transcript, deviation)
     text = json.dumps(judgement, ensure_ascii=False)

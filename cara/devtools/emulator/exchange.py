@@ -32,6 +32,9 @@ class Exchange:
     reply: Reply
     billed: TokenUsage = field(default_factory=TokenUsage)
 
+    def __post_init__(self) -> None:
+        self._response_id = f"emulated-{self.emulator.ledger.calls}"
+
     async def stream(self) -> web.StreamResponse:
         """Writes the reply chunk by chunk as server-sent events."""
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
@@ -66,7 +69,7 @@ class Exchange:
         await self.emulator.pause(settings.first_chunk_delay_seconds + writing)
         self._mark_answered()
         self._bill(self.reply.usage(count))
-        body = self._body("".join(self.reply.chunks), count, last=True)
+        body = self._body("".join(self.reply.chunks), count, first=True, last=True)
         if not self.reply.is_whole:
             return await self._truncated(json.dumps(body).encode())
         self._finish()
@@ -74,23 +77,20 @@ class Exchange:
 
     def _chunk(self, sent: int) -> dict[str, Any]:
         last = self.reply.ends_with(sent) and WireDeviation.USAGE_LATE not in self.reply.switches
-        return self._body("".join(self.reply.chunks[sent - 1 : sent]), sent, last=last)
+        return self._body("".join(self.reply.chunks[sent - 1 : sent]), sent, first=sent == 1, last=last)
 
-    def _body(self, text: str, sent: int, *, last: bool) -> dict[str, Any]:
+    def _body(self, text: str, sent: int, *, first: bool, last: bool) -> dict[str, Any]:
         """Returns the body with this text after `sent` chunks; the `last` one tells the whole usage."""
         running = self.emulator.settings.running_usage
+        usage, switches = self.reply.usage(sent), self.reply.switches
         return dialect.answer_body(
             self.recorded.model,
-            told_usage(self.reply.usage(sent), self.reply.switches, last=last, running=running),
+            told_usage(usage, switches, first=first, last=last, running=running),
             text=text,
             finish_reason=self.reply.finish_reason if self.reply.ends_with(sent) else None,
             block_reason=self.reply.block_reason,
             response_id=self._response_id,
         )
-
-    @property
-    def _response_id(self) -> str:
-        return f"emulated-{self.emulator.ledger.calls}"
 
     async def _end(self, response: web.StreamResponse, lines: EventLines) -> None:
         """Does with the connection what the reply's ending says."""

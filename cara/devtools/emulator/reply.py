@@ -13,7 +13,7 @@ from cara.devtools.emulator.emulator import EmulatorSettings
 from cara.devtools.emulator.faults import Fault, PlannedFault, Switch, WireDeviation
 from cara.devtools.emulator.passages import Passages
 from cara.devtools.emulator.prompt import Facts, Prompt
-from cara.devtools.emulator.schema_answers import SchemaAnswer
+from cara.devtools.emulator.schema_answers import TALK_SCHEMA, SchemaAnswer
 from cara.devtools.emulator.tokens import TokenUsage, count_tokens, cut_to_tokens
 from cara.devtools.emulator.transcript import listing, shorten
 
@@ -115,8 +115,7 @@ def _text(prompt: Prompt, switches: Collection[Switch]) -> str:
         text = _chat_reply(prompt)
         return f"{BEYOND_BMP} {text}" if WireDeviation.SPLIT_SURROGATES in switches else text
     advice = Advice(prompt.transcript, prompt.facts)
-    schema = prompt.schema or {"properties": {"answer": {"type": "string"}}}
-    instance = SchemaAnswer(schema, advice).instance()
+    instance = SchemaAnswer(prompt.schema or TALK_SCHEMA, advice).instance()
     text = _break(write_judgement(instance, advice.talk.text, switches), switches)
     if WireDeviation.SPLIT_SURROGATES in switches:
         return text.replace('": "', f'": "{BEYOND_BMP} ', 1)

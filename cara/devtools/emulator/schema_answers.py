@@ -19,6 +19,18 @@ USUAL_HIGHLIGHTS, USUAL_ACTIONS = 4, 3
 Schema = dict[str, Any]
 Topic = Passage | Action
 FORMATS = {"date-time": "2026-01-01T00:00:00Z", "date": "2026-01-01", "time": "00:00:00Z"}
+TEXT = {"type": "string"}
+ASPECT = {"type": "object", "properties": {"score": {"type": "integer"}, "feedback": TEXT}}
+ASPECTS = ("clarity", "pace", "tone", "confidence", "relevance", "structure")
+TALK_SCHEMA: Schema = {
+    "properties": {
+        "summary": TEXT,
+        **dict.fromkeys(ASPECTS, ASPECT),
+        "highlights": {"items": {"properties": {"quote": TEXT, "type": TEXT, "comment": TEXT}}},
+        "actionItems": {"items": {"properties": {"title": TEXT, "why": TEXT, "exercise": TEXT}}},
+    }
+}
+"""What is written about a talk where JSON is asked for in words alone."""
 CRITICISM = ("improv", "weak", "negative", "problem", "growth")
 PRAISE = ("strength", "positive", "good", "praise")
 
@@ -104,6 +116,8 @@ class SchemaAnswer:
         aspect = next(
             (part.lower() for part in reversed(names) if part.lower() in self._advice.aspects), None
         )
+        if name == "type" and isinstance(topic, Passage):
+            return "strength" if topic.strength else "improvement"
         if name in ("summary", "overview"):
             return self._advice.summary()
         if aspect:

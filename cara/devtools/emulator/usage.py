@@ -14,11 +14,12 @@ BELOW_ZERO = -5
 
 
 def told_usage(
-    written: TokenUsage, switches: Collection[Switch], *, last: bool, running: bool = False
+    written: TokenUsage, switches: Collection[Switch], *, last: bool, first: bool, running: bool = False
 ) -> dict[str, Any] | None:
     """Returns the `usageMetadata` of a chunk; None leaves it out.
 
-    Early chunks tell the prompt alone, unless usage is told as a `running` total.
+    Early chunks tell the prompt alone, unless usage is told as a `running` total. A whole answer is the first
+    chunk and the last one: its usage has nothing to fall from.
     """
     if WireDeviation.USAGE_ABSENT in switches:
         return None
@@ -28,7 +29,7 @@ def told_usage(
     if WireDeviation.USAGE_PROMPT_ONLY in switches:
         return only_prompt.as_metadata()
     if WireDeviation.USAGE_FALLING in switches:
-        return (_halved(written) if last else written).as_metadata()
+        return (_halved(written) if last and not first else written).as_metadata()
     told = (written if last or running else only_prompt).as_metadata()
     if WireDeviation.USAGE_HUGE in switches:
         return _with_counts(told, BEYOND_INT32)

@@ -9,13 +9,13 @@ unusable.
 from __future__ import annotations
 
 import math
-import re
 from functools import cache
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 from pydantic.alias_generators import to_camel
 
+from cara.feedback.assessment.judgement_members import JUDGED_ASPECTS, judgement_members
 from cara.observability.metrics import JUDGEMENTS_MENDED
 
 MAX_SENTENCES_CHARACTERS: Final = 1_500
@@ -23,7 +23,6 @@ MAX_TITLE_CHARACTERS: Final = 120
 MAX_ACTIONS: Final = 4
 _MAX_HIGHLIGHTS_READ: Final = 40
 
-_NUMBER: Final = re.compile(r"\s*([+-]?\d{1,9}(?:[.,]\d{1,20})?)\s*(?:%|/\s*100)?\s*\.?\s*")
 _TYPES: Final = {
     **dict.fromkeys(("strength", "strengths", "positive"), "strength"),
     **dict.fromkeys(("improvement", "improvements", "weakness", "weaknesses", "negative"), "improvement"),
@@ -57,11 +56,9 @@ def _text(max_characters: int | None) -> BeforeValidator:
     return BeforeValidator(read)
 
 
-def _score(value: Any) -> int | None:
-    """Returns a whole number from 0 to 100, from a number or its digits; None for anything else."""
-    if isinstance(value, str) and (digits := _NUMBER.fullmatch(value)):
-        value = float(digits[1].replace(",", "."))
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
+def _score(value: float | None) -> int | None:
+    """Returns a whole number from 0 to 100; None if there is no number."""
+    if value is None:
         JUDGEMENTS_MENDED.labels("score_missing").inc()
         return None
     if not 0 <= value <= 100:
@@ -71,12 +68,10 @@ def _score(value: Any) -> int | None:
 
 
 def _aspect(value: Any) -> Any:
-    """Returns the aspect as an object, even if the answer only has its score or its sentence."""
+    """Returns the aspect as an object, even if the answer only has its sentence."""
     if isinstance(value, dict):
         return value
-    if isinstance(value, str) and not _NUMBER.fullmatch(value):
-        return {"feedback": value}
-    return {"score": value}
+    return {"feedback": value}
 
 
 def _type(value: Any) -> str | None:
@@ -160,22 +155,17 @@ class Judgement(_Judged):
     action_items: Annotated[list[JudgedAction], BeforeValidator(_actions)] = []
 
     @classmethod
-    def read(cls, data: dict[str, Any]) -> Self:
-        """Returns the normalized judgement of an answer.
+    def read(cls, data: Any) -> Self:
+        """Returns the normalized judgement of an answer, whose JSON may have another shape.
 
         Raises:
             NoUsableScore: no aspect has a score.
         """
-        if len(data) == 1 and isinstance(inner := next(iter(data.values())), dict) and "score" not in inner:
-            data = inner  # the judgement is wrapped in an object with one member
-        judgement = cls.model_validate(data)
+        judgement = cls.model_validate(judgement_members(data))
         judged = (getattr(judgement, name) for name in JUDGED_ASPECTS)
         if all(aspect.score is None for aspect in judged):
             raise NoUsableScore
         return judgement
-
-
-JUDGED_ASPECTS: Final = ("clarity", "tone", "confidence", "relevance", "structure")
 
 
 @cache
@@ -195,6 +185,21 @@ def judgement_schema() -> dict[str, Any]:
         highlights={"type": "array", "items": _object(quote=text, type=kind, comment=text)},
         actionItems={"type": "array", "items": _object(title=text, why=text, exercise=text)},
     )
+
+
+@cache
+def plainer_judgement_schema() -> dict[str, Any]:
+    """Returns the same shape by types and properties alone, for models that refuse more."""
+    return _plainer(judgement_schema())
+
+
+def _plainer(schema: dict[str, Any]) -> dict[str, Any]:
+    plainer: dict[str, Any] = {"type": schema["type"]}
+    if "properties" in schema:
+        plainer["properties"] = {name: _plainer(one) for name, one in schema["properties"].items()}
+    if "items" in schema:
+        plainer["items"] = _plainer(schema["items"])
+    return plainer
 
 
 def _object(**properties: dict[str, Any]) -> dict[str, Any]:

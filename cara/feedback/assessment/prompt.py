@@ -9,14 +9,17 @@ from typing import Any
 from pydantic_core import from_json
 
 from cara.feedback.assessment import prompts
-from cara.feedback.assessment.judgement import judgement_schema
+from cara.feedback.assessment.judgement import judgement_schema, plainer_judgement_schema
 from cara.gemini.answers import strip_unstorable
 from cara.gemini.client import GeminiCall
 from cara.gemini.prompts import PromptDelimiters
-from cara.gemini.tokens import estimate_tokens
+from cara.gemini.tokens import estimate_prompt, thinking_room
 from cara.speech import SpeechMeasures
 
-MATERIAL_TOKENS = 1_200
+ANSWER_TOKENS = 4_096
+"""The room for a judgement, beside that for thoughts; judgements seldom take a quarter of it."""
+
+MATERIAL_TOKENS = 700
 """The usual tokens for measures, notes, first and last sentence, and earlier action items."""
 
 _LISTED_BYTES = 400
@@ -62,19 +65,16 @@ def feedback_call(
     measures: SpeechMeasures,
     last_actions: list[dict[str, Any]],
     thinking_level: str | None = None,
-    max_output_tokens: int = 1,
 ) -> GeminiCall:
-    """Returns the call for a judgement of one transcript.
-
-    Thinking level and output limit go to `GeminiCall`.
-    """
+    """Returns the call for a judgement of one transcript, with room for its answer and its thoughts."""
     text = question(transcript, measures, last_actions)
     return GeminiCall(
         system_instruction=prompts.instruction_for(feature_type),
         contents=[{"role": "user", "parts": [{"text": text}]}],
-        max_output_tokens=max_output_tokens,
+        max_output_tokens=ANSWER_TOKENS + thinking_room(thinking_level),
         response_schema=judgement_schema(),
         thinking_level=thinking_level,
+        plainer_schema=plainer_judgement_schema(),
     )
 
 
@@ -90,8 +90,7 @@ def bare_judge_call(feature_type: str, transcript: str) -> GeminiCall:
 
 def estimate_judge_prompt(feature_type: str, transcript: str) -> int:
     """Returns the prompt tokens of a judgement of the transcript, before it is measured."""
-    schema = json.dumps(judgement_schema(), separators=(",", ":"))
-    return estimate_tokens(prompts.instruction_for(feature_type), schema, transcript) + MATERIAL_TOKENS
+    return estimate_prompt(bare_judge_call(feature_type, transcript)) + MATERIAL_TOKENS
 
 
 def texts_of(judgement: Any) -> Iterator[tuple[str, str]]:
@@ -121,20 +120,23 @@ class GrowingTexts:
 
     def __init__(self) -> None:
         self._json = ""
+        self._strings = _Strings()
         self._read: dict[str, int] = {}
+        self._length = 0
 
     @property
     def length(self) -> int:
         """Characters of JSON so far."""
-        return len(self._json)
+        return self._length
 
     def grow(self, json_text: str) -> list[tuple[str, str]]:
         """Adds more JSON; returns the new text of each part."""
-        self._json += json_text
+        self._length += len(json_text)
         # A code fence or a sentence may stand before the JSON, and a code fence after it.
-        begun = self._json[self._json.find("{") :].rstrip("`\n ") if "{" in self._json else ""
+        begun = json_text if self._json else json_text[json_text.find("{") :] if "{" in json_text else ""
+        self._json += self._strings.escape(begun)
         try:
-            so_far = from_json(begun, allow_partial="trailing-strings")
+            so_far = from_json(self._json.rstrip("`\n "), allow_partial="trailing-strings")
         except ValueError:
             return []
         fresh = []
@@ -145,3 +147,28 @@ class GrowingTexts:
                 fresh.append((part, text[read:]))
                 self._read[part] = len(text)
         return fresh
+
+
+class _Strings:
+    """Knows which characters of growing JSON stand in its strings."""
+
+    def __init__(self) -> None:
+        self._inside = self._after_backslash = False
+
+    def escape(self, json_text: str) -> str:
+        """Returns the JSON with its literal control characters escaped, where it may have none.
+
+        Models write them, and the reader of the whole answer accepts them.
+        """
+        return "".join(map(self._escape, json_text))
+
+    def _escape(self, character: str) -> str:
+        if self._after_backslash:
+            self._after_backslash = False
+        elif character == '"':
+            self._inside = not self._inside
+        elif self._inside and character == "\\":
+            self._after_backslash = True
+        elif self._inside and character < " ":
+            return f"\\u{ord(character):04x}"
+        return character

@@ -102,13 +102,14 @@ class Outcomes:
         """
         job = attempt.job
         user_id, session_id = job["user_id"], job["session_id"]
-        document = feedback.model_dump(mode="json", by_alias=True)
+        changes = feedback.session_changes()
         async with self._transaction(attempt) as connection:
             await practice.hold_session(connection, user_id, session_id)
             await self._finish(connection, attempt, "succeeded")
-            await queries.insert_feedback(connection, user_id, session_id, job["id"], document)
+            await queries.insert_feedback(
+                connection, user_id, session_id, job["id"], changes["feedback_json"]
+            )
             if not await jobs.newer_job_succeeded(connection, job):
-                changes = _session_changes(feedback, document)
                 await sessions.change_session(connection, user_id, session_id, changes)
         await self._publish_end(attempt, "succeeded")
 
@@ -244,16 +245,3 @@ class Outcomes:
             user_id, reserved = attempt.job["user_id"], finished["reservation_id"]
             await self._quota.settle(connection, user_id, reserved, REQUEST_TYPE, None)
         return finished
-
-
-def _session_changes(feedback: Feedback, document: dict[str, Any]) -> dict[str, Any]:
-    communication = feedback.breakdown.communication
-    return {
-        "score": feedback.overview.score,
-        "clarity": communication.clarity.score,
-        "pace": communication.pace.score,
-        "confidence": communication.confidence.score,
-        "tone": communication.tone.score,
-        "feedback_json": document,
-        "completed": True,
-    }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from cara.feedback.assessment.prompt import estimate_judge_prompt
+from cara.feedback.assessment.prompt import ANSWER_TOKENS, estimate_judge_prompt
 from cara.gemini.calls import GeminiCall
 from cara.gemini.tokens import estimate_prompt, thinking_room, with_margin
 from cara.postgres.database import Connection, Record
@@ -14,9 +14,6 @@ REQUEST_TYPE = "feedback"
 
 KEEP_RESERVATION_SECONDS = 3_600
 """A reservation expires after this time unless the sweeper prolongs it for a live job."""
-
-ANSWER_TOKENS = 4_096
-"""The room for a judgement, beside that for thoughts; judgements seldom take a quarter of it."""
 
 LEAST_ANSWER_TOKENS = 2_048
 """With less room than this, and half of the room for thoughts, a judgement would be cut off."""

@@ -17,7 +17,7 @@ from cara.errors import TookTooLong, Unavailable
 from cara.feedback import queries
 from cara.feedback.assessment.assess import assess
 from cara.feedback.assessment.judgement import Judgement, NoUsableScore
-from cara.feedback.assessment.prompt import GrowingTexts, feedback_call
+from cara.feedback.assessment.prompt import feedback_call
 from cara.feedback.schemas import Feedback
 from cara.feedback.work.attempt import (
     Attempt,
@@ -30,7 +30,8 @@ from cara.feedback.work.attempt import (
 )
 from cara.feedback.work.outcomes import Outcomes
 from cara.feedback.work.reservation import AttemptReservations
-from cara.gemini.client import GeminiAnswer, GeminiCall, GeminiClient, GeminiStream
+from cara.feedback.work.texts import ASKING_PROGRESS, LATEST_PROGRESS, publish_texts
+from cara.gemini.client import GeminiAnswer, GeminiCall, GeminiClient
 from cara.gemini.errors import (
     GeminiBadAnswer,
     GeminiError,
@@ -59,9 +60,7 @@ BESIDE_GEMINI_SECONDS = 20.0
 """An attempt may take this much longer than Gemini. The worker's own time limit is longer: an attempt that it
 cancels is requeued, and does not count against the job's attempts."""
 
-ASKING_PROGRESS, CHECKING_PROGRESS, SAVING_PROGRESS = 15, 88, 95
-USUAL_ANSWER_CHARACTERS = 3_000
-"""The usual length of a judgement. Progress while Gemini writes goes by the length of what it has written."""
+CHECKING_PROGRESS, SAVING_PROGRESS = LATEST_PROGRESS, 95
 
 
 class FeedbackWork:
@@ -181,7 +180,7 @@ class FeedbackWork:
         async with self._gemini.stream(call, record) as stream:
             try:
                 with self._recorder.following(record, stream):
-                    await _publish_texts(stream, attempt.publisher)
+                    await publish_texts(stream, attempt.publisher)
             except ReservationGone:
                 raise LeaseLost from None
             finally:
@@ -247,21 +246,3 @@ class FeedbackWork:
             return await practice.recent_mean_score(
                 connection, job["user_id"], job["feature_type"], job["session_id"], COMPARED_SESSIONS
             )
-
-
-async def _publish_texts(stream: GeminiStream, publisher: Publisher) -> None:
-    """Publishes the texts of a judgement, and the progress, while Gemini writes it."""
-    texts, published = GrowingTexts(), ASKING_PROGRESS
-    async for chunk in stream:
-        for part, text in texts.grow(chunk.text):
-            await publisher.partial(part, text)
-        progress = _asking_progress(texts.length)
-        if progress > published:
-            published = progress
-            await publisher.progress("asking", progress)
-
-
-def _asking_progress(characters: int) -> int:
-    """Returns progress in percent after this many characters of the judgement, in steps of five."""
-    share = min(characters / USUAL_ANSWER_CHARACTERS, 1)
-    return ASKING_PROGRESS + 5 * int(share * (CHECKING_PROGRESS - ASKING_PROGRESS) / 5)

@@ -86,14 +86,25 @@ async def test_a_chat_reply_refers_to_what_was_said_and_names_the_emulator(sdk):
     assert first.model_version == f"cara-emulator/{MODEL}"
 
 
-async def test_a_stream_comes_in_chunks_whose_usage_is_a_running_total(sdk):
+async def test_a_stream_comes_in_chunks_of_which_the_last_one_tells_the_usage(sdk):
     stream = await sdk.models.generate_content_stream(model=MODEL, contents="How do I open a speech well?")
     chunks = [chunk async for chunk in stream]
-    totals = [chunk.usage_metadata.total_token_count for chunk in chunks]
+    outputs = [chunk.usage_metadata.candidates_token_count for chunk in chunks]
     assert len(chunks) > 3
-    assert totals == sorted(set(totals))
+    assert outputs == [None] * (len(chunks) - 1) + [outputs[-1]]
     assert [chunk.candidates[0].finish_reason for chunk in chunks[:-1]] == [None] * (len(chunks) - 1)
     assert chunks[-1].candidates[0].finish_reason == types.FinishReason.STOP
+
+
+async def test_the_chunks_of_a_stream_share_an_id_that_no_other_answer_has(sdk):
+    streams = [
+        await sdk.models.generate_content_stream(model=MODEL, contents="Two at once.") for _ in range(2)
+    ]
+    first = await anext(streams[0])
+    second = {chunk.response_id async for chunk in streams[1]}
+    assert {chunk.response_id async for chunk in streams[0]} == {first.response_id}
+    assert len(second) == 1
+    assert first.response_id not in second
 
 
 async def test_stream_and_whole_answer_say_and_cost_the_same(sdk):

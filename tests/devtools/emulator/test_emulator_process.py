@@ -20,6 +20,7 @@ async def process():
         "0",
         "--chunk-delay-seconds",
         "5",
+        "--thinking-by-level",
         stdout=asyncio.subprocess.PIPE,
     )
     yield process
@@ -37,6 +38,8 @@ async def test_it_prints_its_url_and_ends_at_once_with_a_stream_open(process):
     async with aiohttp.ClientSession() as session:
         response = await session.post(path, json=body, headers={"x-goog-api-key": "any"})
         assert (await response.content.readline()).startswith(b"data: ")
+        async with session.get(f"{url}/emulator/ledger") as ledger:
+            assert (await ledger.json())["thinking_tokens"] == 6_000
         process.send_signal(signal.SIGTERM)
         async with asyncio.timeout(2):
             assert await process.wait() == 0

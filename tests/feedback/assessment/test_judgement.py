@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 
 from cara.devtools.emulator.emulator import EmulatorSettings
 from cara.devtools.emulator.faults import Deviation, Fault, PlannedFault
@@ -21,8 +22,9 @@ from cara.feedback.assessment.judgement import (
     NoUsableScore,
     shorten,
 )
-from cara.feedback.assessment.prompt import MAX_OUTPUT_TOKENS, MORE_OUTPUT_TOKENS
+from cara.feedback.assessment.prompt import ANSWER_TOKENS
 from cara.feedback.schemas import Feedback
+from cara.gemini.tokens import thinking_room
 from cara.postgres.database import Database
 from cara.settings import Settings
 from cara.speech import measure
@@ -33,6 +35,9 @@ from tests.feedback.work.attempts import charges, the_job
 from tests.learners import TALK, Learner
 from tests.streams import SentEvent
 from tests.workers import running_worker
+
+ROOM = ANSWER_TOKENS + thinking_room("low")
+"""The output limit of a first judgement."""
 
 LONG_TALK = " ".join(
     f"{n} was the week in which we cut the budget by {n} percent and told nobody about it."
@@ -57,7 +62,14 @@ def feedback_from(judgement: dict[str, Any], talk: str = "We grew. We hired. We 
         (70, 70), (85.5, 86), (84.5, 85), ("85", 85), (" 85 / 100 ", 85), ("85%", 85), ("85,5", 86),
         ("84.50000000000001", 85), (101, 100), (10**400, 100), (math.inf, 100), (-5, 0), (-0.2, 0),
         (99.7, 100), (0, 0), (None, None), ("", None), ("good", None), (True, None), (math.nan, None),
-        ([85], None), ({}, None),
+        ([85], 85), ([85, 90], None), ({}, None), ("85 out of 100", 85), ("85/100", 85),
+        ("85 of 100 points", 85), ("8/10", 80), ("4.5 out of 5", 90), ("Score: 85", 85), ("~85", 85),
+        ("85 points", 85), ("85.", 85), ("85 (good)", 85), ("120/100", 100), ("85/0", 85), ("0/100", 0),
+        ("-5/100", 0), ({"value": 85}, 85), ({"score": {"value": "85"}}, 85), ({"Value": 8, "outOf": 10}, 80),
+        ({"points": 17, "max": 20}, 85), ({"value": 10**400, "max": 7}, 100), ({"value": True}, None),
+        ({"value": 85, "max": math.nan}, 85), ({"value": None, "rating": 70}, 70), ([[[[[[85]]]]]], None),
+        ("85 " + " " * 100_000 + "x", None), ("85-90", None), ("I counted 85 words", None),
+        ({"words": 85}, None),
     ],
 )  # fmt: skip
 def test_a_score_is_read_rounded_and_clamped_or_it_is_none(written: object, read: int | None) -> None:
@@ -65,11 +77,95 @@ def test_a_score_is_read_rounded_and_clamped_or_it_is_none(written: object, read
 
 
 def test_an_aspect_may_be_its_score_or_its_sentence_alone() -> None:
-    judgement = Judgement.read({"clarity": 80, "tone": "Warm.", "pace": "Even.", "relevance": [1]})
+    judgement = Judgement.read({"clarity": 80, "tone": "Warm.", "pace": "Even.", "relevance": [1, 2]})
     assert (judgement.clarity.score, judgement.clarity.feedback) == (80, "")
     assert (judgement.tone.score, judgement.tone.feedback) == (None, "Warm.")
     assert judgement.pace.feedback == "Even."
     assert judgement.relevance.score is None
+
+
+def mended(what: str) -> float:
+    return REGISTRY.get_sample_value("cara_feedback_judgements_mended_total", {"what": what}) or 0.0
+
+
+ASPECT = {"score": 80, "feedback": "Clear."}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"judgement": {"clarity": ASPECT}},
+        {"version": 2, "result": {"judgement": [{"clarity": ASPECT}]}},
+        {"breakdown": {"communication": {"clarity": ASPECT}, "content": {"relevance": None}}},
+        {"scores": {"Clarity": 80}, "feedback": {"clarity": "Clear."}},
+        {"aspects": [{"name": "Clarity", "score": "80/100", "comment": "Clear."}, {"name": "other"}]},
+        {"clarity_score": 80, "clarityFeedback": "Clear."},
+        {"scores": [{"clarity": {"rating": {"value": 80}}, "weights": {"tone": 20}}], "clarity": "Clear."},
+        [{"clarity": ASPECT}],
+        [[{"clarity": ASPECT}, 7, None]],
+    ],
+)
+def test_scores_are_found_wherever_they_stand(data: Any) -> None:
+    before = mended("nesting")
+    judgement = Judgement.read(data)
+    assert (judgement.clarity.score, judgement.clarity.feedback) == (80, "Clear.")
+    assert (judgement.tone.score, judgement.relevance.score) == (None, None)
+    assert mended("nesting") == before + 1
+
+
+def test_a_whole_judgement_is_read_although_it_is_wrapped() -> None:
+    assert Judgement.read({"meta": {"certainty": 1}, "feedback": JUDGEMENT}) == Judgement.read(JUDGEMENT)
+
+
+def test_names_count_by_their_words_and_the_exact_one_first() -> None:
+    judgement = Judgement.read(
+        {
+            **JUDGEMENT,
+            "Clarity": {"score": 10},
+            "TONE": 55,
+            "tone": ASPECT,
+            "action_items": [{"title": "Ask"}],
+        }
+    )
+    assert (judgement.clarity.score, judgement.tone.score) == (70, 80)
+    assert Judgement.read({"CLARITY": 81, "Action Items": [{"title": "Ask"}]}).action_items[0].title == "Ask"
+
+
+def test_where_scores_stand_at_their_place_nothing_else_is_taken_for_one() -> None:
+    judgement = Judgement.read(
+        {"clarity": ASPECT, "weights": {"tone": 20}, "details": {"tone": {"score": 3}}}
+    )
+    assert judgement.tone.score is None
+
+
+@pytest.mark.parametrize(
+    ("scores", "read"),
+    [
+        ([0.85, 0.7, 1, 0, 0.5], [85, 70, 100, 0, 50]),
+        (["0.85", {"value": 0.7}, 1.0, None, "0,5"], [85, 70, 100, None, 50]),
+        ([0.8, None, None, None, None], [80, None, None, None, None]),
+        ([0.85, 0.7, 1, 0, 2], [1, 1, 1, 0, 2]),
+        ([1, 1, 0, 1, 1], [1, 1, 0, 1, 1]),
+        ([8, 7, 9, 10, 6.5], [8, 7, 9, 10, 7]),
+        (["0.5%", 0.5, 0.5, 0.5, 0.5], [1, 1, 1, 1, 1]),
+    ],
+)
+def test_scores_are_shares_of_one_only_where_all_of_them_are(scores: list[Any], read: list[Any]) -> None:
+    before = mended("scale")
+    names = ("clarity", "tone", "confidence", "relevance", "structure")
+    judgement = Judgement.read({name: {"score": score} for name, score in zip(names, scores, strict=True)})
+    assert [getattr(judgement, name).score for name in names] == read
+    assert mended("scale") - before == (read[0] in (85, 80))
+
+
+def test_a_judgement_that_is_nested_too_deep_or_too_wide_is_searched_within_bounds() -> None:
+    wide: Any = [[{"a": {"b": []}}] * 1_000] * 1_000
+    deep: Any = {"clarity": 80}
+    for _ in range(10_000):
+        deep = {"a": deep}
+    for data in (wide, deep):
+        with pytest.raises(NoUsableScore):
+            Judgement.read(data)
 
 
 @pytest.mark.parametrize(
@@ -220,14 +316,14 @@ async def test_a_judgement_that_was_cut_off_is_requested_again_with_a_higher_lim
     emulator.emulator.fail_next(fault)
     ended = (await learner.follows(await learner.asks_for_feedback()))[-1]
     assert (ended.name, ended.data["attempts"]) == ("succeeded", 2)
-    assert output_limits(emulator) == [MAX_OUTPUT_TOKENS, MORE_OUTPUT_TOKENS]
+    assert output_limits(emulator) == [ROOM, 2 * ROOM]
     await books_are_balanced(learner, database, emulator, calls=2)
 
 
 async def test_thoughts_that_need_more_than_the_default_limit_get_a_higher_one(
     learner: Learner, settings: Settings, database: Database
 ) -> None:
-    thoughtful = EmulatorSettings(thinking_tokens=MAX_OUTPUT_TOKENS + 500, chunk_delay_seconds=0.001)
+    thoughtful = EmulatorSettings(thinking_tokens=ROOM + 500, chunk_delay_seconds=0.001)
     async with running_emulator(thoughtful) as running:
         async with running_worker(settings.model_copy(update={"gemini_base_url": running.url})):
             ended = (await learner.follows(await learner.asks_for_feedback()))[-1]
@@ -262,7 +358,7 @@ async def test_a_learner_with_few_tokens_left_pays_for_no_second_judgement_with_
 ) -> None:
     emulator.emulator.fail_rate(Fault.ONLY_THOUGHTS, 1.0)
     async with database.acquire() as connection:
-        await connection.execute("update users set daily_token_quota = 18000")
+        await connection.execute("update users set daily_token_quota = 13000")
     async with running_worker(settings):
         ended = (await learner.follows(await learner.asks_for_feedback()))[-1]
     assert (ended.name, ended.data["problem"]["code"]) == ("failed", "quota_exceeded")

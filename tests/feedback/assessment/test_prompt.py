@@ -18,14 +18,17 @@ from cara.feedback.assessment.judgement import (
     MAX_TITLE_CHARACTERS,
     Judgement,
     judgement_schema,
+    plainer_judgement_schema,
 )
 from cara.feedback.assessment.prompt import (
     GrowingTexts,
+    bare_judge_call,
+    estimate_judge_prompt,
     feedback_call,
     question,
-    upper_estimate_of_judge_prompt,
 )
-from cara.gemini.prompts import upper_estimate_of_prompt
+from cara.gemini.answers import find_json_object
+from cara.gemini.tokens import estimate_prompt
 from cara.practice.schemas import FEATURE_TYPES
 from cara.samples import SAMPLES
 from cara.speech import measure
@@ -74,21 +77,12 @@ def test_every_kind_of_practice_has_its_rubric_with_anchors_of_its_own(feature_t
     assert not any(line in others for line in anchors[4:])
 
 
-@pytest.mark.parametrize(
-    "talk",
-    [
-        *(sample.transcript() for sample in SAMPLES),
-        "Um.",
-        "我们应该雇用两个人。" * 400,
-        "สวัสดีครับผมชื่อ " * 400,
-        "𐐀𐐁𐐂𐐃𐐄𐐅𐐆𐐇 " * 400,
-        f"Speaker 1: {EVERY_PHRASE}\nSpeaker 2: No.",
-    ],
-)
-def test_the_estimate_of_a_judgement_covers_all_that_is_sent(talk: str) -> None:
+@pytest.mark.parametrize("talk", [*(sample.transcript() for sample in SAMPLES), "Um.", "We grew. " * 5_000])
+def test_what_is_reserved_for_a_prompt_before_it_is_measured_covers_all_that_is_sent(talk: str) -> None:
     measures = measure(talk, duration_seconds=60, feature_type="video")
-    call = feedback_call("video", talk, measures, [{"title": "ล" * 120}] * 4)
-    assert upper_estimate_of_judge_prompt("video", talk) >= upper_estimate_of_prompt(call)
+    call = feedback_call("video", talk, measures, [{"title": "Pause before each number, then say it."}] * 4)
+    assert estimate_prompt(call) <= estimate_judge_prompt("video", talk)
+    assert estimate_judge_prompt("video", talk) - estimate_prompt(bare_judge_call("video", talk)) < 800
 
 
 def test_nothing_that_was_said_stands_outside_delimiters() -> None:
@@ -163,6 +157,21 @@ def test_the_schema_defines_the_shape_alone_in_documented_keywords() -> None:
     assert Judgement.read(JUDGEMENT).model_dump(by_alias=True) == JUDGEMENT
 
 
+def test_the_plainer_schema_has_types_and_properties_alone() -> None:
+    plainer = plainer_judgement_schema()
+    assert keywords(plainer) == {"type", "properties", "items"}
+    assert list(plainer["properties"]) == list(judgement_schema()["properties"])
+    jsonschema.validate(JUDGEMENT, plainer)
+
+
+@pytest.mark.parametrize("feature_type", FEATURE_TYPES)
+def test_the_prompt_says_in_words_what_only_the_full_schema_says_in_keywords(feature_type: str) -> None:
+    told = " ".join(prompts.instruction_for(feature_type).split())
+    assert "Scores are whole numbers from 0 to 100" in told
+    for word in ("strength", "improvement"):
+        assert word in told
+
+
 def test_the_prompt_states_every_bound_in_words() -> None:
     told = " ".join(prompts.instruction_for("video").split())
     for bound in (MAX_SENTENCES_CHARACTERS, MAX_QUOTE_CHARACTERS, MAX_TITLE_CHARACTERS):
@@ -195,6 +204,22 @@ def test_characters_that_postgresql_cannot_store_are_neither_returned_nor_counte
     assert growing.grow('ed well."') == [("summary", "ed well.")]
 
 
+@pytest.mark.parametrize("size", [1, 3, 10_000])
+def test_literal_control_characters_in_strings_stop_nothing(size: int) -> None:
+    summary = '"summary": "One.\n\tTwo \\"x\\" \\\\\x01"'
+    raw = f'```json\n{{\n\t{summary},\r\n\t"tone": {{"feedback": "\nWarm."}}\n}}\n```'
+    growing = GrowingTexts()
+    told: dict[str, str] = {}
+    for start in range(0, len(raw), size):
+        for part, text in growing.grow(raw[start : start + size]):
+            told[part] = told.get(part, "") + text
+    whole = find_json_object(raw)
+    assert whole is not None
+    assert told == {"summary": 'One.\n\tTwo "x" \\\x01', "tone": "\nWarm."}
+    assert (told["summary"], told["tone"]) == (whole["summary"], whole["tone"]["feedback"])
+    assert growing.length == len(raw)
+
+
 def test_text_that_is_no_json_has_no_parts() -> None:
     assert GrowingTexts().grow("I am sorry, ") == []
 
@@ -217,4 +242,5 @@ def test_the_call_asks_for_json_under_the_schema() -> None:
     measures = measure("We grew.", duration_seconds=None, feature_type="writing")
     call = feedback_call("writing", "We grew.", measures, [])
     assert call.response_schema == judgement_schema()
+    assert call.plainer_schema == plainer_judgement_schema()
     assert call.system_instruction == prompts.instruction_for("writing")

@@ -14,18 +14,19 @@ from redis.asyncio import Redis
 
 from cara.devtools.emulator.faults import Fault, PlannedFault
 from cara.feedback.work.attempt import Attempt, GeminiAwayForLong, backoff_seconds
+from cara.feedback.work.sweeper import sweep
 from cara.gemini.calls import GeminiUsage
 from cara.gemini.errors import GeminiTransient
 from cara.jobs.notifier import Publisher, cancel_channel
 from cara.postgres.database import Database
 from cara.redis.queue import arq_client
 from cara.settings import Settings
-from tests.charges import fits_ledger
 from tests.conftest import RunningEmulator
 from tests.feedback.work.attempts import charges, somebody_waits_with, the_job, working
 from tests.feedback.work.test_costs import counted
 from tests.learners import Learner
 from tests.waiting import until
+from worker.main import connected
 
 
 @asynccontextmanager
@@ -103,17 +104,21 @@ async def test_an_attempt_that_takes_too_long_counts_against_the_limit(
 async def test_an_attempt_that_lost_its_lease_is_charged_and_leaves_the_job_alone(
     learner: Learner, settings: Settings, database: Database, emulator: RunningEmulator
 ) -> None:
+    """A sweeper takes its worker for dead, and charges what was recorded by then."""
     emulator.emulator.fail_next(PlannedFault(Fault.STALL_MIDSTREAM, after_chunks=1))
     job = await learner.asks_for_feedback()
-    async with working(settings) as (work, _):
+    async with working(settings) as (work, _), connected(settings) as context:
         running = asyncio.create_task(work.run(UUID(job["jobId"])))
         await emulator.emulator.until(lambda ledger: ledger.output_tokens > 0)
         async with database.acquire() as connection:
-            await connection.execute("update feedback_jobs set attempts = 7")
+            await connection.execute("update feedback_jobs set lease_expires_at = now()")
+        await sweep(database, context.queue, context.reservations, attempts_limit=5)
+        (swept,) = await charges(database)
         before = await the_job(database)
         await running
     (charged,) = await charges(database)
-    assert fits_ledger(charged, emulator.emulator.ledger)
+    assert swept == pytest.approx(emulator.emulator.ledger.prompt_tokens, rel=0.05)
+    assert swept <= charged == pytest.approx(emulator.emulator.ledger.total_tokens, rel=0.05)
     assert await the_job(database) == before
     async with database.acquire() as connection:
         reserved = await connection.fetchrow("select id, tokens from quota_reservations")

@@ -14,7 +14,7 @@ from tests.waiting import time_limit
 from tests.workers import running_worker
 
 
-async def test_requeueing_a_job_locks_its_session_before_the_quota(
+async def test_a_job_that_succeeds_locks_its_session_before_the_quota(
     learner: Learner, database: Database, emulator: RunningEmulator, settings: Settings
 ) -> None:
     emulator.emulator.fail_next(Fault.BROKEN_JSON, times=1)

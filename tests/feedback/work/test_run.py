@@ -111,12 +111,13 @@ async def test_a_bad_key_is_logged_for_the_operator(
         (Fault.BLOCKED_ANSWER, "content_blocked"),
         (Fault.BAD_KEY, "gemini_misconfigured"),
         (Fault.BAD_REQUEST, "gemini_refused"),
+        (Fault.LANGUAGE, "language_unsupported"),
     ],
 )
 async def test_permanent_errors_fail_the_job_at_once_in_plain_words(
     learner: Learner, database: Database, emulator: RunningEmulator, fault: Fault, code: str
 ) -> None:
-    emulator.emulator.fail_next(fault, times=1)
+    emulator.emulator.fail_rate(fault, 1.0)
     events = await learner.follows(await learner.asks_for_feedback())
 
     assert events[-1].name == "failed"
