@@ -13,7 +13,8 @@ from bench import quota_checker
 from bench.quota_checker import SearchTooWide
 from bench.quota_fleet import Plan
 from bench.quota_history import generate, judge
-from tests.quota.history_examples import RIGHT, WRONG
+from tests.quota.history_examples import RIGHT
+from tests.quota.history_mistakes import WRONG
 from tests.quota.history_runs import History, read, reserve
 from tests.quota.history_strategies import changed_histories, right_histories
 
