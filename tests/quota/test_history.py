@@ -80,4 +80,4 @@ async def test_histories_of_processes_that_are_killed_can_be_explained(
     tables["days"][0][2] += 1
     (tmp_path / "tables.json").write_text(json.dumps(tables))
     (violation,) = judge(tmp_path).violations
-    assert "the tables at the end" in violation
+    assert f"of the tables for {tables['days'][0][1]}" in violation
