@@ -19,7 +19,7 @@ from typing import TypeAlias
 
 from bench.quota_model import EMPTY, Deadline, Final, Operation, State, day_of, expire
 
-MAX_CONFIGURATIONS = 200_000
+MAX_CONFIGURATIONS = 500_000
 """How many configurations one step may reach: concurrency for a learner is bounded, and so is the search."""
 
 Configuration: TypeAlias = tuple[State, frozenset[int]]

@@ -30,7 +30,7 @@ from cara.quota.charges import Charge, Sent
 from cara.quota.quota import Quota
 
 TASKS = 8
-HOT_LEARNERS = 6
+HOT_LEARNERS = 12
 TURN_SECONDS = 0.5
 """How long the same few learners are busy in all processes."""
 
