@@ -12,8 +12,8 @@ from typing import Any
 from bench.quota_model import Close, Deadline, Operation, Read, RecordSent, Reserve, Settle
 from bench.quota_records import Call
 
-CANDIDATES = 3
-"""How many of the first calls after an expiry are looked at, whether they must have released it."""
+CANDIDATES = 100
+"""How many of the first calls after an expiry are looked at, until one must have closed it."""
 
 
 class Overlaps:
@@ -75,10 +75,10 @@ class LearnerCalls:
         found = []
         for call, expired in self._forgotten():
             name = call.arguments["id"]
-            refusals = [one for one in self._refusals_after(call, expired) if one.is_committed]
-            times = [self._closed_by(one, name) for one in (*refusals, *self._sweeps.after(expired))]
-            if (time := min(times, default=math.inf)) < math.inf:
-                found.append(Deadline(time, name))
+            refusals = (one for one in self._refusals_after(call, expired) if one.is_committed)
+            times = [self._first_closed(calls, name) for calls in (refusals, self._sweeps.after(expired))]
+            if min(times) < math.inf:
+                found.append(Deadline(min(times), name))
         return found
 
     def _forgotten(self) -> Iterator[tuple[Call, float]]:
@@ -110,6 +110,11 @@ class LearnerCalls:
             call.kind == "settle" and call.is_committed and call.returned <= moment
             for call in self._by_id.get(name, NOTHING).calls
         )
+
+    def _first_closed(self, calls: Iterable[Call], name: str) -> float:
+        """Returns when the reservation must be gone because of the first call that cannot have failed to."""
+        times = (self._closed_by(call, name) for call in calls)
+        return next((time for time in times if time < math.inf), math.inf)
 
     def _closed_by(self, closing: Call, name: str) -> float:
         """Returns when a reservation must be gone, if a call closes it or skips it as locked; or infinity."""

@@ -17,9 +17,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from bench.quota_model import EMPTY, Deadline, Final, Operation, State, expire
+from bench.quota_model import EMPTY, Deadline, Final, Operation, State, day_of, expire
 
-MAX_CONFIGURATIONS = 200_000
+MAX_CONFIGURATIONS = 500_000
 """How many configurations one step may reach: concurrency for a learner is bounded, and so is the search."""
 
 Configuration: TypeAlias = tuple[State, frozenset[int]]
@@ -60,7 +60,7 @@ class _Search:
         self._final = final
         self._under_way: dict[int, Operation] = {}
         self._configurations: set[Configuration] = {(EMPTY, frozenset())}
-        self._checked_ids: set[str] = set()
+        self._compared: set[int | str] = set()
         self._events: list[tuple[float, int, int]] = []
         self._deadlines = list(deadlines)
         for index, operation in enumerate(operations):
@@ -70,11 +70,11 @@ class _Search:
         for index, deadline in enumerate(self._deadlines):
             self._events.append((deadline.time, DEADLINE, index))
         self._events.sort()
-        self._last_events = self._find_last_events()
         self._named: dict[str, set[int | str]] = {}
         for operation in operations:
             name = operation.reservation_id
             self._named.setdefault(name, {name}).add(operation.day)
+        self._last_events = self._find_last_events()
 
     def run(self) -> Violation | None:
         for position, (time, kind, index) in enumerate(self._events):
@@ -87,7 +87,7 @@ class _Search:
             else:
                 unexplained = self._expect_expired(self._deadlines[index], time)
             if unexplained is None:
-                unexplained = self._compare_ledger(self._last_events.get(position, ()))
+                unexplained = self._compare_with_tables(self._last_events.get(position, ()))
             if unexplained is not None:
                 return _violation(unexplained, before)
         return self._compare_final()
@@ -106,20 +106,20 @@ class _Search:
         self._configurations = self._reach(deadline.reservation_id, time)
         return None if self._configurations else f"{deadline}: it is still reserved"
 
-    def _compare_ledger(self, ids: Iterable[str]) -> str | None:
-        """Compares rows that no operation can change any more with those of the end, and forgets them."""
-        for one in ids:
-            if any(state.is_open(one) for state, _ in self._configurations):
-                continue  # it expires later: compared at the end
-            row = self._final.ledger.get(one)
+    def _compare_with_tables(self, keys: Iterable[int | str]) -> str | None:
+        """Compares days and rows that nothing can change any more with those of the end, and forgets them."""
+        for key in keys:
+            if any(key in (one.id, one.day) for state, _ in self._configurations for one in state.open):
+                continue  # it changes when that expires: compared at the end
+            row = self._final.days.get(key, (0, 0)) if isinstance(key, int) else self._final.ledger.get(key)
             self._configurations = {
-                (state.without_row(one), effective)
+                (state.without(key), effective)
                 for state, effective in self._configurations
-                if state.row(one) == row
+                if (day_of(state, key) if isinstance(key, int) else state.row(key)) == row
             }
-            self._checked_ids.add(one)
+            self._compared.add(key)
             if not self._configurations:
-                return f"the row {row} of the ledger for {one}"
+                return f"the row {row} of the tables for {key}"
         return None
 
     def _compare_final(self) -> Violation | None:
@@ -128,15 +128,15 @@ class _Search:
         if leaked or self._final.left:
             unexplained = f"reserved at the end: days {leaked}, reservations {self._final.left}"
             return _violation(unexplained, self._configurations)
-        ledger = {one: row for one, row in self._final.ledger.items() if one not in self._checked_ids}
-        days = {day: row for day, row in self._final.days.items() if row != (0, 0)}
+        ledger = {one: row for one, row in self._final.ledger.items() if one not in self._compared}
+        days = {
+            day: row for day, row in self._final.days.items() if row != (0, 0) and day not in self._compared
+        }
         possible = self._reach(None, self._final.read_at)
         for state, _ in possible:
             if not state.open and state.day_rows() == days and state.ledger_rows() == ledger:
                 return None
-        seen = (
-            f"the tables at the end: days {days}, ledger {ledger} and {len(self._checked_ids)} rows checked"
-        )
+        seen = f"the tables at the end: days {days}, ledger {ledger}, and {len(self._compared)} rows"
         return _violation(seen, possible)
 
     def _reach(self, target: int | str | None, time: float) -> set[Configuration]:
@@ -206,20 +206,20 @@ class _Search:
         """Returns all that the operation may read or change: days, and the id of a reservation."""
         return self._named[operation.reservation_id] if operation.reservation_id else {operation.day}
 
-    def _find_last_events(self) -> dict[int, list[str]]:
-        """Returns the ids that operations name for the last time, by the position of that event."""
-        last: dict[str, int] = {}
-        endless = set()
+    def _find_last_events(self) -> dict[int, list[int | str]]:
+        """Returns the days and ids that can change for the last time at an event, by its position."""
+        last: dict[int | str, float] = {}
         for position, (_, kind, index) in enumerate(self._events):
-            named = self._deadlines[index] if kind == DEADLINE else self._operations[index]
-            last[named.reservation_id] = position
-        for operation in self._operations:
-            if operation.returned == math.inf:
-                endless.add(operation.reservation_id)
-        found: dict[int, list[str]] = {}
-        for one, position in last.items():
-            if one and one not in endless:
-                found.setdefault(position, []).append(one)
+            is_deadline = kind == DEADLINE
+            named = self._deadlines[index] if is_deadline else self._operations[index]
+            keys = self._named[named.reservation_id] if named.reservation_id else {named.day}
+            endless = not is_deadline and self._operations[index].returned == math.inf
+            for key in keys:
+                last[key] = max(last.get(key, 0), math.inf if endless else position)
+        found: dict[int, list[int | str]] = {}
+        for key, position in last.items():
+            if position < math.inf:
+                found.setdefault(int(position), []).append(key)
         return found
 
 

@@ -152,7 +152,7 @@ def migrated_database(folder: Path) -> Iterator[str]:
 
 
 def main(operations: int, processes: int, seed: int) -> int:
-    plan = Plan(operations, processes, seed)
+    plan = Plan(operations, processes, seed, operations_a_kill=min(10_000, operations // 10))
     with tempfile.TemporaryDirectory(prefix="cara-bench-") as name:
         folder = Path(name)
         with migrated_database(folder / "server") as database_url:

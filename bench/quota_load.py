@@ -16,25 +16,22 @@ from collections import deque
 from collections.abc import Coroutine
 from contextlib import suppress
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import asyncpg
-
 from bench.quota_records import ALONE, FLEET, IN_TRANSACTION, ROLLED_BACK, RecordWriter
-from bench.quota_sessions import Options, RolledBack, Session, SteppedClock, in_mode
+from bench.quota_sessions import Ended, Options, Session, SteppedClock, seen
 from cara.postgres.database import new_id
 from cara.quota import spending_queries
-from cara.quota.errors import QuotaExceeded, QuotaStatus
 from cara.quota.queries import Charge
 from cara.quota.quota import Quota
 from cara.quota.spending_queries import Sent
 
 TASKS = 8
-HOT_LEARNERS = 6
+HOT_LEARNERS = 12
 TURN_SECONDS = 0.5
 """How long the same few learners are busy in all processes."""
 
@@ -68,15 +65,6 @@ class ReservedCall:
     @property
     def user_id(self) -> UUID:
         return user_id_of(self.learner)
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How an operation ended: the mark of its record, its result if it has one, and what is recorded else."""
-
-    mark: str
-    result: Any = None
-    reasons: list[Any] = field(default_factory=list)
 
 
 class Load:
@@ -162,7 +150,7 @@ class Load:
         keep = int(keep_seconds * 1e9)
         arguments = {"least": least, "most": most, "limit": limit, "keep": keep, "sent": sent, "mode": mode}
         number = self._records.invoked("reserve", learner, id=str(name), day=day, **arguments)
-        ended = await self._outcome(session, work, mode)
+        ended = await self._run(session, work, mode)
         tokens = ended.result.tokens if ended.mark == "ok" else 0
         self._records.ended(number, ended.mark, *([tokens] if ended.mark == "ok" else ended.reasons))
         return None if ended.mark in ("refused", "failed") else ReservedCall(learner, name, day, tokens)
@@ -173,7 +161,7 @@ class Load:
         work = self._quota.settle(session.connection, call.user_id, call.id, "process", charge)
         arguments = {"id": str(call.id), "day": today, "total": total, "mode": mode}
         number = self._records.invoked("settle", call.learner, **arguments)
-        ended = await self._outcome(session, work, mode)
+        ended = await self._run(session, work, mode)
         day = ended.result
         results = [day.day.toordinal(), day.used, day.reserved, day.is_new] if day else ended.reasons
         self._records.ended(number, ended.mark, *results)
@@ -193,7 +181,7 @@ class Load:
             work = spending_queries.withdraw_sending(connection, call.user_id, call.id)
         arguments = {"sent": None if kind == "withdrawal" else cost, "again": kind == "spending"}
         number = self._records.invoked("record", call.learner, id=str(call.id), day=call.day, **arguments)
-        ended = await self._outcome(session, work, ALONE)
+        ended = await self._run(session, work)
         self._records.ended(
             number, ended.mark, *ended.reasons, *([ended.result] if kind == "sending" else [])
         )
@@ -202,37 +190,29 @@ class Load:
         self._begin()
         work = self._quota.close_as_recorded(session.connection, call.user_id, call.id)
         number = self._records.invoked("close", call.learner, id=str(call.id), day=call.day)
-        ended = await self._outcome(session, work, ALONE)
+        ended = await self._run(session, work)
         self._records.ended(number, ended.mark, *ended.reasons)
 
     async def _read(self, session: Session, learner: int) -> None:
         today = self._begin()
         work = self._quota.status(session.connection, user_id_of(learner), LIMITS[learner % len(LIMITS)])
         number = self._records.invoked("read", learner, day=today)
-        ended = await self._outcome(session, work, ALONE)
-        self._records.ended(number, ended.mark, *(_seen(ended.result) if ended.result else ended.reasons))
+        ended = await self._run(session, work)
+        self._records.ended(number, ended.mark, *(seen(ended.result) if ended.result else ended.reasons))
 
     async def _sweep(self) -> None:
         session = await Session(self._options).connect()
         while not await self._is_done_after(SWEEP_SECONDS):
             number = self._records.invoked("sweep", FLEET)
-            ended = await self._outcome(session, self._quota.close_expired(session.connection), ALONE)
+            ended = await self._run(session, self._quota.close_expired(session.connection))
             self._records.ended(number, ended.mark, *ended.reasons)
 
-    async def _outcome(self, session: Session, work: Coroutine[Any, Any, Any], mode: str) -> Ended:
-        """Awaits an operation, or cancels it meanwhile; returns how it ended."""
-        task = asyncio.ensure_future(in_mode(session.connection, work, mode))
-        if self._random.random() < CANCEL_RATE:
-            asyncio.get_running_loop().call_later(self._random.uniform(0, CANCEL_SECONDS), task.cancel)
-        try:
-            return Ended("ok", await task)
-        except QuotaExceeded as refusal:
-            return Ended("refused", reasons=_seen(refusal.day))
-        except asyncio.CancelledError:
-            await session.rest(mode)
-            return Ended("cancelled")
-        except (RolledBack, asyncpg.PostgresError) as error:
-            return Ended("failed", reasons=[type(error).__name__])
+    async def _run(self, session: Session, work: Coroutine[Any, Any, Any], mode: str = ALONE) -> Ended:
+        """Awaits an operation, or cancels it meanwhile."""
+        is_cancelled = self._random.random() < CANCEL_RATE
+        return await session.run(
+            work, mode, self._random.uniform(0, CANCEL_SECONDS) if is_cancelled else None
+        )
 
     async def _step_clock(self) -> None:
         while not await self._is_done_after(STEP_SECONDS):
@@ -264,10 +244,6 @@ class Load:
 
     def _cost(self, call: ReservedCall) -> int:
         return self._random.randint(1, max(call.tokens, 20) * 3 // 2)
-
-
-def _seen(day: QuotaStatus) -> list[int]:
-    return [day.used, day.reserved, sum(day.by_type.values())]
 
 
 if __name__ == "__main__":

@@ -39,8 +39,11 @@ class State(NamedTuple):
                 return day, total
         return None
 
-    def without_row(self, reservation_id: str) -> State:
-        return self._replace(ledger=tuple(row for row in self.ledger if row[0] != reservation_id))
+    def without(self, key: int | str) -> State:
+        """Forgets a day or a charge."""
+        if isinstance(key, int):
+            return self._replace(days=tuple(row for row in self.days if row[0] != key))
+        return self._replace(ledger=tuple(row for row in self.ledger if row[0] != key))
 
     def day_rows(self) -> dict[int, tuple[int, int]]:
         return {day: (used, reserved) for day, used, reserved in self.days if used or reserved}
@@ -54,7 +57,7 @@ EMPTY = State((), (), ())
 
 def day_of(state: State, day: int) -> tuple[int, int]:
     """Returns what is used and reserved."""
-    for one, used, reserved in state.days:
+    for one, used, reserved in reversed(state.days):
         if one == day:
             return used, reserved
     return 0, 0
@@ -74,13 +77,9 @@ def count(state: State, day: int, used: int, reserved: int) -> State:
 
 def charge(state: State, reservation_id: str, day: int, total: int) -> tuple[State, int]:
     """Raises a charge to the total, on the day it counts on already, else on `day`. Returns that day, too."""
-    row = state.row(reservation_id)
-    if row is None:
-        state = count(state, day, total, 0)
-        return state._replace(ledger=tuple(sorted((*state.ledger, (reservation_id, day, total))))), day
-    day, before = row
+    day, before = state.row(reservation_id) or (day, -1)
     if total > before:
-        state = count(state, day, total - before, 0).without_row(reservation_id)
+        state = count(state, day, total - max(before, 0), 0).without(reservation_id)
         state = state._replace(ledger=tuple(sorted((*state.ledger, (reservation_id, day, total)))))
     return state, day
 
@@ -127,7 +126,7 @@ class Operation:
 class Reserve(Operation):
     """Reserves from `least` to `most` tokens, as many as fit; `granted` is None for a refusal.
 
-    Before a refusal it has itself closed the reservations `closed_before`, which had expired.
+    Before that it has itself closed the reservations `closed_before`, which had expired.
     """
 
     least: int

@@ -7,7 +7,7 @@ import json
 import time
 from collections.abc import Coroutine
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 import asyncpg
 
 from bench.quota_records import ALONE, ROLLED_BACK
+from cara.quota.errors import QuotaExceeded, QuotaStatus
 
 FIRST_DAY = datetime(2026, 11, 3, tzinfo=UTC)
 DAY_SECONDS = 4.0
@@ -53,6 +54,15 @@ class SteppedClock:
         return FIRST_DAY + timedelta(days=days, hours=self._hours)
 
 
+@dataclass(frozen=True)
+class Ended:
+    """How an operation ended: the mark of its record, its result if it has one, and what is recorded else."""
+
+    mark: str
+    result: Any = None
+    reasons: list[Any] = field(default_factory=list)
+
+
 class Session:
     """A connection of one task, which comes to rest after a cancellation."""
 
@@ -67,6 +77,24 @@ class Session:
             "jsonb", schema="pg_catalog", encoder=json.dumps, decoder=json.loads
         )
         return self
+
+    async def run(self, work: Coroutine[Any, Any, Any], mode: str, cancel_seconds: float | None) -> Ended:
+        """Awaits an operation, which is cancelled after so many seconds; returns how it ended.
+
+        A cancellation may arrive late and meet the operation after the one that was cancelled.
+        """
+        task = asyncio.ensure_future(in_mode(self.connection, work, mode))
+        if cancel_seconds is not None:
+            asyncio.get_running_loop().call_later(cancel_seconds, task.cancel)
+        try:
+            return Ended("ok", await task)
+        except QuotaExceeded as refusal:
+            return Ended("refused", reasons=seen(refusal.day))
+        except asyncio.CancelledError:
+            await self.rest(mode)
+            return Ended("cancelled")
+        except (RolledBack, asyncpg.DeadlockDetectedError, asyncpg.QueryCanceledError) as error:
+            return Ended("failed", reasons=[type(error).__name__])
 
     async def rest(self, mode: str) -> None:
         """Returns once nothing that was sent on the connection can take effect any more.
@@ -107,3 +135,8 @@ async def in_mode(
         return result
     finally:
         work.close()  # if it was cancelled before it began
+
+
+def seen(day: QuotaStatus) -> list[int]:
+    """Returns what is recorded of a look at a day."""
+    return [day.used, day.reserved, sum(day.by_type.values())]

@@ -13,7 +13,8 @@ from bench import quota_checker
 from bench.quota_checker import SearchTooWide
 from bench.quota_fleet import Plan
 from bench.quota_history import generate, judge
-from tests.quota.history_examples import RIGHT, WRONG
+from tests.quota.history_examples import RIGHT
+from tests.quota.history_mistakes import WRONG
 from tests.quota.history_runs import History, read, reserve
 from tests.quota.history_strategies import changed_histories, right_histories
 
@@ -79,4 +80,4 @@ async def test_histories_of_processes_that_are_killed_can_be_explained(
     tables["days"][0][2] += 1
     (tmp_path / "tables.json").write_text(json.dumps(tables))
     (violation,) = judge(tmp_path).violations
-    assert "the tables at the end" in violation
+    assert f"of the tables for {tables['days'][0][1]}" in violation
