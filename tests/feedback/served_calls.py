@@ -53,7 +53,7 @@ class Served:
         """The highest total that can be one, of all that the chunks have told."""
         count = self.reply.count
         usages = [
-            told_usage(self.reply.usage(sent), self.reply.switches, last=sent == count)
+            told_usage(self.reply.usage(sent), self.reply.switches, first=sent == 1, last=sent == count)
             for sent in range(1, count + 1)
         ]
         totals = [(usage or {}).get("totalTokenCount", 0) for usage in usages]
