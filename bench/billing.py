@@ -34,12 +34,12 @@ SETTINGS = {
     "SWEEP_SECONDS": "1",
     "JOB_ATTEMPTS": "20",
     "GEMINI_ATTEMPTS": "2",
-    "GEMINI_FIRST_TOKEN_SECONDS": "5",
+    "GEMINI_FIRST_TOKEN_SECONDS": "15",
     "GEMINI_BREAKER_FAILURES": "1000000",
     "GEMINI_DEADLINE_SECONDS": "60",
 }
 QUICK = {"GEMINI_FIRST_TOKEN_SECONDS": "1", "GEMINI_BETWEEN_CHUNKS_SECONDS": "2"}
-MORTAL = {"GEMINI_DEADLINE_SECONDS": "15"}
+MORTAL = {"GEMINI_DEADLINE_SECONDS": "20"}
 """The reservation of a call whose process is killed expires ten seconds after it."""
 
 COUNTED_ALIKE = "bench.billing_emulator"

@@ -139,6 +139,13 @@ class Losses:
     async def _kill_web(
         self, headers: dict[str, str], after: int, first_piece_seconds: float, settings: dict[str, str]
     ) -> None:
+        """Kills a web process in a stream; on a slow machine a stream can end before, and another is tried."""
+        while not await self._kill_in_stream(headers, after, first_piece_seconds, settings):
+            pass
+
+    async def _kill_in_stream(
+        self, headers: dict[str, str], after: int, first_piece_seconds: float, settings: dict[str, str]
+    ) -> bool:
         received: list[str] = []
         async with self._webs_at_once:
             web, url = await start_web(self.cara.system, **settings)
@@ -148,8 +155,7 @@ class Losses:
             await asyncio.sleep(self.dice.uniform(0.05, 0.2) if after else first_piece_seconds / 2)
             await web.kill()
             await asyncio.wait([reading])
-        failure = reading.exception()
-        assert isinstance(failure, ClientError), f"killed after the end of the stream: {failure}"
+        return isinstance(reading.exception(), ClientError)
 
 
 class WorkerKills:

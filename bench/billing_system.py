@@ -16,7 +16,7 @@ from cara.devtools.servers.ports import free_port, port_opens
 from cara.samples import SAMPLES
 
 SETTLED_SECONDS = 90
-START_SECONDS = 30
+START_SECONDS = 60
 JOB_SECONDS = 120
 POLL_SECONDS = 0.05
 RESERVATIONS = """
@@ -142,22 +142,30 @@ async def start_emulator(system: System, http: ClientSession, module: str, *opti
 
 async def start_web(system: System, **settings: str) -> tuple[Running, str]:
     """Starts a web process, which may be one of several that start at once; returns it and its URL."""
-    port = free_port()
-    environment = {**system.environment, "PORT": str(port), **settings}
-    return await _start(system, "web", port, ["cara", "serve"], environment), f"http://127.0.0.1:{port}"
+    while True:
+        port = free_port()
+        environment = {**system.environment, "PORT": str(port), **settings}
+        web = await _start(system, "web", port, ["cara", "serve"], environment)
+        if web.process is not None and web.process.returncode is None:
+            return web, f"http://127.0.0.1:{port}"
+        taken = f":{port} cannot be used" in web.log.read_text()
+        assert taken, web.log.read_text()
 
 
 async def _start(
     system: System, name: str, port: int, module: list[str], environment: dict[str, str]
 ) -> Running:
+    """Starts a process; returns it when it serves, or has ended."""
     log = system.servers.folder / f"{name}-{port}.log"
     running = Running(f"{name}-{port}", [sys.executable, "-m", *module], environment, log)
     await running.start()
     system.stack.push_async_callback(running.stop)
-    async with asyncio.timeout(START_SECONDS):
-        await port_opens(port)
     assert running.process is not None
-    assert running.process.returncode is None, log.read_text()
+    serving, ended = asyncio.create_task(port_opens(port)), asyncio.create_task(running.process.wait())
+    async with asyncio.timeout(START_SECONDS):
+        await asyncio.wait({serving, ended}, return_when=asyncio.FIRST_COMPLETED)
+    serving.cancel()
+    ended.cancel()
     return running
 
 

@@ -1,8 +1,9 @@
-"""What the emulator served a call, told and estimated: the bounds of what may be charged for it."""
+"""What the emulator served a call, told and estimated, and what the tables say is charged for it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from cara.devtools.emulator.faults import PlannedFault, WireDeviation
 from cara.devtools.emulator.prompt import read_prompt
@@ -10,8 +11,11 @@ from cara.devtools.emulator.reply import Reply, compose
 from cara.devtools.emulator.usage import told_usage
 from cara.gemini.calls import GeminiCall
 from cara.gemini.tokens import estimate_prompt, estimate_tokens
-from tests.coach.coach_client import QuotaTables
+from cara.postgres.database import Database
+from tests.coach.coach_client import PATH, PROMPT, STREAM, QuotaTables, settled_tables
 from tests.conftest import RunningEmulator
+from tests.learners import Learner
+from tests.streams import read_events
 
 INT32_MAX = 2**31 - 1
 
@@ -49,7 +53,7 @@ class Served:
         """The highest total that can be one, of all that the chunks have told."""
         count = self.reply.count
         usages = [
-            told_usage(self.reply.usage(sent), self.reply.switches, last=sent == count)
+            told_usage(self.reply.usage(sent), self.reply.switches, first=sent == 1, last=sent == count)
             for sent in range(1, count + 1)
         ]
         totals = [(usage or {}).get("totalTokenCount", 0) for usage in usages]
@@ -68,3 +72,19 @@ def check_charge(seen: QuotaTables, served: Served) -> None:
     assert max(told, 1) <= seen.charged <= max(told, highest)
     if not told:
         assert seen.charged == estimate
+
+
+async def all_is_charged(database: Database, emulator: RunningEmulator, *, billed: int) -> None:
+    """So many calls were billed, each is charged as Gemini counted it, and nothing stays reserved."""
+    seen, ledger = await settled_tables(database), emulator.emulator.ledger
+    assert (ledger.billed, len(seen.ledger), seen.reserved) == (billed, billed, 0)
+    assert seen.used == seen.charged == ledger.total_tokens
+
+
+async def stream_answer(learner: Learner) -> tuple[list[str], dict[str, Any]]:
+    """The texts of a streamed answer, and the data of its last event, which must be `done`."""
+    response = await learner.call("POST", PATH, json={"prompt": PROMPT}, headers=STREAM)
+    assert response.status == 200, await response.text()
+    *deltas, last = [event async for event in read_events(response)]
+    assert last.name == "done", last.data
+    return [delta.data["text"] for delta in deltas], last.data

@@ -7,7 +7,6 @@ The judgements themselves are in `assessment/test_judgement.py`, faults of `/pro
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 import pytest
 
@@ -18,7 +17,7 @@ from cara.postgres.database import Database
 from cara.settings import Settings
 from tests.coach.coach_client import PATH, PROMPT, STREAM, settled_tables
 from tests.conftest import RunningEmulator
-from tests.feedback.served_calls import Served, check_charge
+from tests.feedback.served_calls import Served, all_is_charged, check_charge, stream_answer
 from tests.learners import Learner
 from tests.streams import SentEvent, read_events
 from tests.waiting import until
@@ -31,15 +30,6 @@ LINES = sorted(set(WireDeviation) - set(USAGE))
 def settings(settings: Settings) -> Settings:
     """A stream that falls silent is waited for only briefly."""
     return settings.model_copy(update={"gemini_between_chunks_seconds": 1, "gemini_attempts": 1})
-
-
-async def stream_answer(learner: Learner) -> tuple[list[str], dict[str, Any]]:
-    """The texts of a streamed answer, and the data of its last event, which must be `done`."""
-    response = await learner.call("POST", PATH, json={"prompt": PROMPT}, headers=STREAM)
-    assert response.status == 200, await response.text()
-    *deltas, last = [event async for event in read_events(response)]
-    assert last.name == "done", last.data
-    return [delta.data["text"] for delta in deltas], last.data
 
 
 async def judged(learner: Learner) -> SentEvent:
@@ -149,13 +139,6 @@ class TestRefusedAnswers:
         assert ended.data["problem"]["code"] == code
         assert words in ended.data["problem"]["detail"]
         await all_is_charged(database, emulator, billed=billed)
-
-
-async def all_is_charged(database: Database, emulator: RunningEmulator, *, billed: int) -> None:
-    """So many calls were billed, each is charged as Gemini counted it, and nothing stays reserved."""
-    seen, ledger = await settled_tables(database), emulator.emulator.ledger
-    assert (ledger.billed, len(seen.ledger), seen.reserved) == (billed, billed, 0)
-    assert seen.used == seen.charged == ledger.total_tokens
 
 
 @pytest.mark.usefixtures("worker")
