@@ -70,14 +70,26 @@ returning day, used, reserved, exists (select from entry) as is_new
 """
 
 _RAISE: Final = """
-with raised as (
-    update quota_usage as entry
+with entry as (
+    select day from quota_usage where user_id = $1 and id = $2
+), locked as (
+    select days.day
+    from quota_days as days
+    join entry using (day)
+    where user_id = $1
+    for update of days
+), before as (
+    select usage.id, usage.tokens_used
+    from quota_usage as usage
+    join locked using (day)
+    where usage.user_id = $1 and usage.id = $2
+    for update of usage
+), raised as (
+    update quota_usage as usage
     set tokens_used = $3, input_tokens = $4, output_tokens = $5
-    from (
-        select user_id, id, tokens_used from quota_usage where user_id = $1 and id = $2 for update
-    ) as before
-    where entry.user_id = before.user_id and entry.id = before.id and before.tokens_used < $3::integer
-    returning entry.day, $3::integer - before.tokens_used as growth
+    from before
+    where usage.user_id = $1 and usage.id = before.id and before.tokens_used < $3::integer
+    returning usage.day, $3::integer - before.tokens_used as growth
 )
 update quota_days as days
 set used = days.used + raised.growth
@@ -183,7 +195,8 @@ async def raise_charge(
 ) -> Record | None:
     """Raises a charge in the ledger, and its day's counter by the difference; None unless it was lower.
 
-    The lock makes the difference true also for two that raise the same charge at the same instant.
+    The locks make the difference true also for two that raise the same charge at the same instant. The day is
+    locked first: a transaction that settles before it raises has locked it already.
     """
     return await connection.fetchrow(
         _RAISE, user_id, reservation_id, charge.total_tokens, charge.input_tokens, charge.output_tokens

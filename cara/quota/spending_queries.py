@@ -42,12 +42,18 @@ with chosen as (
     from deleted
     left join entries using (user_id, id)
     group by user_id, day
+), locked as (
+    select user_id, day, tokens, by_day.used, reservations
+    from by_day
+    join quota_days using (user_id, day)
+    order by user_id, day
+    for update of quota_days
 ), closed as (
     update quota_days
-    set reserved = quota_days.reserved - by_day.tokens, used = quota_days.used + by_day.used
-    from by_day
-    where quota_days.user_id = by_day.user_id and quota_days.day = by_day.day
-    returning by_day.reservations
+    set reserved = quota_days.reserved - locked.tokens, used = quota_days.used + locked.used
+    from locked
+    where quota_days.user_id = locked.user_id and quota_days.day = locked.day
+    returning locked.reservations
 )
 select coalesce(sum(reservations), 0)::int from closed
 """
@@ -147,7 +153,7 @@ async def close(
 
     With `only_expired` those are left that were prolonged meanwhile. A reservation that another transaction
     is about to settle or close is skipped, not waited for: the caller may hold a lock on the day's row that
-    the other one waits for.
+    the other one waits for. Days are locked in one order, so that two of these never wait for each other.
     """
     if not reservations:
         return 0

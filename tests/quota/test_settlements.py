@@ -10,6 +10,7 @@ import pytest
 
 from cara.gemini.calls import GeminiUsage
 from cara.postgres.database import Connection, Database, new_id
+from cara.quota import queries
 from cara.quota.errors import QuotaExceeded, TooLongForQuota
 from cara.quota.queries import Charge
 from cara.quota.quota import Quota, Reservation, midnight_after
@@ -104,6 +105,29 @@ async def test_of_charges_raised_at_the_same_instant_the_highest_counts_once(
     await asyncio.gather(*(raise_to(total) for total in (50, 90, 70, 60, 80)))
     seen = await read_tables(database)
     assert (seen.used, seen.charged, len(seen.ledger)) == (90, 90, 1)
+
+
+async def test_two_that_raise_a_charge_never_wait_for_each_other(
+    learner: Learner, database: Database
+) -> None:
+    """A transaction that settles before it raises has locked the day; the other one is about to raise."""
+    owner = owner_of(learner)
+    async with database.acquire() as connection:
+        reservation = await reserve(connection, learner, 500)
+        await QUOTA.settle(connection, owner, reservation.id, "process", CHARGE)
+
+    def charge(total: int) -> Charge:
+        return Charge("a-model", 30, total - 30, total)
+
+    async with database.acquire() as other:
+        async with database.transaction() as settling:
+            await queries.settle(settling, owner, reservation.id, TODAY.date(), "process", charge(60))
+            raising = asyncio.create_task(queries.raise_charge(other, owner, reservation.id, charge(70)))
+            await until_blocked(database, raising)
+            assert await queries.raise_charge(settling, owner, reservation.id, charge(80)) is not None
+        assert await raising is None
+    seen = await read_tables(database)
+    assert (seen.used, seen.charged, len(seen.ledger)) == (80, 80, 1)
 
 
 async def test_a_charge_is_raised_on_the_day_that_it_was_made_for(
