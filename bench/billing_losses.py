@@ -139,7 +139,7 @@ class Losses:
     async def _kill_web(
         self, headers: dict[str, str], after: int, first_piece_seconds: float, settings: dict[str, str]
     ) -> None:
-        """Kills a web process in a stream; on a slow machine a stream can end before, and another is tried."""
+        """Kills a web process in a stream; if the stream ends before that, tries another."""
         while not await self._kill_in_stream(headers, after, first_piece_seconds, settings):
             pass
 
