@@ -15,7 +15,7 @@ from cara.postgres.database import Database
 from cara.quota import spending_queries
 from cara.quota.spending_queries import Sent
 
-RECORD_SECONDS = 0.25
+RECORD_SECONDS = 0.1
 """How often the usage of calls under way is recorded: what a process that dies has received since is free."""
 
 logger = logging.getLogger(__name__)
