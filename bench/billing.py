@@ -7,7 +7,7 @@ There the emulator counts by Cara's own estimate, so that the difference is what
 
     python -m bench.billing [--calls 20] [--seed 1]
 
-A process records what its open calls have received four times a second. What a killed one has received since
+A process records what its open calls have received ten times a second. What a killed one has received since
 is lost, so the difference grows with the speed of the stream: here 20 tokens a second in a conversation and
 40 in a judgement.
 """
