@@ -139,11 +139,7 @@ class Losses:
     async def _kill_web(
         self, headers: dict[str, str], after: int, first_piece_seconds: float, settings: dict[str, str]
     ) -> None:
-<<<<<<< HEAD
-        """Kills a web process in a stream; if a stream ends before, on a slow machine, tries another."""
-=======
         """Kills a web process in a stream; if the stream ends before that, tries another."""
->>>>>>> billing
         while not await self._kill_in_stream(headers, after, first_piece_seconds, settings):
             pass
 
