@@ -3,7 +3,7 @@
 First many calls at once, spread over several web processes, from a learner with few tokens left; a checker
 reads all the while both the counter that the guard goes by and what it should come to: the rows of the ledger
 and of the reservations. Then a web process is killed with -9 while calls are in flight, and the time is taken
-until nothing is reserved any more; these calls are charged as they were recorded. Ledger, counter and what the
+until nothing is reserved any more; these calls are charged as recorded. Ledger, counter and what the
 emulator says it served are compared each time. Ends with exit code 1 when anything is wrong.
 
     python -m bench.quota_race [--calls 200] [--webs 4] [--tokens 3000] [--in-flight 50] [--deadline 5]
