@@ -12,9 +12,8 @@ from cara.jobs import queries as jobs
 from cara.jobs import transitions
 from cara.postgres.database import Connection, Database, Record
 from tests.feedback.work.attempts import the_job
-from tests.jobs.rows import insert_job, insert_job_of
+from tests.jobs.rows import insert_job
 from tests.learners import TALK
-from tests.waiting import time_limit
 
 Key = tuple[UUID, UUID, int]
 SECOND = timedelta(seconds=1)
@@ -304,70 +303,3 @@ async def test_a_cancellation_ends_a_queued_job_and_is_requested_of_a_running_on
     after, ended = await the_job(database), left == "cancelled"
     assert (after["status"], after["cancel_requested"]) == (left, True)
     assert (after["finished_at"] is not None, after["stage"] == "finished") == (ended, ended)
-
-
-async def test_poison_jobs_that_another_sweeper_is_failing_are_not_waited_for(
-    job: Record, database: Database
-) -> None:
-    await changed(
-        database, "status = 'running', attempts = 50, lease_expires_at = now() - interval '1 second'"
-    )
-    async with database.transaction() as first, database.acquire() as second, time_limit():
-        await first.execute("select from feedback_jobs for update")
-        assert await transitions.fail_poison_jobs(second, 5, 50, PROBLEM, 9) == []
-
-
-async def test_of_poison_jobs_only_those_are_failed_that_were_chosen(
-    database: Database,
-) -> None:
-    """A learner has several jobs, and one of them is poison."""
-    job = await insert_job(database)
-    async with database.acquire() as connection:
-        user_id, session_id = job["user_id"], job["session_id"]
-        session = await connection.fetchrow("select * from sessions where id = $1", session_id)
-        assert session is not None
-        other = await insert_job_of(connection, session)
-        await age(
-            database,
-            job["id"],
-            "status = 'running', attempts = 50, lease_expires_at = now() - interval '1 second'",
-        )
-        failed = await transitions.fail_poison_jobs(connection, 5, 50, PROBLEM, 9)
-        left = await jobs.job_of_user(connection, user_id, other["id"])
-    assert [row["id"] for row in failed] == [job["id"]]
-    assert left is not None
-    assert left["status"] == "queued"
-
-
-@pytest.mark.parametrize("scan", ["indexscan", "seqscan"])
-async def test_the_oldest_jobs_come_first_however_postgresql_finds_them(
-    three: list[UUID], database: Database, scan: str
-) -> None:
-    async with database.transaction() as connection:
-        for kind in {"indexscan", "bitmapscan", "seqscan"} - {scan}:
-            await connection.execute(f"set local enable_{kind} = off")
-        for job_id, seconds in zip(three, (20, 30, 10), strict=True):
-            time = f"now() - make_interval(secs => {seconds})"
-            await connection.execute(
-                f"update feedback_jobs set status = 'running', lease_expires_at = {time} where id = $1",
-                job_id,
-            )
-        abandoned = await transitions.abandoned_jobs(connection, 9)
-        queued = "status = 'queued', run_after = lease_expires_at, lease_expires_at = null"
-        await connection.execute(f"update feedback_jobs set {queued}")
-        overdue = await jobs.overdue_jobs(connection, 5, 9)
-    expected = [three[1], three[0], three[2]]
-    assert [[row["id"] for row in rows] for rows in (abandoned, overdue)] == [expected, expected]
-
-
-@pytest.mark.parametrize(("seconds", "least", "most"), [(-40, 40, 45), (0.5, 0, 0)])
-async def test_a_claim_tells_how_long_the_job_was_due(
-    job: Record, database: Database, seconds: float, least: float, most: float
-) -> None:
-    async with database.transaction() as connection:
-        await connection.execute(
-            "update feedback_jobs set run_after = now() + make_interval(secs => $1)", seconds
-        )
-        claimed = await transitions.claim_job(connection, job["id"], 30)
-    assert claimed is not None
-    assert least <= claimed["waited_seconds"] <= most
