@@ -79,3 +79,12 @@ async def test_the_refusal_stands_if_gemini_fails_or_takes_too_long(
             await count_if_close(counter.client, CALL, refused)
     assert raised.value is refused
     assert counter.asked == 1
+
+
+def test_the_document_describes_each_member_of_a_refusal() -> None:
+    types = {int: "integer", str: "string"}
+    given = {name: types[type(value)] for name, value in refusal(1).further_members().items()}
+    schemas = QuotaExceeded.further_member_schemas
+    assert {name: schema["type"] for name, schema in schemas.items()} == given
+    assert all(schema["description"] for schema in schemas.values())
+    assert schemas["resetAt"]["format"] == "date-time"

@@ -14,7 +14,7 @@ from cara.quota import queries, spending_queries
 from cara.quota.queries import Charge
 from cara.quota.quota import Quota, SettledDay
 from cara.quota.spending_queries import Sent
-from tests.jobs.rows import insert_learner
+from tests.jobs.rows import insert_job, insert_learner
 
 NOON = datetime(2026, 11, 3, 12, tzinfo=UTC)
 TODAY = NOON.date()
@@ -155,3 +155,14 @@ async def test_a_call_that_was_settled_already_is_not_charged_again_when_it_is_c
         await QUOTA.close_as_recorded(connection, user_id, id)
         status = await QUOTA.status(connection, user_id, None)
     assert (status.used, status.reserved, status.by_type) == (42, 0, {"process": 42})
+
+
+async def test_a_live_job_of_another_learner_keeps_no_reservation_of_this_one(database: Database) -> None:
+    job = await insert_job(database)
+    async with database.acquire() as connection:
+        mine = await insert_learner(connection)
+        await reserve(connection, mine, 900, id=job["reservation_id"], keep_seconds=-1)
+        id = await reserve(connection, mine, 1_000)
+        rows = await rows_of(connection, mine)
+    assert [row["id"] for row in rows["quota_reservations"]] == [id]
+    assert [(row["used"], row["reserved"]) for row in rows["quota_days"]] == [(0, 1_000)]
