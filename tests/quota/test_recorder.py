@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 from uuid import UUID
 
@@ -11,9 +12,9 @@ import pytest
 from cara.gemini.calls import GeminiUsage
 from cara.postgres.database import Connection, Database, new_id
 from cara.quota import spending
-from cara.quota.spending import SpendingRecorder
+from cara.quota.spending import CallRecord, SpendingRecorder
 from tests.learners import Learner
-from tests.quota.test_spending import SENT, Call, owner_of, reserve, until_recorded
+from tests.quota.test_spending import SENT, Call, owner_of, recorded, reserve, until_recorded
 
 
 async def test_what_has_not_changed_is_not_recorded_again(
@@ -84,3 +85,37 @@ async def test_a_total_below_the_prompt_is_recorded_as_no_output(
     with recorder.following(record, call.stream):
         await until_recorded(database, reservation_id, ("a-model", 44, 0))
     await recorder.close()
+
+
+class NoDatabase(Database):
+    """Must not be asked for a connection."""
+
+    def __init__(self) -> None: ...
+
+    def acquire(self) -> AbstractAsyncContextManager[Connection]:
+        raise AssertionError("a connection is wanted")
+
+
+async def test_what_is_recorded_already_or_was_never_recorded_needs_no_statement(learner: Learner) -> None:
+    made_with = CallRecord(NoDatabase(), owner_of(learner), new_id(), SENT, recorded=True)
+    await made_with.record()
+    never_sent = CallRecord(NoDatabase(), owner_of(learner), new_id(), SENT)
+    await never_sent.withdraw()
+    opened = SpendingRecorder(NoDatabase()).open(owner_of(learner), new_id(), SENT)
+    await opened.withdraw()
+
+
+async def test_the_estimate_of_a_prompt_stays_recorded_as_long_as_gemini_tells_nothing(
+    learner: Learner, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spending, "RECORD_SECONDS", 0.01)
+    recorder, silent, telling = SpendingRecorder(database), Call(), Call()
+    async with database.acquire() as connection:
+        ids = [await reserve(connection, learner, sent=SENT), await reserve(connection, learner, sent=SENT)]
+    records = [recorder.open(owner_of(learner), id, SENT, recorded=True) for id in ids]
+    with recorder.following(records[0], silent.stream), recorder.following(records[1], telling.stream):
+        telling.spent = GeminiUsage(prompt_tokens=33, output_tokens=1, total_tokens=34)
+        await until_recorded(database, ids[1], ("a-model", 33, 1))
+    await recorder.close()
+    async with database.acquire() as connection:
+        assert await recorded(connection, ids[0]) == ("a-model", 30, 0)
