@@ -47,3 +47,10 @@ async def insert_job_of(connection: Connection, session: Record) -> Record:
     job_id = new_id()
     await jobs.insert_job(connection, session["user_id"], job_id, session, job_id.bytes, new_id(), 1_500)
     return await one_row(connection, "select * from feedback_jobs where id = $1", job_id)
+
+
+def in_status(status: str) -> str:
+    """The columns of a job in a status, for an update."""
+    lease = "now() + interval '1 minute'" if status == "running" else "null"
+    finished = "null" if status in ("queued", "running") else "now()"
+    return f"status = '{status}', lease_expires_at = {lease}, finished_at = {finished}"

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from arq.connections import ArqRedis
+from redis.asyncio.client import PubSub
 
 from cara.jobs.notifier import (
     KEEP_EVENTS,
@@ -18,6 +19,7 @@ from cara.jobs.notifier import (
     cancel_channel,
     read_events,
     stream_key,
+    wake_channel,
 )
 from cara.redis.queue import FEEDBACK_QUEUE, Queue, arq_client
 from tests.waiting import time_limit
@@ -130,3 +132,65 @@ async def test_a_cancellation_is_told_to_the_worker_or_if_there_is_none_to_the_l
                 break
     assert heard[:-1] == ([] if ended else [cancel_channel(job_id)])
     assert await stored(redis, job_id) == ([(3_000_001, "finished", {})] if ended else [])
+
+
+async def test_texts_are_stored_as_they_are_written(redis: ArqRedis, job_id: UUID) -> None:
+    await append_events(redis, job_id, 1, [("partial", {"text": "Très bien – 好"})])
+    (event,) = await read_events(redis, job_id, 0)
+    assert "Très bien – 好" in event.data
+
+
+async def test_an_attempt_whose_redis_was_away_counts_the_events_that_were_lost(
+    redis: ArqRedis, job_id: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cara.jobs.notifier._MUTE_SECONDS", 0)
+    nowhere = arq_client("redis://127.0.0.1:1/0", size=1, retries=0)
+    publisher = Publisher(nowhere, job_id, 1)
+    await publisher.progress("asking", 15)
+    monkeypatch.setattr(publisher, "_redis", redis)
+    await publisher.progress("asking", 20)
+    assert [number for number, *_ in await stored(redis, job_id)] == [1_000_002]
+
+
+async def test_nothing_to_send_wakes_nobody_and_uses_no_number(redis: ArqRedis, job_id: UUID) -> None:
+    publisher = Publisher(redis, job_id, 1)
+    await publisher.flush()
+    assert not await redis.exists(stream_key(job_id))
+    await publisher.status("running")
+    assert [number for number, *_ in await stored(redis, job_id)] == [1_000_001]
+
+
+async def test_the_last_number_wakes_the_listeners_once_for_all_events(redis: ArqRedis, job_id: UUID) -> None:
+    async with redis.pubsub() as listener, time_limit():
+        await listener.subscribe(wake_channel(job_id))
+        await append_events(redis, job_id, 7, [("partial", {}), ("partial", {}), ("progress", {})])
+        await append_events(redis, job_id, 10, [("finished", {})])
+        heard = [m["data"] async for m in _first(listener, 2)]
+    assert heard == [b"9", b"10"]
+
+
+async def _first(listener: PubSub, count: int) -> AsyncIterator[dict[str, Any]]:
+    """The first messages of a subscription."""
+    async for message in listener.listen():
+        if message["type"] == "message":
+            yield message
+            count -= 1
+        if not count:
+            return
+
+
+async def test_deleted_jobs_accept_no_more_events_and_their_workers_and_listeners_are_told(
+    redis: ArqRedis, job_id: UUID
+) -> None:
+    other, channels = uuid4(), [cancel_channel(job_id), wake_channel(job_id)]
+    await append_events(redis, job_id, 1_000_001, [("partial", {}), ("partial", {})])
+    await append_events(redis, other, 1_000_001, [("partial", {})])
+    async with redis.pubsub() as listener, time_limit():
+        await listener.subscribe(*channels)
+        await JobNotifier(redis, Queue(redis)).deleted([job_id])
+        heard = {m["channel"].decode() async for m in _first(listener, 2)}
+    assert heard == set(channels)
+    await Publisher(redis, job_id, 9).progress("asking", 15)
+    assert await stored(redis, job_id) == [(2**53, "finished", {})]
+    assert 3_500 < await redis.ttl(stream_key(job_id)) <= 3_600
+    assert len(await stored(redis, other)) == 1

@@ -9,7 +9,7 @@ import pytest
 
 from cara.jobs import queries as jobs
 from cara.postgres.database import Connection, Database, Record
-from tests.jobs.rows import insert_job_of, insert_learner, insert_session
+from tests.jobs.rows import in_status, insert_job_of, insert_learner, insert_session
 
 
 async def ended(connection: Connection, session: Record, status: str, hours_ago: float) -> UUID:
@@ -75,3 +75,73 @@ async def test_the_jobs_whose_events_may_be_left_are_live_or_ended_within_two_ho
         await ended(connection, session, "succeeded", 2.1)
         await insert_job_of(connection, await insert_session(connection, other))
         assert set(await jobs.recent_jobs_of_user(connection, user_id)) == {live, recent}
+
+
+@pytest.mark.parametrize(
+    ("columns", "found"),
+    [
+        ("progress = 0", True),
+        (in_status("running"), True),
+        (in_status("running") + ", cancel_requested = true", False),
+        (in_status("succeeded"), False),
+        (in_status("failed"), False),
+        ("transcript_hash = '\\x00'", False),
+        ("session_id = (select id from sessions order by created_at desc limit 1)", False),
+    ],
+)
+async def test_a_request_shares_the_job_that_judges_the_same_transcript_of_the_session(
+    database: Database, columns: str, found: bool
+) -> None:
+    async with database.acquire() as connection:
+        user_id = await insert_learner(connection)
+        session = await insert_session(connection, user_id)
+        await insert_session(connection, user_id)
+        job = await insert_job_of(connection, session)
+        await connection.execute(f"update feedback_jobs set {columns}")
+        live = await jobs.live_job_of_transcript(connection, user_id, session["id"], job["transcript_hash"])
+    assert (live["id"] if live else None) == (job["id"] if found else None)
+
+
+async def test_a_session_shows_the_newest_of_its_live_jobs(database: Database) -> None:
+    async with database.acquire() as connection:
+        user_id = await insert_learner(connection)
+        session = await insert_session(connection, user_id)
+        ids = []
+        for status, hours in (("queued", 2), ("running", 1), ("queued", 3), ("failed", 0)):
+            ids.append((await insert_job_of(connection, session))["id"])
+            created = f"created_at = now() - interval '{hours} hours'"
+            await connection.execute(
+                f"update feedback_jobs set {in_status(status)}, {created} where id = $1", ids[-1]
+            )
+        assert await jobs.live_job_of_session(connection, user_id, session["id"]) == ids[1]
+        await connection.execute(f"update feedback_jobs set {in_status('queued')} where id = $1", ids[1])
+        assert await jobs.live_job_of_session(connection, user_id, session["id"]) == ids[1]
+        await connection.execute(f"update feedback_jobs set {in_status('cancelled')}")
+        assert await jobs.live_job_of_session(connection, user_id, session["id"]) is None
+
+
+async def test_of_jobs_of_the_same_instant_the_higher_id_is_the_newer_one(database: Database) -> None:
+    async with database.acquire() as connection:
+        user_id = await insert_learner(connection)
+        session, present = [await insert_session(connection, user_id) for _ in range(2)]
+        first, second, third = [await insert_job_of(connection, session) for _ in range(3)]
+        await connection.execute(f"update feedback_jobs set created_at = now(), {in_status('succeeded')}")
+        rows = {
+            row["id"]: row
+            for row in await connection.fetch("select user_id, session_id, created_at, id from feedback_jobs")
+        }
+        newer = [
+            await jobs.newer_job_succeeded(connection, rows[job["id"]]) for job in (first, second, third)
+        ]
+        newest = await jobs.newest_succeeded_job(connection, user_id, "video", present["id"])
+    assert (newer, newest) == ([True, True, False], third["id"])
+
+
+async def test_only_queued_jobs_are_overdue(database: Database) -> None:
+    async with database.acquire() as connection:
+        session = await insert_session(connection, await insert_learner(connection))
+        job = await insert_job_of(connection, session)
+        for status, overdue in (("queued", [job["id"]]), ("running", []), ("failed", [])):
+            due = "run_after = now() - interval '1 hour'"
+            await connection.execute(f"update feedback_jobs set {in_status(status)}, {due}")
+            assert [row["id"] for row in await jobs.overdue_jobs(connection, 5, 9)] == overdue

@@ -19,6 +19,7 @@ from tests.coach.coach_client import limit_tokens
 from tests.feedback.work.attempts import the_job
 from tests.feedback.work.test_costs import counted
 from tests.learners import TALK, Learner
+from tests.waiting import time_limit
 
 RESERVATIONS = AttemptReservations(Quota(50_000), "low")
 HALF = KEEP_RESERVATION_SECONDS / 2
@@ -222,3 +223,64 @@ async def test_a_dead_attempt_that_is_the_last_is_charged_as_well(
     assert ended["status"] == ("cancelled" if "cancel" in more else "failed")
     quota = await learner.expects(200, "GET", "/api/gemini/quota")
     assert (quota["tokensUsed"], quota["reserved"]) == (2_120, 0)
+
+
+async def test_the_next_attempt_after_a_death_is_due_at_once_and_knows_what_the_job_had_before(
+    learner: Learner, database: Database, queue: Queue
+) -> None:
+    await learner.asks_for_feedback()
+    usual = (await learner.expects(200, "GET", "/api/gemini/quota"))["reserved"]
+    await abandon(database, ", failures = 2, answers = 1, more_output = true")
+    await sweep(database, queue, RESERVATIONS, attempts_limit=5)
+    job = await the_job(database)
+    assert (job["failures"], job["answers"], job["more_output"]) == (3, 1, True)
+    async with database.acquire() as connection:
+        assert await connection.fetchval("select run_after <= now() from feedback_jobs")
+    assert (await learner.expects(200, "GET", "/api/gemini/quota"))["reserved"] > usual
+
+
+async def test_a_limit_that_was_lowered_below_any_attempt_fails_a_job_whose_worker_died(
+    learner: Learner, database: Database, queue: Queue
+) -> None:
+    job = await learner.asks_for_feedback()
+    await abandon(database)
+    await limit_tokens(database, 1_000)
+    await sweep(database, queue, RESERVATIONS, attempts_limit=5)
+    ended = await learner.expects(200, "GET", job["statusUrl"])
+    assert (ended["status"], ended["problem"]["code"]) == ("failed", "too_long_for_quota")
+    assert (await learner.expects(200, "GET", "/api/gemini/quota"))["reserved"] == 0
+
+
+@pytest.mark.parametrize(
+    ("more", "status"),
+    [(", failures = 4", "failed"), (", attempts = 50", "failed"), (", cancel_requested = true", "cancelled")],
+)
+async def test_a_job_that_ends_with_its_worker_is_counted_and_not_enqueued(
+    learner: Learner, database: Database, queue: Queue, redis_url: str, more: str, status: str
+) -> None:
+    await learner.asks_for_feedback()
+    await abandon(database)
+    async with database.acquire() as connection:
+        await connection.execute(f"update feedback_jobs set {more.removeprefix(', ')}")
+    ended, swept = (
+        {"name": "cara_feedback_jobs_ended_total", "status": status},
+        {"name": "cara_feedback_jobs_swept_total", "found": "abandoned"},
+    )
+    before = counted(**ended), counted(**swept)
+    async with Redis.from_url(redis_url) as redis:
+        await redis.flushdb()
+        await sweep(database, queue, RESERVATIONS, attempts_limit=5)
+        assert await redis.zrange(FEEDBACK_QUEUE, 0, -1) == []
+    assert (counted(**ended), counted(**swept)) == (before[0] + 1, before[1])
+
+
+async def test_a_job_that_another_sweeper_has_taken_is_left_to_it(
+    learner: Learner, database: Database, queue: Queue
+) -> None:
+    await learner.asks_for_feedback()
+    await abandon(database)
+    before = await the_job(database)
+    async with database.transaction() as other, time_limit():
+        await other.execute("select from feedback_jobs for update")
+        await sweep(database, queue, RESERVATIONS, attempts_limit=5)
+    assert await the_job(database) == before

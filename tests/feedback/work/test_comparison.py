@@ -1,0 +1,49 @@
+"""What a score is compared with, and the stages that a listener sees on the way to it."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import pytest
+
+from cara.postgres.database import Database, new_id
+from tests.learners import Learner
+
+
+@pytest.mark.usefixtures("worker")
+async def test_a_score_is_compared_with_the_mean_of_the_last_five_of_the_feature(
+    learner: Learner, database: Database
+) -> None:
+    async with database.acquire() as connection:
+        for number, (feature_type, score) in enumerate(
+            [("conversation", 0), *[("conversation", 60)] * 5, ("video", 10)]
+        ):
+            await connection.execute(
+                """
+                insert into sessions
+                    (user_id, id, feature_type, score, completed, completed_at, created_at)
+                values ($1, $2, $3, $4, true, now(), now() - interval '1 day' + make_interval(mins => $5))
+                """,
+                UUID(learner.user["id"]),
+                new_id(),
+                feature_type,
+                score,
+                number,
+            )
+    end = (await learner.follows(await learner.asks_for_feedback()))[-1]
+    overview = end.data["feedback"]["overview"]
+    assert overview["scoreChange"] == overview["score"] - 60
+
+
+@pytest.mark.usefixtures("worker")
+async def test_a_listener_sees_each_stage_with_its_progress(learner: Learner) -> None:
+    events = await learner.follows(await learner.asks_for_feedback())
+    stages = [(event.data["stage"], event.data["progress"]) for event in events if event.name == "progress"]
+    assert [stage for stage in stages if stage[1] % 5 or stage[1] in (15, 95)] == [
+        ("asking", 15),
+        ("checking", 88),
+        ("saving", 95),
+    ]
+    assert [progress for _, progress in stages] == sorted(progress for _, progress in stages)
+    assert [event.data["status"] for event in events if event.name == "status"] == ["queued", "running"]
+    assert events[-1].name == "succeeded"
