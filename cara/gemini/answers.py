@@ -81,15 +81,16 @@ class AnswerInProgress:
         return self._cost.spent(self._texts, is_finished=self.is_finished)
 
     def send(self) -> None:
-        """Notes that the request goes out: from now on it is taken for billed."""
+        """Notes that the request is being written: from now on it is taken for billed."""
         self._is_billed = True
 
     def fail(self, failure: GeminiError) -> None:
         """Notes a failure, and tells it what the call has cost.
 
-        An error response, a lost connection or a timeout before an answer begins is not billed.
+        What fails before an answer begins is not billed: an error response, a lost connection, a timeout, or
+        a page that is no response of Gemini's.
         """
-        if not self.answered and not isinstance(failure, GeminiBadAnswer):
+        if not self.answered:
             self._is_billed = False
         failure.usage = self.spent
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from cara.gemini.answers import AnswerInProgress
 from cara.gemini.calls import GeminiAnswer, GeminiCall, GeminiChunk, GeminiLimits, SendJournal
-from cara.gemini.errors import GeminiError, GeminiTimedOut, GeminiUnavailable
+from cara.gemini.errors import GeminiBadAnswer, GeminiError, GeminiTimedOut, GeminiUnavailable
 from cara.gemini.resilience import (
     Clock,
     GeminiBreaker,
@@ -21,9 +21,9 @@ from cara.gemini.resilience import (
     Retries,
     withdraw,
 )
-from cara.gemini.responses import parse_response
+from cara.gemini.responses import LARGEST_COUNT, parse_response
 from cara.gemini.schemas import AcceptedSchemas, SchemaAttempts, SchemaStep
-from cara.gemini.sdk import GeminiSdk, closed_responses
+from cara.gemini.sdk import GeminiSdk, exchange
 from cara.gemini.streams import GeminiStream
 from cara.gemini.translation import accept_finished, translate_errors
 from cara.settings import Settings
@@ -102,12 +102,10 @@ class GeminiClient:
             await asyncio.wait([task], timeout=CLOSE_TIMEOUT_SECONDS)
 
     async def count_tokens(self, call: GeminiCall) -> int:
-        """Returns the prompt's tokens by Gemini's own count. Asks once.
-
-        The instruction and the schema are counted as if they were said: the API has no other way.
+        """Returns the prompt's tokens by Gemini's own count: instruction and schema as if they were said.
 
         Raises:
-            GeminiError
+            GeminiError: it could not be asked, or told no count.
         """
         said = [call.system_instruction]
         if call.response_schema is not None:
@@ -124,7 +122,10 @@ class GeminiClient:
             asyncio.timeout_at(deadline),
         ):
             counted = await self._sdk.models.count_tokens(model=self.model, contents=contents)
-        return counted.total_tokens or 0
+        tokens = counted.total_tokens
+        if tokens is None or not 0 < tokens <= LARGEST_COUNT:
+            raise GeminiBadAnswer("unreadable")
+        return tokens
 
     async def close(self) -> None:
         """Ends all streams, whose readers get GeminiUnavailable, and closes the connections."""
@@ -177,9 +178,8 @@ class GeminiClient:
             await journal.record()
         progress = attempt.progress
         async with translate_errors(progress):
-            progress.send()
             async with accept_finished(progress), asyncio.timeout_at(attempt.deadline):
-                with closed_responses():
+                with exchange(progress):
                     await self._read(attempt)
             return progress.finish()
 

@@ -9,7 +9,10 @@ from typing import Any
 from cara.gemini.calls import NOTHING_USED, GeminiCall, GeminiUsage
 from cara.gemini.tokens import estimate_prompt, estimate_tokens
 
-_LARGEST_COUNT = 2**31 - 1
+LARGEST_COUNT = 2**31 - 1
+"""Counts are 32-bit integers."""
+
+MOST_PER_ESTIMATE, MOST_BESIDE_PROMPT = 4, 1_000
 _NO_REASON = frozenset({"", "FINISH_REASON_UNSPECIFIED"})
 """What stands in place of a finish reason while an answer goes on."""
 
@@ -77,18 +80,18 @@ def _valid_count(reported: int | None) -> int:
 
     Gateways were seen to report negative counts and counts beyond 32 bits.
     """
-    return reported if reported is not None and 0 <= reported <= _LARGEST_COUNT else 0
+    return reported if reported is not None and 0 <= reported <= LARGEST_COUNT else 0
 
 
 def _clamped(count: int) -> int:
-    return min(count, _LARGEST_COUNT)
+    return min(count, LARGEST_COUNT)
 
 
 class CallCost:
     """The cost of one request, from what was told and what was received.
 
     Usage within an answer is a running total that may be missing or fall again: of each count the highest
-    that was told holds.
+    that was told holds, as far as it is possible for the call.
     """
 
     def __init__(self, call: GeminiCall) -> None:
@@ -105,17 +108,28 @@ class CallCost:
     def _estimated_prompt(self) -> int:
         return estimate_prompt(self._call)
 
+    @property
+    def _most_prompt(self) -> int:
+        """What a prompt can cost: a token is hardly less than a byte, and the estimate at most as wrong."""
+        return MOST_PER_ESTIMATE * self._estimated_prompt + MOST_BESIDE_PROMPT
+
+    @property
+    def _most_output(self) -> int:
+        """What an answer with its thoughts can cost: Gemini keeps to the output limit, give or take a few."""
+        return 2 * self._call.max_output_tokens + MOST_BESIDE_PROMPT
+
     def tell(self, usage: GeminiUsage | None) -> None:
         """Takes what Gemini told."""
         if usage is None:
             return
         told = self._told
+        prompt, output = self._most_prompt, self._most_output
         self._told = GeminiUsage(
-            prompt_tokens=max(told.prompt_tokens, usage.prompt_tokens),
-            output_tokens=max(told.output_tokens, usage.output_tokens),
-            thinking_tokens=max(told.thinking_tokens, usage.thinking_tokens),
-            cached_tokens=max(told.cached_tokens, usage.cached_tokens),
-            total_tokens=max(told.total_tokens, usage.total_tokens),
+            prompt_tokens=max(told.prompt_tokens, min(usage.prompt_tokens, prompt)),
+            output_tokens=max(told.output_tokens, min(usage.output_tokens, output)),
+            thinking_tokens=max(told.thinking_tokens, min(usage.thinking_tokens, output)),
+            cached_tokens=max(told.cached_tokens, min(usage.cached_tokens, prompt)),
+            total_tokens=max(told.total_tokens, min(usage.total_tokens, prompt + output)),
         )
 
     def spent(self, texts: list[str], *, is_finished: bool) -> GeminiUsage:
@@ -143,7 +157,7 @@ class CallCost:
         """Returns the estimate of the texts, which is made once for each new text."""
         count, tokens = self._estimated_output
         if count != len(texts):
-            tokens = estimate_tokens("".join(texts))
+            tokens = min(estimate_tokens("".join(texts)), self._most_output)
             self._estimated_output = (len(texts), tokens)
         return tokens
 

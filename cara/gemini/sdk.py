@@ -13,8 +13,9 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 from urllib.request import getproxies
 
 import aiohttp
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 API_VERSION = "v1beta"
 BASE_URL = "https://generativelanguage.googleapis.com/"
+_PAGES = frozenset({"text/html", "text/plain", "application/xhtml+xml"})
 READ_BUFFER_BYTES = 4 * 1024 * 1024
 """A chunk of an answer is one line, however long; the SDK's own session allows as much."""
 
@@ -82,41 +84,62 @@ class GeminiSdk:
         return Client(api_key=self._api_key, vertexai=False, http_options=options)
 
 
-_opened: ContextVar[list[aiohttp.ClientResponse] | None] = ContextVar("opened", default=None)
+class Sending(Protocol):
+    """What wants to know when a request goes out."""
+
+    def send(self) -> None:
+        """The connection stands, and the request is being written."""
+
+
+@dataclass
+class Exchange:
+    """The responses to the requests of one block."""
+
+    sending: Sending
+    responses: list[aiohttp.ClientResponse] = field(default_factory=list)
+
+
+_exchange: ContextVar[Exchange | None] = ContextVar("exchange", default=None)
 
 
 @contextmanager
-def closed_responses() -> Iterator[None]:
-    """Closes the responses that begin in the block, and so ends their calls at Gemini.
+def exchange(sending: Sending) -> Iterator[None]:
+    """Tells `sending` when a request of the block goes out, and closes its response at the end.
 
-    The SDK does not: its iterators refer to themselves, and would wait for the garbage collector.
+    The SDK does not close it: its iterators refer to themselves, and would wait for the garbage collector,
+    while Gemini goes on.
     """
-    opened: list[aiohttp.ClientResponse] = []
-    token = _opened.set(opened)
+    present = Exchange(sending)
+    token = _exchange.set(present)
     try:
         yield
     finally:
-        _opened.reset(token)
-        for response in opened:
+        _exchange.reset(token)
+        for response in present.responses:
             response.close()
 
 
 class GeminiResponse(aiohttp.ClientResponse):
     """A response whose event stream is filtered, and whose error is an error whatever its body is."""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if (present := _exchange.get()) is not None:
+            present.sending.send()
+            present.responses.append(self)
+
     async def start(self, connection: Connection) -> aiohttp.ClientResponse:
         """Reads the head of the response.
 
         Raises:
-            aiohttp.ContentTypeError: it is a page for people, such as the sign-in of a proxy: no answer.
+            aiohttp.ClientResponseError: it is no response of Gemini's, such as a page for people. A redirect
+                is none either: it would be followed with the key and with what a learner said.
         """
         await super().start(connection)
-        if (opened := _opened.get()) is not None:
-            opened.append(self)
-        if self.status != HTTPStatus.OK:
+        if self.status >= HTTPStatus.BAD_REQUEST:
             return self
-        if self.content_type == "text/html":
-            raise aiohttp.ContentTypeError(self.request_info, self.history, status=self.status)
+        if self.status != HTTPStatus.OK or self.content_type in _PAGES:
+            raise aiohttp.ClientResponseError(self.request_info, self.history, status=self.status)
         if self.content_type == "text/event-stream":
             self.content = cast(aiohttp.StreamReader, FilteredContent(self.content))
         return self

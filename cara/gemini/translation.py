@@ -30,6 +30,7 @@ OPERATOR_STATUSES = frozenset({401, 403, 404})
 TIMEOUT_STATUSES = frozenset({408, 504})
 KEY_REASONS = frozenset({"API_KEY_INVALID", "API_KEY_EXPIRED", "API_KEY_SERVICE_BLOCKED"})
 MAX_CAUSE_CHARACTERS = 300
+MAX_RETRY_AFTER_SECONDS = 86_400.0
 _SECONDS = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)s?", re.ASCII)
 _QUOTED = re.compile(r'".*"', re.DOTALL)
 
@@ -146,4 +147,4 @@ def _retry_after(error: ApiFailure, details: list[dict[str, Any]]) -> float | No
     delays = [detail["retryDelay"] for detail in details if "retryDelay" in detail]
     headers = getattr(error.response, "headers", None) or {}
     seconds = _SECONDS.fullmatch(str(delays[0] if delays else headers.get("Retry-After", "")))
-    return float(seconds[1]) if seconds else None
+    return min(float(seconds[1]), MAX_RETRY_AFTER_SECONDS) if seconds else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 
 from cara.gemini.calls import GeminiCall
 from cara.gemini.client import GeminiClient
@@ -30,11 +31,16 @@ async def count_if_close(
         QuotaExceeded, TooLongForQuota: the refusal stands, because too much is missing or Gemini cannot be
             asked.
     """
-    if refusal.missing > OVERESTIMATED_SHARE * with_margin(estimate_prompt(call)):
+    cautious = with_margin(estimate_prompt(call))
+    if refusal.missing > OVERESTIMATED_SHARE * cautious:
         raise refusal
     try:
         async with asyncio.timeout(COUNT_TIMEOUT_SECONDS):
-            return await gemini.count_tokens(call)
+            counted = await gemini.count_tokens(call)
     except (GeminiError, TimeoutError) as error:
         logger.info("a prompt could not be counted: %s", type(error).__name__)
         raise refusal from None
+    if counted >= cautious:
+        raise refusal
+    # A gateway that counts far too little must not switch the quota off.
+    return max(counted, math.ceil((1 - OVERESTIMATED_SHARE) * cautious))

@@ -26,7 +26,7 @@ from tests.gemini.clients import NO_TIMEOUTS, open_client
 from tests.gemini.recordings import NAMES, read_recording
 
 LIMITS = replace(NO_TIMEOUTS, attempts=1)
-CALL = GeminiCall("", [{"role": "user", "parts": [{"text": "Count to three."}]}], 2000)
+CALL = GeminiCall("", [{"role": "user", "parts": [{"text": "Count to three. " * 600}]}], 2000)
 TEXT = "One two three."
 ANSWERS = {
     "stream.txt": ("One two three.\n", (12, 6, 0, 0, 18)),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
 from dataclasses import replace
 from typing import Any
 
@@ -19,7 +21,8 @@ from cara.gemini.errors import (
 )
 from tests.gemini.clients import open_client
 from tests.gemini.spending import CALL, LIMITS, OUTPUT, PROMPT, WORDS, Journal, counts, spent_on_failure
-from tests.gemini.wire_server import WireServer, chunk, event
+from tests.gemini.wire_server import WireServer, chunk, event, wire_server
+from tests.waiting import until
 
 OVERLOADED = event(error={"code": 503, "message": "overloaded", "status": "UNAVAILABLE"})
 
@@ -53,7 +56,7 @@ async def spent_on_answer(client: GeminiClient) -> GeminiUsage:
         ),
         (
             [{"promptTokenCount": 2**31 - 1, "candidatesTokenCount": 2**31 - 1}],
-            (2**31 - 1, 2**31 - 1, 0, 2**31 - 1),
+            (4 * PROMPT + 1_000, 2_000, 0, 4 * PROMPT + 3_000),  # no more than such a call can cost
         ),
     ],
 )
@@ -149,6 +152,10 @@ DEADLINE = {"deadline_seconds": 0.3}
         ((b"{broken",), {"status": 503, "content_type": "application/json"}, {}, GeminiUnavailable),
         ((b"\xff\xfe",), {"status": 502, "content_type": "text/html"}, {}, GeminiUnavailable),
         ((b"<html>Sign in</html>",), {"content_type": "text/html"}, {}, GeminiUnavailable),
+        ((b"<html>Sign in</html>",), {"content_type": "text/plain"}, {}, GeminiUnavailable),
+        ((b"<html>Sign in</html>",), {"content_type": "text/event-stream"}, {}, GeminiBadAnswer),
+        ((event(),), {"status": 202}, {}, GeminiUnavailable),
+        ((), {"status": 304}, {}, GeminiUnavailable),
         (("reset",), {}, {}, GeminiUnavailable),
         ((OVERLOADED,), {}, {}, GeminiUnavailable),
         ((event(error={"message": "boom"}),), {}, {}, GeminiUnavailable),
@@ -170,14 +177,48 @@ async def test_a_failure_before_an_answer_costs_nothing_and_is_withdrawn(
 
 
 @pytest.mark.parametrize("steps", [(b": nothing\n\n",), (b"data: {broken\n\n",)], ids=["empty", "unreadable"])
-async def test_an_answer_of_which_nothing_can_be_read_costs_its_prompt(
+async def test_an_answer_of_which_nothing_can_be_read_costs_nothing(
     wire_client: GeminiClient, server: WireServer, journal: Journal, steps: Any
 ) -> None:
     server.answers(*steps)
     error, spent = await spent_on_failure(wire_client, journal)
     assert type(error) is GeminiBadAnswer
-    assert counts(spent) == (PROMPT, 0, 0, PROMPT)
-    assert journal.entries == [("record", 0)]
+    assert spent == NOTHING_USED
+    assert [entry for entry, _ in journal.entries] == ["record", "withdraw"]
+
+
+async def test_a_call_that_was_left_before_its_connection_stood_costs_nothing(journal: Journal) -> None:
+    """A server whose backlog is full: connections to it neither succeed nor fail."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(0)
+        waiting = [await begin_connection(listening.getsockname()) for _ in range(8)]
+        async with open_client("http://{}:{}".format(*listening.getsockname()), LIMITS) as client:
+            async with client.stream(CALL, journal) as stream:
+                await until(lambda: asyncio.sleep(0, journal.entries))
+                assert stream.spent == NOTHING_USED
+            assert stream.spent == NOTHING_USED
+        for connecting in waiting:
+            connecting.close()
+
+
+async def begin_connection(address: tuple[str, int]) -> socket.socket:
+    """Begins to connect, and does not wait for it."""
+    connecting = socket.socket()
+    connecting.setblocking(False)
+    connecting.connect_ex(address)
+    return connecting
+
+
+async def test_a_redirect_is_not_followed_with_the_key_and_what_was_said(
+    wire_client: GeminiClient, server: WireServer, unused_tcp_port_factory: Any
+) -> None:
+    async with wire_server(unused_tcp_port_factory()) as other:
+        other.answers(event(candidates=[{"content": {"parts": [{"text": WORDS}]}, "finishReason": "STOP"}]))
+        server.answers(status=307, headers={"Location": f"{other.url}/v1beta/models/any:generateContent"})
+        error, spent = await spent_on_failure(wire_client)
+    assert type(error) is GeminiUnavailable
+    assert (spent, other.requests) == (NOTHING_USED, [])
 
 
 async def test_a_refused_connection_costs_nothing(unused_tcp_port: int) -> None:

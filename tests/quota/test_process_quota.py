@@ -292,3 +292,34 @@ async def test_a_prompt_that_cannot_be_counted_is_refused_as_it_is_estimated(
     problem = await brief.expects(422, "POST", PATH, json={"prompt": PROMPT})
     assert problem["code"] == "too_long_for_quota"
     assert (await read_tables(database)).reserved == 0
+
+
+@pytest.mark.parametrize(
+    "told", [{}, [], None, {"totalTokens": -20_000}, {"totalTokens": 0}, {"totalTokens": 2**40}]
+)
+async def test_a_count_that_cannot_be_is_no_count(
+    brief: Learner,
+    database: Database,
+    emulator: RunningEmulator,
+    told: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("cara.devtools.emulator.generation.count_body", lambda _: told)
+    call = brief_call()
+    await limit_tokens(database, with_margin(estimate_prompt(call)) + call.max_output_tokens - 1)
+    problem = await brief.expects(422, "POST", PATH, json={"prompt": PROMPT})
+    assert problem["code"] == "too_long_for_quota"
+    assert emulator.emulator.ledger.token_counts == 1
+    assert (await read_tables(database)).reserved == 0
+
+
+async def test_a_count_that_is_far_too_low_does_not_switch_the_quota_off(
+    brief: Learner, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cara.devtools.emulator.generation.count_body", lambda _: {"totalTokens": 1})
+    call = brief_call()
+    cautious = with_margin(estimate_prompt(call))
+    await limit_tokens(database, cautious * 6 // 10 + call.max_output_tokens - 2)
+    await brief.expects(422, "POST", PATH, json={"prompt": PROMPT})
+    await limit_tokens(database, cautious * 6 // 10 + call.max_output_tokens + 2)
+    assert (await ask_coach(brief)).status == 200

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from typing import Any
 
 from aiohttp import web
 
@@ -56,10 +57,14 @@ async def _answer(request: web.Request, emulator: Emulator, method: str, model: 
     if planned and planned.failure is Fault.STALL:
         await emulator.stall(request)
     if method == "countTokens":
-        counted = {"totalTokens": prompt.tokens, "promptTokensDetails": as_text(prompt.tokens)}
-        return web.json_response(counted)
+        return web.json_response(count_body(prompt.tokens))
     exchange = Exchange(request, emulator, recorded, compose(prompt, emulator.settings, planned))
     return await (exchange.stream() if method == "streamGenerateContent" else exchange.whole())
+
+
+def count_body(tokens: int) -> dict[str, Any]:
+    """Returns the answer of countTokens."""
+    return {"totalTokens": tokens, "promptTokensDetails": as_text(tokens)}
 
 
 async def _record(
