@@ -95,6 +95,8 @@ class Selection:
             uses = scopes_that_use(mutant.scope, self.sources)
             found = set().union(*(self.covering.get(use, ()) for use in uses))
         killers, own = self.killers[mutant.path, mutant.scope], own_tests(mutant.path)
+        if not found:  # it runs while its module is imported
+            found = {test for test in self.seconds if test.startswith(own)}
         found = sorted(found, key=lambda t: (-killers[t], not t.startswith(own), self.seconds.get(t, 1.0)))
         return found[: sum(test.startswith(own) for test in found) + MOST_OTHER_TESTS]
 
