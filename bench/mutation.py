@@ -28,7 +28,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.machinery import ModuleSpec
 from itertools import zip_longest
 from pathlib import Path
@@ -192,6 +192,8 @@ def drawn(options: argparse.Namespace) -> list[Mutant]:
     if options.only:
         survived = {key for key, outcome in outcomes(options.only).items() if outcome == "survived"}
         mutants = [mutant for mutant in mutants if key_of(mutant) in survived]
+    if options.control:
+        mutants = [replace(m, new=Path(m.path).read_text()[m.start : m.end]) for m in mutants]
     done = outcomes(options.outcomes)
     return [mutant for mutant in mutants if key_of(mutant) not in done]
 
@@ -225,6 +227,7 @@ def main() -> None:
     parser.add_argument("--sample", type=int, help="so many mutants of each room, drawn at random")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--room", choices=ROOMS)
+    parser.add_argument("--control", action="store_true", help="change nothing: all must survive")
     parser.add_argument("--only", type=Path, help="only what survived by these outcomes")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--outcomes", type=Path, default=KEPT / "outcomes.jsonl")

@@ -95,6 +95,9 @@ class Selection:
             uses = scopes_that_use(mutant.scope, self.sources)
             found = set().union(*(self.covering.get(use, ()) for use in uses))
         killers, own = self.killers[mutant.path, mutant.scope], own_tests(mutant.path)
+        if not found:  # it runs while its module is imported
+            quick = (test for test, seconds in self.seconds.items() if seconds < LONGEST_TEST_SECONDS)
+            found = {test for test in quick if test.startswith(own)}
         found = sorted(found, key=lambda t: (-killers[t], not t.startswith(own), self.seconds.get(t, 1.0)))
         return found[: sum(test.startswith(own) for test in found) + MOST_OTHER_TESTS]
 

@@ -1,4 +1,4 @@
-"""What a score is compared with, and the stages that a listener sees on the way to it."""
+"""What a score is compared with, the stages on the way to it, and answers without one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from uuid import UUID
 
 import pytest
 
+from cara.gemini.calls import NOTHING_USED, GeminiAnswer
 from cara.postgres.database import Database, new_id
+from cara.settings import Settings
+from tests.feedback.work.attempts import the_job, working
 from tests.learners import Learner
 
 
@@ -47,3 +50,26 @@ async def test_a_listener_sees_each_stage_with_its_progress(learner: Learner) ->
     assert [progress for _, progress in stages] == sorted(progress for _, progress in stages)
     assert [event.data["status"] for event in events if event.name == "status"] == ["queued", "running"]
     assert events[-1].name == "succeeded"
+
+
+@pytest.mark.parametrize(("truncated", "more_output"), [(True, True), (False, False)])
+async def test_only_an_answer_without_a_score_that_was_cut_off_is_asked_for_with_more_room(
+    learner: Learner,
+    settings: Settings,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+    truncated: bool,
+    more_output: bool,
+) -> None:
+    answer = GeminiAnswer("{}", {}, NOTHING_USED, "gemini-test", truncated=truncated)
+
+    async def ask(*_: object) -> GeminiAnswer:
+        return answer
+
+    job = await learner.asks_for_feedback()
+    async with working(settings) as (work, _):
+        monkeypatch.setattr(work, "_ask", ask)
+        await work.run(UUID(job["jobId"]))
+    left = await the_job(database)
+    assert (left["status"], left["failures"], left["answers"]) == ("queued", 1, 1)
+    assert left["more_output"] == more_output
