@@ -40,7 +40,8 @@ async def test_a_learner_who_leaves_a_stream_ends_the_call_and_pays_for_what_cam
 
     assert ledger.finished == 0
     assert (seen.reserved, len(seen.ledger)) == (0, 1)
-    assert seen.used == seen.charged == pytest.approx(ledger.total_tokens, rel=0.01)
+    # Of the two chunks that were sent, one may not have been read when the learner left.
+    assert ledger.prompt_tokens < seen.used == seen.charged <= ledger.total_tokens * 1.01
     assert seen.ledger[0]["input_tokens"] == ledger.prompt_tokens
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
@@ -43,7 +43,7 @@ class TestWhileTheSchemaChanges:
 
     @pytest.fixture
     def settings(self, settings: Settings, servers: Servers) -> Any:
-        with servers.database("test_schema_changes") as url:
+        with servers.database(f"test_{uuid4().hex}") as url:
             yield settings.model_copy(update={"database_url": type(settings.database_url)(url)})
 
     async def test_a_migration_between_answer_and_save_costs_no_second_judgement(
@@ -60,8 +60,9 @@ class TestWhileTheSchemaChanges:
                     """
                     alter table sessions add column note text;
                     alter table feedback_jobs add column note text;
-                    alter table feedback_jobs alter column stage type varchar(40);
-                    alter table quota_usage alter column tokens_used type bigint;
+                    alter table feedback add column note text;
+                    alter table quota_usage add column note text;
+                    alter table quota_reservations add column note text;
                     """
                 )
             await running
