@@ -22,6 +22,8 @@ _FIELDS = frozenset({"", "event", "id", "retry"})
 """Fields that say nothing about an answer; the name of a comment is empty."""
 
 _END_MARK = "[DONE]"
+_FINISH_MARKS = ('"finishReason": ', '"blockReason": ', '"error": ')
+"""Members of events that end an answer; within a text their quotes would be escaped."""
 _LOWEST_ERROR, _INTERNAL_ERROR = 400, 500
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -44,10 +46,10 @@ def restore_surrogates(text: str) -> str:
 class EventStreamFilter:
     """Reads the bytes of an event stream, however they are split, and returns those that the SDK reads.
 
-    An event with a JSON object on one line is returned as soon as its line has ended. Comments, other fields
-    and payloads that hold no object (`null`, pings) are dropped, and so is all that follows on `[DONE]`.
-    Lines end with CR, LF or both. An object on several lines, with or without `data:`, is returned when it
-    has ended.
+    An event with a JSON object on one line is returned as soon as its line has ended; one on several lines,
+    with or without `data:`, when it has ended. Comments, other fields and payloads without an object (`null`,
+    pings) are dropped, and so is all that follows on `[DONE]` after the end of an answer. Some gateways write
+    `[DONE]` earlier too: there it is noise. Lines end with CR, LF or both.
     Never holds more than one event, of `MAX_EVENT_BYTES` at most.
     """
 
@@ -55,7 +57,7 @@ class EventStreamFilter:
         self._line: list[bytes] = []
         self._line_bytes = 0
         self._at_start = True
-        self._is_done = False
+        self._is_finished = self._is_done = False
         self._skips_line_feed = False
         self._open: str | None = None
         """How the lines of the object begin that is under way on several lines."""
@@ -114,14 +116,15 @@ class EventStreamFilter:
 
     def _payload(self, value: str, prefix: str) -> str:
         if value.strip() == _END_MARK:
-            self._is_done = True
-            return self._end_object()
+            ended = self._end_object()
+            self._is_done = self._is_finished
+            return ended
         if self._open == prefix:
             return self._add_to_object(value)
         if not value.lstrip().startswith(("{", "[")):
             return ""
         ended = self._end_object()
-        events = _events(value)
+        events = self._events(value)
         if events is None and not value.startswith("["):
             self._open = prefix
             return ended + self._add_to_object(value)
@@ -141,8 +144,13 @@ class EventStreamFilter:
         self._open, self._object, self._object_characters = None, [], 0
         if prefix is None or not lines:
             return ""
-        events = _events("\n".join(lines))
+        events = self._events("\n".join(lines))
         return events if events is not None else "".join(f"{prefix}{line}\n" for line in lines) + "\n"
+
+    def _events(self, value: str) -> str | None:
+        events = _events(value)
+        self._is_finished = self._is_finished or any(mark in (events or "") for mark in _FINISH_MARKS)
+        return events
 
 
 def _events(value: str) -> str | None:

@@ -56,6 +56,12 @@ def test_an_end_that_is_no_matter_of_safety_has_words_of_its_own(reason, kind, c
     assert isinstance(refused.value, GeminiBadAnswer) == (kind is GeminiRecitation)
 
 
+def test_a_chunk_that_is_empty_once_stripped_is_none():
+    progress = begun()
+    assert progress.add(ResponseChunk(text="\0")) is None
+    assert not progress.has_text
+
+
 def test_of_each_count_of_tokens_the_highest_reported_one_holds():
     progress = begun()
     reported = [

@@ -16,10 +16,14 @@ from cara.gemini.responses import parse_response
 
 FIRST = {"candidates": [{"content": {"parts": [{"text": "We grew.\u2028 Ärger"}]}}]}
 SECOND = {"usageMetadata": {"totalTokenCount": 9}}
+ANSWER: dict[str, Any] = {
+    "candidates": [{"content": {"parts": [{"text": "We grew."}]}, "finishReason": "STOP"}],
+    "usageMetadata": {"promptTokenCount": 9},
+}
 DONE = "data: [DONE]\n\n"
 NOISE = (
     ": comment\n\n", ":\n", "event: message\n", "event:done\n", "id: 7\n", "id\n", "retry: 100\n",
-    "data: null\n\n", "data: ping\n\n", 'data: "ping"\n\n',
+    "data: [DONE]\n\n", "data:[DONE]\n\n", "data: null\n\n", "data: ping\n\n", 'data: "ping"\n\n',
     "data: 7\n\n", "data: []\n\n", "data: [1, null]\n\n", "data:\n\n", "data\n\n", "foo: bar\n", "junk\n",
     "\n",
 )  # fmt: skip
@@ -175,10 +179,10 @@ def test_nothing_but_the_line_under_way_is_held() -> None:
 
 @pytest.mark.parametrize("after", [DONE, "data: {", 'data: {"error": {"code": 503}}\n\n', "{oops}\n"])
 @pytest.mark.parametrize("done", [DONE, "data:[DONE]\r\n", "[DONE]\n"])
-def test_what_follows_on_the_end_mark_is_dropped(done: str, after: str) -> None:
-    stream = written(FIRST, SECOND) + (done + after).encode()
-    assert payloads(filtered(stream)) == [FIRST, SECOND]
-    assert payloads(filtered(*(bytes([byte]) for byte in stream))) == [FIRST, SECOND]
+def test_what_follows_on_the_end_mark_of_a_finished_answer_is_dropped(done: str, after: str) -> None:
+    stream = written(FIRST, ANSWER) + (done + after).encode()
+    assert payloads(filtered(stream)) == [FIRST, ANSWER]
+    assert payloads(filtered(*(bytes([byte]) for byte in stream))) == [FIRST, ANSWER]
 
 
 def test_a_line_that_is_too_long_is_dropped_and_the_next_one_read(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -191,12 +195,6 @@ def test_a_line_that_is_too_long_is_dropped_and_the_next_one_read(monkeypatch: p
     assert payloads(events.feed(written(FIRST))) == [FIRST]
     lines = b"data: {\n" + b'data: "modelVersion": 1,\n' * 1_000 + b'data: "responseId": "b"}\n\n'
     assert payloads(events.feed(lines + written(SECOND))) == [SECOND]
-
-
-ANSWER: dict[str, Any] = {
-    "candidates": [{"content": {"parts": [{"text": "We grew."}]}, "finishReason": "STOP"}],
-    "usageMetadata": {"promptTokenCount": 9},
-}
 
 
 @pytest.mark.parametrize(

@@ -48,12 +48,6 @@ def test_escapes_of_unstorable_characters_are_stripped(written, said):
     assert json_answer(written).data == said
 
 
-def test_a_chunk_that_is_empty_once_stripped_is_none():
-    progress = begun()
-    assert progress.add(ResponseChunk(text="\0")) is None
-    assert not progress.has_text
-
-
 @pytest.mark.parametrize(
     "around",
     [
