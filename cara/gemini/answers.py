@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
-from typing import Any
-
 from cara.gemini.calls import NOTHING_USED, GeminiAnswer, GeminiCall, GeminiChunk, GeminiUsage
 from cara.gemini.errors import (
     ContentBlocked,
@@ -16,15 +12,13 @@ from cara.gemini.errors import (
     LanguageUnsupported,
 )
 from cara.gemini.event_stream import restore_surrogates
+from cara.gemini.json_objects import ends_with_object, find_json_object, strip_unstorable
 from cara.gemini.responses import CallCost, ResponseChunk
 
 MAX_MODEL_NAME_CHARACTERS = 100
 USABLE = frozenset({"STOP", "MAX_TOKENS"})
 BLOCKED = frozenset({"SAFETY", "PROHIBITED_CONTENT", "BLOCKLIST", "SPII", "IMAGE_SAFETY"})
 _FINAL = USABLE | BLOCKED | {"RECITATION", "LANGUAGE"}
-_UNSTORABLE_ESCAPE = re.compile(r"\\u(?:0000|d[89a-f])", re.IGNORECASE)
-"""How JSON can write NUL and halves of surrogate pairs."""
-_DECODER = json.JSONDecoder(strict=False)
 
 
 class AnswerInProgress:
@@ -60,6 +54,15 @@ class AnswerInProgress:
     def is_finished(self) -> bool:
         """Whether Gemini has said why the answer ends."""
         return bool(self._finish_reason or self._block_reason)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether JSON was wanted and ends with a complete object, whatever Gemini says of its end."""
+        return self._wants_json and ends_with_object(self.text)
+
+    @property
+    def _wants_json(self) -> bool:
+        return self._call.response_schema is not None
 
     @property
     def lacks_nothing_but_usage(self) -> bool:
@@ -128,7 +131,8 @@ class AnswerInProgress:
     def finish(self) -> GeminiAnswer:
         """Returns the answer, once the service has sent everything.
 
-        JSON need not keep to its schema, because Gemini does not always: callers validate it themselves.
+        JSON need not keep to its schema, because Gemini does not always: callers validate it themselves. If
+        it is complete by its own syntax, it is an answer though the reason of its end is missing or odd.
 
         Raises:
             ContentBlocked: the prompt or the answer was held back.
@@ -139,14 +143,13 @@ class AnswerInProgress:
         """
         self._raise_if_refused()
         reason = self._finish_reason
-        if reason is None or reason not in USABLE:
+        if reason not in USABLE and not self.is_complete:
             raise self._bad_answer("cut" if reason is None else reason.lower())
         text = self.text
         if not text.strip():
             raise self._bad_answer("empty")
-        wants_json = self._call.response_schema is not None
-        data = find_json_object(text) if wants_json else None
-        if wants_json and data is None:
+        data = find_json_object(text) if self._wants_json else None
+        if self._wants_json and data is None:
             raise self._bad_answer("not_json")
         return GeminiAnswer(text, data, self.spent, self.model, truncated=reason == "MAX_TOKENS")
 
@@ -162,46 +165,3 @@ class AnswerInProgress:
 
     def _bad_answer(self, reason: str) -> GeminiBadAnswer:
         return GeminiOutOfRoom() if self._finish_reason == "MAX_TOKENS" else GeminiBadAnswer(reason)
-
-
-def strip_unstorable(text: str) -> str:
-    """Removes what neither UTF-8 nor PostgreSQL can hold: NUL and lone surrogates."""
-    return text.replace("\0", "").encode("utf-8", "replace").decode()
-
-
-def find_json_object(text: str) -> dict[str, Any] | None:
-    """Returns the JSON object that a model wrote: the longest one in the text, whatever surrounds it.
-
-    Strings in it are stripped of what cannot be stored. Returns None if there is no object, or if the text
-    ends within one: a part of an object is no answer.
-    """
-    found: dict[str, Any] | None = None
-    longest = end = 0
-    while (start := text.find("{", end)) >= 0:
-        try:
-            data, end = _DECODER.raw_decode(text, start)
-        except json.JSONDecodeError as error:
-            if error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated string"):
-                return None
-            end = start + 1
-        except (ValueError, RecursionError):
-            return None
-        else:
-            if end - start > longest:
-                found, longest = data, end - start
-    if found is None or not _UNSTORABLE_ESCAPE.search(text):
-        return found
-    try:
-        return dict(_strip_strings(found))
-    except RecursionError:
-        return None
-
-
-def _strip_strings(value: Any) -> Any:
-    if isinstance(value, str):
-        return strip_unstorable(value)
-    if isinstance(value, list):
-        return [_strip_strings(item) for item in value]
-    if isinstance(value, dict):
-        return {strip_unstorable(name): _strip_strings(item) for name, item in value.items()}
-    return value

@@ -54,11 +54,11 @@ async def translate_errors(progress: AnswerInProgress) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def accept_finished(progress: AnswerInProgress) -> AsyncIterator[None]:
-    """Ignores what goes wrong in the block once the answer is finished: nothing more was needed."""
+    """Ignores what goes wrong in the block once the answer is finished or complete."""
     try:
         yield
     except Exception as error:
-        if not progress.is_finished:
+        if not (progress.is_finished or progress.is_complete):
             raise
         logger.info("ignored after a finished answer of gemini: %s", error_kind(error))
 

@@ -56,86 +56,10 @@ def test_an_end_that_is_no_matter_of_safety_has_words_of_its_own(reason, kind, c
     assert isinstance(refused.value, GeminiBadAnswer) == (kind is GeminiRecitation)
 
 
-ANY_TEXTS = {"type": "object", "additionalProperties": {"type": ["string", "array"]}}
-
-
-def json_answer(text, schema=ANY_TEXTS):
-    progress = begun(schema)
-    progress.add(ResponseChunk(text=text, finish_reason="STOP"))
-    return progress.finish()
-
-
-@pytest.mark.parametrize(
-    ("written", "said"),
-    [
-        (r'{"summary": "We\u0000 spoke"}', {"summary": "We spoke"}),
-        (
-            r'{"sum\u0000mary": ["half \uD83d", {"deep": "\udE00 too"}]}',
-            {"summary": ["half ?", {"deep": "? too"}]},
-        ),
-        (r'{"whole": "\ud83d\ude00", "written": "\\u0000"}', {"whole": "😀", "written": r"\u0000"}),
-    ],
-)
-def test_escapes_of_unstorable_characters_are_stripped(written, said):
-    assert json_answer(written).data == said
-
-
 def test_a_chunk_that_is_empty_once_stripped_is_none():
     progress = begun()
     assert progress.add(ResponseChunk(text="\0")) is None
     assert not progress.has_text
-
-
-@pytest.mark.parametrize(
-    "around",
-    [
-        "{}",
-        "```json\n{}\n```",
-        "```\n{}```",
-        "Here you are:\n\n{}\n\nI hope that it helps {{a lot}}.",
-        "With {{care}} I judged:\n{}",
-        "Here is the {{JSON}} that you want: {}",
-        '<think>{{"plan": 1}}</think>{}',
-        "{{}}\n{}",
-        '{}\n{{"done": true}}',
-        "Sure, ```json {} ```",
-        "[{}]",
-    ],
-)
-def test_an_object_is_found_whatever_stands_around_it(around):
-    written = '{"a": {"b": "line\none"}, "c": [{"d": 1}]}'
-    assert json_answer(around.format(written)).data == {"a": {"b": "line\none"}, "c": [{"d": 1}]}
-
-
-@pytest.mark.parametrize(
-    "written",
-    [
-        '{"a":\n{"b": 1},\n"c":\n[\n{"d": 2},',
-        '{"plan": 1}\n{"a": {"b": 1}, "c": "un',
-        '{"a": {"b": 1}, "c": [',
-        '```json\n{"a": {"b": 1},',
-        "No.",
-        "[1]",
-    ],
-)
-def test_a_part_of_an_object_is_none(written):
-    with pytest.raises(GeminiBadAnswer) as bad:
-        json_answer(written)
-    assert bad.value.reason == "not_json"
-
-
-def test_complete_json_is_an_answer_although_the_output_limit_was_reached():
-    progress = begun({})
-    progress.add(ResponseChunk(text='{"a": 1}', finish_reason="MAX_TOKENS"))
-    assert progress.finish().data == {"a": 1}
-    assert progress.finish().truncated
-
-
-@pytest.mark.parametrize("text", ['{"score": ' + "9" * 5_000 + "}", '{"a":' * 100_000 + "}" * 100_000])
-def test_json_that_cannot_be_read_is_a_bad_answer_whatever_the_parser_says(text):
-    with pytest.raises(GeminiBadAnswer) as bad:
-        json_answer(text, schema={})
-    assert bad.value.reason == "not_json"
 
 
 def test_of_each_count_of_tokens_the_highest_reported_one_holds():

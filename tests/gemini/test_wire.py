@@ -148,11 +148,58 @@ async def test_json_with_a_split_character_is_read(wire_client: GeminiClient, se
 
 UNREADABLE = [
     b"data: {broken\n\n",
+    b'data: {"candidates": [}\n\n',
+    b'data: {"a":' + b'{"a":' * 100_000 + b"\n\n",
+]
+
+
+ODD = [
     event(candidates=7),
     event(candidates=[{"content": {"parts": 7}}]),
     event(usageMetadata={"promptTokenCount": "many"}),
     event(usageMetadata=[1]),
+    event(promptFeedback="none", modelVersion=3, createTime={}),
+    event(candidates=[{"index": "x", "citationMetadata": 5, "safetyRatings": "none"}]),
 ]
+
+
+@pytest.mark.parametrize("odd", ODD)
+async def test_a_member_of_another_type_within_an_answer_costs_nothing(
+    wire_client: GeminiClient, server: WireServer, odd: bytes
+) -> None:
+    server.answers(WHOLE[0], odd, WHOLE[1])
+    answer = await answered(wire_client)
+    assert (answer.text, answer.usage.total_tokens) == ("We grew.", 67)
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        (),
+        ("reset",),
+        (b"data: {broken",),
+        (event(error={"code": 503, "message": "overloaded", "status": "UNAVAILABLE"}),),
+        (event(candidates=[{"finishReason": "MALFORMED_RESPONSE"}]),),
+    ],
+)
+async def test_json_that_is_complete_is_an_answer_however_its_stream_ends(
+    wire_client: GeminiClient, server: WireServer, end: Any
+) -> None:
+    server.answers(chunk('```json\n{"summary": '), chunk('"Fine"}\n```'), *end)
+    answer = await answered(wire_client, JSON_CALL)
+    assert (answer.data, answer.truncated) == ({"summary": "Fine"}, False)
+
+
+async def test_silence_after_complete_json_ends_the_answer(server: WireServer) -> None:
+    server.answers(chunk('{"summary": "Fine"}'), "hold")
+    async with open_client(server.url, replace(NO_TIMEOUTS, between_chunks_seconds=0.3)) as client:
+        assert (await answered(client, JSON_CALL)).data == {"summary": "Fine"}
+
+
+async def test_a_reset_within_json_interrupts_it(wire_client: GeminiClient, server: WireServer) -> None:
+    server.answers(chunk('{"summary": {"text": "Fine"}'), "reset")
+    with pytest.raises(GeminiInterrupted):
+        await ask_gemini(wire_client, JSON_CALL)
 
 
 @pytest.mark.parametrize("unreadable", UNREADABLE)

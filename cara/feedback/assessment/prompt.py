@@ -10,8 +10,8 @@ from pydantic_core import from_json
 
 from cara.feedback.assessment import prompts
 from cara.feedback.assessment.judgement import judgement_schema, plainer_judgement_schema
-from cara.gemini.answers import strip_unstorable
 from cara.gemini.client import GeminiCall
+from cara.gemini.json_objects import strip_unstorable
 from cara.gemini.prompts import PromptDelimiters
 from cara.gemini.tokens import estimate_prompt, thinking_room
 from cara.speech import SpeechMeasures
@@ -21,6 +21,12 @@ ANSWER_TOKENS = 4_096
 
 MATERIAL_TOKENS = 700
 """The usual tokens for measures, notes, first and last sentence, and earlier action items."""
+
+MOST_PARTIAL_CHARACTERS = 200_000
+"""Of a judgement that is under way no more is read; a whole one seldom has 5,000 characters."""
+
+_CHARACTERS_PER_FRESH_ONE = 200
+"""Growing JSON is read again when one character in so many is new: up to this length, with every chunk."""
 
 _LISTED_BYTES = 400
 """Sentences, notes and titles are cut to this length; in English none is longer."""
@@ -116,12 +122,17 @@ def _items(value: Any) -> list[Any]:
 
 
 class GrowingTexts:
-    """Finds the new texts in JSON that is still growing."""
+    """Finds the new texts in JSON that is still growing.
+
+    All of the JSON is read again when it has grown by a share of itself, so that its size and not the number
+    of its chunks counts. Of JSON without end only the first characters are read.
+    """
 
     def __init__(self) -> None:
         self._json = ""
         self._strings = _Strings()
-        self._read: dict[str, int] = {}
+        self._texts_read: dict[str, int] = {}
+        self._characters_read = 0
         self._length = 0
 
     @property
@@ -130,30 +141,40 @@ class GrowingTexts:
         return self._length
 
     def grow(self, json_text: str) -> list[tuple[str, str]]:
-        """Adds more JSON; returns the new text of each part."""
+        """Adds more JSON; returns the new text of each part, or nothing if there is too little of it yet."""
         self._length += len(json_text)
+        was_closed = self._strings.is_closed
         # A code fence or a sentence may stand before the JSON, and a code fence after it.
         begun = json_text if self._json else json_text[json_text.find("{") :] if "{" in json_text else ""
-        self._json += self._strings.escape(begun)
+        self._json += self._strings.escape(begun[: max(0, MOST_PARTIAL_CHARACTERS - len(self._json))])
+        has_just_closed = self._strings.is_closed and not was_closed
+        fresh_characters = len(self._json) - self._characters_read
+        if not has_just_closed and fresh_characters < max(1, len(self._json) // _CHARACTERS_PER_FRESH_ONE):
+            return []
+        self._characters_read = len(self._json)
         try:
             so_far = from_json(self._json.rstrip("`\n "), allow_partial="trailing-strings")
         except ValueError:
             return []
-        fresh = []
+        return list(self._fresh(so_far))
+
+    def _fresh(self, so_far: Any) -> Iterator[tuple[str, str]]:
         for part, written in texts_of(so_far):
             text = strip_unstorable(written)
-            read = self._read.get(part, 0)
+            read = self._texts_read.get(part, 0)
             if len(text) > read:
-                fresh.append((part, text[read:]))
-                self._read[part] = len(text)
-        return fresh
+                yield part, text[read:]
+                self._texts_read[part] = len(text)
 
 
 class _Strings:
-    """Knows which characters of growing JSON stand in its strings."""
+    """Knows which characters of growing JSON stand in its strings, and whether its first object has ended."""
 
     def __init__(self) -> None:
         self._inside = self._after_backslash = False
+        self._depth = 0
+        self.is_closed = False
+        """Whether the first object has ended; this stays so."""
 
     def escape(self, json_text: str) -> str:
         """Returns the JSON with its literal control characters escaped, where it may have none.
@@ -167,8 +188,17 @@ class _Strings:
             self._after_backslash = False
         elif character == '"':
             self._inside = not self._inside
-        elif self._inside and character == "\\":
+        elif not self._inside:
+            self._follow(character)
+        elif character == "\\":
             self._after_backslash = True
-        elif self._inside and character < " ":
+        elif character < " ":
             return f"\\u{ord(character):04x}"
         return character
+
+    def _follow(self, character: str) -> None:
+        if character == "{":
+            self._depth += 1
+        elif character == "}":
+            self._depth -= 1
+            self.is_closed = self.is_closed or self._depth == 0

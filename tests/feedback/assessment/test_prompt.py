@@ -21,18 +21,20 @@ from cara.feedback.assessment.judgement import (
     plainer_judgement_schema,
 )
 from cara.feedback.assessment.prompt import (
+    MOST_PARTIAL_CHARACTERS,
     GrowingTexts,
     bare_judge_call,
     estimate_judge_prompt,
     feedback_call,
     question,
 )
-from cara.gemini.answers import find_json_object
+from cara.gemini.json_objects import find_json_object
 from cara.gemini.tokens import estimate_prompt
 from cara.practice.schemas import FEATURE_TYPES
 from cara.samples import SAMPLES
 from cara.speech import measure
 from tests.conftest import RunningEmulator
+from tests.growth import grows_linearly
 from tests.learners import Learner
 
 JUDGEMENT = {
@@ -218,6 +220,34 @@ def test_literal_control_characters_in_strings_stop_nothing(size: int) -> None:
     assert told == {"summary": 'One.\n\tTwo "x" \\\x01', "tone": "\nWarm."}
     assert (told["summary"], told["tone"]) == (whole["summary"], whole["tone"]["feedback"])
     assert growing.length == len(raw)
+
+
+def told_of(raw: str, size: int) -> dict[str, str]:
+    growing = GrowingTexts()
+    told: dict[str, str] = {}
+    for start in range(0, len(raw), size):
+        for part, text in growing.grow(raw[start : start + size]):
+            told[part] = told.get(part, "") + text
+    return told
+
+
+def test_reading_many_small_chunks_takes_time_for_their_size_alone() -> None:
+    raw = json.dumps({**JUDGEMENT, "summary": "We grew. " * 8_000})
+    assert grows_linearly(lambda text: told_of(text, 10), raw)
+
+
+@pytest.mark.parametrize("size", [1, 3, 50])
+def test_the_last_words_of_a_long_judgement_are_returned(size: int) -> None:
+    actions = [{"why": "It opens the talk. " * 100 + "The end."}]
+    assert told_of(json.dumps({"actionItems": actions}), size) == {"actionItems.0": actions[0]["why"]}
+
+
+def test_of_a_judgement_without_end_only_the_first_part_is_read() -> None:
+    growing = GrowingTexts()
+    ((part, text),) = growing.grow('{"summary": "' + "x" * 3_000_000)
+    assert (part, len(text)) == ("summary", MOST_PARTIAL_CHARACTERS - len('{"summary": "'))
+    assert growing.grow("x" * 3_000_000 + '"}') == []
+    assert growing.length == 6_000_015
 
 
 def test_text_that_is_no_json_has_no_parts() -> None:
