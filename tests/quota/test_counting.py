@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from datetime import UTC, datetime
 from typing import cast
 
@@ -24,6 +25,7 @@ CALL = GeminiCall(
     max_output_tokens=1,
 )
 ESTIMATE = with_margin(estimate_prompt(CALL))
+COUNTED = ESTIMATE * 3 // 4
 
 
 class Counter:
@@ -56,16 +58,27 @@ def refusal(missing: int) -> QuotaExceeded:
 async def test_a_prompt_is_counted_only_if_a_small_part_of_its_estimate_is_missing(
     kind: str, share: float, asked: int
 ) -> None:
-    counter, missing = Counter(321), round(share * ESTIMATE)
+    counter, missing = Counter(COUNTED), round(share * ESTIMATE)
     refused = refusal(missing) if kind == "today" else TooLongForQuota(1_000, 1_000 - missing)
     assert refused.missing == missing
     if asked:
-        assert await count_if_close(counter.client, CALL, refused) == 321
+        assert await count_if_close(counter.client, CALL, refused) == COUNTED
     else:
         with pytest.raises(type(refused)) as raised:
             await count_if_close(counter.client, CALL, refused)
         assert raised.value is refused
     assert counter.asked == asked
+
+
+async def test_a_count_that_is_hardly_possible_is_taken_for_the_least_that_is() -> None:
+    assert await count_if_close(Counter(1).client, CALL, refusal(10)) == math.ceil(0.6 * ESTIMATE)
+
+
+async def test_a_count_that_is_no_lower_than_the_estimate_does_not_help() -> None:
+    refused = refusal(10)
+    with pytest.raises(QuotaExceeded) as raised:
+        await count_if_close(Counter(ESTIMATE).client, CALL, refused)
+    assert raised.value is refused
 
 
 @pytest.mark.parametrize("answer", [GeminiUnavailable(), None])
