@@ -159,7 +159,7 @@ class GeminiClient:
                 await self._open_sdk(deadline)
                 self._breaker.check()
                 async with self._slots.hold(deadline, journal), self._breaker.guard() as guarded:
-                    attempt = Attempt(stream, progress, call, schemas, guarded, deadline)
+                    attempt = CallAttempt(stream, progress, call, schemas, guarded, deadline)
                     return await self._attempt(attempt, journal)
             except GeminiError as error:
                 if progress.is_billed:
@@ -172,7 +172,7 @@ class GeminiClient:
                     raise schemas.refusal(error) from None
                 await asyncio.sleep(delay)
 
-    async def _attempt(self, attempt: Attempt, journal: SendJournal | None) -> GeminiAnswer:
+    async def _attempt(self, attempt: CallAttempt, journal: SendJournal | None) -> GeminiAnswer:
         """Records that the request is sent, sends it, and returns the answer."""
         if journal is not None:
             await journal.record()
@@ -183,7 +183,7 @@ class GeminiClient:
                     await self._read(attempt)
             return progress.finish()
 
-    async def _read(self, attempt: Attempt) -> None:
+    async def _read(self, attempt: CallAttempt) -> None:
         """Sends the request and passes on its chunks, as long as each of them comes in time."""
         call, progress, loop = attempt.call, attempt.progress, asyncio.get_running_loop()
         async with asyncio.timeout(self.limits.first_token_seconds) as waiting:
@@ -239,7 +239,7 @@ def connect_gemini(settings: Settings) -> GeminiClient:
 
 
 @dataclass(frozen=True)
-class Attempt:
+class CallAttempt:
     """One attempt at a call, and what it fills. `deadline` is a time of the loop's clock."""
 
     stream: GeminiStream
