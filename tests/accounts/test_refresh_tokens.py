@@ -9,6 +9,7 @@ from uuid import UUID
 
 import pytest
 
+from cara.accounts.cookies import REFRESH_COOKIE
 from cara.accounts.refresh_tokens import (
     RefreshTokenInvalid,
     TokenRefresher,
@@ -16,7 +17,6 @@ from cara.accounts.refresh_tokens import (
     new_token,
     sign_out_everywhere,
 )
-from cara.accounts.routes import REFRESH_COOKIE
 from cara.app import create_app
 from cara.postgres.database import Database, new_id
 from cara.settings import Settings
