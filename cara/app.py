@@ -95,8 +95,9 @@ def create_app(settings: Settings) -> web.Application:
         ]
     )
     app.on_shutdown.append(_let_streams_end)
-    allow_origins(app, mount(app, [*ROUTES, *console.routes(settings)]), settings)
-    app.on_response_prepare.append(finish_headers(settings, service(app, Origins)))
+    origins = service(app, Origins)
+    allow_origins(app, mount(app, [*ROUTES, *console.routes(settings)]), origins)
+    app.on_response_prepare.append(finish_headers(settings, origins))
     return app
 
 

@@ -24,7 +24,7 @@ COOKIE_PATH = "/api/auth"
 
 def cookie_name(settings: Settings) -> str:
     """Returns the name of the refresh cookie."""
-    return f"__Secure-{REFRESH_COOKIE}" if settings.production else REFRESH_COOKIE
+    return f"__Secure-{REFRESH_COOKIE}" if settings.environment == "production" else REFRESH_COOKIE
 
 
 def refresh_cookie(token: str, settings: Settings) -> CIMultiDict[str]:
@@ -40,7 +40,7 @@ def no_refresh_cookie(settings: Settings) -> CIMultiDict[str]:
 def _fields(token: str, owner: str, max_age_seconds: int, settings: Settings) -> CIMultiDict[str]:
     attributes = f"Max-Age={max_age_seconds}; {_attributes(settings)}"
     fields = CIMultiDict({"Set-Cookie": f"{cookie_name(settings)}={token}; Path={COOKIE_PATH}; {attributes}"})
-    if settings.production:
+    if settings.environment == "production":
         fields.add("Set-Cookie", f"{OWNER_COOKIE}={owner}; Path=/; {attributes}")
     return fields
 
@@ -54,7 +54,7 @@ def _attributes(settings: Settings) -> str:
     same_site = f"HttpOnly; SameSite={settings.refresh_cookie_samesite.capitalize()}"
     if settings.refresh_cookie_samesite == "none":
         return f"{same_site}; Secure; Partitioned"
-    return f"{same_site}; Secure" if settings.production else same_site
+    return f"{same_site}; Secure" if settings.environment == "production" else same_site
 
 
 def tokens_in_cookies(request: web.Request, settings: Settings) -> list[str]:
@@ -64,7 +64,7 @@ def tokens_in_cookies(request: web.Request, settings: Settings) -> list[str]:
     those of a browser count only if they are of the account in the cookie that no other host can set.
     """
     tokens = _values(request, cookie_name(settings))
-    if settings.production and _is_from_browser(request):
+    if settings.environment == "production" and _is_from_browser(request):
         owners = _values(request, OWNER_COOKIE)
         return [token for token in tokens if str(owner_of(token)) in owners]
     return tokens

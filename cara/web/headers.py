@@ -14,7 +14,7 @@ from aiohttp.typedefs import Handler
 
 from cara.settings import Settings
 from cara.web.context import REQUEST_ID
-from cara.web.origins import Origins, frontend_origins
+from cara.web.origins import Origins
 from cara.web.problems import become_problem
 from cara.web.rate_limits import rate_limit_fields
 from cara.web.request_log import identify_request, log_access
@@ -49,8 +49,8 @@ EXPOSED = ("Location", "Retry-After", "ETag", "X-Request-Id", "RateLimit", "Rate
 PREFLIGHT_SECONDS = 600
 
 
-def allow_origins(app: web.Application, routes: list[web.AbstractRoute], settings: Settings) -> None:
-    """Answers preflights for the routes, and lets the configured origins read the responses."""
+def allow_origins(app: web.Application, routes: list[web.AbstractRoute], origins: Origins) -> None:
+    """Answers preflights for the routes, and lets the front ends read the responses."""
     options = aiohttp_cors.ResourceOptions(  # type: ignore[no-untyped-call]
         allow_credentials=True,
         expose_headers=EXPOSED,
@@ -58,7 +58,7 @@ def allow_origins(app: web.Application, routes: list[web.AbstractRoute], setting
         allow_methods=METHODS,
         max_age=PREFLIGHT_SECONDS,
     )
-    cors = aiohttp_cors.setup(app, defaults=dict.fromkeys(frontend_origins(settings), options))
+    cors = aiohttp_cors.setup(app, defaults=dict.fromkeys(origins.frontends, options))
     for route in routes:
         cors.add(route)
 
@@ -96,7 +96,6 @@ def finish_headers(
     settings: Settings, origins: Origins
 ) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
     """Returns the signal handler that completes the header of each response, errors included."""
-    frontends = frozenset(frontend_origins(settings))
     fixed = SECURITY | ({"Strict-Transport-Security": _HSTS} if settings.production else {})
 
     async def finish(request: web.Request, response: web.StreamResponse) -> None:
@@ -111,8 +110,9 @@ def finish_headers(
         for name, value in fixed.items():
             headers.setdefault(name, value)
         headers.update(rate_limit_fields(request))
-        origins.report_untrusted(request)
-        _complete_cors(request, response, frontends)
+        _complete_cors(request, response, origins.frontends)
+        if "Origin" in request.headers:
+            origins.report_untrusted(request)
 
     return finish
 

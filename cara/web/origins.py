@@ -34,19 +34,14 @@ class OriginRefused(Forbidden):
     detail = "Pages of this origin may not call here: it is neither Cara's own nor in FRONTEND_URL."
 
 
-def frontend_origins(settings: Settings) -> tuple[str, ...]:
-    """Returns the origins in `FRONTEND_URL` as browsers spell them, without `*`.
-
-    A browser writes hosts in lower case and in ASCII, and leaves out the default port.
-    """
-    return tuple(str(URL(origin).origin()) for origin in settings.frontend_url if origin != "*")
-
-
 class Origins:
-    """Decides whose pages may use Cara, and reports each origin that is refused to the log, once."""
+    """Decides whose pages may use Cara, and reports each origin that is refused to the log, once.
+
+    `frontends` are the origins in `FRONTEND_URL` as browsers spell them, without `*`.
+    """
 
     def __init__(self, settings: Settings) -> None:
-        self._frontends = frozenset(frontend_origins(settings))
+        self.frontends = frozenset(_as_browsers_do(each) for each in settings.frontend_url if each != "*")
         self._any = "*" in settings.frontend_url
         self._production = settings.production
         self._reported: set[str] = set()
@@ -78,7 +73,7 @@ class Origins:
     def _may_call(self, origin: str, request: web.BaseRequest) -> bool:
         scheme, _, host = origin.lower().partition("://")
         named = f"{scheme}://{_without_default_port(scheme, host)}"
-        return named in self._frontends or self._is_own(scheme, host, request)
+        return named in self.frontends or self._is_own(scheme, host, request)
 
     def _is_own(self, scheme: str, host: str, request: web.BaseRequest) -> bool:
         """Compares the origin with the `Host` that the browser asked for, whatever its proxies speak with us.
@@ -106,8 +101,13 @@ class Origins:
             " nor in FRONTEND_URL (%s)",
             origin or "of another site, which was not sent,",
             request.host[:_LONGEST_REPORTED],
-            ", ".join(sorted(self._frontends)),
+            ", ".join(sorted(self.frontends)),
         )
+
+
+def _as_browsers_do(origin: str) -> str:
+    """Returns the origin with its host in lower case and in ASCII, and without the default port."""
+    return str(URL(origin).origin())
 
 
 def _without_default_port(scheme: str, host: str) -> str:
