@@ -15,6 +15,7 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 from cara.accounts.refresh_tokens import MAX_TOKEN_CHARACTERS, owner_of
+from cara.accounts.schemas import Refreshed
 from cara.settings import Settings
 
 REFRESH_COOKIE = "cara_refresh"
@@ -27,9 +28,10 @@ def cookie_name(settings: Settings) -> str:
     return f"__Secure-{REFRESH_COOKIE}" if settings.environment == "production" else REFRESH_COOKIE
 
 
-def refresh_cookie(token: str, settings: Settings) -> CIMultiDict[str]:
-    """Returns the header fields that set the refresh cookie to a token of ours."""
-    return _fields(token, str(owner_of(token)), settings.refresh_token_days * 86_400, settings)
+def refresh_cookie(pair: Refreshed, settings: Settings) -> CIMultiDict[str]:
+    """Returns the header fields that set the refresh cookie to the token of a fresh pair."""
+    token, seconds = pair.refresh_token, settings.refresh_token_days * 86_400
+    return _fields(token, str(owner_of(token)), seconds, settings)
 
 
 def no_refresh_cookie(settings: Settings) -> CIMultiDict[str]:

@@ -49,7 +49,7 @@ async def register(
     """Create an account and sign in."""
     signed_in = await authentication.register(body, client_info(request))
     request[CALLER_ID] = signed_in.user.id
-    return ApiResponse(signed_in, headers=refresh_cookie(signed_in.refresh_token, settings))
+    return ApiResponse(signed_in, headers=refresh_cookie(signed_in, settings))
 
 
 async def login(
@@ -58,7 +58,7 @@ async def login(
     """Sign in with email and password."""
     signed_in = await authentication.sign_in(body, client_info(request))
     request[CALLER_ID] = signed_in.user.id
-    return ApiResponse(signed_in, headers=refresh_cookie(signed_in.refresh_token, settings))
+    return ApiResponse(signed_in, headers=refresh_cookie(signed_in, settings))
 
 
 async def verify(caller: Caller, connection: Connection) -> Verified:
@@ -89,7 +89,7 @@ async def refresh(
         refreshed = await refresher.refresh(known, client)
     if owner := owner_of(refreshed.refresh_token):
         request[CALLER_ID] = owner
-    return ApiResponse(refreshed, headers=refresh_cookie(refreshed.refresh_token, settings))
+    return ApiResponse(refreshed, headers=refresh_cookie(refreshed, settings))
 
 
 async def logout(
