@@ -21,6 +21,8 @@ from cara.settings import Settings
 REFRESH_COOKIE = "cara_refresh"
 OWNER_COOKIE = "__Host-cara_owner"
 COOKIE_PATH = "/api/auth"
+MOST_COOKIES = 8
+"""Each token that a request presents costs a look-up, and may cost a transaction; others are not looked at."""
 
 
 def cookie_name(settings: Settings) -> str:
@@ -60,7 +62,7 @@ def _attributes(settings: Settings) -> str:
 
 
 def tokens_in_cookies(request: web.Request, settings: Settings) -> list[str]:
-    """Returns the refresh tokens in the cookies of a request, in their order.
+    """Returns the refresh tokens in the cookies of a request, in their order, at most `MOST_COOKIES`.
 
     There may be several: browsers send cookies of one name for different paths and domains. In production
     those of a browser count only if they are of the account in the cookie that no other host can set.
@@ -68,8 +70,8 @@ def tokens_in_cookies(request: web.Request, settings: Settings) -> list[str]:
     tokens = _values(request, cookie_name(settings))
     if settings.environment == "production" and _is_from_browser(request):
         owners = _values(request, OWNER_COOKIE)
-        return [token for token in tokens if str(owner_of(token)) in owners]
-    return tokens
+        tokens = [token for token in tokens if str(owner_of(token)) in owners]
+    return tokens[:MOST_COOKIES]
 
 
 def _is_from_browser(request: web.Request) -> bool:

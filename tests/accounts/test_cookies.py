@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 import pytest
 from aiohttp import ClientResponse
 
-from cara.accounts.cookies import OWNER_COOKIE, REFRESH_COOKIE
+from cara.accounts.cookies import MOST_COOKIES, OWNER_COOKIE, REFRESH_COOKIE
 from cara.accounts.refresh_tokens import new_token
 from cara.app import create_app
 from cara.postgres.database import Database
@@ -98,6 +98,14 @@ async def test_a_cookie_is_found_among_others_however_it_is_written(client: Clie
         )
         assert response.status == 200, written
         learner.refresh_token = (await response.json())["refreshToken"]
+
+
+async def test_a_flood_of_cookies_is_not_looked_at(client: Client, learner: Learner) -> None:
+    others = [cookie(new_token(UUID(learner.user["id"]))) for _ in range(MOST_COOKIES)]
+    flooded = await sends(client, "/api/auth/refresh", *others, cookie(learner.refresh_token))
+    assert await answers(flooded) == (401, "refresh_token_invalid")
+    fewer = await sends(client, "/api/auth/refresh", *others[1:], cookie(learner.refresh_token))
+    assert fewer.status == 200
 
 
 @pytest.mark.parametrize("written", [f"{REFRESH_COOKIE}={'x' * 7_000}", f"{REFRESH_COOKIE}=é\udcff", "=;;=,"])
