@@ -22,7 +22,7 @@ REFRESH_COOKIE = "cara_refresh"
 OWNER_COOKIE = "__Host-cara_owner"
 COOKIE_PATH = "/api/auth"
 MOST_COOKIES = 8
-"""Each token that a request presents costs a look-up, and may cost a transaction; others are not looked at."""
+"""Each token that a request presents costs a look-up, and may cost a transaction; more are not looked at."""
 
 
 def cookie_name(settings: Settings) -> str:
