@@ -23,7 +23,7 @@ WITH        := with uv
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo doctor seed test fuzz clients coverage lint constraints clean
+.PHONY: help install dev demo doctor seed test browser fuzz clients coverage lint constraints clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -64,6 +64,9 @@ seed: $(RUNTIME)  ## learners with weeks of practice, in the database of make de
 
 test: $(DEVELOPMENT)  ## all tests; ARGS=tests/accounts for a part, JOBS=4 for more at once
 	$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
+
+browser: $(DEVELOPMENT)  ## sign-in, cookies and what hostile pages try, in a real Chromium
+	$(BIN)/python -m pytest -n $(JOBS) tests/browser $(ARGS)
 
 fuzz: $(DEVELOPMENT)  ## 20,000 generated requests, answers checked against the OpenAPI document; ARGS="--seed 7" for others
 	$(BIN)/python -m tests.fuzz --requests 20000 $(ARGS)

@@ -45,6 +45,7 @@ from cara.web.handlers import mount
 from cara.web.headers import allow_origins, answer_options, finish_headers
 from cara.web.json_body import MAX_BODY_BYTES
 from cara.web.openapi import OpenApiDocument
+from cara.web.origins import Origins
 from cara.web.problems import answer_problems
 from cara.web.rate_limits import RateLimits, count_unknown_addresses
 from cara.web.request_log import connection_log, log_requests, tag_reports
@@ -94,8 +95,9 @@ def create_app(settings: Settings) -> web.Application:
         ]
     )
     app.on_shutdown.append(_let_streams_end)
-    allow_origins(app, mount(app, [*ROUTES, *console.routes(settings)]), settings)
-    app.on_response_prepare.append(finish_headers(settings))
+    origins = service(app, Origins)
+    allow_origins(app, mount(app, [*ROUTES, *console.routes(settings)]), origins)
+    app.on_response_prepare.append(finish_headers(settings, origins))
     return app
 
 
@@ -129,6 +131,7 @@ def _provide_rules(app: web.Application, settings: Settings) -> None:
     """Provides what needs no connection."""
     tokens = AccessTokens(settings)
     provide(app, Settings, settings)
+    provide(app, Origins, Origins(settings))
     provide(app, TrustedProxies, TrustedProxies(settings.trusted_proxies))
     provide(app, AccessTokens, tokens)
     provide(app, Authenticator, tokens)

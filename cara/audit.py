@@ -14,6 +14,7 @@ Action = Literal[
     "signed_in",
     "sign_in_failed",
     "refresh_reused",
+    "refresh_mixed_owners",
     "signed_out",
     "signed_out_everywhere",
     "password_changed",

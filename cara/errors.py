@@ -90,6 +90,11 @@ class TooLarge(CaraError):
     detail = "The request body is too large."
 
 
+class UnsupportedMediaType(InvalidInput):
+    code = "unsupported_media_type"
+    detail = "The request body must be JSON in UTF-8, with the header field `Content-Type: application/json`."
+
+
 class Unprocessable(CaraError):
     code = "unprocessable"
     detail = "The request was understood, but its content cannot be worked with."

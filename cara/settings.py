@@ -66,7 +66,7 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(3001, ge=0, le=65535)
     metrics_port: int | None = Field(None, ge=0, le=65535)
-    frontend_url: Annotated[tuple[str, ...], NoDecode] = ("http://localhost:3000",)
+    frontend_url: Annotated[tuple[str, ...], NoDecode] = ("http://localhost:3000", "http://localhost:5173")
 
     database_url: DatabaseUrl
     database_pool_size: Positive = 10
@@ -78,6 +78,7 @@ class Settings(BaseSettings):
     access_token_seconds: int = Field(900, gt=0, le=86_400)
     refresh_token_days: Positive = 30
     refresh_grace_seconds: float = Field(20, ge=0, le=300)
+    refresh_cookie_samesite: Literal["strict", "lax", "none"] = "strict"
     password_time_cost: Positive = 2
     password_memory_kib: int = Field(19_456, ge=8)
     password_parallelism: Positive = 1

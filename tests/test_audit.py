@@ -34,6 +34,8 @@ async def test_every_action_has_an_entry_that_says_from_where(
     await learner.expects(200, "GET", "/api/analytics/adoption?scope=all")
     await learner.expects(200, "GET", "/api/users/me/export")
     await learner.expects(401, "POST", CHANGE, json=wrong)
+    other = await Learner.registers(client)
+    await refresh_refusal(client, other.refresh_token, cookie=learner.refresh_token)
     await refreshes(client, learner.refresh_token)
     await outlast_the_grace(database)
     await refresh_refusal(client, learner.refresh_token)

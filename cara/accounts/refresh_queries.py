@@ -28,6 +28,29 @@ async def live_tokens(
     )
 
 
+async def owners_of_tokens(
+    connection: Connection, owners: Sequence[UUID], token_hashes: Sequence[bytes]
+) -> list[Record]:
+    """Returns the users whom tokens name as their owners, and whether each token was issued to them.
+
+    Owners that do not exist are left out; tokens that were spent or have ended are genuine too.
+    """
+    return await connection.fetch(
+        """
+        select id as user_id,
+               exists (
+                   select
+                   from refresh_tokens
+                   where refresh_tokens.user_id = id and refresh_tokens.token_hash = presented.token_hash
+               ) as is_genuine
+        from unnest($1::uuid[], $2::bytea[]) as presented (user_id, token_hash)
+        join users on users.id = presented.user_id
+        """,
+        owners,
+        token_hashes,
+    )
+
+
 async def spend_token(
     connection: Connection, user_id: UUID, token_hash: bytes, successor_hash: bytes, grace: timedelta
 ) -> UUID | None:

@@ -4,9 +4,11 @@ from aiohttp import web
 
 from cara.accounts import profile_routes
 from cara.accounts.authentication import Authentication, EmailTaken, InvalidCredentials, WrongPassword
+from cara.accounts.cookies import no_refresh_cookie, refresh_cookie
 from cara.accounts.deletion import delete_account
 from cara.accounts.lockout import AccountLocked
 from cara.accounts.passwords import PasswordsBusy, WeakPassword
+from cara.accounts.presented_tokens import MixedOwners, presented_tokens, require_one_owner
 from cara.accounts.profile import profile_of
 from cara.accounts.refresh_tokens import (
     RefreshTokenInvalid,
@@ -39,38 +41,6 @@ from cara.web.rate_limits import RateLimits
 from cara.web.routing import Route
 
 TAG = "Accounts"
-REFRESH_COOKIE = "cara_refresh"
-REFRESH_COOKIE_PATH = "/api/auth"
-
-
-def refresh_cookie(token: str, settings: Settings) -> dict[str, str]:
-    """Returns the header field that sets the refresh cookie, which scripts cannot read."""
-    return _set_cookie(token, settings.refresh_token_days * 86_400, settings)
-
-
-def no_refresh_cookie(settings: Settings) -> dict[str, str]:
-    """Returns the header field that deletes the refresh cookie."""
-    return _set_cookie("", 0, settings)
-
-
-def _set_cookie(token: str, max_age_seconds: int, settings: Settings) -> dict[str, str]:
-    response = web.Response()
-    response.set_cookie(
-        REFRESH_COOKIE,
-        token,
-        path=REFRESH_COOKIE_PATH,
-        max_age=max_age_seconds,
-        httponly=True,
-        samesite="Strict",
-        secure=settings.environment == "production",
-    )
-    return {"Set-Cookie": response.cookies[REFRESH_COOKIE].OutputString()}
-
-
-def presented_tokens(request: web.Request, body: RefreshToken | None) -> list[str]:
-    """Returns the refresh tokens of a request, the cookie's before the body's."""
-    presented = [request.cookies.get(REFRESH_COOKIE), body.refresh_token if body else None]
-    return [token for token in dict.fromkeys(presented) if token]
 
 
 async def register(
@@ -79,7 +49,7 @@ async def register(
     """Create an account and sign in."""
     signed_in = await authentication.register(body, client_info(request))
     request[CALLER_ID] = signed_in.user.id
-    return ApiResponse(signed_in, headers=refresh_cookie(signed_in.refresh_token, settings))
+    return ApiResponse(signed_in, headers=refresh_cookie(signed_in, settings))
 
 
 async def login(
@@ -88,7 +58,7 @@ async def login(
     """Sign in with email and password."""
     signed_in = await authentication.sign_in(body, client_info(request))
     request[CALLER_ID] = signed_in.user.id
-    return ApiResponse(signed_in, headers=refresh_cookie(signed_in.refresh_token, settings))
+    return ApiResponse(signed_in, headers=refresh_cookie(signed_in, settings))
 
 
 async def verify(caller: Caller, connection: Connection) -> Verified:
@@ -98,6 +68,7 @@ async def verify(caller: Caller, connection: Connection) -> Verified:
 
 async def refresh(
     request: web.Request,
+    database: Database,
     refresher: TokenRefresher,
     limits: RateLimits,
     settings: Settings,
@@ -105,17 +76,20 @@ async def refresh(
 ) -> ApiResponse[Refreshed]:
     """Exchange the refresh token for a fresh pair.
 
-    The token comes in the cookie or in the body; while the cookie's token counts, the body is ignored. Each
-    token is good once, and for a few seconds more for another tab. Use of a spent one ends its whole family.
+    The token comes in the cookie or in the body; while the cookie's token counts, the body is ignored, unless
+    its token is of another account: then both are refused. Each token is good once, and for a few seconds
+    more for another tab. Use of a spent one ends its whole family.
     """
-    known = await refresher.find(presented_tokens(request, body))
+    presented, client = presented_tokens(request, body, settings), client_info(request)
+    known = await refresher.find(presented)
     if usable := next((each for each in known if each.is_usable), None):
         await limits.count(request, usable.owner)
     with count_for_address_if_unauthenticated(request):
-        refreshed = await refresher.refresh(known, client_info(request))
+        await require_one_owner(database, presented, client)
+        refreshed = await refresher.refresh(known, client)
     if owner := owner_of(refreshed.refresh_token):
         request[CALLER_ID] = owner
-    return ApiResponse(refreshed, headers=refresh_cookie(refreshed.refresh_token, settings))
+    return ApiResponse(refreshed, headers=refresh_cookie(refreshed, settings))
 
 
 async def logout(
@@ -124,9 +98,11 @@ async def logout(
     """Sign out here.
 
     Ends the refresh tokens of this sign-in, found by the cookie or by any of them in the body. The access
-    token goes on until it expires.
+    token goes on until it expires. Tokens of different accounts are refused, and none of them ends.
     """
-    await sign_out(database, presented_tokens(request, body), client_info(request))
+    presented, client = presented_tokens(request, body, settings), client_info(request)
+    await require_one_owner(database, presented, client)
+    await sign_out(database, presented, client)
     return ApiResponse(SignedOut(), headers=no_refresh_cookie(settings))
 
 
@@ -170,6 +146,7 @@ ROUTES = [
         status=201,
         public=True,
         limit="sign-in",
+        origin_checked=True,
         errors=(EmailTaken, WeakPassword, PasswordsBusy),
     ),
     Route(
@@ -179,6 +156,7 @@ ROUTES = [
         tag=TAG,
         public=True,
         limit="sign-in",
+        origin_checked=True,
         errors=(InvalidCredentials, AccountLocked, PasswordsBusy),
     ),
     Route("GET", "/api/auth/verify", verify, tag=TAG),
@@ -188,9 +166,18 @@ ROUTES = [
         refresh,
         tag=TAG,
         public=True,
-        errors=(RefreshTokenInvalid, RefreshTokenReused),
+        origin_checked=True,
+        errors=(RefreshTokenInvalid, RefreshTokenReused, MixedOwners),
     ),
-    Route("POST", "/api/auth/logout", logout, tag=TAG, public=True),
+    Route(
+        "POST",
+        "/api/auth/logout",
+        logout,
+        tag=TAG,
+        public=True,
+        origin_checked=True,
+        errors=(MixedOwners,),
+    ),
     Route("POST", "/api/auth/logout-all", logout_all, tag=TAG),
     Route(
         "POST",

@@ -23,6 +23,7 @@ from cara.web.context import CALLER_ID, SERVICES
 from cara.web.guard import Authenticator, Caller, ClaimsExpired, bearer_token, confirmed_caller
 from cara.web.json_body import expect_body, read_body
 from cara.web.models import ApiResponse
+from cara.web.origins import OriginRefused, Origins
 from cara.web.problems import invalid, invalid_fields
 from cara.web.rate_limit_counter import COUNTED
 from cara.web.rate_limits import RateLimits
@@ -118,22 +119,25 @@ class Endpoint:
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Serves one request.
 
-        In this order: the token is checked, the request is counted, the input is read and validated, and only
-        then a connection is acquired, so that a slow client never holds one. A public handler that asks for
-        `RateLimits` authenticates and counts by itself; only large bodies are counted before they are read
-        there too. What fails before it was counted counts for the address, or for the owner of an expired
-        token.
+        In this order: origin and token are checked, the request is counted, the input is read and validated,
+        and only then a connection is acquired, so that a slow client never holds one. A public handler that
+        asks for `RateLimits` authenticates and counts by itself; only large bodies are counted before they
+        are read there too. What fails before it was counted counts for the address, or for the owner of an
+        expired token.
         """
         limits: RateLimits = request.app[SERVICES][RateLimits]
         try:
             return _response(await self._run(request, limits), self.route.status)
-        except (Unauthenticated, InvalidInput) as error:
+        except (OriginRefused, Unauthenticated, InvalidInput) as error:
             if COUNTED not in request and self.route.limit:
                 await limits.count(request, error.claims if isinstance(error, ClaimsExpired) else None)
             raise
 
     async def _run(self, request: web.Request, limits: RateLimits) -> Any:
         inputs, services = self._inputs, request.app[SERVICES]
+        if self.route.origin_checked:
+            origins: Origins = services[Origins]
+            origins.require_trusted(request)
         authenticator: Authenticator = services[Authenticator]
         claims = None if self.route.public else authenticator.claims(bearer_token(request))
         if claims:
@@ -168,8 +172,7 @@ class Endpoint:
         if inputs.query:
             arguments["query"] = _query(request, inputs.query)
         if inputs.body:
-            wanted = inputs.body_required or request.can_read_body
-            arguments["body"] = await read_body(request, inputs.body) if wanted else None
+            arguments["body"] = await read_body(request, inputs.body, required=inputs.body_required)
         return arguments
 
 

@@ -14,6 +14,7 @@ from aiohttp.typedefs import Handler
 
 from cara.settings import Settings
 from cara.web.context import REQUEST_ID
+from cara.web.origins import Origins
 from cara.web.problems import become_problem
 from cara.web.rate_limits import rate_limit_fields
 from cara.web.request_log import identify_request, log_access
@@ -28,7 +29,7 @@ SECURITY = {
 }
 _HSTS = "max-age=63072000; includeSubDomains"
 
-METHODS = ("GET", "POST", "PATCH", "DELETE")
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 ALLOWED = (
     "Authorization",
     "Content-Type",
@@ -38,14 +39,18 @@ ALLOWED = (
     "Prefer",
     "Last-Event-ID",
     "Accept",
+    "Range",
     "X-Request-Id",
+    "traceparent",
+    "sentry-trace",
+    "baggage",
 )
 EXPOSED = ("Location", "Retry-After", "ETag", "X-Request-Id", "RateLimit", "RateLimit-Policy")
 PREFLIGHT_SECONDS = 600
 
 
-def allow_origins(app: web.Application, routes: list[web.AbstractRoute], settings: Settings) -> None:
-    """Answers preflights for the routes, and lets the configured origins read the responses."""
+def allow_origins(app: web.Application, routes: list[web.AbstractRoute], origins: Origins) -> None:
+    """Answers preflights for the routes, and lets the front ends read the responses."""
     options = aiohttp_cors.ResourceOptions(  # type: ignore[no-untyped-call]
         allow_credentials=True,
         expose_headers=EXPOSED,
@@ -53,14 +58,9 @@ def allow_origins(app: web.Application, routes: list[web.AbstractRoute], setting
         allow_methods=METHODS,
         max_age=PREFLIGHT_SECONDS,
     )
-    cors = aiohttp_cors.setup(app, defaults=dict.fromkeys(exact_origins(settings), options))
+    cors = aiohttp_cors.setup(app, defaults=dict.fromkeys(origins.frontends, options))
     for route in routes:
         cors.add(route)
-
-
-def exact_origins(settings: Settings) -> tuple[str, ...]:
-    """Returns the configured origins without `*`, which must not be combined with credentials."""
-    return tuple(origin for origin in settings.frontend_url if origin != "*")
 
 
 @web.middleware
@@ -92,9 +92,10 @@ def _is_preflight(request: web.Request) -> bool:
     return "Origin" in request.headers and "Access-Control-Request-Method" in request.headers
 
 
-def finish_headers(settings: Settings) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
+def finish_headers(
+    settings: Settings, origins: Origins
+) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
     """Returns the signal handler that completes the header of each response, errors included."""
-    origins = frozenset(exact_origins(settings))
     fixed = SECURITY | ({"Strict-Transport-Security": _HSTS} if settings.production else {})
 
     async def finish(request: web.Request, response: web.StreamResponse) -> None:
@@ -109,18 +110,20 @@ def finish_headers(settings: Settings) -> Callable[[web.Request, web.StreamRespo
         for name, value in fixed.items():
             headers.setdefault(name, value)
         headers.update(rate_limit_fields(request))
-        _complete_cors(request, response, origins)
+        _complete_cors(request, response, origins.frontends)
+        if "Origin" in request.headers:
+            origins.report_untrusted(request)
 
     return finish
 
 
-def _complete_cors(request: web.Request, response: web.StreamResponse, origins: frozenset[str]) -> None:
+def _complete_cors(request: web.Request, response: web.StreamResponse, frontends: frozenset[str]) -> None:
     """Adds what aiohttp-cors leaves out: `Vary`, and the responses that belong to no route."""
     headers = response.headers
     if "Origin" not in headers.getall("Vary", ()):
         headers.add("Vary", "Origin")
     origin = request.headers.get("Origin")
-    if origin in origins and "Access-Control-Allow-Origin" not in headers:
+    if origin in frontends and "Access-Control-Allow-Origin" not in headers:
         headers["Access-Control-Allow-Origin"] = origin
         headers["Access-Control-Allow-Credentials"] = "true"
         headers["Access-Control-Expose-Headers"] = ",".join(EXPOSED)

@@ -15,7 +15,7 @@ from aiohttp import HttpVersion11, web
 from aiohttp.http_exceptions import HttpProcessingError
 from pydantic import BaseModel, ValidationError
 
-from cara.errors import FieldProblem, InvalidInput, LimitReached, TooLarge, Unavailable
+from cara.errors import FieldProblem, InvalidInput, LimitReached, TooLarge, Unavailable, UnsupportedMediaType
 from cara.thread_pool import BoundedThreadPool, QueueFull, ShareUsed
 from cara.web.client_info import client_address, limited_network
 from cara.web.context import CALLER_ID
@@ -39,6 +39,7 @@ thread: it may take longer than the event loop should be held up."""
 READ_SECONDS = 30
 """A client that takes longer than this to send its body is refused."""
 
+_JSON_TYPE: Final = re.compile(r"application/(?:[\w!#$&^.+-]+\+)?json", re.ASCII | re.IGNORECASE)
 _PLAIN: Final = "identity"
 _COMPRESSIONS = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
 _INTEGERS: Final = range(-(2**63), 2**63)
@@ -97,25 +98,30 @@ async def expect_body(request: web.Request) -> None:
         raise web.HTTPExpectationFailed
 
 
-async def read_body(request: web.Request, model: type[Model]) -> Model:
-    """Returns the body as the model, its free texts without markup.
+async def read_body(request: web.Request, model: type[Model], *, required: bool = True) -> Model | None:
+    """Returns the body as the model, its free texts without markup; None if it is empty and not required.
 
     The cost of any body is bounded: by its size and number of values, and by a budget for its markup. Costly
     bodies are read in a few threads, which callers share: learners, or before sign-in their addresses.
 
     Raises:
+        UnsupportedMediaType: `Content-Type` is not that of JSON in UTF-8. An empty body may have any.
         InvalidInput: not JSON, not an object, or not what the model says; with the fields named.
         TooLarge: more than `MAX_BODY_BYTES`.
         BodiesBusy: it is costly, and many others are being read.
         OwnBodiesBusy: it is costly, and the same caller has many others being read.
     """
-    if request.content_type not in ("application/json", "application/octet-stream"):
-        raise invalid([FieldProblem("Content-Type", "must be application/json")])
+    if request.content_length:
+        _require_json(request)  # before the body is received
     caller, encoding = _caller_of(request), request.headers.get("Content-Encoding", _PLAIN).lower()
     try:
         if (request.content_length or 0) > LARGE_BODY_BYTES:
             _costly_bodies.ensure_room(caller)  # or it would be received only to be refused
         raw = await _raw_body(request)
+        if raw:
+            _require_json(request)
+        elif not required:
+            return None
         if encoding == _PLAIN and not _is_costly(raw):
             budget = MarkupBudget(STEPS_ON_THE_LOOP)
             try:
@@ -154,6 +160,13 @@ def parse_object(raw: bytes, *, max_depth: int = DEPTH_LIMIT) -> dict[str, objec
     if _is_suspect(raw):
         _check_values(parsed)
     return parsed
+
+
+def _require_json(request: web.Request) -> None:
+    for kind in request.headers.getall("Content-Type", [""]):
+        is_json = _JSON_TYPE.fullmatch(kind.partition(";")[0].strip())
+        if not is_json or (request.charset or "utf-8").lower() not in ("utf-8", "utf8"):
+            raise UnsupportedMediaType(fields=(FieldProblem("Content-Type", "must be application/json"),))
 
 
 def _caller_of(request: web.Request) -> str:

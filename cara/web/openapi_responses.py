@@ -17,12 +17,14 @@ from cara.errors import (
     TooLarge,
     Unauthenticated,
     Unavailable,
+    UnsupportedMediaType,
 )
 from cara.postgres.database import Database, DatabaseAway, DatabaseBusy
 from cara.web.guard import Authenticator
 from cara.web.handlers import Inputs
 from cara.web.json_body import BodiesBusy, BodyBroken, BodyTooSlow
 from cara.web.models import ApiResponse
+from cara.web.origins import OriginRefused
 from cara.web.problems import problem_document, status_of
 from cara.web.routing import Route
 from cara.web.sse import EventStream
@@ -174,7 +176,9 @@ def _possible(route: Route, inputs: Inputs) -> Iterator[type[CaraError]]:
     if not route.public or authenticates_itself(inputs):
         yield from (Unauthenticated, TokenExpired, TokenInvalid)
     if inputs.body:
-        yield from (BodyBroken, BodyTooSlow, TooLarge, BodiesBusy)
+        yield from (BodyBroken, BodyTooSlow, TooLarge, UnsupportedMediaType, BodiesBusy)
+    if route.origin_checked:
+        yield OriginRefused
     if route.limit:
         yield LimitReached
     yield from route.errors

@@ -27,6 +27,7 @@ from cara.errors import (
     Unauthenticated,
     Unavailable,
     Unprocessable,
+    UnsupportedMediaType,
     UpstreamFailed,
 )
 from cara.web.context import REQUEST_ID
@@ -41,6 +42,7 @@ STATUSES: dict[type[CaraError], int] = {
     Conflict: 409,
     Outdated: 412,
     TooLarge: 413,
+    UnsupportedMediaType: 415,
     Unprocessable: 422,
     LimitReached: 429,
     UpstreamFailed: 502,

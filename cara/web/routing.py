@@ -22,7 +22,8 @@ class Route:
     holds a connection. `responses` lists models by status (several in a tuple) where the return annotation
     does not say it all, `errors` the errors that are the route's own, and `headers`, by status too, the
     header fields of its responses. `limit` names a rate limit that counts beside the general one; requests of
-    routes with None are not counted.
+    routes with None are not counted. `origin_checked` is for routes that work with the refresh cookie: they
+    refuse requests from the pages of other origins (`origins.py`).
     """
 
     method: str
@@ -32,6 +33,7 @@ class Route:
     status: int = 200
     public: bool = False
     limit: str | None = GENERAL_LIMIT
+    origin_checked: bool = False
     errors: Sequence[type[CaraError]] = ()
     responses: Mapping[int, Any] | None = None
     headers: Mapping[int, Sequence[str]] = field(default_factory=dict)

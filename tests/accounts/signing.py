@@ -7,7 +7,7 @@ from typing import Any
 from aiohttp import ClientResponse
 from aiohttp.test_utils import TestClient
 
-from cara.accounts.routes import REFRESH_COOKIE
+from cara.accounts.cookies import REFRESH_COOKIE
 from cara.postgres.database import Database
 from tests.learners import Learner
 

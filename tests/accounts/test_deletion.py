@@ -13,11 +13,11 @@ from uuid import UUID, uuid4
 import pytest
 from aiohttp import ClientError
 
+from cara.accounts.cookies import REFRESH_COOKIE
 from cara.accounts.deletion import MAX_ATTEMPTS
 from cara.accounts.export import MAX_AT_ONCE, SECTIONS, AccountExporter
 from cara.accounts.export import PROFILE as PROFILE_STATEMENT
 from cara.accounts.refresh_tokens import hash_token
-from cara.accounts.routes import REFRESH_COOKIE
 from cara.postgres.database import Connection, Database, new_id
 from cara.web.client_info import ClientInfo
 from cara.web.context import service

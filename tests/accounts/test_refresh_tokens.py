@@ -9,6 +9,7 @@ from uuid import UUID
 
 import pytest
 
+from cara.accounts.cookies import REFRESH_COOKIE
 from cara.accounts.refresh_tokens import (
     RefreshTokenInvalid,
     TokenRefresher,
@@ -16,7 +17,6 @@ from cara.accounts.refresh_tokens import (
     new_token,
     sign_out_everywhere,
 )
-from cara.accounts.routes import REFRESH_COOKIE
 from cara.app import create_app
 from cara.postgres.database import Database, new_id
 from cara.settings import Settings
@@ -41,18 +41,6 @@ async def test_a_refresh_token_is_exchanged_for_a_new_pair_and_cookie(
     assert response.cookies[REFRESH_COOKIE].value == pair["refreshToken"]
     learner.access_token = pair["accessToken"]
     assert (await learner.expects(200, "GET", "/api/auth/verify"))["valid"]
-
-
-async def test_the_cookie_is_kept_from_scripts_and_from_other_paths_and_sites(
-    settings: Settings, aiohttp_client: OpenClient
-) -> None:
-    for environment, secure in (("test", ""), ("production", True)):
-        client = await aiohttp_client(create_app(settings.model_copy(update={"environment": environment})))
-        account = {"email": f"{environment}@example.com", "name": "A", "password": "correct horse battery"}
-        cookie = (await client.post("/api/auth/register", json=account)).cookies[REFRESH_COOKIE]
-        assert (cookie["httponly"], cookie["samesite"], cookie["path"]) == (True, "Strict", "/api/auth")
-        assert cookie["secure"] == secure
-        assert int(cookie["max-age"]) == settings.refresh_token_days * 86_400
 
 
 async def test_tokens_are_stored_as_hashes_only(learner: Learner, database: Database) -> None:

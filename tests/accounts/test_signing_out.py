@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from cara.accounts import lockout
+from cara.accounts.cookies import REFRESH_COOKIE
 from cara.accounts.lockout import FailureKeys
-from cara.accounts.routes import REFRESH_COOKIE
 from cara.postgres.database import Database
 from tests.accounts.signing import (
     Client,

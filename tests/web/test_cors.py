@@ -21,13 +21,16 @@ def assert_a_browser_may_read(response, origin=ORIGIN):
 
 
 async def test_a_preflight_allows_what_the_contract_names(client):
-    for method in ("GET", "POST", "PATCH", "DELETE"):
+    for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
         response = await client.options(
             "/api/sessions/1", headers=PREFLIGHT | {"Access-Control-Request-Method": method}
         )
         assert response.status == 200
         assert method in response.headers["Access-Control-Allow-Methods"]
-    asked = "authorization,content-type,if-match,idempotency-key,prefer,last-event-id,accept"
+    asked = (
+        "authorization,content-type,if-match,if-none-match,idempotency-key,prefer,last-event-id,accept,range,"
+        "traceparent,sentry-trace,baggage"
+    )
     response = await client.options(
         "/api/sessions", headers=PREFLIGHT | {"Access-Control-Request-Headers": asked}
     )
@@ -41,7 +44,7 @@ REFUSED = [
     {"Origin": "https://evil.example"},
     {"Origin": "null"},
     {"Origin": "http://localhost:3000.evil.example"},
-    {"Access-Control-Request-Method": "PUT"},
+    {"Access-Control-Request-Method": "PURGE"},
     {"Access-Control-Request-Headers": "x-other"},
 ]
 
@@ -125,3 +128,14 @@ async def test_options_without_an_origin_lists_the_methods(client):
     assert response.status == 204
     assert {*response.headers["Allow"].split(",")} == {"GET", "HEAD", "OPTIONS", "POST"}
     assert (await client.options("/api/nowhere")).status == 404
+
+
+async def test_the_usual_front_ends_of_a_developer_are_welcome(client):
+    for origin in ("http://localhost:3000", "http://localhost:5173"):
+        assert_a_browser_may_read(await client.get("/health", headers={"Origin": origin}), origin)
+
+
+async def test_an_origin_is_configured_in_any_spelling(served):
+    client = await served(frontend_url=("HTTPS://App.Example.com:443", "https://bücher.example"))
+    for origin in ("https://app.example.com", "https://xn--bcher-kva.example"):
+        assert_a_browser_may_read(await client.get("/health", headers={"Origin": origin}), origin)

@@ -94,16 +94,58 @@ async def test_invalid_bodies_are_refused_and_the_member_is_named(learner):
         assert field in {item["field"] for item in problem["errors"]}, text
 
 
+OPENS_SESSION = b'{"featureType": "conversation"}'
+
+
 async def test_a_body_of_another_content_type_is_refused(learner):
-    for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"):
-        problem = await learner.expects(
-            400,
-            "POST",
-            "/api/sessions",
-            data=b'{"featureType": "conversation"}',
-            headers={"Content-Type": kind},
+    for kind in (
+        "",
+        "text/plain",
+        "text/plain; application/json",
+        "text/plain, application/json",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+        "application/octet-stream",
+        "application/jsonp",
+        "text/json",
+        "application/json; charset=iso-8859-1",
+        "application/json; charset=utf-16",
+    ):
+        headers = {"Content-Type": kind}
+        for body in (OPENS_SESSION, chunks(OPENS_SESSION)):
+            problem = await learner.expects(415, "POST", "/api/sessions", data=body, headers=headers)
+            assert problem["code"] == "unsupported_media_type", kind
+            assert problem["errors"] == [{"field": "Content-Type", "message": "must be application/json"}]
+
+
+async def test_json_is_read_whatever_its_type_is_called(learner):
+    for kind in (
+        "application/json",
+        "Application/JSON",
+        "application/json;charset=utf-8",
+        'application/json; charset="UTF-8"',
+        "application/merge-patch+json",
+        "application/vnd.cara.v1+json; charset=utf8",
+    ):
+        await learner.expects(
+            201, "POST", "/api/sessions", data=chunks(OPENS_SESSION), headers={"Content-Type": kind}
         )
-        assert problem["errors"] == [{"field": "Content-Type", "message": "must be application/json"}]
+
+
+async def test_an_empty_body_is_none_whatever_type_it_names(learner):
+    """A beacon without data still names a type; a proxy may send its end in chunks."""
+    for headers in ({}, {"Content-Type": "text/plain;charset=UTF-8"}, {"Content-Type": "application/json"}):
+        for nothing in (b"", chunks()):
+            out = await learner.client.post("/api/auth/logout", data=nothing, headers=headers)
+            assert out.status == 200
+            problem = await learner.expects(400, "POST", "/api/sessions", data=nothing, headers=headers)
+            assert [item["field"] for item in problem["errors"]] == ["body"]
+
+
+async def chunks(*parts):
+    """Sends a body in chunks, without saying its length."""
+    for part in parts:
+        yield part
 
 
 async def test_an_error_does_not_grow_with_what_was_sent(learner):
@@ -270,8 +312,10 @@ async def test_a_body_may_have_a_megabyte_and_no_byte_more(learner):
     session = await learner.opens_session()
     changing = ("PATCH", f"/api/sessions/{session['id']}")
     whole = b'{"title": "Mine"}'.ljust(1_048_576)
-    await learner.expects(200, *changing, data=whole)  # as application/octet-stream: curl names no type
-    assert (await learner.expects(413, *changing, data=whole + b" "))["code"] == "payload_too_large"
+    as_json = {"Content-Type": "application/json"}
+    await learner.expects(200, *changing, data=whole, headers=as_json)
+    refused = await learner.expects(413, *changing, data=whole + b" ", headers=as_json)
+    assert refused["code"] == "payload_too_large"
 
 
 async def test_a_large_body_for_which_there_is_no_room_is_refused_before_it_is_sent(client, monkeypatch):

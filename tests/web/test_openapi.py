@@ -61,7 +61,7 @@ def test_operations_describe_their_limits_and_their_security(path, method, descr
     if described["security"]:
         assert "401" in responses
     if "requestBody" in described:
-        assert {"400", "413"} <= set(responses)
+        assert {"400", "413", "415"} <= set(responses)
 
 
 def test_alternative_responses_are_all_described():
@@ -101,6 +101,7 @@ def test_codes_that_programs_act_on_are_described():
     assert following["security"] == [{"bearer": []}, {}]
     for path in ("register", "login", "refresh", "logout"):
         assert "database_unavailable" in codes(operation("POST", f"/api/auth/{path}"), "503")
+        assert codes(operation("POST", f"/api/auth/{path}"), "403") == {"origin_refused"}
     assert "503" not in operation("GET", "/api/openapi.json")["responses"]
     assert {"body_broken", "body_timeout"} <= codes(operation("POST", "/api/auth/login"), "400")
     assert {"resetAt", "category"} <= set(DOCUMENT["components"]["schemas"]["Problem"]["properties"])
