@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -125,10 +125,11 @@ class System:
     def redis_url(self) -> str:
         return self.servers.redis_url
 
-    async def add_web(self, **environment: str) -> str:
-        """Starts a web process; its URL."""
+    async def add_web(self, *, open_files: int | None = None, **environment: str) -> str:
+        """Starts a web process, which may have so many open files; its URL."""
         port = free_port()
-        await self._add("web", self.webs, ["serve"], {"PORT": str(port), **environment})
+        limit = ["sh", "-c", f'ulimit -n {open_files} && exec "$@"', "sh"] if open_files else []
+        await self._add("web", self.webs, ["serve"], {"PORT": str(port), **environment}, limit)
         await _opens(port)
         self.web_urls.append(f"http://127.0.0.1:{port}")
         return self.web_urls[-1]
@@ -138,11 +139,16 @@ class System:
         return await self._add("worker", self.workers, ["worker"], environment)
 
     async def _add(
-        self, name: str, processes: list[Running], command: list[str], environment: dict[str, str]
+        self,
+        name: str,
+        processes: list[Running],
+        command: list[str],
+        environment: dict[str, str],
+        prefix: Sequence[str] = (),
     ) -> Running:
         running = Running(
             f"{name}{len(processes)}",
-            [sys.executable, "-m", "cara", *command],
+            [*prefix, sys.executable, "-m", "cara", *command],
             {**self.environment, **environment},
             self.servers.folder / f"{name}{len(processes)}.log",
         )

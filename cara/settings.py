@@ -65,6 +65,7 @@ class Settings(BaseSettings):
     environment: Literal["development", "test", "production"] = Field("development", alias="CARA_ENV")
     host: str = "127.0.0.1"
     port: int = Field(3001, ge=0, le=65535)
+    metrics_host: str = "127.0.0.1"
     metrics_port: int | None = Field(None, ge=0, le=65535)
     frontend_url: Annotated[tuple[str, ...], NoDecode] = ("http://localhost:3000",)
 
@@ -106,6 +107,7 @@ class Settings(BaseSettings):
     rate_limit_sign_in: RateLimit = "10/minute"
     rate_limit_user: RateLimit = "300/minute"
     rate_limit_gemini: RateLimit = "20/minute"
+    connections_per_address: Positive = 256
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
 
     worker_max_jobs: Positive = 20

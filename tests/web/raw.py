@@ -35,8 +35,9 @@ class RawConnection:
         self._reader, self._writer = reader, writer
 
     @classmethod
-    async def open(cls, port: int) -> RawConnection:
-        return cls(*await asyncio.open_connection("127.0.0.1", port))
+    async def open(cls, port: int, source: str = "127.0.0.1") -> RawConnection:
+        """Connects from one of the addresses of this machine."""
+        return cls(*await asyncio.open_connection("127.0.0.1", port, local_addr=(source, 0)))
 
     async def send(self, text: bytes) -> None:
         self._writer.write(text)
