@@ -1,8 +1,8 @@
 """Connections that send nothing: what another client notices of them, and how much is logged.
 
 A web process that may have 1,024 open files gets 1,100 idle connections from one address, then twice as many
-from ten, while another address asks for `/health` on a new connection each time. Ends with exit code 1 when an
-answer takes longer than a second or does not come, or when more than one line a second is logged about them.
+from ten, while another address asks for `/health` on a new connection each time. Ends with exit code 1 when
+an answer takes longer than a second or does not come, or when more than a line a second is logged about them.
 
     python -m bench.connections [--connections 1100] [--open-files 1024]
 """
