@@ -54,6 +54,7 @@ async def serve(settings: Settings, *, reuse_port: bool = False) -> None:
         await _start(runner, settings, reuse_port=reuse_port)
         async with serve_metrics(settings.metrics_host, settings.metrics_port):
             addresses = ("{}:{}".format(*address[:2]) for address in runner.addresses)
+            settings.warn_of_default_environment()
             logger.info("serving on %s", ", ".join(addresses))
             await stop.wait()
     finally:

@@ -99,6 +99,7 @@ def local_cara(local: LocalSettings, folder: Path, port: int, *, durable: bool =
         _migrate(database_url, notes)
         gemini, emulator_port = _gemini(local, notes)
         environment = {
+            "CARA_ENV": local.environment,
             "DATABASE_URL": database_url,
             "REDIS_URL": redis_url,
             "JWT_SECRET": _jwt_secret(local, folder, notes),
