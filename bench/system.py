@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import signal
 import sys
 import tempfile
@@ -15,12 +16,17 @@ from typing import Any, Self
 
 from aiohttp import ClientSession
 
+from cara.devtools.emulator.server import CONTROL_KEY_FIELD
 from cara.devtools.servers.embedded import embedded_postgres_server, embedded_valkey
 from cara.devtools.servers.ports import free_port, port_opens
 from cara.devtools.servers.unprivileged import discard_data
 from cara.postgres.migrations import migrate_up
 
 START_SECONDS = 30
+_CONTROL_KEY = secrets.token_urlsafe(24)
+CONTROL = {CONTROL_KEY_FIELD: _CONTROL_KEY}
+"""The header field that opens the control routes of the emulators."""
+EMULATOR_ENVIRONMENT = {"EMULATOR_CONTROL_KEY": _CONTROL_KEY}
 CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -182,7 +188,7 @@ async def running_system(
                 **settings,
             }
             command = [sys.executable, "-m", "cara.devtools.emulator", "--port", str(port), *emulator]
-            gemini = Running("emulator", command, {}, servers.folder / "emulator.log")
+            gemini = Running("emulator", command, EMULATOR_ENVIRONMENT, servers.folder / "emulator.log")
             await gemini.start()
             stack.push_async_callback(gemini.stop)
             await _opens(port)

@@ -25,7 +25,6 @@ from cara.setting_values import (
     mask_value,
 )
 
-
 logger = logging.getLogger(__name__)
 
 
