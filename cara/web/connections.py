@@ -30,7 +30,7 @@ FIRST_REQUEST_SECONDS: Final = 20.0
 """Less than browsers keep a connection that they open in advance; they open another one when they need it."""
 STALLED_SECONDS: Final = 60.0
 """How long a client may read nothing of what is written to it."""
-
+OWN_MACHINE: Final = ("127.0.0.1/32", "::1/128")
 END_OF_HEAD: Final = b"\r\n\r\n"
 
 
@@ -90,11 +90,15 @@ class ConnectionLimits:
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
-        """Returns the limits of the settings, after raising the limit of open files."""
+        """Returns the limits of the settings, after raising the limit of open files.
+
+        Outside production, programs on a developer's own machine may open as many connections as they like.
+        """
+        own_machine = () if settings.production else OWN_MACHINE
         return cls(
             per_address=settings.connections_per_address,
             total=room_for_connections(settings, raise_descriptor_limit()),
-            exempt=TrustedProxies(settings.trusted_proxies),
+            exempt=TrustedProxies((*settings.trusted_proxies, *own_machine)),
         )
 
     def admit(self, connection: Connection) -> bool:

@@ -1,8 +1,8 @@
 """The emulator as an application, its control routes, and running it inside an event loop.
 
 The control routes plan faults, show the ledger, and list the recorded requests. They need a key of their own,
-`X-Emulator-Key`, which only the one who started the emulator knows: neither a page in a browser nor another user
-can make calls fail, or read what was asked.
+`X-Emulator-Key`, which only the one who started the emulator knows: neither a page in a browser nor another
+user can make calls fail, or read what was asked.
 """
 
 from __future__ import annotations
