@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
 import secrets
 from collections.abc import Callable
@@ -158,6 +159,22 @@ def test_random_keys_are_told_from_typed_ones(make: Callable[[], str]) -> None:
 def test_a_typed_key_is_refused_in_production(monkeypatch: pytest.MonkeyPatch, typed: str) -> None:
     with pytest.raises(UnsafeSettings, match="JWT_SECRET: must be random in production"):
         settings_with(monkeypatch, **{**IN_PRODUCTION, "JWT_SECRET": typed})
+
+
+def test_what_is_deployed_as_described_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compose and Heroku, with what their operators are told to fill in."""
+    filled_in = {"JWT_SECRET": secrets.token_hex(32), **IN_PRODUCTION}
+    shared = (REPOSITORY / "docker-compose.yml").read_text().partition("services:")[0]
+    shared = re.sub(r"\$\{POSTGRES_PASSWORD[^}]*\}", "hidden", shared)
+    compose = re.findall(r'^    ([A-Z_]+): "?([^"\n]+)', shared, re.MULTILINE)
+    example = re.findall(r"^([A-Z_]+)=(.+)$", (REPOSITORY / ".env.example").read_text(), re.MULTILINE)
+    heroku = json.loads((REPOSITORY / "app.json").read_text())["env"]
+    for given in (
+        {**dict(example), **filled_in, **dict(compose)},
+        {**filled_in, **{name: entry["value"] for name, entry in heroku.items() if "value" in entry}},
+    ):
+        with monkeypatch.context() as environment:
+            assert settings_with(environment, **given).production
 
 
 def test_rules_for_production_are_reported_together_with_malformed_settings(
