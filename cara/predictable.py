@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator
 from itertools import pairwise
 from typing import Final
 
@@ -24,6 +23,7 @@ ORDERS: Final = (
     "qazwsxedcrfvtgbyhnujmikolp",
 )
 """Digits, alphabets, rows of keyboards, and keys from row to row. Each goes on from its end to its start."""
+MIN_RUN: Final = 4
 
 MIN_RANDOM_CHARACTERS: Final = 20
 MIN_RANDOM_BITS: Final = 64
@@ -68,25 +68,30 @@ def repeated_part(text: str) -> str:
 
 def is_sequence(text: str) -> bool:
     """Returns whether the whole text runs through an order, or through two of them by turns: `a1b2c3d4`."""
-    return _is_run(text) or (_is_run(text[::2]) and _is_run(text[1::2]))
+    by_turns = len(text) >= 2 * MIN_RUN and _is_run(text[::2]) and _is_run(text[1::2])
+    return by_turns or (len(text) >= MIN_RUN and _is_run(text))
 
 
 def _is_run(text: str) -> bool:
-    """Returns whether the text goes through an order at one step, forwards or backwards.
+    """Returns whether the text goes through an order, or through every other of it, forwards or backwards.
 
     It may stay at a character before it goes on to the next: `11223344`.
     """
     for order in ORDERS:
         if set(text) <= set(order):
-            steps = set(_steps(text, order))
-            if len(steps) == 1 or steps <= {0, 1} or steps <= {0, len(order) - 1}:
+            steps = _steps(text, order)
+            if steps <= {0, 1} or steps <= {0, -1} or steps in ({2}, {-2}):
                 return True
     return False
 
 
-def _steps(text: str, order: str) -> Iterator[int]:
-    for before, after in pairwise(text):
-        yield (order.index(after) - order.index(before)) % len(order)
+def _steps(text: str, order: str) -> set[int]:
+    """Returns how far it is from each character to the next, if the order goes on from its end to its start."""
+    half = len(order) // 2
+    return {
+        (order.index(after) - order.index(before) + half) % len(order) - half
+        for before, after in pairwise(text)
+    }
 
 
 def lacks_randomness(secret: str) -> bool:

@@ -220,6 +220,7 @@ def accepted(password: str, email: str = "user@example.com", name: str = "John D
         "abcdefgh is not my password",
         "12345678 and my password",
         "secure12secure12",
+        "a$7!k%m#",
         "carapace turtle",
         "practice makes better",
     ],
