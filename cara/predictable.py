@@ -86,7 +86,7 @@ def _is_run(text: str) -> bool:
 
 
 def _steps(text: str, order: str) -> set[int]:
-    """Returns how far it is from each character to the next, if the order goes on from its end to its start."""
+    """Returns how far it is from each character to the next; each order goes on from its end to its start."""
     half = len(order) // 2
     return {
         (order.index(after) - order.index(before) + half) % len(order) - half
