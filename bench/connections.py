@@ -1,8 +1,9 @@
 """Connections that send nothing: what another client notices of them, and how much is logged.
 
 A web process that may have 1,024 open files gets 1,100 idle connections from one address, then twice as many
-from ten, while another address asks for `/health` on a new connection each time. Ends with exit code 1 when
-an answer takes longer than a second or does not come, or when more than a line a second is logged about them.
+from ten, then these again with one request each. Meanwhile another address asks for `/health`, on a new
+connection each time. Ends with exit code 1 when an answer takes longer than a second or does not come, or
+when more than a line a second is logged about connections.
 
     python -m bench.connections [--connections 1100] [--open-files 1024]
 """
@@ -24,6 +25,7 @@ from bench.system import percentile, running_system
 
 ADDRESSES = [f"127.0.0.{number}" for number in range(2, 12)]
 GET = b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+GET_AND_KEEP = GET.replace(b"close", b"keep-alive")
 MOST_SECONDS = 1.0
 AFTERWARDS_SECONDS = 3.0
 ABOUT_CONNECTIONS = ("a connection from", "socket.accept()", "Too many open files")
@@ -34,6 +36,7 @@ class Idlers:
     """Idle connections, and how many of them the server has closed."""
 
     port: int
+    request: bytes
     writers: list[asyncio.StreamWriter] = field(default_factory=list)
     closed: int = 0
     _watching: set[asyncio.Task[None]] = field(default_factory=set)
@@ -47,6 +50,7 @@ class Idlers:
             except OSError:
                 self.closed += 1
                 continue
+            writer.write(self.request)
             self.writers.append(writer)
             self._watching.add(asyncio.create_task(self._watch(reader)))
 
@@ -81,9 +85,12 @@ async def ask(port: int, stop: asyncio.Event) -> list[float]:
     return taken
 
 
-async def hold(port: int, addresses: list[str], count: int) -> bool:
-    """Opens `count` idle connections from each address; True if `/health` is answered in time meanwhile."""
-    stop, idlers = asyncio.Event(), Idlers(port)
+async def hold(port: int, addresses: list[str], count: int, request: bytes = b"") -> bool:
+    """Opens `count` connections from each address, which are idle after the request, if there is one.
+
+    Returns whether `/health` is answered in time meanwhile.
+    """
+    stop, idlers = asyncio.Event(), Idlers(port, request)
     asking = asyncio.create_task(ask(port, stop))
     await asyncio.gather(*(idlers.open(address, count) for address in addresses))
     await asyncio.sleep(AFTERWARDS_SECONDS)
@@ -113,6 +120,7 @@ async def main(connections: int, open_files: int) -> bool:
         assert port is not None
         fine = await hold(port, ADDRESSES[:1], connections)
         fine &= await hold(port, ADDRESSES, 2 * connections // len(ADDRESSES))
+        fine &= await hold(port, ADDRESSES, 2 * connections // len(ADDRESSES), GET_AND_KEEP)
         most = most_lines_in_a_second(system.webs[0].log)
         print(f"lines about connections in one second: {most} at most")
         return fine and most <= 1

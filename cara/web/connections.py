@@ -78,14 +78,14 @@ class ConnectionLimits:
     """Counts the connections of this process, and says which of them may be.
 
     One that no proxy in `exempt` opened counts for its address, an IPv6 address for its /64 network. When
-    there are `total` connections, a new one takes the place of the oldest that has sent no request.
+    there are `total` connections, a new one takes the place of one without a request, that which has been
+    silent for longest.
     """
 
     def __init__(self, *, per_address: int, total: int, exempt: TrustedProxies) -> None:
         self._per_address, self._total, self._exempt = per_address, total, exempt
-        self._open = 0
         self._by_network: Counter[str] = Counter()
-        self._without_request: dict[Connection, None] = {}
+        self._by_silence: dict[Connection, None] = {}
         self._may_log = OncePerSecond()
 
     @classmethod
@@ -108,23 +108,23 @@ class ConnectionLimits:
             return self._refuse(
                 connection, "address", f"it has {self._per_address} (CONNECTIONS_PER_ADDRESS)"
             )
-        if self._open >= self._total and not self._close_oldest_without_request():
+        if len(self._by_silence) >= self._total and not self._close_silent_one():
             return self._refuse(connection, "total", f"{self._total} are open (the limit of open files)")
-        self._open += 1
-        self._without_request[connection] = None
+        self._by_silence[connection] = None
         if network:
             self._by_network[network] += 1
         OPEN_CONNECTIONS.inc()
         return True
 
-    def request_came(self, connection: Connection) -> None:
-        """Notes that the connection has sent the head of a request."""
-        self._without_request.pop(connection, None)
+    def heard_of(self, connection: Connection) -> None:
+        """Notes that the connection has just sent something."""
+        if connection in self._by_silence:
+            del self._by_silence[connection]
+            self._by_silence[connection] = None
 
     def release(self, connection: Connection) -> None:
         """Stops counting an admitted connection."""
-        self._open -= 1
-        self._without_request.pop(connection, None)
+        self._by_silence.pop(connection, None)
         if network := connection.network:
             self._by_network[network] -= 1
             if not self._by_network[network]:
@@ -135,12 +135,12 @@ class ConnectionLimits:
         address = parse_address(peer or "")
         return None if address is None or address in self._exempt else limited_network(str(address))
 
-    def _close_oldest_without_request(self) -> bool:
-        oldest = next(iter(self._without_request), None)
-        if oldest is None:
+    def _close_silent_one(self) -> bool:
+        silent = next((each for each in self._by_silence if each.is_idle), None)
+        if silent is None:
             return False
-        del self._without_request[oldest]
-        oldest.close_for("total")
+        del self._by_silence[silent]
+        silent.close_for("total")
         return True
 
     def _refuse(self, connection: Connection, limit: str, reason: str) -> bool:
@@ -153,14 +153,20 @@ class ConnectionLimits:
 class Connection(asyncio.Protocol):
     """Stands before aiohttp's handler of one connection: admits it, and ends it when it takes too long."""
 
-    def __init__(self, limits: ConnectionLimits, make_handler: Callable[[], asyncio.Protocol]) -> None:
+    def __init__(self, limits: ConnectionLimits, make_handler: Callable[[], web.RequestHandler]) -> None:
         self.peer: str | None = None
         self.network: str | None = None
         self._limits, self._make_handler = limits, make_handler
-        self._handler: asyncio.Protocol | None = None
+        self._handler: web.RequestHandler | None = None
         self._transport: asyncio.Transport | None = None
         self._deadline: asyncio.TimerHandle | None = None
         self._end_of_head = _EndOfHead()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no request is under way."""
+        # aiohttp 3.14 has no public word for it.
+        return self._handler is not None and not self._handler._request_in_progress
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Hands an admitted connection to a handler; one that is refused is closed without being read."""
@@ -179,13 +185,13 @@ class Connection(asyncio.Protocol):
         assert self._handler is not None
         if not self._end_of_head.seen and self._end_of_head.look_in(data):
             self._forget_deadline()
-            self._limits.request_came(self)
+        self._limits.heard_of(self)
         self._handler.data_received(data)
 
-    def eof_received(self) -> bool | None:
-        """Passes it on."""
+    def eof_received(self) -> None:
+        """Passes it on; the transport is closed then."""
         assert self._handler is not None
-        return self._handler.eof_received()
+        self._handler.eof_received()
 
     def pause_writing(self) -> None:
         """Gives the client `STALLED_SECONDS` to read what was written."""

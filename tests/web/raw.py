@@ -51,8 +51,13 @@ class RawConnection:
             answer.interim = interim
             return answer
 
+    async def head(self) -> list[str]:
+        """The lines of the next answer's head."""
+        async with time_limit():
+            return (await self._reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+
     async def _one(self) -> RawAnswer:
-        head = (await self._reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+        head = await self.head()
         headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head[1:-2])}
         body = await self._reader.readexactly(int(headers.get("content-length", 0)))
         return RawAnswer(int(head[0].split()[1]), headers, body)

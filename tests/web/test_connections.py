@@ -108,26 +108,28 @@ async def test_a_trusted_proxy_may_hold_any_number_of_connections(listening: Lis
     assert await is_served(port, HOSTILE)
 
 
-async def test_a_client_with_a_request_takes_the_place_of_the_one_that_sent_none_for_longest(
+async def test_when_all_places_are_taken_the_one_that_is_silent_for_longest_gives_way(
     listening: Listening,
 ) -> None:
     port = await listening(total=3)
+    kept = await RawConnection.open(port, OTHER)
     busy = await RawConnection.open(port, OTHER)
-    await busy.send(GET)
-    assert (await busy.answer()).status == 200
-    first, second = await opened(port, HOSTILE, 2)
+    silent = await RawConnection.open(port, HOSTILE)
+    for connection, request in ((busy, ENDLESS), (silent, GET), (kept, GET)):
+        await connection.send(request)
+        if request is GET:
+            assert (await connection.answer()).status == 200
     assert await is_served(port, OTHER)
-    assert await first.ends()
-    for connection in (busy, second):
-        await connection.send(GET)
-        assert (await connection.answer()).status == 200
+    assert await silent.ends()
+    await kept.send(GET)
+    assert (await kept.answer()).status == 200
 
 
-async def test_without_such_a_connection_a_new_one_is_refused(listening: Listening) -> None:
+async def test_a_new_one_is_refused_when_all_are_busy(listening: Listening) -> None:
     port, refused = await listening(total=2), closed_for("total")
     for connection in await opened(port, OTHER, 2):
-        await connection.send(GET)
-        assert (await connection.answer()).status == 200
+        await connection.send(ENDLESS)
+        await connection.head()
     assert await (await RawConnection.open(port, HOSTILE)).ends()
     assert closed_for("total") - refused == 1
 
