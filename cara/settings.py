@@ -67,8 +67,8 @@ class Settings(BaseSettings):
     port: int = Field(3001, ge=0, le=65535)
     metrics_host: str = "127.0.0.1"
     metrics_port: int | None = Field(None, ge=0, le=65535)
-    frontend_url: Annotated[tuple[str, ...], NoDecode, Field(validate_default=True)] = (
-        "http://localhost:3000",
+    frontend_url: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("http://localhost:3000",), validate_default=True
     )
 
     database_url: DatabaseUrl
