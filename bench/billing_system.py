@@ -11,7 +11,7 @@ from typing import Any
 import asyncpg
 from aiohttp import ClientResponse, ClientSession
 
-from bench.system import Running, System, register
+from bench.system import CONTROL, EMULATOR_ENVIRONMENT, Running, System, register
 from cara.devtools.servers.ports import free_port, port_opens
 from cara.samples import SAMPLES
 
@@ -51,11 +51,11 @@ class Gemini:
 
     async def plan(self, **fault: Any) -> None:
         """Plans a fault: `fault`, and `times` or `rate`, as the control route takes them."""
-        async with self.http.post(f"{self.url}/emulator/faults", json=fault) as response:
+        async with self.http.post(f"{self.url}/emulator/faults", json=fault, headers=CONTROL) as response:
             assert response.status < 300, await response.text()
 
     async def clear(self) -> None:
-        async with self.http.delete(f"{self.url}/emulator/faults") as response:
+        async with self.http.delete(f"{self.url}/emulator/faults", headers=CONTROL) as response:
             assert response.status == 204
 
     async def ledger(self) -> dict[str, int]:
@@ -67,7 +67,7 @@ class Gemini:
 
     async def totals(self) -> dict[str, int]:
         """The totals as they are now."""
-        async with self.http.get(f"{self.url}/emulator/ledger") as response:
+        async with self.http.get(f"{self.url}/emulator/ledger", headers=CONTROL) as response:
             return dict(await response.json())
 
 
@@ -136,7 +136,7 @@ class Cara:
 async def start_emulator(system: System, http: ClientSession, module: str, *options: str) -> Gemini:
     """Starts one more emulator."""
     port = free_port()
-    await _start(system, "emulator", port, [module, "--port", str(port), *options], {})
+    await _start(system, "emulator", port, [module, "--port", str(port), *options], EMULATOR_ENVIRONMENT)
     return Gemini(http, f"http://127.0.0.1:{port}")
 
 

@@ -23,7 +23,7 @@ from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout
 from redis.asyncio import Redis
 
 from bench.chaos_verdict import JobEvents, verdict
-from bench.system import Servers, System, register, running_system
+from bench.system import CONTROL, Servers, System, register, running_system
 from cara.samples import SAMPLES
 
 LEARNERS = 10
@@ -150,7 +150,8 @@ async def main(jobs: int, kills: int, seed: int) -> int:
     ):
         for fault, rate in FAULTS.items():
             planned = {"fault": fault, "rate": rate, "seed": seed}
-            async with http.post(f"{system.emulator_url}/emulator/faults", json=planned) as response:
+            faults = f"{system.emulator_url}/emulator/faults"
+            async with http.post(faults, json=planned, headers=CONTROL) as response:
                 assert response.status < 300, await response.text()
         url = await system.add_web()
         for _ in range(2):

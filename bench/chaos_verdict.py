@@ -11,7 +11,7 @@ from typing import Any
 import asyncpg
 from aiohttp import ClientSession
 
-from bench.system import System, percentile
+from bench.system import CONTROL, System, percentile
 
 FINAL = ("succeeded", "failed", "cancelled")
 
@@ -41,7 +41,10 @@ async def verdict(system: System, followed: list[JobEvents], jobs: int) -> dict[
     """Counts of errors by kind; all of them must be zero."""
     connection = await asyncpg.connect(system.database_url)
     count = connection.fetchval
-    async with ClientSession() as http, http.get(f"{system.emulator_url}/emulator/ledger") as response:
+    async with (
+        ClientSession(headers=CONTROL) as http,
+        http.get(f"{system.emulator_url}/emulator/ledger") as response,
+    ):
         served = await response.json()
     print(
         "jobs by status:",

@@ -26,7 +26,7 @@ from aiohttp import ClientSession, TCPConnector
 
 from bench.gateway_outage import outage
 from bench.gateway_sides import PROMPT, Timings, body_for_proxy, in_a_loop
-from bench.system import Running, System, percentile, register, running_system
+from bench.system import CONTROL, Running, System, percentile, register, running_system
 from cara.devtools.servers.ports import free_port, port_opens
 
 CHUNK_SECONDS = "0.01"
@@ -68,7 +68,7 @@ def figures(side: str, connections: int, timings: Timings, answered: dict[str, f
 
 async def answered_at(http: ClientSession, emulator_url: str) -> dict[str, float]:
     """The time at which the emulator began to answer, by the marker in the prompt."""
-    async with http.get(f"{emulator_url}/emulator/requests") as response:
+    async with http.get(f"{emulator_url}/emulator/requests", headers=CONTROL) as response:
         asked = await response.json()
     times = {}
     for one in asked:

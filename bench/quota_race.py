@@ -22,7 +22,7 @@ from typing import Any
 import asyncpg
 from aiohttp import ClientError, ClientSession, TCPConnector
 
-from bench.system import System, register, running_system
+from bench.system import CONTROL, System, register, running_system
 
 LIMIT = 50_000
 PROMPT = "Can you help me to prepare a talk about our budget? This is attempt number {}."
@@ -105,7 +105,7 @@ async def read_token_counts(system: System, http: ClientSession) -> TokenCounts:
             )
     finally:
         await connection.close()
-    async with http.get(f"{system.emulator_url}/emulator/ledger") as response:
+    async with http.get(f"{system.emulator_url}/emulator/ledger", headers=CONTROL) as response:
         ledger = await response.json()
     return TokenCounts(
         *row, served=sum(ledger[f"{kind}_tokens"] for kind in ("prompt", "output", "thinking"))
@@ -188,7 +188,7 @@ async def crash(system: System, http: ClientSession, headers: dict[str, str], in
     """
     before = await read_token_counts(system, http)
     faults = f"{system.emulator_url}/emulator/faults"
-    await http.post(faults, json={"fault": "stall_midstream", "times": in_flight})
+    await http.post(faults, json={"fault": "stall_midstream", "times": in_flight}, headers=CONTROL)
     calls = [asyncio.create_task(call_coach(http, system.web_urls[0], headers, n)) for n in range(in_flight)]
     async with asyncio.timeout(30):
         while (await read_token_counts(system, http)).reservations < in_flight:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import signal
 import sys
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,12 +16,17 @@ from typing import Any, Self
 
 from aiohttp import ClientSession
 
+from cara.devtools.emulator.server import CONTROL_KEY_FIELD
 from cara.devtools.servers.embedded import embedded_postgres_server, embedded_valkey
 from cara.devtools.servers.ports import free_port, port_opens
 from cara.devtools.servers.unprivileged import discard_data
 from cara.postgres.migrations import migrate_up
 
 START_SECONDS = 30
+_CONTROL_KEY = secrets.token_urlsafe(24)
+CONTROL = {CONTROL_KEY_FIELD: _CONTROL_KEY}
+"""The header field that opens the control routes of the emulators."""
+EMULATOR_ENVIRONMENT = {"EMULATOR_CONTROL_KEY": _CONTROL_KEY}
 CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -125,10 +131,11 @@ class System:
     def redis_url(self) -> str:
         return self.servers.redis_url
 
-    async def add_web(self, **environment: str) -> str:
-        """Starts a web process; its URL."""
+    async def add_web(self, *, open_files: int | None = None, **environment: str) -> str:
+        """Starts a web process, which may have so many open files; its URL."""
         port = free_port()
-        await self._add("web", self.webs, ["serve"], {"PORT": str(port), **environment})
+        limit = ["sh", "-c", f'ulimit -n {open_files} && exec "$@"', "sh"] if open_files else []
+        await self._add("web", self.webs, ["serve"], {"PORT": str(port), **environment}, limit)
         await _opens(port)
         self.web_urls.append(f"http://127.0.0.1:{port}")
         return self.web_urls[-1]
@@ -138,11 +145,16 @@ class System:
         return await self._add("worker", self.workers, ["worker"], environment)
 
     async def _add(
-        self, name: str, processes: list[Running], command: list[str], environment: dict[str, str]
+        self,
+        name: str,
+        processes: list[Running],
+        command: list[str],
+        environment: dict[str, str],
+        prefix: Sequence[str] = (),
     ) -> Running:
         running = Running(
             f"{name}{len(processes)}",
-            [sys.executable, "-m", "cara", *command],
+            [*prefix, sys.executable, "-m", "cara", *command],
             {**self.environment, **environment},
             self.servers.folder / f"{name}{len(processes)}.log",
         )
@@ -176,7 +188,7 @@ async def running_system(
                 **settings,
             }
             command = [sys.executable, "-m", "cara.devtools.emulator", "--port", str(port), *emulator]
-            gemini = Running("emulator", command, {}, servers.folder / "emulator.log")
+            gemini = Running("emulator", command, EMULATOR_ENVIRONMENT, servers.folder / "emulator.log")
             await gemini.start()
             stack.push_async_callback(gemini.stop)
             await _opens(port)

@@ -16,9 +16,10 @@ from cara.gemini.errors import GeminiBadAnswer, GeminiError
 from cara.gemini.schemas import SchemaStep
 from cara.local_settings import LocalSettings
 from cara.postgres.migrations import missing_migrations
+from cara.production_rules import check_signing_keys
 from cara.redis.connections import AWAY, connection_pool
 from cara.redis.queue import FEEDBACK_QUEUE, health_key
-from cara.settings import EXAMPLE_SIGNING_KEY, MIN_SECRET_BYTES, Settings
+from cara.settings import Settings
 
 CHECK_SECONDS = 10.0
 JUDGE_SECONDS = 60.0
@@ -212,8 +213,10 @@ _SMALL_CALL = GeminiCall(
 
 def _secrets(settings: Settings) -> Finding:
     ring = [key.secret for key in settings.signing_keys]
-    if any(len(secret.encode()) < MIN_SECRET_BYTES or secret == EXAMPLE_SIGNING_KEY for secret in ring):
-        return Finding("JWT_SECRET", "warning", "too short, or that of the example: production refuses it")
+    try:
+        check_signing_keys(ring)
+    except ValueError as error:
+        return Finding("JWT_SECRET", "warning", f"production refuses it: it {error}")
     return Finding("JWT_SECRET", "good", f"{len(ring)} key{'s' if len(ring) > 1 else ''} in the ring")
 
 

@@ -50,6 +50,11 @@ class InvalidInput(CaraError):
     detail = "The request is not valid."
 
 
+class TooSlow(InvalidInput):
+    code = "request_timeout"
+    detail = "The request did not arrive in time."
+
+
 class Unauthenticated(CaraError):
     code = "unauthenticated"
     detail = "Sign in first: a bearer token is needed."

@@ -19,6 +19,7 @@ from cara.observability.metrics import PortUnusable, serve_metrics, translate_bi
 from cara.postgres.database import DatabaseAway
 from cara.postgres.migrations import DatabaseBehind
 from cara.settings import Settings
+from cara.web.connections import ConnectionLimits, Site
 
 logger = logging.getLogger(__name__)
 
@@ -51,8 +52,9 @@ async def serve(settings: Settings, *, reuse_port: bool = False) -> None:
     )
     try:
         await _start(runner, settings, reuse_port=reuse_port)
-        async with serve_metrics(settings.host, settings.metrics_port):
+        async with serve_metrics(settings.metrics_host, settings.metrics_port):
             addresses = ("{}:{}".format(*address[:2]) for address in runner.addresses)
+            settings.warn_of_default_environment()
             logger.info("serving on %s", ", ".join(addresses))
             await stop.wait()
     finally:
@@ -77,7 +79,8 @@ async def _start(runner: web.AppRunner, settings: Settings, *, reuse_port: bool)
     except DatabaseAway as error:
         raise CannotServe(f"the database cannot be used: {error.__cause__}") from None
     with translate_bind_errors(settings.host, settings.port):
-        await web.TCPSite(runner, settings.host, settings.port, reuse_port=reuse_port or None).start()
+        limits = ConnectionLimits.of(settings)
+        await Site(runner, settings.host, settings.port, limits, reuse_port=reuse_port).start()
 
 
 def run_one(settings: Settings, *, reuse_port: bool = False) -> None:

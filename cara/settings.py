@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Mapping
 from ipaddress import ip_network
 from typing import Annotated, Any, Literal
@@ -11,6 +12,7 @@ from urllib.parse import SplitResult, urlsplit
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from cara import production_rules
 from cara.setting_values import (
     DatabaseUrl,
     HttpUrl,
@@ -23,9 +25,7 @@ from cara.setting_values import (
     mask_value,
 )
 
-EXAMPLE_SIGNING_KEY = "change-me-to-at-least-32-random-bytes"
-"""The public value of `JWT_SECRET` in `.env.example`, which production refuses."""
-MIN_SECRET_BYTES = 32
+logger = logging.getLogger(__name__)
 
 
 class UnsafeSettings(Exception):
@@ -65,8 +65,11 @@ class Settings(BaseSettings):
     environment: Literal["development", "test", "production"] = Field("development", alias="CARA_ENV")
     host: str = "127.0.0.1"
     port: int = Field(3001, ge=0, le=65535)
+    metrics_host: str = "127.0.0.1"
     metrics_port: int | None = Field(None, ge=0, le=65535)
-    frontend_url: Annotated[tuple[str, ...], NoDecode] = ("http://localhost:3000", "http://localhost:5173")
+    frontend_url: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("http://localhost:3000", "http://localhost:5173"), validate_default=True
+    )
 
     database_url: DatabaseUrl
     database_pool_size: Positive = 10
@@ -80,7 +83,7 @@ class Settings(BaseSettings):
     refresh_grace_seconds: float = Field(20, ge=0, le=300)
     refresh_cookie_samesite: Literal["strict", "lax", "none"] = "strict"
     password_time_cost: Positive = 2
-    password_memory_kib: int = Field(19_456, ge=8)
+    password_memory_kib: int = Field(19_456, ge=8, validate_default=True)
     password_parallelism: Positive = 1
     password_threads: Positive = 2
     password_queue: Positive = 64
@@ -107,6 +110,7 @@ class Settings(BaseSettings):
     rate_limit_sign_in: RateLimit = "10/minute"
     rate_limit_user: RateLimit = "300/minute"
     rate_limit_gemini: RateLimit = "20/minute"
+    connections_per_address: Positive = 256
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
 
     worker_max_jobs: Positive = 20
@@ -133,8 +137,8 @@ class Settings(BaseSettings):
     @field_validator("frontend_url")
     @classmethod
     def _check_origins(cls, origins: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
-        if _in_production(info) and any("*" in origin for origin in origins):
-            raise ValueError("must name exact origins in production, without *")
+        if _in_production(info):
+            production_rules.check_origins(origins)
         exact = tuple(origin.rstrip("/") for origin in origins)
         for origin in exact:
             parts = urlsplit(origin)
@@ -146,8 +150,8 @@ class Settings(BaseSettings):
     @classmethod
     def _check_proxies(cls, networks: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
         proxies = [ip_network(network) for network in networks]
-        if _in_production(info) and any(not proxy.prefixlen for proxy in proxies):
-            raise ValueError("must name the proxies in production, not all addresses")
+        if _in_production(info):
+            production_rules.check_proxies(proxies)
         return tuple(map(str, proxies))
 
     @field_validator("jwt_secret")
@@ -156,30 +160,33 @@ class Settings(BaseSettings):
         secrets = [key.secret for key in signing_keys(ring)]
         if not secrets:
             raise ValueError("must hold at least one key")
-        if _in_production(info) and EXAMPLE_SIGNING_KEY in secrets:
-            raise ValueError("must not be the value from .env.example in production")
-        if _in_production(info) and any(len(secret.encode()) < MIN_SECRET_BYTES for secret in secrets):
-            raise ValueError(f"must be at least {MIN_SECRET_BYTES} bytes long in production")
+        if _in_production(info):
+            production_rules.check_signing_keys(secrets)
         return ring
 
-    @field_validator("gemini_api_key")
+    @field_validator(
+        "access_token_seconds",
+        "password_memory_kib",
+        "gemini_api_key",
+        "gemini_base_url",
+        "rate_limits",
+        "sentry_dsn",
+    )
     @classmethod
-    def _check_gemini_key(cls, key: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
-        if _in_production(info) and key is None:
-            raise ValueError("is required in production")
-        return key
-
-    @field_validator("rate_limits")
-    @classmethod
-    def _check_rate_limits(cls, choice: str, info: ValidationInfo) -> str:
-        if _in_production(info) and choice == "off":
-            raise ValueError("must be on in production")
-        return choice
+    def _check_for_production(cls, value: Any, info: ValidationInfo) -> Any:
+        if _in_production(info):
+            production_rules.check(str(info.field_name), value, info.data)
+        return value
 
     @property
     def production(self) -> bool:
         """Whether the rules for production apply."""
         return self.environment == "production"
+
+    def warn_of_default_environment(self) -> None:
+        """Logs one line if the rules for development apply only because `CARA_ENV` is not set."""
+        if "environment" not in self.model_fields_set:
+            logger.warning("CARA_ENV is not set: development rules apply")
 
     @property
     def console_enabled(self) -> bool:

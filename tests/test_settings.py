@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import re
+import secrets
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,8 +14,10 @@ from pydantic import ValidationError
 
 import cara
 from cara.local_settings import LocalSettings
+from cara.predictable import lacks_randomness
+from cara.production_rules import EXAMPLE_SIGNING_KEY
 from cara.setting_values import mask_url
-from cara.settings import EXAMPLE_SIGNING_KEY, Settings, UnsafeSettings, read_settings
+from cara.settings import Settings, UnsafeSettings, read_settings
 
 REPOSITORY = Path(cara.__file__).parents[1]
 NEEDED = {
@@ -19,11 +25,16 @@ NEEDED = {
     "REDIS_URL": "redis://localhost",
     "JWT_SECRET": "a-secret-of-more-than-thirty-two-bytes",
 }
+RANDOM = "kV3-xq81ZbTnW0ycRf7LmPzE5uHdJ29sAoGi6XtvQwk"
 IN_PRODUCTION = {
     "CARA_ENV": "production",
+    "JWT_SECRET": RANDOM,
     "GEMINI_API_KEY": "key",
     "FRONTEND_URL": "https://app.example.com",
 }
+
+
+EVERY_OTHER_16 = ",".join(f"{first}.{second}.0.0/16" for first in (52, 54, 56) for second in range(0, 256, 2))
 
 
 @pytest.fixture(autouse=True)
@@ -61,14 +72,29 @@ def test_all_missing_and_malformed_settings_are_named_at_once(monkeypatch: pytes
     ("changes", "problem"),
     [
         ({"JWT_SECRET": "short"}, "JWT_SECRET: must be at least 32 bytes long in production"),
-        ({"JWT_SECRET": f"{NEEDED['JWT_SECRET']},short"}, "JWT_SECRET: must be at least 32 bytes"),
+        ({"JWT_SECRET": f"{RANDOM},short"}, "JWT_SECRET: must be at least 32 bytes"),
+        ({"JWT_SECRET": f"{RANDOM},{'changeme' * 5}"}, "JWT_SECRET: must be random in production"),
         ({"JWT_SECRET": EXAMPLE_SIGNING_KEY}, "JWT_SECRET: must not be the value from .env.example"),
         ({"JWT_SECRET": " , "}, "JWT_SECRET: must hold at least one key"),
         ({"GEMINI_API_KEY": ""}, "GEMINI_API_KEY: is required in production"),
+        ({"FRONTEND_URL": ""}, "FRONTEND_URL: must be set to origins with https://"),
+        ({"FRONTEND_URL": ","}, "FRONTEND_URL: must be set to origins with https://"),
+        ({"FRONTEND_URL": "https://a.example.com,http://b.example.com"}, "not http://b.example.com"),
+        ({"FRONTEND_URL": "http://localhost:3000"}, "FRONTEND_URL: must be set to origins with https://"),
         ({"FRONTEND_URL": "https://app.example.com,*"}, "FRONTEND_URL: must name exact origins"),
         ({"FRONTEND_URL": "https://*.example.com"}, "FRONTEND_URL: must name exact origins"),
         ({"RATE_LIMITS": "off"}, "RATE_LIMITS: must be on in production"),
         ({"TRUSTED_PROXIES": "10.0.0.0/8,::/0"}, "TRUSTED_PROXIES: must name the proxies in production"),
+        ({"TRUSTED_PROXIES": "0.0.0.0/0"}, "TRUSTED_PROXIES: must name the proxies in production"),
+        ({"TRUSTED_PROXIES": "0.0.0.0/1,128.0.0.0/1"}, "TRUSTED_PROXIES: must name the proxies"),
+        ({"TRUSTED_PROXIES": EVERY_OTHER_16}, "TRUSTED_PROXIES: must name the proxies in production"),
+        ({"TRUSTED_PROXIES": "2000::/3"}, "TRUSTED_PROXIES: must name the proxies in production"),
+        ({"PASSWORD_TIME_COST": "1"}, "PASSWORD_MEMORY_KIB: must be at least 47104 in production with"),
+        ({"PASSWORD_MEMORY_KIB": "19455"}, "PASSWORD_MEMORY_KIB: must be at least 19456 in production with"),
+        ({"PASSWORD_TIME_COST": "9", "PASSWORD_MEMORY_KIB": "7167"}, "must be at least 7168"),
+        ({"ACCESS_TOKEN_SECONDS": "3601"}, "ACCESS_TOKEN_SECONDS: must be at most 3600 in production"),
+        ({"GEMINI_BASE_URL": "http://gemini.example.com"}, "GEMINI_BASE_URL: must begin with https://"),
+        ({"SENTRY_DSN": "http://key@sentry.example.com/1"}, "SENTRY_DSN: must begin with https://"),
     ],
 )
 def test_production_refuses_unsafe_settings(
@@ -79,6 +105,78 @@ def test_production_refuses_unsafe_settings(
     assert len(refused.value.problems) == 1
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"TRUSTED_PROXIES": "10.0.0.0/8,172.16.0.0/12,fd00::/8,100.64.0.0/10"},
+        {"TRUSTED_PROXIES": "104.16.0.0/13,172.64.0.0/13,131.0.72.0/22,2400:cb00::/32,2a06:98c0::/29"},
+        {"PASSWORD_TIME_COST": "1", "PASSWORD_MEMORY_KIB": "47104"},
+        {"PASSWORD_TIME_COST": "5", "PASSWORD_MEMORY_KIB": "7168", "PASSWORD_PARALLELISM": "4"},
+        {"ACCESS_TOKEN_SECONDS": "3600"},
+        {"GEMINI_BASE_URL": "http://127.0.0.1:9000", "SENTRY_DSN": "http://key@sentry:9000/1"},
+        {"GEMINI_BASE_URL": "http://gateway.internal", "SENTRY_DSN": "https://key@sentry.example.com/1"},
+    ],
+)
+def test_production_accepts_what_is_safe(monkeypatch: pytest.MonkeyPatch, changes: dict[str, str]) -> None:
+    assert settings_with(monkeypatch, **{**IN_PRODUCTION, **changes}).production
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: secrets.token_urlsafe(32),
+        lambda: secrets.token_hex(32),
+        lambda: base64.b64encode(secrets.token_bytes(32)).decode(),
+        lambda: secrets.token_hex(16),
+    ],
+    ids=["urlsafe", "hex", "base64", "16 bytes"],
+)
+def test_random_keys_are_told_from_typed_ones(make: Callable[[], str]) -> None:
+    assert not [key for key in (make() for _ in range(2_500)) if lacks_randomness(key)]
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "a" * 40,
+        "é" * 20,
+        "0" * 31 + "1",
+        "1234567890" * 4,
+        "0123456789abcdef" * 2,
+        "abcdefghijklmnopqrstuvwxyz0123456789",
+        "qwertyuiopasdfghjklzxcvbnm1234567890",
+        "a1b2c3d4e5f6g7h8i9j0k1l2m3n4o5p6",
+        "deadbeef" * 4,
+        "secret" * 6,
+        "P@ssw0rd" * 4,
+        "change-me-change-me-change-me-now",
+        "password-password-password-12345",
+        "my-super-secret-jwt-signing-key-for-production",
+        "YourSuperSecretKeyThatShouldBeAtLeast32CharactersLong!",
+        "this-is-a-secret-key-do-not-share-it-2026",
+    ],
+)
+def test_a_typed_key_is_refused_in_production(monkeypatch: pytest.MonkeyPatch, typed: str) -> None:
+    with pytest.raises(UnsafeSettings, match="JWT_SECRET: must be random in production"):
+        settings_with(monkeypatch, **{**IN_PRODUCTION, "JWT_SECRET": typed})
+
+
+def test_what_is_deployed_as_described_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compose and Heroku, with what their operators are told to fill in."""
+    filled_in = {"JWT_SECRET": secrets.token_hex(32), **IN_PRODUCTION}
+    shared = (REPOSITORY / "docker-compose.yml").read_text().partition("services:")[0]
+    shared = re.sub(r"\$\{POSTGRES_PASSWORD[^}]*\}", "hidden", shared)
+    compose = re.findall(r'^    ([A-Z_]+): "?([^"\n]+)', shared, re.MULTILINE)
+    example = re.findall(r"^([A-Z_]+)=(.+)$", (REPOSITORY / ".env.example").read_text(), re.MULTILINE)
+    heroku = json.loads((REPOSITORY / "app.json").read_text())["env"]
+    for given in (
+        {**dict(example), **filled_in, **dict(compose)},
+        {**filled_in, **{name: entry["value"] for name, entry in heroku.items() if "value" in entry}},
+    ):
+        with monkeypatch.context() as environment:
+            assert settings_with(environment, **given).production
+
+
 def test_rules_for_production_are_reported_together_with_malformed_settings(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -86,6 +184,7 @@ def test_rules_for_production_are_reported_together_with_malformed_settings(
         settings_with(monkeypatch, CARA_ENV="production", JWT_SECRET="short", PORT="70000")
     assert [problem.split(":")[0] for problem in refused.value.problems] == [
         "PORT",
+        "FRONTEND_URL",
         "JWT_SECRET",
         "GEMINI_API_KEY",
     ]
@@ -173,7 +272,7 @@ def test_a_signing_key_of_32_bytes_is_long_enough_for_production(
     monkeypatch: pytest.MonkeyPatch, bytes_: int, accepted: bool
 ) -> None:
     """Its bytes count, not its characters."""
-    keys = "k" * bytes_, "é" * (bytes_ // 2) + "k" * (bytes_ % 2)
+    keys = RANDOM[:bytes_], f"é{RANDOM[: bytes_ - 2]}"
     for key in keys:
         try:
             settings_with(monkeypatch, **{**IN_PRODUCTION, "JWT_SECRET": key})
@@ -236,6 +335,19 @@ def test_database_urls_of_every_form_are_accepted(monkeypatch: pytest.MonkeyPatc
 def test_development_accepts_a_short_secret_and_no_gemini_key(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings_with(monkeypatch, JWT_SECRET="short").gemini_api_key is None
     assert settings_with(monkeypatch, **IN_PRODUCTION).production
+
+
+def test_development_by_default_is_worth_a_warning(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings_with(monkeypatch).warn_of_default_environment()
+    assert caplog.messages == ["CARA_ENV is not set: development rules apply"]
+    caplog.clear()
+    settings_with(monkeypatch, CARA_ENV="development").warn_of_default_environment()
+    monkeypatch.delenv("CARA_ENV")
+    (tmp_path / ".env").write_text("CARA_ENV=development\n")
+    settings_with(monkeypatch).warn_of_default_environment()
+    assert caplog.messages == []
 
 
 def test_signing_keys_are_read_newest_first(monkeypatch: pytest.MonkeyPatch) -> None:

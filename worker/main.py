@@ -49,7 +49,8 @@ async def run(settings: Settings) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with serve_metrics(settings.host, settings.metrics_port), connected(settings) as context:
+    async with serve_metrics(settings.metrics_host, settings.metrics_port), connected(settings) as context:
+        settings.warn_of_default_environment()
         await run_workers(stop, create_workers(context), settings.worker_drain_seconds)
 
 

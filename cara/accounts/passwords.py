@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import time
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -14,12 +16,18 @@ import argon2
 from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
 
 from cara.errors import FieldProblem, InvalidInput, Unavailable
+from cara.predictable import is_sequence, repeated_part
 from cara.settings import Settings
 from cara.thread_pool import BoundedThreadPool, QueueFull
 
 MIN_CHARACTERS: Final = 8
 MAX_BYTES: Final = 1024
 _MIN_LOCAL_PART_CHARACTERS: Final = 3
+_MOST_NORMALIZED: Final = 2 * MAX_BYTES
+"""More characters than any accepted password has in whatever form: two bytes may stand for three of them. The
+work of normalizing grows with the square of the length."""
+_OWN_WORDS: Final = re.compile("cara|coach(?:ing)?|communications?|speech|practice|feedback")
+_FILLERS: Final = re.compile(r"(?<![^\W\d_])(?:my|the|your|our|ai|app|is|and|for|login|password)(?![^\W\d_])")
 
 Outcome = TypeVar("Outcome")
 
@@ -139,28 +147,69 @@ class PasswordHasher:
             raise PasswordsBusy(retry_after_seconds=full.rounds * self._seconds_each) from None
 
 
+def normalize_password(password: str) -> str:
+    """Returns the password in Unicode's form NFC, in which it is counted, hashed and verified.
+
+    Keyboards and systems differ in whether they send `é` as one character or as two.
+    """
+    return password if len(password) > _MOST_NORMALIZED else unicodedata.normalize("NFC", password)
+
+
 def check_new_password(password: str, *, email: str, name: str, member: str = "password") -> None:
     """Checks a password that a user wants to have; `member` is its name in the request.
 
+    Upper and lower case make no difference, and neither does how the characters are composed.
+
     Raises:
-        WeakPassword: it is shorter than 8 characters, longer than 1,024 bytes, one of the most common ones or
-            the user's name, or contains the part of the email before the @, if that has 3 characters or more:
-            shorter ones occur in too many words by chance.
+        WeakPassword: it is shorter than 8 characters or longer than 1,024 bytes, or a guess that comes early:
+            one of the most common ones, as a whole one run or one part over and over, the words of this
+            service, the user's name, or anything with the part of the email before the @, if that has 3
+            characters or more: shorter ones occur in too many words by chance.
     """
-    folded = password.casefold()
-    local_part = email.partition("@")[0].casefold()
+    password = normalize_password(password)
+    refusal = _length_refusal(password) or _guess_refusal(
+        password.casefold(), _folded(email.partition("@")[0]), _folded(name)
+    )
+    if refusal:
+        raise WeakPassword(refusal, member=member)
+
+
+def _length_refusal(password: str) -> str | None:
+    if len(password) < MIN_CHARACTERS:
+        return f"Use at least {MIN_CHARACTERS} characters."
+    return f"Use at most {MAX_BYTES:,} bytes." if len(_bytes_of(password)) > MAX_BYTES else None
+
+
+def _guess_refusal(password: str, local_part: str, name: str) -> str | None:
+    """Returns why the password would be guessed early, if it would; all of it is in lower case."""
+    part = repeated_part(password)
     refusals = {
-        f"Use at least {MIN_CHARACTERS} characters.": len(password) < MIN_CHARACTERS,
-        f"Use at most {MAX_BYTES:,} bytes.": len(_bytes_of(password)) > MAX_BYTES,
-        "This password is one of the most common ones.": folded in _common_passwords(),
+        "This password is one of the most common ones.": not _common_passwords().isdisjoint({password, part}),
+        "This password is one short part over and over.": len(part) < MIN_CHARACTERS,
+        "This password is one run of neighbouring characters.": _is_run(password),
+        "This password is made of the words of this service.": _is_of_own_words(password),
         "Leave the name in your email address out of your password.": (
-            len(local_part) >= _MIN_LOCAL_PART_CHARACTERS and local_part in folded
+            len(local_part) >= _MIN_LOCAL_PART_CHARACTERS and local_part in password
         ),
-        "Your password must not be just your name.": folded == name.casefold(),
+        "Your password must not be just your name.": name in (password, part),
     }
-    for reason, refused in refusals.items():
-        if refused:
-            raise WeakPassword(reason, member=member)
+    return next((reason for reason, refused in refusals.items() if refused), None)
+
+
+def _folded(text: str) -> str:
+    return normalize_password(text).casefold()
+
+
+def _is_run(password: str) -> bool:
+    """Returns whether the password, or what stands between its spaces and signs, is a sequence."""
+    between = "".join(filter(str.isalnum, password))
+    return is_sequence(password) or (2 * len(between) >= len(password) and is_sequence(between))
+
+
+def _is_of_own_words(password: str) -> bool:
+    """Returns whether the letters of the password are words of this service, with or without fillers."""
+    others, own_words = _OWN_WORDS.subn("", password)
+    return own_words > 0 and not any(map(str.isalpha, _FILLERS.sub("", others)))
 
 
 @cache
@@ -170,4 +219,4 @@ def _common_passwords() -> frozenset[str]:
 
 
 def _bytes_of(password: str) -> bytes:
-    return password.encode("utf-8", "surrogatepass")
+    return normalize_password(password).encode("utf-8", "surrogatepass")

@@ -53,7 +53,13 @@ Role = Annotated[str, FreeText(max_length=100)]
 
 
 class NewAccount(RequestModel):
-    """A registration. The password is taken as it is, to the last space."""
+    """A registration.
+
+    The password is taken to the last space, in Unicode's form NFC. It has at least 8 characters and at most
+    1,024 bytes, and is not easy to guess: it is none of the most common ones, not as a whole one run
+    (`qwertzui`) or one short part over and over (`abcabcabc`), not made of the words of this service, not the
+    name, and without the part of the email before the @.
+    """
 
     email: Email
     name: Name
@@ -75,7 +81,7 @@ class RefreshToken(RequestModel):
 
 
 class PasswordChange(RequestModel):
-    """The current password and the one to have instead, taken as they are."""
+    """The current password and the one to have instead, which follows the rules of a registration."""
 
     current_password: SecretStr
     new_password: SecretStr

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import cara
+from cara.devtools.servers.data_folder import make_data_folder
 from cara.devtools.servers.embedded import embedded_postgres_server, embedded_valkey
 from cara.devtools.servers.local_server import LocalServerError
 from cara.devtools.servers.ports import free_port, reachable_host
@@ -64,6 +65,7 @@ def run(local: LocalSettings, *, reload: bool) -> int:
     port = local.port or free_port()
     ensure_free(local.host, port)
     folder = local.cara_data_dir
+    make_data_folder(folder)
     with local_cara(local, folder, port) as here, running_file(folder, here.environment):
         return asyncio.run(_supervise(here, reload=reload))
 
@@ -99,6 +101,7 @@ def local_cara(local: LocalSettings, folder: Path, port: int, *, durable: bool =
         _migrate(database_url, notes)
         gemini, emulator_port = _gemini(local, notes)
         environment = {
+            "CARA_ENV": local.environment,
             "DATABASE_URL": database_url,
             "REDIS_URL": redis_url,
             "JWT_SECRET": _jwt_secret(local, folder, notes),

@@ -21,6 +21,10 @@ REQUEST_SECONDS = Histogram(
     ["method", "route", "status"],
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
 )
+OPEN_CONNECTIONS = Gauge("cara_http_connections_open", "Open connections of clients.")
+CONNECTIONS_CLOSED = Counter(
+    "cara_http_connections_closed_total", "Connections that a limit refused or closed, by limit.", ["limit"]
+)
 OPEN_STREAMS = Gauge("cara_event_streams_open", "Open event streams.")
 REQUESTS_REFUSED = Counter(
     "cara_http_requests_refused_total", "Requests refused by a rate limit, by limit.", ["limit"]

@@ -37,7 +37,7 @@ class TrustedProxies:
 
         `forwarded` holds the values of all X-Forwarded-For fields, in order.
         """
-        client = _address(peer or "")
+        client = parse_address(peer or "")
         if client is None:
             return UNKNOWN
         for hop in _hops_from_the_right(forwarded):
@@ -60,7 +60,7 @@ def client_address(request: web.BaseRequest) -> str:
 
 def limited_network(address: str) -> str:
     """Returns what a limit counts for: an IPv4 address, or the /64 network of an IPv6 address."""
-    parsed = _address(address)
+    parsed = parse_address(address)
     if isinstance(parsed, IPv6Address):
         return str(ip_network((parsed, HOME_NETWORK_BITS), strict=False))
     return address
@@ -98,10 +98,10 @@ def _storable(field: str) -> str:
 
 def _hops_from_the_right(forwarded: Iterable[str]) -> Iterator[Address | None]:
     for hop in reversed(",".join(forwarded).split(",")):
-        yield _address(hop.strip())
+        yield parse_address(hop.strip())
 
 
-def _address(text: str) -> Address | None:
+def parse_address(text: str) -> Address | None:
     """Returns an address as proxies write it: with or without a port, brackets or a zone."""
     host = text.partition("]")[0].removeprefix("[") if text.startswith("[") else text
     if host.count(":") == 1:

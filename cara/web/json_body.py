@@ -15,7 +15,15 @@ from aiohttp import HttpVersion11, web
 from aiohttp.http_exceptions import HttpProcessingError
 from pydantic import BaseModel, ValidationError
 
-from cara.errors import FieldProblem, InvalidInput, LimitReached, TooLarge, Unavailable, UnsupportedMediaType
+from cara.errors import (
+    FieldProblem,
+    InvalidInput,
+    LimitReached,
+    TooLarge,
+    TooSlow,
+    Unavailable,
+    UnsupportedMediaType,
+)
 from cara.thread_pool import BoundedThreadPool, QueueFull, ShareUsed
 from cara.web.client_info import client_address, limited_network
 from cara.web.context import CALLER_ID
@@ -65,7 +73,7 @@ class BodyBroken(InvalidInput):
     detail = "The request body broke off, or is not encoded as its header fields say."
 
 
-class BodyTooSlow(InvalidInput):
+class BodyTooSlow(TooSlow):
     code = "body_timeout"
     detail = "The request body did not arrive in time."
 

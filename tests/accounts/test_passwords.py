@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
+from unicodedata import normalize
 
 import argon2
 import pytest
 from argon2.exceptions import InvalidHashError
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cara.accounts.passwords import (
+    MIN_CHARACTERS,
     PasswordCheck,
     PasswordHasher,
     PasswordsBusy,
     WeakPassword,
     check_new_password,
+    normalize_password,
 )
+from cara.predictable import ORDERS
 from tests.accounts.held_passwords import HeldPasswords
 
 CHEAP = {"time_cost": 1, "memory_kib": 64}
@@ -203,7 +209,21 @@ def accepted(password: str, email: str = "user@example.com", name: str = "John D
 
 
 @pytest.mark.parametrize(
-    "password", ["secure123", "correct horse battery staple", "ééééééé8", "🔑" * 256, "x" * 1024, "        9"]
+    "password",
+    [
+        "secure123",
+        "correct horse battery staple",
+        "ééééééé8",
+        "🔑" * 255 + "1234",
+        "x" * 1023 + "7",
+        "        9",
+        "abcdefgh is not my password",
+        "12345678 and my password",
+        "secure12secure12",
+        "a$7!k%m#",
+        "carapace turtle",
+        "practice makes better",
+    ],
 )
 def test_passwords_need_no_composition(password: str) -> None:
     assert accepted(password)
@@ -216,10 +236,28 @@ def test_passwords_need_no_composition(password: str) -> None:
         ("🔑" * 7, "at least 8"),
         ("x" * 1025, "at most 1,024"),
         ("🔑" * 257, "at most 1,024"),
+        ("e\u0301" * 7, "at least 8"),
         ("12345678", "most common"),
         ("PassWord123", "most common"),
         ("my-USER-7731", "email address"),
         ("john doe", "just your name"),
+        ("John DoeJohn Doe", "just your name"),
+        ("passwordPassword", "most common"),
+        ("x" * 1024, "over and over"),
+        ("🔑" * 256, "over and over"),
+        ("ababababa", "over and over"),
+        ("12341234", "over and over"),
+        ("8901234567", "one run"),
+        ("HGFEDCBA", "one run"),
+        ("qwertzui", "one run"),
+        ("acegikmo", "one run"),
+        ("aabbccdd", "one run"),
+        ("z9y8x7w6v5", "one run"),
+        ("1-2-3-4-5-6-7-8", "one run"),
+        ("!aaaaaaa!", "one run"),
+        ("caracoach", "words of this service"),
+        ("Cara1234!", "words of this service"),
+        ("my communication coach", "words of this service"),
     ],
 )
 def test_a_weak_password_is_refused_with_its_reason(password: str, reason: str) -> None:
@@ -233,3 +271,42 @@ def test_a_short_local_part_is_allowed_in_a_password() -> None:
     assert accepted("banjo-4471", email="jo@example.com")
     assert not accepted("banjo-4471", email="ban@example.com")
     assert not accepted("BANJO-4471", email="Banjo@example.com")
+
+
+@given(st.data())
+def test_a_part_over_and_over_is_refused_however_long(data: st.DataObject) -> None:
+    part = data.draw(st.text("aBz09 !é🔑", min_size=1, max_size=7))
+    length = data.draw(st.integers(max(MIN_CHARACTERS, 2 * len(part)), 120))
+    assert not accepted((part * length)[:length])
+
+
+@given(
+    order=st.sampled_from(ORDERS),
+    start=st.integers(0, 50),
+    step=st.sampled_from([1, -1]),
+    length=st.integers(MIN_CHARACTERS, 40),
+    upper=st.booleans(),
+)
+def test_a_run_along_a_keyboard_or_an_alphabet_is_refused(
+    order: str, start: int, step: int, length: int, upper: bool
+) -> None:
+    run = "".join(order[(start + step * number) % len(order)] for number in range(length))
+    assert not accepted(run.upper() if upper else run)
+    assert accepted(f"{run}, tortoise"), "as a part it may stand"
+
+
+@given(st.text("aeiéộ각ñ\u0301\u0323\u1100\u1161\u212b🔑7", min_size=1, max_size=60))
+def test_a_password_is_the_same_in_each_of_its_forms(password: str) -> None:
+    forms = {normalize_password(normalize(form, password)) for form in ("NFC", "NFD")}
+    assert len(forms) == 1
+    assert len({accepted(normalize(form, password)) for form in ("NFC", "NFD")}) == 1
+
+
+async def test_a_composed_and_a_decomposed_password_sign_in_alike(opened: Opened) -> None:
+    passwords = opened(**CHEAP)
+    composed, decomposed = (normalize(form, "Ångström Việt 각") for form in ("NFC", "NFD"))
+    assert composed != decomposed
+    for chosen, typed in ((composed, decomposed), (decomposed, composed)):
+        assert (await passwords.verify(await passwords.hash(chosen), typed)).is_correct
+    # Compatible forms are other passwords: `ﬁ` is not `fi`.
+    assert not (await passwords.verify(await passwords.hash("ﬁsh and chips"), "fish and chips")).is_correct

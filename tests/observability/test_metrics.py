@@ -32,6 +32,8 @@ async def test_without_a_port_nothing_is_served() -> None:
 KINDS = {
     "cara_http_request_duration_seconds": "histogram",
     "cara_http_requests_refused_total": "counter",
+    "cara_http_connections_open": "gauge",
+    "cara_http_connections_closed_total": "counter",
     "cara_event_streams_open": "gauge",
     "cara_rate_limit_counted_alone_total": "counter",
     "cara_feedback_job_wait_seconds": "histogram",

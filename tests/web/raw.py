@@ -35,8 +35,9 @@ class RawConnection:
         self._reader, self._writer = reader, writer
 
     @classmethod
-    async def open(cls, port: int) -> RawConnection:
-        return cls(*await asyncio.open_connection("127.0.0.1", port))
+    async def open(cls, port: int, source: str = "127.0.0.1") -> RawConnection:
+        """Connects from one of the addresses of this machine."""
+        return cls(*await asyncio.open_connection("127.0.0.1", port, local_addr=(source, 0)))
 
     async def send(self, text: bytes) -> None:
         self._writer.write(text)
@@ -50,8 +51,13 @@ class RawConnection:
             answer.interim = interim
             return answer
 
+    async def head(self) -> list[str]:
+        """The lines of the next answer's head."""
+        async with time_limit():
+            return (await self._reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+
     async def _one(self) -> RawAnswer:
-        head = (await self._reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+        head = await self.head()
         headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head[1:-2])}
         body = await self._reader.readexactly(int(headers.get("content-length", 0)))
         return RawAnswer(int(head[0].split()[1]), headers, body)

@@ -171,7 +171,7 @@ async def test_a_body_without_a_length_is_refused_once_it_is_too_large(port):
 async def test_a_body_that_arrives_too_slowly_is_refused(port, monkeypatch):
     monkeypatch.setattr(json_body, "READ_SECONDS", 0.1)
     answer = await answer_to(port, LOGIN + b"Content-Length: 100\r\n\r\n{")
-    assert (answer.status, answer.problem["code"]) == (400, "body_timeout")
+    assert (answer.status, answer.problem["code"]) == (408, "body_timeout")
 
 
 async def test_a_body_is_asked_for_only_when_it_is_wanted(port):

@@ -1,26 +1,33 @@
-"""`python -m cara.devtools.emulator --port N`: the emulator as a process of its own."""
+"""`python -m cara.devtools.emulator --port N`: the emulator as a process of its own.
+
+The key of its control routes is read from `EMULATOR_CONTROL_KEY`, because other users of the machine see the
+options of a command. Without one it is random, and printed.
+"""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import signal
 import sys
 from dataclasses import fields
 
 from cara.devtools.emulator.emulator import EmulatorSettings
-from cara.devtools.emulator.server import running_emulator
+from cara.devtools.emulator.server import CONTROL_KEY_FIELD, running_emulator
+
+CONTROL_KEY_VARIABLE = "EMULATOR_CONTROL_KEY"
 
 
 def main() -> None:
-    """Serves until SIGTERM or SIGINT; prints its URL first."""
+    """Serves until SIGTERM or SIGINT; prints its URL first, and the key that it has chosen."""
     arguments = _arguments()
     chosen = {one.name: getattr(arguments, one.name) for one in fields(EmulatorSettings)}
     asyncio.run(_serve(arguments.host, arguments.port, EmulatorSettings(**chosen)))
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m cara.devtools.emulator", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m cara.devtools.emulator", description="Emulates Gemini.")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0, help="0 picks a free port")
     for setting in fields(EmulatorSettings):
@@ -37,8 +44,11 @@ async def _serve(host: str, port: int, settings: EmulatorSettings) -> None:
     stop_requested = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop_requested.set)
-    async with running_emulator(settings, host=host, port=port) as running:
+    given = os.environ.get(CONTROL_KEY_VARIABLE)
+    async with running_emulator(settings, host=host, port=port, control_key=given) as running:
         sys.stdout.write(f"Gemini emulator on {running.url}\n")
+        if not given:
+            sys.stdout.write(f"Its control routes need {CONTROL_KEY_FIELD}: {running.emulator.control_key}\n")
         sys.stdout.flush()
         await stop_requested.wait()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -108,10 +109,14 @@ class Stopping(Exception):
 
 
 class Emulator:
-    """What was requested, what was served, and what fails next."""
+    """What was requested, what was served, and what fails next.
 
-    def __init__(self, settings: EmulatorSettings) -> None:
+    Who knows `control_key`, which is random unless one is given, may plan faults and see the rest.
+    """
+
+    def __init__(self, settings: EmulatorSettings, control_key: str | None = None) -> None:
         self.settings = settings
+        self.control_key = control_key or secrets.token_urlsafe(24)
         self.faults = FaultPlan()
         self.ledger = Ledger()
         self.requests: deque[RecordedRequest] = deque(maxlen=settings.remembered_requests)

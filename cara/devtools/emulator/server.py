@@ -1,10 +1,13 @@
 """The emulator as an application, its control routes, and running it inside an event loop.
 
-The control routes need no key: planning faults, reading the ledger, and listing the recorded requests.
+The control routes plan faults, show the ledger, and list the recorded requests. They need a key of their own,
+`X-Emulator-Key`, which only the one who started the emulator knows: neither a page in a browser nor another
+user can make calls fail, or read what was asked.
 """
 
 from __future__ import annotations
 
+import hmac
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -28,9 +31,11 @@ from cara.devtools.emulator.generation import EMULATOR, answer
 
 MAX_BODY_BYTES = 8 * 1024 * 1024
 SHUTDOWN_SECONDS = 0.5
+CONTROL_KEY_FIELD = "X-Emulator-Key"
 ALL_SWITCHES = [*Fault, *Deviation, *WireDeviation]
 
 __all__ = [
+    "CONTROL_KEY_FIELD",
     "EMULATOR",
     "Emulator",
     "EmulatorSettings",
@@ -47,13 +52,22 @@ class RunningEmulator:
     url: str
     emulator: Emulator
 
+    @property
+    def control(self) -> dict[str, str]:
+        """The header field that opens the control routes."""
+        return {CONTROL_KEY_FIELD: self.emulator.control_key}
+
 
 @asynccontextmanager
 async def running_emulator(
-    settings: EmulatorSettings | None = None, *, host: str = "127.0.0.1", port: int = 0
+    settings: EmulatorSettings | None = None,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    control_key: str | None = None,
 ) -> AsyncIterator[RunningEmulator]:
     """Serves while the block runs; port 0 picks a free port. Open streams end with the block."""
-    app = create_emulator(settings)
+    app = create_emulator(settings, control_key)
     runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
     await runner.setup()
     try:
@@ -63,12 +77,14 @@ async def running_emulator(
         await runner.cleanup()
 
 
-def create_emulator(settings: EmulatorSettings | None = None) -> web.Application:
+def create_emulator(
+    settings: EmulatorSettings | None = None, control_key: str | None = None
+) -> web.Application:
     """Returns the emulator as an application; `app[EMULATOR]` has its faults, ledger and recorded requests.
 
     Run it with `handler_cancellation=True`, so that it notices at once when a client disconnects.
     """
-    emulator = Emulator(settings or EmulatorSettings())
+    emulator = Emulator(settings or EmulatorSettings(), control_key)
     app = web.Application(middlewares=[require_key], client_max_size=MAX_BODY_BYTES)
     app[EMULATOR] = emulator
     app.add_routes(
@@ -86,15 +102,26 @@ def create_emulator(settings: EmulatorSettings | None = None) -> web.Application
 
 @web.middleware
 async def require_key(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Refuses a call without the key, in the words of Gemini."""
+    """Refuses a call without the key, in the words of Gemini; on the control routes, without theirs."""
     if request.path.startswith("/emulator/"):
-        return await handler(request)
+        return await handler(request) if _may_control(request) else control_refused()
     key, wanted = request.headers.get("x-goog-api-key"), request.app[EMULATOR].settings.api_key
     if not key:
         return dialect.missing_key()
     if wanted is not None and key != wanted:
         return dialect.bad_key()
     return await handler(request)
+
+
+def _may_control(request: web.Request) -> bool:
+    offered = request.headers.get(CONTROL_KEY_FIELD, "").encode("utf-8", "surrogateescape")
+    return hmac.compare_digest(offered, request.app[EMULATOR].control_key.encode())
+
+
+def control_refused() -> web.Response:
+    """Returns the response to a request without the key of the control routes."""
+    message = f"{CONTROL_KEY_FIELD} must hold the key that this emulator was started with"
+    return web.json_response({"error": message}, status=403)
 
 
 async def _stop(app: web.Application) -> None:

@@ -24,6 +24,23 @@ SOCKET_PATH_BYTES = 100
 UNQUOTED_IN_URL = re.compile(r"[A-Za-z0-9/._-]+")
 
 
+def make_data_folder(folder: Path) -> None:
+    """Creates the data folder, or closes an existing one: nobody but its owner may enter it.
+
+    Only where root has kept PostgreSQL's data in it so far may the account that runs PostgreSQL pass through.
+
+    Raises:
+        LocalServerError: it cannot be created, or belongs to somebody else.
+    """
+    data = folder / "postgres" / "data"
+    is_passed_through = os.geteuid() == 0 and data.is_dir() and not data.is_symlink()
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.chmod(0o711 if is_passed_through else 0o700)
+    except OSError as error:
+        raise LocalServerError(f"the data folder {folder} cannot be used: {error}") from error
+
+
 @contextmanager
 def lock_folder(folder: Path, *, timeout_seconds: float = 30.0) -> Iterator[int]:
     """Locks `folder` (made when missing) exclusively; yields a descriptor for the servers to inherit.
@@ -54,7 +71,7 @@ def open_lock_file(folder: Path, name: str) -> Iterator[int]:
         LocalServerError: the folder is not writable.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(folder / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise LocalServerError(f"the data folder {folder} cannot be used: {error}") from error

@@ -35,7 +35,7 @@ def running_environment(folder: Path) -> dict[str, str]:
 
 def write_privately(path: Path, text: str) -> None:
     """Writes the file atomically, readable for its owner alone."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
     partial.unlink(missing_ok=True)
     with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:

@@ -8,6 +8,7 @@ import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from secrets import token_urlsafe
 from urllib.request import urlopen
 from uuid import uuid4
 
@@ -133,8 +134,13 @@ def test_the_check_fails_without_a_worker(tmp_path: Path, settings: dict[str, st
 def test_seeding_is_refused_in_production_and_on_an_old_database(
     tmp_path: Path, empty_database_url: str, settings: dict[str, str]
 ) -> None:
-    safe = {"CARA_ENV": "production", "GEMINI_API_KEY": "key", "FRONTEND_URL": "https://app.example.com"}
-    refused = cara_command("seed", folder=tmp_path, **settings, **safe)
+    safe = {
+        "CARA_ENV": "production",
+        "JWT_SECRET": token_urlsafe(48),
+        "GEMINI_API_KEY": "key",
+        "FRONTEND_URL": "https://app.example.com",
+    }
+    refused = cara_command("seed", folder=tmp_path, **{**settings, **safe})
     assert refused.returncode == 2
     assert "for development only" in refused.stderr
     behind = cara_command("seed", folder=tmp_path, **{**settings, "DATABASE_URL": empty_database_url})

@@ -31,8 +31,11 @@ def cara_dev(folder: Path, *options: str, **settings: str) -> Iterator[tuple[Run
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder in which the tests run `cara dev` one after the other."""
-    return tmp_path_factory.mktemp("dev")
+    """The folder in which the tests run `cara dev` one after the other; its data folder was open to all."""
+    folder = tmp_path_factory.mktemp("dev")
+    (folder / ".cara").mkdir()
+    (folder / ".cara").chmod(0o755)
+    return folder
 
 
 def assert_ends_with_all_children(dev: Running, number: signal.Signals) -> None:
@@ -64,8 +67,8 @@ def test_data_and_secret_survive_kill_9_and_no_process_is_left(folder: Path) -> 
 
 def test_other_commands_in_the_folder_use_its_servers_until_sigterm(folder: Path) -> None:
     with cara_dev(folder) as (dev, api):
-        for name in ("jwt-secret", "running.json"):
-            assert stat.S_IMODE((folder / ".cara" / name).stat().st_mode) == 0o600
+        for name, mode in (("jwt-secret", 0o600), ("running.json", 0o600), ("", 0o700)):
+            assert stat.S_IMODE((folder / ".cara" / name).stat().st_mode) == mode
         dev.until("working on")
         health = cara_command("doctor", folder=folder)
         assert health.returncode == 0, health.stdout

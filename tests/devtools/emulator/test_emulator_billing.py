@@ -188,7 +188,7 @@ async def test_other_processes_see_which_calls_were_billed(
     running.emulator.fail_next(Fault.UNAVAILABLE)
     await ask(session, said())
     await ask(session, said())
-    async with session.get("/emulator/ledger") as response:
+    async with session.get("/emulator/ledger", headers=running.control) as response:
         shown = await response.json()
     assert (shown["calls"], shown["billed"], shown["refused"], shown["finished"]) == (2, 1, 1, 1)
     assert shown["total_tokens"] == shown["prompt_tokens"] + shown["output_tokens"] > 0

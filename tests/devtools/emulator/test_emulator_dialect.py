@@ -152,26 +152,41 @@ async def test_events_are_lines_of_data_and_the_request_is_remembered_without_it
     assert "secret" not in str(asked.headers)
 
 
-async def test_faults_and_ledger_are_open_to_other_processes(browser):
-    headers = {"x-goog-api-key": "any"}
+async def test_faults_and_ledger_are_open_to_other_processes_with_the_key(running, browser):
+    headers = {"x-goog-api-key": "any"} | running.control
     wanted = {"fault": "rate_limited", "times": 1, "retryDelaySeconds": 7.5}
-    assert (await browser.post("/emulator/faults", json=wanted)).status == 200
+    assert (await browser.post("/emulator/faults", json=wanted, headers=headers)).status == 200
     limited = await browser.post(GENERATE, json=said("Hello"), headers=headers)
     delay = (await limited.json())["error"]["details"][-1]["retryDelay"]
     assert (limited.status, delay) == (429, "7.5s")
-    await browser.post("/emulator/faults", json={"fault": "internal", "rate": 1.0})
-    assert (await browser.delete("/emulator/faults")).status == 204
+    await browser.post("/emulator/faults", json={"fault": "internal", "rate": 1.0}, headers=headers)
+    assert (await browser.delete("/emulator/faults", headers=headers)).status == 204
     assert (await browser.post(GENERATE, json=said("Hello"), headers=headers)).status == 200
-    ledger = await (await browser.get("/emulator/ledger")).json()
+    ledger = await (await browser.get("/emulator/ledger", headers=headers)).json()
     assert (ledger["calls"], ledger["refused"], ledger["finished"]) == (2, 1, 1)
-    assert len(await (await browser.get("/emulator/requests")).json()) == 2
+    assert len(await (await browser.get("/emulator/requests", headers=headers)).json()) == 2
+
+
+@pytest.mark.parametrize("key", [None, "", "guess", "\xfc"])
+async def test_without_their_key_the_control_routes_do_nothing(running, browser, key):
+    headers = {} if key is None else {"X-Emulator-Key": key}
+    for method, path in (
+        ("POST", "/emulator/faults"),
+        ("DELETE", "/emulator/faults"),
+        ("GET", "/emulator/ledger"),
+        ("GET", "/emulator/requests"),
+    ):
+        async with browser.request(method, path, json={"fault": "internal"}, headers=headers) as refused:
+            assert refused.status == 403
+            assert running.emulator.control_key not in await refused.text()
+    assert running.emulator.faults.strike("generateContent") is None
 
 
 @pytest.mark.parametrize(
     "wanted", [{"fault": "earthquake"}, {"times": 1}, {"fault": "stall", "rate": 7}, [1]]
 )
-async def test_a_fault_that_does_not_exist_is_refused_with_those_that_do(browser, wanted):
-    async with browser.post("/emulator/faults", json=wanted) as response:
+async def test_a_fault_that_does_not_exist_is_refused_with_those_that_do(running, browser, wanted):
+    async with browser.post("/emulator/faults", json=wanted, headers=running.control) as response:
         assert response.status == 400
         assert "rate_limited" in (await response.json())["faults"]
 

@@ -179,14 +179,18 @@ async def test_several_switches_meet_in_one_request(running: RunningEmulator, se
     assert written.endswith(b"data:[DONE]\r\n\r\n")
 
 
-async def test_other_processes_plan_several_switches_for_one_request(session: ClientSession) -> None:
+async def test_other_processes_plan_several_switches_for_one_request(
+    running: RunningEmulator, session: ClientSession
+) -> None:
     wanted = {"fault": "fenced", "also": ["no_space", "usage_empty"]}
-    assert (await session.post("/emulator/faults", json=wanted)).status == 200
+    planned = await session.post("/emulator/faults", json=wanted, headers=running.control)
+    assert planned.status == 200
     async with session.post(STREAM, json=said(**JSON)) as response:
         chunks = await read_chunks(response)
     assert "".join(map(text_of, chunks)).startswith("```json")
     assert chunks[-1]["usageMetadata"] == {}
-    async with session.post("/emulator/faults", json={"fault": "fenced", "also": ["earthquake"]}) as refused:
+    unknown = {"fault": "fenced", "also": ["earthquake"]}
+    async with session.post("/emulator/faults", json=unknown, headers=running.control) as refused:
         assert refused.status == 400
         assert set((await refused.json())["faults"]) == {*Fault, *Deviation, *WireDeviation}
 

@@ -16,6 +16,7 @@ import psycopg
 import pytest
 
 from cara.devtools.servers import unprivileged
+from cara.devtools.servers.data_folder import make_data_folder
 from cara.devtools.servers.embedded import embedded_postgres_server
 from cara.devtools.servers.local_server import LocalServerError
 from cara.devtools.servers.unprivileged import WHEEL, copied_programs, discard_data, files_to_copy
@@ -182,3 +183,19 @@ def test_a_disk_that_is_full_is_an_error_and_leaves_no_partial_copy(state):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert [path.name for path in state.iterdir()] == ["lock"]
+
+
+def test_root_closes_a_data_folder_except_to_those_who_pass_through_it_to_old_data(tmp_path):
+    folder = tmp_path / "data"
+    folder.mkdir(mode=0o755)
+    make_data_folder(folder)
+    assert folder.stat().st_mode & 0o777 == 0o700
+    (folder / "postgres/data").mkdir(parents=True)
+    make_data_folder(folder)
+    assert folder.stat().st_mode & 0o777 == 0o711
+
+
+def test_a_data_folder_that_is_none_is_named(tmp_path):
+    (tmp_path / "data").write_text("")
+    with pytest.raises(LocalServerError, match="data cannot be used"):
+        make_data_folder(tmp_path / "data")
