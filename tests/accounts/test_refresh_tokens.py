@@ -27,6 +27,7 @@ from cara.web.client_info import ClientInfo
 from cara.web.context import service
 from tests.accounts.signing import (
     Client,
+    add_families,
     audited,
     outlast_the_grace,
     posts,
@@ -331,24 +332,20 @@ async def test_a_sign_in_lasts_for_the_days_of_the_settings(
 async def test_a_21st_sign_in_ends_the_least_recently_used_one(
     client: Client, learner: Learner, database: Database
 ) -> None:
+    """The learner's first sign-in is the oldest, but has just been used; of the others the oldest end."""
+    await add_families(database, MAX_FAMILIES - 1)
+    live = "select count(*) from refresh_families where ended_at is null"
     async with database.acquire() as connection:
-        await connection.execute(
-            """
-            insert into refresh_families (user_id, id, created_at, expires_at)
-            select user_id, gen_random_uuid(), now() - interval '1 day', expires_at
-            from refresh_families, generate_series(1, 19)
-            """
-        )
-        await connection.execute("update refresh_families set created_at = now() - interval '2 days'")
-        await refreshes(client, learner.refresh_token)
-        for _ in range(19):
+        await connection.execute("update refresh_families set created_at = created_at - interval '2 days'")
+        learner.refresh_token = (await refreshes(client, learner.refresh_token))["refreshToken"]
+        for _ in range(2):
             assert (await signs_in(client, learner.email, learner.password))[0] == 200
-        learner.access_token = (await refreshes(client, learner.refresh_token))["accessToken"]
+        assert await connection.fetchval(live) == MAX_FAMILIES
         await learner.expects(200, "GET", "/api/auth/verify")
-        assert (await audited(database, learner)).count("family_ended_for_room") == 19
-        await connection.execute("update refresh_families set last_used_at = created_at")
+        assert (await audited(database, learner)).count("family_ended_for_room") == 2
+
+        await connection.execute("update refresh_families set last_used_at = created_at - interval '1 day'")
         assert (await signs_in(client, learner.email, learner.password))[0] == 200
-        live = "select count(*) from refresh_families where ended_at is null"
         assert await connection.fetchval(live) == MAX_FAMILIES
     await learner.expects(401, "GET", "/api/auth/verify")
     assert await refresh_refusal(client, learner.refresh_token) == "refresh_token_invalid"

@@ -12,6 +12,7 @@ import pytest
 from aiohttp import ClientResponse, web
 from pydantic import SecretStr
 
+from cara.accounts.refresh_tokens import MAX_FAMILIES
 from cara.accounts.sign_outs import sign_out_everywhere
 from cara.app import create_app
 from cara.feedback.events.broker import JobEventBroker
@@ -21,6 +22,7 @@ from cara.web.client_info import ClientInfo
 from cara.web.context import service
 from tests.accounts.signing import (
     Client,
+    add_families,
     outlast_the_grace,
     posts,
     refresh_refusal,
@@ -54,13 +56,10 @@ async def _uses_a_spent_token(learner: Learner, database: Database) -> None:
 
 
 async def _signs_in_too_often(learner: Learner, database: Database) -> None:
+    await add_families(database, MAX_FAMILIES)
     async with database.acquire() as connection:
         await connection.execute(
-            """
-            insert into refresh_families (user_id, id, last_used_at, expires_at)
-            select user_id, gen_random_uuid(), now() + interval '1 minute', expires_at
-            from refresh_families, generate_series(1, 19)
-            """
+            "update refresh_families set last_used_at = now() where created_at < now() - interval '30 seconds'"
         )
     await signs_in(learner.client, learner.email, learner.password)
 
