@@ -91,7 +91,10 @@ def assert_few(what: str, files: FilesThatRun, *, at_most: int, of_features: int
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    return settings.model_copy(update={"rate_limits": "on", "rate_limit_sign_in": "100/minute"})
+    """The sweep, which runs beside requests, is kept out of the way."""
+    return settings.model_copy(
+        update={"rate_limits": "on", "rate_limit_sign_in": "100/minute", "sweep_seconds": 60}
+    )
 
 
 class Caller:

@@ -59,7 +59,7 @@ async def _signs_in_too_often(learner: Learner, database: Database) -> None:
     await add_families(database, MAX_FAMILIES)
     async with database.acquire() as connection:
         await connection.execute(
-            "update refresh_families set last_used_at = now() where created_at < now() - interval '30 seconds'"
+            "update refresh_families set last_used_at = now() where created_at < now() - interval '9 seconds'"
         )
     await signs_in(learner.client, learner.email, learner.password)
 
