@@ -44,6 +44,7 @@ class Reauthentication:
         user = await self._user(caller.user_id)
         await self._verify_current_password(user, password, client, "reauthentication_failed")
         async with self._database.transaction() as connection:
+            await queries.lock_user(connection, caller.user_id)
             authenticated_at = await refresh_queries.renew_authentication(
                 connection, caller.user_id, caller.family_id
             )
