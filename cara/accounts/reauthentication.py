@@ -50,7 +50,9 @@ class Reauthentication:
             )
             if authenticated_at is None:
                 raise TokenInvalid
-            await audit.record(connection, "reauthenticated", client, caller.user_id)
+            await audit.record(
+                connection, "reauthenticated", client, caller.user_id, family=str(caller.family_id)
+            )
         return Reauthenticated(authenticated_at=authenticated_at, expires_in=AUTHENTICATED_SECONDS)
 
     async def change_password(self, user_id: UUID, change: PasswordChange, client: ClientInfo) -> None:
