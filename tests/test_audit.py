@@ -8,11 +8,20 @@ from uuid import UUID
 
 from cara import audit
 from cara.accounts.administration import create_admin, set_daily_quota
+from cara.accounts.refresh_tokens import MAX_FAMILIES
 from cara.postgres.database import Database, new_id
 from cara.settings import Settings
 from cara.users.queries import delete_user
 from cara.web.client_info import ClientInfo
-from tests.accounts.signing import Client, outlast_the_grace, posts, refresh_refusal, refreshes, signs_in
+from tests.accounts.signing import (
+    Client,
+    add_families,
+    outlast_the_grace,
+    posts,
+    refresh_refusal,
+    refreshes,
+    signs_in,
+)
 from tests.learners import Learner
 from tests.waiting import until_blocked
 
@@ -23,6 +32,11 @@ CHANGE = "/api/auth/password"
 
 def no_password() -> str:
     raise AssertionError("the account exists")
+
+
+async def _unlock(database: Database) -> None:
+    async with database.acquire() as connection:
+        await connection.execute("delete from sign_in_failures")
 
 
 async def test_every_action_has_an_entry_that_says_from_where(
@@ -40,9 +54,19 @@ async def test_every_action_has_an_entry_that_says_from_where(
     await outlast_the_grace(database)
     await refresh_refusal(client, learner.refresh_token)
     await signs_in(client, learner.email, "guess")
+    for password in [*["guess"] * 4, learner.password]:
+        await signs_in(client, learner.email, password)
+    await _unlock(database)
     _, again = await signs_in(client, learner.email, learner.password)
-    await posts(client, "/api/auth/logout", {"refreshToken": again["refreshToken"]})
+    learner.access_token = again["accessToken"]
+    for password in ("guess", learner.password):
+        await learner.call("POST", "/api/auth/reauthenticate", json={"password": password})
     await learner.expects(200, "POST", CHANGE, json={**wrong, "currentPassword": learner.password})
+    taken = {"email": learner.email, "name": "A", "password": "correct horse battery"}
+    await posts(client, "/api/auth/register", taken)
+    await add_families(database, MAX_FAMILIES)
+    _, again = await signs_in(client, learner.email, "another horse battery")
+    await posts(client, "/api/auth/logout", {"refreshToken": again["refreshToken"]})
     _, again = await signs_in(client, learner.email, "another horse battery")
     learner.access_token = again["accessToken"]
     await learner.expects(200, "POST", "/api/auth/logout-all")

@@ -32,8 +32,8 @@ def cookie_name(settings: Settings) -> str:
 
 def refresh_cookie(pair: Refreshed, settings: Settings) -> CIMultiDict[str]:
     """Returns the header fields that set the refresh cookie to the token of a fresh pair."""
-    token, seconds = pair.refresh_token, settings.refresh_token_days * 86_400
-    return _fields(token, str(owner_of(token)), seconds, settings)
+    token = pair.refresh_token
+    return _fields(token, str(owner_of(token)), pair.refresh_seconds, settings)
 
 
 def no_refresh_cookie(settings: Settings) -> CIMultiDict[str]:

@@ -3,39 +3,46 @@
 from aiohttp import web
 
 from cara.accounts import profile_routes
-from cara.accounts.authentication import Authentication, EmailTaken, InvalidCredentials, WrongPassword
+from cara.accounts.authentication import Authentication, EmailTaken, InvalidCredentials
 from cara.accounts.cookies import no_refresh_cookie, refresh_cookie
 from cara.accounts.deletion import delete_account
 from cara.accounts.lockout import AccountLocked
 from cara.accounts.passwords import PasswordsBusy, WeakPassword
 from cara.accounts.presented_tokens import MixedOwners, presented_tokens, require_one_owner
 from cara.accounts.profile import profile_of
+from cara.accounts.reauthentication import Reauthentication, WrongPassword
 from cara.accounts.refresh_tokens import (
     RefreshTokenInvalid,
     RefreshTokenReused,
     TokenRefresher,
     owner_of,
-    sign_out,
-    sign_out_everywhere,
 )
 from cara.accounts.schemas import (
     Credentials,
     NewAccount,
+    Password,
     PasswordChange,
     Profile,
+    Reauthenticated,
     Refreshed,
     RefreshToken,
     SignedIn,
     SignedOut,
     Verified,
 )
+from cara.accounts.sign_out_notifier import SignOutNotifier
+from cara.accounts.sign_outs import sign_out, sign_out_everywhere
 from cara.jobs.notifier import JobNotifier
 from cara.postgres.database import Connection, Database
 from cara.settings import Settings
 from cara.web.client_info import client_info
 from cara.web.context import CALLER_ID, REQUEST_ID
-from cara.web.guard import Caller, count_for_address_if_unauthenticated
-from cara.web.handlers import Transaction
+from cara.web.guard import (
+    Caller,
+    ReauthenticationRequired,
+    count_for_address_if_unauthenticated,
+    require_recent_authentication,
+)
 from cara.web.models import ApiResponse
 from cara.web.rate_limits import RateLimits
 from cara.web.routing import Route
@@ -78,7 +85,7 @@ async def refresh(
 
     The token comes in the cookie or in the body; while the cookie's token counts, the body is ignored, unless
     its token is of another account: then both are refused. Each token is good once, and for a few seconds
-    more for another tab. Use of a spent one ends its whole family.
+    more for another tab, which gets the same successor. Later use of a spent one ends the whole sign-in.
     """
     presented, client = presented_tokens(request, body, settings), client_info(request)
     known = await refresher.find(presented)
@@ -93,31 +100,54 @@ async def refresh(
 
 
 async def logout(
-    request: web.Request, database: Database, settings: Settings, body: RefreshToken | None
+    request: web.Request,
+    database: Database,
+    sign_out_notifier: SignOutNotifier,
+    settings: Settings,
+    body: RefreshToken | None,
 ) -> ApiResponse[SignedOut]:
     """Sign out here.
 
-    Ends the refresh tokens of this sign-in, found by the cookie or by any of them in the body. The access
-    token goes on until it expires. Tokens of different accounts are refused, and none of them ends.
+    Ends this sign-in, found by the refresh token in the cookie or by any of its refresh tokens in the body,
+    with its access tokens and open event streams. Tokens of different accounts are refused, and none of them
+    ends.
     """
     presented, client = presented_tokens(request, body, settings), client_info(request)
     await require_one_owner(database, presented, client)
-    await sign_out(database, presented, client)
+    await sign_out(database, sign_out_notifier, presented, client)
     return ApiResponse(SignedOut(), headers=no_refresh_cookie(settings))
 
 
 async def logout_all(
-    request: web.Request, caller: Caller, transaction: Transaction, settings: Settings
+    request: web.Request,
+    caller: Caller,
+    database: Database,
+    sign_out_notifier: SignOutNotifier,
+    settings: Settings,
 ) -> ApiResponse[SignedOut]:
-    """Sign out everywhere: every refresh token and every access token of yours ends, this one too."""
-    await sign_out_everywhere(transaction, caller.user_id, client_info(request))
+    """Sign out everywhere: every token of yours ends, this one too, and every open event stream."""
+    async with database.transaction() as connection:
+        await sign_out_everywhere(connection, caller.user_id, client_info(request))
+    await sign_out_notifier.notify(caller.user_id)
     return ApiResponse(SignedOut(), headers=no_refresh_cookie(settings))
+
+
+async def reauthenticate(
+    request: web.Request, caller: Caller, reauthentication: Reauthentication, body: Password
+) -> Reauthenticated:
+    """Type your password again, as exporting your data and deleting your account ask for.
+
+    A wrong one is a 401 with `invalid_credentials`; the access token stays good.
+    """
+    return await reauthentication.reauthenticate(
+        caller, body.password.get_secret_value(), client_info(request)
+    )
 
 
 async def change_password(
     request: web.Request,
     caller: Caller,
-    authentication: Authentication,
+    reauthentication: Reauthentication,
     settings: Settings,
     body: PasswordChange,
 ) -> ApiResponse[SignedOut]:
@@ -125,14 +155,28 @@ async def change_password(
 
     Every refresh token and every access token of yours ends, this one too: sign in with the new password.
     """
-    await authentication.change_password(caller.user_id, body, client_info(request))
+    await reauthentication.change_password(caller.user_id, body, client_info(request))
     return ApiResponse(SignedOut(), headers=no_refresh_cookie(settings))
 
 
 async def delete_profile(
-    request: web.Request, caller: Caller, database: Database, job_notifier: JobNotifier, settings: Settings
+    request: web.Request,
+    caller: Caller,
+    reauthentication: Reauthentication,
+    database: Database,
+    job_notifier: JobNotifier,
+    settings: Settings,
+    body: Password | None,
 ) -> ApiResponse[Profile]:
-    """Delete your account and everything that is stored of you, at once and for ever."""
+    """Delete your account and everything that is stored of you, at once and for ever.
+
+    The password must have been typed within five minutes, or comes in the body.
+    """
+    if body:
+        password = body.password.get_secret_value()
+        await reauthentication.reauthenticate(caller, password, client_info(request))
+    else:
+        require_recent_authentication(caller)
     await delete_account(database, job_notifier, caller.user_id, request.get(REQUEST_ID))
     return ApiResponse(None, headers=no_refresh_cookie(settings))
 
@@ -181,6 +225,14 @@ ROUTES = [
     Route("POST", "/api/auth/logout-all", logout_all, tag=TAG),
     Route(
         "POST",
+        "/api/auth/reauthenticate",
+        reauthenticate,
+        tag=TAG,
+        limit="sign-in",
+        errors=(WrongPassword, AccountLocked, PasswordsBusy),
+    ),
+    Route(
+        "POST",
         "/api/auth/password",
         change_password,
         tag=TAG,
@@ -193,6 +245,7 @@ ROUTES = [
         tag=profile_routes.TAG,
         status=204,
         responses={204: None},
+        errors=(ReauthenticationRequired, WrongPassword, AccountLocked, PasswordsBusy),
     ),
     *profile_routes.ROUTES,
 ]
