@@ -122,7 +122,9 @@ def _confirm(question: str, *, yes: bool) -> None:
         return
     if not (_is_terminal(sys.stdin) and _is_terminal(sys.stderr)):
         raise exit_with("there is no terminal to ask at: nothing was changed; with --yes nothing is asked")
-    if not typer.confirm(question, err=True):
+    # typer.confirm writes a part of its prompt to stdout.
+    typer.echo(f"{question} [y/N]: ", nl=False, err=True)
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         typer.echo("nothing was changed", err=True)
         raise typer.Exit(1)
 
