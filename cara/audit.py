@@ -63,8 +63,8 @@ async def record(
 
     An entry that must be kept although the request is refused belongs on a connection of its own. Once the
     user has `HOURLY_ENTRIES` of this action within an hour, the newest of them counts it in `repeated`.
-    The statement locks the user against deletion, or finds that the user is gone and names nobody: no entry
-    outlives its account under its name.
+    The statement locks the user against deletion, or finds that the user is gone, and then says neither whose
+    entry it is nor from where: no personal data outlives its account.
     """
     await _insert_or_count(
         connection,
@@ -107,7 +107,9 @@ async def _insert_or_count(
             returning id
         )
         insert into audit_log (id, user_id, action, address, user_agent, request_id, details)
-        select $1, (select id from owner), $3, $4, $5, $6, $7
+        select $1, (select id from owner), $3, case when kept then $4::inet end,
+               case when kept then $5::text end, $6, $7
+        from (select $2::uuid is null or exists (select from owner) as kept) as client
         where not exists (select from counted)
         """,
         new_id(),

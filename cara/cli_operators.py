@@ -34,7 +34,8 @@ def create_admin(
     with cli_errors():
         account = asyncio.run(administration.find_account(settings, email))
         if account is None:
-            typer.echo("No account has this email: a new one is created.", err=True)
+            email = administration.valid_email(email)
+            typer.echo(f"There is no account {email}: it is created.", err=True)
             asyncio.run(administration.create_admin(settings, email, _new_password()))
             typer.echo(f"{email} is an administrator now and can sign in")
             return
@@ -130,10 +131,18 @@ def _confirm(question: str, *, yes: bool) -> None:
 
 
 def _new_password() -> str:
-    """Returns the password, typed twice at a terminal or else read from the first line of stdin."""
+    """Returns the password, typed twice at a terminal or else read from the first line of stdin.
+
+    Raises:
+        typer.Exit: the line is not UTF-8, whatever the locale is: requests could never hold that password.
+    """
     if _is_terminal(sys.stdin):
         return str(typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True))
-    return sys.stdin.readline().rstrip("\r\n") if sys.stdin else ""
+    line = sys.stdin.buffer.readline() if sys.stdin else b""
+    try:
+        return line.decode().rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise exit_with("the password on stdin is not UTF-8") from None
 
 
 def _is_terminal(stream: TextIO | None) -> bool:

@@ -184,7 +184,7 @@ def test_every_action_is_documented() -> None:
     assert sorted(rows) == sorted(get_args(audit.Action))
 
 
-async def test_an_entry_waits_for_a_deletion_and_then_names_nobody(
+async def test_an_entry_waits_for_a_deletion_and_then_holds_no_personal_data(
     learner: Learner, database: Database
 ) -> None:
     user_id = UUID(learner.user["id"])
@@ -195,8 +195,17 @@ async def test_an_entry_waits_for_a_deletion_and_then_names_nobody(
             await until_blocked(database, entry)
         await entry
         await audit.record(auditing, "sign_in_failed", CLIENT, new_id())
-        rows = await auditing.fetch("select user_id from audit_log where action = 'sign_in_failed'")
-    assert [row["user_id"] for row in rows] == [None, None]
+        await audit.record(auditing, "sign_in_failed", CLIENT)
+        rows = await auditing.fetch(
+            "select user_id, host(address), user_agent, request_id from audit_log"
+            " where action = 'sign_in_failed' order by created_at"
+        )
+    of_nobody = (None, None, None, CLIENT.request_id)
+    assert [tuple(row) for row in rows] == [
+        of_nobody,
+        of_nobody,
+        (None, CLIENT.address, CLIENT.user_agent, CLIENT.request_id),
+    ]
 
 
 async def test_a_page_ends_where_the_next_one_begins(learner: Learner, database: Database) -> None:

@@ -65,6 +65,18 @@ async def find_account(settings: Settings, email: str) -> Account | None:
     return Account(**found) if found else None
 
 
+def valid_email(email: str) -> str:
+    """Returns the email as a new account stores it.
+
+    Raises:
+        InvalidEmail: no account can have it.
+    """
+    try:
+        return TypeAdapter[str](Email).validate_python(email)
+    except ValidationError:
+        raise InvalidEmail from None
+
+
 async def create_admin(settings: Settings, email: str, password: str) -> None:
     """Creates an account, and makes it an administrator's.
 
@@ -73,10 +85,7 @@ async def create_admin(settings: Settings, email: str, password: str) -> None:
         WeakPassword: no account with this email can have this password.
         EmailTaken: somebody has registered the email meanwhile.
     """
-    try:
-        email = TypeAdapter(Email).validate_python(email)
-    except ValidationError:
-        raise InvalidEmail from None
+    email = valid_email(email)
     check_new_password(password, email=email, name=ADMIN_NAME)
     password_hash = await _hash(settings, password)
     user_id = new_id()
