@@ -132,7 +132,7 @@ async def main(streams: int, jobs: int, concurrency: int) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(soft, 3 * streams)), hard))
     async with running_system(emulator=("--chunk-delay-seconds", "0.05")) as system:
-        url = await system.add_web()
+        url = await system.add_web(EVENT_STREAMS_PER_LEARNER=str(streams))
         targets = await queue_jobs(url, jobs)
         web = system.webs[0]
         before = web.memory_bytes()

@@ -15,7 +15,9 @@ from cara.accounts.access_tokens import AccessTokens
 from cara.accounts.authentication import Authentication
 from cara.accounts.export import AccountExporter
 from cara.accounts.passwords import PasswordHasher
+from cara.accounts.reauthentication import Reauthentication
 from cara.accounts.refresh_tokens import TokenRefresher
+from cara.accounts.sign_out_notifier import SignOutNotifier
 from cara.analytics import routes as analytics
 from cara.analytics.event_writer import EventWriter
 from cara.coach import routes as coach
@@ -155,6 +157,7 @@ def _redis(settings: Settings) -> CleanupContext:
         provide(app, RateLimits, _rate_limits(settings, redis))
         provide(app, Subscriber, subscriber)
         provide(app, JobNotifier, JobNotifier(redis, Queue(redis)))
+        provide(app, SignOutNotifier, SignOutNotifier(redis))
         rollup_notifier = RollupNotifier(redis)
         provide(app, RollupNotifier, rollup_notifier)
         tasks = [
@@ -192,9 +195,10 @@ async def _analytics(app: web.Application) -> AsyncIterator[None]:
 
 async def _accounts(app: web.Application) -> AsyncIterator[None]:
     settings, database, tokens = service(app, Settings), service(app, Database), service(app, AccessTokens)
-    hasher = PasswordHasher.of(settings)
-    provide(app, Authentication, Authentication(settings, database, hasher, tokens))
-    provide(app, TokenRefresher, TokenRefresher(settings, database, tokens))
+    hasher, notifier = PasswordHasher.of(settings), service(app, SignOutNotifier)
+    provide(app, Authentication, Authentication(settings, database, hasher, tokens, notifier))
+    provide(app, Reauthentication, Reauthentication(database, hasher, notifier))
+    provide(app, TokenRefresher, TokenRefresher(settings, database, tokens, notifier))
     provide(app, AccountExporter, AccountExporter(database))
     yield
     hasher.close()
@@ -204,7 +208,13 @@ async def _job_events(app: web.Application) -> AsyncIterator[None]:
     provide(
         app,
         JobEventBroker,
-        JobEventBroker(service(app, Database), service(app, Redis), service(app, Subscriber)),
+        JobEventBroker(
+            service(app, Database),
+            service(app, Redis),
+            service(app, Subscriber),
+            service(app, AccessTokens),
+            service(app, Settings).event_streams_per_learner,
+        ),
     )
     yield
 

@@ -77,6 +77,7 @@ class Settings(BaseSettings):
     jwt_secret: SecretStr
     access_token_seconds: int = Field(900, gt=0, le=86_400)
     refresh_token_days: Positive = 30
+    sign_in_days: Positive = 90
     refresh_grace_seconds: float = Field(20, ge=0, le=300)
     password_time_cost: Positive = 2
     password_memory_kib: int = Field(19_456, ge=8)
@@ -106,6 +107,7 @@ class Settings(BaseSettings):
     rate_limit_sign_in: RateLimit = "10/minute"
     rate_limit_user: RateLimit = "300/minute"
     rate_limit_gemini: RateLimit = "20/minute"
+    event_streams_per_learner: Positive = 20
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
 
     worker_max_jobs: Positive = 20

@@ -18,25 +18,43 @@ create table users (
     is_admin          boolean not null default false,
     -- null: DAILY_TOKEN_QUOTA applies
     daily_token_quota integer check (daily_token_quota >= 0),
-    -- access tokens of an earlier generation are invalid
-    token_generation  integer not null default 0,
     created_at        timestamptz not null default now(),
     updated_at        timestamptz not null default now()
 );
 create unique index users_email_key on users (lower(email));
 
-create table refresh_tokens (
-    user_id     uuid not null references users (id) on delete cascade,
-    token_hash  bytea not null,
-    family      uuid not null,
-    replaced_by bytea,
-    replaced_at timestamptz,
-    revoked_at  timestamptz,
-    created_at  timestamptz not null default now(),
-    expires_at  timestamptz not null,
-    primary key (user_id, token_hash)
+-- What begins with a sign-in: its access tokens, refresh tokens and event streams end with the family.
+create table refresh_families (
+    user_id          uuid not null references users (id) on delete cascade,
+    id               uuid not null,
+    created_at       timestamptz not null default now(),
+    -- when the password was last typed
+    authenticated_at timestamptz not null default now(),
+    -- null before the first refresh
+    last_used_at     timestamptz,
+    -- the end that no refresh puts off
+    expires_at       timestamptz not null,
+    ended_at         timestamptz,
+    primary key (user_id, id)
 );
-create index refresh_tokens_family_idx on refresh_tokens (user_id, family);
+create index refresh_families_live_idx on refresh_families (user_id) where ended_at is null;
+create index refresh_families_expires_at_idx on refresh_families (expires_at);
+
+create table refresh_tokens (
+    user_id        uuid not null,
+    token_hash     bytea not null,
+    family_id      uuid not null,
+    -- null until the token is spent
+    replaced_by    bytea,
+    replaced_at    timestamptz,
+    -- with the spent token itself it gives the successor, to whoever sends the token within the grace period
+    successor_salt bytea,
+    created_at     timestamptz not null default now(),
+    expires_at     timestamptz not null,
+    primary key (user_id, token_hash),
+    foreign key (user_id, family_id) references refresh_families (user_id, id) on delete cascade
+);
+create index refresh_tokens_family_idx on refresh_tokens (user_id, family_id);
 create index refresh_tokens_expires_at_idx on refresh_tokens (expires_at);
 
 -- Failed sign-ins of the last hours, by a digest of the email, or of the email and the client's network. The
@@ -45,6 +63,8 @@ create table sign_in_failures (
     key            bytea primary key check (octet_length(key) = 16),
     failures       integer not null check (failures >= 1),
     last_failed_at timestamptz not null,
+    -- the last refusal that was audited: one for each lock
+    refused_at     timestamptz,
     -- the next failure after this counts as the first
     expires_at     timestamptz not null
 );

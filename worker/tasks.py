@@ -73,9 +73,10 @@ async def purge_expired(ctx: dict[str, Any]) -> None:
             context.database, now=datetime.now(UTC), audit_days=context.settings.audit_retention_days
         )
     logger.info(
-        "purged %d audit entries, %d refresh tokens and %d failed sign-ins",
+        "purged %d audit entries, %d refresh tokens, %d refresh families and %d failed sign-ins",
         purged.audit_entries,
         purged.refresh_tokens,
+        purged.refresh_families,
         purged.sign_in_failures,
     )
 

@@ -13,16 +13,19 @@ from datetime import datetime
 from uuid import UUID
 
 from pydantic import TypeAdapter, ValidationError
+from redis.asyncio import Redis
 
 from cara import audit
 from cara.accounts import queries
 from cara.accounts.authentication import EmailTaken, normalize_email
 from cara.accounts.passwords import PasswordHasher, check_new_password
-from cara.accounts.refresh_tokens import sign_out_everywhere
 from cara.accounts.schemas import Email
+from cara.accounts.sign_out_notifier import SignOutNotifier
+from cara.accounts.sign_outs import sign_out_everywhere
 from cara.errors import InvalidInput, NotFound
 from cara.postgres.database import Connection, new_id
 from cara.postgres.migrations import up_to_date_database
+from cara.redis.connections import connection_pool
 from cara.settings import Settings
 
 ADMIN_NAME = "Administrator"
@@ -117,6 +120,9 @@ async def sign_out(settings: Settings, email: str) -> Account:
         if found is None:
             raise AccountNotFound
         await sign_out_everywhere(connection, found["id"], audit.SYSTEM)
+    url = settings.redis_url.get_secret_value()
+    async with Redis.from_pool(connection_pool(url, size=1)) as redis:
+        await SignOutNotifier(redis).notify(found["id"])
     return Account(**found)
 
 

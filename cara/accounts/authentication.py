@@ -1,20 +1,24 @@
-"""Registration, sign-in and the change of a password."""
+"""Registration and sign-in."""
 
 from __future__ import annotations
-
-from uuid import UUID
 
 from pydantic import validate_email
 from pydantic_core import PydanticCustomError
 
 from cara import audit
-from cara.accounts import lockout, queries, refresh_queries
+from cara.accounts import lockout, queries
 from cara.accounts.access_tokens import AccessTokens
 from cara.accounts.lockout import FailureKeys
 from cara.accounts.passwords import PasswordHasher, check_new_password
-from cara.accounts.refresh_tokens import begin_family
-from cara.accounts.schemas import Credentials, NewAccount, PasswordChange, SignedIn, User
-from cara.errors import Conflict, TokenInvalid, Unauthenticated
+from cara.accounts.refresh_tokens import begin_family, make_room_for_family
+from cara.accounts.schemas import (
+    Credentials,
+    NewAccount,
+    SignedIn,
+    User,
+)
+from cara.accounts.sign_out_notifier import SignOutNotifier
+from cara.errors import Conflict, Unauthenticated
 from cara.postgres.database import Connection, Database, Record, new_id
 from cara.settings import Settings
 from cara.users.progress import with_current_progress
@@ -34,10 +38,6 @@ class InvalidCredentials(Unauthenticated):
     detail = "Email or password is wrong."
 
 
-class WrongPassword(InvalidCredentials):
-    detail = "The current password is wrong."
-
-
 def normalize_email(typed: str) -> str:
     """Returns an email as registration would store it, so that any spelling of it finds the account.
 
@@ -50,7 +50,7 @@ def normalize_email(typed: str) -> str:
 
 
 class Authentication:
-    """Registers users, signs them in and changes their passwords."""
+    """Registers users and signs them in."""
 
     def __init__(
         self,
@@ -58,11 +58,13 @@ class Authentication:
         database: Database,
         password_hasher: PasswordHasher,
         access_tokens: AccessTokens,
+        sign_out_notifier: SignOutNotifier,
     ) -> None:
-        self._refresh_token_days = settings.refresh_token_days
+        self._settings = settings
         self._database = database
         self._password_hasher = password_hasher
         self._access_tokens = access_tokens
+        self._sign_out_notifier = sign_out_notifier
 
     async def register(self, account: NewAccount, client: ClientInfo) -> SignedIn:
         """Creates an account and signs it in.
@@ -79,10 +81,12 @@ class Authentication:
             user = await queries.insert_user(
                 connection, new_id(), account.email, account.name, account.role, password_hash
             )
-            if user is None:
-                raise EmailTaken
-            await audit.record(connection, "registered", client, user["id"])
-            return await self._issue_tokens(connection, user, User.model_validate(dict(user)))
+            if user:
+                await audit.record(connection, "registered", client, user["id"])
+                return await self._issue_tokens(connection, user, User.model_validate(dict(user)))
+            owner = await queries.user_id_by_email(connection, account.email)
+            await audit.record(connection, "registration_refused", client, owner)
+        raise EmailTaken
 
     async def sign_in(self, credentials: Credentials, client: ClientInfo) -> SignedIn:
         """Signs in the user with these credentials. An email that no account has costs the same work.
@@ -100,24 +104,6 @@ class Authentication:
                 return signed_in
         raise InvalidCredentials
 
-    async def change_password(self, user_id: UUID, change: PasswordChange, client: ClientInfo) -> None:
-        """Stores a new password and ends every refresh family and access token, the caller's too.
-
-        Raises:
-            WeakPassword: the new password is refused.
-            WrongPassword: the current password is wrong, or was changed meanwhile.
-            AccountLocked: too many attempts have failed; sign-ins from this address count too.
-            PasswordsBusy: too many passwords are being hashed.
-        """
-        chosen = change.new_password.get_secret_value()
-        for _ in range(MAX_ATTEMPTS):
-            user = await self._user(user_id)
-            check_new_password(chosen, email=user["email"], name=user["name"], member="newPassword")
-            await self._verify_current_password(user, change.current_password.get_secret_value(), client)
-            if await self._replace_password(user, await self._password_hasher.hash(chosen), client):
-                return
-        raise WrongPassword
-
     async def _verify_credentials(
         self, email: str, password: str, keys: FailureKeys, client: ClientInfo
     ) -> tuple[Record, str | None]:
@@ -126,12 +112,14 @@ class Authentication:
             user = await queries.user_for_sign_in(
                 connection, email, client.network, keys.address, keys.account
             )
-        lockout.require_unlocked(user, familiar=user["familiar"])
+            async with lockout.audited_refusal(connection, keys, user["id"], client):
+                lockout.require_unlocked(user, familiar=user["familiar"])
         verified = await self._password_hasher.verify(user["password_hash"], password)
         async with self._database.acquire() as connection:
             # Other guesses may have failed while this one was verified. Right and wrong ones are checked
             # again, so that a response behind the lock reveals nothing about the password.
-            await lockout.check(connection, keys, familiar=user["familiar"])
+            async with lockout.audited_refusal(connection, keys, user["id"], client):
+                await lockout.check(connection, keys, familiar=user["familiar"])
             if not verified.is_correct:
                 locked_seconds = int(await lockout.count_failure(connection, keys))
                 details = {"lockedSeconds": locked_seconds} if locked_seconds else {}
@@ -150,48 +138,22 @@ class Authentication:
                 return None
             if rehash:
                 await queries.rehash_password(connection, user_id, stored, rehash)
+            made_room = await make_room_for_family(connection, user_id, client)
             await audit.record(connection, "signed_in", client, user_id)
             shown = User.model_validate(with_current_progress(user))
             signed_in = await self._issue_tokens(connection, user, shown)
             await lockout.clear_failures(connection, keys)
+        if made_room:
+            await self._sign_out_notifier.notify(user_id)
         return signed_in
 
     async def _issue_tokens(self, connection: Connection, user: Record, shown: User) -> SignedIn:
         """The user must be new or locked."""
+        issued = await begin_family(connection, user["id"], self._settings)
         return SignedIn(
-            access_token=self._access_tokens.sign(user["id"], user["token_generation"]),
-            refresh_token=await begin_family(connection, user["id"], self._refresh_token_days),
+            access_token=self._access_tokens.sign(user["id"], issued.family_id),
+            refresh_token=issued.token,
+            refresh_seconds=issued.seconds_left,
             expires_in=self._access_tokens.lifetime_seconds,
             user=shown,
         )
-
-    async def _user(self, user_id: UUID) -> Record:
-        async with self._database.acquire() as connection:
-            user = await queries.user_by_id(connection, user_id)
-        if user is None:
-            raise TokenInvalid
-        return user
-
-    async def _verify_current_password(self, user: Record, current: str, client: ClientInfo) -> None:
-        keys = FailureKeys.of(user["email"], client.address)
-        async with self._database.acquire() as connection:
-            await lockout.check(connection, keys, familiar=True)
-        verified = await self._password_hasher.verify(user["password_hash"], current)
-        async with self._database.acquire() as connection:
-            # For right and wrong passwords alike: see `_verify_credentials`.
-            await lockout.check(connection, keys, familiar=True)
-            if not verified.is_correct:
-                await lockout.count_failure(connection, keys)
-                await audit.record(connection, "password_change_failed", client, user["id"])
-                raise WrongPassword
-            await lockout.clear_failures(connection, keys)
-
-    async def _replace_password(self, user: Record, password_hash: str, client: ClientInfo) -> bool:
-        """Returns False if there is another hash than the one that was verified."""
-        user_id, verified_hash = user["id"], user["password_hash"]
-        async with self._database.transaction() as connection:
-            if not await queries.change_password(connection, user_id, verified_hash, password_hash):
-                return False
-            await refresh_queries.revoke_all_families(connection, user_id)
-            await audit.record(connection, "password_changed", client, user_id)
-        return True

@@ -60,17 +60,19 @@ class Purged(NamedTuple):
 
     audit_entries: int = 0
     refresh_tokens: int = 0
+    refresh_families: int = 0
     sign_in_failures: int = 0
 
 
 async def purge_expired(database: Database, *, now: datetime, audit_days: int) -> Purged:
-    """Deletes audit entries older than so many days, and expired refresh tokens and failed sign-ins."""
+    """Deletes audit entries older than so many days, and expired tokens, families and failed sign-ins."""
     total = Purged()
     while True:
         async with database.acquire() as connection:
             deleted = Purged(
                 await audit.delete_entries_before(connection, now - timedelta(days=audit_days), BATCH_ROWS),
                 await refresh_queries.delete_expired_tokens(connection, now, BATCH_ROWS),
+                await refresh_queries.delete_expired_families(connection, now, BATCH_ROWS),
                 await queries.delete_expired_failures(connection, BATCH_ROWS),
             )
         total = Purged(*(before + more for before, more in zip(total, deleted, strict=True)))

@@ -96,7 +96,13 @@ SECTIONS: Final[Mapping[str, str]] = {
     """,
     "activeWeeks": "select week from learner_weeks where user_id = $1 order by week",
     "signIns": """
-        select family, replaced_at, revoked_at, created_at, expires_at
+        select id, created_at, authenticated_at, last_used_at, expires_at, ended_at
+        from refresh_families
+        where user_id = $1
+        order by id
+    """,
+    "refreshTokens": """
+        select family_id, created_at, replaced_at, expires_at
         from refresh_tokens
         where user_id = $1
         order by created_at

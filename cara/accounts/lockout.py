@@ -13,18 +13,28 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Self
+from uuid import UUID
 
+from cara import audit
 from cara.accounts import queries
 from cara.errors import LimitReached
 from cara.postgres.database import Connection, Record
-from cara.web.client_info import UNKNOWN, limited_network
+from cara.web.client_info import UNKNOWN, ClientInfo, limited_network
 
 
 class AccountLocked(LimitReached):
+    """`for_all` says that it is the account that is locked, for every address that is not familiar."""
+
     code = "account_locked"
     detail = "Too many failed sign-ins. Please wait a while before you try again."
+
+    def __init__(self, *, retry_after_seconds: float, for_all: bool) -> None:
+        super().__init__(retry_after_seconds=retry_after_seconds)
+        self.for_all = for_all
 
 
 @dataclass(frozen=True)
@@ -81,20 +91,30 @@ def require_unlocked(failures: Record, *, familiar: bool) -> None:
     Raises:
         AccountLocked: too many attempts have failed; says when to try again.
     """
-    seconds = PER_ADDRESS.remaining_seconds(failures["address_failures"], failures["address_seconds_ago"])
-    if not familiar:
-        seconds = max(
-            seconds,
-            PER_ACCOUNT.remaining_seconds(failures["account_failures"], failures["account_seconds_ago"]),
-        )
+    here = PER_ADDRESS.remaining_seconds(failures["address_failures"], failures["address_seconds_ago"])
+    for_all = PER_ACCOUNT.remaining_seconds(failures["account_failures"], failures["account_seconds_ago"])
+    seconds = here if familiar else max(here, for_all)
     if seconds > 0:
-        raise AccountLocked(retry_after_seconds=seconds)
+        raise AccountLocked(retry_after_seconds=seconds, for_all=not here)
 
 
 async def check(connection: Connection, keys: FailureKeys, *, familiar: bool) -> None:
     """Raises AccountLocked if too many attempts have failed; see `require_unlocked`."""
     failures = await queries.recent_failures(connection, keys.address, keys.account)
     require_unlocked(failures, familiar=familiar)
+
+
+@asynccontextmanager
+async def audited_refusal(
+    connection: Connection, keys: FailureKeys, user_id: UUID | None, client: ClientInfo
+) -> AsyncIterator[None]:
+    """Audits that a lock makes the block refuse an attempt: once for each lock, not for each attempt."""
+    try:
+        yield
+    except AccountLocked as locked:
+        if await queries.note_refusal(connection, keys.account if locked.for_all else keys.address):
+            await audit.record(connection, "sign_in_refused", client, user_id)
+        raise
 
 
 async def count_failure(connection: Connection, keys: FailureKeys) -> float:

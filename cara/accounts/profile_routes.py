@@ -9,7 +9,7 @@ from cara.accounts.schemas import AuditEntry, AuditPage, AuditQuery, Profile, Pr
 from cara.postgres.database import Connection
 from cara.web.client_info import client_info
 from cara.web.downloads import Document, streaming_download
-from cara.web.guard import Caller
+from cara.web.guard import Caller, ReauthenticationRequired, require_recent_authentication
 from cara.web.handlers import Transaction
 from cara.web.routing import Route
 
@@ -34,8 +34,10 @@ async def export_profile(
 ) -> web.StreamResponse:
     """Download everything that is stored of you, as one JSON document.
 
-    It is streamed: a document whose end is missing was cut off.
+    The password must have been typed within five minutes. The document is streamed: one whose end is missing
+    was cut off.
     """
+    require_recent_authentication(caller)
     if request.method == "HEAD":
         return EXPORT.head()
     async with exporter.document(caller.user_id, client_info(request)) as chunks:
@@ -59,7 +61,7 @@ ROUTES = [
         export_profile,
         tag=TAG,
         responses={200: dict},
-        errors=(ExportsBusy,),
+        errors=(ExportsBusy, ReauthenticationRequired),
     ),
     Route("GET", "/api/users/me/audit", list_audit_entries, tag=TAG),
 ]

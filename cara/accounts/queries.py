@@ -1,11 +1,10 @@
 """SQL of users as they register and sign in, and of failed sign-ins: one function a statement.
 
-Refresh tokens that are not new are in `refresh_queries`.
+Refresh families and their tokens are in `refresh_queries`.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
 from uuid import UUID
 
 from cara.postgres.database import Connection, Record, one_row
@@ -20,7 +19,7 @@ async def insert_user(
         insert into users (id, email, name, role, password_hash)
         values ($1, $2, $3, $4, $5)
         on conflict (lower(email)) do nothing
-        returning id, email, name, role, password_hash, token_generation, timezone, level, xp, streak,
+        returning id, email, name, role, password_hash, timezone, level, xp, streak,
                   last_practice_at, created_at
         """,
         user_id,
@@ -113,6 +112,20 @@ async def count_failure(
     return {row["key"]: row["failures"] for row in rows}
 
 
+async def note_refusal(connection: Connection, key: bytes) -> bool:
+    """Notes that an attempt was refused; returns whether it is the first one since the last failure."""
+    noted = await connection.fetchval(
+        """
+        update sign_in_failures
+        set refused_at = clock_timestamp()
+        where key = $1 and (refused_at is null or refused_at < last_failed_at)
+        returning true
+        """,
+        key,
+    )
+    return noted is not None
+
+
 async def clear_failures(connection: Connection, key: bytes) -> None:
     await connection.execute("delete from sign_in_failures where key = $1", key)
 
@@ -144,6 +157,14 @@ async def user_by_id(connection: Connection, user_id: UUID) -> Record | None:
     )
 
 
+async def user_id_by_email(connection: Connection, email: str) -> UUID | None:
+    """Returns the user with this email, in whatever case."""
+    user_id: UUID | None = await connection.fetchval(
+        "select id from users where lower(email) = lower($1)", email
+    )
+    return user_id
+
+
 async def lock_user(connection: Connection, user_id: UUID) -> Record | None:
     """Returns the user and locks the row against changes until the transaction ends.
 
@@ -152,28 +173,13 @@ async def lock_user(connection: Connection, user_id: UUID) -> Record | None:
     """
     return await connection.fetchrow(
         """
-        select id, email, name, role, password_hash, token_generation, timezone, level, xp, streak,
+        select id, email, name, role, password_hash, timezone, level, xp, streak,
                last_practice_at, created_at
         from users
         where id = $1
         for no key update
         """,
         user_id,
-    )
-
-
-async def insert_refresh_token(
-    connection: Connection, user_id: UUID, token_hash: bytes, family: UUID, expires_at: datetime
-) -> None:
-    await connection.execute(
-        """
-        insert into refresh_tokens (user_id, token_hash, family, expires_at)
-        values ($1, $2, $3, $4)
-        """,
-        user_id,
-        token_hash,
-        family,
-        expires_at,
     )
 
 
@@ -185,11 +191,11 @@ async def rehash_password(connection: Connection, user_id: UUID, old: str, new: 
 
 
 async def change_password(connection: Connection, user_id: UUID, old: str, new: str) -> bool:
-    """Stores the new hash and ends all access tokens; returns False if the hash is no longer `old`."""
+    """Stores the new hash; returns False if the hash is no longer `old`."""
     changed = await connection.fetchval(
         """
         update users
-        set password_hash = $3, token_generation = token_generation + 1, updated_at = now()
+        set password_hash = $3, updated_at = now()
         where id = $1 and password_hash = $2
         returning true
         """,
@@ -198,13 +204,6 @@ async def change_password(connection: Connection, user_id: UUID, old: str, new: 
         new,
     )
     return changed is not None
-
-
-async def end_access_tokens(connection: Connection, user_id: UUID) -> None:
-    """Ends the access tokens that were signed so far; locks the user."""
-    await connection.execute(
-        "update users set token_generation = token_generation + 1 where id = $1", user_id
-    )
 
 
 async def account_by_email(connection: Connection, email: str) -> Record | None:

@@ -1,4 +1,8 @@
-"""SQL of refresh tokens: one function a statement. Transactions that change a family lock its user first."""
+"""SQL of refresh families and their tokens: one function a statement.
+
+Transactions that start, continue or end a family lock its user first (`queries.lock_user`). A family is live
+until it is ended or expires.
+"""
 
 from __future__ import annotations
 
@@ -6,21 +10,133 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from cara.postgres.database import Connection, Record
+from cara.postgres.database import Connection, Record, one_row
+
+
+async def insert_family(connection: Connection, user_id: UUID, family_id: UUID, lifetime: timedelta) -> None:
+    await connection.execute(
+        "insert into refresh_families (user_id, id, expires_at) values ($1, $2, now() + $3::interval)",
+        user_id,
+        family_id,
+        lifetime,
+    )
+
+
+async def caller_of_family(connection: Connection, user_id: UUID, family_id: UUID) -> Record | None:
+    """Returns what every request needs to know of its caller; None unless the family is live."""
+    return await connection.fetchrow(
+        """
+        select users.id, is_admin, timezone, daily_token_quota,
+               extract(epoch from now() - authenticated_at)::float8 as authenticated_seconds_ago
+        from refresh_families
+        join users on users.id = refresh_families.user_id
+        where refresh_families.user_id = $1 and refresh_families.id = $2
+          and ended_at is null and expires_at > now()
+        """,
+        user_id,
+        family_id,
+    )
+
+
+async def renew_authentication(connection: Connection, user_id: UUID, family_id: UUID) -> datetime | None:
+    """Notes that the password was typed just now; returns when, or None unless the family is live."""
+    authenticated_at: datetime | None = await connection.fetchval(
+        """
+        update refresh_families
+        set authenticated_at = now()
+        where user_id = $1 and id = $2 and ended_at is null and expires_at > now()
+        returning authenticated_at
+        """,
+        user_id,
+        family_id,
+    )
+    return authenticated_at
+
+
+async def note_use(connection: Connection, user_id: UUID, family_id: UUID) -> None:
+    await connection.execute(
+        "update refresh_families set last_used_at = now() where user_id = $1 and id = $2", user_id, family_id
+    )
+
+
+async def end_family(connection: Connection, user_id: UUID, family_id: UUID) -> bool:
+    """Ends a family; returns False if it is not live."""
+    ended = await connection.fetchval(
+        """
+        update refresh_families
+        set ended_at = now()
+        where user_id = $1 and id = $2 and ended_at is null and expires_at > now()
+        returning true
+        """,
+        user_id,
+        family_id,
+    )
+    return ended is not None
+
+
+async def end_all_families(connection: Connection, user_id: UUID) -> None:
+    await connection.execute(
+        "update refresh_families set ended_at = now() where user_id = $1 and ended_at is null", user_id
+    )
+
+
+async def end_families_beyond(connection: Connection, user_id: UUID, kept: int) -> int:
+    """Ends the live families of a user except for the `kept` most recently used; returns how many."""
+    ended = await connection.fetch(
+        """
+        update refresh_families
+        set ended_at = now()
+        where user_id = $1 and id in (
+            select id
+            from refresh_families
+            where user_id = $1 and ended_at is null and expires_at > now()
+            order by coalesce(last_used_at, created_at) desc, id desc
+            offset $2
+        )
+        returning true
+        """,
+        user_id,
+        kept,
+    )
+    return len(ended)
+
+
+async def insert_token(
+    connection: Connection, user_id: UUID, family_id: UUID, token_hash: bytes, lifetime: timedelta
+) -> int:
+    """Stores a token that expires after its lifetime, or with its family; returns the seconds until then."""
+    row = await one_row(
+        connection,
+        """
+        insert into refresh_tokens (user_id, token_hash, family_id, expires_at)
+        select user_id, $3, id, least(expires_at, now() + $4::interval)
+        from refresh_families
+        where user_id = $1 and id = $2
+        returning ceil(extract(epoch from expires_at - now()))::integer as seconds_left
+        """,
+        user_id,
+        family_id,
+        token_hash,
+        lifetime,
+    )
+    return int(row["seconds_left"])
 
 
 async def live_tokens(
     connection: Connection, owners: Sequence[UUID], token_hashes: Sequence[bytes], grace: timedelta
 ) -> list[Record]:
-    """Returns those of the tokens whose family is live, and whether each is usable; takes no lock."""
+    """Returns those of the tokens whose family is live, and whether each is usable; takes no lock.
+
+    A token is usable if it is not spent, or was spent less than `grace` ago.
+    """
     return await connection.fetch(
         """
-        select token_hash, user_id, token_generation,
+        select tokens.user_id, tokens.token_hash, tokens.family_id, replaced_at is not null as is_spent,
                replaced_at is null or replaced_at > now() - $3::interval as is_usable
         from unnest($1::uuid[], $2::bytea[]) as presented (user_id, token_hash)
-        join refresh_tokens using (user_id, token_hash)
-        join users on users.id = user_id
-        where revoked_at is null and expires_at > now()
+        join refresh_tokens as tokens using (user_id, token_hash)
+        join refresh_families as families on families.user_id = tokens.user_id and families.id = family_id
+        where ended_at is null and families.expires_at > now() and tokens.expires_at > now()
         """,
         owners,
         token_hashes,
@@ -28,70 +144,50 @@ async def live_tokens(
     )
 
 
-async def spend_token(
-    connection: Connection, user_id: UUID, token_hash: bytes, successor_hash: bytes, grace: timedelta
-) -> UUID | None:
-    """Marks a usable token as spent; returns its family, or None if the token is not usable.
+async def family_of_token(connection: Connection, user_id: UUID, token_hash: bytes) -> UUID | None:
+    """Returns the family of a token, spent or not, live or not."""
+    family_id: UUID | None = await connection.fetchval(
+        "select family_id from refresh_tokens where user_id = $1 and token_hash = $2", user_id, token_hash
+    )
+    return family_id
 
-    A token that was spent less than `grace` ago is usable, any number of times. It keeps its first successor.
-    """
-    family: UUID | None = await connection.fetchval(
+
+async def spend_token(
+    connection: Connection, user_id: UUID, token_hash: bytes, successor_hash: bytes, salt: bytes
+) -> None:
+    """Marks a token that is not spent as replaced by its successor."""
+    await connection.execute(
         """
         update refresh_tokens
-        set replaced_by = coalesce(replaced_by, $3), replaced_at = coalesce(replaced_at, now())
-        where user_id = $1 and token_hash = $2
-          and revoked_at is null and expires_at > now()
-          and (replaced_at is null or replaced_at > now() - $4::interval)
-        returning family
+        set replaced_by = $3, replaced_at = now(), successor_salt = $4
+        where user_id = $1 and token_hash = $2 and replaced_at is null
         """,
         user_id,
         token_hash,
         successor_hash,
-        grace,
+        salt,
     )
-    return family
 
 
-async def revoke_family_of_spent_token(connection: Connection, user_id: UUID, token_hash: bytes) -> int:
-    """Ends the live family of a token that was spent; returns how many tokens that ended."""
-    revoked = await connection.fetch(
+async def successors(connection: Connection, user_id: UUID, token_hash: bytes) -> list[Record]:
+    """Returns the token and its successors in their order; the last of them is not spent."""
+    return await connection.fetch(
         """
-        update refresh_tokens
-        set revoked_at = now()
-        where user_id = $1 and revoked_at is null
-          and family = (
-              select family
-              from refresh_tokens
-              where user_id = $1 and token_hash = $2
-                and replaced_at is not null and revoked_at is null and expires_at > now()
-          )
-        returning true
+        with recursive chain as (
+            select token_hash, replaced_by, successor_salt, expires_at, 0 as position
+            from refresh_tokens
+            where user_id = $1 and token_hash = $2
+            union all
+            select next.token_hash, next.replaced_by, next.successor_salt, next.expires_at, position + 1
+            from chain
+            join refresh_tokens as next on next.user_id = $1 and next.token_hash = chain.replaced_by
+        )
+        select successor_salt, ceil(extract(epoch from expires_at - now()))::integer as seconds_left
+        from chain
+        order by position
         """,
         user_id,
         token_hash,
-    )
-    return len(revoked)
-
-
-async def revoke_family_of_token(connection: Connection, user_id: UUID, token_hash: bytes) -> int:
-    """Ends the family of a token, spent or not; returns how many tokens that ended."""
-    revoked = await connection.fetch(
-        """
-        update refresh_tokens
-        set revoked_at = now()
-        where user_id = $1 and revoked_at is null
-          and family = (select family from refresh_tokens where user_id = $1 and token_hash = $2)
-        returning true
-        """,
-        user_id,
-        token_hash,
-    )
-    return len(revoked)
-
-
-async def revoke_all_families(connection: Connection, user_id: UUID) -> None:
-    await connection.execute(
-        "update refresh_tokens set revoked_at = now() where user_id = $1 and revoked_at is null", user_id
     )
 
 
@@ -104,6 +200,30 @@ async def delete_expired_tokens(connection: Connection, moment: datetime, limit:
             select user_id, token_hash
             from refresh_tokens
             where expires_at < $1
+            order by expires_at
+            limit $2
+        )
+        returning true
+        """,
+        moment,
+        limit,
+    )
+    return len(deleted)
+
+
+async def delete_expired_families(connection: Connection, moment: datetime, limit: int) -> int:
+    """Deletes at most `limit` of the families that expired before the moment and have no tokens left."""
+    deleted = await connection.fetch(
+        """
+        delete from refresh_families
+        where (user_id, id) in (
+            select user_id, id
+            from refresh_families as families
+            where expires_at < $1
+              and not exists (
+                  select from refresh_tokens as tokens
+                  where tokens.user_id = families.user_id and family_id = families.id
+              )
             order by expires_at
             limit $2
         )

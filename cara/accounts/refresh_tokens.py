@@ -1,35 +1,48 @@
 """Refresh tokens: opaque, stored as hashes, in families that start with a sign-in.
 
 Each use replaces a token by a successor of the same family. A token that was just replaced stays usable for a
-short grace period, because two tabs may send it at the same time; each of them gets a successor of its own.
-A later use means that there is a copy of the token: it ends the whole family.
+short grace period, because two tabs may send it at the same time, or the response may have been lost. Within
+the grace period every use of it gives the newest token of the family: its one successor or, if that is spent
+already, what followed. So a family never branches, and the slow tab is not left with a token that is spent.
+(Auth0 ends the family there, and Okta keeps the old token valid.) A later use means that there is a copy of
+the token: it ends the whole family (RFC 9700, section 4.14.2).
+
+Only hashes are stored, so a successor cannot be looked up. It is derived from the spent token by HMAC, with a
+random salt that is stored: neither the database nor an old token is enough to compute it, and signing keys
+have no part in it, so that they can change at any time.
 """
 
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
+import hmac
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from enum import Enum, auto
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from cara import audit
 from cara.accounts import queries, refresh_queries
 from cara.accounts.access_tokens import AccessTokens
 from cara.accounts.schemas import Refreshed
+from cara.accounts.sign_out_notifier import SignOutNotifier
 from cara.errors import Unauthenticated
-from cara.postgres.database import Connection, Database, Record
+from cara.postgres.database import Connection, Database, Record, new_id
 from cara.settings import Settings
 from cara.web.client_info import ClientInfo
 from cara.web.guard import Claims
 
 MAX_TOKEN_CHARACTERS = 256
+
+MAX_FAMILIES = 20
+"""How many families a user can have: one for each browser and device."""
+
 _OWNER_BYTES = 16
 _SECRET_BYTES = 32
+_SALT_BYTES = 16
 
 
 class RefreshTokenInvalid(Unauthenticated):
@@ -57,6 +70,15 @@ class KnownToken:
     """It is not spent, or was spent within the grace period."""
 
 
+@dataclass(frozen=True)
+class IssuedToken:
+    """A usable token, its family, and the seconds until it expires."""
+
+    token: str
+    family_id: UUID
+    seconds_left: int
+
+
 def hash_token(token: str) -> bytes:
     """Returns what is stored of a token. A token has 256 random bits, so a plain hash is enough."""
     return hashlib.sha256(token.encode("utf-8", "replace")).digest()
@@ -64,37 +86,76 @@ def hash_token(token: str) -> bytes:
 
 def new_token(user_id: UUID) -> str:
     """Returns a new opaque token. It starts with its owner's id, by which its stored hash is found."""
-    return base64.urlsafe_b64encode(user_id.bytes + secrets.token_bytes(_SECRET_BYTES)).decode().rstrip("=")
+    return _encode(user_id, secrets.token_bytes(_SECRET_BYTES))
+
+
+def successor_of(token: str, salt: bytes) -> str:
+    """Returns the token that replaces this one; the same for the same salt."""
+    owner, secret = _decode(token)
+    return _encode(owner, hmac.digest(secret, b"cara refresh successor:" + salt, "sha256"))
 
 
 def owner_of(token: str) -> UUID | None:
     """Returns the user whose token it claims to be; None if it is not a refresh token of Cara."""
     try:
-        raw = base64.b64decode(token.encode("ascii"), altchars=b"-_", validate=True)
-    except (ValueError, binascii.Error):
+        return _decode(token)[0]
+    except ValueError:
         return None
-    return UUID(bytes=raw[:_OWNER_BYTES]) if len(raw) == _OWNER_BYTES + _SECRET_BYTES else None
 
 
-async def begin_family(connection: Connection, user_id: UUID, days: int) -> str:
+def _encode(owner: UUID, secret: bytes) -> str:
+    return base64.urlsafe_b64encode(owner.bytes + secret).decode().rstrip("=")
+
+
+def _decode(token: str) -> tuple[UUID, bytes]:
+    """Returns the owner and the secret of a token; raises ValueError if it is not one of Cara's."""
+    raw = base64.b64decode(token.encode("ascii"), altchars=b"-_", validate=True)
+    if len(raw) != _OWNER_BYTES + _SECRET_BYTES:
+        raise ValueError("not a refresh token")
+    return UUID(bytes=raw[:_OWNER_BYTES]), raw[_OWNER_BYTES:]
+
+
+async def begin_family(connection: Connection, user_id: UUID, settings: Settings) -> IssuedToken:
     """Returns the first refresh token of a new family. The user must be new or locked."""
-    return await _issue(connection, user_id, new_token(user_id), uuid4(), days)
+    family_id, token = new_id(), new_token(user_id)
+    await refresh_queries.insert_family(connection, user_id, family_id, timedelta(days=settings.sign_in_days))
+    return await _issue(connection, user_id, family_id, token, settings)
 
 
-async def _issue(connection: Connection, user_id: UUID, token: str, family: UUID, days: int) -> str:
-    expires_at = datetime.now(UTC) + timedelta(days=days)
-    await queries.insert_refresh_token(connection, user_id, hash_token(token), family, expires_at)
-    return token
+async def make_room_for_family(connection: Connection, user_id: UUID, client: ClientInfo) -> bool:
+    """Ends the least recently used families as far as another one would be too many; returns whether it did.
+
+    The user must be locked.
+    """
+    ended = await refresh_queries.end_families_beyond(connection, user_id, MAX_FAMILIES - 1)
+    for _ in range(ended):
+        await audit.record(connection, "family_ended_for_room", client, user_id)
+    return ended > 0
+
+
+async def _issue(
+    connection: Connection, user_id: UUID, family_id: UUID, token: str, settings: Settings
+) -> IssuedToken:
+    lifetime = timedelta(days=settings.refresh_token_days)
+    seconds = await refresh_queries.insert_token(connection, user_id, family_id, hash_token(token), lifetime)
+    return IssuedToken(token, family_id, seconds)
 
 
 class TokenRefresher:
     """Exchanges a refresh token for a new pair of tokens."""
 
-    def __init__(self, settings: Settings, database: Database, access_tokens: AccessTokens) -> None:
-        self._days = settings.refresh_token_days
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        access_tokens: AccessTokens,
+        sign_out_notifier: SignOutNotifier,
+    ) -> None:
+        self._settings = settings
         self._grace = timedelta(seconds=settings.refresh_grace_seconds)
         self._database = database
         self._access_tokens = access_tokens
+        self._sign_out_notifier = sign_out_notifier
 
     async def find(self, presented: Sequence[str]) -> list[KnownToken]:
         """Returns those of the presented tokens that were issued and whose family is live, in their order.
@@ -125,61 +186,52 @@ class TokenRefresher:
             outcome = await self._exchange(each.token, each.owner.user_id, client)
             if isinstance(outcome, Refreshed):
                 return outcome
-            reused = reused or outcome is _Refusal.REUSED
+            if outcome is _Refusal.REUSED:
+                reused = True
+                await self._sign_out_notifier.notify(each.owner.user_id)
         raise RefreshTokenReused if reused else RefreshTokenInvalid
 
     async def _exchange(self, token: str, owner: UUID, client: ClientInfo) -> Refreshed | _Refusal:
         """Returns a refusal instead of raising it, so that its changes are committed."""
         async with self._database.transaction() as connection:
-            user = await queries.lock_user(connection, owner)
-            if user is None:
+            if await queries.lock_user(connection, owner) is None:
                 return _Refusal.INVALID
-            successor = new_token(owner)
-            family = await refresh_queries.spend_token(
-                connection, owner, hash_token(token), hash_token(successor), self._grace
-            )
-            if family is None:
-                return await self._refuse(connection, owner, token, client)
-            await _issue(connection, owner, successor, family, self._days)
-        return self._new_pair(user, successor)
+            rows = await refresh_queries.live_tokens(connection, [owner], [hash_token(token)], self._grace)
+            if not rows:
+                return _Refusal.INVALID
+            if not rows[0]["is_usable"]:
+                await refresh_queries.end_family(connection, owner, rows[0]["family_id"])
+                await audit.record(connection, "refresh_reused", client, owner)
+                return _Refusal.REUSED
+            if rows[0]["is_spent"]:
+                return self._new_pair(owner, await self._newest(connection, token, rows[0]))
+            issued = await self._replace(connection, token, rows[0])
+            await refresh_queries.note_use(connection, owner, issued.family_id)
+            await audit.record(connection, "refreshed", client, owner)
+            return self._new_pair(owner, issued)
 
-    async def _refuse(self, connection: Connection, owner: UUID, token: str, client: ClientInfo) -> _Refusal:
-        ended = await refresh_queries.revoke_family_of_spent_token(connection, owner, hash_token(token))
-        if not ended:
-            return _Refusal.INVALID
-        await audit.record(connection, "refresh_reused", client, owner)
-        return _Refusal.REUSED
+    async def _replace(self, connection: Connection, token: str, row: Record) -> IssuedToken:
+        """Spends the token, and issues its successor."""
+        owner, salt = row["user_id"], secrets.token_bytes(_SALT_BYTES)
+        successor = successor_of(token, salt)
+        await refresh_queries.spend_token(connection, owner, row["token_hash"], hash_token(successor), salt)
+        return await _issue(connection, owner, row["family_id"], successor, self._settings)
 
-    def _new_pair(self, user: Record, refresh_token: str) -> Refreshed:
+    async def _newest(self, connection: Connection, token: str, row: Record) -> IssuedToken:
+        """Returns the last of the successors of a spent token."""
+        *spent, newest = await refresh_queries.successors(connection, row["user_id"], row["token_hash"])
+        for each in spent:
+            token = successor_of(token, each["successor_salt"])
+        return IssuedToken(token, row["family_id"], newest["seconds_left"])
+
+    def _new_pair(self, owner: UUID, issued: IssuedToken) -> Refreshed:
         return Refreshed(
-            access_token=self._access_tokens.sign(user["id"], user["token_generation"]),
-            refresh_token=refresh_token,
+            access_token=self._access_tokens.sign(owner, issued.family_id),
+            refresh_token=issued.token,
+            refresh_seconds=issued.seconds_left,
             expires_in=self._access_tokens.lifetime_seconds,
         )
 
 
 def _known(token: str, row: Record) -> KnownToken:
-    return KnownToken(token, Claims(row["user_id"], row["token_generation"]), row["is_usable"])
-
-
-async def sign_out(database: Database, presented: Iterable[str], client: ClientInfo) -> None:
-    """Ends the families of the tokens, spent ones too; ignores what is not a refresh token.
-
-    The access token of the same sign-in stays valid until it expires.
-    """
-    for token in presented:
-        owner = owner_of(token)
-        if owner is None:
-            continue
-        async with database.transaction() as connection:
-            if await queries.lock_user(connection, owner) is None:
-                continue
-            if await refresh_queries.revoke_family_of_token(connection, owner, hash_token(token)):
-                await audit.record(connection, "signed_out", client, owner)
-
-
-async def sign_out_everywhere(connection: Connection, user_id: UUID, client: ClientInfo) -> None:
-    """Ends every refresh family and every access token of the user, inside the caller's transaction."""
-    await queries.end_access_tokens(connection, user_id)
-    await refresh_queries.revoke_all_families(connection, user_id)
-    await audit.record(connection, "signed_out_everywhere", client, user_id)
+    return KnownToken(token, Claims(row["user_id"], row["family_id"]), row["is_usable"])

@@ -3,37 +3,44 @@
 from aiohttp import web
 
 from cara.accounts import profile_routes
-from cara.accounts.authentication import Authentication, EmailTaken, InvalidCredentials, WrongPassword
+from cara.accounts.authentication import Authentication, EmailTaken, InvalidCredentials
 from cara.accounts.deletion import delete_account
 from cara.accounts.lockout import AccountLocked
 from cara.accounts.passwords import PasswordsBusy, WeakPassword
 from cara.accounts.profile import profile_of
+from cara.accounts.reauthentication import Reauthentication, WrongPassword
 from cara.accounts.refresh_tokens import (
     RefreshTokenInvalid,
     RefreshTokenReused,
     TokenRefresher,
     owner_of,
-    sign_out,
-    sign_out_everywhere,
 )
 from cara.accounts.schemas import (
     Credentials,
     NewAccount,
+    Password,
     PasswordChange,
     Profile,
+    Reauthenticated,
     Refreshed,
     RefreshToken,
     SignedIn,
     SignedOut,
     Verified,
 )
+from cara.accounts.sign_out_notifier import SignOutNotifier
+from cara.accounts.sign_outs import sign_out, sign_out_everywhere
 from cara.jobs.notifier import JobNotifier
 from cara.postgres.database import Connection, Database
 from cara.settings import Settings
 from cara.web.client_info import client_info
 from cara.web.context import CALLER_ID, REQUEST_ID
-from cara.web.guard import Caller, count_for_address_if_unauthenticated
-from cara.web.handlers import Transaction
+from cara.web.guard import (
+    Caller,
+    ReauthenticationRequired,
+    count_for_address_if_unauthenticated,
+    require_recent_authentication,
+)
 from cara.web.models import ApiResponse
 from cara.web.rate_limits import RateLimits
 from cara.web.routing import Route
@@ -43,9 +50,9 @@ REFRESH_COOKIE = "cara_refresh"
 REFRESH_COOKIE_PATH = "/api/auth"
 
 
-def refresh_cookie(token: str, settings: Settings) -> dict[str, str]:
+def refresh_cookie(pair: Refreshed, settings: Settings) -> dict[str, str]:
     """Returns the header field that sets the refresh cookie, which scripts cannot read."""
-    return _set_cookie(token, settings.refresh_token_days * 86_400, settings)
+    return _set_cookie(pair.refresh_token, pair.refresh_seconds, settings)
 
 
 def no_refresh_cookie(settings: Settings) -> dict[str, str]:
@@ -79,7 +86,7 @@ async def register(
     """Create an account and sign in."""
     signed_in = await authentication.register(body, client_info(request))
     request[CALLER_ID] = signed_in.user.id
-    return ApiResponse(signed_in, headers=refresh_cookie(signed_in.refresh_token, settings))
+    return ApiResponse(signed_in, headers=refresh_cookie(signed_in, settings))
 
 
 async def login(
@@ -88,7 +95,7 @@ async def login(
     """Sign in with email and password."""
     signed_in = await authentication.sign_in(body, client_info(request))
     request[CALLER_ID] = signed_in.user.id
-    return ApiResponse(signed_in, headers=refresh_cookie(signed_in.refresh_token, settings))
+    return ApiResponse(signed_in, headers=refresh_cookie(signed_in, settings))
 
 
 async def verify(caller: Caller, connection: Connection) -> Verified:
@@ -106,7 +113,8 @@ async def refresh(
     """Exchange the refresh token for a fresh pair.
 
     The token comes in the cookie or in the body; while the cookie's token counts, the body is ignored. Each
-    token is good once, and for a few seconds more for another tab. Use of a spent one ends its whole family.
+    token is good once, and for a few seconds more for another tab, which gets the same successor. Later use
+    of a spent one ends the whole sign-in.
     """
     known = await refresher.find(presented_tokens(request, body))
     if usable := next((each for each in known if each.is_usable), None):
@@ -115,33 +123,55 @@ async def refresh(
         refreshed = await refresher.refresh(known, client_info(request))
     if owner := owner_of(refreshed.refresh_token):
         request[CALLER_ID] = owner
-    return ApiResponse(refreshed, headers=refresh_cookie(refreshed.refresh_token, settings))
+    return ApiResponse(refreshed, headers=refresh_cookie(refreshed, settings))
 
 
 async def logout(
-    request: web.Request, database: Database, settings: Settings, body: RefreshToken | None
+    request: web.Request,
+    database: Database,
+    sign_out_notifier: SignOutNotifier,
+    settings: Settings,
+    body: RefreshToken | None,
 ) -> ApiResponse[SignedOut]:
     """Sign out here.
 
-    Ends the refresh tokens of this sign-in, found by the cookie or by any of them in the body. The access
-    token goes on until it expires.
+    Ends this sign-in, found by the refresh token in the cookie or by any of its refresh tokens in the body,
+    with its access tokens and open event streams.
     """
-    await sign_out(database, presented_tokens(request, body), client_info(request))
+    await sign_out(database, sign_out_notifier, presented_tokens(request, body), client_info(request))
     return ApiResponse(SignedOut(), headers=no_refresh_cookie(settings))
 
 
 async def logout_all(
-    request: web.Request, caller: Caller, transaction: Transaction, settings: Settings
+    request: web.Request,
+    caller: Caller,
+    database: Database,
+    sign_out_notifier: SignOutNotifier,
+    settings: Settings,
 ) -> ApiResponse[SignedOut]:
-    """Sign out everywhere: every refresh token and every access token of yours ends, this one too."""
-    await sign_out_everywhere(transaction, caller.user_id, client_info(request))
+    """Sign out everywhere: every token of yours ends, this one too, and every open event stream."""
+    async with database.transaction() as connection:
+        await sign_out_everywhere(connection, caller.user_id, client_info(request))
+    await sign_out_notifier.notify(caller.user_id)
     return ApiResponse(SignedOut(), headers=no_refresh_cookie(settings))
+
+
+async def reauthenticate(
+    request: web.Request, caller: Caller, reauthentication: Reauthentication, body: Password
+) -> Reauthenticated:
+    """Type your password again, as exporting your data and deleting your account ask for.
+
+    A wrong one is a 401 with `invalid_credentials`; the access token stays good.
+    """
+    return await reauthentication.reauthenticate(
+        caller, body.password.get_secret_value(), client_info(request)
+    )
 
 
 async def change_password(
     request: web.Request,
     caller: Caller,
-    authentication: Authentication,
+    reauthentication: Reauthentication,
     settings: Settings,
     body: PasswordChange,
 ) -> ApiResponse[SignedOut]:
@@ -149,14 +179,28 @@ async def change_password(
 
     Every refresh token and every access token of yours ends, this one too: sign in with the new password.
     """
-    await authentication.change_password(caller.user_id, body, client_info(request))
+    await reauthentication.change_password(caller.user_id, body, client_info(request))
     return ApiResponse(SignedOut(), headers=no_refresh_cookie(settings))
 
 
 async def delete_profile(
-    request: web.Request, caller: Caller, database: Database, job_notifier: JobNotifier, settings: Settings
+    request: web.Request,
+    caller: Caller,
+    reauthentication: Reauthentication,
+    database: Database,
+    job_notifier: JobNotifier,
+    settings: Settings,
+    body: Password | None,
 ) -> ApiResponse[Profile]:
-    """Delete your account and everything that is stored of you, at once and for ever."""
+    """Delete your account and everything that is stored of you, at once and for ever.
+
+    The password must have been typed within five minutes, or comes in the body.
+    """
+    if body:
+        password = body.password.get_secret_value()
+        await reauthentication.reauthenticate(caller, password, client_info(request))
+    else:
+        require_recent_authentication(caller)
     await delete_account(database, job_notifier, caller.user_id, request.get(REQUEST_ID))
     return ApiResponse(None, headers=no_refresh_cookie(settings))
 
@@ -194,6 +238,14 @@ ROUTES = [
     Route("POST", "/api/auth/logout-all", logout_all, tag=TAG),
     Route(
         "POST",
+        "/api/auth/reauthenticate",
+        reauthenticate,
+        tag=TAG,
+        limit="sign-in",
+        errors=(WrongPassword, AccountLocked, PasswordsBusy),
+    ),
+    Route(
+        "POST",
         "/api/auth/password",
         change_password,
         tag=TAG,
@@ -206,6 +258,7 @@ ROUTES = [
         tag=profile_routes.TAG,
         status=204,
         responses={204: None},
+        errors=(ReauthenticationRequired, WrongPassword, AccountLocked, PasswordsBusy),
     ),
     *profile_routes.ROUTES,
 ]

@@ -81,6 +81,12 @@ class PasswordChange(RequestModel):
     new_password: SecretStr
 
 
+class Password(RequestModel):
+    """The current password, taken as it is."""
+
+    password: SecretStr
+
+
 class ProfileChanges(PatchModel):
     """What to change of the profile; members that are left out stay as they are. A role of null is none.
 
@@ -125,6 +131,8 @@ class Refreshed(ResponseModel):
 
     access_token: str
     refresh_token: str
+    refresh_seconds: Annotated[int, Field(exclude=True)]
+    """The life of the refresh token, and of its cookie; no member of the response."""
     expires_in: int
 
 
@@ -139,6 +147,13 @@ class SignedOut(ResponseModel):
     """It is done; the refresh cookie is gone too."""
 
     signed_out: bool = True
+
+
+class Reauthenticated(ResponseModel):
+    """The password was right; for `expiresIn` seconds it need not be typed again."""
+
+    authenticated_at: Instant
+    expires_in: int
 
 
 class Verified(ResponseModel):

@@ -8,7 +8,7 @@ from uuid import UUID
 from aiohttp import web
 from pydantic import Field
 
-from cara.feedback.events.broker import JobEventBroker
+from cara.feedback.events.broker import JobEventBroker, TooManyStreams
 from cara.feedback.events.stream import TicketInvalid, TicketIssuer, stream_job_events
 from cara.feedback.schemas import EventsQuery, FeedbackJob, FeedbackRequest, JobAccepted
 from cara.feedback.work import requests
@@ -56,7 +56,7 @@ async def generate_feedback(
     if requested.new:
         await job_notifier.enqueued(job_id)
     wait = _wait_seconds(prefer)
-    if wait and (done := await broker.finished_within(caller.user_id, job_id, wait)):
+    if wait and (done := await broker.finished_within(caller.claims, job_id, wait)):
         return ApiResponse(done, status=200, headers={"Preference-Applied": f"wait={wait}"})
     accepted = _accepted(requested.job, tickets.issue(caller, job_id))
     return ApiResponse(accepted, headers={"Location": accepted.status_url, "Retry-After": "1"})
@@ -110,7 +110,8 @@ async def follow_job(
       counts the Unicode code points of the part that went before
     - `succeeded`, `failed` or `cancelled`: the job, as reading it answers. One of them comes last, and once.
 
-    Comments keep a quiet stream alive. After the end, 204 tells an EventSource not to come back.
+    Comments keep a quiet stream alive. After the end, 204 tells an EventSource not to come back. A stream
+    also ends, without such an event, when its sign-in does: coming back is then answered 401.
     """
     claims = _claims(request, authenticator, tickets, id, query.ticket)
     request[CALLER_ID] = claims.user_id
@@ -122,8 +123,9 @@ async def follow_job(
         raise JobNotFound
     if job.finished_at and last_event_id == final_number(job.attempts):
         return web.Response(status=204)
-    stream = await EventStream().open(request)
-    return await stream_job_events(broker, stream, caller.user_id, job, last_event_id or 0)
+    with broker.counted_stream(caller.user_id):
+        stream = await EventStream().open(request)
+        return await stream_job_events(broker, stream, claims, job, last_event_id or 0)
 
 
 def _claims(
@@ -135,7 +137,9 @@ def _claims(
 ) -> Claims:
     """Returns the claims of the ticket, else of the bearer token."""
     if ticket is not None:
-        return tickets.claims(ticket, job_id)
+        claims = tickets.claims(ticket, job_id)
+        authenticator.refuse_ended(claims)
+        return claims
     return authenticator.claims(bearer_token(request))
 
 
@@ -185,6 +189,6 @@ ROUTES = [
         tag="Feedback",
         public=True,
         responses={200: EventStream, 204: None},
-        errors=(TicketInvalid, JobNotFound),
+        errors=(TicketInvalid, JobNotFound, TooManyStreams),
     ),
 ]

@@ -19,6 +19,24 @@ _IDLE_CHANNEL = "cara:subscriber"
 """Keeps the connection subscribed while there are no listeners."""
 
 
+class Wake(asyncio.Event):
+    """Is set by every message on the channels of a listener; the listener clears it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._channels: set[str] = set()
+
+    def hear(self, channel: str) -> None:
+        self._channels.add(channel)
+        self.set()
+
+    def take(self) -> set[str]:
+        """Clears it; returns the channels that it was set by."""
+        channels, self._channels = self._channels, set()
+        self.clear()
+        return channels
+
+
 class Subscriber:
     """Wakes the listeners of a process, however many there are, through one pub/sub connection.
 
@@ -29,35 +47,39 @@ class Subscriber:
     def __init__(self, url: str) -> None:
         pool = connection_pool(url, size=2, retries=0)
         self._pubsub: PubSub = Redis(connection_pool=pool).pubsub()
-        self._listeners: dict[str, set[asyncio.Event]] = {}
+        self._listeners: dict[str, set[Wake]] = {}
 
     @asynccontextmanager
-    async def listen(self, channel: str) -> AsyncIterator[asyncio.Event]:
-        """Yields an event that is set for every message on the channel; the listener clears it."""
-        wake = asyncio.Event()
-        is_first = channel not in self._listeners
-        self._listeners.setdefault(channel, set()).add(wake)
+    async def listen(self, *channels: str) -> AsyncIterator[Wake]:
+        """Yields an event that is set for every message on the channels; the listener clears it."""
+        wake = Wake()
+        new = [channel for channel in channels if channel not in self._listeners]
+        for channel in channels:
+            self._listeners.setdefault(channel, set()).add(wake)
         try:
-            if is_first:
-                await self._subscribe(channel)
+            if new:
+                await self._subscribe(*new)
             yield wake
         finally:
-            self._listeners[channel].discard(wake)
-            if not self._listeners[channel]:
+            for channel in channels:
+                self._listeners[channel].discard(wake)
+            empty = [channel for channel in channels if not self._listeners[channel]]
+            for channel in empty:
                 del self._listeners[channel]
-                await self._unsubscribe(channel)
+            if empty:
+                await self._unsubscribe(*empty)
 
-    async def _subscribe(self, channel: str) -> None:
+    async def _subscribe(self, *channels: str) -> None:
         """Best effort: after an error `run` reconnects and subscribes to all channels."""
         if self._pubsub.connection is not None:
             with suppress(*AWAY):
-                await self._pubsub.subscribe(channel)
+                await self._pubsub.subscribe(*channels)
 
-    async def _unsubscribe(self, channel: str) -> None:
+    async def _unsubscribe(self, *channels: str) -> None:
         """Best effort, like `_subscribe`."""
         if self._pubsub.connection is not None:
             with suppress(*AWAY):
-                await self._pubsub.unsubscribe(channel)
+                await self._pubsub.unsubscribe(*channels)
 
     async def run(self) -> None:
         """Reads messages until cancelled, and reconnects after errors; runs in a task of its own."""
@@ -80,5 +102,6 @@ class Subscriber:
         while True:
             message = await self._pubsub.get_message(timeout=_READ_SECONDS)
             if message and message["type"] in ("subscribe", "message"):
-                for wake in self._listeners.get(message["channel"].decode(), ()):
-                    wake.set()
+                channel = message["channel"].decode()
+                for wake in self._listeners.get(channel, ()):
+                    wake.hear(channel)

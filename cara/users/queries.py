@@ -8,12 +8,9 @@ from uuid import UUID
 from cara.postgres.database import Connection, Record, one_row
 
 
-async def caller_by_id(connection: Connection, user_id: UUID) -> Record | None:
-    """Returns what every request needs to know of its caller."""
-    return await connection.fetchrow(
-        "select id, is_admin, timezone, daily_token_quota, token_generation from users where id = $1",
-        user_id,
-    )
+async def quota_of_user(connection: Connection, user_id: UUID) -> Record | None:
+    """Returns the learner's own daily quota, which is null if that of the settings applies."""
+    return await connection.fetchrow("select daily_token_quota from users where id = $1", user_id)
 
 
 async def learner_by_id(connection: Connection, user_id: UUID) -> Record | None:

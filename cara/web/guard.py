@@ -14,7 +14,7 @@ from uuid import UUID
 
 from aiohttp import web
 
-from cara.errors import TokenExpired, Unauthenticated
+from cara.errors import Forbidden, TokenExpired, Unauthenticated
 from cara.postgres.database import Connection
 from cara.web.rate_limit_counter import COUNTED
 
@@ -22,23 +22,36 @@ MAX_TOKEN_CHARACTERS = 4096
 """Longer tokens are refused unread: decoding time grows with the length."""
 
 
+AUTHENTICATED_SECONDS = 300
+"""How long after the password was typed what cannot be undone or gives away everything is allowed.
+
+It is time for a look at the data before the account is deleted, and short for a device that is left alone.
+"""
+
+
+@dataclass(frozen=True)
+class Claims:
+    """The owner and the refresh family of a verified token. The family may have ended all the same."""
+
+    user_id: UUID
+    family_id: UUID
+
+
 @dataclass(frozen=True)
 class Caller:
-    """The learner who is signed in; `generation` is that of the access token."""
+    """The learner who is signed in, and by which refresh family; the password was typed so long ago."""
 
     user_id: UUID
     is_admin: bool
     timezone: str
     daily_token_quota: int | None
-    generation: int
+    family_id: UUID
+    authenticated_seconds_ago: float
 
-
-@dataclass(frozen=True)
-class Claims:
-    """The owner and the generation of a verified token. The token may have been ended all the same."""
-
-    user_id: UUID
-    generation: int
+    @property
+    def claims(self) -> Claims:
+        """The claims of the caller's token."""
+        return Claims(self.user_id, self.family_id)
 
 
 class ClaimsExpired(TokenExpired):
@@ -49,14 +62,22 @@ class ClaimsExpired(TokenExpired):
         self.claims = claims
 
 
+class ReauthenticationRequired(Forbidden):
+    code = "reauthentication_required"
+    detail = "For this, type your password again: the last time is more than five minutes ago."
+
+
 class Authenticator(Protocol):
     """Verifies bearer tokens and loads their owners."""
 
     def claims(self, token: str) -> Claims:
         """Raises Unauthenticated unless the token is genuine and live, ClaimsExpired if it has expired."""
 
+    def refuse_ended(self, claims: Claims) -> None:
+        """Raises Unauthenticated if this process knows that the family has ended."""
+
     async def caller(self, connection: Connection, claims: Claims) -> Caller:
-        """Raises Unauthenticated if the account is gone or the token was ended."""
+        """Raises Unauthenticated if the family has ended or the account is gone."""
 
 
 def bearer_token(request: web.Request) -> str:
@@ -72,6 +93,11 @@ def bearer_token(request: web.Request) -> str:
     if len(token) > MAX_TOKEN_CHARACTERS:
         raise Unauthenticated("The bearer token is too long.")
     return token
+
+
+def sign_out_channel(user_id: UUID) -> str:
+    """Returns the channel of the user's event streams; a message means: look whether your sign-in is live."""
+    return f"cara:users:{user_id}:sign-outs"
 
 
 @contextmanager
@@ -93,7 +119,13 @@ async def confirmed_caller(
     """Returns the owner of a genuine token.
 
     Raises:
-        Unauthenticated: the account is gone, or the token was ended; the request counts for its address.
+        Unauthenticated: the family has ended or the account is gone; the request counts for its address.
     """
     with count_for_address_if_unauthenticated(request):
         return await authenticator.caller(connection, claims)
+
+
+def require_recent_authentication(caller: Caller) -> None:
+    """Raises ReauthenticationRequired if the password was typed more than `AUTHENTICATED_SECONDS` ago."""
+    if caller.authenticated_seconds_ago > AUTHENTICATED_SECONDS:
+        raise ReauthenticationRequired

@@ -129,7 +129,10 @@ class Endpoint:
             return _response(await self._run(request, limits), self.route.status)
         except (Unauthenticated, InvalidInput) as error:
             if COUNTED not in request and self.route.limit:
-                await limits.count(request, error.claims if isinstance(error, ClaimsExpired) else None)
+                if isinstance(error, ClaimsExpired):
+                    await limits.count_expired(request, error.claims)
+                else:
+                    await limits.count(request, None)
             raise
 
     async def _run(self, request: web.Request, limits: RateLimits) -> Any:

@@ -6,7 +6,8 @@ for unknown addresses count for the address.
 
 Many learners may share an address. Requests that prove to be one learner's therefore count for that learner
 alone: those with a genuine access token that has merely expired, and those with a usable refresh token.
-Everything else that fails to authenticate counts for the address.
+Everything else that fails to authenticate counts for the address. So do tokens whose sign-in has ended: the
+first use in each process counts for the user too, because only then the process learns of the end.
 """
 
 from __future__ import annotations
@@ -58,20 +59,32 @@ class RateLimits:
     ) -> None:
         """Counts the request for the user of a token, or without claims for its address.
 
-        Each generation of a user's tokens counts by itself: a token that was ended spends nothing of its
-        owner's, although it is only known later that it was.
+        All sign-ins of a user count together.
 
         Raises:
             LimitReached: one of the limits is used up.
         """
-        if limit is None or not self._enabled:
+        if limit is None:
             return
         general = self._user if claims else self._address
         # The tighter one first: what it refuses does not use up the general one.
         limits = [general] if limit == GENERAL_LIMIT else [self._named[limit], general]
-        client = (
-            f"{claims.user_id}:{claims.generation}" if claims else limited_network(client_address(request))
-        )
+        client = str(claims.user_id) if claims else limited_network(client_address(request))
+        await self._count(request, limits, client)
+
+    async def count_expired(self, request: web.Request, claims: Claims) -> None:
+        """Counts a request whose token has expired, apart from the user's others.
+
+        It opens nothing, and whoever finds an old token must not be able to use up its owner's limit.
+
+        Raises:
+            LimitReached: the limit is used up.
+        """
+        await self._count(request, [self._user], f"{claims.user_id}:{claims.family_id}")
+
+    async def _count(self, request: web.Request, limits: list[_Limit], client: str) -> None:
+        if not self._enabled:
+            return
         counted = request[COUNTED] = []
         for each in limits:
             state = await self._counter.count(each.item, each.name, client)

@@ -60,6 +60,19 @@ async def audited(database: Database, learner: Learner) -> list[str]:
     return [row["action"] for row in rows]
 
 
+async def add_families(database: Database, count: int) -> None:
+    """The only user of the test has signed in so many times more, a minute ago."""
+    async with database.acquire() as connection:
+        await connection.execute(
+            """
+            insert into refresh_families (user_id, id, created_at, expires_at)
+            select id, gen_random_uuid(), now() - interval '1 minute', now() + interval '1 day'
+            from users, generate_series(1, $1)
+            """,
+            count,
+        )
+
+
 async def outlast_the_grace(database: Database) -> None:
     """Moves the use of all spent tokens into the past, beyond the grace period."""
     async with database.acquire() as connection:

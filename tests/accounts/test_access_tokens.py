@@ -31,6 +31,10 @@ def _with_ring(settings: Settings, *secrets: str) -> Settings:
     return settings.model_copy(update={"jwt_secret": SecretStr(",".join(secrets))})
 
 
+def _family(learner: Learner) -> str:
+    return str(jwt.decode(learner.access_token, options={"verify_signature": False})["fam"])
+
+
 def _claims(learner: Learner, **changes: Any) -> dict[str, Any]:
     now = int(time.time())
     genuine = {
@@ -40,7 +44,7 @@ def _claims(learner: Learner, **changes: Any) -> dict[str, Any]:
         "jti": uuid4().hex,
         "iat": now,
         "exp": now + 900,
-        "gen": 0,
+        "fam": _family(learner),
     }
     return {name: value for name, value in {**genuine, **changes}.items() if value is not None}
 
@@ -72,7 +76,7 @@ async def test_an_access_token_names_its_key_owner_audience_and_lifetime(learner
     token = learner.access_token
     assert jwt.get_unverified_header(token) == {"alg": "HS256", "typ": "JWT", "kid": SigningKey(SECRET).kid}
     claims = jwt.decode(token, SECRET, [ALGORITHM], audience=AUDIENCE, issuer=ISSUER)
-    assert set(claims) == {"iss", "aud", "sub", "jti", "iat", "exp", "gen"}
+    assert set(claims) == {"iss", "aud", "sub", "jti", "iat", "exp", "fam"}
     assert claims["sub"] == learner.user["id"]
     assert claims["exp"] - claims["iat"] == 900
 
@@ -89,10 +93,11 @@ async def test_a_genuine_token_made_elsewhere_with_the_same_key_is_accepted(lear
         {"iss": "somebody"},
         {"sub": "nobody"},
         {"sub": "01a209d7-1726-72d1-b1df-32f7915dcf9d"},
-        {"gen": 1},
-        {"gen": "x"},
+        {"fam": "01a209d7-1726-72d1-b1df-32f7915dcf9d"},
+        {"fam": "x"},
+        {"fam": 7},
         {"iat": 32_503_680_000, "exp": 32_503_680_900},
-        *({name: None} for name in ("aud", "iss", "sub", "jti", "iat", "exp", "gen")),
+        *({name: None} for name in ("aud", "iss", "sub", "jti", "iat", "exp", "fam")),
     ],
 )
 async def test_tokens_with_wrong_or_missing_claims_are_refused(
@@ -110,7 +115,7 @@ async def test_a_small_clock_skew_is_tolerated_and_a_large_one_is_not(
     settings: Settings, learner: Learner
 ) -> None:
     tokens, now = AccessTokens(settings), int(time.time())
-    assert tokens.claims(_signed(_claims(learner, iat=now + 4))).generation == 0
+    assert str(tokens.claims(_signed(_claims(learner, iat=now + 4))).family_id) == _family(learner)
     with pytest.raises(TokenInvalid):
         tokens.claims(_signed(_claims(learner, iat=now + 10)))
 
@@ -166,10 +171,10 @@ async def test_the_keys_are_rotated_without_signing_anybody_out(
 
 async def test_the_newest_key_signs_and_a_key_that_left_the_ring_verifies_nothing(settings: Settings) -> None:
     user_id = uuid4()
-    old = AccessTokens(_with_ring(settings, OLD)).sign(user_id, 0)
+    old = AccessTokens(_with_ring(settings, OLD)).sign(user_id, uuid4())
     both = AccessTokens(_with_ring(settings, NEW, OLD))
     assert both.claims(old).user_id == user_id
-    new = both.sign(user_id, 0)
+    new = both.sign(user_id, uuid4())
     only_new = AccessTokens(_with_ring(settings, NEW))
     assert only_new.claims(new).user_id == user_id
     with pytest.raises(Exception, match="not valid"):

@@ -186,6 +186,51 @@ async def test_failures_are_audited_although_the_request_is_refused(
     assert details[-1]["user_id"] is None
 
 
+async def test_refusals_of_a_lock_are_audited_once_for_each_lock(
+    client: Client, learner: Learner, database: Database
+) -> None:
+    """However often an attacker knocks, for accounts that exist and for others."""
+    for email in (learner.email, NOBODY):
+        for _ in range(5):
+            assert (await signs_in(client, email, "guess"))[0] == 401
+        for _ in range(4):
+            assert (await signs_in(client, email, learner.password))[0] == 429
+    assert await audited(database, learner) == ["registered", *["sign_in_failed"] * 5, "sign_in_refused"]
+    async with database.acquire() as connection:
+        await connection.execute(
+            """
+            update sign_in_failures
+            set last_failed_at = last_failed_at - interval '1 minute',
+                refused_at = refused_at - interval '1 minute'
+            """
+        )
+        assert (await signs_in(client, learner.email, "guess"))[0] == 401
+        for _ in range(2):
+            assert (await signs_in(client, learner.email, learner.password))[0] == 429
+        refused = await connection.fetch(
+            "select user_id, address is not null as has_address from audit_log"
+            " where action = 'sign_in_refused' order by created_at"
+        )
+    assert [row["user_id"] and str(row["user_id"]) for row in refused] == [
+        learner.user["id"],
+        None,
+        learner.user["id"],
+    ]
+    assert all(row["has_address"] for row in refused)
+
+
+async def test_a_registration_with_a_taken_email_is_told_to_its_owner(
+    client: Client, learner: Learner, database: Database
+) -> None:
+    account = {"email": learner.email.upper(), "name": "A", "password": "correct horse battery"}
+    refused = await posts(client, "/api/auth/register", account)
+    assert (refused.status, (await refused.json())["code"]) == (409, "email_taken")
+    page = await learner.expects(200, "GET", "/api/users/me/audit")
+    newest = page["entries"][0]
+    assert (newest["action"], newest["details"]) == ("registration_refused", {})
+    assert newest["requestId"] == refused.headers["X-Request-Id"]
+
+
 async def test_a_hash_of_other_parameters_is_replaced_at_sign_in(
     settings: Settings, client: Client, learner: Learner, database: Database, aiohttp_client: OpenClient
 ) -> None:

@@ -8,21 +8,33 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from pydantic import SecretStr
 
 from cara.accounts.refresh_tokens import (
+    MAX_FAMILIES,
     RefreshTokenInvalid,
     TokenRefresher,
     hash_token,
     new_token,
-    sign_out_everywhere,
+    successor_of,
 )
 from cara.accounts.routes import REFRESH_COOKIE
+from cara.accounts.sign_outs import sign_out_everywhere
 from cara.app import create_app
 from cara.postgres.database import Database, new_id
 from cara.settings import Settings
 from cara.web.client_info import ClientInfo
 from cara.web.context import service
-from tests.accounts.signing import Client, audited, outlast_the_grace, posts, refresh_refusal, refreshes
+from tests.accounts.signing import (
+    Client,
+    add_families,
+    audited,
+    outlast_the_grace,
+    posts,
+    refresh_refusal,
+    refreshes,
+    signs_in,
+)
 from tests.learners import Learner
 from tests.waiting import until_blocked
 
@@ -71,7 +83,8 @@ async def test_a_spent_refresh_token_ends_its_family(
     assert await refresh_refusal(client, learner.refresh_token) == "refresh_token_reused"
     assert await refresh_refusal(client, second) == "refresh_token_invalid"
     assert await refresh_refusal(client, learner.refresh_token) == "refresh_token_invalid"
-    assert await audited(database, learner) == ["registered", "refresh_reused"]
+    assert await audited(database, learner) == ["registered", "refreshed", "refresh_reused"]
+    await learner.expects(401, "GET", "/api/auth/verify")
 
 
 async def test_the_end_of_a_family_leaves_other_sign_ins_alone(
@@ -85,25 +98,54 @@ async def test_the_end_of_a_family_leaves_other_sign_ins_alone(
     await refreshes(client, other)
 
 
-async def test_two_tabs_that_refresh_at_once_both_succeed(
+async def test_twenty_refreshes_at_once_get_one_successor(
     client: Client, learner: Learner, database: Database
 ) -> None:
-    tabs = await asyncio.gather(*(refreshes(client, learner.refresh_token) for _ in range(2)))
-    assert len({tab["refreshToken"] for tab in tabs}) == 2
+    tabs = await asyncio.gather(*(refreshes(client, learner.refresh_token) for _ in range(20)))
+    [successor] = {tab["refreshToken"] for tab in tabs}
+    for tab in tabs[:2]:
+        learner.access_token = tab["accessToken"]
+        await learner.expects(200, "GET", "/api/auth/verify")
+    async with database.acquire() as connection:
+        assert await connection.fetchval("select count(*) from refresh_tokens") == 2
     await outlast_the_grace(database)
-    again = [await refreshes(client, tab["refreshToken"]) for tab in tabs]
-    assert len({tab["refreshToken"] for tab in again}) == 2
+    await refreshes(client, successor)
+    assert await audited(database, learner) == ["registered", "refreshed", "refreshed"]
+
+
+async def test_a_slow_tab_gets_the_newest_token_although_the_successor_of_its_own_is_spent(
+    client: Client, learner: Learner, database: Database
+) -> None:
+    """Else it would hold a spent token, and end the family by using it a quarter of an hour later."""
+    newest = learner.refresh_token
+    for _ in range(3):
+        newest = (await refreshes(client, newest))["refreshToken"]
+    assert (await refreshes(client, learner.refresh_token))["refreshToken"] == newest
+    await outlast_the_grace(database)
+    await refreshes(client, newest)
     assert "refresh_reused" not in await audited(database, learner)
 
 
-async def test_the_successors_of_both_tabs_are_of_one_family(
+async def test_the_successor_of_a_token_does_not_depend_on_the_signing_keys(
+    settings: Settings, client: Client, learner: Learner, aiohttp_client: OpenClient
+) -> None:
+    first = await refreshes(client, learner.refresh_token)
+    changed = {"jwt_secret": SecretStr("another-secret-of-the-tests-32-bytes")}
+    other = await aiohttp_client(create_app(settings.model_copy(update=changed)))
+    assert (await refreshes(other, learner.refresh_token))["refreshToken"] == first["refreshToken"]
+
+
+async def test_a_successor_cannot_be_computed_without_the_token_or_without_the_salt(
     client: Client, learner: Learner, database: Database
 ) -> None:
-    first, second = [await refreshes(client, learner.refresh_token) for _ in range(2)]
-    await refreshes(client, first["refreshToken"])
-    await outlast_the_grace(database)
-    assert await refresh_refusal(client, first["refreshToken"]) == "refresh_token_reused"
-    assert await refresh_refusal(client, second["refreshToken"]) == "refresh_token_invalid"
+    successor = (await refreshes(client, learner.refresh_token))["refreshToken"]
+    async with database.acquire() as connection:
+        salt = await connection.fetchval(
+            "select successor_salt from refresh_tokens where successor_salt is not null"
+        )
+    assert successor_of(learner.refresh_token, salt) == successor
+    assert successor_of(learner.refresh_token, b"") != successor
+    assert successor_of(new_token(UUID(learner.user["id"])), salt) != successor
 
 
 async def test_without_a_grace_period_a_token_is_usable_once(
@@ -122,7 +164,7 @@ async def test_a_client_can_keep_sending_its_first_token_beside_a_live_cookie(
     for _ in range(4):
         cookie = (await refreshes(client, learner.refresh_token, cookie=cookie))["refreshToken"]
         await outlast_the_grace(database)
-    assert await audited(database, learner) == ["registered"]
+    assert await audited(database, learner) == ["registered", *["refreshed"] * 4]
 
 
 async def test_the_body_is_used_when_the_cookie_is_not_usable(client: Client, learner: Learner) -> None:
@@ -169,7 +211,7 @@ async def test_an_expired_token_is_refused_without_an_alarm(
         await connection.execute("update refresh_tokens set expires_at = now() - interval '1 second'")
     await outlast_the_grace(database)
     assert await refresh_refusal(client, learner.refresh_token) == "refresh_token_invalid"
-    assert await audited(database, learner) == ["registered"]
+    assert await audited(database, learner) == ["registered", "refreshed"]
 
 
 async def test_refreshes_concurrent_with_a_sign_out_leave_no_usable_token(
@@ -186,9 +228,10 @@ async def test_refreshes_concurrent_with_a_sign_out_leave_no_usable_token(
         async with database.acquire() as connection:
             alive = await connection.fetchval(
                 """
-                select count(*) from refresh_tokens
-                where revoked_at is null
-                  and family = (select family from refresh_tokens where token_hash = $1)
+                select count(*)
+                from refresh_families
+                where ended_at is null
+                  and id = (select family_id from refresh_tokens where token_hash = $1)
                 """,
                 hash_token(token),
             )
@@ -215,7 +258,14 @@ async def test_the_grace_period_counts_from_the_first_use_and_the_first_successo
     assert await refresh_refusal(client, learner.refresh_token) == "refresh_token_reused"
 
 
-@pytest.mark.parametrize("ends", ["revoked_at = now()", "expires_at = now()"])
+@pytest.mark.parametrize(
+    "ends",
+    [
+        "update refresh_families set ended_at = now()",
+        "update refresh_families set expires_at = now()",
+        "update refresh_tokens set expires_at = now()",
+    ],
+)
 async def test_a_token_that_ends_between_look_up_and_exchange_is_refused(
     client: Client, learner: Learner, database: Database, ends: str
 ) -> None:
@@ -223,7 +273,7 @@ async def test_a_token_that_ends_between_look_up_and_exchange_is_refused(
     known = await refresher.find([learner.refresh_token])
     assert [each.is_usable for each in known] == [True]
     async with database.acquire() as connection:
-        await connection.execute(f"update refresh_tokens set {ends}")
+        await connection.execute(ends)
         with pytest.raises(RefreshTokenInvalid) as refused:
             await refresher.refresh(known, ClientInfo())
         assert type(refused.value) is RefreshTokenInvalid
@@ -245,6 +295,64 @@ async def test_a_successor_has_the_whole_life_of_a_token_again(
     assert days == pytest.approx(settings.refresh_token_days, abs=0.01)
 
 
+async def test_no_refresh_puts_off_the_end_of_a_sign_in(
+    client: Client, learner: Learner, database: Database
+) -> None:
+    async with database.acquire() as connection:
+        await connection.execute("update refresh_families set expires_at = now() + interval '1 hour'")
+        response = await posts(client, "/api/auth/refresh", {"refreshToken": learner.refresh_token})
+        cookie = response.cookies[REFRESH_COOKIE]
+        assert 3_590 < int(cookie["max-age"]) <= 3_600
+        assert await connection.fetchval(
+            """
+            select tokens.expires_at = families.expires_at
+            from refresh_tokens as tokens
+            join refresh_families as families on id = family_id
+            where token_hash = $1
+            """,
+            hash_token(cookie.value),
+        )
+        await connection.execute("update refresh_families set expires_at = now()")
+    assert await refresh_refusal(client, cookie.value) == "refresh_token_invalid"
+    learner.access_token = (await response.json())["accessToken"]
+    assert (await learner.expects(401, "GET", "/api/auth/verify"))["code"] == "token_invalid"
+
+
+async def test_a_sign_in_lasts_for_the_days_of_the_settings(
+    settings: Settings, aiohttp_client: OpenClient, database: Database
+) -> None:
+    client = await aiohttp_client(create_app(settings.model_copy(update={"sign_in_days": 3})))
+    await Learner.registers(client)
+    days = "select round(extract(epoch from expires_at - created_at) / 86400) from {}"
+    async with database.acquire() as connection:
+        for table in ("refresh_families", "refresh_tokens"):
+            assert await connection.fetchval(days.format(table)) == 3
+
+
+async def test_a_21st_sign_in_ends_the_least_recently_used_one(
+    client: Client, learner: Learner, database: Database
+) -> None:
+    """The learner's first sign-in is the oldest, but has just been used; of the others the oldest end."""
+    await add_families(database, MAX_FAMILIES - 1)
+    live = "select count(*) from refresh_families where ended_at is null"
+    async with database.acquire() as connection:
+        await connection.execute("update refresh_families set created_at = created_at - interval '2 days'")
+        learner.refresh_token = (await refreshes(client, learner.refresh_token))["refreshToken"]
+        for _ in range(2):
+            assert (await signs_in(client, learner.email, learner.password))[0] == 200
+        assert await connection.fetchval(live) == MAX_FAMILIES
+        await learner.expects(200, "GET", "/api/auth/verify")
+        assert (await audited(database, learner)).count("family_ended_for_room") == 2
+
+        await connection.execute(
+            "update refresh_families set last_used_at = created_at where last_used_at is not null"
+        )
+        assert (await signs_in(client, learner.email, learner.password))[0] == 200
+        assert await connection.fetchval(live) == MAX_FAMILIES
+    await learner.expects(401, "GET", "/api/auth/verify")
+    assert await refresh_refusal(client, learner.refresh_token) == "refresh_token_invalid"
+
+
 async def test_an_exchange_waits_for_a_sign_out_and_issues_nothing_after_it(
     client: Client, learner: Learner, database: Database
 ) -> None:
@@ -254,4 +362,5 @@ async def test_an_exchange_waits_for_a_sign_out_and_issues_nothing_after_it(
         await until_blocked(database, refreshing)
     assert await refreshing == "refresh_token_invalid"
     async with database.acquire() as connection:
-        assert await connection.fetchval("select count(*) from refresh_tokens where revoked_at is null") == 0
+        assert await connection.fetchval("select count(*) from refresh_tokens") == 1
+        assert await connection.fetchval("select count(*) from refresh_families where ended_at is null") == 0

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
+import pytest
+
 from cara import audit
 from cara.accounts import deletion, lockout
 from cara.accounts.deletion import Purged, purge_expired
@@ -45,6 +47,25 @@ async def test_expired_refresh_tokens_are_deleted(
         )
     assert await purge_expired(database, now=datetime.now(UTC), audit_days=30) == Purged(refresh_tokens=1)
     await refreshes(client, kept)
+
+
+async def test_expired_sign_ins_are_deleted_after_their_tokens(
+    client: Client, learner: Learner, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deletion, "BATCH_ROWS", 2)
+    for _ in range(4):
+        learner.refresh_token = (await refreshes(client, learner.refresh_token))["refreshToken"]
+    other = await Learner.registers(client)
+    await refreshes(client, other.refresh_token)
+    async with database.acquire() as connection:
+        for table in ("refresh_families", "refresh_tokens"):
+            await connection.execute(
+                f"update {table} set expires_at = now() - interval '1 second' where user_id = $1::uuid",
+                learner.user["id"],
+            )
+    purged = await purge_expired(database, now=datetime.now(UTC), audit_days=30)
+    assert purged == Purged(refresh_tokens=5, refresh_families=1)
+    assert await purge_expired(database, now=datetime.now(UTC), audit_days=30) == Purged()
 
 
 async def test_tokens_that_are_spent_or_ended_are_kept_until_they_expire(

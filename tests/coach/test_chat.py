@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from aiohttp import web
@@ -55,7 +55,8 @@ class TestWithOneConnection:
             is_admin=False,
             timezone="UTC",
             daily_token_quota=None,
-            generation=0,
+            family_id=uuid4(),
+            authenticated_seconds_ago=0,
         )
         async with service(app, Database).acquire():
             with pytest.raises(GeminiCircuitOpen):
@@ -148,7 +149,7 @@ async def test_a_reservation_is_released_when_the_learner_leaves_right_after_its
     quota = HeldQuota(50_000)
     gemini = connect_gemini(settings)
     coach = Coach(settings, database, quota, gemini, service(app, RollupNotifier))
-    caller = Caller(UUID(learner.user["id"]), False, "UTC", None, 0)
+    caller = Caller(UUID(learner.user["id"]), False, "UTC", None, uuid4(), 0)
 
     async def take_a_turn() -> None:
         async with coach.turn(caller, ProcessRequest(prompt=PROMPT)):

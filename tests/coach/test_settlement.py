@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -23,7 +23,7 @@ CHARGE = Charge("a-model", 30, 12, 42)
 
 
 def caller_of(learner: Learner) -> Caller:
-    return Caller(UUID(learner.user["id"]), False, "UTC", 1_000, 0)
+    return Caller(UUID(learner.user["id"]), False, "UTC", 1_000, uuid4(), 0)
 
 
 class CountingNotifier(RollupNotifier):

@@ -23,6 +23,7 @@ from tests.waiting import time_limit
 LIMITS = {
     "POST /api/auth/register": "sign-in",
     "POST /api/auth/login": "sign-in",
+    "POST /api/auth/reauthenticate": "sign-in",
     "POST /api/gemini/process": "gemini",
     "POST /api/gemini/generate-feedback": "gemini",
     "GET /health": None,
@@ -127,7 +128,20 @@ async def test_a_token_that_was_ended_spends_nothing_of_its_owners(served):
     assert [use.headers["RateLimit"].split(";")[:2] for use in uses] == [
         ['"address"', f"r={left}"] for left in (3, 2, 1, 0, 0)
     ]
-    assert (await learner.call("GET", "/api/sessions")).headers["RateLimit"].startswith('"user";r=8;')
+    # The first use: until then the process did not know that the sign-in had ended.
+    assert (await learner.call("GET", "/api/sessions")).headers["RateLimit"].startswith('"user";r=6;')
+
+
+async def test_all_sign_ins_of_a_learner_share_their_limit(served):
+    client = await served(rate_limits="on", rate_limit_user="3/minute")
+    learner = await Learner.registers(client)
+    credentials = {"email": learner.email, "password": learner.password}
+    other = await (await client.post("/api/auth/login", json=credentials)).json()
+    calls = []
+    for token in (learner.access_token, other["accessToken"]) * 2:
+        learner.access_token = token
+        calls.append((await learner.call("GET", "/api/sessions")).status)
+    assert calls == [200, 200, 200, 429]
 
 
 def expired(learner, settings):
@@ -147,7 +161,7 @@ async def uses_up_the_address(client):
         pass
 
 
-async def test_expired_tokens_count_for_their_owner_and_not_for_the_address(served, settings):
+async def test_expired_tokens_count_by_themselves_and_not_for_the_address(served, settings):
     client = await served(rate_limits="on", rate_limit_user="3/minute", rate_limit_address="2/15 minutes")
     learner, other = await Learner.registers(client), await Learner.registers(client)
     late = [await client.get("/api/sessions", headers=expired(learner, settings)) for _ in range(4)]
@@ -156,7 +170,8 @@ async def test_expired_tokens_count_for_their_owner_and_not_for_the_address(serv
         ['"user"', f"r={left}"] for left in (2, 1, 0, 0)
     ]
     assert (await late[0].json())["code"] == "token_expired"
-    assert (await other.call("GET", "/api/sessions")).status == 200
+    for bystander in (other, learner):
+        assert (await bystander.call("GET", "/api/sessions")).status == 200
 
 
 async def test_an_expired_token_does_not_count_under_the_gemini_limit(served, settings):

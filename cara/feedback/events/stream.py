@@ -15,7 +15,6 @@ from cara.errors import Unauthenticated
 from cara.feedback.events.broker import JobEventBroker, JobEvents
 from cara.feedback.schemas import FeedbackJob
 from cara.jobs.notifier import NUMBERS_PER_ATTEMPT, final_number
-from cara.observability.metrics import OPEN_STREAMS
 from cara.settings import Settings
 from cara.web.guard import Caller, Claims
 from cara.web.sse import HEARTBEAT_SECONDS, EventStream
@@ -41,18 +40,18 @@ class TicketIssuer:
         self._newest = settings.signing_keys[0]
 
     def issue(self, caller: Caller, job_id: UUID) -> str:
-        """Returns a ticket for one job, valid for `TICKET_SECONDS` unless the caller's tokens are revoked."""
+        """Returns a ticket for one job, valid for `TICKET_SECONDS` or until the caller's sign-in ends."""
         claims = {
             "aud": TICKET_AUDIENCE,
             "sub": str(caller.user_id),
-            "gen": caller.generation,
+            "fam": str(caller.family_id),
             "job": str(job_id),
             "exp": int(time.time()) + TICKET_SECONDS,
         }
         return jwt.encode(claims, self._newest.secret, _ALGORITHM, headers={"kid": self._newest.kid})
 
     def claims(self, ticket: str, job_id: UUID) -> Claims:
-        """Returns the claims of a ticket; the authenticator checks if they were revoked, as for every token.
+        """Returns the claims of a ticket; the authenticator checks that the sign-in is live.
 
         Raises:
             TicketInvalid: the ticket is forged, has expired, or is for another job.
@@ -64,23 +63,22 @@ class TicketIssuer:
                 secret,
                 algorithms=[_ALGORITHM],
                 audience=TICKET_AUDIENCE,
-                options={"require": ["aud", "sub", "gen", "exp"]},
+                options={"require": ["aud", "sub", "fam", "exp"]},
             )
             if claims["job"] != str(job_id):
                 raise TicketInvalid
-            return Claims(UUID(claims["sub"]), int(claims["gen"]))
-        except (jwt.InvalidTokenError, KeyError, TypeError, ValueError):
+            return Claims(UUID(claims["sub"]), UUID(claims["fam"]))
+        except (jwt.InvalidTokenError, KeyError, TypeError, ValueError, AttributeError):
             raise TicketInvalid from None
 
 
 async def stream_job_events(
-    broker: JobEventBroker, stream: EventStream, user_id: UUID, job: FeedbackJob, last_number: int
+    broker: JobEventBroker, stream: EventStream, claims: Claims, job: FeedbackJob, last_number: int
 ) -> web.StreamResponse:
-    """Sends the job's events after `last_number` until the job ends or the client leaves."""
+    """Sends the job's events after `last_number` until job or sign-in end or the client leaves."""
     try:
-        with OPEN_STREAMS.track_inprogress():
-            async with broker.listen(user_id, job.job_id) as events:
-                await EventStreamer(events, stream, job, last_number).run()
+        async with broker.listen(claims, job.job_id) as events:
+            await EventStreamer(events, stream, job, last_number).run()
         return await stream.close()
     except (ConnectionResetError, TimeoutError):
         return stream.response
@@ -98,18 +96,18 @@ class EventStreamer:
         self._sent_at = time.monotonic()
 
     async def run(self) -> None:
-        """Sends stored events, then new ones as they come, until the job ends or the process stops."""
-        while True:
+        """Sends stored events, then new ones as they come, until the job ends or the process stops.
+
+        After the end of the sign-in nothing is sent: a client that comes back learns of it by a 401.
+        """
+        while not self._events.signed_out:
             # Read before sending: what arrives while a send is under way is sent in the next round.
             changed, ended, closing = self._events.changed, self._events.ended, self._events.closing
             await self._send_new()
             if ended or closing:
-                break
+                await (self._send_end() if ended else self._stream.send_retry_hint())
+                return
             await self._wait(changed)
-        if ended:
-            await self._send_end()
-        else:
-            await self._stream.send_retry_hint()
 
     async def _send_new(self) -> None:
         self._job = self._events.job or self._job

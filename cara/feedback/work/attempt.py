@@ -146,7 +146,7 @@ async def reserve_again(
     Raises:
         QuotaExceeded, TooLongForQuota: the tokens of today, or of any day, do not suffice.
     """
-    user = require_row(await users.caller_by_id(connection, job["user_id"]))
+    user = require_row(await users.quota_of_user(connection, job["user_id"]))
     return await reservations.reserve(
         connection,
         job["user_id"],

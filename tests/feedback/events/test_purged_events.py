@@ -19,6 +19,7 @@ from cara.jobs.notifier import read_events as read_stored_events
 from cara.postgres.database import Database
 from cara.settings import Settings
 from cara.web.context import service
+from cara.web.guard import Claims
 from tests.conftest import RunningEmulator
 from tests.learners import Learner
 from tests.streams import read_events
@@ -117,10 +118,10 @@ async def test_a_job_that_is_deleted_before_its_stream_begins_still_has_an_end(
     listen = broker.listen
 
     @asynccontextmanager
-    async def listen_late(user_id: UUID, job_id: UUID) -> AsyncIterator[JobEvents]:
+    async def listen_late(claims: Claims, job_id: UUID) -> AsyncIterator[JobEvents]:
         async with database.acquire() as connection:
             await connection.execute("delete from sessions")
-        async with listen(user_id, job_id) as events:
+        async with listen(claims, job_id) as events:
             yield events
 
     monkeypatch.setattr(broker, "listen", listen_late)

@@ -11,6 +11,7 @@ from cara.feedback.events.broker import JobEvents
 from cara.feedback.events.stream import EventStreamer
 from cara.feedback.schemas import FeedbackJob, JobStatus
 from cara.jobs.notifier import JobEvent
+from cara.web.guard import Claims
 from cara.web.sse import EventStream
 from tests.waiting import time_limit
 
@@ -55,7 +56,7 @@ class SlowStream(EventStream):
 
 
 def one_event() -> JobEvents:
-    events = JobEvents(uuid4(), uuid4())
+    events = JobEvents(Claims(uuid4(), uuid4()), uuid4())
     events.events.append(JobEvent(1_000_001, "status", "{}"))
     return events
 
@@ -88,7 +89,7 @@ async def test_events_that_arrive_with_the_shutdown_are_sent_before_the_retry_hi
 
 
 async def test_the_end_of_a_job_that_was_deleted_and_forgotten_by_redis_counts_its_attempts() -> None:
-    events = JobEvents(uuid4(), uuid4())
+    events = JobEvents(Claims(uuid4(), uuid4()), uuid4())
     events.known = True
     stream = SlowStream(events, [], "running", closing=False)
     async with time_limit():

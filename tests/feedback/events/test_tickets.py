@@ -1,4 +1,4 @@
-"""Tickets open the event stream of one job for as long as the access tokens of their owner are valid."""
+"""Tickets open the event stream of one job for as long as the sign-in that they were issued in lasts."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from cara.feedback.events.stream import TICKET_AUDIENCE, TICKET_SECONDS
 from cara.postgres.database import Database
 from cara.settings import Settings, SigningKey
 from cara.web.context import service
+from tests.accounts.signing import posts, signs_in
 from tests.learners import Learner
 
 Client = TestClient[Any, Any]
@@ -24,6 +25,7 @@ OpenClient = Callable[..., Awaitable[Client]]
 SECRET = "the-secret-of-the-tests-32-bytes-long"
 
 ENDINGS = {
+    "signing out": ("POST", "/api/auth/logout", None),
     "signing out everywhere": ("POST", "/api/auth/logout-all", None),
     "a new password": (
         "POST",
@@ -50,13 +52,13 @@ def _signed(claims: dict[str, Any], **changes: Any) -> str:
     return jwt.encode(changed, SECRET, "HS256", headers={"kid": SigningKey(SECRET).kid})
 
 
-async def test_a_ticket_names_its_owner_and_generation(learner: Learner) -> None:
+async def test_a_ticket_names_its_owner_and_sign_in(learner: Learner) -> None:
     job = await learner.asks_for_feedback()
     claims = jwt.decode(_ticket(job), SECRET, ["HS256"], audience=TICKET_AUDIENCE)
     assert claims == {
         "aud": TICKET_AUDIENCE,
         "sub": learner.user["id"],
-        "gen": 0,
+        "fam": jwt.decode(learner.access_token, options={"verify_signature": False})["fam"],
         "job": job["jobId"],
         "exp": claims["exp"],
     }
@@ -64,7 +66,7 @@ async def test_a_ticket_names_its_owner_and_generation(learner: Learner) -> None
 
 
 @pytest.mark.parametrize(("method", "path", "body"), ENDINGS.values(), ids=ENDINGS)
-async def test_a_ticket_is_revoked_with_the_tokens_of_its_owner(
+async def test_a_ticket_ends_with_its_sign_in(
     client: Client, learner: Learner, method: str, path: str, body: Any
 ) -> None:
     job = await _ended_job(learner)
@@ -74,9 +76,12 @@ async def test_a_ticket_is_revoked_with_the_tokens_of_its_owner(
     assert (refused.status, (await refused.json())["code"]) == (401, "token_invalid")
 
 
-async def test_signing_out_of_one_browser_keeps_its_tickets(client: Client, learner: Learner) -> None:
+async def test_signing_out_of_one_browser_keeps_the_tickets_of_others(
+    client: Client, learner: Learner
+) -> None:
     job = await _ended_job(learner)
-    await client.post("/api/auth/logout", json={"refreshToken": learner.refresh_token})
+    _, other = await signs_in(client, learner.email, learner.password)
+    await posts(client, "/api/auth/logout", {"refreshToken": other["refreshToken"]})
     assert (await client.get(job["eventsUrl"])).status == 200
 
 
@@ -92,7 +97,9 @@ async def test_invalid_tickets_open_nothing(client: Client, learner: Learner) ->
         "another audience": _signed(claims, aud="cara-api"),
         "another job": _signed(claims, job=str(uuid4())),
         "no job": _signed(claims, job=None),
-        "no generation": _signed(claims, gen=None),
+        "no sign-in": _signed(claims, fam=None),
+        "a sign-in that is no id": _signed(claims, fam="somewhere"),
+        "a sign-in that is no text": _signed(claims, fam=7),
         "no owner": _signed(claims, sub=None),
         "no end": _signed(claims, exp=None),
         "expired": _signed(claims, exp=past),
@@ -107,10 +114,11 @@ async def test_invalid_tickets_open_nothing(client: Client, learner: Learner) ->
     assert (await client.get(f"{events}?ticket={_signed(claims)}")).status == 200
 
 
-async def test_a_ticket_of_a_future_generation_opens_nothing(client: Client, learner: Learner) -> None:
+async def test_a_ticket_of_a_sign_in_that_never_was_opens_nothing(client: Client, learner: Learner) -> None:
     job = await _ended_job(learner)
     claims = jwt.decode(_ticket(job), SECRET, ["HS256"], audience=TICKET_AUDIENCE)
-    assert (await client.get(f"{job['statusUrl']}/events?ticket={_signed(claims, gen=1)}")).status == 401
+    unknown = _signed(claims, fam=str(uuid4()))
+    assert (await client.get(f"{job['statusUrl']}/events?ticket={unknown}")).status == 401
 
 
 async def test_a_refused_ticket_needs_no_connection_to_the_database(
