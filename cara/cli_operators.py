@@ -70,7 +70,7 @@ def remove_admin(email: Email, yes: Yes = False) -> None:
 
 @app.command("sign-out")
 def sign_out(email: Email) -> None:
-    """Sign a learner out everywhere: every refresh token and every access token ends."""
+    """Sign a learner out everywhere: every token, ticket and event stream of theirs ends."""
     from cara.accounts import administration
 
     settings = load_settings_or_running_dev()

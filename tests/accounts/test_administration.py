@@ -149,7 +149,11 @@ async def test_who_has_no_account_is_no_administrator_to_be_removed(settings: Se
 async def test_an_operator_ends_every_sign_in(
     settings: Settings, client: Client, learner: Learner, database: Database
 ) -> None:
-    code, out, err = await _cara(settings, "sign-out", learner.email.upper())
+    job = await learner.asks_for_feedback()
+    async with client.get(job["eventsUrl"]) as stream, time_limit():
+        await stream.content.readuntil(b"event: status")
+        code, out, err = await _cara(settings, "sign-out", learner.email.upper())
+        await stream.content.read()
     assert (code, out, err) == (0, f"{learner.email} is signed out everywhere\n", "")
     assert (await learner.expects(401, "GET", "/api/users/me"))["code"] == "token_invalid"
     assert await refresh_refusal(client, learner.refresh_token) == "refresh_token_invalid"
