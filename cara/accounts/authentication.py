@@ -11,12 +11,7 @@ from cara.accounts.access_tokens import AccessTokens
 from cara.accounts.lockout import FailureKeys
 from cara.accounts.passwords import PasswordHasher, check_new_password
 from cara.accounts.refresh_tokens import begin_family, make_room_for_family
-from cara.accounts.schemas import (
-    Credentials,
-    NewAccount,
-    SignedIn,
-    User,
-)
+from cara.accounts.schemas import Credentials, NewAccount, SignedIn, User
 from cara.accounts.sign_out_notifier import SignOutNotifier
 from cara.errors import Conflict, Unauthenticated
 from cara.postgres.database import Connection, Database, Record, new_id

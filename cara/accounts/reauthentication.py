@@ -44,12 +44,15 @@ class Reauthentication:
         user = await self._user(caller.user_id)
         await self._verify_current_password(user, password, client, "reauthentication_failed")
         async with self._database.transaction() as connection:
+            await queries.lock_user(connection, caller.user_id)
             authenticated_at = await refresh_queries.renew_authentication(
                 connection, caller.user_id, caller.family_id
             )
             if authenticated_at is None:
                 raise TokenInvalid
-            await audit.record(connection, "reauthenticated", client, caller.user_id)
+            await audit.record(
+                connection, "reauthenticated", client, caller.user_id, family=str(caller.family_id)
+            )
         return Reauthenticated(authenticated_at=authenticated_at, expires_in=AUTHENTICATED_SECONDS)
 
     async def change_password(self, user_id: UUID, change: PasswordChange, client: ClientInfo) -> None:

@@ -80,8 +80,8 @@ async def end_all_families(connection: Connection, user_id: UUID) -> None:
     )
 
 
-async def end_families_beyond(connection: Connection, user_id: UUID, kept: int) -> int:
-    """Ends the live families of a user except for the `kept` most recently used; returns how many."""
+async def end_families_beyond(connection: Connection, user_id: UUID, kept: int) -> list[UUID]:
+    """Ends the live families of a user except for the `kept` most recently used; returns which."""
     ended = await connection.fetch(
         """
         update refresh_families
@@ -93,12 +93,12 @@ async def end_families_beyond(connection: Connection, user_id: UUID, kept: int) 
             order by coalesce(last_used_at, created_at) desc, id desc
             offset $2
         )
-        returning true
+        returning id
         """,
         user_id,
         kept,
     )
-    return len(ended)
+    return [row["id"] for row in ended]
 
 
 async def insert_token(

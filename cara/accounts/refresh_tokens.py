@@ -128,9 +128,9 @@ async def make_room_for_family(connection: Connection, user_id: UUID, client: Cl
     The user must be locked.
     """
     ended = await refresh_queries.end_families_beyond(connection, user_id, MAX_FAMILIES - 1)
-    for _ in range(ended):
-        await audit.record(connection, "family_ended_for_room", client, user_id)
-    return ended > 0
+    for family_id in ended:
+        await audit.record(connection, "family_ended_for_room", client, user_id, family=str(family_id))
+    return bool(ended)
 
 
 async def _issue(
@@ -199,16 +199,17 @@ class TokenRefresher:
             rows = await refresh_queries.live_tokens(connection, [owner], [hash_token(token)], self._grace)
             if not rows:
                 return _Refusal.INVALID
-            if not rows[0]["is_usable"]:
-                await refresh_queries.end_family(connection, owner, rows[0]["family_id"])
-                await audit.record(connection, "refresh_reused", client, owner)
+            [row] = rows
+            family_id = row["family_id"]
+            if not row["is_usable"]:
+                await refresh_queries.end_family(connection, owner, family_id)
+                await audit.record(connection, "refresh_reused", client, owner, family=str(family_id))
                 return _Refusal.REUSED
-            if rows[0]["is_spent"]:
-                return self._new_pair(owner, await self._newest(connection, token, rows[0]))
-            issued = await self._replace(connection, token, rows[0])
-            await refresh_queries.note_use(connection, owner, issued.family_id)
-            await audit.record(connection, "refreshed", client, owner)
-            return self._new_pair(owner, issued)
+            if row["is_spent"]:
+                return self._new_pair(owner, await self._newest(connection, token, row))
+            await refresh_queries.note_use(connection, owner, family_id)
+            await audit.record(connection, "refreshed", client, owner, family=str(family_id))
+            return self._new_pair(owner, await self._replace(connection, token, row))
 
     async def _replace(self, connection: Connection, token: str, row: Record) -> IssuedToken:
         """Spends the token, and issues its successor."""

@@ -36,7 +36,7 @@ async def _end_family_of(database: Database, owner: UUID, token: str, client: Cl
         family_id = await refresh_queries.family_of_token(connection, owner, hash_token(token))
         if family_id is None or not await refresh_queries.end_family(connection, owner, family_id):
             return False
-        await audit.record(connection, "signed_out", client, owner)
+        await audit.record(connection, "signed_out", client, owner, family=str(family_id))
         return True
 
 

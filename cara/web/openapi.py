@@ -34,7 +34,7 @@ _SECURITY = {
     "type": "http",
     "scheme": "bearer",
     "bearerFormat": "JWT",
-    "description": "The access token. After a 401 with `token_expired` refresh it; after any other sign in.",
+    "description": "The access token. After `token_expired` refresh it, after `token_invalid` sign in again.",
 }
 
 

@@ -18,7 +18,9 @@ from pydantic import SecretStr
 from cara.accounts.access_tokens import ALGORITHM, AUDIENCE, ISSUER, AccessTokens
 from cara.app import create_app
 from cara.errors import TokenExpired, TokenInvalid
+from cara.postgres.database import Database
 from cara.settings import Settings, SigningKey
+from cara.web.context import service
 from tests.accounts.signing import Client
 from tests.learners import Learner
 
@@ -179,3 +181,19 @@ async def test_the_newest_key_signs_and_a_key_that_left_the_ring_verifies_nothin
     assert only_new.claims(new).user_id == user_id
     with pytest.raises(Exception, match="not valid"):
         only_new.claims(old)
+
+
+async def test_a_token_whose_sign_in_is_known_to_have_ended_costs_no_look_up(
+    settings: Settings, aiohttp_client: OpenClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All connections are in use: a request that waited for one would get `database_busy`."""
+    scarce = settings.model_copy(update={"database_pool_size": 1, "database_acquire_seconds": 0.2})
+    client = await aiohttp_client(create_app(scarce))
+    monkeypatch.setattr("cara.accounts.access_tokens.MAX_ENDED_FAMILIES", 2)
+    ended = [await Learner.registers(client) for _ in range(3)]
+    for learner in ended:
+        await client.post("/api/auth/logout", json={"refreshToken": learner.refresh_token})
+        await learner.expects(401, "GET", "/api/auth/verify")
+    async with service(client.app, Database).acquire():
+        statuses = [(await learner.call("GET", "/api/auth/verify")).status for learner in ended]
+    assert statuses == [503, 401, 401]

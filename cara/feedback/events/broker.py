@@ -176,14 +176,13 @@ class JobEventBroker:
     async def _listen_and_poll(self, events: JobEvents) -> None:
         sign_outs = sign_out_channel(events.claims.user_id)
         async with self._subscriber.listen(wake_channel(events.job_id), sign_outs) as wake:
-            await self._read_all(events)
-            read_at = time.monotonic()
+            read_at = -POLL_SECONDS
             while not (events.ended or events.signed_out):
                 heard = await _heard_within(read_at + POLL_SECONDS - time.monotonic(), wake)
-                if sign_outs in heard or not heard:
-                    await self._check_sign_in(events)
                 if not heard:
                     read_at = time.monotonic()
+                if not heard or sign_outs in heard:
+                    await self._check_sign_in(events)
                 if not heard or await self._read_events(events):
                     await self._read_all(events)
 
