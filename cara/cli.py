@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from cara import cli_operators
 from cara.cli_support import (
     cli_errors,
     load_database_url,
@@ -25,6 +26,7 @@ app = typer.Typer(
 )
 migrate_app = typer.Typer(no_args_is_help=True, help="Apply or roll back migrations of the database.")
 app.add_typer(migrate_app, name="migrate")
+app.add_typer(cli_operators.app)
 
 
 @app.command()
@@ -135,34 +137,6 @@ def seed(
     typer.echo(seed.format_result(added))
 
 
-@app.command("create-admin")
-def create_admin(
-    email: Annotated[str, typer.Argument(help="Email of the account, which may be new.")],
-) -> None:
-    """Make an account an administrator; for a new one, reads the password from a prompt or stdin."""
-    from cara.accounts.administration import create_admin_now
-
-    with cli_errors():
-        created = create_admin_now(load_settings_or_running_dev(), email, _new_password)
-    typer.echo(f"{email} is an administrator now" + (" and can sign in" if created else ""))
-
-
-@app.command("set-quota")
-def set_quota(
-    email: Annotated[str, typer.Argument(help="Email of the account.")],
-    tokens: Annotated[
-        int | None,
-        typer.Argument(min=0, max=2**31 - 1, help="Tokens a day; if left out, DAILY_TOKEN_QUOTA applies."),
-    ] = None,
-) -> None:
-    """Set a daily token quota for one learner, or reset it to DAILY_TOKEN_QUOTA."""
-    from cara.accounts.administration import set_daily_quota_now
-
-    with cli_errors():
-        set_daily_quota_now(load_settings_or_running_dev(), email, tokens)
-    typer.echo(f"{email} may use " + ("the usual quota" if tokens is None else f"{tokens:,} tokens a day"))
-
-
 @app.command()
 def rollup(
     rebuild: Annotated[
@@ -210,13 +184,6 @@ def doctor() -> None:
         raise typer.Exit(doctor.run(read_settings()))
     except UnsafeSettings as error:
         raise typer.Exit(doctor.print_problems(local, error.problems)) from None
-
-
-def _new_password() -> str:
-    """Returns the password, typed twice at a terminal or else read from the first line of stdin."""
-    if sys.stdin.isatty():
-        return str(typer.prompt("Password", hide_input=True, confirmation_prompt=True))
-    return sys.stdin.readline().rstrip("\r\n")
 
 
 def main() -> None:

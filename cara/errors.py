@@ -75,6 +75,10 @@ class Forbidden(CaraError):
     detail = "Your account may not do this."
 
 
+class AdministratorsOnly(Forbidden):
+    detail = "Only administrators may do this."
+
+
 class NotFound(CaraError):
     code = "not_found"
     detail = "There is nothing here by that name."

@@ -23,8 +23,9 @@ BATCH_ROWS = 5_000
 async def delete_account(
     database: Database, job_notifier: JobNotifier, user_id: UUID, request_id: str | None
 ) -> None:
-    """Deletes the user and all their data, except for one audit entry that names nobody.
+    """Deletes the user and all their data; what the audit trail keeps names nobody (`docs/audit.md`).
 
+    `request_id` is that of the user's request; None says that an operator deletes the account at a terminal.
     Transactions that work for the user lock session, job and quota in this order, and so does this one. Rows
     that are inserted meanwhile can still cause a deadlock, which PostgreSQL breaks: hence the attempts.
 
@@ -48,8 +49,9 @@ async def _delete(connection: Connection, user_id: UUID, request_id: str | None)
     await jobs.lock_work_of_user(connection, user_id)
     job_ids = await jobs.recent_jobs_of_user(connection, user_id)
     if await users.delete_user(connection, user_id):
-        await audit.delete_entries_of_user(connection, user_id)
-        await audit.record(connection, "deleted", ClientInfo(request_id=request_id))
+        await audit.anonymize(connection, user_id)
+        client = ClientInfo(request_id=request_id)
+        await audit.record(connection, "deleted", client, account=audit.pseudonym(user_id))
     return job_ids
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from cara import audit
 from cara.accounts.schemas import Profile, ProfileChanges
 from cara.errors import TokenInvalid
 from cara.postgres.database import Connection, Record
 from cara.users import queries as users
 from cara.users.progress import with_current_progress
+from cara.web.client_info import ClientInfo
 
 
 async def profile_of(connection: Connection, user_id: UUID) -> Profile:
@@ -20,23 +22,27 @@ async def profile_of(connection: Connection, user_id: UUID) -> Profile:
     return _profile(await users.learner_by_id(connection, user_id))
 
 
-async def change_profile(connection: Connection, user_id: UUID, changes: ProfileChanges) -> Profile:
-    """Changes the members that were sent, and no others; returns the changed profile.
+async def change_profile(
+    connection: Connection, user_id: UUID, changes: ProfileChanges, client: ClientInfo
+) -> Profile:
+    """Changes the members that were sent, and no others, in the caller's transaction; returns the profile.
 
     Raises:
         TokenInvalid: the account is gone.
     """
-    changed = changes.provided()
-    return _profile(
-        await users.change_profile(
-            connection,
-            user_id,
-            changed.get("name"),
-            changed.get("role"),
-            changed.get("timezone"),
-            change_role="role" in changed,
-        )
+    sent = changes.provided()
+    user = await users.change_profile(
+        connection,
+        user_id,
+        sent.get("name"),
+        sent.get("role"),
+        sent.get("timezone"),
+        change_role="role" in sent,
     )
+    profile = _profile(user)
+    if user and user["changed"]:
+        await audit.record(connection, "profile_changed", client, user_id, members=user["changed"])
+    return profile
 
 
 def _profile(user: Record | None) -> Profile:

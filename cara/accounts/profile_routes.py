@@ -10,6 +10,7 @@ from cara.postgres.database import Connection
 from cara.web.client_info import client_info
 from cara.web.downloads import Document, streaming_download
 from cara.web.guard import Caller, ReauthenticationRequired, require_recent_authentication
+from cara.web.handlers import Transaction
 from cara.web.routing import Route
 
 TAG = "Profile"
@@ -21,9 +22,11 @@ async def read_profile(caller: Caller, connection: Connection) -> Profile:
     return await profile.profile_of(connection, caller.user_id)
 
 
-async def change_profile(caller: Caller, connection: Connection, body: ProfileChanges) -> Profile:
+async def change_profile(
+    request: web.Request, caller: Caller, transaction: Transaction, body: ProfileChanges
+) -> Profile:
     """Change your name, role or time zone."""
-    return await profile.change_profile(connection, caller.user_id, body)
+    return await profile.change_profile(transaction, caller.user_id, body, client_info(request))
 
 
 async def export_profile(

@@ -206,13 +206,27 @@ async def change_password(connection: Connection, user_id: UUID, old: str, new: 
     return changed is not None
 
 
-async def make_admin(connection: Connection, email: str) -> UUID | None:
-    """Makes the user with this email an administrator; returns their id."""
-    user_id: UUID | None = await connection.fetchval(
-        "update users set is_admin = true, updated_at = now() where lower(email) = lower($1) returning id",
+async def account_by_email(connection: Connection, email: str) -> Record | None:
+    """Returns what an operator is shown of the user with this email."""
+    return await connection.fetchrow(
+        """
+        select id, email, name, created_at, is_admin,
+               is_admin and not exists (
+                   select from users as other where other.is_admin and other.id <> users.id
+               ) as is_last_admin
+        from users
+        where lower(email) = lower($1)
+        """,
         email,
     )
-    return user_id
+
+
+async def set_admin(connection: Connection, user_id: UUID, *, is_admin: bool) -> bool:
+    """Makes the user an administrator, or a learner like any other; returns False if the user is gone."""
+    changed = await connection.fetchval(
+        "update users set is_admin = $2, updated_at = now() where id = $1 returning true", user_id, is_admin
+    )
+    return changed is not None
 
 
 async def set_daily_quota(connection: Connection, email: str, tokens: int | None) -> UUID | None:

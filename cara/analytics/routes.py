@@ -5,9 +5,8 @@ from datetime import UTC, datetime
 
 from aiohttp import web
 
-from cara import audit
+from cara.admin_access import record_admin_read, require_admin
 from cara.analytics import adoption, event_writer, statistics
-from cara.analytics.adoption import AdministratorsOnly
 from cara.analytics.event_writer import EventsBusy, EventsNotStored, EventsRefused, EventWriter
 from cara.analytics.periods import UTC_ZONE, period_of
 from cara.analytics.report_schemas import (
@@ -19,8 +18,8 @@ from cara.analytics.report_schemas import (
     StatisticsQuery,
 )
 from cara.analytics.schemas import Event, EventsAccepted, NewEvent, PostedEvents
+from cara.errors import AdministratorsOnly
 from cara.postgres.database import Connection, Database
-from cara.web.client_info import client_info
 from cara.web.downloads import streaming_download
 from cara.web.guard import Caller
 from cara.web.models import ApiResponse
@@ -46,9 +45,11 @@ async def read_adoption(
     request: web.Request, caller: Caller, connection: Connection, query: AdoptionQuery
 ) -> Adoption:
     """Read which features are used: by you, or by everybody for administrators."""
+    if query.scope == "all":
+        await require_admin(request, caller, connection)
     answer = await adoption.adoption_of(connection, caller, query, datetime.now(UTC))
     if query.scope == "all":
-        await _record_admin_read(request, caller, connection)
+        await record_admin_read(request, caller, connection)
     return answer
 
 
@@ -56,21 +57,15 @@ async def export_adoption(
     request: web.Request, caller: Caller, connection: Connection, query: ExportQuery
 ) -> web.StreamResponse:
     """Download everybody's adoption by day and feature; for administrators."""
-    adoption.require_admin(caller)
+    await require_admin(request, caller, connection)
     period = period_of(query.from_, query.to, UTC_ZONE, datetime.now(UTC), max_days=adoption.EXPORT_MAX_DAYS)
     # Outside of the transaction, which is rolled back when the client disconnects.
-    await _record_admin_read(request, caller, connection)
+    await record_admin_read(request, caller, connection)
     document = adoption.adoption_document(period)
     if request.method == "HEAD":
         return document.head()
     async with connection.transaction(), aclosing(adoption.adoption_lines(connection, period)) as lines:
         return await streaming_download(request, document, lines)
-
-
-async def _record_admin_read(request: web.Request, caller: Caller, connection: Connection) -> None:
-    """Writes the audit entry of a read; HEAD reads nothing."""
-    if request.method != "HEAD":
-        await audit.record(connection, "admin_read", client_info(request), caller.user_id, path=request.path)
 
 
 ROUTES = [

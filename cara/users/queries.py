@@ -76,15 +76,27 @@ async def change_profile(
     *,
     change_role: bool,
 ) -> Record | None:
-    """Returns the changed learner. None leaves name and time zone as they are; the role can be cleared."""
+    """Returns the learner, and as `changed` the names of the columns that have another value than before.
+
+    None leaves name and time zone as they are; the role can be cleared.
+    """
     return await connection.fetchrow(
         """
+        with before as (
+            select id, name, role, timezone from users where id = $1 for no key update
+        )
         update users
-        set name = coalesce($2, name), role = case when $5 then $3 else role end,
-            timezone = coalesce($4, timezone), updated_at = now()
-        where id = $1
-        returning id, email, name, role, timezone, level, xp, streak, longest_streak, last_practice_at,
-                  created_at
+        set name = coalesce($2, before.name), role = case when $5 then $3 else before.role end,
+            timezone = coalesce($4, before.timezone), updated_at = now()
+        from before
+        where users.id = before.id
+        returning users.id, email, users.name, users.role, users.timezone, level, xp, streak, longest_streak,
+                  last_practice_at, created_at,
+                  array_remove(array[
+                      case when users.name <> before.name then 'name' end,
+                      case when users.role is distinct from before.role then 'role' end,
+                      case when users.timezone <> before.timezone then 'timezone' end
+                  ], null) as changed
         """,
         user_id,
         name,

@@ -18,6 +18,7 @@ from cara.accounts.deletion import MAX_ATTEMPTS
 from cara.accounts.export import MAX_AT_ONCE, SECTIONS, AccountExporter
 from cara.accounts.export import PROFILE as PROFILE_STATEMENT
 from cara.accounts.refresh_tokens import hash_token
+from cara.audit import pseudonym
 from cara.postgres.database import Connection, Database, new_id
 from cara.web.client_info import ClientInfo
 from cara.web.context import service
@@ -247,7 +248,9 @@ async def test_a_deleted_account_leaves_one_anonymous_audit_entry(
             "select user_id, address, user_agent, details, request_id from audit_log where action = 'deleted'"
         )
         dump = str([dict(row) for row in await connection.fetch("select * from audit_log")])
-    assert [tuple(row)[:4] for row in deletions] == [(None, None, None, {})]
+    assert [tuple(row)[:4] for row in deletions] == [
+        (None, None, None, {"account": pseudonym(UUID(learner.user["id"]))})
+    ]
     assert deletions[0]["request_id"] == response.headers["X-Request-Id"]
     assert learner.user["id"] not in dump
     exported = await other.expects(200, "GET", EXPORT)
