@@ -132,8 +132,8 @@ async def test_registering(caller: Caller) -> None:
     await caller.calls(201, "POST", "/api/auth/register", json=account(1))
     with files_that_run() as files:
         await caller.calls(201, "POST", "/api/auth/register", json=account(2))
-    # Two keep out the pages of others; the SQL of refresh families stands apart from that of users.
-    assert_few("register", files, at_most=23, of_features=10)
+    # Two keep out the pages of others, one tells guessable passwords; the SQL of families stands apart.
+    assert_few("register", files, at_most=25, of_features=11)
 
 
 async def test_signing_in(caller: Caller) -> None:
@@ -143,7 +143,7 @@ async def test_signing_in(caller: Caller) -> None:
     with files_that_run() as files:
         await caller.calls(200, "POST", "/api/auth/login", json=credentials)
     # The same ones.
-    assert_few("sign in", files, at_most=23, of_features=11)
+    assert_few("sign in", files, at_most=24, of_features=11)
 
 
 async def test_talking_with_the_coach(learner: Learner, caller: Caller) -> None:
@@ -199,4 +199,4 @@ async def test_deleting_an_account(learner: Learner, caller: Caller) -> None:
     with files_that_run() as files:
         await caller.calls(204, "DELETE", "/api/users/me", headers=learner.authorization)
     # One deletes the cookie, one looks up the sign-in that the token belongs to.
-    assert_few("deletion", files, at_most=18)
+    assert_few("deletion", files, at_most=19)

@@ -191,6 +191,7 @@ async def test_a_token_whose_sign_in_is_known_to_have_ended_costs_no_look_up(
     client = await aiohttp_client(create_app(scarce))
     monkeypatch.setattr("cara.accounts.access_tokens.MAX_ENDED_FAMILIES", 2)
     ended = [await Learner.registers(client) for _ in range(3)]
+    client.session.cookie_jar.clear()
     for learner in ended:
         await client.post("/api/auth/logout", json={"refreshToken": learner.refresh_token})
         await learner.expects(401, "GET", "/api/auth/verify")
