@@ -153,9 +153,7 @@ async def search(seconds: float, seed: int, only: str | None) -> list[Search]:
     # Gemini answers at once, for a stream that waits costs nothing.
     async with (
         running_system(durable=False, emulator=("--chunk-delay-seconds", "0")) as system,
-        ClientSession(
-            connector=TCPConnector(limit=1), timeout=ClientTimeout(total=ANSWER_SECONDS)
-        ) as http,
+        ClientSession(connector=TCPConnector(limit=1), timeout=ClientTimeout(total=ANSWER_SECONDS)) as http,
     ):
         url = await system.add_web(TRUSTED_PROXIES="127.0.0.1")
         sender = Sender(http, url, system.webs[0].pid)

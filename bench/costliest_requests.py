@@ -20,19 +20,102 @@ LENGTHS: Final = (45, 100, 200, 900, 2_000, 4_000, 8_000, 31_900, 200_000, 1_000
 
 FRAGMENTS: Final = (
     *("<", "<a ", "<a b=", "<a b=&lt;", "<b>&lt;", "<<<b>b>b>", "&amp;lt;<b a=", "<b a='", '<x y="', "</b>"),
-    *("<script>", "</script", "<style", "<!--", "<!doctype ", "<?xml ", "<![CDATA[", "<x onclick=", "<i href="),
-    *("&", "&lt;", "&#60;", "&#x3c;", "&amp;", "&amp;amp;lt;", "&notin;", "&#", ">", "=", "'", '"', "/", "\\"),
-    *(" ", "\n", "\r", "\t", "\x07", "\x85", "\u202e", "\u200f", "\u3164", "é", "日", "😀", "e\u0301", "\u1160"),
+    *(
+        "<script>",
+        "</script",
+        "<style",
+        "<!--",
+        "<!doctype ",
+        "<?xml ",
+        "<![CDATA[",
+        "<x onclick=",
+        "<i href=",
+    ),
+    *(
+        "&",
+        "&lt;",
+        "&#60;",
+        "&#x3c;",
+        "&amp;",
+        "&amp;amp;lt;",
+        "&notin;",
+        "&#",
+        ">",
+        "=",
+        "'",
+        '"',
+        "/",
+        "\\",
+    ),
+    *(
+        " ",
+        "\n",
+        "\r",
+        "\t",
+        "\x07",
+        "\x85",
+        "\u202e",
+        "\u200f",
+        "\u3164",
+        "é",
+        "日",
+        "😀",
+        "e\u0301",
+        "\u1160",
+    ),
     *("a", "a b ", "Speaker 1: um\n", "a: ", "[00:01] A: so\n", "1\n00:00:01,000 --> 00:00:02,000\nhi\n\n"),
-    *("WEBVTT\n\n", "00:01.000 --> 00:02.000\n<v Ann>hi</v>\n\n", '{"a":[', '{"start":0.1,"text":"a"},', "]}"),
-    *(",", ";", ":", ".", "-", "0", "9", "1e9", "@", "%", "%3c", "W/", '"1",', "q=0.5,", "*/*,", "1.2.3.4,", "::1,"),
+    *(
+        "WEBVTT\n\n",
+        "00:01.000 --> 00:02.000\n<v Ann>hi</v>\n\n",
+        '{"a":[',
+        '{"start":0.1,"text":"a"},',
+        "]}",
+    ),
+    *(
+        ",",
+        ";",
+        ":",
+        ".",
+        "-",
+        "0",
+        "9",
+        "1e9",
+        "@",
+        "%",
+        "%3c",
+        "W/",
+        '"1",',
+        "q=0.5,",
+        "*/*,",
+        "1.2.3.4,",
+        "::1,",
+    ),
 )
 FIELDS: Final = (
-    *("Accept", "Accept-Encoding", "Authorization", "Content-Encoding", "Content-Type", "Cookie", "Forwarded"),
+    *(
+        "Accept",
+        "Accept-Encoding",
+        "Authorization",
+        "Content-Encoding",
+        "Content-Type",
+        "Cookie",
+        "Forwarded",
+    ),
     *("Idempotency-Key", "If-Match", "If-None-Match", "Last-Event-ID", "Origin", "Prefer", "Sec-Fetch-Site"),
     *("User-Agent", "X-Forwarded-For", "X-Request-Id", "Access-Control-Request-Headers"),
 )
-PARAMETERS: Final = ("from", "to", "tz", "cursor", "limit", "offset", "featureType", "completed", "scope", "ticket")
+PARAMETERS: Final = (
+    "from",
+    "to",
+    "tz",
+    "cursor",
+    "limit",
+    "offset",
+    "featureType",
+    "completed",
+    "scope",
+    "ticket",
+)
 PASSWORD: Final = "correct horse battery"
 
 _ACCOUNT: Final = {"email": "fuzz@example.com", "name": "A", "role": "B", "password": PASSWORD}
@@ -51,7 +134,9 @@ BODIES: Final[dict[str, list[Any]]] = {
     "PATCH /api/users/me": [{"name": "A", "role": "B", "timezone": "Europe/Berlin"}],
     "POST /api/sessions": [{"featureType": "conversation", "title": "a", "description": "b"}],
     "PATCH /api/sessions/{id}": [_CHANGES],
-    "POST /api/gemini/generate-feedback": [{"sessionId": "{session}", "transcript": "You: hello, so we begin."}],
+    "POST /api/gemini/generate-feedback": [
+        {"sessionId": "{session}", "transcript": "You: hello, so we begin."}
+    ],
     "POST /api/gemini/process": [
         {"prompt": "Tell me how to begin.", "conversationHistory": [_TURN]},
         {"prompt": "Tell me how to begin.", "sessionId": "{session}"},
@@ -85,7 +170,9 @@ class Shape:
     def described(self) -> str:
         """Returns the beginning of each part, for a person."""
         fields = [f"{name}: {value[:30]} ({len(value):,})" for name, value in (*self.headers, *self.query)]
-        start = "" if self.content is None else f"{self.encoding} {self.json()[:90].decode(errors='replace')!r}"
+        start = (
+            "" if self.content is None else f"{self.encoding} {self.json()[:90].decode(errors='replace')!r}"
+        )
         return " ".join([start, *fields])
 
 

@@ -48,6 +48,7 @@ from cara.web.openapi import OpenApiDocument
 from cara.web.problems import answer_problems
 from cara.web.rate_limits import RateLimits, count_unknown_addresses
 from cara.web.request_log import connection_log, log_requests, tag_reports
+from cara.web.storage_limit import StorageLimit
 
 ROUTES = [
     *health.ROUTES,
@@ -153,6 +154,7 @@ def _redis(settings: Settings) -> CleanupContext:
         subscriber = Subscriber(url)
         provide(app, Redis, redis)
         provide(app, RateLimits, _rate_limits(settings, redis))
+        provide(app, StorageLimit, StorageLimit(redis, settings.storage_bytes_per_day))
         provide(app, Subscriber, subscriber)
         provide(app, JobNotifier, JobNotifier(redis, Queue(redis)))
         rollup_notifier = RollupNotifier(redis)
@@ -226,6 +228,7 @@ async def _coach(app: web.Application) -> AsyncIterator[None]:
         service(app, Quota),
         service(app, GeminiClient),
         service(app, RollupNotifier),
+        service(app, StorageLimit),
     )
     provide(app, Coach, turns)
     yield
@@ -234,7 +237,9 @@ async def _coach(app: web.Application) -> AsyncIterator[None]:
 
 async def _feedback(app: web.Application) -> AsyncIterator[None]:
     reservations = AttemptReservations(service(app, Quota), service(app, Settings).thinking_level)
-    requests = FeedbackRequests(service(app, Database), reservations, service(app, GeminiClient))
+    requests = FeedbackRequests(
+        service(app, Database), reservations, service(app, GeminiClient), service(app, StorageLimit)
+    )
     provide(app, FeedbackRequests, requests)
     yield
 

@@ -11,6 +11,7 @@ from cara.web.client_info import client_info
 from cara.web.downloads import Document, streaming_download
 from cara.web.guard import Caller
 from cara.web.routing import Route
+from cara.web.storage_limit import StorageLimit, StorageLimitReached, bytes_of
 
 TAG = "Profile"
 EXPORT = Document("cara-export.json", "application/json")
@@ -21,8 +22,11 @@ async def read_profile(caller: Caller, connection: Connection) -> Profile:
     return await profile.profile_of(connection, caller.user_id)
 
 
-async def change_profile(caller: Caller, connection: Connection, body: ProfileChanges) -> Profile:
+async def change_profile(
+    caller: Caller, connection: Connection, storage: StorageLimit, body: ProfileChanges
+) -> Profile:
     """Change your name, role or time zone."""
+    await storage.count(caller.user_id, bytes_of(body))
     return await profile.change_profile(connection, caller.user_id, body)
 
 
@@ -49,7 +53,7 @@ async def list_audit_entries(caller: Caller, connection: Connection, query: Audi
 
 ROUTES = [
     Route("GET", "/api/users/me", read_profile, tag=TAG),
-    Route("PATCH", "/api/users/me", change_profile, tag=TAG),
+    Route("PATCH", "/api/users/me", change_profile, tag=TAG, errors=(StorageLimitReached,)),
     Route(
         "GET",
         "/api/users/me/export",

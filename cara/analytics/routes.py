@@ -25,13 +25,16 @@ from cara.web.downloads import streaming_download
 from cara.web.guard import Caller
 from cara.web.models import ApiResponse
 from cara.web.routing import Route
+from cara.web.storage_limit import StorageLimit, StorageLimitReached, bytes_of
 
 
 async def post_events(
-    caller: Caller, database: Database, writer: EventWriter, body: PostedEvents
+    caller: Caller, database: Database, writer: EventWriter, storage: StorageLimit, body: PostedEvents
 ) -> ApiResponse[Event] | ApiResponse[EventsAccepted]:
     """Store one event, or up to 500; answered when they are durable. The same eventId counts once."""
     posted = body.root
+    rows = 1 if isinstance(posted, NewEvent) else len(posted.events)
+    await storage.count(caller.user_id, bytes_of(posted), rows=rows)
     if isinstance(posted, NewEvent):
         return ApiResponse(await event_writer.store_event(database, writer, caller.user_id, posted))
     return ApiResponse(await event_writer.store_events(writer, caller.user_id, posted.events), status=202)
@@ -81,7 +84,7 @@ ROUTES = [
         tag="Analytics",
         status=201,
         responses={201: Event, 202: EventsAccepted},
-        errors=(EventsRefused, EventsBusy, EventsNotStored),
+        errors=(EventsRefused, StorageLimitReached, EventsBusy, EventsNotStored),
     ),
     Route("GET", "/api/analytics/stats", read_statistics, tag="Analytics"),
     Route("GET", "/api/analytics/adoption", read_adoption, tag="Analytics", errors=(AdministratorsOnly,)),

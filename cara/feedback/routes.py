@@ -26,6 +26,7 @@ from cara.web.models import ApiResponse
 from cara.web.rate_limits import RateLimits
 from cara.web.routing import Route
 from cara.web.sse import EventStream
+from cara.web.storage_limit import StorageLimitReached
 
 MAX_WAIT_SECONDS = 30
 
@@ -166,7 +167,14 @@ ROUTES = [
         status=202,
         responses={202: JobAccepted, 200: FeedbackJob},
         headers={202: ("Location", "Retry-After"), 200: ("Preference-Applied",)},
-        errors=(SessionNotFound, TranscriptMissing, QuotaExceeded, TooLongForQuota, IdempotencyConflict),
+        errors=(
+            SessionNotFound,
+            TranscriptMissing,
+            StorageLimitReached,
+            QuotaExceeded,
+            TooLongForQuota,
+            IdempotencyConflict,
+        ),
     ),
     Route(
         "GET",
