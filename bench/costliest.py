@@ -119,7 +119,8 @@ class Sender:
         url = URL(self._url + path).with_query(list(shape.query))
         try:
             async with self._http.request(route.method, url, data=body, headers=headers) as response:
-                await response.read()
+                if response.content_type != "text/event-stream":
+                    await response.read()
                 return response.status
         except (TimeoutError, ClientError):
             return 0

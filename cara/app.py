@@ -40,6 +40,7 @@ from cara.settings import Settings
 from cara.web.client_info import TrustedProxies
 from cara.web.context import SERVICES, provide, service
 from cara.web.docs import page as documentation
+from cara.web.downloads import Downloads
 from cara.web.guard import Authenticator
 from cara.web.handlers import mount
 from cara.web.headers import allow_origins, answer_options, finish_headers
@@ -135,6 +136,7 @@ def _provide_rules(app: web.Application, settings: Settings) -> None:
     provide(app, Authenticator, tokens)
     provide(app, TicketIssuer, TicketIssuer(settings))
     provide(app, Quota, Quota(settings.daily_token_quota))
+    provide(app, Downloads, Downloads(settings.download_disk_bytes))
     provide(app, OpenApiDocument, OpenApiDocument(ROUTES))
 
 

@@ -107,6 +107,7 @@ class Settings(BaseSettings):
     rate_limit_user: RateLimit = "300/minute"
     rate_limit_gemini: RateLimit = "20/minute"
     storage_bytes_per_day: int = Field(50_000_000, ge=4_000_000)
+    download_disk_bytes: Positive = 1_000_000_000
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
 
     worker_max_jobs: Positive = 20

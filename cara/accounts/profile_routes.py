@@ -8,7 +8,7 @@ from cara.accounts.export import AccountExporter, ExportsBusy
 from cara.accounts.schemas import AuditEntry, AuditPage, AuditQuery, Profile, ProfileChanges
 from cara.postgres.database import Connection
 from cara.web.client_info import client_info
-from cara.web.downloads import Document, streaming_download
+from cara.web.downloads import Document, Downloads, DownloadsBusy
 from cara.web.guard import Caller
 from cara.web.routing import Route
 from cara.web.storage_limit import StorageLimit, StorageLimitReached, bytes_of
@@ -31,16 +31,18 @@ async def change_profile(
 
 
 async def export_profile(
-    request: web.Request, caller: Caller, exporter: AccountExporter
+    request: web.Request, caller: Caller, exporter: AccountExporter, downloads: Downloads
 ) -> web.StreamResponse:
     """Download everything that is stored of you, as one JSON document.
 
-    It is streamed: a document whose end is missing was cut off.
+    A document whose end is missing was cut off.
     """
     if request.method == "HEAD":
         return EXPORT.head()
-    async with exporter.document(caller.user_id, client_info(request)) as chunks:
-        return await streaming_download(request, EXPORT, chunks)
+    async with downloads.spool(caller.user_id) as spool:
+        async with exporter.document(caller.user_id, client_info(request)) as chunks:
+            await spool.fill(chunks)
+        return await spool.send(request, EXPORT)
 
 
 async def list_audit_entries(caller: Caller, connection: Connection, query: AuditQuery) -> AuditPage:
@@ -60,7 +62,7 @@ ROUTES = [
         export_profile,
         tag=TAG,
         responses={200: dict},
-        errors=(ExportsBusy,),
+        errors=(ExportsBusy, DownloadsBusy),
     ),
     Route("GET", "/api/users/me/audit", list_audit_entries, tag=TAG),
 ]
