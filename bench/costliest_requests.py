@@ -133,15 +133,30 @@ BODIES: Final[dict[str, list[Any]]] = {
     "POST /api/auth/password": [{"currentPassword": PASSWORD, "newPassword": "battery staple horse"}],
     "PATCH /api/users/me": [{"name": "A", "role": "B", "timezone": "Europe/Berlin"}],
     "POST /api/sessions": [{"featureType": "conversation", "title": "a", "description": "b"}],
-    "PATCH /api/sessions/{id}": [_CHANGES],
+    "PATCH /api/sessions/{id}": [
+        _CHANGES,
+        {"feedbackJson": {"a": ["<<<b>b>b>" * 5] * 19_000}},
+        {"feedbackJson": {"a": ["b"] * 19_000}},
+        {"feedbackJson": {"a": [0.123456789012345] * 19_000}},
+        {"feedbackJson": {f"a{number}": {"b": number} for number in range(9_000)}},
+        {"feedbackJson": {"a": "&amp;lt;<b a=" * 80_000}},
+        {"feedbackJson": {"a": "a \n" * 250_000}},
+        {"transcript": "<a b=" * 40_000},
+    ],
     "POST /api/gemini/generate-feedback": [
         {"sessionId": "{session}", "transcript": "You: hello, so we begin."}
     ],
     "POST /api/gemini/process": [
         {"prompt": "Tell me how to begin.", "conversationHistory": [_TURN]},
         {"prompt": "Tell me how to begin.", "sessionId": "{session}"},
+        {"prompt": "hello", "conversationHistory": [{**_TURN, "content": "<a b=&lt;" * 100}] * 1_000},
+        {"prompt": "hello", "conversationHistory": [_TURN] * 1_000},
     ],
-    "POST /api/analytics/events": [_EVENT, {"events": [_EVENT]}],
+    "POST /api/analytics/events": [
+        _EVENT,
+        {"events": [_EVENT] * 500},
+        {"events": [{**_EVENT, "metadata": {"a": "<b>&lt;" * 270}}] * 500},
+    ],
 }
 """Valid bodies by route, which the search begins with; `{session}` is a session of the sender."""
 

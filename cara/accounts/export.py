@@ -24,6 +24,10 @@ MAX_AT_ONCE = 2
 """So many exports of one process are read from the database at the same time."""
 
 PREFETCH_ROWS = 20
+PREFETCH_LONG_ROWS = 2
+"""Of sections whose rows may hold a megabyte: what is fetched at once is also decoded at once."""
+
+LONG_ROWS = frozenset({"sessions", "feedbackJobs"})
 CHUNK_BYTES = 64 * 1024
 
 PROFILE: Final = """
@@ -155,7 +159,8 @@ async def _document(connection: Connection, user_id: UUID) -> AsyncIterator[byte
     for name, statement in SECTIONS.items():
         yield b',"' + name.encode() + b'":['
         separator = b""
-        async for row in connection.cursor(statement, user_id, prefetch=PREFETCH_ROWS):
+        prefetch = PREFETCH_LONG_ROWS if name in LONG_ROWS else PREFETCH_ROWS
+        async for row in connection.cursor(statement, user_id, prefetch=prefetch):
             yield separator + _json(row)
             separator = b","
         yield b"]"

@@ -10,8 +10,9 @@ from cara.postgres.database import Connection
 from cara.web.client_info import client_info
 from cara.web.downloads import Document, Downloads, DownloadsBusy
 from cara.web.guard import Caller
+from cara.web.json_body import BODY_BYTES
 from cara.web.routing import Route
-from cara.web.storage_limit import StorageLimit, StorageLimitReached, bytes_of
+from cara.web.storage_limit import StorageLimit, StorageLimitReached
 
 TAG = "Profile"
 EXPORT = Document("cara-export.json", "application/json")
@@ -23,10 +24,10 @@ async def read_profile(caller: Caller, connection: Connection) -> Profile:
 
 
 async def change_profile(
-    caller: Caller, connection: Connection, storage: StorageLimit, body: ProfileChanges
+    request: web.Request, caller: Caller, connection: Connection, storage: StorageLimit, body: ProfileChanges
 ) -> Profile:
     """Change your name, role or time zone."""
-    await storage.count(caller.user_id, bytes_of(body))
+    await storage.count(caller.user_id, request[BODY_BYTES])
     return await profile.change_profile(connection, caller.user_id, body)
 
 

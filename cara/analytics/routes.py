@@ -23,18 +23,24 @@ from cara.postgres.database import Connection, Database
 from cara.web.client_info import client_info
 from cara.web.downloads import Downloads, DownloadsBusy
 from cara.web.guard import Caller
+from cara.web.json_body import BODY_BYTES
 from cara.web.models import ApiResponse
 from cara.web.routing import Route
-from cara.web.storage_limit import StorageLimit, StorageLimitReached, bytes_of
+from cara.web.storage_limit import StorageLimit, StorageLimitReached
 
 
 async def post_events(
-    caller: Caller, database: Database, writer: EventWriter, storage: StorageLimit, body: PostedEvents
+    request: web.Request,
+    caller: Caller,
+    database: Database,
+    writer: EventWriter,
+    storage: StorageLimit,
+    body: PostedEvents,
 ) -> ApiResponse[Event] | ApiResponse[EventsAccepted]:
     """Store one event, or up to 500; answered when they are durable. The same eventId counts once."""
     posted = body.root
     rows = 1 if isinstance(posted, NewEvent) else len(posted.events)
-    await storage.count(caller.user_id, bytes_of(posted), rows=rows)
+    await storage.count(caller.user_id, request[BODY_BYTES], rows=rows)
     if isinstance(posted, NewEvent):
         return ApiResponse(await event_writer.store_event(database, writer, caller.user_id, posted))
     return ApiResponse(await event_writer.store_events(writer, caller.user_id, posted.events), status=202)

@@ -25,7 +25,7 @@ from cara.quota.spending_queries import Sent
 from cara.redis.queue import RollupNotifier
 from cara.settings import Settings
 from cara.web.guard import Caller
-from cara.web.storage_limit import StorageLimit, bytes_of
+from cara.web.storage_limit import StorageLimit
 
 MIN_ANSWER_TOKENS = 512
 """With less room than this, and half of the room for thoughts, an answer would end in mid-sentence: it is
@@ -107,7 +107,7 @@ class Coach:
                 session = await session_for_turn(connection, caller, body)
                 if session:
                     # The answer counts as a row: how long it is is not known yet, and the quota bounds it.
-                    await self._storage.count(caller.user_id, bytes_of(body.prompt), rows=2)
+                    await self._storage.count(caller.user_id, len(body.prompt.encode()), rows=2)
                 call = self._build(body, session)
                 wanted = Reserved(caller, reservation_id, feature_type_of(body, session))
                 reserving = True

@@ -36,6 +36,9 @@ STEPS_ON_THE_LOOP: Final = 500
 """A body that is larger, has more values or more signs of markup, or takes more steps to clean, is read in a
 thread: it may take longer than the event loop should be held up."""
 
+BODY_BYTES = web.RequestKey("body_bytes", int)
+"""How long the body of a request was that has been read, without its compression."""
+
 READ_SECONDS = 30
 """A client that takes longer than this to send its body is refused."""
 
@@ -116,6 +119,7 @@ async def read_body(request: web.Request, model: type[Model]) -> Model:
         if (request.content_length or 0) > LARGE_BODY_BYTES:
             _costly_bodies.ensure_room(caller)  # or it would be received only to be refused
         raw = await _raw_body(request)
+        request[BODY_BYTES] = len(raw)
         if encoding == _PLAIN and not _is_costly(raw):
             budget = MarkupBudget(STEPS_ON_THE_LOOP)
             try:
@@ -123,9 +127,7 @@ async def read_body(request: web.Request, model: type[Model]) -> Model:
             except InvalidInput:
                 if budget.left >= 0:
                     raise
-        return await _costly_bodies.run(
-            lambda: _read(model, _inflated(raw, encoding), MarkupBudget()), caller=caller
-        )
+        return await _costly_bodies.run(lambda: _read_costly(request, model, raw, encoding), caller=caller)
     except ShareUsed:
         raise OwnBodiesBusy(retry_after_seconds=1) from None
     except QueueFull:
@@ -191,6 +193,12 @@ def _inflated(raw: bytes, encoding: str) -> bytes:
     if not inflating.eof:
         raise BodyBroken
     return inflated
+
+
+def _read_costly(request: web.Request, model: type[Model], raw: bytes, encoding: str) -> Model:
+    inflated = _inflated(raw, encoding)
+    request[BODY_BYTES] = len(inflated)
+    return _read(model, inflated, MarkupBudget())
 
 
 def _read(model: type[Model], raw: bytes, budget: MarkupBudget) -> Model:

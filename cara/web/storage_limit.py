@@ -11,7 +11,6 @@ from typing import Final
 from uuid import UUID
 
 from limits import RateLimitItemPerDay
-from pydantic import BaseModel
 from redis.asyncio import Redis
 
 from cara.errors import LimitReached
@@ -37,7 +36,7 @@ class StorageLimit:
         self._counter = RequestCounter(redis)
 
     async def count(self, user_id: UUID, stored_bytes: int, *, rows: int = 1) -> None:
-        """Counts rows that are about to be stored with so many bytes in all.
+        """Counts rows that are about to be stored with so many bytes in all, as they were sent.
 
         What is refused is not counted: of requests at the same moment as many pass as there is room for.
 
@@ -49,10 +48,3 @@ class StorageLimit:
         if not state.admitted:
             REQUESTS_REFUSED.labels(_NAME).inc()
             raise StorageLimitReached(retry_after_seconds=state.retry_after_seconds)
-
-
-def bytes_of(content: BaseModel | str) -> int:
-    """Returns the bytes of a text, or of what a client has sent, written as JSON."""
-    if isinstance(content, BaseModel):
-        content = content.model_dump_json(exclude_unset=True)
-    return len(content.encode())

@@ -23,7 +23,7 @@ from cara.quota.counting import count_if_close
 from cara.quota.errors import QuotaExceeded, TooLongForQuota
 from cara.quota.quota import Quota
 from cara.web.guard import Caller
-from cara.web.storage_limit import StorageLimit, bytes_of
+from cara.web.storage_limit import StorageLimit
 
 
 class JobNotFound(NotFound):
@@ -118,7 +118,7 @@ class FeedbackRequests:
         copies = [stored["transcript"] != before["transcript"], requested.new].count(True)
         rows = [stored is not before, requested.new, key is not None].count(True)
         if rows:
-            transcript_bytes = bytes_of(stored["transcript"])
+            transcript_bytes = len(stored["transcript"].encode())
             await self._storage.count(stored["user_id"], copies * transcript_bytes, rows=rows)
 
     async def _live_or_new_job(
