@@ -110,9 +110,11 @@ class Sender:
 
     async def _send(self, route: Route, shape: Shape) -> int:
         path = route.path.replace("{id}", self._job if "/jobs/" in route.path else self._session)
-        headers = {**self._headers, "Content-Type": "application/json", **dict(shape.headers)}
+        usual = {**self._headers, "Content-Type": "application/json"}
         if shape.encoding in COMPRESSED:
-            headers.setdefault("Content-Encoding", COMPRESSED[shape.encoding])
+            usual["Content-Encoding"] = COMPRESSED[shape.encoding]
+        given = {name for name, _ in shape.headers}
+        headers = [(name, value) for name, value in usual.items() if name not in given] + list(shape.headers)
         body = shape.body()
         if body is not None and shape.encoding not in COMPRESSED:
             body = body.replace(b"{session}", self._session.encode())

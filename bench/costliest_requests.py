@@ -210,10 +210,10 @@ def mutated(shape: Shape, rng: random.Random) -> Shape:
 
 def _with_field(shape: Shape, rng: random.Random) -> Shape:
     name = rng.choice(FIELDS)
-    others = tuple(field for field in shape.headers if field[0] != name)[-3:]
+    others = tuple(field for field in shape.headers if field[0] != name)[-4:]
     value = _text(rng, MAX_FIELD_BYTES).translate({ord(each): None for each in "\r\n\0\x07\x85"})
     value = value.encode("utf-8", "replace")[:MAX_FIELD_BYTES].decode("utf-8", "ignore")
-    return replace(shape, headers=others if rng.random() < 0.2 else (*others, (name, value)))
+    return replace(shape, headers=(*others, *[(name, value)] * rng.choice((0, 1, 1, 1, 3, 90))))
 
 
 def _with_parameter(shape: Shape, rng: random.Random) -> Shape:
@@ -248,12 +248,13 @@ def _changed_list(values: list[Any], rng: random.Random) -> list[Any]:
     choice = rng.random()
     if choice < 0.3:
         return (values * 2)[:20_000]
-    if choice < 0.5:
-        return [_changed(values[0], rng)] * rng.choice((10, 190, 500, 1_000, 19_000))
-    if choice < 0.6:
+    if choice < 0.4:
         return values[: max(1, len(values) // 2)]
     changed = _changed(rng.choice(values), rng)
-    return [changed] * len(values) if choice < 0.8 else [*values[:-1], changed]
+    if choice < 0.6:
+        return [*values[:-1], changed]
+    wanted = rng.choice((len(values), 10, 190, 500, 1_000, 19_000))
+    return [changed] * max(1, min(wanted, MAX_BODY_BYTES // len(json.dumps(changed))))
 
 
 def _changed_text(text: str, rng: random.Random) -> str:

@@ -75,7 +75,7 @@ async def read_job(
         raise JobNotFound
     tag = f'"{job.attempts}-{job.stage}-{job.progress}-{job.status}"'
     headers = {"ETag": tag} | ({} if job.finished_at else {"Retry-After": "1"})
-    if if_none_match and tag in re.split(r"\s*,\s*", if_none_match.replace("W/", "")):
+    if if_none_match and tag in map(str.strip, if_none_match.replace("W/", "").split(",")):
         return ApiResponse(None, status=304, headers=headers)
     return ApiResponse(job, headers=headers)
 

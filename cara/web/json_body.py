@@ -145,8 +145,8 @@ def parse_object(raw: bytes, *, max_depth: int = DEPTH_LIMIT) -> dict[str, objec
             bits, numbers too large for a double, nesting deeper than `max_depth`, and more than
             `VALUES_LIMIT` values.
     """
+    _check_count(raw)  # first: looking for the depth costs time with each bracket
     _check_depth(raw, max_depth)
-    _check_count(raw)
     try:
         parsed = jiter.from_json(raw, allow_inf_nan=False, catch_duplicate_keys=True)
     except ValueError as error:
@@ -176,7 +176,7 @@ def _inflated(raw: bytes, encoding: str) -> bytes:
     """Returns the body without its compression.
 
     Raises:
-        BodyBroken: it is not what its encoding says, or the encoding is unknown.
+        BodyBroken: it is not what its encoding says, goes on behind its end, or the encoding is unknown.
         TooLarge: it inflates to more than `MAX_BODY_BYTES`.
     """
     if encoding == _PLAIN:
@@ -190,7 +190,7 @@ def _inflated(raw: bytes, encoding: str) -> bytes:
         raise BodyBroken from None
     if len(inflated) > MAX_BODY_BYTES:
         raise TooLarge
-    if not inflating.eof:
+    if not inflating.eof or inflating.unused_data:
         raise BodyBroken
     return inflated
 
