@@ -6,6 +6,7 @@ statements name their columns, so that no hash is exported; a test compares them
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
 from datetime import UTC, datetime
@@ -22,6 +23,9 @@ from cara.web.client_info import ClientInfo
 
 MAX_AT_ONCE = 2
 """So many exports of one process are read from the database at the same time."""
+
+WAIT_SECONDS = 10.0
+"""How long an export waits for its turn among them."""
 
 PREFETCH_ROWS = 20
 PREFETCH_LONG_ROWS = 2
@@ -125,7 +129,7 @@ class AccountExporter:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._running = 0
+        self._turns = asyncio.Semaphore(MAX_AT_ONCE)
 
     @asynccontextmanager
     async def document(self, user_id: UUID, client: ClientInfo) -> AsyncIterator[AsyncIterator[bytes]]:
@@ -135,11 +139,13 @@ class AccountExporter:
         must not depend on who reads it. Memory is bounded, since rows come through a cursor.
 
         Raises:
-            ExportsBusy: as many exports are being written as may be.
+            ExportsBusy: others are being written all the while.
         """
-        if self._running >= MAX_AT_ONCE:
-            raise ExportsBusy(retry_after_seconds=1)
-        self._running += 1
+        try:
+            async with asyncio.timeout(WAIT_SECONDS):
+                await self._turns.acquire()
+        except TimeoutError:
+            raise ExportsBusy(retry_after_seconds=5) from None
         try:
             async with self._database.acquire() as connection:
                 await audit.record(connection, "exported", client, user_id)
@@ -149,7 +155,7 @@ class AccountExporter:
                 ):
                     yield chunks
         finally:
-            self._running -= 1
+            self._turns.release()
 
 
 async def _document(connection: Connection, user_id: UUID) -> AsyncIterator[bytes]:

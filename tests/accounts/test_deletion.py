@@ -10,6 +10,9 @@ from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID, uuid4
 
+import pytest
+
+from cara.accounts import export
 from cara.accounts.deletion import MAX_ATTEMPTS
 from cara.accounts.export import MAX_AT_ONCE, SECTIONS, AccountExporter
 from cara.accounts.export import PROFILE as PROFILE_STATEMENT
@@ -178,10 +181,14 @@ async def test_a_client_that_disconnects_gives_its_place_back(
             await asyncio.sleep(0.01)
 
 
-async def test_exports_beyond_the_limit_are_refused_with_retry_after(
-    client: Client, learner: Learner
+async def test_exports_wait_for_their_turn_and_are_refused_with_retry_after_when_it_does_not_come(
+    client: Client, learner: Learner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     exporter = service(client.app, AccountExporter)
+    async with exporter.document(new_id(), ClientInfo()), exporter.document(new_id(), ClientInfo()):
+        waiting = asyncio.create_task(learner.call("GET", EXPORT))
+    assert (await waiting).status == 200
+    monkeypatch.setattr(export, "WAIT_SECONDS", 0.01)
     async with exporter.document(new_id(), ClientInfo()), exporter.document(new_id(), ClientInfo()):
         refused = await learner.call("GET", EXPORT)
         assert refused.status == 503
