@@ -30,7 +30,7 @@ MOST_SECONDS, MOST_LOOP_SECONDS = 0.25, 0.010
 KEPT = 4
 """So many of the costliest requests of a route are changed further."""
 
-ANSWER_SECONDS = 1
+ANSWERED_SOON = ClientTimeout(total=1)
 TRIES_WITH_BODY = 6
 REQUESTS_OF_A_LEARNER = 150
 SETTLING_SECONDS = 0.003
@@ -120,7 +120,9 @@ class Sender:
             body = body.replace(b"{session}", self._session.encode())
         url = URL(self._url + path).with_query(list(shape.query))
         try:
-            async with self._http.request(route.method, url, data=body, headers=headers) as response:
+            async with self._http.request(
+                route.method, url, data=body, headers=headers, timeout=ANSWERED_SOON
+            ) as response:
                 if response.content_type != "text/event-stream":
                     await response.read()
                 return response.status
@@ -156,7 +158,7 @@ async def search(seconds: float, seed: int, only: str | None) -> list[Search]:
     # Gemini answers at once, for a stream that waits costs nothing.
     async with (
         running_system(durable=False, emulator=("--chunk-delay-seconds", "0")) as system,
-        ClientSession(connector=TCPConnector(limit=1), timeout=ClientTimeout(total=ANSWER_SECONDS)) as http,
+        ClientSession(connector=TCPConnector(limit=1)) as http,
     ):
         url = await system.add_web(TRUSTED_PROXIES="127.0.0.1")
         sender = Sender(http, url, system.webs[0].pid)

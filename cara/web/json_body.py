@@ -20,6 +20,7 @@ from cara.thread_pool import BoundedThreadPool, QueueFull, ShareUsed
 from cara.web.client_info import client_address, limited_network
 from cara.web.context import CALLER_ID
 from cara.web.problems import invalid, invalid_fields
+from cara.web.receiving import ReceivingRoom
 from cara.web.tags import MarkupBudget
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -60,6 +61,7 @@ _JITER_ERROR: Final = re.compile(
 )
 
 _costly_bodies = BoundedThreadPool("costly-body", threads=2, most_waiting=64)
+_receiving = ReceivingRoom()
 
 
 class BodyBroken(InvalidInput):
@@ -116,9 +118,7 @@ async def read_body(request: web.Request, model: type[Model]) -> Model:
         raise invalid([FieldProblem("Content-Type", "must be application/json")])
     caller, encoding = _caller_of(request), request.headers.get("Content-Encoding", _PLAIN).lower()
     try:
-        if (request.content_length or 0) > LARGE_BODY_BYTES:
-            _costly_bodies.ensure_room(caller)  # or it would be received only to be refused
-        raw = await _raw_body(request)
+        raw = await _received(request, caller)
         request[BODY_BYTES] = len(raw)
         if encoding == _PLAIN and not _is_costly(raw):
             budget = MarkupBudget(STEPS_ON_THE_LOOP)
@@ -214,6 +214,15 @@ def _read(model: type[Model], raw: bytes, budget: MarkupBudget) -> Model:
     # Not raised above, where it would refer to pydantic's error for ever: in a cycle of references through
     # that, which no garbage collection sees, every refused body left thousands of frames behind.
     raise problem
+
+
+async def _received(request: web.Request, caller: str) -> bytes:
+    length = MAX_BODY_BYTES if request.content_length is None else request.content_length
+    if length <= LARGE_BODY_BYTES:
+        return await _raw_body(request)
+    _costly_bodies.ensure_room(caller)  # or it would be received only to be refused
+    with _receiving.take(caller, min(length, MAX_BODY_BYTES)):
+        return await _raw_body(request)
 
 
 async def _raw_body(request: web.Request) -> bytes:
