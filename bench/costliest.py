@@ -4,7 +4,7 @@ A request of each route is changed at random, and the costliest ones are changed
 the processor time of all threads of the web process, and with that of its event loop alone, in a running
 system. Exits 1 if one costs more than it may.
 
-    python -m bench.costliest [--minutes 5] [--seed 0] [--route "PATCH /api/sessions/{id}"]
+    python -m bench.costliest [--minutes 5] [--seed 0] [--route "PATCH /api/sessions/{id}"] [--reading]
 """
 
 from __future__ import annotations
@@ -23,8 +23,11 @@ from yarl import URL
 from bench.costliest_requests import COMPRESSED, Shape, mutated, shapes_of
 from bench.system import register, running_system
 from cara.app import ROUTES
+from cara.errors import CaraError
 from cara.web.handlers import inputs_of
+from cara.web.json_body import _read
 from cara.web.routing import Route
+from cara.web.tags import MarkupBudget
 
 MOST_SECONDS, MOST_LOOP_SECONDS = 0.25, 0.010
 KEPT = 4
@@ -89,12 +92,9 @@ class Sender:
         self._headers: dict[str, str] = {}
         self._session = self._job = ""
 
-    async def cost(self, route: Route, shape: Shape) -> Cost:
+    async def cost(self, route: Route, shape: Shape, *, rounds: int = 1) -> Cost:
         """Returns the least cost of some rounds: whatever else happens only ever adds."""
-        return min([await self._once(route, shape) for _ in range(ROUNDS)], key=lambda cost: cost.seconds)
-
-    async def first_cost(self, route: Route, shape: Shape) -> Cost:
-        return await self._once(route, shape)
+        return min([await self._once(route, shape) for _ in range(rounds)], key=lambda cost: cost.seconds)
 
     async def _once(self, route: Route, shape: Shape) -> Cost:
         if self._sent % REQUESTS_OF_A_LEARNER == 0:
@@ -150,30 +150,56 @@ def _processor_seconds(pid: int) -> tuple[float, float]:
     return time.clock_gettime(clock), loop_nanoseconds / 1e9
 
 
-async def search(seconds: float, seed: int, only: str | None) -> list[Search]:
-    """Searches in all routes in turn, for so many seconds in all."""
-    rng = random.Random(seed)
-    routes = [route for route in ROUTES if only in (None, f"{route.method} {route.path}")]
-    searches = [Search(route, shapes_of(route, inputs_of(route).body is not None)) for route in routes]
+class Reader:
+    """Reads bodies in this process, as `read_body` does in a thread: many more than can be sent."""
+
+    async def cost(self, route: Route, shape: Shape, *, rounds: int = 1) -> Cost:
+        """Returns the least cost of some rounds; the status is 200 or 400."""
+        return min([self._once(route, shape) for _ in range(rounds)], key=lambda cost: cost.seconds)
+
+    def _once(self, route: Route, shape: Shape) -> Cost:
+        model, raw, status = inputs_of(route).body, shape.json(), 200
+        assert model is not None
+        before = time.thread_time()
+        try:
+            _read(model, raw, MarkupBudget())
+        except CaraError:
+            status = 400
+        return Cost(time.thread_time() - before, 0, status)
+
+
+async def search_running(seconds: float, seed: int, only: str | None) -> list[Search]:
+    """Searches by requests to a web process."""
     # Gemini answers at once, for a stream that waits costs nothing.
     async with (
         running_system(durable=False, emulator=("--chunk-delay-seconds", "0")) as system,
         ClientSession(connector=TCPConnector(limit=1)) as http,
     ):
         url = await system.add_web(TRUSTED_PROXIES="127.0.0.1")
-        sender = Sender(http, url, system.webs[0].pid)
-        until = time.monotonic() + seconds
-        while time.monotonic() < until:
-            for each in searches:
-                for _ in range(TRIES_WITH_BODY if each.starts[0].content else 1):
-                    await _step(each, sender, rng)
+        return await search(Sender(http, url, system.webs[0].pid), ROUTES, seconds, seed, only)
+
+
+async def search(
+    measure: Sender | Reader, routes: list[Route], seconds: float, seed: int, only: str | None
+) -> list[Search]:
+    """Searches in the routes in turn, for so many seconds in all."""
+    rng, until = random.Random(seed), time.monotonic() + seconds
+    searches = [
+        Search(route, shapes_of(route, inputs_of(route).body is not None))
+        for route in routes
+        if only in (None, f"{route.method} {route.path}")
+    ]
+    while time.monotonic() < until:
+        for each in searches:
+            for _ in range(TRIES_WITH_BODY if each.starts[0].content else 1):
+                await _step(each, measure, rng)
     return searches
 
 
-async def _step(each: Search, sender: Sender, rng: random.Random) -> None:
+async def _step(each: Search, measure: Sender | Reader, rng: random.Random) -> None:
     shape = each.next(rng) if each.found else each.starts[0]
-    if each.would_keep(await sender.first_cost(each.route, shape)):
-        each.keep(await sender.cost(each.route, shape), shape)
+    if each.would_keep(await measure.cost(each.route, shape)):
+        each.keep(await measure.cost(each.route, shape, rounds=ROUNDS), shape)
 
 
 def report(searches: list[Search]) -> bool:
@@ -194,8 +220,15 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=5)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--route", help="search in this route alone")
+    parser.add_argument("--reading", action="store_true", help="read bodies in this process alone")
     asked = parser.parse_args()
-    return 0 if report(asyncio.run(search(asked.minutes * 60, asked.seed, asked.route))) else 1
+    how = asked.minutes * 60, asked.seed, asked.route
+    if asked.reading:
+        with_body = [route for route in ROUTES if inputs_of(route).body]
+        searching = search(Reader(), with_body, *how)
+    else:
+        searching = search_running(*how)
+    return 0 if report(asyncio.run(searching)) else 1
 
 
 if __name__ == "__main__":

@@ -109,6 +109,8 @@ async def test_without_redis_each_process_counts_and_afterwards_redis_again(valk
     alone = await counted(counter, times=5)
     assert [state.admitted for state in alone] == [True, True, True, False, False]
     assert counted_alone() - before == 5
+    heavy = [await counter.count(parse("50/minute"), "test", "heavy", 20) for _ in range(3)]
+    assert [state.admitted for state in heavy] == [True, True, False]
 
     valkey.start()
     await until_redis_counts(counter)
