@@ -62,7 +62,7 @@ class Downloads:
     """The downloads of a process. All their temporary files together hold at most `disk_bytes`."""
 
     def __init__(self, disk_bytes: int) -> None:
-        self._disk_bytes = disk_bytes
+        self._free_bytes = disk_bytes
         self._owners: set[UUID] = set()
 
     @asynccontextmanager
@@ -80,7 +80,7 @@ class Downloads:
             yield spool
         finally:
             self._owners.remove(owner)
-            self._disk_bytes += spool.disk_bytes
+            self._free_bytes += spool.disk_bytes
             # In a thread, because the kernel takes its time to delete a large file.
             asyncio.get_running_loop().run_in_executor(None, spool.close)
 
@@ -90,9 +90,9 @@ class Downloads:
         Raises:
             DownloadsBusy: the other documents leave less.
         """
-        if disk_bytes > self._disk_bytes:
+        if disk_bytes > self._free_bytes:
             raise DownloadsBusy
-        self._disk_bytes -= disk_bytes
+        self._free_bytes -= disk_bytes
 
 
 class Spool:
