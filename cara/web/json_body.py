@@ -60,7 +60,8 @@ _JITER_ERROR: Final = re.compile(
     r'(?:Detected duplicate key "(?P<name>.*)"|.*) at line (?P<line>\d+) column (?P<column>\d+)', re.DOTALL
 )
 
-_costly_bodies = BoundedThreadPool("costly-body", threads=2, most_waiting=64)
+# One thread: the work holds the interpreter lock, so a second one gains nothing and holds up the event loop.
+_costly_bodies = BoundedThreadPool("costly-body", threads=1, most_waiting=64)
 _receiving = ReceivingRoom()
 
 
@@ -106,7 +107,7 @@ async def read_body(request: web.Request, model: type[Model]) -> Model:
     """Returns the body as the model, its free texts without markup.
 
     The cost of any body is bounded: by its size and number of values, and by a budget for its markup. Costly
-    bodies are read in a few threads, which callers share: learners, or before sign-in their addresses.
+    bodies are read in a thread, which callers share: learners, or before sign-in their addresses.
 
     Raises:
         InvalidInput: not JSON, not an object, or not what the model says; with the fields named.
