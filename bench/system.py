@@ -184,6 +184,7 @@ async def running_system(
                 "GEMINI_API_KEY": "emulator",
                 "GEMINI_BASE_URL": f"http://127.0.0.1:{port}",
                 "RATE_LIMITS": "off",
+                "STORAGE_BYTES_PER_DAY": "1000000000000",
                 "DAILY_TOKEN_QUOTA": "1000000000",
                 **settings,
             }

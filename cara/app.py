@@ -42,6 +42,7 @@ from cara.settings import Settings
 from cara.web.client_info import TrustedProxies
 from cara.web.context import SERVICES, provide, service
 from cara.web.docs import page as documentation
+from cara.web.downloads import Downloads
 from cara.web.guard import Authenticator
 from cara.web.handlers import mount
 from cara.web.headers import allow_origins, answer_options, finish_headers
@@ -51,6 +52,7 @@ from cara.web.origins import Origins
 from cara.web.problems import answer_problems
 from cara.web.rate_limits import RateLimits, count_unknown_addresses
 from cara.web.request_log import connection_log, log_requests, tag_reports
+from cara.web.storage_limit import StorageLimit
 
 ROUTES = [
     *health.ROUTES,
@@ -139,6 +141,7 @@ def _provide_rules(app: web.Application, settings: Settings) -> None:
     provide(app, Authenticator, tokens)
     provide(app, TicketIssuer, TicketIssuer(settings))
     provide(app, Quota, Quota(settings.daily_token_quota))
+    provide(app, Downloads, Downloads(settings.download_disk_bytes))
     provide(app, OpenApiDocument, OpenApiDocument(ROUTES))
 
 
@@ -158,6 +161,7 @@ def _redis(settings: Settings) -> CleanupContext:
         subscriber = Subscriber(url)
         provide(app, Redis, redis)
         provide(app, RateLimits, _rate_limits(settings, redis))
+        provide(app, StorageLimit, StorageLimit(redis, settings.storage_bytes_per_day))
         provide(app, Subscriber, subscriber)
         provide(app, JobNotifier, JobNotifier(redis, Queue(redis)))
         provide(app, SignOutNotifier, SignOutNotifier(redis))
@@ -239,6 +243,7 @@ async def _coach(app: web.Application) -> AsyncIterator[None]:
         service(app, Quota),
         service(app, GeminiClient),
         service(app, RollupNotifier),
+        service(app, StorageLimit),
     )
     provide(app, Coach, turns)
     yield
@@ -247,7 +252,9 @@ async def _coach(app: web.Application) -> AsyncIterator[None]:
 
 async def _feedback(app: web.Application) -> AsyncIterator[None]:
     reservations = AttemptReservations(service(app, Quota), service(app, Settings).thinking_level)
-    requests = FeedbackRequests(service(app, Database), reservations, service(app, GeminiClient))
+    requests = FeedbackRequests(
+        service(app, Database), reservations, service(app, GeminiClient), service(app, StorageLimit)
+    )
     provide(app, FeedbackRequests, requests)
     yield
 

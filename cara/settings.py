@@ -113,6 +113,8 @@ class Settings(BaseSettings):
     rate_limit_gemini: RateLimit = "20/minute"
     connections_per_address: Positive = 256
     event_streams_per_learner: Positive = 20
+    storage_bytes_per_day: int = Field(50_000_000, ge=4_000_000)
+    download_disk_bytes: Positive = 1_000_000_000
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
 
     worker_max_jobs: Positive = 20

@@ -201,6 +201,7 @@ def test_rules_for_production_are_reported_together_with_malformed_settings(
         ("FRONTEND_URL", "https://app.example.com/practice", "must be origins such as"),
         ("FRONTEND_URL", "https://*.example.com", "must be origins such as"),
         ("FRONTEND_URL", "https://user@app.example.com", "must be origins such as"),
+        ("STORAGE_BYTES_PER_DAY", "1000000", "greater than or equal to 4000000"),
         ("SWEEP_SECONDS", "7", "must divide a minute"),
         ("ROLLUP_SECONDS", "3600", "must divide a minute"),
         ("REFRESH_GRACE_SECONDS", "inf", "less than or equal to 300"),

@@ -1,4 +1,4 @@
-"""Exports all data of a user as one JSON document, which is written while it is sent.
+"""Exports all data of a user as one JSON document.
 
 The export reads the tables of all features, as the deletion of an account does through its foreign keys. Its
 statements name their columns, so that no hash is exported; a test compares them with the tables there are.
@@ -6,6 +6,7 @@ statements name their columns, so that no hash is exported; a test compares them
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
 from datetime import UTC, datetime
@@ -21,9 +22,16 @@ from cara.postgres.database import Connection, Database, Record
 from cara.web.client_info import ClientInfo
 
 MAX_AT_ONCE = 2
-"""Each export holds a connection for as long as its reader takes. A user can have one at a time."""
+"""So many exports of one process are read from the database at the same time."""
+
+WAIT_SECONDS = 10.0
+"""How long an export waits for its turn among them."""
 
 PREFETCH_ROWS = 20
+PREFETCH_LONG_ROWS = 2
+"""Of sections whose rows may hold a megabyte: what is fetched at once is also decoded at once."""
+
+LONG_ROWS = frozenset({"sessions", "feedbackJobs"})
 CHUNK_BYTES = 64 * 1024
 
 PROFILE: Final = """
@@ -127,21 +135,23 @@ class AccountExporter:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._running: set[UUID] = set()
+        self._turns = asyncio.Semaphore(MAX_AT_ONCE)
 
     @asynccontextmanager
     async def document(self, user_id: UUID, client: ClientInfo) -> AsyncIterator[AsyncIterator[bytes]]:
         """Yields the document of one user in chunks of about `CHUNK_BYTES`, to be read within the block.
 
-        The document is a snapshot of one moment. It holds a connection for as long as the block lasts. Memory
-        is bounded, since rows come through a cursor.
+        The document is a snapshot of one moment. It holds a connection for as long as the block lasts: that
+        must not depend on who reads it. Memory is bounded, since rows come through a cursor.
 
         Raises:
-            ExportsBusy: an export of this user is being written, or as many of others as may be.
+            ExportsBusy: others are being written all the while.
         """
-        if user_id in self._running or len(self._running) >= MAX_AT_ONCE:
-            raise ExportsBusy(retry_after_seconds=5)
-        self._running.add(user_id)
+        try:
+            async with asyncio.timeout(WAIT_SECONDS):
+                await self._turns.acquire()
+        except TimeoutError:
+            raise ExportsBusy(retry_after_seconds=5) from None
         try:
             async with self._database.acquire() as connection:
                 await audit.record(connection, "exported", client, user_id)
@@ -151,7 +161,7 @@ class AccountExporter:
                 ):
                     yield chunks
         finally:
-            self._running.remove(user_id)
+            self._turns.release()
 
 
 async def _document(connection: Connection, user_id: UUID) -> AsyncIterator[bytes]:
@@ -161,7 +171,8 @@ async def _document(connection: Connection, user_id: UUID) -> AsyncIterator[byte
     for name, statement in SECTIONS.items():
         yield b',"' + name.encode() + b'":['
         separator = b""
-        async for row in connection.cursor(statement, user_id, prefetch=PREFETCH_ROWS):
+        prefetch = PREFETCH_LONG_ROWS if name in LONG_ROWS else PREFETCH_ROWS
+        async for row in connection.cursor(statement, user_id, prefetch=prefetch):
             yield separator + _json(row)
             separator = b","
         yield b"]"

@@ -8,10 +8,12 @@ from cara.accounts.export import AccountExporter, ExportsBusy
 from cara.accounts.schemas import AuditEntry, AuditPage, AuditQuery, Profile, ProfileChanges
 from cara.postgres.database import Connection
 from cara.web.client_info import client_info
-from cara.web.downloads import Document, streaming_download
+from cara.web.downloads import Document, Downloads, DownloadsBusy
 from cara.web.guard import Caller, ReauthenticationRequired, require_recent_authentication
 from cara.web.handlers import Transaction
+from cara.web.json_body import BODY_BYTES
 from cara.web.routing import Route
+from cara.web.storage_limit import StorageLimit, StorageLimitReached
 
 TAG = "Profile"
 EXPORT = Document("cara-export.json", "application/json")
@@ -23,25 +25,31 @@ async def read_profile(caller: Caller, connection: Connection) -> Profile:
 
 
 async def change_profile(
-    request: web.Request, caller: Caller, transaction: Transaction, body: ProfileChanges
+    request: web.Request,
+    caller: Caller,
+    transaction: Transaction,
+    storage: StorageLimit,
+    body: ProfileChanges,
 ) -> Profile:
     """Change your name, role or time zone."""
+    await storage.count(caller.user_id, request[BODY_BYTES])
     return await profile.change_profile(transaction, caller.user_id, body, client_info(request))
 
 
 async def export_profile(
-    request: web.Request, caller: Caller, exporter: AccountExporter
+    request: web.Request, caller: Caller, exporter: AccountExporter, downloads: Downloads
 ) -> web.StreamResponse:
     """Download everything that is stored of you, as one JSON document.
 
-    The password must have been typed within five minutes. The document is streamed: one whose end is missing
-    was cut off.
+    The password must have been typed within five minutes. A document whose end is missing was cut off.
     """
     require_recent_authentication(caller)
     if request.method == "HEAD":
         return EXPORT.head()
-    async with exporter.document(caller.user_id, client_info(request)) as chunks:
-        return await streaming_download(request, EXPORT, chunks)
+    async with downloads.spool(caller.user_id) as spool:
+        async with exporter.document(caller.user_id, client_info(request)) as chunks:
+            await spool.fill(chunks)
+        return await spool.send(request, EXPORT)
 
 
 async def list_audit_entries(caller: Caller, connection: Connection, query: AuditQuery) -> AuditPage:
@@ -54,14 +62,14 @@ async def list_audit_entries(caller: Caller, connection: Connection, query: Audi
 
 ROUTES = [
     Route("GET", "/api/users/me", read_profile, tag=TAG),
-    Route("PATCH", "/api/users/me", change_profile, tag=TAG),
+    Route("PATCH", "/api/users/me", change_profile, tag=TAG, errors=(StorageLimitReached,)),
     Route(
         "GET",
         "/api/users/me/export",
         export_profile,
         tag=TAG,
         responses={200: dict},
-        errors=(ExportsBusy, ReauthenticationRequired),
+        errors=(ExportsBusy, DownloadsBusy, ReauthenticationRequired),
     ),
     Route("GET", "/api/users/me/audit", list_audit_entries, tag=TAG),
 ]

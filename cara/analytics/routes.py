@@ -20,17 +20,26 @@ from cara.analytics.report_schemas import (
 from cara.analytics.schemas import Event, EventsAccepted, NewEvent, PostedEvents
 from cara.errors import AdministratorsOnly
 from cara.postgres.database import Connection, Database
-from cara.web.downloads import streaming_download
+from cara.web.downloads import Downloads, DownloadsBusy
 from cara.web.guard import Caller
+from cara.web.json_body import BODY_BYTES
 from cara.web.models import ApiResponse
 from cara.web.routing import Route
+from cara.web.storage_limit import StorageLimit, StorageLimitReached
 
 
 async def post_events(
-    caller: Caller, database: Database, writer: EventWriter, body: PostedEvents
+    request: web.Request,
+    caller: Caller,
+    database: Database,
+    writer: EventWriter,
+    storage: StorageLimit,
+    body: PostedEvents,
 ) -> ApiResponse[Event] | ApiResponse[EventsAccepted]:
     """Store one event, or up to 500; answered when they are durable. The same eventId counts once."""
     posted = body.root
+    rows = 1 if isinstance(posted, NewEvent) else len(posted.events)
+    await storage.count(caller.user_id, request[BODY_BYTES], rows=rows)
     if isinstance(posted, NewEvent):
         return ApiResponse(await event_writer.store_event(database, writer, caller.user_id, posted))
     return ApiResponse(await event_writer.store_events(writer, caller.user_id, posted.events), status=202)
@@ -54,18 +63,25 @@ async def read_adoption(
 
 
 async def export_adoption(
-    request: web.Request, caller: Caller, connection: Connection, query: ExportQuery
+    request: web.Request, caller: Caller, database: Database, downloads: Downloads, query: ExportQuery
 ) -> web.StreamResponse:
     """Download everybody's adoption by day and feature; for administrators."""
-    await require_admin(request, caller, connection)
+    async with database.acquire() as connection:
+        await require_admin(request, caller, connection)
     period = period_of(query.from_, query.to, UTC_ZONE, datetime.now(UTC), max_days=adoption.EXPORT_MAX_DAYS)
-    # Outside of the transaction, which is rolled back when the client disconnects.
-    await record_admin_read(request, caller, connection)
     document = adoption.adoption_document(period)
     if request.method == "HEAD":
         return document.head()
-    async with connection.transaction(), aclosing(adoption.adoption_lines(connection, period)) as lines:
-        return await streaming_download(request, document, lines)
+    async with downloads.spool(caller.user_id) as spool:
+        async with database.acquire() as connection:
+            # Outside of the transaction, which is rolled back when the client disconnects.
+            await record_admin_read(request, caller, connection)
+            async with (
+                connection.transaction(),
+                aclosing(adoption.adoption_lines(connection, period)) as lines,
+            ):
+                await spool.fill(lines)
+        return await spool.send(request, document)
 
 
 ROUTES = [
@@ -76,7 +92,7 @@ ROUTES = [
         tag="Analytics",
         status=201,
         responses={201: Event, 202: EventsAccepted},
-        errors=(EventsRefused, EventsBusy, EventsNotStored),
+        errors=(EventsRefused, StorageLimitReached, EventsBusy, EventsNotStored),
     ),
     Route("GET", "/api/analytics/stats", read_statistics, tag="Analytics"),
     Route("GET", "/api/analytics/adoption", read_adoption, tag="Analytics", errors=(AdministratorsOnly,)),
@@ -86,6 +102,6 @@ ROUTES = [
         export_adoption,
         tag="Analytics",
         responses={200: CsvDownload},
-        errors=(AdministratorsOnly,),
+        errors=(AdministratorsOnly, DownloadsBusy),
     ),
 ]

@@ -25,6 +25,7 @@ from cara.quota.spending_queries import Sent
 from cara.redis.queue import RollupNotifier
 from cara.settings import Settings
 from cara.web.guard import Caller
+from cara.web.storage_limit import StorageLimit
 
 MIN_ANSWER_TOKENS = 512
 """With less room than this, and half of the room for thoughts, an answer would end in mid-sentence: it is
@@ -46,12 +47,14 @@ class Coach:
         quota: Quota,
         gemini: GeminiClient,
         rollup_notifier: RollupNotifier,
+        storage: StorageLimit,
     ) -> None:
         self._settings = settings
         self._database = database
         self._quota = quota
         self._recorder = SpendingRecorder(database)
         self._gemini = gemini
+        self._storage = storage
         self._settlements = SettlementTracker(database, quota, rollup_notifier)
         self._thinking_level = settings.thinking_level
         self._keep_seconds = settings.gemini_deadline_seconds + SETTLING_SECONDS
@@ -66,6 +69,7 @@ class Coach:
         Raises:
             GeminiCircuitOpen: Gemini is down; nothing was looked up or reserved.
             SessionNotFound, TranscriptFull, OtherFeature: the session cannot be used for this turn.
+            StorageLimitReached: today's storage does not suffice for both turns.
             QuotaExceeded: today's tokens do not suffice.
             TooLongForQuota: no day's tokens would.
         """
@@ -101,6 +105,9 @@ class Coach:
         try:
             async with self._database.acquire() as connection:
                 session = await session_for_turn(connection, caller, body)
+                if session:
+                    # The answer counts as a row: how long it is is not known yet, and the quota bounds it.
+                    await self._storage.count(caller.user_id, len(body.prompt.encode()), rows=2)
                 call = self._build(body, session)
                 wanted = Reserved(caller, reservation_id, feature_type_of(body, session))
                 reserving = True

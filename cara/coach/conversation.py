@@ -24,6 +24,9 @@ MESSAGE, SESSION = "learner_message", "practice_session"
 OPENING = "(The learner has come in. Please begin.)"
 """Stands before a history that begins with the coach: Gemini wants the user to have the first word."""
 
+MAX_SENT_TURNS = 64
+"""Each costs the event loop a fraction of a millisecond in the SDK, however short it is."""
+
 DELIMITERS = PromptDelimiters(MESSAGE, SESSION)
 
 Contents = list[dict[str, Any]]
@@ -95,10 +98,10 @@ def build_contents(body: ProcessRequest, session: Session | None, history_tokens
 def newest_turns(history: list[HistoryTurn], tokens: int) -> list[HistoryTurn]:
     """Returns the latest turns that come to `tokens` at most, by an estimate of all that is sent.
 
-    The oldest are left out first, always whole.
+    The oldest are left out first, always whole; of very short ones `MAX_SENT_TURNS` are left.
     """
     kept = 0
-    for turn in reversed(history):
+    for turn in reversed(history[-MAX_SENT_TURNS:]):
         tokens -= estimate_tokens(_as_data(turn)) + TURN_TOKENS
         if tokens < 0:
             break

@@ -32,6 +32,7 @@ from cara.web.guard import Caller
 from cara.web.problems import problem_document
 from cara.web.routing import Route
 from cara.web.sse import HEARTBEAT_SECONDS, EventStream
+from cara.web.storage_limit import StorageLimitReached
 
 EVENT_STREAM = "text/event-stream"
 JSON_RANGES = ("application/json", "application/*", "*/*")
@@ -137,6 +138,7 @@ ROUTES = [
             SessionNotFound,
             OtherFeature,
             TranscriptFull,
+            StorageLimitReached,
             QuotaExceeded,
             TooLongForQuota,
             ContentBlocked,

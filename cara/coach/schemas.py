@@ -52,8 +52,8 @@ class ProcessRequest(RequestModel):
     """Something that the learner says to the coach.
 
     `conversationHistory` is what was said before, oldest first. However long it is, the newest turns that
-    there is room for are used, and the older ones left out. With a `sessionId` both this turn and the answer
-    are added to that session's transcript.
+    there is room for are used, 64 at most, and the older ones left out. With a `sessionId` both this turn and
+    the answer are added to that session's transcript.
     """
 
     prompt: Prompt

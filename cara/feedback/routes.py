@@ -26,6 +26,7 @@ from cara.web.models import ApiResponse
 from cara.web.rate_limits import RateLimits
 from cara.web.routing import Route
 from cara.web.sse import EventStream
+from cara.web.storage_limit import StorageLimitReached
 
 MAX_WAIT_SECONDS = 30
 
@@ -74,7 +75,7 @@ async def read_job(
         raise JobNotFound
     tag = f'"{job.attempts}-{job.stage}-{job.progress}-{job.status}"'
     headers = {"ETag": tag} | ({} if job.finished_at else {"Retry-After": "1"})
-    if if_none_match and tag in re.split(r"\s*,\s*", if_none_match.replace("W/", "")):
+    if if_none_match and tag in map(str.strip, if_none_match.replace("W/", "").split(",")):
         return ApiResponse(None, status=304, headers=headers)
     return ApiResponse(job, headers=headers)
 
@@ -170,7 +171,14 @@ ROUTES = [
         status=202,
         responses={202: JobAccepted, 200: FeedbackJob},
         headers={202: ("Location", "Retry-After"), 200: ("Preference-Applied",)},
-        errors=(SessionNotFound, TranscriptMissing, QuotaExceeded, TooLongForQuota, IdempotencyConflict),
+        errors=(
+            SessionNotFound,
+            TranscriptMissing,
+            StorageLimitReached,
+            QuotaExceeded,
+            TooLongForQuota,
+            IdempotencyConflict,
+        ),
     ),
     Route(
         "GET",

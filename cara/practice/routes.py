@@ -4,6 +4,8 @@ import re
 from typing import Annotated
 from uuid import UUID
 
+from aiohttp import web
+
 from cara.errors import Outdated
 from cara.jobs import queries as jobs
 from cara.jobs.notifier import JobNotifier
@@ -21,16 +23,24 @@ from cara.practice.sessions import SessionCompleted, SessionNotFound
 from cara.redis.queue import RollupNotifier
 from cara.web.guard import Caller
 from cara.web.handlers import Header
+from cara.web.json_body import BODY_BYTES
 from cara.web.models import ApiResponse
 from cara.web.routing import Route
+from cara.web.storage_limit import StorageLimit, StorageLimitReached
 
 IF_MATCH = Header("If-Match", "The ETag of what was read: refused when it has changed since.")
 
 
 async def open_session(
-    caller: Caller, connection: Connection, rollup_notifier: RollupNotifier, body: NewSession
+    request: web.Request,
+    caller: Caller,
+    connection: Connection,
+    rollup_notifier: RollupNotifier,
+    storage: StorageLimit,
+    body: NewSession,
 ) -> ApiResponse[PracticeSession]:
     """Open a practice session."""
+    await storage.count(caller.user_id, request[BODY_BYTES])
     session = await sessions.open_session(connection, caller.user_id, body)
     rollup_notifier.wake()
     return _session_response(session, {"Location": f"/api/sessions/{session['id']}"})
@@ -58,15 +68,18 @@ async def read_session(caller: Caller, connection: Connection, id: UUID) -> ApiR
 
 
 async def change_session(
+    request: web.Request,
     caller: Caller,
     connection: Connection,
     rollup_notifier: RollupNotifier,
+    storage: StorageLimit,
     id: UUID,
     body: SessionChanges,
     if_match: Annotated[str | None, IF_MATCH],
 ) -> ApiResponse[PracticeSession]:
     """Change a session; `completed: true` awards XP and moves the streak, once."""
     version = _expected_version(if_match)
+    await storage.count(caller.user_id, request[BODY_BYTES])
     async with connection.transaction():
         session = await sessions.change_session(
             connection, caller.user_id, id, body.provided(), expected_version=version
@@ -117,6 +130,7 @@ ROUTES = [
         open_session,
         tag="Sessions",
         status=201,
+        errors=(StorageLimitReached,),
         headers={201: ("Location", "ETag")},
     ),
     Route("GET", "/api/sessions", list_sessions, tag="Sessions"),
@@ -134,7 +148,7 @@ ROUTES = [
         change_session,
         tag="Sessions",
         headers={200: ("ETag",)},
-        errors=(SessionNotFound, Outdated, SessionCompleted),
+        errors=(SessionNotFound, Outdated, SessionCompleted, StorageLimitReached),
     ),
     Route(
         "DELETE",

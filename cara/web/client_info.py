@@ -19,6 +19,9 @@ Address = IPv4Address | IPv6Address
 
 UNKNOWN = "unknown"
 MAX_USER_AGENT_CHARACTERS = 400
+MAX_HOPS = 32
+"""So many proxies are looked past at most. The client writes the rest of the list, and its length."""
+
 HOME_NETWORK_BITS = 64
 """A household or host has at least a /64 of IPv6: limits count for all of it, or the next address is free."""
 
@@ -97,7 +100,7 @@ def _storable(field: str) -> str:
 
 
 def _hops_from_the_right(forwarded: Iterable[str]) -> Iterator[Address | None]:
-    for hop in reversed(",".join(forwarded).split(",")):
+    for hop in reversed(",".join(forwarded).rsplit(",", MAX_HOPS)[-MAX_HOPS:]):
         yield parse_address(hop.strip())
 
 

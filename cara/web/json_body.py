@@ -28,6 +28,7 @@ from cara.thread_pool import BoundedThreadPool, QueueFull, ShareUsed
 from cara.web.client_info import client_address, limited_network
 from cara.web.context import CALLER_ID
 from cara.web.problems import invalid, invalid_fields
+from cara.web.receiving import ReceivingRoom
 from cara.web.tags import MarkupBudget
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -43,6 +44,9 @@ MANY_SIGNS: Final = 100
 STEPS_ON_THE_LOOP: Final = 500
 """A body that is larger, has more values or more signs of markup, or takes more steps to clean, is read in a
 thread: it may take longer than the event loop should be held up."""
+
+BODY_BYTES = web.RequestKey("body_bytes", int)
+"""How long the body of a request was that has been read, without its compression."""
 
 READ_SECONDS = 30
 """A client that takes longer than this to send its body is refused."""
@@ -65,7 +69,9 @@ _JITER_ERROR: Final = re.compile(
     r'(?:Detected duplicate key "(?P<name>.*)"|.*) at line (?P<line>\d+) column (?P<column>\d+)', re.DOTALL
 )
 
-_costly_bodies = BoundedThreadPool("costly-body", threads=2, most_waiting=64)
+# One thread: the work holds the interpreter lock, so a second one gains nothing and holds up the event loop.
+_costly_bodies = BoundedThreadPool("costly-body", threads=1, most_waiting=64)
+_receiving = ReceivingRoom()
 
 
 class BodyBroken(InvalidInput):
@@ -110,7 +116,7 @@ async def read_body(request: web.Request, model: type[Model], *, required: bool 
     """Returns the body as the model, its free texts without markup; None if it is empty and not required.
 
     The cost of any body is bounded: by its size and number of values, and by a budget for its markup. Costly
-    bodies are read in a few threads, which callers share: learners, or before sign-in their addresses.
+    bodies are read in a thread, which callers share: learners, or before sign-in their addresses.
 
     Raises:
         UnsupportedMediaType: `Content-Type` is not that of JSON in UTF-8. An empty body may have any.
@@ -123,9 +129,8 @@ async def read_body(request: web.Request, model: type[Model], *, required: bool 
         _require_json(request)  # before the body is received
     caller, encoding = _caller_of(request), request.headers.get("Content-Encoding", _PLAIN).lower()
     try:
-        if (request.content_length or 0) > LARGE_BODY_BYTES:
-            _costly_bodies.ensure_room(caller)  # or it would be received only to be refused
-        raw = await _raw_body(request)
+        raw = await _received(request, caller)
+        request[BODY_BYTES] = len(raw)
         if raw:
             _require_json(request)
         elif not required:
@@ -137,9 +142,7 @@ async def read_body(request: web.Request, model: type[Model], *, required: bool 
             except InvalidInput:
                 if budget.left >= 0:
                     raise
-        return await _costly_bodies.run(
-            lambda: _read(model, _inflated(raw, encoding), MarkupBudget()), caller=caller
-        )
+        return await _costly_bodies.run(lambda: _read_costly(request, model, raw, encoding), caller=caller)
     except ShareUsed:
         raise OwnBodiesBusy(retry_after_seconds=1) from None
     except QueueFull:
@@ -157,8 +160,8 @@ def parse_object(raw: bytes, *, max_depth: int = DEPTH_LIMIT) -> dict[str, objec
             bits, numbers too large for a double, nesting deeper than `max_depth`, and more than
             `VALUES_LIMIT` values.
     """
+    _check_count(raw)  # first: looking for the depth costs time with each bracket
     _check_depth(raw, max_depth)
-    _check_count(raw)
     try:
         parsed = jiter.from_json(raw, allow_inf_nan=False, catch_duplicate_keys=True)
     except ValueError as error:
@@ -195,7 +198,7 @@ def _inflated(raw: bytes, encoding: str) -> bytes:
     """Returns the body without its compression.
 
     Raises:
-        BodyBroken: it is not what its encoding says, or the encoding is unknown.
+        BodyBroken: it is not what its encoding says, goes on behind its end, or the encoding is unknown.
         TooLarge: it inflates to more than `MAX_BODY_BYTES`.
     """
     if encoding == _PLAIN:
@@ -209,9 +212,15 @@ def _inflated(raw: bytes, encoding: str) -> bytes:
         raise BodyBroken from None
     if len(inflated) > MAX_BODY_BYTES:
         raise TooLarge
-    if not inflating.eof:
+    if not inflating.eof or inflating.unused_data:
         raise BodyBroken
     return inflated
+
+
+def _read_costly(request: web.Request, model: type[Model], raw: bytes, encoding: str) -> Model:
+    inflated = _inflated(raw, encoding)
+    request[BODY_BYTES] = len(inflated)
+    return _read(model, inflated, MarkupBudget())
 
 
 def _read(model: type[Model], raw: bytes, budget: MarkupBudget) -> Model:
@@ -227,6 +236,15 @@ def _read(model: type[Model], raw: bytes, budget: MarkupBudget) -> Model:
     # Not raised above, where it would refer to pydantic's error for ever: in a cycle of references through
     # that, which no garbage collection sees, every refused body left thousands of frames behind.
     raise problem
+
+
+async def _received(request: web.Request, caller: str) -> bytes:
+    length = MAX_BODY_BYTES if request.content_length is None else request.content_length
+    if length <= LARGE_BODY_BYTES:
+        return await _raw_body(request)
+    _costly_bodies.ensure_room(caller)  # or it would be received only to be refused
+    with _receiving.take(caller, min(length, MAX_BODY_BYTES)):
+        return await _raw_body(request)
 
 
 async def _raw_body(request: web.Request) -> bytes:

@@ -44,7 +44,7 @@ class LimitState:
     reset_seconds: float
     """Until the current window ends."""
     retry_after_seconds: float
-    """Until another request is admitted."""
+    """Until another request of the same cost is admitted."""
 
 
 COUNTED = web.RequestKey("counted", list[LimitState])
@@ -64,20 +64,21 @@ class RequestCounter:
         self._redis_away = False
         self._ask_again_at = 0.0
 
-    async def count(self, limit: RateLimitItem, name: str, client: str) -> LimitState:
-        """Counts one request of the client under the named limit; a refused request is not counted."""
+    async def count(self, limit: RateLimitItem, name: str, client: str, cost: int = 1) -> LimitState:
+        """Counts a request of the client under the named limit; a refused request is not counted."""
         key, amount, seconds = limit.key_for(name, client), limit.amount, limit.get_expiry()
         if self._may_ask_redis():
             try:
                 async with asyncio.timeout(self._answer_seconds):
-                    counted = await self._shared.count(key, amount, seconds)
+                    counted = await self._shared.count(key, amount, seconds, cost)
             except AWAY as error:
                 self._note_redis_away(error)
             else:
                 await self._note_redis_answers()
-                return _limit_state(name, amount, seconds, *counted)
+                return _limit_state(name, amount, seconds, cost, *counted)
         COUNTED_ALONE.inc()
-        return _limit_state(name, amount, seconds, *await self._own.count(key, amount, seconds))
+        counted = await self._own.count(key, amount, seconds, cost)
+        return _limit_state(name, amount, seconds, cost, *counted)
 
     def _may_ask_redis(self) -> bool:
         """Returns whether to wait for Redis: only now and then while it is away."""
@@ -118,22 +119,24 @@ class _SharedCounts(RedisStorage):
         )
         self._redis = redis
 
-    async def count(self, key: str, amount: int, seconds: int) -> tuple[bool, _Window]:
-        """Counts one request if there is room; whether there was, and the window afterwards."""
+    async def count(self, key: str, amount: int, seconds: int, cost: int) -> tuple[bool, _Window]:
+        """Counts a request if there is room; whether there was, and the window afterwards."""
         bridge: Any = self.bridge
         keys = [
             bridge.prefixed_key(name)
             for name in (self._previous_window_key(key), self._current_window_key(key))
         ]
         pipeline = self._redis.pipeline(transaction=False)
-        pipeline.evalsha(bridge.lua_acquire_sliding_window.sha, 2, *keys, str(amount), str(seconds), "1")
+        pipeline.evalsha(
+            bridge.lua_acquire_sliding_window.sha, 2, *keys, str(amount), str(seconds), str(cost)
+        )
         pipeline.evalsha(bridge.lua_sliding_window.sha, 2, *keys, str(seconds))
         admitted, window = await pipeline.execute(raise_on_error=False)
         for answer in (admitted, window):
             if isinstance(answer, Exception) and not isinstance(answer, NoScriptError):
                 raise answer
         if isinstance(admitted, NoScriptError):
-            return await _count_and_read(self, key, amount, seconds)
+            return await _count_and_read(self, key, amount, seconds, cost)
         if isinstance(window, NoScriptError):
             # The other script was loaded meanwhile, and has counted the request: not once more.
             return bool(admitted), await self.get_sliding_window(key, seconds)
@@ -150,21 +153,23 @@ class _SharedCounts(RedisStorage):
 class _OwnCounts(MemoryStorage):
     """Counts in the memory of this process."""
 
-    async def count(self, key: str, amount: int, seconds: int) -> tuple[bool, _Window]:
-        """Counts one request if there is room; whether there was, and the window afterwards."""
+    async def count(self, key: str, amount: int, seconds: int, cost: int) -> tuple[bool, _Window]:
+        """Counts a request if there is room; whether there was, and the window afterwards."""
         if len(self.storage) > MAX_OWN_KEYS:
             await self.reset()
-        return await _count_and_read(self, key, amount, seconds)
+        return await _count_and_read(self, key, amount, seconds, cost)
 
 
 async def _count_and_read(
-    storage: RedisStorage | MemoryStorage, key: str, amount: int, seconds: int
+    storage: RedisStorage | MemoryStorage, key: str, amount: int, seconds: int, cost: int
 ) -> tuple[bool, _Window]:
-    admitted = await storage.acquire_sliding_window_entry(key, amount, seconds)
+    admitted = await storage.acquire_sliding_window_entry(key, amount, seconds, cost)
     return admitted, await storage.get_sliding_window(key, seconds)
 
 
-def _limit_state(name: str, quota: int, length: int, admitted: bool, window: _Window) -> LimitState:
+def _limit_state(
+    name: str, quota: int, length: int, cost: int, admitted: bool, window: _Window
+) -> LimitState:
     """Returns what a window means.
 
     Requests of the previous window weigh by the part of it that still counts.
@@ -172,7 +177,6 @@ def _limit_state(name: str, quota: int, length: int, admitted: bool, window: _Wi
     previous, previous_seconds, current, current_seconds = window
     remaining = max(0, quota - math.floor(previous * previous_seconds / length + current))
     reset_seconds = current_seconds - length if current_seconds > length else length
-    fades_in = previous_seconds % (length / previous) if previous else reset_seconds
     return LimitState(
         name=name,
         quota=quota,
@@ -180,5 +184,15 @@ def _limit_state(name: str, quota: int, length: int, admitted: bool, window: _Wi
         admitted=admitted,
         remaining=remaining if admitted else 0,
         reset_seconds=reset_seconds,
-        retry_after_seconds=min(fades_in, reset_seconds),
+        retry_after_seconds=_seconds_until_room(quota - cost, length, reset_seconds, window),
     )
+
+
+def _seconds_until_room(most: int, length: int, reset_seconds: float, window: _Window) -> float:
+    """Returns how long it takes until no more than `most` counts: if that can never be, the whole window."""
+    if most < 0:
+        return length
+    previous, previous_seconds, current, _ = window
+    if current > most:  # once the current window is the previous one, and has faded
+        return reset_seconds + max(0.0, length - (most + 1) * length / current)
+    return max(0.0, previous_seconds - (most - current + 1) * length / previous) if previous else 0.0

@@ -20,6 +20,10 @@ Characters
     Line ends become line feeds.
 
 What comes back is plain text, with nothing escaped: clients that show it as HTML escape it.
+
+Three steps, each with a name of its own: `Tags` finds the tags (cara/web/tags.py), here or in the text that
+references decode to (`_View`); `_left_of_tag` has bleach say what is left of one; `_cut` takes them out.
+bleach sees tags alone, one of each name: the rest of a text it would escape, and a long one keep it busy.
 """
 
 from __future__ import annotations
@@ -93,16 +97,16 @@ def _cut(text: str, view: _View, spans: list[Span]) -> str:
     for start, end, opens in spans:
         kept.append(text[position : view.origin(start)])
         if opens in ELEMENTS and view.origin(start) > 0:
-            kept.append(_line_break_for(opens))
+            kept.append(_left_of_tag(opens))
         position = view.origin(end)
     return "".join([*kept, text[position:]])
 
 
 @lru_cache(maxsize=len(ELEMENTS))
-def _line_break_for(element: str) -> str:
-    """Returns what bleach leaves of a tag that is not the first.
+def _left_of_tag(element: str) -> str:
+    """Returns what bleach leaves of a tag: nothing, or the line break of a block element.
 
-    That is nothing, or the line break of a block element.
+    That depends on nothing but its name, and on its not being the first, for which another one stands here.
     """
     left: str = bleach.clean(f"<b></b><{element}>", tags=(), attributes={}, strip=True)
     return left

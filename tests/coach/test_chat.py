@@ -23,6 +23,7 @@ from cara.redis.queue import RollupNotifier
 from cara.settings import Settings
 from cara.web.context import service
 from cara.web.guard import Caller
+from cara.web.storage_limit import StorageLimit
 from tests.coach.coach_client import PATH, PROMPT, ask_coach, read_tables, settled_tables
 from tests.conftest import RunningEmulator
 from tests.learners import Learner
@@ -148,7 +149,7 @@ async def test_a_reservation_is_released_when_the_learner_leaves_right_after_its
 ) -> None:
     quota = HeldQuota(50_000)
     gemini = connect_gemini(settings)
-    coach = Coach(settings, database, quota, gemini, service(app, RollupNotifier))
+    coach = Coach(settings, database, quota, gemini, service(app, RollupNotifier), service(app, StorageLimit))
     caller = Caller(UUID(learner.user["id"]), False, "UTC", None, uuid4(), 0)
 
     async def take_a_turn() -> None:

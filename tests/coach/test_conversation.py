@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from cara.coach import prompts
-from cara.coach.conversation import DELIMITERS, OPENING, build_contents, newest_turns
+from cara.coach.conversation import DELIMITERS, MAX_SENT_TURNS, OPENING, build_contents, newest_turns
 from cara.coach.schemas import HistoryTurn, ProcessRequest
 from cara.gemini.calls import GeminiCall
 from cara.gemini.tokens import TURN_TOKENS, estimate_prompt, estimate_tokens, with_margin
@@ -129,6 +129,11 @@ def test_of_a_long_history_the_newest_turns_are_kept_whole() -> None:
     )
     assert sent - sent // (len(kept) + 1) <= 1_000 < sent
     assert newest_turns(history, 10) == []
+
+
+def test_of_a_history_of_many_short_turns_only_the_newest_are_sent() -> None:
+    history = [HistoryTurn(role="user", content=str(number)) for number in range(1_000)]
+    assert newest_turns(history, 100_000) == history[-MAX_SENT_TURNS:]
 
 
 def test_the_note_of_a_session_comes_as_data_before_the_message() -> None:

@@ -33,6 +33,7 @@ def running_cara(database_url: str, redis_url: str, log: Path) -> Iterator[str]:
         "GEMINI_BASE_URL": f"http://127.0.0.1:{emulator_port}",
         "DAILY_TOKEN_QUOTA": "1000000000",
         "RATE_LIMITS": "off",
+        "STORAGE_BYTES_PER_DAY": "1000000000000",
         "PORT": str(web_port),
     }
     emulator = ["cara.devtools.emulator", "--port", str(emulator_port), "--chunk-delay-seconds", "0"]

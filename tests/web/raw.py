@@ -62,6 +62,11 @@ class RawConnection:
         body = await self._reader.readexactly(int(headers.get("content-length", 0)))
         return RawAnswer(int(head[0].split()[1]), headers, body)
 
+    async def begins_with(self, text: bytes) -> bool:
+        """Whether the next bytes of the server are these."""
+        async with time_limit():
+            return await self._reader.readexactly(len(text)) == text
+
     async def ends(self) -> bool:
         """Whether the server closes the connection, within the bound."""
         async with time_limit():

@@ -52,7 +52,8 @@ async def test_a_limit_admits_so_many_and_no_more(counter):
     states = await counted(counter, times=5)
     assert [state.admitted for state in states] == [True, True, True, False, False]
     assert [state.remaining for state in states] == [2, 1, 0, 0, 0]
-    assert all(0 < state.retry_after_seconds <= state.reset_seconds <= 60 for state in states)
+    assert [state.retry_after_seconds for state in states[:2]] == [0, 0]
+    assert all(0 < state.retry_after_seconds <= state.reset_seconds <= 60 for state in states[2:])
 
 
 async def test_clients_and_limits_are_counted_apart(counter):
@@ -74,6 +75,15 @@ async def test_a_limit_holds_exactly_under_concurrency(counter):
     taken = await asyncio.gather(*(counter.count(limit, "test", "crowd") for _ in range(200)))
     assert sum(state.admitted for state in taken) == 50
     assert counted_alone() == alone
+
+
+async def test_a_limit_holds_exactly_whatever_requests_cost(counter):
+    limit = parse("50/minute")
+    taken = await asyncio.gather(*(counter.count(limit, "test", "heavy", 7) for _ in range(20)))
+    assert sum(state.admitted for state in taken) == 7
+    assert (await counter.count(limit, "test", "heavy", 1)).admitted
+    assert not (await counter.count(limit, "test", "heavy", 1)).admitted
+    assert not (await counter.count(limit, "test", "too heavy", 51)).admitted
 
 
 async def test_a_request_counts_once_while_redis_learns_the_scripts(redis, counter):
@@ -99,6 +109,8 @@ async def test_without_redis_each_process_counts_and_afterwards_redis_again(valk
     alone = await counted(counter, times=5)
     assert [state.admitted for state in alone] == [True, True, True, False, False]
     assert counted_alone() - before == 5
+    heavy = [await counter.count(parse("50/minute"), "test", "heavy", 20) for _ in range(3)]
+    assert [state.admitted for state in heavy] == [True, True, False]
 
     valkey.start()
     await until_redis_counts(counter)
@@ -134,25 +146,29 @@ async def test_a_process_that_counts_alone_does_not_remember_without_end(valkey,
 
 
 @pytest.mark.parametrize(
-    ("window", "remaining", "reset", "retry_after"),
+    ("window", "cost", "remaining", "reset", "retry_after"),
     [
         # Ten requests in the window before, of which 30 of 60 seconds still count: five, and two in this one.
-        ((10, 30.0, 2, 90.0), 13, 30, 0),
+        ((10, 30.0, 2, 90.0), 1, 13, 30, 0),
         # One of ten fades each six seconds.
-        ((10, 33.0, 2, 93.0), 13, 33, 3),
+        ((10, 33.0, 15, 93.0), 1, 0, 33, 3),
         # Nothing went before: all that was counted leaves with the present window.
-        ((0, 0.0, 20, 80.0), 0, 20, 20),
-        # No request fades before the window ends.
-        ((1, 50.0, 3, 110.0), 17, 50, 50),
+        ((0, 0.0, 20, 80.0), 1, 0, 20, 20),
+        # The request before is no hindrance, but those of the present window are.
+        ((1, 50.0, 20, 110.0), 1, 0, 50, 50),
+        # There is room for two, and a third fades in three seconds.
+        ((10, 33.0, 13, 93.0), 3, 2, 33, 3),
+        # A third of what counts now has to fade once its window is the one before.
+        ((0, 0.0, 18, 80.0), 8, 2, 20, 20 + 60 - 13 * 60 / 18),
     ],
 )
 async def test_requests_of_the_window_before_fade_one_after_the_other(
-    counter, monkeypatch, window, remaining, reset, retry_after
+    counter, monkeypatch, window, cost, remaining, reset, retry_after
 ):
     async def count(*_):
         return True, window
 
     monkeypatch.setattr(rate_limit_counter._SharedCounts, "count", count)
-    state = await counter.count(parse("20/minute"), "test", "somebody")
+    state = await counter.count(parse("20/minute"), "test", "somebody", cost)
     found = (state.remaining, state.reset_seconds, state.retry_after_seconds)
     assert found == (remaining, pytest.approx(reset), pytest.approx(retry_after))

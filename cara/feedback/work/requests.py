@@ -23,6 +23,7 @@ from cara.quota.counting import count_if_close
 from cara.quota.errors import QuotaExceeded, TooLongForQuota
 from cara.quota.quota import Quota
 from cara.web.guard import Caller
+from cara.web.storage_limit import StorageLimit
 
 
 class JobNotFound(NotFound):
@@ -52,10 +53,17 @@ class RequestedJob:
 class FeedbackRequests:
     """Takes requests for feedback, on the learner's quota."""
 
-    def __init__(self, database: Database, reservations: AttemptReservations, gemini: GeminiClient) -> None:
+    def __init__(
+        self,
+        database: Database,
+        reservations: AttemptReservations,
+        gemini: GeminiClient,
+        storage: StorageLimit,
+    ) -> None:
         self._database = database
         self._reservations = reservations
         self._gemini = gemini
+        self._storage = storage
 
     async def create(self, caller: Caller, request: FeedbackRequest, key: str | None) -> RequestedJob:
         """Returns the job of the same key, else the live job for the same transcript, else a new one.
@@ -67,6 +75,7 @@ class FeedbackRequests:
             SessionNotFound: the session does not exist, or belongs to another user.
             TranscriptMissing: there is no transcript to judge.
             QuotaExceeded, TooLongForQuota: the tokens of today, or of any day, do not suffice.
+            StorageLimitReached: today's storage does not suffice: a job keeps a copy of its transcript.
             IdempotencyConflict: the key was used for another request.
         """
         try:
@@ -93,12 +102,24 @@ class FeedbackRequests:
                 job = await jobs.job_of_user(connection, caller.user_id, known["job_id"])
                 assert job is not None, "a key is deleted with its job"
                 return RequestedJob(job, new=False)
-            session = await _store_request(connection, session, request)
-            requested = await self._live_or_new_job(connection, caller, session, prompt_tokens)
+            stored = await _store_request(connection, session, request)
+            requested = await self._live_or_new_job(connection, caller, stored, prompt_tokens)
             job_id = requested.job["id"]
             if key and not await queries.insert_key(connection, caller.user_id, key, request_hash, job_id):
                 raise IdempotencyConflict
+            # Last, so that what is refused for want of quota does not count; a refusal rolls all of it back.
+            await self._count_storage(session, stored, requested, key)
             return requested
+
+    async def _count_storage(
+        self, before: Record, stored: Record, requested: RequestedJob, key: str | None
+    ) -> None:
+        """Counts what a request has stored: the changed session, a job with its transcript, and a key."""
+        copies = [stored["transcript"] != before["transcript"], requested.new].count(True)
+        rows = [stored is not before, requested.new, key is not None].count(True)
+        if rows:
+            transcript_bytes = len(stored["transcript"].encode())
+            await self._storage.count(stored["user_id"], copies * transcript_bytes, rows=rows)
 
     async def _live_or_new_job(
         self, connection: Connection, caller: Caller, session: Record, prompt_tokens: int | None
