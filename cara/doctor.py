@@ -15,6 +15,7 @@ from cara.gemini.client import GeminiCall, GeminiClient, GeminiLimits
 from cara.gemini.errors import GeminiBadAnswer, GeminiError
 from cara.gemini.schemas import SchemaStep
 from cara.local_settings import LocalSettings
+from cara.postgres.database_url import asyncpg_arguments
 from cara.postgres.migrations import missing_migrations
 from cara.redis.connections import AWAY, connection_pool
 from cara.redis.queue import FEEDBACK_QUEUE, health_key
@@ -72,7 +73,7 @@ async def examine(settings: Settings) -> list[Finding]:
 async def _postgresql(settings: Settings) -> list[Finding]:
     try:
         async with asyncio.timeout(CHECK_SECONDS):
-            connection = await asyncpg.connect(settings.database_url.get_secret_value())
+            connection = await asyncpg.connect(**asyncpg_arguments(settings.database_url.get_secret_value()))
             try:
                 return await _database_findings(connection, settings)
             finally:

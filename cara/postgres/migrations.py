@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, nullcontext
 from importlib.resources import files
@@ -10,12 +10,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
+from psycopg.errors import LockNotAvailable
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception_type,
+    stop_after_delay,
+    wait_random_exponential,
+)
 from yoyo import read_migrations
 from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
-from yoyo.connections import parse_uri
+from yoyo.connections import DatabaseURI
 from yoyo.migrations import Migration, MigrationList, default_migration_table
 
 from cara.postgres.database import Connection, Database
+from cara.postgres.database_url import find_system_certificates, libpq_arguments
 
 if TYPE_CHECKING:
     from cara.settings import Settings
@@ -24,7 +33,16 @@ _LOCK = 0x0CA7A
 """The advisory lock that migrating processes wait for. PostgreSQL releases it when its holder dies."""
 
 _CONNECT_SECONDS = 10
-_LOCK_TIMEOUT = "10min"
+_OTHERS_MINUTES = 10
+"""How long a process waits for another one that migrates."""
+
+_LOCK_SECONDS = 3
+"""How long a statement of a migration waits for a lock: everybody who needs the table waits behind it."""
+
+LOCK_PATIENCE_SECONDS = 300.0
+"""How long a migration is tried again while a transaction holds a lock that it needs."""
+
+logger = logging.getLogger(__name__)
 
 
 class MigrationFailed(Exception):
@@ -47,7 +65,7 @@ class AtomicBackend(PostgresqlPsycopgBackend):  # type: ignore[misc]
     a transaction and must be safe to repeat.
 
     yoyo has no types. The methods that this class overrides and calls are internals of yoyo 9.0, as are
-    `init_database`, `break_lock` and `parse_uri`, hence the upper bound in setup.cfg.
+    `init_database`, `break_lock` and `DatabaseURI`, hence the upper bound in setup.cfg.
     """
 
     def apply_one(self, migration: Migration, force: bool = False, mark: bool = True) -> None:
@@ -88,11 +106,15 @@ def migrate_up(database_url: str) -> list[str]:
     """Applies the missing migrations; safe to run from several machines at once. Returns their ids.
 
     Raises:
-        MigrationFailed: the database cannot be reached, or refused a statement.
+        MigrationFailed: the database cannot be reached, or refused a statement, or a transaction held a lock
+            for longer than `LOCK_PATIENCE_SECONDS`. Migrations before the one that failed stay applied.
     """
     with _locked(database_url) as (backend, migrations):
         missing = backend.to_apply(migrations)
-        backend.apply_migrations(missing)
+        for migration in missing:
+            for attempt in _attempts(backend, migration):
+                with attempt:
+                    backend.apply_one(migration)
         return [migration.id for migration in missing]
 
 
@@ -103,8 +125,11 @@ def migrate_down(database_url: str, steps: int = 1) -> list[str]:
         MigrationFailed: as `migrate_up`.
     """
     with _locked(database_url) as (backend, migrations):
-        newest = MigrationList(list(backend.to_rollback(migrations))[:steps])
-        backend.rollback_migrations(newest)
+        newest = list(backend.to_rollback(migrations))[:steps]
+        for migration in newest:
+            for attempt in _attempts(backend, migration):
+                with attempt:
+                    backend.rollback_one(migration)
         return [migration.id for migration in newest]
 
 
@@ -153,23 +178,89 @@ def _locked(database_url: str) -> Iterator[tuple[AtomicBackend, MigrationList]]:
     lock replaces it.
     """
     try:
-        with psycopg.connect(database_url, autocommit=True, connect_timeout=_CONNECT_SECONDS) as connection:
-            connection.execute(f"set lock_timeout = '{_LOCK_TIMEOUT}'")
-            connection.execute("select pg_advisory_lock(%s)", [_LOCK])
-            uri = parse_uri(re.sub(r"^postgres(ql)?:", "postgresql+psycopg:", database_url))
-            backend = AtomicBackend(uri, default_migration_table)
+        backend = _connected(database_url)
+        try:
+            _check_writable(backend)
+            _wait_for_others(backend)
             backend.init_database()
-            try:
-                backend.break_lock()
-                yield backend, _migrations()
-            finally:
-                backend.connection.close()
-    except psycopg.errors.LockNotAvailable:
-        raise MigrationFailed(f"another process has been migrating for {_LOCK_TIMEOUT}") from None
+            backend.break_lock()
+            yield backend, _migrations()
+        finally:
+            backend.connection.close()
+    except LockNotAvailable as error:
+        raise MigrationFailed(
+            "a transaction holds a lock that is needed: end it, and run this again"
+        ) from error
     except psycopg.Error as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         what = "cannot be reached" if isinstance(error, psycopg.OperationalError) else "refused"
         raise MigrationFailed(f"the database {what}: {reason}") from error
+
+
+def _connected(database_url: str) -> AtomicBackend:
+    arguments = {"connect_timeout": str(_CONNECT_SECONDS), **libpq_arguments(database_url)}
+    if arguments.get("sslrootcert") == "system":
+        find_system_certificates()
+    uri = DatabaseURI("postgresql+psycopg", None, None, None, None, arguments.get("dbname"), arguments)
+    return AtomicBackend(uri, default_migration_table)
+
+
+def _check_writable(backend: AtomicBackend) -> None:
+    """Raises MigrationFailed on a standby or another read-only server."""
+    if backend.execute("show transaction_read_only").fetchone() == ("on",):
+        raise MigrationFailed(
+            "the server is read-only; target_session_attrs=read-write finds the primary in a list of hosts"
+        )
+
+
+def _wait_for_others(backend: AtomicBackend) -> None:
+    """Takes the advisory lock; from then on no statement waits for a lock longer than `_LOCK_SECONDS`.
+
+    Raises:
+        MigrationFailed: another process has been migrating for `_OTHERS_MINUTES`.
+    """
+    backend.execute(f"set lock_timeout = '{_OTHERS_MINUTES}min'")
+    try:
+        backend.execute(f"select pg_advisory_lock({_LOCK})")
+    except LockNotAvailable:
+        raise MigrationFailed(f"another process has been migrating for {_OTHERS_MINUTES} min") from None
+    backend.execute(f"set lock_timeout = '{_LOCK_SECONDS}s'")
+
+
+def _attempts(backend: AtomicBackend, migration: Migration) -> Retrying:
+    """Returns the attempts at a migration: again while it does not get a lock, and longer and longer apart.
+
+    In between it holds no lock at all, so that those who queued behind it get their turn.
+    """
+
+    def say_so(state: RetryCallState) -> None:
+        if state.attempt_number == 1:
+            logger.warning(
+                "%s does not get a lock (%s): trying again for %d s",
+                *(migration.id, _oldest_transaction(backend), LOCK_PATIENCE_SECONDS),
+            )
+
+    return Retrying(
+        retry=retry_if_exception_type(LockNotAvailable),
+        wait=wait_random_exponential(multiplier=0.5, max=15),
+        stop=stop_after_delay(LOCK_PATIENCE_SECONDS),
+        before_sleep=say_so,
+        reraise=True,
+    )
+
+
+def _oldest_transaction(backend: AtomicBackend) -> str:
+    """Returns who is likely to hold the lock, in words."""
+    row = backend.execute(
+        """
+        select pid, application_name, extract(epoch from clock_timestamp() - xact_start)::integer
+        from pg_stat_activity
+        where datname = current_database() and pid <> pg_backend_pid() and xact_start is not null
+        order by xact_start
+        limit 1
+        """
+    ).fetchone()
+    return "the oldest transaction: process {}, {!r}, {} s old".format(*row) if row else "nobody holds it now"
 
 
 def _migrations() -> MigrationList:
