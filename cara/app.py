@@ -18,6 +18,7 @@ from cara.accounts.passwords import PasswordHasher
 from cara.accounts.refresh_tokens import TokenRefresher
 from cara.analytics import routes as analytics
 from cara.analytics.event_writer import EventWriter
+from cara.clock import watched_clock
 from cara.coach import routes as coach
 from cara.coach.chat import Coach
 from cara.console import routes as console
@@ -139,7 +140,7 @@ def _provide_rules(app: web.Application, settings: Settings) -> None:
 
 def _database(settings: Settings) -> CleanupContext:
     async def context(app: web.Application) -> AsyncIterator[None]:
-        async with up_to_date_database(settings) as database:
+        async with up_to_date_database(settings) as database, watched_clock(database):
             provide(app, Database, database)
             yield
 
