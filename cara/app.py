@@ -41,6 +41,7 @@ from cara.settings import Settings
 from cara.web.client_info import TrustedProxies
 from cara.web.context import SERVICES, provide, service
 from cara.web.docs import page as documentation
+from cara.web.draining import Draining
 from cara.web.guard import Authenticator
 from cara.web.handlers import mount
 from cara.web.headers import allow_origins, answer_options, finish_headers
@@ -96,7 +97,7 @@ def create_app(settings: Settings) -> web.Application:
     )
     app.on_shutdown.append(_let_streams_end)
     allow_origins(app, mount(app, [*ROUTES, *console.routes(settings)]), settings)
-    app.on_response_prepare.append(finish_headers(settings))
+    app.on_response_prepare.append(finish_headers(settings, service(app, Draining)))
     return app
 
 
@@ -136,6 +137,7 @@ def _provide_rules(app: web.Application, settings: Settings) -> None:
     provide(app, TicketIssuer, TicketIssuer(settings))
     provide(app, Quota, Quota(settings.daily_token_quota))
     provide(app, OpenApiDocument, OpenApiDocument(ROUTES))
+    provide(app, Draining, Draining())
 
 
 def _database(settings: Settings) -> CleanupContext:

@@ -14,6 +14,7 @@ from aiohttp.typedefs import Handler
 
 from cara.settings import Settings
 from cara.web.context import REQUEST_ID
+from cara.web.draining import Draining
 from cara.web.problems import become_problem
 from cara.web.rate_limits import rate_limit_fields
 from cara.web.request_log import identify_request, log_access
@@ -92,7 +93,9 @@ def _is_preflight(request: web.Request) -> bool:
     return "Origin" in request.headers and "Access-Control-Request-Method" in request.headers
 
 
-def finish_headers(settings: Settings) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
+def finish_headers(
+    settings: Settings, draining: Draining
+) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
     """Returns the signal handler that completes the header of each response, errors included."""
     origins = frozenset(exact_origins(settings))
     fixed = SECURITY | ({"Strict-Transport-Security": _HSTS} if settings.production else {})
@@ -109,6 +112,9 @@ def finish_headers(settings: Settings) -> Callable[[web.Request, web.StreamRespo
         for name, value in fixed.items():
             headers.setdefault(name, value)
         headers.update(rate_limit_fields(request))
+        if draining.begun:
+            headers["Connection"] = "close"
+            response.force_close()
         _complete_cors(request, response, origins)
 
     return finish
