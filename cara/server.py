@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import multiprocessing
-import selectors
 import signal
 import sys
 from contextlib import suppress
@@ -20,6 +19,7 @@ from cara.postgres.migrations import DatabaseBehind
 from cara.settings import Settings
 from cara.web.context import service
 from cara.web.draining import Draining
+from cara.web.listening import stop_listening
 
 logger = logging.getLogger(__name__)
 
@@ -32,10 +32,6 @@ The loop needs it again after every system call: Python's own 5 ms would add up 
 
 HURRY_AFTER_SECONDS = 1.0
 """systemd and terminals signal parent and children, and the parent signals its children, too: one wish."""
-
-ACCEPT_SECONDS = 1.0
-FIRST_REQUEST_SECONDS = 0.1
-"""How long the requests of the connections that were accepted last may take to arrive."""
 
 CANNOT_SERVE = 1
 
@@ -88,13 +84,12 @@ async def serve(settings: Settings, *, reuse_port: bool = False) -> None:
     )
     try:
         await _set_up(runner)
-        server = await _listen(runner, settings, reuse_port=reuse_port)
+        listener = await _listen(runner, settings, reuse_port=reuse_port)
         async with serve_metrics(settings.host, settings.metrics_port):
-            addresses = ("{}:{}".format(*socket.getsockname()[:2]) for socket in server.sockets)
+            addresses = ("{}:{}".format(*socket.getsockname()[:2]) for socket in listener.sockets)
             logger.info("serving on %s", ", ".join(addresses))
             await stop.wanted.wait()
-            await _drain(runner.app, settings.seconds_to_drain, stop)
-            await _close_port(server)
+            await _drain(runner, listener, settings.seconds_to_drain, stop)
     finally:
         await runner.cleanup()
 
@@ -117,33 +112,15 @@ async def _listen(runner: web.AppRunner, settings: Settings, *, reuse_port: bool
         )
 
 
-async def _drain(app: web.Application, seconds: float, stop: Stop) -> None:
-    service(app, Draining).begin()
+async def _drain(runner: web.AppRunner, listener: asyncio.Server, seconds: float, stop: Stop) -> None:
+    """Answers on for a while, each answer the last of its connection; then closes the port."""
+    service(runner.app, Draining).begin()
     logger.info("not ready any more; draining for %g s", seconds)
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await stop.hurried.wait()
-
-
-async def _close_port(server: asyncio.Server) -> None:
-    """Stops to listen when no connection waits to be accepted: the kernel would reset it.
-
-    aiohttp drops what it has not read when its clean-up begins, so the last connections get a moment.
-    """
-    with suppress(TimeoutError):
-        async with asyncio.timeout(ACCEPT_SECONDS):
-            while _has_waiting(server):  # noqa: ASYNC110 - the event loop accepts in between
-                await asyncio.sleep(0)
-    server.close()
-    await asyncio.sleep(FIRST_REQUEST_SECONDS)
-
-
-def _has_waiting(server: asyncio.Server) -> bool:
-    """Returns whether a connection waits to be accepted."""
-    with selectors.DefaultSelector() as selector:
-        for socket in server.sockets:
-            selector.register(socket.fileno(), selectors.EVENT_READ)
-        return bool(selector.select(0))
+    assert runner.server is not None
+    await stop_listening(listener, runner.server)
 
 
 def run_one(settings: Settings, *, reuse_port: bool = False) -> None:
