@@ -164,7 +164,7 @@ async def main(seconds: float, learners: int) -> int:
         load.stopping = True
         await asyncio.gather(*practising)
         followed = await asyncio.gather(*load.jobs)
-        found = await verdict(system, load, followed)
+        found = await verdict(system, load, followed, restarts)
         print(f"restarts: {dict(restarts)}; {load.reconnections} streams went on elsewhere")
         figures = [f"p{percent} {percentile(load.milliseconds, percent):.0f} ms" for percent in (50, 99, 100)]
         print(f"{len(load.milliseconds)} requests, {len(followed)} jobs; {', '.join(figures)}")
@@ -175,7 +175,9 @@ async def main(seconds: float, learners: int) -> int:
     return 1 if any(found.values()) else 0
 
 
-async def verdict(system: System, load: Load, followed: list[JobEvents]) -> dict[str, int]:
+async def verdict(
+    system: System, load: Load, followed: list[JobEvents], restarts: Counter[str]
+) -> dict[str, int]:
     """Counts of errors by kind; all of them must be zero."""
     connection = await asyncpg.connect(system.database_url)
     try:
@@ -184,6 +186,7 @@ async def verdict(system: System, load: Load, followed: list[JobEvents]) -> dict
     finally:
         await connection.close()
     return {
+        "processes that were not restarted": len(system.webs) + len(system.workers) - len(restarts),
         "failed requests": load.failures.total(),
         "jobs that did not succeed": stored - succeeded,
         "jobs lost, or there twice": abs(stored - len(followed)),

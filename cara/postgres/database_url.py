@@ -48,7 +48,10 @@ def asyncpg_arguments(url: str) -> dict[str, Any]:
 
 
 def libpq_arguments(url: str) -> dict[str, str]:
-    """Returns the same as keyword arguments for `psycopg.connect`."""
+    """Returns the same as keyword arguments for `psycopg.connect`.
+
+    With `sslrootcert=system` among them, `find_system_certificates` has to be called before.
+    """
     parts = urlsplit(url)
     login, _, hosts = parts.netloc.partition("@") if "@" in parts.netloc else ("", "", parts.netloc)
     user, _, password = login.partition(":")
@@ -60,7 +63,8 @@ def libpq_arguments(url: str) -> dict[str, str]:
         **_given(user=unquote(user), password=unquote(password), dbname=unquote(parts.path[1:])),
     }
     if _trusts_system(arguments):
-        arguments["sslmode"] = "verify-full"  # libpq refuses less, and `_system_context` checks as much
+        # libpq refuses a weaker mode, and `_system_context` checks as much.
+        arguments |= {"sslrootcert": "system", "sslmode": "verify-full"}
     return _with_session_settings(_given(**arguments))
 
 

@@ -112,7 +112,8 @@ def finish_headers(
         for name, value in fixed.items():
             headers.setdefault(name, value)
         headers.update(rate_limit_fields(request))
-        if draining.begun:
+        # A stream may outlast the drain: no proxy may keep its connection for the next request.
+        if draining.begun or not isinstance(response, web.Response):
             headers["Connection"] = "close"
             response.force_close()
         _complete_cors(request, response, origins)
