@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, nullcontext
+from contextlib import asynccontextmanager, contextmanager
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
 from psycopg.errors import LockNotAvailable
-from tenacity import (
-    RetryCallState,
-    Retrying,
-    retry_if_exception_type,
-    stop_after_delay,
-    wait_random_exponential,
-)
 from yoyo import read_migrations
-from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
 from yoyo.connections import DatabaseURI
-from yoyo.migrations import Migration, MigrationList, default_migration_table
+from yoyo.migrations import MigrationList, default_migration_table
 
 from cara.postgres.database import Connection, Database
 from cara.postgres.database_url import find_system_certificates, libpq_arguments
+from cara.postgres.migration_backend import AtomicBackend, attempts
 
 if TYPE_CHECKING:
     from cara.settings import Settings
@@ -39,11 +31,6 @@ _OTHERS_MINUTES = 10
 _LOCK_SECONDS = 3
 """How long a statement of a migration waits for a lock: everybody who needs the table waits behind it."""
 
-LOCK_PATIENCE_SECONDS = 300.0
-"""How long a migration is tried again while a transaction holds a lock that it needs."""
-
-logger = logging.getLogger(__name__)
-
 
 class MigrationFailed(Exception):
     """The database cannot be reached, or refused a statement; the message is one line."""
@@ -55,39 +42,6 @@ class DatabaseBehind(Exception):
     def __init__(self, missing: list[str]) -> None:
         super().__init__(f"the database is behind ({', '.join(missing)}): run `cara migrate up`")
         self.missing = missing
-
-
-class AtomicBackend(PostgresqlPsycopgBackend):  # type: ignore[misc]
-    """yoyo's backend, but a migration and its record are written in one transaction.
-
-    yoyo writes the record afterwards: a process that is killed in between leaves a database on which that
-    migration can be neither applied nor rolled back. A migration with `-- transactional: false` runs without
-    a transaction and must be safe to repeat.
-
-    yoyo has no types. The methods that this class overrides and calls are internals of yoyo 9.0, as are
-    `init_database`, `break_lock` and `DatabaseURI`, hence the upper bound in setup.cfg.
-    """
-
-    def apply_one(self, migration: Migration, force: bool = False, mark: bool = True) -> None:
-        with self._prepared(migration):
-            migration.process_steps(self, "apply", force=force)
-            self.log_migration(migration, "apply")
-            if mark:
-                self.mark_one(migration, log=False)
-
-    def rollback_one(self, migration: Migration, force: bool = False) -> None:
-        with self._prepared(migration):
-            migration.process_steps(self, "rollback", force=force)
-            self.log_migration(migration, "rollback")
-            self.unmark_one(migration, log=False)
-
-    @contextmanager
-    def _prepared(self, migration: Migration) -> Iterator[None]:
-        """Reads the migration and holds the transaction that it asks for."""
-        self.ensure_internal_schema_updated()
-        migration.load()
-        with self.transaction() if migration.use_transactions else nullcontext():
-            yield
 
 
 def migrations_folder() -> Path:
@@ -112,7 +66,7 @@ def migrate_up(database_url: str) -> list[str]:
     with _locked(database_url) as (backend, migrations):
         missing = backend.to_apply(migrations)
         for migration in missing:
-            for attempt in _attempts(backend, migration):
+            for attempt in attempts(backend, migration):
                 with attempt:
                     backend.apply_one(migration)
         return [migration.id for migration in missing]
@@ -127,7 +81,7 @@ def migrate_down(database_url: str, steps: int = 1) -> list[str]:
     with _locked(database_url) as (backend, migrations):
         newest = list(backend.to_rollback(migrations))[:steps]
         for migration in newest:
-            for attempt in _attempts(backend, migration):
+            for attempt in attempts(backend, migration):
                 with attempt:
                     backend.rollback_one(migration)
         return [migration.id for migration in newest]
@@ -225,42 +179,6 @@ def _wait_for_others(backend: AtomicBackend) -> None:
     except LockNotAvailable:
         raise MigrationFailed(f"another process has been migrating for {_OTHERS_MINUTES} min") from None
     backend.execute(f"set lock_timeout = '{_LOCK_SECONDS}s'")
-
-
-def _attempts(backend: AtomicBackend, migration: Migration) -> Retrying:
-    """Returns the attempts at a migration: again while it does not get a lock, and longer and longer apart.
-
-    In between it holds no lock at all, so that those who queued behind it get their turn.
-    """
-
-    def say_so(state: RetryCallState) -> None:
-        if state.attempt_number == 1:
-            logger.warning(
-                "%s does not get a lock (%s): trying again for %d s",
-                *(migration.id, _oldest_transaction(backend), LOCK_PATIENCE_SECONDS),
-            )
-
-    return Retrying(
-        retry=retry_if_exception_type(LockNotAvailable),
-        wait=wait_random_exponential(multiplier=0.5, max=15),
-        stop=stop_after_delay(LOCK_PATIENCE_SECONDS),
-        before_sleep=say_so,
-        reraise=True,
-    )
-
-
-def _oldest_transaction(backend: AtomicBackend) -> str:
-    """Returns who is likely to hold the lock, in words."""
-    row = backend.execute(
-        """
-        select pid, application_name, extract(epoch from clock_timestamp() - xact_start)::integer
-        from pg_stat_activity
-        where datname = current_database() and pid <> pg_backend_pid() and xact_start is not null
-        order by xact_start
-        limit 1
-        """
-    ).fetchone()
-    return "the oldest transaction: process {}, {!r}, {} s old".format(*row) if row else "nobody holds it now"
 
 
 def _migrations() -> MigrationList:

@@ -163,7 +163,7 @@ def test_a_migration_gives_up_when_the_transaction_does_not_end(
     fresh_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("cara.postgres.migrations._LOCK_SECONDS", 0.05)
-    monkeypatch.setattr("cara.postgres.migrations.LOCK_PATIENCE_SECONDS", 0.01)
+    monkeypatch.setattr("cara.postgres.migration_backend.LOCK_PATIENCE_SECONDS", 0.01)
     migrate_up(fresh_url)
     there = schema_of(fresh_url)
     with psycopg.connect(fresh_url) as endless:
