@@ -91,7 +91,9 @@ def assert_few(what: str, files: FilesThatRun, *, at_most: int, of_features: int
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    return settings.model_copy(update={"rate_limits": "on", "rate_limit_sign_in": "100/minute"})
+    """Rarely swept: the sweeper's files are on no request's way, but it may run beside one."""
+    limits = {"rate_limits": "on", "rate_limit_sign_in": "100/minute"}
+    return settings.model_copy(update={**limits, "sweep_seconds": 60})
 
 
 class Caller:

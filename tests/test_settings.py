@@ -161,6 +161,7 @@ def test_errors_of_malformed_settings_name_the_variable_and_hold_no_secret(
         ("RATE_LIMIT_USER", "1/hour"),
         ("GEMINI_BASE_URL", "http://[::1]:65535"),
         ("REDIS_URL", "redis://cache:1"),
+        ("REDIS_URL", "rediss+sentinel://a:1,b/main"),
     ],
 )
 def test_the_last_value_within_each_bound_is_accepted(
