@@ -20,6 +20,7 @@ from cara.accounts.refresh_tokens import TokenRefresher
 from cara.accounts.sign_out_notifier import SignOutNotifier
 from cara.analytics import routes as analytics
 from cara.analytics.event_writer import EventWriter
+from cara.clock import watched_clock
 from cara.coach import routes as coach
 from cara.coach.chat import Coach
 from cara.console import routes as console
@@ -43,6 +44,7 @@ from cara.web.client_info import TrustedProxies
 from cara.web.context import SERVICES, provide, service
 from cara.web.docs import page as documentation
 from cara.web.downloads import Downloads
+from cara.web.draining import Draining
 from cara.web.guard import Authenticator
 from cara.web.handlers import mount
 from cara.web.headers import allow_origins, answer_options, finish_headers
@@ -99,9 +101,9 @@ def create_app(settings: Settings) -> web.Application:
         ]
     )
     app.on_shutdown.append(_let_streams_end)
-    origins = service(app, Origins)
+    origins, draining = service(app, Origins), service(app, Draining)
     allow_origins(app, mount(app, [*ROUTES, *console.routes(settings)]), origins)
-    app.on_response_prepare.append(finish_headers(settings, origins))
+    app.on_response_prepare.append(finish_headers(settings, origins, draining))
     return app
 
 
@@ -143,11 +145,12 @@ def _provide_rules(app: web.Application, settings: Settings) -> None:
     provide(app, Quota, Quota(settings.daily_token_quota))
     provide(app, Downloads, Downloads(settings.download_disk_bytes))
     provide(app, OpenApiDocument, OpenApiDocument(ROUTES))
+    provide(app, Draining, Draining())
 
 
 def _database(settings: Settings) -> CleanupContext:
     async def context(app: web.Application) -> AsyncIterator[None]:
-        async with up_to_date_database(settings) as database:
+        async with up_to_date_database(settings) as database, watched_clock(database):
             provide(app, Database, database)
             yield
 

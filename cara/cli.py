@@ -67,12 +67,12 @@ def serve(
     workers: Annotated[int, typer.Option(min=1, help="Number of web processes on the port.")] = 1,
 ) -> None:
     """Run the web process."""
-    from cara import server
+    from cara import server, web_processes
 
     if workers == 1:
         server.run_one(load_settings())
     else:
-        raise typer.Exit(server.run_many(load_settings(), workers))
+        raise typer.Exit(web_processes.run_many(load_settings(), workers))
 
 
 @app.command()

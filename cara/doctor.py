@@ -15,6 +15,7 @@ from cara.gemini.client import GeminiCall, GeminiClient, GeminiLimits
 from cara.gemini.errors import GeminiBadAnswer, GeminiError
 from cara.gemini.schemas import SchemaStep
 from cara.local_settings import LocalSettings
+from cara.postgres.database_url import asyncpg_arguments
 from cara.postgres.migrations import missing_migrations
 from cara.production_rules import check_signing_keys
 from cara.redis.connections import AWAY, connection_pool
@@ -73,7 +74,7 @@ async def examine(settings: Settings) -> list[Finding]:
 async def _postgresql(settings: Settings) -> list[Finding]:
     try:
         async with asyncio.timeout(CHECK_SECONDS):
-            connection = await asyncpg.connect(settings.database_url.get_secret_value())
+            connection = await asyncpg.connect(**asyncpg_arguments(settings.database_url.get_secret_value()))
             try:
                 return await _database_findings(connection, settings)
             finally:

@@ -11,6 +11,7 @@ from cara.postgres.database import Database
 from cara.postgres.migrations import missing_migrations
 from cara.redis.connections import AWAY
 from cara.redis.queue import FEEDBACK_QUEUE, health_key
+from cara.web.draining import Draining
 from cara.web.models import ApiResponse, ResponseModel
 from cara.web.openapi import OpenApiDocument
 from cara.web.routing import Route
@@ -37,8 +38,10 @@ async def health() -> Health:
     return Health()
 
 
-async def ready(database: Database, redis: Redis) -> ApiResponse[Readiness]:
-    """Tell whether database, migrations, Redis and a worker are there."""
+async def ready(database: Database, redis: Redis, draining: Draining) -> ApiResponse[Readiness]:
+    """Tell whether database, migrations, Redis and a worker are there, and the process is not stopping."""
+    if draining.begun:
+        return ApiResponse(Readiness(ready=False, missing=["stopping"]), status=503)
     found = await asyncio.gather(_database_problem(database), _redis_problem(redis))
     missing = [problem for problem in found if problem]
     return ApiResponse(Readiness(ready=not missing, missing=missing), status=503 if missing else 200)

@@ -1,4 +1,4 @@
-"""Runs the web application: in one process, or in several that share a port."""
+"""Runs one web process: from its start to an end at which no request is lost."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ import logging
 import multiprocessing
 import signal
 import sys
-from collections.abc import Sequence
-from multiprocessing.connection import wait
-from multiprocessing.process import BaseProcess
+from contextlib import suppress
 
 from aiohttp import web
 
@@ -19,7 +17,11 @@ from cara.observability.metrics import PortUnusable, serve_metrics, translate_bi
 from cara.postgres.database import DatabaseAway
 from cara.postgres.migrations import DatabaseBehind
 from cara.settings import Settings
-from cara.web.connections import ConnectionLimits, Site
+from cara.web.connections import Connection, ConnectionLimits
+from cara.web.context import service
+from cara.web.descriptors import BACKLOG
+from cara.web.draining import Draining
+from cara.web.listening import stop_listening
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +31,9 @@ SWITCH_SECONDS = 0.0002
 """How long a thread that reads a large body may hold the interpreter lock while the event loop waits for it.
 The loop needs it again after every system call: Python's own 5 ms would add up to 100 ms in one request."""
 
+HURRY_AFTER_SECONDS = 1.0
+"""systemd and terminals signal parent and children, and the parent signals its children, too: one wish."""
+
 CANNOT_SERVE = 1
 
 
@@ -36,14 +41,42 @@ class CannotServe(Exception):
     """The web process cannot start; the message says why in one line."""
 
 
+class Stop:
+    """SIGTERM, SIGINT and the end of the parent process: the first begins the end, a later one hurries it."""
+
+    def __init__(self) -> None:
+        self.wanted, self.hurried = asyncio.Event(), asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._since = 0.0
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._loop.add_signal_handler(number, self._signalled)
+        if parent := multiprocessing.parent_process():
+            self._loop.add_reader(parent.sentinel, self._orphaned, parent.sentinel)
+
+    def _signalled(self) -> None:
+        if not self.wanted.is_set():
+            self._since = self._loop.time()
+            self.wanted.set()
+        elif self._loop.time() - self._since >= HURRY_AFTER_SECONDS:
+            self.hurried.set()
+
+    def _orphaned(self, sentinel: int) -> None:
+        self._loop.remove_reader(sentinel)
+        self._signalled()
+
+
 async def serve(settings: Settings, *, reuse_port: bool = False) -> None:
-    """Serves until SIGTERM, SIGINT or the end of the parent process; then lets requests and streams end.
+    """Serves until SIGTERM, SIGINT or the end of the parent process; then drains, and lets requests end.
+
+    Not ready first, and `Connection: close` on each answer for the length of the drain; then the port is
+    closed; then running requests and streams get up to twice `SHUTDOWN_SECONDS`. A second signal skips what
+    is left of the drain.
 
     Raises:
         CannotServe: the database cannot be reached, or lacks migrations.
         PortUnusable: the port is taken.
     """
-    stop = _stop_event()
+    stop = Stop()
     runner = web.AppRunner(
         create_app(settings),
         handler_cancellation=True,
@@ -51,36 +84,51 @@ async def serve(settings: Settings, *, reuse_port: bool = False) -> None:
         shutdown_timeout=SHUTDOWN_SECONDS,
     )
     try:
-        await _start(runner, settings, reuse_port=reuse_port)
+        await _set_up(runner)
+        listener = await _listen(runner, settings, reuse_port=reuse_port)
         async with serve_metrics(settings.metrics_host, settings.metrics_port):
-            addresses = ("{}:{}".format(*address[:2]) for address in runner.addresses)
+            addresses = ("{}:{}".format(*socket.getsockname()[:2]) for socket in listener.sockets)
             settings.warn_of_default_environment()
             logger.info("serving on %s", ", ".join(addresses))
-            await stop.wait()
+            await stop.wanted.wait()
+            await _drain(runner, listener, settings.seconds_to_drain, stop)
     finally:
         await runner.cleanup()
 
 
-def _stop_event() -> asyncio.Event:
-    """Returns an event that is set by SIGTERM, by SIGINT, and by the end of the parent process."""
-    stop, loop = asyncio.Event(), asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    if parent := multiprocessing.parent_process():
-        loop.add_reader(parent.sentinel, stop.set)
-    return stop
-
-
-async def _start(runner: web.AppRunner, settings: Settings, *, reuse_port: bool) -> None:
+async def _set_up(runner: web.AppRunner) -> None:
     try:
         await runner.setup()
     except DatabaseBehind as error:
         raise CannotServe(str(error)) from None
     except DatabaseAway as error:
         raise CannotServe(f"the database cannot be used: {error.__cause__}") from None
+
+
+async def _listen(runner: web.AppRunner, settings: Settings, *, reuse_port: bool) -> asyncio.Server:
+    """Opens the port without a site of aiohttp, which does not hand out its sockets."""
+    make_handler = runner.server
+    assert make_handler is not None
     with translate_bind_errors(settings.host, settings.port):
         limits = ConnectionLimits.of(settings)
-        await Site(runner, settings.host, settings.port, limits, reuse_port=reuse_port).start()
+        return await asyncio.get_running_loop().create_server(
+            lambda: Connection(limits, make_handler),
+            settings.host,
+            settings.port,
+            backlog=BACKLOG,
+            reuse_port=reuse_port or None,
+        )
+
+
+async def _drain(runner: web.AppRunner, listener: asyncio.Server, seconds: float, stop: Stop) -> None:
+    """Answers on for a while, each answer the last of its connection; then closes the port."""
+    service(runner.app, Draining).begin()
+    logger.info("not ready any more; draining for %g s", seconds)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await stop.hurried.wait()
+    assert runner.server is not None
+    await stop_listening(listener, runner.server)
 
 
 def run_one(settings: Settings, *, reuse_port: bool = False) -> None:
@@ -92,57 +140,3 @@ def run_one(settings: Settings, *, reuse_port: bool = False) -> None:
     except (CannotServe, PortUnusable) as error:
         sys.stderr.write(f"cara serve: {error}\n")
         sys.exit(CANNOT_SERVE)
-
-
-def run_many(settings: Settings, processes: int) -> int:
-    """Runs several web processes on one port (SO_REUSEPORT); when one ends, all do. Returns the exit code.
-
-    They end in the same orderly way when this process is killed. Each serves its metrics on a port of its
-    own, counted from METRICS_PORT.
-    """
-    context = multiprocessing.get_context("spawn")
-    children = [
-        context.Process(
-            target=run_one,
-            args=(_with_metrics_port(settings, number),),
-            kwargs={"reuse_port": True},
-            daemon=True,
-        )
-        for number in range(processes)
-    ]
-    stopping = False
-
-    def stop(*_: object) -> None:
-        nonlocal stopping
-        stopping = True
-        for child in children:
-            if child.pid and child.is_alive():
-                child.terminate()
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
-    for child in children:
-        if not stopping:
-            child.start()
-    if stopping:
-        stop()  # For a child that was being started when the signal came: it had no process id yet.
-    return _wait_for_all([child for child in children if child.pid])
-
-
-def _with_metrics_port(settings: Settings, number: int) -> Settings:
-    if not settings.metrics_port:
-        return settings
-    return settings.model_copy(update={"metrics_port": settings.metrics_port + number})
-
-
-def _wait_for_all(children: Sequence[BaseProcess]) -> int:
-    """Waits until one child ends, then ends all. Returns the worst exit code, as a shell reports it."""
-    if children:
-        wait([child.sentinel for child in children])
-    for child in children:
-        child.terminate()
-    for child in children:
-        child.join()
-    # SIGTERM may reach a child that has ended in order already: that is not a failure.
-    codes = [child.exitcode or 0 for child in children if child.exitcode != -signal.SIGTERM]
-    return max((code if code >= 0 else 128 - code for code in codes), default=0)

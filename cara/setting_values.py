@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Annotated, Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr
 
@@ -27,6 +27,19 @@ def _check_ports(url: str) -> None:
         port = host.rpartition("]")[2].partition(":")[2]
         if port and not (port.isascii() and port.isdigit() and 0 < int(port) < 65_536):
             raise ValueError("must have a port from 1 to 65535")
+
+
+def _check_database_parameters(url: SecretStr) -> SecretStr:
+    """Raises ValueError for a protection that libpq would give and asyncpg cannot: it must not be dropped."""
+    for name, value in parse_qsl(urlsplit(url.get_secret_value()).query):
+        if (name, value) == ("channel_binding", "require"):
+            raise ValueError(
+                "must not have channel_binding=require, which asyncpg cannot do: "
+                "sslmode=verify-full&sslrootcert=system protects as well"
+            )
+        if name in ("hostaddr", "require_auth", "requirepeer", "sslcertmode", "sslcrldir"):
+            raise ValueError(f"must not have {name}, which asyncpg cannot do")
+    return url
 
 
 def _check_http_url(url: str) -> str:
@@ -68,8 +81,10 @@ MinuteFraction = Annotated[int, Field(gt=0), AfterValidator(_check_divisor_of_mi
 
 HttpUrl = Annotated[str, AfterValidator(_check_http_url)]
 SentryDsn = Annotated[SecretStr, AfterValidator(_check_dsn)]
-DatabaseUrl = Annotated[SecretStr, _has_scheme("postgresql", "postgres")]
-RedisUrl = Annotated[SecretStr, _has_scheme("redis", "rediss", "unix", "redis+sentinel")]
+DatabaseUrl = Annotated[
+    SecretStr, _has_scheme("postgresql", "postgres"), AfterValidator(_check_database_parameters)
+]
+RedisUrl = Annotated[SecretStr, _has_scheme("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel")]
 
 RateLimit = Annotated[str, AfterValidator(_check_rate_limit)]
 """Requests per period in the notation of the limits library: `20/minute`, `100/15 minutes`."""

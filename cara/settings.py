@@ -67,6 +67,7 @@ class Settings(BaseSettings):
     port: int = Field(3001, ge=0, le=65535)
     metrics_host: str = "127.0.0.1"
     metrics_port: int | None = Field(None, ge=0, le=65535)
+    drain_seconds: float | None = Field(None, ge=0, le=600)
     frontend_url: Annotated[tuple[str, ...], NoDecode] = Field(
         ("http://localhost:3000", "http://localhost:5173"), validate_default=True
     )
@@ -196,6 +197,14 @@ class Settings(BaseSettings):
     def console_enabled(self) -> bool:
         """Whether the console is served: as `CONSOLE` says, or by default everywhere except in production."""
         return self.console == "on" or (self.console is None and not self.production)
+
+    @property
+    def seconds_to_drain(self) -> float:
+        """How long a stopping web process answers on: as `DRAIN_SECONDS` says, or else 5 s in production.
+
+        That is what load balancers need to notice; a developer's machine has none.
+        """
+        return self.drain_seconds if self.drain_seconds is not None else 5.0 * self.production
 
     @property
     def thinking_level(self) -> str | None:

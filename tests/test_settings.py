@@ -196,6 +196,8 @@ def test_rules_for_production_are_reported_together_with_malformed_settings(
         ("REDIS_URL", "redis://cache:abc", "must have a port from 1 to 65535"),
         ("REDIS_URL", "redis+sentinel://:secret@a:1,b:70000/main", "must have a port from 1 to 65535"),
         ("DATABASE_URL", "postgresql://cara:p:w@db:0/cara", "must have a port from 1 to 65535"),
+        ("DATABASE_URL", "postgresql://db/cara?channel_binding=require", "which asyncpg cannot do"),
+        ("DATABASE_URL", "postgresql://db/cara?require_auth=scram-sha-256", "must not have require_auth"),
         ("SENTRY_DSN", "nonsense", "must be a Sentry DSN"),
         ("GEMINI_BASE_URL", "nonsense", "must be a URL such as"),
         ("FRONTEND_URL", "https://app.example.com/practice", "must be origins such as"),
@@ -259,6 +261,7 @@ def test_errors_of_malformed_settings_name_the_variable_and_hold_no_secret(
         ("RATE_LIMIT_USER", "1/hour"),
         ("GEMINI_BASE_URL", "http://[::1]:65535"),
         ("REDIS_URL", "redis://cache:1"),
+        ("REDIS_URL", "rediss+sentinel://a:1,b/main"),
     ],
 )
 def test_the_last_value_within_each_bound_is_accepted(

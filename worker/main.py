@@ -8,10 +8,9 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from arq.connections import ArqRedis
-
 from cara import __version__
 from cara.cli_support import USAGE_EXIT_CODE
+from cara.clock import watched_clock
 from cara.feedback.work.outcomes import Outcomes
 from cara.feedback.work.reservation import AttemptReservations
 from cara.feedback.work.run import FeedbackWork
@@ -22,7 +21,7 @@ from cara.observability.sentry import start_sentry, stop_sentry
 from cara.postgres.database import DatabaseAway
 from cara.postgres.migrations import DatabaseBehind, up_to_date_database
 from cara.quota.quota import Quota
-from cara.redis.queue import Queue, RollupNotifier, arq_client
+from cara.redis.queue import Queue, QueueClient, RollupNotifier, arq_client
 from cara.redis.subscriber import Subscriber
 from cara.settings import Settings, UnsafeSettings, read_settings
 from worker.queues import create_workers, run_workers
@@ -60,6 +59,7 @@ async def connected(settings: Settings) -> AsyncIterator[WorkerContext]:
     async with (
         _sentry(settings),
         up_to_date_database(settings) as database,
+        watched_clock(database),
         _redis(settings) as redis,
         _subscriber(settings) as subscriber,
         _rollup_notifier(redis) as rollup_notifier,
@@ -97,7 +97,7 @@ async def _sentry(settings: Settings) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def _redis(settings: Settings) -> AsyncIterator[ArqRedis]:
+async def _redis(settings: Settings) -> AsyncIterator[QueueClient]:
     redis = arq_client(settings.redis_url.get_secret_value(), size=settings.redis_pool_size, retries=5)
     try:
         yield redis
@@ -117,7 +117,7 @@ async def _subscriber(settings: Settings) -> AsyncIterator[Subscriber]:
 
 
 @asynccontextmanager
-async def _rollup_notifier(redis: ArqRedis) -> AsyncIterator[RollupNotifier]:
+async def _rollup_notifier(redis: QueueClient) -> AsyncIterator[RollupNotifier]:
     notifier = RollupNotifier(redis)
     notifying = asyncio.create_task(notifier.run(), name="roll-up notifier")
     try:

@@ -18,7 +18,7 @@ ISSUER = "cara"
 AUDIENCE = "cara-api"
 ALGORITHM = "HS256"
 REQUIRED_CLAIMS = ["iss", "aud", "sub", "jti", "iat", "exp", "fam"]
-CLOCK_SKEW_SECONDS = 5
+CLOCK_SKEW_SECONDS = 60
 """How far the clock of the signing process may be ahead (`iat`). `exp` has no tolerance."""
 
 MAX_ENDED_FAMILIES = 10_000

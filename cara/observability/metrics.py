@@ -67,6 +67,11 @@ JUDGEMENTS_MENDED = Counter(
 )
 
 
+CLOCK_OFFSET_SECONDS = Gauge(
+    "cara_clock_offset_seconds", "The clock of this process minus that of PostgreSQL, as last measured."
+)
+
+
 class PortUnusable(Exception):
     """The address can't be listened on; the message gives the reason in one line."""
 

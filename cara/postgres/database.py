@@ -17,6 +17,7 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, w
 from uuid_utils.compat import uuid7
 
 from cara.errors import Unavailable
+from cara.postgres.database_url import asyncpg_arguments
 
 if TYPE_CHECKING:
     from cara.settings import Settings
@@ -88,7 +89,7 @@ class Database:
         """
         try:
             pool = await asyncpg.create_pool(
-                settings.database_url.get_secret_value(),
+                **asyncpg_arguments(settings.database_url.get_secret_value()),
                 min_size=1,
                 max_size=settings.database_pool_size,
                 command_timeout=60,

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, nullcontext
+from contextlib import asynccontextmanager, contextmanager
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
+from psycopg.errors import LockNotAvailable
 from yoyo import read_migrations
-from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
-from yoyo.connections import parse_uri
-from yoyo.migrations import Migration, MigrationList, default_migration_table
+from yoyo.connections import DatabaseURI
+from yoyo.migrations import MigrationList, default_migration_table
 
 from cara.postgres.database import Connection, Database
+from cara.postgres.database_url import find_system_certificates, libpq_arguments
+from cara.postgres.migration_backend import AtomicBackend, attempts
 
 if TYPE_CHECKING:
     from cara.settings import Settings
@@ -24,7 +25,11 @@ _LOCK = 0x0CA7A
 """The advisory lock that migrating processes wait for. PostgreSQL releases it when its holder dies."""
 
 _CONNECT_SECONDS = 10
-_LOCK_TIMEOUT = "10min"
+_OTHERS_MINUTES = 10
+"""How long a process waits for another one that migrates."""
+
+_LOCK_SECONDS = 3
+"""How long a statement of a migration waits for a lock: everybody who needs the table waits behind it."""
 
 
 class MigrationFailed(Exception):
@@ -37,39 +42,6 @@ class DatabaseBehind(Exception):
     def __init__(self, missing: list[str]) -> None:
         super().__init__(f"the database is behind ({', '.join(missing)}): run `cara migrate up`")
         self.missing = missing
-
-
-class AtomicBackend(PostgresqlPsycopgBackend):  # type: ignore[misc]
-    """yoyo's backend, but a migration and its record are written in one transaction.
-
-    yoyo writes the record afterwards: a process that is killed in between leaves a database on which that
-    migration can be neither applied nor rolled back. A migration with `-- transactional: false` runs without
-    a transaction and must be safe to repeat.
-
-    yoyo has no types. The methods that this class overrides and calls are internals of yoyo 9.0, as are
-    `init_database`, `break_lock` and `parse_uri`, hence the upper bound in setup.cfg.
-    """
-
-    def apply_one(self, migration: Migration, force: bool = False, mark: bool = True) -> None:
-        with self._prepared(migration):
-            migration.process_steps(self, "apply", force=force)
-            self.log_migration(migration, "apply")
-            if mark:
-                self.mark_one(migration, log=False)
-
-    def rollback_one(self, migration: Migration, force: bool = False) -> None:
-        with self._prepared(migration):
-            migration.process_steps(self, "rollback", force=force)
-            self.log_migration(migration, "rollback")
-            self.unmark_one(migration, log=False)
-
-    @contextmanager
-    def _prepared(self, migration: Migration) -> Iterator[None]:
-        """Reads the migration and holds the transaction that it asks for."""
-        self.ensure_internal_schema_updated()
-        migration.load()
-        with self.transaction() if migration.use_transactions else nullcontext():
-            yield
 
 
 def migrations_folder() -> Path:
@@ -88,11 +60,15 @@ def migrate_up(database_url: str) -> list[str]:
     """Applies the missing migrations; safe to run from several machines at once. Returns their ids.
 
     Raises:
-        MigrationFailed: the database cannot be reached, or refused a statement.
+        MigrationFailed: the database cannot be reached, or refused a statement, or a transaction held a lock
+            for longer than `LOCK_PATIENCE_SECONDS`. Migrations before the one that failed stay applied.
     """
     with _locked(database_url) as (backend, migrations):
         missing = backend.to_apply(migrations)
-        backend.apply_migrations(missing)
+        for migration in missing:
+            for attempt in attempts(backend, migration):
+                with attempt:
+                    backend.apply_one(migration)
         return [migration.id for migration in missing]
 
 
@@ -103,8 +79,11 @@ def migrate_down(database_url: str, steps: int = 1) -> list[str]:
         MigrationFailed: as `migrate_up`.
     """
     with _locked(database_url) as (backend, migrations):
-        newest = MigrationList(list(backend.to_rollback(migrations))[:steps])
-        backend.rollback_migrations(newest)
+        newest = list(backend.to_rollback(migrations))[:steps]
+        for migration in newest:
+            for attempt in attempts(backend, migration):
+                with attempt:
+                    backend.rollback_one(migration)
         return [migration.id for migration in newest]
 
 
@@ -153,23 +132,53 @@ def _locked(database_url: str) -> Iterator[tuple[AtomicBackend, MigrationList]]:
     lock replaces it.
     """
     try:
-        with psycopg.connect(database_url, autocommit=True, connect_timeout=_CONNECT_SECONDS) as connection:
-            connection.execute(f"set lock_timeout = '{_LOCK_TIMEOUT}'")
-            connection.execute("select pg_advisory_lock(%s)", [_LOCK])
-            uri = parse_uri(re.sub(r"^postgres(ql)?:", "postgresql+psycopg:", database_url))
-            backend = AtomicBackend(uri, default_migration_table)
+        backend = _connected(database_url)
+        try:
+            _check_writable(backend)
+            _wait_for_others(backend)
             backend.init_database()
-            try:
-                backend.break_lock()
-                yield backend, _migrations()
-            finally:
-                backend.connection.close()
-    except psycopg.errors.LockNotAvailable:
-        raise MigrationFailed(f"another process has been migrating for {_LOCK_TIMEOUT}") from None
+            backend.break_lock()
+            yield backend, _migrations()
+        finally:
+            backend.connection.close()
+    except LockNotAvailable as error:
+        raise MigrationFailed(
+            "a transaction holds a lock that is needed: end it, and run this again"
+        ) from error
     except psycopg.Error as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         what = "cannot be reached" if isinstance(error, psycopg.OperationalError) else "refused"
         raise MigrationFailed(f"the database {what}: {reason}") from error
+
+
+def _connected(database_url: str) -> AtomicBackend:
+    arguments = {"connect_timeout": str(_CONNECT_SECONDS), **libpq_arguments(database_url)}
+    if arguments.get("sslrootcert") == "system":
+        find_system_certificates()
+    uri = DatabaseURI("postgresql+psycopg", None, None, None, None, arguments.get("dbname"), arguments)
+    return AtomicBackend(uri, default_migration_table)
+
+
+def _check_writable(backend: AtomicBackend) -> None:
+    """Raises MigrationFailed on a standby or another read-only server."""
+    if backend.execute("show transaction_read_only").fetchone() == ("on",):
+        raise MigrationFailed(
+            "the server is read-only; target_session_attrs=read-write finds the primary in a list of hosts"
+        )
+
+
+def _wait_for_others(backend: AtomicBackend) -> None:
+    """Takes the advisory lock; from then on no statement waits for a lock longer than `_LOCK_SECONDS`.
+
+    Raises:
+        MigrationFailed: another process has been migrating for `_OTHERS_MINUTES`.
+    """
+    backend.execute(f"set lock_timeout = '{_OTHERS_MINUTES}min'")
+    try:
+        backend.execute(f"select pg_advisory_lock({_LOCK})")
+    except LockNotAvailable:
+        raise MigrationFailed(f"another process has been migrating for {_OTHERS_MINUTES} min") from None
+    backend.execute(f"set lock_timeout = '{_LOCK_SECONDS}s'")
 
 
 def _migrations() -> MigrationList:

@@ -1,6 +1,11 @@
 """Connection pools for Redis (or Valkey) from a URL: plain, TLS, Unix socket or Sentinel.
 
-A Sentinel URL has the form `redis+sentinel://[:password@]host:port[,host:port…]/service[/db]`.
+A Sentinel URL has the form `redis+sentinel://[[user]:password@]host:port[,host:port…]/service[/db]`.
+
+`rediss://` and `rediss+sentinel://` use TLS, and check the server's certificate and the host name in it,
+which redis-py (5.3) does only when told to. Parameters of the URL change what is accepted:
+`ssl_ca_certs=file`, `ssl_check_hostname=no` (the name need not fit), `ssl_cert_reqs=none` (any certificate,
+so that whoever is in between can read along); `ssl_certfile` and `ssl_keyfile` are ours.
 """
 
 from __future__ import annotations
@@ -8,12 +13,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from redis.asyncio import BlockingConnectionPool, Connection, ConnectionPool, Redis, SSLConnection
 from redis.asyncio.connection import AbstractConnection, UnixDomainSocketConnection, parse_url
 from redis.asyncio.retry import Retry
-from redis.asyncio.sentinel import Sentinel, SentinelManagedConnection
+from redis.asyncio.sentinel import Sentinel, SentinelManagedConnection, SentinelManagedSSLConnection
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
@@ -70,6 +75,10 @@ class _SentinelConnection(_CancellableConnection, SentinelManagedConnection):
     pass
 
 
+class _TlsSentinelConnection(_CancellableConnection, SentinelManagedSSLConnection):
+    pass
+
+
 def connection_pool(url: str, *, size: int, retries: int = 1) -> ConnectionPool:
     """Returns a bounded pool for the URL; a command is retried `retries` times when its connection breaks."""
     options: dict[str, Any] = {
@@ -79,38 +88,51 @@ def connection_pool(url: str, *, size: int, retries: int = 1) -> ConnectionPool:
         "retry": Retry(ExponentialBackoff(cap=0.5, base=0.01), retries),
         "retry_on_error": [RedisConnectionError, RedisTimeoutError] if retries else [],
     }
-    if url.startswith("redis+sentinel://"):
+    if "+sentinel://" in url:
         return _sentinel_pool(url, options)
     target: dict[str, Any] = {**parse_url(url)}
     base = target.pop("connection_class", Connection)
     if base is not UnixDomainSocketConnection:
         options["socket_keepalive"] = True
+    if base is SSLConnection:
+        _check_host_name(target)
     cancellable = {Connection: _PlainConnection, SSLConnection: _TlsConnection}
     return BlockingConnectionPool(
         connection_class=cancellable.get(base, _UnixConnection),
         max_connections=size,
         timeout=SOCKET_SECONDS,
-        **options,
-        **target,
+        **{**options, **target},
     )
 
 
+def _check_host_name(target: dict[str, Any]) -> None:
+    """Turns the check on, unless the URL decides about it or accepts any certificate."""
+    target.setdefault("ssl_check_hostname", target.get("ssl_cert_reqs") != "none")
+
+
 def _sentinel_pool(url: str, options: dict[str, Any]) -> ConnectionPool:
+    """Returns a pool that asks the nodes for the master; TLS is for nodes and master, or for neither."""
     parts = urlsplit(url)
     credentials, _, hosts = parts.netloc.rpartition("@")
     user, _, password = credentials.partition(":")
     service, _, db = parts.path.strip("/").partition("/")
     nodes = [
-        (host, int(port or 26379)) for host, _, port in (node.partition(":") for node in hosts.split(","))
+        (node.hostname, node.port or 26379) for node in (urlsplit(f"//{one}") for one in hosts.split(","))
     ]
+    tls = parts.scheme == "rediss+sentinel"
+    target: dict[str, Any] = {**parse_url(f"redis://?{parts.query}")}
+    if tls:
+        _check_host_name(target)
     sentinel = Sentinel(
         nodes,
-        sentinel_kwargs={"socket_timeout": SOCKET_SECONDS},
-        connection_class=_SentinelConnection,
-        socket_keepalive=True,
-        **options,
+        sentinel_kwargs={"socket_timeout": SOCKET_SECONDS, "ssl": tls, **target},
+        connection_class=_TlsSentinelConnection if tls else _SentinelConnection,
+        **{"socket_keepalive": True, **options, **target},
     )
     client: Redis = sentinel.master_for(
-        service or "mymaster", username=user or None, password=password or None, db=int(db or 0)
+        service or "mymaster",
+        username=unquote(user) or None,
+        password=unquote(password) or None,
+        db=int(db or 0),
     )
     return client.connection_pool

@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import time
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from arq.connections import ArqRedis
 from arq.constants import in_progress_key_prefix
+from arq.jobs import Job
 
 from cara.redis.connections import AWAY, connection_pool
 
@@ -27,6 +28,8 @@ WRITE_FEEDBACK = "write_feedback"
 FOLD_ROLLUPS = "fold_rollups"
 
 FOLD_SLOT_SECONDS = 1.0
+KEEP_ENTRIES = timedelta(days=1)
+"""After that arq forgets an entry that no worker has started; the sweeper enqueues the job again."""
 
 
 def wake_channel(queue: str) -> str:
@@ -49,9 +52,36 @@ def deserialize(raw: bytes) -> dict[str, Any]:
     return payload
 
 
-def arq_client(url: str, *, size: int, retries: int = 1) -> ArqRedis:
+class QueueClient(ArqRedis):
+    """A Redis client that enqueues by the clock of Redis, by which workers look for due jobs.
+
+    arq itself goes by the clock of whoever enqueues: jobs of a process that is 20 s ahead would start 20 s
+    late.
+    """
+
+    async def now(self) -> datetime:
+        """Returns the time of Redis."""
+        seconds, microseconds = await self.time()
+        return datetime.fromtimestamp(seconds, UTC) + timedelta(microseconds=microseconds)
+
+    async def enqueue_job(
+        self,
+        function: str,
+        *args: Any,
+        _defer_until: datetime | None = None,
+        _defer_by: float | timedelta | None = None,
+        **options: Any,
+    ) -> Job | None:
+        """Enqueues as arq does, but `_defer_by` counts from the time of Redis; entries are kept for a day."""
+        delay = _defer_by if isinstance(_defer_by, timedelta) else timedelta(seconds=_defer_by or 0)
+        due = _defer_until or await self.now() + delay
+        expires = options.pop("_expires", None) or KEEP_ENTRIES + delay
+        return await super().enqueue_job(function, *args, _defer_until=due, _expires=expires, **options)
+
+
+def arq_client(url: str, *, size: int, retries: int = 1) -> QueueClient:
     """Returns a Redis client that can enqueue."""
-    return ArqRedis(
+    return QueueClient(
         pool_or_conn=connection_pool(url, size=size, retries=retries),
         job_serializer=serialize,
         job_deserializer=deserialize,
@@ -91,12 +121,12 @@ class Queue:
 class RollupNotifier:
     """Wakes the workers that fold roll-ups, at most once a second: `wake` takes note, `run` enqueues a fold.
 
-    All processes derive the same job id from the current second, so that the queue holds one fold. A process
-    that finds the id taken enqueues again in the next second: that fold may have read before this process
-    committed. A lost wake-up delays folding by a few seconds: the workers also fold on a schedule.
+    All processes derive the same job id from the current second of Redis, so that the queue holds one fold.
+    A process that finds the id taken enqueues again in the next second: that fold may have read before this
+    process committed. A lost wake-up delays folding by a few seconds: the workers also fold on a schedule.
     """
 
-    def __init__(self, redis: ArqRedis) -> None:
+    def __init__(self, redis: QueueClient) -> None:
         self._redis = redis
         self._wanted = asyncio.Event()
 
@@ -115,8 +145,8 @@ class RollupNotifier:
 
     async def _enqueue(self) -> bool:
         """Returns False if the job id of this second was taken."""
-        slot = int(time.time() / FOLD_SLOT_SECONDS)
         try:
+            slot = int((await self._redis.now()).timestamp() / FOLD_SLOT_SECONDS)
             job = await self._redis.enqueue_job(
                 FOLD_ROLLUPS, _job_id=f"{FOLD_ROLLUPS}:{slot}", _queue_name=ROLLUP_QUEUE
             )

@@ -22,7 +22,7 @@ from aiohttp import web
 from cara.observability.metrics import CONNECTIONS_CLOSED, OPEN_CONNECTIONS
 from cara.settings import Settings
 from cara.web.client_info import TrustedProxies, limited_network, parse_address
-from cara.web.descriptors import BACKLOG, OncePerSecond, raise_descriptor_limit, room_for_connections
+from cara.web.descriptors import OncePerSecond, raise_descriptor_limit, room_for_connections
 
 logger = logging.getLogger(__name__)
 
@@ -32,46 +32,6 @@ STALLED_SECONDS: Final = 60.0
 """How long a client may read nothing of what is written to it."""
 OWN_MACHINE: Final = ("127.0.0.1/32", "::1/128")
 END_OF_HEAD: Final = b"\r\n\r\n"
-
-
-class Site(web.BaseSite):
-    """Listens like `web.TCPSite`, and admits connections within the limits."""
-
-    def __init__(
-        self,
-        runner: web.AppRunner,
-        host: str,
-        port: int,
-        limits: ConnectionLimits,
-        *,
-        reuse_port: bool = False,
-    ) -> None:
-        super().__init__(runner, backlog=BACKLOG)
-        self._address = host, port
-        self._limits = limits
-        self._reuse_port = reuse_port
-
-    @property
-    def name(self) -> str:
-        """The URL, as aiohttp's own sites have it."""
-        return "http://{}:{}".format(*self._address)
-
-    async def start(self) -> None:
-        """Starts to listen.
-
-        Raises:
-            OSError: the address can't be listened on.
-        """
-        await super().start()
-        # `_runner` and `_server` are what aiohttp 3.14's own sites keep, and what `AppRunner` stops them by.
-        make_handler = self._runner.server
-        assert make_handler is not None
-        self._server = await asyncio.get_running_loop().create_server(
-            lambda: Connection(self._limits, make_handler),
-            *self._address,
-            backlog=BACKLOG,
-            reuse_port=self._reuse_port or None,
-        )
 
 
 class ConnectionLimits:

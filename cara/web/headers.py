@@ -14,6 +14,7 @@ from aiohttp.typedefs import Handler
 
 from cara.settings import Settings
 from cara.web.context import REQUEST_ID
+from cara.web.draining import Draining
 from cara.web.origins import Origins
 from cara.web.problems import become_problem
 from cara.web.rate_limits import rate_limit_fields
@@ -93,7 +94,7 @@ def _is_preflight(request: web.Request) -> bool:
 
 
 def finish_headers(
-    settings: Settings, origins: Origins
+    settings: Settings, origins: Origins, draining: Draining
 ) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
     """Returns the signal handler that completes the header of each response, errors included."""
     fixed = SECURITY | ({"Strict-Transport-Security": _HSTS} if settings.production else {})
@@ -110,6 +111,10 @@ def finish_headers(
         for name, value in fixed.items():
             headers.setdefault(name, value)
         headers.update(rate_limit_fields(request))
+        # A stream may outlast the drain: no proxy may keep its connection for the next request.
+        if draining.begun or not isinstance(response, web.Response):
+            headers["Connection"] = "close"
+            response.force_close()
         _complete_cors(request, response, origins.frontends)
         if "Origin" in request.headers:
             origins.report_untrusted(request)

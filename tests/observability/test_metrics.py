@@ -46,6 +46,7 @@ KINDS = {
     "cara_analytics_events_refused_total": "counter",
     "cara_analytics_event_group_size": "histogram",
     "cara_analytics_rollup_rows_total": "counter",
+    "cara_clock_offset_seconds": "gauge",
 }
 
 

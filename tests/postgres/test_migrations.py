@@ -136,6 +136,43 @@ def test_a_kill_9_in_the_middle_leaves_neither_a_lock_nor_half_a_migration(fresh
     assert migrate_up(fresh_url) == [newest]
 
 
+def test_a_migration_that_waits_for_a_long_transaction_holds_up_nobody_else(
+    fresh_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("cara.postgres.migrations._LOCK_SECONDS", 0.05)
+    migrate_up(fresh_url)
+    reads = "select count(*) from learner_quarter_hours"
+    with (
+        ThreadPoolExecutor(1) as pool,
+        psycopg.connect(fresh_url) as long,
+        psycopg.connect(fresh_url) as other,
+    ):
+        long.execute(reads)
+        undoing = pool.submit(migrate_down, fresh_url)
+        while "0006_rollups does not get a lock (the oldest transaction: process" not in caplog.text:
+            assert not undoing.done(), undoing.result()
+        other.execute("set lock_timeout = '10s'")
+        other.execute(reads)
+        other.rollback()
+        long.rollback()
+        assert undoing.result(TIMEOUT_SECONDS) == ["0006_rollups"]
+    assert caplog.text.count("does not get a lock") == 1
+
+
+def test_a_migration_gives_up_when_the_transaction_does_not_end(
+    fresh_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cara.postgres.migrations._LOCK_SECONDS", 0.05)
+    monkeypatch.setattr("cara.postgres.migration_backend.LOCK_PATIENCE_SECONDS", 0.01)
+    migrate_up(fresh_url)
+    there = schema_of(fresh_url)
+    with psycopg.connect(fresh_url) as endless:
+        endless.execute("select count(*) from learner_quarter_hours")
+        with pytest.raises(MigrationFailed, match=r"^a transaction holds a lock that is needed"):
+            migrate_down(fresh_url)
+    assert schema_of(fresh_url) == there
+
+
 async def test_missing_migrations_are_named(fresh_url: str) -> None:
     connection = await asyncpg.connect(fresh_url)
     try:

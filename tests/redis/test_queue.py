@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator
 from uuid import UUID
 
 import pytest
-from arq.connections import ArqRedis
 from arq.constants import in_progress_key_prefix, job_key_prefix
 
 from cara.redis.queue import (
@@ -17,6 +16,7 @@ from cara.redis.queue import (
     FOLD_ROLLUPS,
     ROLLUP_QUEUE,
     Queue,
+    QueueClient,
     RollupNotifier,
     arq_client,
     wake_channel,
@@ -27,17 +27,17 @@ JOB = UUID("0190b0a0-0000-7000-8000-000000000000")
 
 
 @pytest.fixture
-async def redis(redis_url: str) -> AsyncIterator[ArqRedis]:
+async def redis(redis_url: str) -> AsyncIterator[QueueClient]:
     redis = arq_client(redis_url, size=4)
     yield redis
     await redis.aclose(close_connection_pool=True)
 
 
-async def entries(redis: ArqRedis, queue: str = FEEDBACK_QUEUE) -> list[str]:
+async def entries(redis: QueueClient, queue: str = FEEDBACK_QUEUE) -> list[str]:
     return [entry.decode() for entry in await redis.zrange(queue, 0, -1)]
 
 
-async def test_a_job_is_queued_once_for_each_attempt_as_json(redis: ArqRedis) -> None:
+async def test_a_job_is_queued_once_for_each_attempt_as_json(redis: QueueClient) -> None:
     queue = Queue(redis)
     for attempts in (0, 0, 2, 2):
         await queue.enqueue_feedback(JOB, attempts=attempts)
@@ -46,7 +46,7 @@ async def test_a_job_is_queued_once_for_each_attempt_as_json(redis: ArqRedis) ->
     assert (payload["f"], payload["a"]) == ("write_feedback", [str(JOB)])
 
 
-async def test_a_delayed_job_is_due_after_its_delay(redis: ArqRedis) -> None:
+async def test_a_delayed_job_is_due_after_its_delay(redis: QueueClient) -> None:
     queue = Queue(redis)
     await queue.enqueue_feedback(JOB)
     await queue.enqueue_feedback(JOB, attempts=1, delay_seconds=600)
@@ -54,7 +54,19 @@ async def test_a_delayed_job_is_due_after_its_delay(redis: ArqRedis) -> None:
     assert 600_000 <= later - at_once < 660_000
 
 
-async def test_a_job_whose_worker_died_before_it_claimed_it_can_be_taken_again(redis: ArqRedis) -> None:
+async def test_a_job_is_due_by_the_clock_of_redis(
+    redis: QueueClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The clock of the process that enqueues is a day wrong; the entry is kept for a day all the same."""
+    monkeypatch.setattr("arq.connections.timestamp_ms", lambda: int((time.time() - 90_000) * 1000))
+    await Queue(redis).enqueue_feedback(JOB)
+    [(_, due)] = await redis.zrange(FEEDBACK_QUEUE, 0, -1, withscores=True)
+    seconds, microseconds = await redis.time()
+    assert 0 <= seconds * 1000 + microseconds / 1000 - due < 60_000
+    assert 80_000 < await redis.ttl(f"{job_key_prefix}{JOB}") <= 86_400
+
+
+async def test_a_job_whose_worker_died_before_it_claimed_it_can_be_taken_again(redis: QueueClient) -> None:
     """Workers pass over what is marked as in progress."""
     mark, other = f"{in_progress_key_prefix}{JOB}:1", f"{in_progress_key_prefix}{JOB}"
     await redis.mset({mark: b"1", other: b"1"})
@@ -70,7 +82,7 @@ async def test_without_redis_a_job_is_left_to_the_sweeper(caplog: pytest.LogCapt
     assert caplog.messages == [f"job {JOB} waits for the sweeper: redis is away (ConnectionError)"]
 
 
-async def test_many_wishes_for_a_fold_are_one_entry_and_wake_the_workers(redis: ArqRedis) -> None:
+async def test_many_wishes_for_a_fold_are_one_entry_and_wake_the_workers(redis: QueueClient) -> None:
     notifier = RollupNotifier(redis)
     async with redis.pubsub() as worker, time_limit():
         await worker.subscribe(wake_channel(ROLLUP_QUEUE))
@@ -86,7 +98,7 @@ async def test_many_wishes_for_a_fold_are_one_entry_and_wake_the_workers(redis: 
 
 
 async def test_a_process_whose_fold_was_enqueued_by_another_enqueues_its_own_in_the_next_second(
-    redis: ArqRedis, monkeypatch: pytest.MonkeyPatch
+    redis: QueueClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The other fold may have read before this process committed."""
     monkeypatch.setattr("cara.redis.queue.FOLD_SLOT_SECONDS", 0.2)

@@ -66,4 +66,5 @@ async def test_a_stream_is_neither_cached_nor_changed_nor_buffered_on_its_way(le
         assert response.headers["Content-Type"] == "text/event-stream; charset=utf-8"
         assert response.headers["Cache-Control"] == "no-store, no-transform"
         assert response.headers["X-Accel-Buffering"] == "no"
+        assert response.headers["Connection"] == "close"  # no proxy may use it again while we stop
         assert response.headers["X-Frame-Options"] == "DENY"

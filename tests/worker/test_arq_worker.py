@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
@@ -12,7 +13,6 @@ import pytest
 from arq import func
 from arq.connections import ArqRedis
 from arq.constants import in_progress_key_prefix
-from redis.exceptions import NoPermissionError
 
 from cara.devtools.servers.embedded import embedded_valkey
 from cara.redis.queue import arq_client, deserialize, serialize, wake_channel
@@ -155,31 +155,53 @@ async def refusing(redis: ArqRedis, command: str) -> AsyncIterator[None]:
         await redis.execute_command("ACL", "SETUSER", "default", f"+{command}")
 
 
-@pytest.mark.parametrize("command", ["watch", "exists", "zscore"])
-async def test_a_redis_that_fails_while_a_job_is_started_costs_no_slot(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, command: str
+async def test_a_redis_that_fails_while_jobs_are_claimed_costs_no_slot(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("worker.arq_worker.AWAY_SECONDS", 0.01)
     work = Work()
     with embedded_valkey(tmp_path, durable=False) as url:
         async with working(url, work, poll_seconds=0.01, max_jobs=1) as (worker, redis):
-            async with refusing(redis, command):
-                await redis.zadd(QUEUE, {"unknown": 1})
+            async with refusing(redis, "evalsha"):
+                await enqueue(redis, "one")
                 await missed(caplog, times=3)
             assert worker.job_counter == 0
-            await redis.delete(QUEUE)
-            await enqueue(redis, "one")
             await work.until(1)
 
 
-async def test_a_slot_is_not_freed_twice(tmp_path: Path) -> None:
-    """Redis fails after arq has freed the slot, because there was nothing to do."""
-    with embedded_valkey(tmp_path, durable=False) as url:
-        async with working(url, Work(), poll_seconds=NEVER_SECONDS, max_jobs=1) as (worker, redis):
-            async with refusing(redis, "unwatch"):
-                with pytest.raises(NoPermissionError):
-                    await worker.start_jobs([b"unknown"])
-            assert (worker.job_counter, worker.sem._value) == (0, 2)
+async def test_no_more_jobs_are_claimed_than_there_are_slots(redis_url: str) -> None:
+    """What one worker has no slot for is there for the others."""
+    work = Work()
+    work.release.clear()
+    client = arq_client(redis_url, size=2)
+    await enqueue(client, "one", "two", "three")
+    await client.aclose(close_connection_pool=True)
+    async with working(redis_url, work, poll_seconds=NEVER_SECONDS, max_jobs=2) as (worker, redis):
+        await has_begun(worker)
+        assert len(await redis.keys(f"{in_progress_key_prefix}*")) == worker.job_counter == 2
+        work.release.set()
+        await work.until(3)
+
+
+@pytest.mark.parametrize("ahead_seconds", [20, -20])
+async def test_jobs_and_periodic_tasks_start_by_the_clock_of_redis(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch, ahead_seconds: int
+) -> None:
+    """Both the process that enqueues and the worker have a wrong clock; a job that is not due stays."""
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() + ahead_seconds)
+    for module in ("arq.connections", "arq.worker"):
+        monkeypatch.setattr(f"{module}.timestamp_ms", lambda: int(time.time() * 1000))
+    work = Work()
+    async with working(redis_url, work, poll_seconds=0.05) as (worker, redis):
+        await redis.enqueue_job("do", "later", _queue_name=QUEUE, _defer_by=15)
+        await enqueue(redis, "now")
+        await work.until(1)
+        async with time_limit():
+            while not worker._clock_offset:
+                await asyncio.sleep(0.01)
+        assert abs(worker._clock_offset.total_seconds() + ahead_seconds) < 5
+    assert work.done == ["now"]
 
 
 async def test_draining_starts_no_jobs_and_lets_running_ones_finish(redis_url: str) -> None:

@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from secrets import token_urlsafe
-from urllib.request import urlopen
 from uuid import uuid4
 
 import psycopg
@@ -17,9 +12,8 @@ import pytest
 
 from cara.devtools.servers.ports import free_port
 from tests.conftest import RunningEmulator
-from tests.devtools.cli.terminal import assert_all_end, cara_command, request, running
+from tests.devtools.cli.terminal import cara_command, running
 from tests.servers import Servers
-from tests.waiting import TIMEOUT_SECONDS
 
 NOWHERE = {"DATABASE_URL": "postgresql://cara:hidden@127.0.0.1:1/cara", "REDIS_URL": "redis://127.0.0.1:1"}
 SECRET = "the-secret-of-the-tests-32-bytes-long"
@@ -159,88 +153,6 @@ def test_seeded_practice_follows_the_rules(tmp_path: Path, settings: dict[str, s
     assert len(learners) == 2
     assert all(xp > 100 and level > 1 and longest >= 2 for xp, level, longest, _ in learners)
     assert len(scores) > 5
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_web_processes_that_share_a_port_stop_together(
-    tmp_path: Path, settings: dict[str, str], number: signal.Signals
-) -> None:
-    port = free_port()
-    with running(
-        "-m", "cara", "serve", "--workers", "2", folder=tmp_path, PORT=str(port), **settings
-    ) as serve:
-        serve.until("serving on", times=2)
-        with urlopen(f"http://127.0.0.1:{port}/health", timeout=TIMEOUT_SECONDS) as answer:
-            assert json.load(answer)["status"] == "ok"
-        children = serve.children()
-        os.kill(serve.process.pid, number)
-        assert serve.process.wait(TIMEOUT_SECONDS) == (0 if number == signal.SIGTERM else -signal.SIGKILL)
-        assert_all_end(children)
-
-
-SIGTERM_DURING_A_START = """
-import os, signal, sys
-from multiprocessing.popen_spawn_posix import Popen
-from cara.server import run_many
-from cara.settings import read_settings
-
-launch = Popen._launch
-
-def signal_and_launch(self, child):
-    os.kill(os.getpid(), signal.SIGTERM)
-    launch(self, child)
-
-Popen._launch = signal_and_launch
-sys.exit(run_many(read_settings(), 2))
-"""
-
-
-def test_a_web_process_that_was_starting_when_all_had_to_stop_ends_too(
-    tmp_path: Path, settings: dict[str, str]
-) -> None:
-    with running("-c", SIGTERM_DURING_A_START, folder=tmp_path, PORT=str(free_port()), **settings) as serve:
-        assert serve.process.wait(TIMEOUT_SECONDS) == 0
-
-
-def test_when_one_of_several_web_processes_dies_all_end_with_its_exit_code(
-    tmp_path: Path, settings: dict[str, str]
-) -> None:
-    with running(
-        "-m", "cara", "serve", "--workers", "2", folder=tmp_path, PORT=str(free_port()), **settings
-    ) as serve:
-        serve.until("serving on", times=2)
-        children = serve.children()
-        next(process for process in children if "spawn_main" in " ".join(process.cmdline())).kill()
-        assert serve.process.wait(TIMEOUT_SECONDS) == 128 + signal.SIGKILL
-        assert_all_end(children)
-
-
-def test_a_request_in_progress_is_answered_when_the_web_process_stops(
-    tmp_path: Path, settings: dict[str, str]
-) -> None:
-    port = str(free_port())
-    with running("-m", "cara", "serve", folder=tmp_path, PORT=port, **settings) as serve:
-        serve.until("serving on")
-        api = f"http://127.0.0.1:{port}/api"
-        account = {"email": "user@example.com", "name": "John Doe", "password": "secure123"}
-        token = request(f"{api}/auth/register", account)[1]["accessToken"]
-        session = request(f"{api}/sessions", {"featureType": "conversation"}, token)[1]
-        asked = {"sessionId": session["id"], "transcript": "Thank you for having me."}
-        with ThreadPoolExecutor(1) as pool:
-            address = f"{api}/gemini/generate-feedback"
-            waiting = pool.submit(request, address, asked, token, {"Prefer": "wait=30"})
-            wait_for_a_row(settings["DATABASE_URL"], "feedback_jobs")
-            serve.process.terminate()
-            status, job = waiting.result(timeout=20)
-        assert (status, job["status"]) == (202, "queued")
-        assert serve.process.wait(TIMEOUT_SECONDS) == 0
-
-
-def wait_for_a_row(url: str, table: str) -> None:
-    deadline = time.monotonic() + TIMEOUT_SECONDS
-    with psycopg.connect(url, autocommit=True) as connection:
-        while connection.execute(f"select from {table}").fetchone() is None:
-            assert time.monotonic() < deadline, f"{table} stays empty"
 
 
 def test_a_taken_port_is_reported_in_one_line(tmp_path: Path, settings: dict[str, str]) -> None:
