@@ -49,6 +49,8 @@ BODIES: Final[dict[str, list[Any]]] = {
     "POST /api/auth/refresh": [{"refreshToken": "a" * 43}],
     "POST /api/auth/logout": [{"refreshToken": "a" * 43}],
     "POST /api/auth/password": [{"currentPassword": PASSWORD, "newPassword": "battery staple horse"}],
+    "POST /api/auth/reauthenticate": [{"password": PASSWORD}],
+    "DELETE /api/users/me": [{"password": PASSWORD}],
     "PATCH /api/users/me": [{"name": "A", "role": "B", "timezone": "Europe/Berlin"}],
     "POST /api/sessions": [{"featureType": "conversation", "title": "a", "description": "b"}],
     "PATCH /api/sessions/{id}": [

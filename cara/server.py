@@ -17,9 +17,8 @@ from cara.observability.metrics import PortUnusable, serve_metrics, translate_bi
 from cara.postgres.database import DatabaseAway
 from cara.postgres.migrations import DatabaseBehind
 from cara.settings import Settings
-from cara.web.connections import Connection, ConnectionLimits
+from cara.web.connections import ConnectionLimits, listen
 from cara.web.context import service
-from cara.web.descriptors import BACKLOG
 from cara.web.draining import Draining
 from cara.web.listening import stop_listening
 
@@ -106,18 +105,10 @@ async def _set_up(runner: web.AppRunner) -> None:
 
 
 async def _listen(runner: web.AppRunner, settings: Settings, *, reuse_port: bool) -> asyncio.Server:
-    """Opens the port without a site of aiohttp, which does not hand out its sockets."""
-    make_handler = runner.server
-    assert make_handler is not None
+    assert runner.server is not None
     with translate_bind_errors(settings.host, settings.port):
         limits = ConnectionLimits.of(settings)
-        return await asyncio.get_running_loop().create_server(
-            lambda: Connection(limits, make_handler),
-            settings.host,
-            settings.port,
-            backlog=BACKLOG,
-            reuse_port=reuse_port or None,
-        )
+        return await listen(runner.server, settings.host, settings.port, limits, reuse_port=reuse_port)
 
 
 async def _drain(runner: web.AppRunner, listener: asyncio.Server, seconds: float, stop: Stop) -> None:

@@ -22,7 +22,7 @@ from aiohttp import web
 from cara.observability.metrics import CONNECTIONS_CLOSED, OPEN_CONNECTIONS
 from cara.settings import Settings
 from cara.web.client_info import TrustedProxies, limited_network, parse_address
-from cara.web.descriptors import OncePerSecond, raise_descriptor_limit, room_for_connections
+from cara.web.descriptors import BACKLOG, OncePerSecond, raise_descriptor_limit, room_for_connections
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +32,28 @@ STALLED_SECONDS: Final = 60.0
 """How long a client may read nothing of what is written to it."""
 OWN_MACHINE: Final = ("127.0.0.1/32", "::1/128")
 END_OF_HEAD: Final = b"\r\n\r\n"
+
+
+async def listen(
+    make_handler: Callable[[], web.RequestHandler],
+    host: str,
+    port: int,
+    limits: ConnectionLimits,
+    *,
+    reuse_port: bool = False,
+) -> asyncio.Server:
+    """Opens the port for connections within the limits.
+
+    Raises:
+        OSError: the address can't be listened on.
+    """
+    return await asyncio.get_running_loop().create_server(
+        lambda: Connection(limits, make_handler),
+        host,
+        port,
+        backlog=BACKLOG,
+        reuse_port=reuse_port or None,
+    )
 
 
 class ConnectionLimits:

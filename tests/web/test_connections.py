@@ -14,7 +14,7 @@ from prometheus_client import REGISTRY
 from cara.devtools.servers.ports import free_port
 from cara.web import connections
 from cara.web.client_info import TrustedProxies
-from cara.web.connections import ConnectionLimits, Site
+from cara.web.connections import ConnectionLimits
 from cara.web.descriptors import (
     ACCEPT_FAILED,
     MOST_DESCRIPTORS,
@@ -52,14 +52,18 @@ async def listening() -> AsyncIterator[Listening]:
     app.router.add_get("/endless", endless)
     runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0)
     await runner.setup()
+    listeners: list[asyncio.Server] = []
 
     async def listen(*, per_address: int = 100, total: int = 100, exempt: tuple[str, ...] = ()) -> int:
         limits = ConnectionLimits(per_address=per_address, total=total, exempt=TrustedProxies(exempt))
         port = free_port()
-        await Site(runner, "127.0.0.1", port, limits).start()
+        assert runner.server is not None
+        listeners.append(await connections.listen(runner.server, "127.0.0.1", port, limits))
         return port
 
     yield listen
+    for listener in listeners:
+        listener.close()
     await runner.cleanup()
     assert REGISTRY.get_sample_value("cara_http_connections_open") == 0
 

@@ -22,6 +22,7 @@ STORING = {
 }
 STORING_NOTHING = {
     "POST /api/auth/logout-all": "ends tokens",
+    "POST /api/auth/reauthenticate": "a time in the place of another",
     "POST /api/auth/password": "a hash in the place of another",
 }
 EVENTS = "/api/analytics/events"
