@@ -10,7 +10,8 @@ from cara import audit
 from cara.accounts import queries, refresh_queries
 from cara.jobs import queries as jobs
 from cara.jobs.notifier import JobNotifier
-from cara.postgres.database import Connection, Database, DatabaseBusy
+from cara.postgres.database import Connection, Database
+from cara.postgres.errors import DatabaseConflict
 from cara.users import queries as users
 from cara.web.client_info import ClientInfo
 
@@ -29,14 +30,14 @@ async def delete_account(
     that are inserted meanwhile can still cause a deadlock, which PostgreSQL breaks: hence the attempts.
 
     Raises:
-        DatabaseBusy: the last attempt ended in a deadlock too, or found no free connection.
+        DatabaseConflict: the last attempt ended in a deadlock too.
     """
     for attempt in range(1, MAX_ATTEMPTS + 1):
         try:
             async with database.transaction() as connection:
                 job_ids = await _delete(connection, user_id, request_id)
             break
-        except DatabaseBusy:
+        except DatabaseConflict:
             if attempt == MAX_ATTEMPTS:
                 raise
     if job_ids:

@@ -24,7 +24,8 @@ from cara.analytics import event_queries
 from cara.analytics.schemas import Event, EventsAccepted, IncomingEvent, NewEvent, incoming_event
 from cara.errors import CaraError, InvalidInput, TokenInvalid, Unavailable
 from cara.observability.metrics import EVENT_GROUP_SIZE, EVENTS_REFUSED, EVENTS_STORED
-from cara.postgres.database import Database, DatabaseAway, Record
+from cara.postgres.database import Database, Record
+from cara.postgres.errors import DatabaseAway
 from cara.redis.queue import RollupNotifier
 
 logger = logging.getLogger(__name__)
@@ -35,7 +36,7 @@ MONTH_END_MARGIN = timedelta(hours=1)
 RETRY_PAUSES_SECONDS = (0.05, 0.2, 0.5, 1.0)
 """Pauses before further attempts when PostgreSQL is away. The event ids stay: nothing is stored twice."""
 
-STORE_SECONDS = 20.0
+STORE_SECONDS = 4.5
 
 
 class EventsBusy(Unavailable):

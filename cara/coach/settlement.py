@@ -11,7 +11,8 @@ from asyncpg import ForeignKeyViolationError
 
 from cara.errors import TokenInvalid
 from cara.observability.sentry import report
-from cara.postgres.database import RETRY_SECONDS, Database, DatabaseBusy, retry_database
+from cara.postgres.database import RETRY_SECONDS, Database, retry_database
+from cara.postgres.errors import DatabaseBusy
 from cara.practice import queries as practice
 from cara.practice.dialogue import append_dialogue
 from cara.quota.queries import Charge

@@ -1,13 +1,13 @@
-"""The pool of PostgreSQL connections: limits, JSON codec, transactions, and the one retry rule."""
+"""The pool of PostgreSQL connections: bounded blocks, transactions, and the one retry rule."""
 
 from __future__ import annotations
 
 import asyncio
 import functools
-import json
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeAlias, TypeVar
 from uuid import UUID
 
@@ -16,12 +16,25 @@ from asyncpg.pool import PoolConnectionProxy
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 from uuid_utils.compat import uuid7
 
-from cara.errors import Unavailable
+from cara.outages import Outage
+from cara.postgres.connections import create_pool, milliseconds
+from cara.postgres.errors import (
+    CONNECTION_ERRORS,
+    CommitUnknown,
+    DatabaseAway,
+    DatabaseBusy,
+    DatabaseConflict,
+    DatabaseReadOnly,
+    DatabaseTrouble,
+    StatementOutdated,
+    trouble_of,
+)
 
 if TYPE_CHECKING:
     from cara.settings import Settings
 
-    Connection: TypeAlias = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
+    PoolConnection: TypeAlias = PoolConnectionProxy[asyncpg.Record]
+    Connection: TypeAlias = asyncpg.Connection[asyncpg.Record] | PoolConnection
 else:
     Connection: TypeAlias = asyncpg.Connection
 
@@ -38,46 +51,28 @@ RETRY_SECONDS = 10.0
 SAVE_SECONDS = 120.0
 """The same for `retry_saving`: longer than PostgreSQL takes to start again or to fail over."""
 
-_REPEATABLE = (
-    asyncpg.DeadlockDetectedError,
-    asyncpg.SerializationError,
-    # A migration has changed what prepared statements refer to; asyncpg prepares them anew.
-    asyncpg.InvalidCachedStatementError,
-    asyncpg.exceptions.OutdatedSchemaCacheError,
-)
-
-_AWAY = (
-    OSError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,  # raised by a statement on a connection that broke just before
-    asyncpg.PostgresConnectionError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.TooManyConnectionsError,
-)
-
-
-class DatabaseBusy(Unavailable):
-    """No connection became free in time, or PostgreSQL rolled the work back and it can be repeated."""
-
-    code = "database_busy"
-    detail = "The database is busy. Please try again in a moment."
-
-
-class DatabaseAway(Unavailable):
-    """PostgreSQL refuses connections, or the connection was lost."""
-
-    code = "database_unavailable"
-    detail = "The database cannot be reached. Please try again in a moment."
-
 
 class Database:
-    """A connection pool that waits a bounded time for a free connection."""
+    """A connection pool whose users never wait for long, whatever hangs.
 
-    def __init__(self, pool: asyncpg.Pool[asyncpg.Record], acquire_seconds: float) -> None:
+    A block that holds a connection may last `seconds`, from the request for the connection to its release.
+    Then the connection is cut, whatever it is waiting for: a result, a lock, the commit or a rollback.
+    """
+
+    def __init__(
+        self,
+        pool: asyncpg.Pool[asyncpg.Record],
+        *,
+        acquire_seconds: float,
+        seconds: float,
+        statement_seconds: float,
+    ) -> None:
+        self.outage = Outage("PostgreSQL")
         self._pool = pool
         self._acquire_seconds = acquire_seconds
+        self._seconds = seconds
+        self._statement_seconds = statement_seconds
+        self._expired_at = float("-inf")
 
     @classmethod
     async def connect(cls, settings: Settings) -> Self:
@@ -87,19 +82,15 @@ class Database:
             DatabaseAway: PostgreSQL cannot be reached; the cause is the original error.
         """
         try:
-            pool = await asyncpg.create_pool(
-                settings.database_url.get_secret_value(),
-                min_size=1,
-                max_size=settings.database_pool_size,
-                command_timeout=60,
-                timeout=10,
-                init=_set_codecs,
-                reset=_skip_reset,
-                server_settings={"application_name": "cara", "timezone": "UTC"},
-            )
-        except (*_AWAY, asyncpg.PostgresError, TimeoutError) as error:
+            pool = await create_pool(settings)
+        except CONNECTION_ERRORS as error:
             raise DatabaseAway(retry_after_seconds=1) from error
-        return cls(pool, settings.database_acquire_seconds)
+        return cls(
+            pool,
+            acquire_seconds=settings.database_acquire_seconds,
+            seconds=settings.database_seconds,
+            statement_seconds=settings.database_statement_seconds,
+        )
 
     async def close(self) -> None:
         """Waits at most 5 seconds for running statements, then closes every connection."""
@@ -110,34 +101,112 @@ class Database:
             self._pool.terminate()
 
     @asynccontextmanager
-    async def acquire(self) -> AsyncIterator[Connection]:
-        """Yields a connection for the duration of the block.
+    async def acquire(self, *, seconds: float | None = None) -> AsyncIterator[Connection]:
+        """Yields a connection for the duration of the block, which may last `seconds`.
 
         Raises:
-            DatabaseBusy: no connection became free in time, or a deadlock, a serialization conflict or a
-                migration made PostgreSQL roll the block back.
-            DatabaseAway: PostgreSQL refused the connection, or it was lost within the block.
+            DatabaseTrouble: PostgreSQL cannot do it now, as `cara.postgres.errors` tells.
         """
-        try:
-            connection = await self._pool.acquire(timeout=self._acquire_seconds)
-        except TimeoutError:
-            raise DatabaseBusy(retry_after_seconds=1) from None
-        except _AWAY as error:
-            raise DatabaseAway(retry_after_seconds=1) from error
+        loop = asyncio.get_running_loop()
+        end = loop.time() + (seconds or self._seconds)
+        connection = await self._acquired()
+        cutting = loop.call_at(end, _cut, connection)
         try:
             yield connection
-        except _REPEATABLE as error:
-            raise DatabaseBusy(retry_after_seconds=1) from error
-        except _AWAY as error:
-            raise DatabaseAway(retry_after_seconds=1) from error
+        except DatabaseTrouble as trouble:
+            await self._note(type(trouble), trouble.__cause__, connection)
+            raise
+        except Exception as error:
+            if (kind := trouble_of(error, lost=_is_lost(connection))) is None:
+                raise
+            await self._note(kind, error, connection)
+            raise kind(retry_after_seconds=1) from error
+        else:
+            self.outage.answered()
         finally:
-            await self._pool.release(connection)
+            await self._release(connection)
+            cutting.cancel()
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Connection]:
-        """Yields a connection in a transaction that commits at the end of the block."""
-        async with self.acquire() as connection, connection.transaction():
-            yield connection
+    async def transaction(self, *, seconds: float | None = None) -> AsyncIterator[Connection]:
+        """Yields a connection in a transaction that commits at the end of the block.
+
+        With `seconds` the block and each of its statements may take so long.
+
+        Raises:
+            CommitUnknown: the connection was lost while the transaction was committed.
+            DatabaseTrouble: as `acquire`; the transaction is undone.
+        """
+        async with self.acquire(seconds=seconds) as connection:
+            committing = False
+            try:
+                async with connection.transaction():
+                    if seconds and seconds > self._statement_seconds:
+                        await limit_statements(connection, seconds)
+                    yield connection
+                    committing = True
+            except Exception as error:
+                if committing and trouble_of(error, lost=_is_lost(connection)) is DatabaseAway:
+                    raise CommitUnknown(retry_after_seconds=1) from error
+                raise
+
+    async def _acquired(self) -> PoolConnection:
+        try:
+            async with asyncio.timeout(self._acquire_seconds):
+                return await self._pool.acquire()
+        except CONNECTION_ERRORS as error:
+            kind = trouble_of(error, lost=True) or DatabaseAway
+            if isinstance(error, TimeoutError) and self._is_exhausted():
+                kind = DatabaseBusy
+            await self._note(kind, error)
+            raise kind(retry_after_seconds=1) from error
+
+    def _is_exhausted(self) -> bool:
+        return self._pool.get_size() == self._pool.get_max_size() and self._pool.get_idle_size() == 0
+
+    async def _release(self, connection: PoolConnection) -> None:
+        """Gives the connection back; the pool replaces one that it cannot bring into order."""
+        try:
+            await self._pool.release(connection)
+        except CONNECTION_ERRORS as error:
+            logger.debug("a connection was dropped: %s", type(error).__name__)
+
+    async def _note(
+        self, kind: type[DatabaseTrouble], reason: BaseException | None, connection: Connection | None = None
+    ) -> None:
+        """Logs the outage that the failure belongs to, and sees to it that the next block can succeed."""
+        if issubclass(kind, StatementOutdated | DatabaseConflict):
+            logger.info("%s: %s", kind.__name__, type(reason).__name__)
+        else:
+            self.outage.failed(kind.code, reason)
+        if issubclass(kind, StatementOutdated) and connection is not None:
+            await connection.reload_schema_state()
+        if issubclass(kind, DatabaseReadOnly):
+            await self._leave_read_only_server()
+
+    async def _leave_read_only_server(self) -> None:
+        """Has the pool connect anew, once a second at most: another host may be the primary now."""
+        now = time.monotonic()
+        if now - self._expired_at >= 1:
+            self._expired_at = now
+            await self._pool.expire_connections()
+
+
+async def limit_statements(connection: Connection, seconds: float) -> None:
+    """Lets each statement of the transaction take so long, instead of DATABASE_STATEMENT_SECONDS."""
+    await connection.execute("select set_config('statement_timeout', $1, true)", milliseconds(seconds))
+
+
+def _cut(connection: Connection) -> None:
+    with suppress(asyncpg.InterfaceError):  # the pool has taken the connection back already
+        connection.terminate()
+
+
+def _is_lost(connection: Connection) -> bool:
+    try:
+        return connection.is_closed()
+    except asyncpg.InterfaceError:
+        return True  # as in `_cut`
 
 
 def retry_database(
@@ -172,10 +241,10 @@ def retry_saving(
 
 def _attempts(name: str, seconds: float) -> AsyncRetrying:
     return AsyncRetrying(
-        retry=retry_if_exception_type((DatabaseAway, DatabaseBusy)),
+        retry=retry_if_exception_type(DatabaseTrouble),
         wait=wait_random_exponential(multiplier=0.1, max=2),
         stop=stop_after_delay(seconds),
-        before_sleep=lambda _: logger.warning("%s waits for the database", name),
+        before_sleep=lambda _: logger.debug("%s waits for the database", name),
         reraise=True,
     )
 
@@ -185,23 +254,14 @@ def new_id() -> UUID:
     return uuid7()
 
 
+async def is_read_only(connection: Connection) -> bool:
+    """Returns whether the server refuses writes: a standby, or one that its administrator made read-only."""
+    setting: str = await connection.fetchval("select current_setting('transaction_read_only')")
+    return setting == "on"
+
+
 async def one_row(connection: Connection, statement: str, *arguments: Any) -> Record:
     """Returns the row of a statement that always returns one."""
     row = await connection.fetchrow(statement, *arguments)
     assert row is not None
     return row
-
-
-async def _set_codecs(connection: asyncpg.Connection[asyncpg.Record]) -> None:
-    await connection.set_type_codec(
-        "jsonb",
-        schema="pg_catalog",
-        format="binary",
-        encoder=lambda value: b"\x01" + json.dumps(value, ensure_ascii=False).encode(),
-        decoder=lambda raw: json.loads(raw[1:]),
-    )
-    await connection.set_type_codec("numeric", schema="pg_catalog", encoder=str, decoder=float, format="text")
-
-
-async def _skip_reset(_: Any) -> None:
-    """Saves the reset query: no code uses SET, LISTEN or session locks on a pooled connection."""

@@ -18,7 +18,14 @@ from cara.errors import (
     Unauthenticated,
     Unavailable,
 )
-from cara.postgres.database import Database, DatabaseAway, DatabaseBusy
+from cara.postgres.database import Database
+from cara.postgres.errors import (
+    CommitUnknown,
+    DatabaseAway,
+    DatabaseBusy,
+    DatabaseFull,
+    DatabaseReadOnly,
+)
 from cara.web.guard import Authenticator
 from cara.web.handlers import Inputs
 from cara.web.json_body import BodiesBusy, BodyBroken, BodyTooSlow
@@ -180,4 +187,4 @@ def _possible(route: Route, inputs: Inputs) -> Iterator[type[CaraError]]:
     yield from route.errors
     # A public handler with errors of its own reads the database, be it through services of its own.
     if not route.public or inputs.connection or route.errors or Database in inputs.services.values():
-        yield from (DatabaseBusy, DatabaseAway)
+        yield from (DatabaseBusy, DatabaseAway, DatabaseReadOnly, DatabaseFull, CommitUnknown)

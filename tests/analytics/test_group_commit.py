@@ -19,7 +19,8 @@ from cara.analytics.event_writer import (
 )
 from cara.analytics.schemas import IncomingEvent, NewEvent
 from cara.errors import TokenInvalid
-from cara.postgres.database import Database, DatabaseAway
+from cara.postgres.database import Database
+from cara.postgres.errors import DatabaseAway
 from cara.settings import Settings
 from tests.analytics.conftest import CountingNotifier, NewUser, StartWriter
 

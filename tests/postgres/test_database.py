@@ -10,7 +10,8 @@ import asyncpg
 import pytest
 
 from cara.postgres import database as module
-from cara.postgres.database import Database, DatabaseAway, DatabaseBusy, retry_database
+from cara.postgres.database import Database, retry_database
+from cara.postgres.errors import DatabaseAway, DatabaseBusy
 from cara.settings import Settings
 from tests.waiting import time_limit
 

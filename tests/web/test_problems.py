@@ -18,7 +18,7 @@ from cara.errors import (
     Unauthenticated,
     Unavailable,
 )
-from cara.postgres.database import DatabaseAway
+from cara.postgres.errors import DatabaseAway
 from cara.web.problems import (
     LONGEST_FIELD,
     MOST_FIELDS,

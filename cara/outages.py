@@ -1,0 +1,61 @@
+"""The outage of a service: one line in the log when it begins, and one when it is over."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+
+logger = logging.getLogger(__name__)
+
+QUIET_SECONDS = 2.0
+"""An outage is over at the first success after so long without a failure: in between they may alternate."""
+
+
+class Outage:
+    """What is known of the outage of one service, as this process sees it.
+
+    Whoever uses the service calls `failed` and `answered`. However many requests fail, the log has one line
+    at ERROR (which Sentry reports) with the first reason, and one at WARNING when the service is back.
+    """
+
+    def __init__(self, service: str, *, quiet_seconds: float = QUIET_SECONDS) -> None:
+        self._service = service
+        self._quiet_seconds = quiet_seconds
+        self._since: float | None = None
+        self._failures: Counter[str] = Counter()
+        self._failed_at: dict[str, float] = {}
+
+    def failed(self, kind: str, reason: BaseException | None = None) -> None:
+        """Counts a failure of this kind; the first one begins the outage."""
+        now = self._failed_at[kind] = time.monotonic()
+        self._failures[kind] += 1
+        if self._since is None:
+            self._since = now
+            logger.error("%s fails: %s (%s)", self._service, kind, _one_line(reason), stacklevel=2)
+
+    def answered(self) -> None:
+        """Ends the outage, unless something failed within `quiet_seconds`."""
+        if self._since is None:
+            return
+        now = time.monotonic()
+        if now - max(self._failed_at.values()) < self._quiet_seconds:
+            return
+        kinds = ", ".join(f"{count} x {kind}" for kind, count in self._failures.most_common())
+        logger.warning(
+            "%s serves again after %.1f s; failed: %s", self._service, now - self._since, kinds, stacklevel=2
+        )
+        self._since = None
+        self._failures.clear()
+        self._failed_at.clear()
+
+    def lasts(self, kind: str, seconds: float) -> bool:
+        """Returns whether something failed in this way within the last seconds, and the outage lasts."""
+        return time.monotonic() - self._failed_at.get(kind, float("-inf")) < seconds
+
+
+def _one_line(reason: BaseException | None) -> str:
+    if reason is None:
+        return "no answer in time"
+    first = (str(reason).strip().splitlines() or [""])[0]
+    return f"{type(reason).__name__}: {first}" if first else type(reason).__name__
