@@ -20,7 +20,7 @@ from typing import Any
 from arq.constants import in_progress_key_prefix
 from arq.worker import Worker
 
-from cara.redis.connections import AWAY
+from cara.redis.connections import AWAY, OUTAGE
 from cara.redis.queue import wake_channel
 from cara.redis.subscriber import Subscriber
 
@@ -52,8 +52,9 @@ class PubSubWorker(Worker):
                 try:
                     self._wake.clear()
                     await self._poll_iteration()
+                    OUTAGE.answered()
                 except AWAY as error:
-                    logger.warning("redis is away: %s", type(error).__name__)
+                    OUTAGE.failed("no jobs are taken", error)
                     await asyncio.sleep(AWAY_SECONDS)
                 await self._until_woken()
 
@@ -91,7 +92,7 @@ class PubSubWorker(Worker):
         try:
             await super().run_job(job_id, score)
         except AWAY as error:
-            logger.warning("job %s ended, but redis is away: %s", job_id, type(error).__name__)
+            OUTAGE.failed("jobs ended without a mark", error)
 
     def _release_sem_dec_counter_on_complete(self) -> None:
         """Frees the slot of a job that has ended, and wakes the worker to look for the next one."""

@@ -15,6 +15,9 @@ from cara.postgres.errors import DatabaseConflict
 from cara.users import queries as users
 from cara.web.client_info import ClientInfo
 
+DELETION_SECONDS = 15.0
+"""A learner may have hundreds of thousands of events."""
+
 MAX_ATTEMPTS = 3
 
 BATCH_ROWS = 5_000
@@ -34,7 +37,7 @@ async def delete_account(
     """
     for attempt in range(1, MAX_ATTEMPTS + 1):
         try:
-            async with database.transaction() as connection:
+            async with database.transaction(seconds=DELETION_SECONDS) as connection:
                 job_ids = await _delete(connection, user_id, request_id)
             break
         except DatabaseConflict:

@@ -19,6 +19,7 @@ from cara import audit
 from cara.errors import Unavailable
 from cara.postgres.database import Connection, Database, Record
 from cara.web.client_info import ClientInfo
+from cara.web.downloads import WHOLE_SECONDS
 
 MAX_AT_ONCE = 2
 """Each export holds a connection for as long as its reader takes. A user can have one at a time."""
@@ -139,11 +140,11 @@ class AccountExporter:
         try:
             async with self._database.acquire() as connection:
                 await audit.record(connection, "exported", client, user_id)
-                async with (
-                    connection.transaction(isolation="repeatable_read", readonly=True),
-                    aclosing(_in_chunks(_document(connection, user_id))) as chunks,
-                ):
-                    yield chunks
+            async with (
+                self._database.snapshot(WHOLE_SECONDS) as connection,
+                aclosing(_in_chunks(_document(connection, user_id))) as chunks,
+            ):
+                yield chunks
         finally:
             self._running.remove(user_id)
 

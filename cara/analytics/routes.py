@@ -21,7 +21,7 @@ from cara.analytics.report_schemas import (
 from cara.analytics.schemas import Event, EventsAccepted, NewEvent, PostedEvents
 from cara.postgres.database import Connection, Database
 from cara.web.client_info import client_info
-from cara.web.downloads import streaming_download
+from cara.web.downloads import WHOLE_SECONDS, streaming_download
 from cara.web.guard import Caller
 from cara.web.models import ApiResponse
 from cara.web.routing import Route
@@ -53,17 +53,21 @@ async def read_adoption(
 
 
 async def export_adoption(
-    request: web.Request, caller: Caller, connection: Connection, query: ExportQuery
+    request: web.Request, caller: Caller, database: Database, query: ExportQuery
 ) -> web.StreamResponse:
     """Download everybody's adoption by day and feature; for administrators."""
     adoption.require_admin(caller)
     period = period_of(query.from_, query.to, UTC_ZONE, datetime.now(UTC), max_days=adoption.EXPORT_MAX_DAYS)
     # Outside of the transaction, which is rolled back when the client disconnects.
-    await _record_admin_read(request, caller, connection)
+    async with database.acquire() as connection:
+        await _record_admin_read(request, caller, connection)
     document = adoption.adoption_document(period)
     if request.method == "HEAD":
         return document.head()
-    async with connection.transaction(), aclosing(adoption.adoption_lines(connection, period)) as lines:
+    async with (
+        database.snapshot(WHOLE_SECONDS) as connection,
+        aclosing(adoption.adoption_lines(connection, period)) as lines,
+    ):
         return await streaming_download(request, document, lines)
 
 

@@ -23,7 +23,7 @@ from cara.web.guard import Caller
 SETTLING_SECONDS = RETRY_SECONDS
 """A settlement is repeated for this long while the database is away; reservations outlive it."""
 
-WAIT_TIMEOUT_SECONDS = 6.0
+WAIT_TIMEOUT_SECONDS = 4.5
 """A request waits no longer for its settlement, which goes on without it."""
 
 logger = logging.getLogger(__name__)

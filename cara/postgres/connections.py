@@ -84,7 +84,7 @@ class Hosts:
         if len(self._urls) > 1 and "target_session_attrs=" not in url:
             self._options["target_session_attrs"] = "read-write"
 
-    async def connect(self, **options: Any) -> asyncpg.Connection[asyncpg.Record]:
+    async def connect(self, *_: Any, **options: Any) -> asyncpg.Connection[asyncpg.Record]:
         """Returns a connection to the first host that accepts one, beginning with the last that did.
 
         Each host has its share of `CONNECT_SECONDS`, so that one that vanished does not use up the time.

@@ -150,6 +150,24 @@ class Database:
                     raise CommitUnknown(retry_after_seconds=1) from error
                 raise
 
+    @asynccontextmanager
+    async def snapshot(self, seconds: float) -> AsyncIterator[Connection]:
+        """Yields a connection in a transaction that reads the state of one moment, for a slow reader.
+
+        It may be idle for as long as the block may last, because it locks no rows.
+
+        Raises:
+            DatabaseTrouble: as `acquire`.
+        """
+        async with (
+            self.acquire(seconds=seconds) as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            await connection.execute(
+                "select set_config('idle_in_transaction_session_timeout', $1, true)", milliseconds(seconds)
+            )
+            yield connection
+
     async def _acquired(self) -> PoolConnection:
         try:
             async with asyncio.timeout(self._acquire_seconds):

@@ -102,11 +102,14 @@ CONNECTION_ERRORS: Final = (*_LOST, asyncpg.PostgresError)
 def trouble_of(error: BaseException, *, lost: bool) -> type[DatabaseTrouble] | None:
     """Returns what an error that left a database block means, or None for a mistake of ours.
 
-    `lost` says whether the connection is gone; errors of the network or of asyncpg mean nothing without.
+    `lost` says whether the connection is gone. Otherwise an error of the network is not that of PostgreSQL,
+    unless a statement timed out, and an error of asyncpg is a wrong use of it.
     """
     if kind := next((_KINDS[each] for each in type(error).__mro__ if each in _KINDS), None):
         return kind
     if isinstance(error, asyncpg.PostgresError):
         state = error.sqlstate or ""
         return _TROUBLES.get(state) or _TROUBLES.get(state[:2])
-    return DatabaseAway if lost and isinstance(error, _LOST) else None
+    if lost and isinstance(error, _LOST):
+        return DatabaseAway
+    return DatabaseAway if isinstance(error, TimeoutError) else None

@@ -19,8 +19,13 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from cara.outages import Outage
+
 AWAY = (RedisError, OSError, TimeoutError)
 """What a call raises when Redis cannot be reached or does not answer in time."""
+
+OUTAGE = Outage("Redis")
+"""Of this process: all that use Redis call `failed` and `answered`, so that its log has one line for them all."""
 
 SOCKET_SECONDS = 2
 """The time limit for opening a connection, for writing a command, and for reading its answer."""

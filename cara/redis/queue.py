@@ -16,7 +16,7 @@ from uuid import UUID
 from arq.connections import ArqRedis
 from arq.constants import in_progress_key_prefix
 
-from cara.redis.connections import AWAY, connection_pool
+from cara.redis.connections import AWAY, OUTAGE, connection_pool
 
 logger = logging.getLogger(__name__)
 
@@ -73,7 +73,9 @@ class Queue:
             )
             await self._redis.publish(wake_channel(FEEDBACK_QUEUE), b"")
         except AWAY as error:
-            logger.warning("job %s waits for the sweeper: redis is away (%s)", job_id, type(error).__name__)
+            OUTAGE.failed("jobs wait for the sweeper", error)
+        else:
+            OUTAGE.answered()
 
     async def revive_feedback(self, job_id: UUID, *, attempts: int) -> None:
         """Enqueues again a job that workers should have claimed by now.
@@ -122,7 +124,7 @@ class RollupNotifier:
             )
             await self._redis.publish(wake_channel(ROLLUP_QUEUE), b"")
         except AWAY as error:
-            logger.debug("redis is away (%s): roll-ups are folded on schedule", type(error).__name__)
+            OUTAGE.failed("roll-ups are folded on schedule", error)
             return True
         return job is not None
 

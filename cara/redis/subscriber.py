@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager, suppress
 from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 
-from cara.redis.connections import AWAY, connection_pool
+from cara.redis.connections import AWAY, OUTAGE, connection_pool
 
 logger = logging.getLogger(__name__)
 
@@ -70,7 +70,7 @@ class Subscriber:
                         await self._pubsub.subscribe(*self._listeners)
                     await self._read()
                 except AWAY as error:
-                    logger.warning("redis subscription lost: %s", type(error).__name__)
+                    OUTAGE.failed("listeners poll", error)
                     await self._pubsub.aclose()
                     await asyncio.sleep(0.5)
         finally:
@@ -79,6 +79,8 @@ class Subscriber:
     async def _read(self) -> None:
         while True:
             message = await self._pubsub.get_message(timeout=_READ_SECONDS)
+            if message:
+                OUTAGE.answered()
             if message and message["type"] in ("subscribe", "message"):
                 for wake in self._listeners.get(message["channel"].decode(), ()):
                     wake.set()
