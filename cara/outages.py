@@ -23,13 +23,14 @@ class Outage:
         self._service = service
         self._quiet_seconds = quiet_seconds
         self._since: float | None = None
-        self._failures: Counter[str] = Counter()
+        self.failures: Counter[str] = Counter()
+        """How often it failed since the outage began, by kind."""
         self._failed_at: dict[str, float] = {}
 
     def failed(self, kind: str, reason: BaseException | None = None) -> None:
         """Counts a failure of this kind; the first one begins the outage."""
         now = self._failed_at[kind] = time.monotonic()
-        self._failures[kind] += 1
+        self.failures[kind] += 1
         if self._since is None:
             self._since = now
             logger.error("%s fails: %s (%s)", self._service, kind, _one_line(reason), stacklevel=2)
@@ -41,12 +42,12 @@ class Outage:
         now = time.monotonic()
         if now - max(self._failed_at.values()) < self._quiet_seconds:
             return
-        kinds = ", ".join(f"{count} x {kind}" for kind, count in self._failures.most_common())
+        kinds = ", ".join(f"{count} x {kind}" for kind, count in self.failures.most_common())
         logger.warning(
             "%s serves again after %.1f s; failed: %s", self._service, now - self._since, kinds, stacklevel=2
         )
         self._since = None
-        self._failures.clear()
+        self.failures.clear()
         self._failed_at.clear()
 
     def lasts(self, kind: str, seconds: float) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -17,7 +18,9 @@ from cara.app import create_app
 from cara.devtools.emulator.emulator import Emulator
 from cara.devtools.emulator.server import EMULATOR, EmulatorSettings, create_emulator
 from cara.devtools.servers.unprivileged import discard_data
+from cara.outages import Outage
 from cara.postgres.database import Database
+from cara.redis.connections import OUTAGE
 from cara.settings import Settings
 from tests.learners import Learner
 from tests.servers import CleanDatabase, Servers, running_servers
@@ -125,6 +128,14 @@ def make_settings(**overrides: Any) -> Settings:
         "worker_drain_seconds": 30,
     }
     return Settings(_env_file=None, **{**defaults, **overrides})
+
+
+@pytest.fixture
+def redis_outage(monkeypatch: pytest.MonkeyPatch) -> Outage:
+    """The outage of Redis that this process logs, of which nothing is known yet."""
+    monkeypatch.setattr(OUTAGE, "failures", Counter())
+    monkeypatch.setattr(OUTAGE, "_since", None)
+    return OUTAGE
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ and `allow_pick_jobs`.
 from __future__ import annotations
 
 import asyncio
-import logging
 from typing import Any
 
 from arq.constants import in_progress_key_prefix
@@ -23,8 +22,6 @@ from arq.worker import Worker
 from cara.redis.connections import AWAY, OUTAGE
 from cara.redis.queue import wake_channel
 from cara.redis.subscriber import Subscriber
-
-logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.5
 AWAY_SECONDS = 0.5

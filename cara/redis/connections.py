@@ -25,7 +25,7 @@ AWAY = (RedisError, OSError, TimeoutError)
 """What a call raises when Redis cannot be reached or does not answer in time."""
 
 OUTAGE = Outage("Redis")
-"""Of this process: all that use Redis call `failed` and `answered`, so that its log has one line for them all."""
+"""Of this process: whoever uses Redis calls `failed` and `answered`, so that the log has one line for all."""
 
 SOCKET_SECONDS = 2
 """The time limit for opening a connection, for writing a command, and for reading its answer."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import time
 from typing import Any
 from uuid import UUID
@@ -17,8 +16,6 @@ from arq.connections import ArqRedis
 from arq.constants import in_progress_key_prefix
 
 from cara.redis.connections import AWAY, OUTAGE, connection_pool
-
-logger = logging.getLogger(__name__)
 
 FEEDBACK_QUEUE = "cara:queue:feedback"
 MAINTENANCE_QUEUE = "cara:queue:maintenance"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
@@ -11,8 +10,6 @@ from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 
 from cara.redis.connections import AWAY, OUTAGE, connection_pool
-
-logger = logging.getLogger(__name__)
 
 _READ_SECONDS = 2.0
 _IDLE_CHANNEL = "cara:subscriber"

@@ -11,7 +11,7 @@ import pytest
 
 from cara.postgres import database as module
 from cara.postgres.database import Database, retry_database
-from cara.postgres.errors import DatabaseAway, DatabaseBusy
+from cara.postgres.errors import DatabaseAway, DatabaseBusy, DatabaseFull, DatabaseReadOnly
 from cara.settings import Settings
 from tests.waiting import time_limit
 
@@ -45,7 +45,13 @@ async def test_who_finds_no_free_connection_in_time_is_told_to_come_back(databas
         ("53300", DatabaseAway),
         ("08006", DatabaseAway),
         ("23505", asyncpg.UniqueViolationError),
-        ("57014", asyncpg.QueryCanceledError),
+        ("57014", DatabaseBusy),
+        ("55P03", DatabaseBusy),
+        ("25006", DatabaseReadOnly),
+        ("53100", DatabaseFull),
+        ("58030", DatabaseAway),
+        ("XX002", DatabaseAway),
+        ("42601", asyncpg.PostgresSyntaxError),
     ],
 )
 async def test_conflicts_and_outages_are_told_apart_and_our_own_faults_are_neither(
