@@ -33,7 +33,7 @@ class Outage:
         self.failures[kind] += 1
         if self._since is None:
             self._since = now
-            logger.error("%s fails: %s (%s)", self._service, kind, _one_line(reason), stacklevel=2)
+            logger.error("%s fails: %s%s", self._service, kind, _in_one_line(reason), stacklevel=2)
 
     def answered(self) -> None:
         """Ends the outage, unless something failed within `quiet_seconds`."""
@@ -55,8 +55,8 @@ class Outage:
         return time.monotonic() - self._failed_at.get(kind, float("-inf")) < seconds
 
 
-def _one_line(reason: BaseException | None) -> str:
+def _in_one_line(reason: BaseException | None) -> str:
     if reason is None:
-        return "no answer in time"
-    first = (str(reason).strip().splitlines() or [""])[0]
-    return f"{type(reason).__name__}: {first}" if first else type(reason).__name__
+        return ""
+    message = (str(reason).strip().splitlines() or ["no message"])[0]
+    return f" ({type(reason).__name__}: {message})"
