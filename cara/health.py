@@ -69,7 +69,7 @@ async def _database_problem(database: Database) -> str | None:
         return "no connection to the database is free"
     except (DatabaseTrouble, TimeoutError):
         return "the database cannot be reached"
-    if database.outage.lasts(DatabaseFull.code, FULL_SECONDS):
+    if database.outage.failed_within(DatabaseFull.code, FULL_SECONDS):
         return "the database has no room left"
     return f"migrations are missing: {', '.join(missing)}" if missing else None
 

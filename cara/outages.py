@@ -22,7 +22,8 @@ class Outage:
     def __init__(self, service: str, *, quiet_seconds: float = QUIET_SECONDS) -> None:
         self._service = service
         self._quiet_seconds = quiet_seconds
-        self._since: float | None = None
+        self.lasts = False
+        self._since = 0.0
         self.failures: Counter[str] = Counter()
         """How often it failed since the outage began, by kind."""
         self._failed_at: dict[str, float] = {}
@@ -31,13 +32,13 @@ class Outage:
         """Counts a failure of this kind; the first one begins the outage."""
         now = self._failed_at[kind] = time.monotonic()
         self.failures[kind] += 1
-        if self._since is None:
-            self._since = now
+        if not self.lasts:
+            self.lasts, self._since = True, now
             logger.error("%s fails: %s%s", self._service, kind, _in_one_line(reason), stacklevel=2)
 
     def answered(self) -> None:
         """Ends the outage, unless something failed within `quiet_seconds`."""
-        if self._since is None:
+        if not self.lasts:
             return
         now = time.monotonic()
         if now - max(self._failed_at.values()) < self._quiet_seconds:
@@ -46,11 +47,11 @@ class Outage:
         logger.warning(
             "%s serves again after %.1f s; failed: %s", self._service, now - self._since, kinds, stacklevel=2
         )
-        self._since = None
+        self.lasts = False
         self.failures.clear()
         self._failed_at.clear()
 
-    def lasts(self, kind: str, seconds: float) -> bool:
+    def failed_within(self, kind: str, seconds: float) -> bool:
         """Returns whether something failed in this way within the last seconds, and the outage lasts."""
         return time.monotonic() - self._failed_at.get(kind, float("-inf")) < seconds
 

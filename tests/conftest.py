@@ -134,7 +134,7 @@ def make_settings(**overrides: Any) -> Settings:
 def redis_outage(monkeypatch: pytest.MonkeyPatch) -> Outage:
     """The outage of Redis that this process logs, of which nothing is known yet."""
     monkeypatch.setattr(OUTAGE, "failures", Counter())
-    monkeypatch.setattr(OUTAGE, "_since", None)
+    monkeypatch.setattr(OUTAGE, "lasts", False)
     return OUTAGE
 
 

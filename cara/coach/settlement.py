@@ -11,8 +11,9 @@ from asyncpg import ForeignKeyViolationError
 
 from cara.errors import TokenInvalid
 from cara.observability.sentry import report
-from cara.postgres.database import RETRY_SECONDS, Database, retry_database
+from cara.postgres.database import Database
 from cara.postgres.errors import DatabaseBusy
+from cara.postgres.retries import RETRY_SECONDS, retry_database
 from cara.practice import queries as practice
 from cara.practice.dialogue import append_dialogue
 from cara.quota.queries import Charge

@@ -1,22 +1,21 @@
-"""The pool of PostgreSQL connections: bounded blocks, transactions, and the one retry rule."""
+"""The pool of PostgreSQL connections: blocks and transactions that never last for long, whatever hangs."""
 
 from __future__ import annotations
 
 import asyncio
-import functools
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 from uuid import UUID
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
-from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 from uuid_utils.compat import uuid7
 
 from cara.outages import Outage
+from cara.postgres.budget import seconds_left, spend
 from cara.postgres.connections import create_pool, milliseconds
 from cara.postgres.errors import (
     CONNECTION_ERRORS,
@@ -25,6 +24,7 @@ from cara.postgres.errors import (
     DatabaseBusy,
     DatabaseConflict,
     DatabaseReadOnly,
+    DatabaseSlow,
     DatabaseTrouble,
     StatementOutdated,
     trouble_of,
@@ -40,16 +40,7 @@ else:
 
 Record: TypeAlias = asyncpg.Record
 
-Arguments = ParamSpec("Arguments")
-Result = TypeVar("Result")
-
 logger = logging.getLogger(__name__)
-
-RETRY_SECONDS = 10.0
-"""How long `retry_database` repeats an operation while the database is away or busy."""
-
-SAVE_SECONDS = 120.0
-"""The same for `retry_saving`: longer than PostgreSQL takes to start again or to fail over."""
 
 
 class Database:
@@ -70,7 +61,7 @@ class Database:
         self.outage = Outage("PostgreSQL")
         self._pool = pool
         self._acquire_seconds = acquire_seconds
-        self._seconds = seconds
+        self.seconds = seconds
         self._statement_seconds = statement_seconds
         self._expired_at = float("-inf")
 
@@ -108,8 +99,9 @@ class Database:
             DatabaseTrouble: PostgreSQL cannot do it now, as `cara.postgres.errors` tells.
         """
         loop = asyncio.get_running_loop()
-        end = loop.time() + (seconds or self._seconds)
-        connection = await self._acquired()
+        begin = loop.time()
+        end = begin + (seconds or seconds_left(self.seconds))
+        connection = await self._acquired(end)
         cutting = loop.call_at(end, _cut, connection)
         try:
             yield connection
@@ -117,15 +109,20 @@ class Database:
             await self._note(type(trouble), trouble.__cause__, connection)
             raise
         except Exception as error:
-            if (kind := trouble_of(error, lost=_is_lost(connection))) is None:
+            kind = trouble_of(error, lost=_is_lost(connection))
+            if kind is None:
                 raise
+            if kind is DatabaseAway and loop.time() >= end:
+                kind = DatabaseSlow
             await self._note(kind, error, connection)
             raise kind(retry_after_seconds=1) from error
         else:
-            self.outage.answered()
+            if self.outage.lasts:
+                self.outage.answered()
         finally:
             await self._release(connection)
             cutting.cancel()
+            spend(loop.time() - begin)
 
     @asynccontextmanager
     async def transaction(self, *, seconds: float | None = None) -> AsyncIterator[Connection]:
@@ -168,19 +165,23 @@ class Database:
             )
             yield connection
 
-    async def _acquired(self) -> PoolConnection:
+    async def _acquired(self, end: float) -> PoolConnection:
+        """Returns a connection within `acquire_seconds`, and not later than `end` by the clock of the loop."""
+        begin = asyncio.get_running_loop().time()
         try:
-            async with asyncio.timeout(self._acquire_seconds):
+            async with asyncio.timeout_at(min(end, begin + self._acquire_seconds)):
                 return await self._pool.acquire()
         except CONNECTION_ERRORS as error:
+            spend(asyncio.get_running_loop().time() - begin)
             kind = trouble_of(error, lost=True) or DatabaseAway
-            if isinstance(error, TimeoutError) and self._is_exhausted():
-                kind = DatabaseBusy
+            if isinstance(error, TimeoutError):
+                kind = DatabaseSlow if self._has_room() else DatabaseBusy
             await self._note(kind, error)
             raise kind(retry_after_seconds=1) from error
 
-    def _is_exhausted(self) -> bool:
-        return self._pool.get_size() == self._pool.get_max_size() and self._pool.get_idle_size() == 0
+    def _has_room(self) -> bool:
+        """Returns whether the pool could open another connection, or has an idle one."""
+        return self._pool.get_size() < self._pool.get_max_size() or self._pool.get_idle_size() > 0
 
     async def _release(self, connection: PoolConnection) -> None:
         """Gives the connection back; the pool replaces one that it cannot bring into order."""
@@ -225,46 +226,6 @@ def _is_lost(connection: Connection) -> bool:
         return connection.is_closed()
     except asyncpg.InterfaceError:
         return True  # as in `_cut`
-
-
-def retry_database(
-    operation: Callable[Arguments, Awaitable[Result]],
-) -> Callable[Arguments, Coroutine[Any, Any, Result]]:
-    """Decorates an operation to be repeated for `RETRY_SECONDS` while the database is away or busy.
-
-    The operation has to be safe to repeat, also when it was committed and only the acknowledgement was lost.
-
-    Raises:
-        Unavailable: the database was away all the while.
-    """
-
-    @functools.wraps(operation)
-    async def retried(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
-        return await _attempts(operation.__qualname__, RETRY_SECONDS)(operation, *args, **kwargs)
-
-    return retried
-
-
-def retry_saving(
-    operation: Callable[Arguments, Awaitable[Result]],
-) -> Callable[Arguments, Coroutine[Any, Any, Result]]:
-    """Decorates as `retry_database` does, for `SAVE_SECONDS`: for what is paid for and would be lost."""
-
-    @functools.wraps(operation)
-    async def retried(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
-        return await _attempts(operation.__qualname__, SAVE_SECONDS)(operation, *args, **kwargs)
-
-    return retried
-
-
-def _attempts(name: str, seconds: float) -> AsyncRetrying:
-    return AsyncRetrying(
-        retry=retry_if_exception_type(DatabaseTrouble),
-        wait=wait_random_exponential(multiplier=0.1, max=2),
-        stop=stop_after_delay(seconds),
-        before_sleep=lambda _: logger.debug("%s waits for the database", name),
-        reraise=True,
-    )
 
 
 def new_id() -> UUID:

@@ -42,6 +42,13 @@ class DatabaseAway(DatabaseTrouble):
     detail = "The database cannot be reached. Please try again in a moment."
 
 
+class DatabaseSlow(DatabaseAway):
+    """PostgreSQL did not answer in time: it hangs, or what it was asked for takes long or waits for locks."""
+
+    code = "database_timed_out"
+    detail = "The database did not answer in time. Please try again in a moment."
+
+
 class CommitUnknown(DatabaseAway):
     """The connection was lost while the transaction was committed: it may be committed, or undone."""
 
@@ -112,4 +119,4 @@ def trouble_of(error: BaseException, *, lost: bool) -> type[DatabaseTrouble] | N
         return _TROUBLES.get(state) or _TROUBLES.get(state[:2])
     if lost and isinstance(error, _LOST):
         return DatabaseAway
-    return DatabaseAway if isinstance(error, TimeoutError) else None
+    return DatabaseSlow if isinstance(error, TimeoutError) else None

@@ -18,6 +18,7 @@ from aiohttp import web
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from cara.errors import FieldProblem, InvalidInput, Unauthenticated
+from cara.postgres.budget import begin_budget
 from cara.postgres.database import Connection, Database
 from cara.postgres.errors import StatementOutdated
 from cara.web.context import CALLER_ID, SERVICES
@@ -136,6 +137,8 @@ class Endpoint:
     async def _run(self, request: web.Request, limits: RateLimits) -> Any:
         inputs, services = self._inputs, request.app[SERVICES]
         authenticator: Authenticator = services[Authenticator]
+        database: Database = services[Database]
+        begin_budget(database.seconds)
         claims = None if self.route.public else authenticator.claims(bearer_token(request))
         if claims:
             request[CALLER_ID] = claims.user_id

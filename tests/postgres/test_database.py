@@ -9,9 +9,10 @@ from datetime import UTC, datetime
 import asyncpg
 import pytest
 
-from cara.postgres import database as module
-from cara.postgres.database import Database, retry_database
+from cara.postgres import retries
+from cara.postgres.database import Database
 from cara.postgres.errors import DatabaseAway, DatabaseBusy, DatabaseFull, DatabaseReadOnly
+from cara.postgres.retries import retry_database
 from cara.settings import Settings
 from tests.waiting import time_limit
 
@@ -158,7 +159,7 @@ async def test_an_operation_is_repeated_with_its_arguments_until_the_database_is
 async def test_an_operation_is_given_up_once_the_database_was_away_for_long(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(module, "RETRY_SECONDS", 0)
+    monkeypatch.setattr(retries, "RETRY_SECONDS", 0)
     calls = []
 
     @retry_database

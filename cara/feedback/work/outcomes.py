@@ -32,7 +32,8 @@ from cara.gemini.errors import GeminiError, GeminiOutOfRoom
 from cara.jobs import queries as jobs
 from cara.jobs import transitions
 from cara.observability.metrics import JOBS_ENDED, JOBS_RETRIED
-from cara.postgres.database import Connection, Database, Record, retry_database
+from cara.postgres.database import Connection, Database, Record
+from cara.postgres.retries import retry_database
 from cara.practice import queries as practice
 from cara.practice import sessions
 from cara.quota.errors import QuotaExceeded, TooLongForQuota

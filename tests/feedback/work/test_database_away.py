@@ -170,7 +170,7 @@ async def test_a_job_that_cannot_be_ended_for_long_is_left_to_the_sweeper(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr("cara.postgres.database.RETRY_SECONDS", 0.1)
+    monkeypatch.setattr("cara.postgres.retries.RETRY_SECONDS", 0.1)
     job = await learner.asks_for_feedback()
     async with working(settings, database=UnreliableDatabase(database, answered, undone=1_000)) as (work, _):
         with pytest.raises(DatabaseAway):
