@@ -7,7 +7,8 @@ from redis.asyncio import Redis
 from redis.exceptions import OutOfMemoryError, ReadOnlyError, ResponseError
 
 from cara import __version__
-from cara.postgres.database import Database, is_read_only
+from cara.postgres.connections import is_read_only
+from cara.postgres.database import Database
 from cara.postgres.errors import DatabaseBusy, DatabaseFull, DatabaseReadOnly, DatabaseTrouble
 from cara.postgres.migrations import missing_migrations
 from cara.redis.connections import AWAY

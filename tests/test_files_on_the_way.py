@@ -32,6 +32,9 @@ NOT_ON_THE_WAY = ("cara/devtools/", "cara/app.py", "cara/__init__.py", "cara/ana
 """What stands in for Gemini, what only wires, and the folding of roll-ups, which runs beside requests."""
 
 
+# The database has a file for the limits of time of each request, and one for what is repeated while it is away.
+
+
 class FilesThatRun:
     """The files of Cara whose functions run between `start` and `stop`, but for tasks that ran before.
 
@@ -129,7 +132,7 @@ async def test_registering(caller: Caller) -> None:
     await caller.calls(201, "POST", "/api/auth/register", json=account(1))
     with files_that_run() as files:
         await caller.calls(201, "POST", "/api/auth/register", json=account(2))
-    assert_few("register", files, at_most=20, of_features=8)
+    assert_few("register", files, at_most=21, of_features=8)
 
 
 async def test_signing_in(caller: Caller) -> None:
@@ -153,7 +156,7 @@ async def test_talking_with_the_coach(learner: Learner, caller: Caller) -> None:
         assert (await talks())[-1] == "done"
     # Seven of them keep account of each token: estimates, what a call costs at any moment, and its records.
     # Four read what gateways make of Gemini's answers.
-    assert_few("streamed /process", files, at_most=37, of_features=23)
+    assert_few("streamed /process", files, at_most=39, of_features=23)
 
 
 async def test_getting_feedback(learner: Learner, caller: Caller, worker: None) -> None:
@@ -177,7 +180,7 @@ async def test_getting_feedback(learner: Learner, caller: Caller, worker: None) 
             assert [event.name async for event in read_events(response)][-1] == "succeeded"
     # Two requests, a worker, a judgement, and the measures of speech: those stand in a file for each kind.
     # The worker's call has the same seven files that keep account of its tokens as that of the coach.
-    assert_few("feedback, from the request to the last event", files, at_most=69, of_features=51)
+    assert_few("feedback, from the request to the last event", files, at_most=71, of_features=51)
 
 
 async def test_posting_an_event(learner: Learner, caller: Caller) -> None:
@@ -193,4 +196,4 @@ async def test_deleting_an_account(learner: Learner, caller: Caller) -> None:
     await caller.calls(204, "DELETE", "/api/users/me", headers=other.authorization)
     with files_that_run() as files:
         await caller.calls(204, "DELETE", "/api/users/me", headers=learner.authorization)
-    assert_few("deletion", files, at_most=16)
+    assert_few("deletion", files, at_most=17)

@@ -24,9 +24,9 @@ from cara.analytics import event_queries
 from cara.analytics.schemas import Event, EventsAccepted, IncomingEvent, NewEvent, incoming_event
 from cara.errors import CaraError, InvalidInput, TokenInvalid, Unavailable
 from cara.observability.metrics import EVENT_GROUP_SIZE, EVENTS_REFUSED, EVENTS_STORED
-from cara.postgres.budget import seconds_left
 from cara.postgres.database import Database, Record
 from cara.postgres.errors import DatabaseAway, DatabaseSlow
+from cara.postgres.limits import seconds_left
 from cara.redis.queue import RollupNotifier
 
 logger = logging.getLogger(__name__)

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 from uuid import UUID
 
 import asyncpg
-from asyncpg.pool import PoolConnectionProxy
 from uuid_utils.compat import uuid7
 
 from cara.outages import Outage
-from cara.postgres.budget import seconds_left, spend
-from cara.postgres.connections import create_pool, milliseconds
+from cara.postgres.connections import (
+    Connection,
+    Hosts,
+    PoolConnection,
+    RawConnection,
+    cut,
+    is_lost,
+    keep_alive,
+)
 from cara.postgres.errors import (
     CONNECTION_ERRORS,
     CommitUnknown,
@@ -29,16 +36,13 @@ from cara.postgres.errors import (
     StatementOutdated,
     trouble_of,
 )
+from cara.postgres.limits import milliseconds, seconds_left, session_limits, spend
 
 if TYPE_CHECKING:
     from cara.settings import Settings
 
-    PoolConnection: TypeAlias = PoolConnectionProxy[asyncpg.Record]
-    Connection: TypeAlias = asyncpg.Connection[asyncpg.Record] | PoolConnection
-else:
-    Connection: TypeAlias = asyncpg.Connection
-
 Record: TypeAlias = asyncpg.Record
+__all__ = ["Connection", "Database", "Record", "new_id", "one_row"]
 
 logger = logging.getLogger(__name__)
 
@@ -73,7 +77,17 @@ class Database:
             DatabaseAway: PostgreSQL cannot be reached; the cause is the original error.
         """
         try:
-            pool = await create_pool(settings)
+            pool = await asyncpg.create_pool(
+                connect=Hosts(settings.database_url.get_secret_value()).connect,
+                record_class=asyncpg.Record,
+                min_size=0,  # of a floor asyncpg would log each failure to restore it
+                init_size=1,
+                max_size=settings.database_pool_size,
+                command_timeout=60,  # the limit of the block ends a statement long before
+                init=_prepare,
+                reset=_skip_reset,
+                server_settings={"application_name": "cara", "timezone": "UTC", **session_limits(settings)},
+            )
         except CONNECTION_ERRORS as error:
             raise DatabaseAway(retry_after_seconds=1) from error
         return cls(
@@ -102,14 +116,14 @@ class Database:
         begin = loop.time()
         end = begin + (seconds or seconds_left(self.seconds))
         connection = await self._acquired(end)
-        cutting = loop.call_at(end, _cut, connection)
+        cutting = loop.call_at(end, cut, connection)
         try:
             yield connection
         except DatabaseTrouble as trouble:
             await self._note(type(trouble), trouble.__cause__, connection)
             raise
         except Exception as error:
-            kind = trouble_of(error, lost=_is_lost(connection))
+            kind = trouble_of(error, lost=is_lost(connection))
             if kind is None:
                 raise
             if kind is DatabaseAway and loop.time() >= end:
@@ -139,11 +153,11 @@ class Database:
             try:
                 async with connection.transaction():
                     if seconds and seconds > self._statement_seconds:
-                        await limit_statements(connection, seconds)
+                        await _set_locally(connection, "statement_timeout", seconds)
                     yield connection
                     committing = True
             except Exception as error:
-                if committing and trouble_of(error, lost=_is_lost(connection)) is DatabaseAway:
+                if committing and trouble_of(error, lost=is_lost(connection)) is DatabaseAway:
                     raise CommitUnknown(retry_after_seconds=1) from error
                 raise
 
@@ -160,28 +174,22 @@ class Database:
             self.acquire(seconds=seconds) as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
-            await connection.execute(
-                "select set_config('idle_in_transaction_session_timeout', $1, true)", milliseconds(seconds)
-            )
+            await _set_locally(connection, "idle_in_transaction_session_timeout", seconds)
             yield connection
 
     async def _acquired(self, end: float) -> PoolConnection:
-        """Returns a connection within `acquire_seconds`, and not later than `end` by the clock of the loop."""
+        """Returns a connection within `acquire_seconds`, and not later than `end`, a time of the loop."""
         begin = asyncio.get_running_loop().time()
         try:
             async with asyncio.timeout_at(min(end, begin + self._acquire_seconds)):
                 return await self._pool.acquire()
         except CONNECTION_ERRORS as error:
             spend(asyncio.get_running_loop().time() - begin)
-            kind = trouble_of(error, lost=True) or DatabaseAway
-            if isinstance(error, TimeoutError):
-                kind = DatabaseSlow if self._has_room() else DatabaseBusy
+            kind = trouble_of(error, lost=True) or DatabaseAway  # such as a wrong password
+            if kind is DatabaseSlow and self._pool.get_size() == self._pool.get_max_size():
+                kind = DatabaseBusy
             await self._note(kind, error)
             raise kind(retry_after_seconds=1) from error
-
-    def _has_room(self) -> bool:
-        """Returns whether the pool could open another connection, or has an idle one."""
-        return self._pool.get_size() < self._pool.get_max_size() or self._pool.get_idle_size() > 0
 
     async def _release(self, connection: PoolConnection) -> None:
         """Gives the connection back; the pool replaces one that it cannot bring into order."""
@@ -211,21 +219,9 @@ class Database:
             await self._pool.expire_connections()
 
 
-async def limit_statements(connection: Connection, seconds: float) -> None:
-    """Lets each statement of the transaction take so long, instead of DATABASE_STATEMENT_SECONDS."""
-    await connection.execute("select set_config('statement_timeout', $1, true)", milliseconds(seconds))
-
-
-def _cut(connection: Connection) -> None:
-    with suppress(asyncpg.InterfaceError):  # the pool has taken the connection back already
-        connection.terminate()
-
-
-def _is_lost(connection: Connection) -> bool:
-    try:
-        return connection.is_closed()
-    except asyncpg.InterfaceError:
-        return True  # as in `_cut`
+async def _set_locally(connection: Connection, parameter: str, seconds: float) -> None:
+    """Sets a limit of the session for the rest of the transaction."""
+    await connection.execute("select set_config($1, $2, true)", parameter, milliseconds(seconds))
 
 
 def new_id() -> UUID:
@@ -233,14 +229,32 @@ def new_id() -> UUID:
     return uuid7()
 
 
-async def is_read_only(connection: Connection) -> bool:
-    """Returns whether the server refuses writes: a standby, or one that its administrator made read-only."""
-    setting: str = await connection.fetchval("select current_setting('transaction_read_only')")
-    return setting == "on"
-
-
 async def one_row(connection: Connection, statement: str, *arguments: Any) -> Record:
     """Returns the row of a statement that always returns one."""
     row = await connection.fetchrow(statement, *arguments)
     assert row is not None
     return row
+
+
+async def _prepare(connection: RawConnection) -> None:
+    try:
+        keep_alive(connection)
+        await _set_codecs(connection)
+    except BaseException:
+        connection.terminate()  # asyncpg would wait for a server that hangs to close it
+        raise
+
+
+async def _set_codecs(connection: RawConnection) -> None:
+    await connection.set_type_codec(
+        "jsonb",
+        schema="pg_catalog",
+        format="binary",
+        encoder=lambda value: b"\x01" + json.dumps(value, ensure_ascii=False).encode(),
+        decoder=lambda raw: json.loads(raw[1:]),
+    )
+    await connection.set_type_codec("numeric", schema="pg_catalog", encoder=str, decoder=float, format="text")
+
+
+async def _skip_reset(_: Any) -> None:
+    """Saves the reset query: no code uses SET, LISTEN or session locks on a pooled connection."""

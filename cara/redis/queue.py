@@ -71,8 +71,6 @@ class Queue:
             await self._redis.publish(wake_channel(FEEDBACK_QUEUE), b"")
         except AWAY as error:
             OUTAGE.failed("jobs wait for the sweeper", error)
-        else:
-            OUTAGE.answered()
 
     async def revive_feedback(self, job_id: UUID, *, attempts: int) -> None:
         """Enqueues again a job that workers should have claimed by now.

@@ -18,9 +18,9 @@ from aiohttp import web
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from cara.errors import FieldProblem, InvalidInput, Unauthenticated
-from cara.postgres.budget import begin_budget
 from cara.postgres.database import Connection, Database
 from cara.postgres.errors import StatementOutdated
+from cara.postgres.limits import begin_budget
 from cara.web.context import CALLER_ID, SERVICES
 from cara.web.guard import Authenticator, Caller, Claims, ClaimsExpired, bearer_token, confirmed_caller
 from cara.web.json_body import expect_body, read_body
