@@ -28,13 +28,13 @@ class Outage:
         """How often it failed since the outage began, by kind."""
         self._failed_at: dict[str, float] = {}
 
-    def failed(self, kind: str, reason: BaseException | None = None) -> None:
+    def failed(self, kind: str, reason: str) -> None:
         """Counts a failure of this kind; the first one begins the outage."""
         now = self._failed_at[kind] = time.monotonic()
         self.failures[kind] += 1
         if not self.lasts:
             self.lasts, self._since = True, now
-            logger.error("%s fails: %s%s", self._service, kind, _in_one_line(reason), stacklevel=2)
+            logger.error("%s fails: %s (%s)", self._service, kind, reason, stacklevel=2)
 
     def answered(self) -> None:
         """Ends the outage, unless something failed within `quiet_seconds`."""
@@ -54,10 +54,3 @@ class Outage:
     def failed_within(self, kind: str, seconds: float) -> bool:
         """Returns whether something failed in this way within the last seconds, and the outage lasts."""
         return time.monotonic() - self._failed_at.get(kind, float("-inf")) < seconds
-
-
-def _in_one_line(reason: BaseException | None) -> str:
-    if reason is None:
-        return ""
-    message = (str(reason).strip().splitlines() or ["no message"])[0]
-    return f" ({type(reason).__name__}: {message})"

@@ -32,7 +32,7 @@ NOT_ON_THE_WAY = ("cara/devtools/", "cara/app.py", "cara/__init__.py", "cara/ana
 """What stands in for Gemini, what only wires, and the folding of roll-ups, which runs beside requests."""
 
 
-# The database has a file for the limits of time of each request, and one for what is repeated while it is away.
+# The database has a file for the limits of time, and one for what is repeated while it is away.
 
 
 class FilesThatRun:

@@ -51,7 +51,7 @@ class PubSubWorker(Worker):
                     await self._poll_iteration()
                     OUTAGE.answered()
                 except AWAY as error:
-                    OUTAGE.failed("no jobs are taken", error)
+                    OUTAGE.failed("no jobs are taken", type(error).__name__)
                     await asyncio.sleep(AWAY_SECONDS)
                 await self._until_woken()
 
@@ -89,7 +89,7 @@ class PubSubWorker(Worker):
         try:
             await super().run_job(job_id, score)
         except AWAY as error:
-            OUTAGE.failed("jobs ended without a mark", error)
+            OUTAGE.failed("jobs ended without a mark", type(error).__name__)
 
     def _release_sem_dec_counter_on_complete(self) -> None:
         """Frees the slot of a job that has ended, and wakes the worker to look for the next one."""

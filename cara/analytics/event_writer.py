@@ -25,7 +25,7 @@ from cara.analytics.schemas import Event, EventsAccepted, IncomingEvent, NewEven
 from cara.errors import CaraError, InvalidInput, TokenInvalid, Unavailable
 from cara.observability.metrics import EVENT_GROUP_SIZE, EVENTS_REFUSED, EVENTS_STORED
 from cara.postgres.database import Database, Record
-from cara.postgres.errors import DatabaseAway, DatabaseSlow
+from cara.postgres.errors import DatabaseAway, DatabaseFull, DatabaseReadOnly, DatabaseSlow
 from cara.postgres.limits import seconds_left
 from cara.redis.queue import RollupNotifier
 
@@ -175,6 +175,8 @@ class EventWriter:
         for pause in self._retry_pauses_seconds:
             try:
                 return await self._insert_once(events)
+            except (DatabaseReadOnly, DatabaseFull):
+                raise  # it lasts: whoever waits learns so at once
             except DatabaseAway:
                 await asyncio.sleep(pause)
         return await self._insert_once(events)

@@ -12,7 +12,7 @@ from asyncpg import ForeignKeyViolationError
 from cara.errors import TokenInvalid
 from cara.observability.sentry import report
 from cara.postgres.database import Database
-from cara.postgres.errors import DatabaseBusy
+from cara.postgres.errors import DatabaseBusy, DatabaseTrouble
 from cara.postgres.retries import RETRY_SECONDS, retry_database
 from cara.practice import queries as practice
 from cara.practice.dialogue import append_dialogue
@@ -120,6 +120,8 @@ class SettlementTracker:
         self._tasks.discard(task)
         if task.cancelled():
             return
-        if error := task.exception():
+        error = task.exception()
+        # An outage of the database is logged once. What was not settled is closed as it was recorded.
+        if error and not isinstance(error, DatabaseTrouble):
             logger.error("could not %s: %s", task.get_name(), type(error).__name__)
             report(error)

@@ -125,7 +125,7 @@ class JobNotifier:
                 await self._append(job_id, 0, "status", {"status": "queued", "attempt": 0})
                 await self._queue.enqueue_feedback(job_id)
         except TimeoutError as error:
-            OUTAGE.failed("jobs wait for the sweeper", error)
+            OUTAGE.failed("jobs wait for the sweeper", type(error).__name__)
 
     async def cancelled(self, job_id: UUID, *, ended: bool, attempts: int) -> None:
         """Notifies listeners that the job has ended, or its worker that the job should end."""
@@ -159,14 +159,14 @@ class JobNotifier:
                     pipeline.publish(wake_channel(job_id), b"")
                 await pipeline.execute()
         except AWAY as error:
-            OUTAGE.failed("events of deleted jobs stay until they expire", error)
+            OUTAGE.failed("events of deleted jobs stay until they expire", type(error).__name__)
 
     async def _append(self, job_id: UUID, attempt: int, name: str, data: dict[str, Any]) -> None:
         """Appends the first event of an attempt."""
         try:
             await append_events(self._redis, job_id, attempt * NUMBERS_PER_ATTEMPT + 1, [(name, data)])
         except AWAY as error:
-            OUTAGE.failed("events are lost", error)
+            OUTAGE.failed("events are lost", type(error).__name__)
 
 
 class Publisher:
@@ -232,4 +232,4 @@ class Publisher:
             await append_events(self._redis, self._job_id, first, events)
         except AWAY as error:
             self._muted_until = time.monotonic() + _MUTE_SECONDS
-            OUTAGE.failed("events are lost", error)
+            OUTAGE.failed("events are lost", type(error).__name__)

@@ -34,6 +34,7 @@ from cara.postgres.errors import (
     DatabaseSlow,
     DatabaseTrouble,
     StatementOutdated,
+    reason_of,
     trouble_of,
 )
 from cara.postgres.limits import milliseconds, seconds_left, session_limits, spend
@@ -120,7 +121,7 @@ class Database:
         try:
             yield connection
         except DatabaseTrouble as trouble:
-            await self._note(type(trouble), trouble.__cause__, connection)
+            await self._note(type(trouble), trouble, connection)
             raise
         except Exception as error:
             kind = trouble_of(error, lost=is_lost(connection))
@@ -199,22 +200,22 @@ class Database:
             logger.debug("a connection was dropped: %s", type(error).__name__)
 
     async def _note(
-        self, kind: type[DatabaseTrouble], reason: BaseException | None, connection: Connection | None = None
+        self, kind: type[DatabaseTrouble], error: BaseException, connection: Connection | None = None
     ) -> None:
         """Logs the outage that the failure belongs to, and sees to it that the next block can succeed."""
         if issubclass(kind, StatementOutdated | DatabaseConflict):
-            logger.info("%s: %s", kind.__name__, type(reason).__name__)
+            logger.info("%s: %s", kind.__name__, reason_of(error))
         else:
-            self.outage.failed(kind.code, reason)
+            self.outage.failed(kind.code, reason_of(error))
         if issubclass(kind, StatementOutdated) and connection is not None:
             await connection.reload_schema_state()
         if issubclass(kind, DatabaseReadOnly):
             await self._leave_read_only_server()
 
     async def _leave_read_only_server(self) -> None:
-        """Has the pool connect anew, once a second at most: another host may be the primary now."""
+        """Has the pool connect anew, every other second at most: another host may be the primary now."""
         now = time.monotonic()
-        if now - self._expired_at >= 1:
+        if now - self._expired_at >= 2:
             self._expired_at = now
             await self._pool.expire_connections()
 

@@ -106,6 +106,19 @@ CONNECTION_ERRORS: Final = (*_LOST, asyncpg.PostgresError)
 """All that asyncpg raises while a connection is opened, acquired or released."""
 
 
+def reason_of(error: BaseException | None) -> str:
+    """Returns for the log, in one line, what was wrong first: the errors that follow tell less."""
+    found = error
+    while error is not None:
+        if isinstance(error, asyncpg.PostgresError | OSError):
+            found = error
+        error = error.__cause__ or error.__context__
+    if found is None or isinstance(found, TimeoutError):
+        return "no answer in time"
+    message = str(found).partition("\n")[0]
+    return f"{type(found).__name__}: {message}"
+
+
 def trouble_of(error: BaseException, *, lost: bool) -> type[DatabaseTrouble] | None:
     """Returns what an error that left a database block means, or None for a mistake of ours.
 

@@ -70,7 +70,7 @@ class Queue:
             )
             await self._redis.publish(wake_channel(FEEDBACK_QUEUE), b"")
         except AWAY as error:
-            OUTAGE.failed("jobs wait for the sweeper", error)
+            OUTAGE.failed("jobs wait for the sweeper", type(error).__name__)
 
     async def revive_feedback(self, job_id: UUID, *, attempts: int) -> None:
         """Enqueues again a job that workers should have claimed by now.
@@ -119,7 +119,7 @@ class RollupNotifier:
             )
             await self._redis.publish(wake_channel(ROLLUP_QUEUE), b"")
         except AWAY as error:
-            OUTAGE.failed("roll-ups are folded on schedule", error)
+            OUTAGE.failed("roll-ups are folded on schedule", type(error).__name__)
             return True
         return job is not None
 

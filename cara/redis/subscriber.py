@@ -67,7 +67,7 @@ class Subscriber:
                         await self._pubsub.subscribe(*self._listeners)
                     await self._read()
                 except AWAY as error:
-                    OUTAGE.failed("listeners poll", error)
+                    OUTAGE.failed("listeners poll", type(error).__name__)
                     await self._pubsub.aclose()
                     await asyncio.sleep(0.5)
         finally:

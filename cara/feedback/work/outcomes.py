@@ -74,7 +74,7 @@ def outcome(write: OutcomeMethod[Arguments]) -> OutcomeMethod[Arguments]:
             await outcomes.release(attempt)
         except Unavailable:
             tokens = attempt.usage.total_tokens
-            logger.error("%s could not be ended, nor its %d tokens charged", attempt.name, tokens)
+            logger.warning("%s could not be ended, nor its %d tokens charged", attempt.name, tokens)
             raise
 
     return ended
