@@ -206,7 +206,7 @@ class Database:
         if issubclass(kind, StatementOutdated | DatabaseConflict):
             logger.info("%s: %s", kind.__name__, reason_of(error))
         else:
-            self.outage.failed(kind.code, reason_of(error))
+            self.outage.failed(kind.code, "no answer in time" if kind is DatabaseSlow else reason_of(error))
         if issubclass(kind, StatementOutdated) and connection is not None:
             await connection.reload_schema_state()
         if issubclass(kind, DatabaseReadOnly):

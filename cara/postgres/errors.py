@@ -130,6 +130,6 @@ def trouble_of(error: BaseException, *, lost: bool) -> type[DatabaseTrouble] | N
     if isinstance(error, asyncpg.PostgresError):
         state = error.sqlstate or ""
         return _TROUBLES.get(state) or _TROUBLES.get(state[:2])
-    if lost and isinstance(error, _LOST):
-        return DatabaseAway
-    return DatabaseSlow if isinstance(error, TimeoutError) else None
+    if isinstance(error, TimeoutError):
+        return DatabaseSlow
+    return DatabaseAway if lost and isinstance(error, _LOST) else None
