@@ -20,34 +20,40 @@ class Outage:
     """
 
     def __init__(self, service: str, *, quiet_seconds: float = QUIET_SECONDS) -> None:
-        self._service = service
-        self._quiet_seconds = quiet_seconds
         self.lasts = False
-        self._since = 0.0
         self.failures: Counter[str] = Counter()
         """How often it failed since the outage began, by kind."""
+        self._service = service
+        self._quiet_seconds = quiet_seconds
+        self._since = 0.0
         self._failed_at: dict[str, float] = {}
+        self._reads_succeed = False
 
-    def failed(self, kind: str, reason: str) -> None:
-        """Counts a failure of this kind; the first one begins the outage."""
+    def failed(self, kind: str, reason: str, *, reads_succeed: bool = False) -> None:
+        """Counts a failure of this kind; the first one begins the outage.
+
+        With `reads_succeed` only a success that wrote something ends it.
+        """
         now = self._failed_at[kind] = time.monotonic()
         self.failures[kind] += 1
+        self._reads_succeed |= reads_succeed
         if not self.lasts:
             self.lasts, self._since = True, now
             logger.error("%s fails: %s (%s)", self._service, kind, reason, stacklevel=2)
 
-    def answered(self) -> None:
-        """Ends the outage, unless something failed within `quiet_seconds`."""
-        if not self.lasts:
+    def answered(self, *, wrote: bool = True) -> None:
+        """Ends the outage, unless something failed just now."""
+        if not self.lasts or (self._reads_succeed and not wrote):
             return
-        now = time.monotonic()
-        if now - max(self._failed_at.values()) < self._quiet_seconds:
+        last = max(self._failed_at.values())
+        if time.monotonic() - last < self._quiet_seconds:
             return
         kinds = ", ".join(f"{count} x {kind}" for kind, count in self.failures.most_common())
+        seconds = last - self._since
         logger.warning(
-            "%s serves again after %.1f s; failed: %s", self._service, now - self._since, kinds, stacklevel=2
+            "%s serves again: it failed for %.1f s, %s", self._service, seconds, kinds, stacklevel=2
         )
-        self.lasts = False
+        self.lasts = self._reads_succeed = False
         self.failures.clear()
         self._failed_at.clear()
 

@@ -30,6 +30,7 @@ from cara.postgres.errors import (
     DatabaseAway,
     DatabaseBusy,
     DatabaseConflict,
+    DatabaseFull,
     DatabaseReadOnly,
     DatabaseSlow,
     DatabaseTrouble,
@@ -133,7 +134,7 @@ class Database:
             raise kind(retry_after_seconds=1) from error
         else:
             if self.outage.lasts:
-                self.outage.answered()
+                self.outage.answered(wrote=False)
         finally:
             await self._release(connection)
             cutting.cancel()
@@ -157,6 +158,8 @@ class Database:
                         await _set_locally(connection, "statement_timeout", seconds)
                     yield connection
                     committing = True
+                if self.outage.lasts:
+                    self.outage.answered()
             except Exception as error:
                 if committing and trouble_of(error, lost=is_lost(connection)) is DatabaseAway:
                     raise CommitUnknown(retry_after_seconds=1) from error
@@ -206,7 +209,10 @@ class Database:
         if issubclass(kind, StatementOutdated | DatabaseConflict):
             logger.info("%s: %s", kind.__name__, reason_of(error))
         else:
-            self.outage.failed(kind.code, "no answer in time" if kind is DatabaseSlow else reason_of(error))
+            reason = "no answer in time" if kind is DatabaseSlow else reason_of(error)
+            self.outage.failed(
+                kind.code, reason, reads_succeed=issubclass(kind, DatabaseReadOnly | DatabaseFull)
+            )
         if issubclass(kind, StatementOutdated) and connection is not None:
             await connection.reload_schema_state()
         if issubclass(kind, DatabaseReadOnly):

@@ -95,28 +95,32 @@ _TROUBLES: Final[Mapping[str, type[DatabaseTrouble]]] = {
 _KINDS: Final[Mapping[type, type[DatabaseTrouble]]] = {
     asyncpg.InvalidCachedStatementError: StatementOutdated,
     asyncpg.exceptions.OutdatedSchemaCacheError: DatabaseBusy,  # the statement is done already: not repeated
-    asyncpg.exceptions.TargetServerAttributeNotMatched: DatabaseReadOnly,
+    asyncpg.InternalClientError: DatabaseAway,  # no host takes writes, or the connection has just broken
 }
 """asyncpg's own errors, which have no SQLSTATE, or share it with others."""
 
-_LOST: Final = (OSError, asyncpg.InterfaceError, asyncpg.InternalClientError)
-"""What asyncpg raises, beside SQLSTATEs, when a connection is lost or was lost before."""
-
-CONNECTION_ERRORS: Final = (*_LOST, asyncpg.PostgresError)
+CONNECTION_ERRORS: Final = (
+    OSError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
 """All that asyncpg raises while a connection is opened, acquired or released."""
 
 
-def reason_of(error: BaseException | None) -> str:
-    """Returns for the log, in one line, what was wrong first: the errors that follow tell less."""
-    found = error
-    while error is not None:
-        if isinstance(error, asyncpg.PostgresError | OSError):
-            found = error
-        error = error.__cause__ or error.__context__
-    if found is None or isinstance(found, TimeoutError):
-        return "no answer in time"
-    message = str(found).partition("\n")[0]
-    return f"{type(found).__name__}: {message}"
+def reason_of(error: BaseException) -> str:
+    """Returns for the log, in one line, what was wrong first: the errors that follow tell less.
+
+    The message of an internal error of PostgreSQL is left out: it may quote data.
+    """
+    found, earlier = error, error.__cause__ or error.__context__
+    while earlier is not None:
+        if isinstance(earlier, asyncpg.PostgresError | OSError):
+            found = earlier
+        earlier = earlier.__cause__ or earlier.__context__
+    if isinstance(found, asyncpg.InternalServerError):
+        return type(found).__name__
+    return f"{type(found).__name__}: {found}".partition("\n")[0]
 
 
 def trouble_of(error: BaseException, *, lost: bool) -> type[DatabaseTrouble] | None:
@@ -132,4 +136,4 @@ def trouble_of(error: BaseException, *, lost: bool) -> type[DatabaseTrouble] | N
         return _TROUBLES.get(state) or _TROUBLES.get(state[:2])
     if isinstance(error, TimeoutError):
         return DatabaseSlow
-    return DatabaseAway if lost and isinstance(error, _LOST) else None
+    return DatabaseAway if lost and isinstance(error, OSError | asyncpg.InterfaceError) else None
