@@ -44,6 +44,7 @@ class Hosts:
         """
         failure: BaseException | None = None
         for url in tuple(self._urls):
+            self._move(url, to=len(self._urls))  # also if the caller gives up meanwhile
             try:
                 async with asyncio.timeout(CONNECT_SECONDS / len(self._urls)):
                     connection: RawConnection
@@ -51,11 +52,14 @@ class Hosts:
             except (OSError, asyncpg.CannotConnectNowError, asyncpg.InternalClientError) as error:
                 failure = error
             else:
-                self._urls.remove(url)
-                self._urls.insert(0, url)
+                self._move(url, to=0)
                 return connection
         assert failure is not None
         raise failure
+
+    def _move(self, url: str, *, to: int) -> None:
+        self._urls.remove(url)
+        self._urls.insert(to, url)
 
 
 def single_host_urls(url: str) -> list[str]:

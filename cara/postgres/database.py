@@ -136,9 +136,11 @@ class Database:
             if self.outage.lasts:
                 self.outage.answered(wrote=False)
         finally:
-            await self._release(connection)
-            cutting.cancel()
-            spend(loop.time() - begin)
+            try:
+                await self._release(connection)
+            finally:
+                cutting.cancel()
+                spend(loop.time() - begin)
 
     @asynccontextmanager
     async def transaction(self, *, seconds: float | None = None) -> AsyncIterator[Connection]:

@@ -11,7 +11,8 @@ import pytest
 
 from cara.postgres import retries
 from cara.postgres.database import Database
-from cara.postgres.errors import DatabaseAway, DatabaseBusy, DatabaseFull, DatabaseReadOnly
+from cara.postgres.errors import DatabaseAway, DatabaseBusy, DatabaseFull, DatabaseReadOnly, DatabaseSlow
+from cara.postgres.limits import begin_budget
 from cara.postgres.retries import retry_database
 from cara.settings import Settings
 from tests.waiting import time_limit
@@ -77,6 +78,32 @@ async def test_a_connection_that_is_lost_within_a_block_is_replaced_for_the_next
         await loses_its_connection()
     async with database.acquire() as connection:
         assert await connection.fetchval("select 1") == 1
+
+
+async def test_the_blocks_of_a_request_share_its_time_and_its_tasks_have_their_own(
+    database: Database,
+) -> None:
+    async def waits(seconds: float) -> None:
+        async with database.acquire() as connection:
+            await connection.execute("select pg_sleep($1)", seconds)
+
+    begin_budget(0.5)
+    await waits(0.3)
+    other = asyncio.create_task(waits(0.6))
+    with pytest.raises(DatabaseSlow):
+        await waits(0.6)
+    with pytest.raises(DatabaseSlow):
+        await waits(0)
+    await other
+    begin_budget(0.5)
+    await waits(0)
+
+
+async def test_a_wrong_use_of_asyncpg_is_no_outage(database: Database) -> None:
+    with pytest.raises(asyncpg.InterfaceError):
+        async with database.acquire() as connection:
+            await connection.execute("select $1::int", 1, 2)
+    assert not database.outage.lasts
 
 
 async def test_a_server_that_is_not_there_is_away(settings: Settings, unused_tcp_port: int) -> None:
