@@ -159,8 +159,9 @@ async def learner(client: TestClient[Any, Any]) -> Learner:
 
 @pytest.fixture
 async def database(settings: Settings) -> AsyncIterator[Database]:
-    """A look into the tables."""
-    database = await Database.connect(settings)
+    """A look into the tables, which may take as long as a busy machine needs."""
+    patient = {"database_seconds": 60.0, "database_lock_seconds": 30.0}
+    database = await Database.connect(settings.model_copy(update=patient))
     yield database
     await database.close()
 

@@ -23,6 +23,8 @@ MAX_ATTEMPTS = 3
 BATCH_ROWS = 5_000
 """How many rows one statement of the purge deletes at most, so that none holds locks for long."""
 
+BATCH_SECONDS = 15.0
+
 
 async def delete_account(
     database: Database, job_notifier: JobNotifier, user_id: UUID, request_id: str | None
@@ -69,7 +71,7 @@ async def purge_expired(database: Database, *, now: datetime, audit_days: int) -
     """Deletes audit entries older than so many days, and expired refresh tokens and failed sign-ins."""
     total = Purged()
     while True:
-        async with database.acquire() as connection:
+        async with database.acquire(seconds=BATCH_SECONDS) as connection:
             deleted = Purged(
                 await audit.delete_entries_before(connection, now - timedelta(days=audit_days), BATCH_ROWS),
                 await refresh_queries.delete_expired_tokens(connection, now, BATCH_ROWS),

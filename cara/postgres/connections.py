@@ -53,6 +53,7 @@ class Hosts:
                 failure = error
             else:
                 self._move(url, to=0)
+                _keep_alive(connection)
                 return connection
         assert failure is not None
         raise failure
@@ -71,7 +72,7 @@ def single_host_urls(url: str) -> list[str]:
     return [parts._replace(netloc=f"{user}{at}{host}").geturl() for host in hosts.split(",")]
 
 
-def keep_alive(connection: RawConnection) -> None:
+def _keep_alive(connection: RawConnection) -> None:
     """Has the kernel end the connection when its server is silent, also while nobody uses it.
 
     `_transport` is a private part of asyncpg 0.32; setup.cfg has an upper bound for that reason.

@@ -15,21 +15,13 @@ import asyncpg
 from uuid_utils.compat import uuid7
 
 from cara.outages import Outage
-from cara.postgres.connections import (
-    Connection,
-    Hosts,
-    PoolConnection,
-    RawConnection,
-    cut,
-    is_lost,
-    keep_alive,
-)
+from cara.postgres.connections import Connection, Hosts, PoolConnection, RawConnection, cut, is_lost
 from cara.postgres.errors import (
     CONNECTION_ERRORS,
+    SILENCE,
     CommitUnknown,
     DatabaseAway,
     DatabaseBusy,
-    DatabaseConflict,
     DatabaseFull,
     DatabaseReadOnly,
     DatabaseSlow,
@@ -56,19 +48,11 @@ class Database:
     Then the connection is cut, whatever it is waiting for: a result, a lock, the commit or a rollback.
     """
 
-    def __init__(
-        self,
-        pool: asyncpg.Pool[asyncpg.Record],
-        *,
-        acquire_seconds: float,
-        seconds: float,
-        statement_seconds: float,
-    ) -> None:
+    def __init__(self, pool: asyncpg.Pool[asyncpg.Record], settings: Settings) -> None:
         self.outage = Outage("PostgreSQL")
+        self.seconds = settings.database_seconds
         self._pool = pool
-        self._acquire_seconds = acquire_seconds
-        self.seconds = seconds
-        self._statement_seconds = statement_seconds
+        self._settings = settings
         self._expired_at = float("-inf")
 
     @classmethod
@@ -92,12 +76,7 @@ class Database:
             )
         except CONNECTION_ERRORS as error:
             raise DatabaseAway(retry_after_seconds=1) from error
-        return cls(
-            pool,
-            acquire_seconds=settings.database_acquire_seconds,
-            seconds=settings.database_seconds,
-            statement_seconds=settings.database_statement_seconds,
-        )
+        return cls(pool, settings)
 
     async def close(self) -> None:
         """Waits at most 5 seconds for running statements, then closes every connection."""
@@ -156,14 +135,15 @@ class Database:
             committing = False
             try:
                 async with connection.transaction():
-                    if seconds and seconds > self._statement_seconds:
+                    if seconds and seconds > self._settings.database_statement_seconds:
                         await _set_locally(connection, "statement_timeout", seconds)
                     yield connection
                     committing = True
                 if self.outage.lasts:
                     self.outage.answered()
             except Exception as error:
-                if committing and trouble_of(error, lost=is_lost(connection)) is DatabaseAway:
+                kind = trouble_of(error, lost=is_lost(connection))
+                if committing and kind in (DatabaseAway, DatabaseSlow):
                     raise CommitUnknown(retry_after_seconds=1) from error
                 raise
 
@@ -184,10 +164,10 @@ class Database:
             yield connection
 
     async def _acquired(self, end: float) -> PoolConnection:
-        """Returns a connection within `acquire_seconds`, and not later than `end`, a time of the loop."""
+        """Returns a connection, in time and not later than `end`, a time of the loop."""
         begin = asyncio.get_running_loop().time()
         try:
-            async with asyncio.timeout_at(min(end, begin + self._acquire_seconds)):
+            async with asyncio.timeout_at(min(end, begin + self._settings.database_acquire_seconds)):
                 return await self._pool.acquire()
         except CONNECTION_ERRORS as error:
             spend(asyncio.get_running_loop().time() - begin)
@@ -208,13 +188,12 @@ class Database:
         self, kind: type[DatabaseTrouble], error: BaseException, connection: Connection | None = None
     ) -> None:
         """Logs the outage that the failure belongs to, and sees to it that the next block can succeed."""
-        if issubclass(kind, StatementOutdated | DatabaseConflict):
-            logger.info("%s: %s", kind.__name__, reason_of(error))
+        reason = SILENCE if kind is DatabaseSlow else reason_of(error)
+        if kind.is_outage:
+            lasting = issubclass(kind, DatabaseReadOnly | DatabaseFull)
+            self.outage.failed(kind.code, reason, reads_succeed=lasting)
         else:
-            reason = "no answer in time" if kind is DatabaseSlow else reason_of(error)
-            self.outage.failed(
-                kind.code, reason, reads_succeed=issubclass(kind, DatabaseReadOnly | DatabaseFull)
-            )
+            logger.info("%s: %s", kind.__name__, reason)
         if issubclass(kind, StatementOutdated) and connection is not None:
             await connection.reload_schema_state()
         if issubclass(kind, DatabaseReadOnly):
@@ -247,7 +226,6 @@ async def one_row(connection: Connection, statement: str, *arguments: Any) -> Re
 
 async def _prepare(connection: RawConnection) -> None:
     try:
-        keep_alive(connection)
         await _set_codecs(connection)
     except BaseException:
         connection.terminate()  # asyncpg would wait for a server that hangs to close it

@@ -7,7 +7,7 @@ and stays what it is.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import ClassVar, Final
 
 import asyncpg
 
@@ -18,10 +18,12 @@ class DatabaseTrouble(Unavailable):
     """PostgreSQL cannot do it now. What was asked for in a transaction is undone, unless `CommitUnknown`."""
 
     code = "database_trouble"
+    is_outage: ClassVar[bool] = True
+    """Whether PostgreSQL is to blame, and not those who use the same rows, or a migration."""
 
 
 class DatabaseBusy(DatabaseTrouble):
-    """A connection, a lock or a result was not to be had in time; it can be had soon."""
+    """No connection was free in time."""
 
     code = "database_busy"
     detail = "The database is busy. Please try again in a moment."
@@ -30,9 +32,19 @@ class DatabaseBusy(DatabaseTrouble):
 class DatabaseConflict(DatabaseBusy):
     """PostgreSQL rolled the work back, because it conflicts with that of somebody else: repeat it."""
 
+    is_outage = False
+
+
+class StatementTimedOut(DatabaseBusy):
+    """A lock was not granted, or a result not found, in the time that a session has for it."""
+
+    is_outage = False
+
 
 class StatementOutdated(DatabaseBusy):
     """A migration has changed what a prepared statement refers to; the next time it is prepared anew."""
+
+    is_outage = False
 
 
 class DatabaseAway(DatabaseTrouble):
@@ -76,17 +88,17 @@ _TROUBLES: Final[Mapping[str, type[DatabaseTrouble]]] = {
     "08": DatabaseAway,  # the connection failed or was lost
     "25006": DatabaseReadOnly,
     "25P03": DatabaseAway,  # idle in a transaction for too long: the connection was ended
-    "25P04": DatabaseBusy,  # the transaction took too long
+    "25P04": StatementTimedOut,  # the transaction took too long
     "26000": StatementOutdated,  # the prepared statement is gone, as after DISCARD ALL
     "40": DatabaseConflict,  # deadlock, serialization
     "53": DatabaseFull,
     "53300": DatabaseAway,  # too many connections
-    "55006": DatabaseBusy,  # an object is in use
-    "55P03": DatabaseBusy,  # a lock was not granted in time
+    "55006": DatabaseConflict,  # an object is in use
+    "55P03": StatementTimedOut,  # a lock was not granted in time
     "57": DatabaseAway,  # shutdown, crash, starting up, database dropped
-    "57014": DatabaseBusy,  # the statement took too long
+    "57014": StatementTimedOut,  # the statement took too long
     "58": DatabaseAway,  # input and output fail
-    "72": DatabaseBusy,  # snapshot too old
+    "72": DatabaseConflict,  # snapshot too old
     "F0": DatabaseAway,  # a file of the server's configuration is broken
     "XX": DatabaseAway,  # data or an index is damaged
 }
@@ -94,7 +106,7 @@ _TROUBLES: Final[Mapping[str, type[DatabaseTrouble]]] = {
 
 _KINDS: Final[Mapping[type, type[DatabaseTrouble]]] = {
     asyncpg.InvalidCachedStatementError: StatementOutdated,
-    asyncpg.exceptions.OutdatedSchemaCacheError: DatabaseBusy,  # the statement is done already: not repeated
+    asyncpg.exceptions.OutdatedSchemaCacheError: DatabaseConflict,  # what was done may stay: not repeated
     asyncpg.InternalClientError: DatabaseAway,  # no host takes writes, or the connection has just broken
 }
 """asyncpg's own errors, which have no SQLSTATE, or share it with others."""
@@ -108,6 +120,10 @@ CONNECTION_ERRORS: Final = (
 """All that asyncpg raises while a connection is opened, acquired or released."""
 
 
+SILENCE: Final = "no answer in time"
+"""What was wrong, where no error says so."""
+
+
 def reason_of(error: BaseException) -> str:
     """Returns for the log, in one line, what was wrong first: the errors that follow tell less.
 
@@ -118,6 +134,8 @@ def reason_of(error: BaseException) -> str:
         if isinstance(earlier, asyncpg.PostgresError | OSError):
             found = earlier
         earlier = earlier.__cause__ or earlier.__context__
+    if isinstance(found, TimeoutError):
+        return SILENCE
     if isinstance(found, asyncpg.InternalServerError):
         return type(found).__name__
     return f"{type(found).__name__}: {found}".partition("\n")[0]

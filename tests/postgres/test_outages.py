@@ -87,6 +87,13 @@ def settings(settings: Settings, server: OwnServer) -> Settings:
     return settings.model_copy(update={**changes, "database_lock_seconds": 0.2})
 
 
+@pytest.fixture
+async def database(settings: Settings) -> AsyncIterator[Database]:
+    database = await Database.connect(settings)
+    yield database
+    await database.close()
+
+
 def lines_of_outages(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [record.getMessage() for record in caplog.records if record.name == "cara.outages"]
 

@@ -27,7 +27,7 @@ class UnreliableDatabase(Database):
     """
 
     def __init__(self, database: Database, begun: Callable[[], bool], **failures: int) -> None:
-        super().__init__(database._pool, acquire_seconds=5, seconds=60, statement_seconds=60)
+        super().__init__(database._pool, database._settings)
         self._begun = begun
         self.failures = {"acquired": 0, "undone": 0, "written": 0, **failures}
         self.meanwhile: Callable[[], Awaitable[None]] = nothing
@@ -171,6 +171,7 @@ async def test_a_job_that_cannot_be_ended_for_long_is_left_to_the_sweeper(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr("cara.postgres.retries.RETRY_SECONDS", 0.1)
+    monkeypatch.setattr("cara.postgres.retries.SAVE_SECONDS", 0.1)
     job = await learner.asks_for_feedback()
     async with working(settings, database=UnreliableDatabase(database, answered, undone=1_000)) as (work, _):
         with pytest.raises(DatabaseAway):
