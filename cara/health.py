@@ -9,7 +9,13 @@ from redis.exceptions import OutOfMemoryError, ReadOnlyError, ResponseError
 from cara import __version__
 from cara.postgres.connections import is_read_only
 from cara.postgres.database import Database
-from cara.postgres.errors import DatabaseBusy, DatabaseFull, DatabaseReadOnly, DatabaseTrouble
+from cara.postgres.errors import (
+    DatabaseBusy,
+    DatabaseFull,
+    DatabaseReadOnly,
+    DatabaseSlow,
+    DatabaseTrouble,
+)
 from cara.postgres.migrations import missing_migrations
 from cara.redis.connections import AWAY
 from cara.redis.queue import FEEDBACK_QUEUE, health_key
@@ -68,7 +74,9 @@ async def _database_problem(database: Database) -> str | None:
         return "the database is read-only"
     except DatabaseBusy:
         return "no connection to the database is free"
-    except (DatabaseTrouble, TimeoutError):
+    except (DatabaseSlow, TimeoutError):
+        return "the database does not answer in time"
+    except DatabaseTrouble:
         return "the database cannot be reached"
     if database.outage.failed_within(DatabaseFull.code, FULL_SECONDS):
         return "the database has no room left"
@@ -85,8 +93,8 @@ async def _redis_problem(redis: Redis) -> str | None:
         return "redis is full"
     except ReadOnlyError:
         return "redis is read-only"
-    except ResponseError as error:
-        return f"redis refuses writes: {str(error).partition(' ')[0]}"
+    except ResponseError:
+        return "redis refuses writes"
     except AWAY:
         return "redis cannot be reached"
     return None if alive else "no worker was seen lately"
