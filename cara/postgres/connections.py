@@ -6,7 +6,7 @@ import asyncio
 import socket
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
@@ -43,12 +43,15 @@ class Hosts:
                 the error is that of the last one.
         """
         failure: BaseException | None = None
+        seconds = CONNECT_SECONDS / len(self._urls)
         for url in tuple(self._urls):
             self._move(url, to=len(self._urls))  # also if the caller gives up meanwhile
             try:
-                async with asyncio.timeout(CONNECT_SECONDS / len(self._urls)):
+                async with asyncio.timeout(seconds):
                     connection: RawConnection
                     connection = await asyncpg.connect(url, **self._options, **options)
+            except TimeoutError:
+                failure = TimeoutError(f"no answer within {seconds:g} s")
             except (OSError, asyncpg.CannotConnectNowError, asyncpg.InternalClientError) as error:
                 failure = error
             else:
@@ -64,12 +67,18 @@ class Hosts:
 
 
 def single_host_urls(url: str) -> list[str]:
-    """Returns a URL for each host of a URL that lists several before its path."""
+    """Returns a URL for each host that a URL lists, before its path or in its query."""
     parts = urlsplit(url)
     user, at, hosts = parts.netloc.rpartition("@")
-    if "," not in hosts:
+    if "," in hosts:
+        return [parts._replace(netloc=f"{user}{at}{host}").geturl() for host in hosts.split(",")]
+    query = dict(parse_qsl(parts.query))
+    names, ports = query.get("host", "").split(","), query.get("port", "5432").split(",")
+    if len(names) == 1:
         return [url]
-    return [parts._replace(netloc=f"{user}{at}{host}").geturl() for host in hosts.split(",")]
+    ports = ports * len(names) if len(ports) == 1 else ports
+    each = [query | {"host": name, "port": port} for name, port in zip(names, ports, strict=True)]
+    return [parts._replace(query=urlencode(one)).geturl() for one in each]
 
 
 def _keep_alive(connection: RawConnection) -> None:

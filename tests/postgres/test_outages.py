@@ -19,7 +19,7 @@ from aiohttp.test_utils import TestClient
 from pydantic import SecretStr
 
 from cara.devtools.servers.embedded import embedded_postgres_server
-from cara.postgres.connections import is_read_only
+from cara.postgres.connections import is_read_only, single_host_urls
 from cara.postgres.database import Database
 from cara.postgres.errors import CommitUnknown, DatabaseAway, DatabaseReadOnly
 from cara.postgres.migrations import migrate_up
@@ -44,13 +44,21 @@ class OwnServer:
     @contextmanager
     def read_only(self) -> Iterator[None]:
         self._execute("alter system set default_transaction_read_only = on")
-        self._execute("select pg_reload_conf()")
+        self._reload_until("on")
         try:
             yield
         finally:
             self._execute("set default_transaction_read_only = off")
             self._execute("alter system reset default_transaction_read_only")
-            self._execute("select pg_reload_conf()")
+            self._reload_until("off")
+
+    def _reload_until(self, read_only: str) -> None:
+        """Returns once new sessions know the change."""
+        self._execute("select pg_reload_conf()")
+        known = None
+        while known != (read_only,):
+            with psycopg.connect(self.url) as session:
+                known = session.execute("show transaction_read_only").fetchone()
 
     @contextmanager
     def hung(self) -> Iterator[None]:
@@ -250,6 +258,22 @@ async def test_of_several_hosts_the_one_that_takes_writes_is_used_and_one_that_i
                     await delete_sessions(database)
             await delete_sessions(database)
             await database.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "urls"),
+    [
+        ("postgresql://u:p@one/c?sslmode=require", ["postgresql://u:p@one/c?sslmode=require"]),
+        ("postgresql://one:1,[::1]:2/c?a=b", ["postgresql://one:1/c?a=b", "postgresql://[::1]:2/c?a=b"]),
+        ("postgresql://u@/c?host=x,y", [f"postgresql://u@/c?host={host}&port=5432" for host in "xy"]),
+        (
+            "postgresql://u@/c?host=x,y&port=1,2",
+            [f"postgresql://u@/c?host={h}&port={p}" for h, p in ("x1", "y2")],
+        ),
+    ],
+)
+def test_each_host_of_a_list_has_a_url_of_its_own(url: str, urls: list[str]) -> None:
+    assert single_host_urls(url) == urls
 
 
 async def delete_sessions(database: Database) -> None:
