@@ -28,8 +28,9 @@ REPOSITORY = Path(cara.__file__).parents[1]
 FEATURES = frozenset(
     "accounts analytics audit coach feedback gemini jobs practice quota speech users".split()
 )
-NOT_ON_THE_WAY = ("cara/devtools/", "cara/app.py", "cara/__init__.py", "cara/analytics/roll")
-"""What stands in for Gemini, what only wires, and the folding of roll-ups, which runs beside requests."""
+BESIDE_REQUESTS = ("cara/analytics/roll", "cara/feedback/work/sweeper.py")
+NOT_ON_THE_WAY = ("cara/devtools/", "cara/app.py", "cara/__init__.py", *BESIDE_REQUESTS)
+"""What stands in for Gemini, what only wires, and what the worker does by the clock."""
 
 
 # The database has a file for the limits of time, and one for what is repeated while it is away.
