@@ -61,7 +61,7 @@ def cli_errors() -> Iterator[None]:
     from cara.devtools.demo.talks import UnusableTalk
     from cara.devtools.servers.local_server import LocalServerError
     from cara.errors import CaraError
-    from cara.postgres.database import DatabaseAway
+    from cara.postgres.errors import DatabaseAway
     from cara.postgres.migrations import DatabaseBehind, MigrationFailed
 
     try:

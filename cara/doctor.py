@@ -15,7 +15,9 @@ from cara.gemini.client import GeminiCall, GeminiClient, GeminiLimits
 from cara.gemini.errors import GeminiBadAnswer, GeminiError
 from cara.gemini.schemas import SchemaStep
 from cara.local_settings import LocalSettings
-from cara.postgres.database_url import asyncpg_arguments
+from cara.postgres.connections import Hosts, is_read_only
+from cara.postgres.errors import CONNECTION_ERRORS
+from cara.postgres.limits import session_limits
 from cara.postgres.migrations import missing_migrations
 from cara.production_rules import check_signing_keys
 from cara.redis.connections import AWAY, connection_pool
@@ -74,12 +76,13 @@ async def examine(settings: Settings) -> list[Finding]:
 async def _postgresql(settings: Settings) -> list[Finding]:
     try:
         async with asyncio.timeout(CHECK_SECONDS):
-            connection = await asyncpg.connect(**asyncpg_arguments(settings.database_url.get_secret_value()))
+            hosts = Hosts(settings.database_url.get_secret_value())
+            connection = await hosts.connect(server_settings=session_limits(settings))
             try:
                 return await _database_findings(connection, settings)
             finally:
                 await connection.close(timeout=1)
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
+    except (*CONNECTION_ERRORS, ValueError) as error:
         return [Finding("PostgreSQL", "bad", f"cannot be used: {_reason(error)}")]
 
 
@@ -97,6 +100,11 @@ async def _database_findings(
     )
     if settings.production and not private:
         findings.append(Finding("PostgreSQL", "warning", "the connection is not encrypted"))
+    if await connection.fetchval("show idle_in_transaction_session_timeout") == "0":
+        sentence = "sessions have no limits: a host that vanishes keeps rows locked (see docs/deployment.md)"
+        findings.append(Finding("PostgreSQL", "warning", sentence))
+    if await is_read_only(connection):
+        return [*findings, Finding("PostgreSQL", "bad", "the server is read-only")]
     missing = await missing_migrations(connection)
     if missing:
         sentence = f"missing: {', '.join(missing)}; run `cara migrate up`"

@@ -4,10 +4,18 @@ import asyncio
 
 from aiohttp import web
 from redis.asyncio import Redis
+from redis.exceptions import OutOfMemoryError, ReadOnlyError, ResponseError
 
 from cara import __version__
-from cara.errors import Unavailable
+from cara.postgres.connections import is_read_only
 from cara.postgres.database import Database
+from cara.postgres.errors import (
+    DatabaseBusy,
+    DatabaseFull,
+    DatabaseReadOnly,
+    DatabaseSlow,
+    DatabaseTrouble,
+)
 from cara.postgres.migrations import missing_migrations
 from cara.redis.connections import AWAY
 from cara.redis.queue import FEEDBACK_QUEUE, health_key
@@ -16,7 +24,13 @@ from cara.web.models import ApiResponse, ResponseModel
 from cara.web.openapi import OpenApiDocument
 from cara.web.routing import Route
 
-CHECK_TIMEOUT_SECONDS = 3
+CHECK_SECONDS = 2.5
+"""For each of the checks, which run at the same time: load balancers wait for three seconds or more."""
+
+FULL_SECONDS = 10.0
+"""Whether a disk is full only shows when something is written: so long it counts what a request has met."""
+
+_PROBE_KEY = "cara:ready"
 
 
 class Health(ResponseModel):
@@ -39,7 +53,10 @@ async def health() -> Health:
 
 
 async def ready(database: Database, redis: Redis, draining: Draining) -> ApiResponse[Readiness]:
-    """Tell whether database, migrations, Redis and a worker are there, and the process is not stopping."""
+    """Tell whether database, migrations, Redis and a worker are there, and whether both take writes.
+
+    A process that is stopping says so, and looks for nothing else.
+    """
     if draining.begun:
         return ApiResponse(Readiness(ready=False, missing=["stopping"]), status=503)
     found = await asyncio.gather(_database_problem(database), _redis_problem(redis))
@@ -53,18 +70,37 @@ async def openapi(document: OpenApiDocument) -> web.Response:
 
 
 async def _database_problem(database: Database) -> str | None:
+    """Checks on a connection of the pool: when all of them hang, no request can be served either."""
     try:
-        async with asyncio.timeout(CHECK_TIMEOUT_SECONDS), database.acquire() as connection:
+        async with asyncio.timeout(CHECK_SECONDS), database.acquire(seconds=CHECK_SECONDS) as connection:
+            if await is_read_only(connection):
+                raise DatabaseReadOnly
             missing = await missing_migrations(connection)
-    except (Unavailable, TimeoutError):
+    except DatabaseReadOnly:
+        return "the database is read-only"
+    except DatabaseBusy:
+        return "no connection to the database is free"
+    except (DatabaseSlow, TimeoutError):
+        return "the database does not answer in time"
+    except DatabaseTrouble:
         return "the database cannot be reached"
+    if database.outage.failed_within(DatabaseFull.code, FULL_SECONDS):
+        return "the database has no room left"
     return f"migrations are missing: {', '.join(missing)}" if missing else None
 
 
 async def _redis_problem(redis: Redis) -> str | None:
+    """Checks with a write: a full server, or a replica, answers reads as if nothing were wrong."""
     try:
-        async with asyncio.timeout(CHECK_TIMEOUT_SECONDS):
+        async with asyncio.timeout(CHECK_SECONDS):
+            await redis.set(_PROBE_KEY, "1", ex=10)
             alive = await redis.exists(health_key(FEEDBACK_QUEUE))
+    except OutOfMemoryError:
+        return "redis is full"
+    except ReadOnlyError:
+        return "redis is read-only"
+    except ResponseError:
+        return "redis refuses writes"
     except AWAY:
         return "redis cannot be reached"
     return None if alive else "no worker was seen lately"

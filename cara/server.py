@@ -14,7 +14,7 @@ from aiohttp import web
 from cara.app import create_app
 from cara.observability.logging import set_up_logs
 from cara.observability.metrics import PortUnusable, serve_metrics, translate_bind_errors
-from cara.postgres.database import DatabaseAway
+from cara.postgres.errors import DatabaseAway
 from cara.postgres.migrations import DatabaseBehind
 from cara.settings import Settings
 from cara.web.connections import ConnectionLimits, listen

@@ -74,7 +74,11 @@ class Settings(BaseSettings):
 
     database_url: DatabaseUrl
     database_pool_size: Positive = 10
-    database_acquire_seconds: Seconds = 5
+    database_acquire_seconds: Seconds = 3
+    database_seconds: Seconds = 4
+    database_lock_seconds: Seconds = 3
+    database_statement_seconds: Seconds = 15
+    database_session_limits: Literal["on", "off"] = "on"
     redis_url: RedisUrl
     redis_pool_size: Positive = 50
 

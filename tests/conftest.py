@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -17,7 +18,9 @@ from cara.app import create_app
 from cara.devtools.emulator.emulator import Emulator
 from cara.devtools.emulator.server import EMULATOR, EmulatorSettings, create_emulator
 from cara.devtools.servers.unprivileged import discard_data
+from cara.outages import Outage
 from cara.postgres.database import Database
+from cara.redis.connections import OUTAGE
 from cara.settings import Settings
 from tests.learners import Learner
 from tests.servers import CleanDatabase, Servers, running_servers
@@ -120,11 +123,21 @@ def make_settings(**overrides: Any) -> Settings:
         "jwt_secret": "the-secret-of-the-tests-32-bytes-long",
         "gemini_api_key": "emulator",
         "rate_limits": "off",
+        "database_seconds": 30,
+        "database_acquire_seconds": 10,
         "sweep_seconds": 1,
         "job_lease_seconds": 9,
         "worker_drain_seconds": 30,
     }
     return Settings(_env_file=None, **{**defaults, **overrides})
+
+
+@pytest.fixture
+def redis_outage(monkeypatch: pytest.MonkeyPatch) -> Outage:
+    """The outage of Redis that this process logs, of which nothing is known yet."""
+    monkeypatch.setattr(OUTAGE, "failures", Counter())
+    monkeypatch.setattr(OUTAGE, "lasts", False)
+    return OUTAGE
 
 
 @pytest.fixture
@@ -148,8 +161,9 @@ async def learner(client: TestClient[Any, Any]) -> Learner:
 
 @pytest.fixture
 async def database(settings: Settings) -> AsyncIterator[Database]:
-    """A look into the tables."""
-    database = await Database.connect(settings)
+    """A look into the tables, which may take as long as a busy machine needs."""
+    patient = {"database_seconds": 60.0, "database_lock_seconds": 30.0}
+    database = await Database.connect(settings.model_copy(update=patient))
     yield database
     await database.close()
 

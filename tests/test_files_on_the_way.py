@@ -28,8 +28,12 @@ REPOSITORY = Path(cara.__file__).parents[1]
 FEATURES = frozenset(
     "accounts analytics audit coach feedback gemini jobs practice quota speech users".split()
 )
-NOT_ON_THE_WAY = ("cara/devtools/", "cara/app.py", "cara/__init__.py", "cara/analytics/roll")
-"""What stands in for Gemini, what only wires, and the folding of roll-ups, which runs beside requests."""
+BESIDE_REQUESTS = ("cara/analytics/roll", "cara/feedback/work/sweeper.py")
+NOT_ON_THE_WAY = ("cara/devtools/", "cara/app.py", "cara/__init__.py", *BESIDE_REQUESTS)
+"""What stands in for Gemini, what only wires, and what the worker does by the clock."""
+
+
+# The database has a file for the limits of time, and one for what is repeated while it is away.
 
 
 class FilesThatRun:
@@ -133,7 +137,7 @@ async def test_registering(caller: Caller) -> None:
     with files_that_run() as files:
         await caller.calls(201, "POST", "/api/auth/register", json=account(2))
     # Two keep out the pages of others, one tells guessable passwords; the SQL of families stands apart.
-    assert_few("register", files, at_most=25, of_features=11)
+    assert_few("register", files, at_most=26, of_features=11)
 
 
 async def test_signing_in(caller: Caller) -> None:
@@ -158,7 +162,7 @@ async def test_talking_with_the_coach(learner: Learner, caller: Caller) -> None:
         assert (await talks())[-1] == "done"
     # Seven of them keep account of each token: estimates, what a call costs at any moment, and its records.
     # Four read what gateways make of Gemini's answers.
-    assert_few("streamed /process", files, at_most=37, of_features=23)
+    assert_few("streamed /process", files, at_most=39, of_features=23)
 
 
 async def test_getting_feedback(learner: Learner, caller: Caller, worker: None) -> None:
@@ -183,7 +187,7 @@ async def test_getting_feedback(learner: Learner, caller: Caller, worker: None) 
     # Two requests, a worker, a judgement, and the measures of speech: those stand in a file for each kind.
     # The worker's call has the same seven files that keep account of its tokens as that of the coach.
     # One counts what the learner stores.
-    assert_few("feedback, from the request to the last event", files, at_most=71, of_features=52)
+    assert_few("feedback, from the request to the last event", files, at_most=73, of_features=52)
 
 
 async def test_posting_an_event(learner: Learner, caller: Caller) -> None:
@@ -200,4 +204,4 @@ async def test_deleting_an_account(learner: Learner, caller: Caller) -> None:
     with files_that_run() as files:
         await caller.calls(204, "DELETE", "/api/users/me", headers=learner.authorization)
     # One deletes the cookie, one looks up the sign-in that the token belongs to.
-    assert_few("deletion", files, at_most=19)
+    assert_few("deletion", files, at_most=20)

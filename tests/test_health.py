@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from redis.asyncio import Redis
 
 from cara import __version__
 from cara.app import create_app
+from cara.devtools.servers.embedded import embedded_valkey
 from cara.postgres.database import Database
 from cara.redis.queue import FEEDBACK_QUEUE, MAINTENANCE_QUEUE, health_key
 from cara.settings import Settings
@@ -56,6 +58,25 @@ async def test_a_worker_at_work_is_seen_and_for_seconds_only(client: Client, red
 
     await until(ready)
     assert 0 < await redis.ttl(health_key(FEEDBACK_QUEUE)) <= 11
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value", "found"),
+    [("maxmemory", "1", "redis is full"), ("replicaof", "127.0.0.1 1", "redis is read-only")],
+)
+async def test_a_redis_that_refuses_writes_is_named(
+    settings: Settings, aiohttp_client: Any, tmp_path: Path, parameter: str, value: str, found: str
+) -> None:
+    with embedded_valkey(tmp_path, durable=False) as url:
+        client = await aiohttp_client(create_app(settings.model_copy(update={"redis_url": SecretStr(url)})))
+        async with Redis.from_url(url) as redis:
+            await redis.set(health_key(FEEDBACK_QUEUE), "alive")
+            assert await readiness(client) == (200, [])
+            if parameter == "maxmemory":
+                await redis.config_set(parameter, value)
+            else:
+                await redis.execute_command(parameter, *value.split())
+        assert await readiness(client) == (503, [found])
 
 
 async def test_missing_migrations_are_named(client: Client, redis: Redis, database: Database) -> None:

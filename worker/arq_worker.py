@@ -15,7 +15,6 @@ tasks of jobs that were started and of jobs that run; `job_counter`, `in_progres
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from datetime import datetime, timedelta
 from typing import Any
@@ -23,11 +22,9 @@ from typing import Any
 from arq.constants import in_progress_key_prefix
 from arq.worker import Worker
 
-from cara.redis.connections import AWAY
+from cara.redis.connections import AWAY, OUTAGE
 from cara.redis.queue import wake_channel
 from cara.redis.subscriber import Subscriber
-
-logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.5
 AWAY_SECONDS = 0.5
@@ -74,8 +71,9 @@ class PubSubWorker(Worker):
                 try:
                     self._wake.clear()
                     await self._poll_iteration()
+                    OUTAGE.answered()
                 except AWAY as error:
-                    logger.warning("redis is away: %s", type(error).__name__)
+                    OUTAGE.failed("no jobs are taken", type(error).__name__)
                     await asyncio.sleep(AWAY_SECONDS)
                 await self._until_woken()
 
@@ -113,8 +111,10 @@ class PubSubWorker(Worker):
         arguments: list[str | int] = [self.queue_read_limit, slots, in_progress_key_prefix, mark_ms]
         now_ms, claimed = await self._claim(keys=[self.queue_name], args=arguments)
         self._clock_offset = timedelta(seconds=now_ms / 1000 - time.time())
-        for job_id, score in zip(claimed[::2], claimed[1::2], strict=True):
-            self._start_job(job_id.decode(), int(float(score)))
+        for claimed_id, score in zip(claimed[::2], claimed[1::2], strict=True):
+            job_id = claimed_id.decode()
+            if job_id not in self.tasks:  # or it runs here already, and only its mark was lost
+                self._start_job(job_id, int(float(score)))
 
     def _start_job(self, job_id: str, score: int) -> None:
         self.job_counter += 1
@@ -131,7 +131,7 @@ class PubSubWorker(Worker):
         try:
             await super().run_job(job_id, score)
         except AWAY as error:
-            logger.warning("job %s ended, but redis is away: %s", job_id, type(error).__name__)
+            OUTAGE.failed("jobs ended without a mark", type(error).__name__)
 
     async def run_cron(self, n: datetime, delay: float, num_windows: int = 2) -> None:
         """Enqueues what is due by the clock of Redis: processes whose clocks differ agree on job ids."""

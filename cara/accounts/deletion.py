@@ -10,14 +10,20 @@ from cara import audit
 from cara.accounts import queries, refresh_queries
 from cara.jobs import queries as jobs
 from cara.jobs.notifier import JobNotifier
-from cara.postgres.database import Connection, Database, DatabaseBusy
+from cara.postgres.database import Connection, Database
+from cara.postgres.errors import DatabaseConflict
 from cara.users import queries as users
 from cara.web.client_info import ClientInfo
+
+DELETION_SECONDS = 15.0
+"""A learner may have hundreds of thousands of events."""
 
 MAX_ATTEMPTS = 3
 
 BATCH_ROWS = 5_000
 """How many rows one statement of the purge deletes at most, so that none holds locks for long."""
+
+BATCH_SECONDS = 15.0
 
 
 async def delete_account(
@@ -30,14 +36,14 @@ async def delete_account(
     that are inserted meanwhile can still cause a deadlock, which PostgreSQL breaks: hence the attempts.
 
     Raises:
-        DatabaseBusy: the last attempt ended in a deadlock too, or found no free connection.
+        DatabaseConflict: the last attempt ended in a deadlock too.
     """
     for attempt in range(1, MAX_ATTEMPTS + 1):
         try:
-            async with database.transaction() as connection:
+            async with database.transaction(seconds=DELETION_SECONDS) as connection:
                 job_ids = await _delete(connection, user_id, request_id)
             break
-        except DatabaseBusy:
+        except DatabaseConflict:
             if attempt == MAX_ATTEMPTS:
                 raise
     if job_ids:
@@ -68,7 +74,7 @@ async def purge_expired(database: Database, *, now: datetime, audit_days: int) -
     """Deletes audit entries older than so many days, and expired tokens, families and failed sign-ins."""
     total = Purged()
     while True:
-        async with database.acquire() as connection:
+        async with database.acquire(seconds=BATCH_SECONDS) as connection:
             deleted = Purged(
                 await audit.delete_entries_before(connection, now - timedelta(days=audit_days), BATCH_ROWS),
                 await refresh_queries.delete_expired_tokens(connection, now, BATCH_ROWS),

@@ -20,6 +20,7 @@ from cara import audit
 from cara.errors import Unavailable
 from cara.postgres.database import Connection, Database, Record
 from cara.web.client_info import ClientInfo
+from cara.web.downloads import WHOLE_SECONDS
 
 MAX_AT_ONCE = 2
 """So many exports of one process are read from the database at the same time."""
@@ -155,11 +156,11 @@ class AccountExporter:
         try:
             async with self._database.acquire() as connection:
                 await audit.record(connection, "exported", client, user_id)
-                async with (
-                    connection.transaction(isolation="repeatable_read", readonly=True),
-                    aclosing(_in_chunks(_document(connection, user_id))) as chunks,
-                ):
-                    yield chunks
+            async with (
+                self._database.snapshot(WHOLE_SECONDS) as connection,
+                aclosing(_in_chunks(_document(connection, user_id))) as chunks,
+            ):
+                yield chunks
         finally:
             self._turns.release()
 

@@ -98,6 +98,14 @@ async def partition_names(connection: Connection) -> list[str]:
     return [row["name"] for row in rows]
 
 
+async def lock_partition(connection: Connection, name: str) -> None:
+    """Waits until no other statement uses the partition, and keeps all from using it: as dropping it does.
+
+    The table that it is a partition of is locked first, by which reads of all partitions come to it.
+    """
+    await connection.execute(f'lock table only analytics_events, "{name}" in access exclusive mode')
+
+
 async def drop_partition(connection: Connection, name: str) -> None:
     """Drops a partition by a name that `partition_names` returned."""
     await connection.execute(f'drop table "{name}"')

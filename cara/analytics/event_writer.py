@@ -24,7 +24,9 @@ from cara.analytics import event_queries
 from cara.analytics.schemas import Event, EventsAccepted, IncomingEvent, NewEvent, incoming_event
 from cara.errors import CaraError, InvalidInput, TokenInvalid, Unavailable
 from cara.observability.metrics import EVENT_GROUP_SIZE, EVENTS_REFUSED, EVENTS_STORED
-from cara.postgres.database import Database, DatabaseAway, Record
+from cara.postgres.database import Database, Record
+from cara.postgres.errors import DatabaseAway, DatabaseFull, DatabaseReadOnly, DatabaseSlow
+from cara.postgres.limits import seconds_left
 from cara.redis.queue import RollupNotifier
 
 logger = logging.getLogger(__name__)
@@ -35,7 +37,7 @@ MONTH_END_MARGIN = timedelta(hours=1)
 RETRY_PAUSES_SECONDS = (0.05, 0.2, 0.5, 1.0)
 """Pauses before further attempts when PostgreSQL is away. The event ids stay: nothing is stored twice."""
 
-STORE_SECONDS = 20.0
+STORE_SECONDS = 4.0
 
 
 class EventsBusy(Unavailable):
@@ -103,7 +105,8 @@ class EventWriter:
         """Returns when the events are durable.
 
         Raises:
-            EventsBusy: too many events are waiting, or it took too long; events that still wait are dropped.
+            EventsBusy: too many events are waiting.
+            DatabaseSlow: it took too long; the events may be stored later, or be dropped.
             EventsNotStored: the write failed. Some events may be stored: send them with the same ids.
             EventsRefused: PostgreSQL will never take the events.
         """
@@ -115,10 +118,10 @@ class EventWriter:
         self._waiting_events += len(events)
         self._arrived.set()
         try:
-            async with asyncio.timeout(STORE_SECONDS):
+            async with asyncio.timeout(seconds_left(STORE_SECONDS)):
                 return await post.stored
         except TimeoutError:
-            raise EventsBusy(retry_after_seconds=2) from None
+            raise DatabaseSlow(retry_after_seconds=2) from None
 
     async def run(self) -> None:
         """Writes group after group until cancelled."""
@@ -172,6 +175,8 @@ class EventWriter:
         for pause in self._retry_pauses_seconds:
             try:
                 return await self._insert_once(events)
+            except (DatabaseReadOnly, DatabaseFull):
+                raise  # it lasts: whoever waits learns so at once
             except DatabaseAway:
                 await asyncio.sleep(pause)
         return await self._insert_once(events)

@@ -9,13 +9,17 @@ from datetime import date, datetime, timedelta
 import asyncpg
 
 from cara.analytics import event_queries, rollup_queries
-from cara.postgres.database import Database
+from cara.postgres.database import Connection, Database
 
 logger = logging.getLogger(__name__)
 
 MONTHS_AHEAD = 2
 LOCK_TIMEOUT_SECONDS = 2.0
 """Statements on the raw events queue behind a drop that waits for its lock."""
+
+
+class PartitionInUse(Exception):
+    """Statements use the partition, or another process holds the roll-ups."""
 
 
 async def keep_partitions(
@@ -47,19 +51,32 @@ async def _drop(database: Database, name: str, lock_timeout_seconds: float) -> b
     following_month = month_after(month_of(name), 1)
     try:
         async with database.transaction() as connection:
-            await rollup_queries.set_lock_timeout(connection, lock_timeout_seconds)
-            await rollup_queries.lock_rollups(connection)
+            await _lock(connection, name, lock_timeout_seconds)
             if await rollup_queries.has_pending_events(connection, following_month):
                 logger.info("partition %s has events that are not folded yet", name)
                 return False
             # An event may have happened a little after it was received, hence one more day.
             await rollup_queries.limit_recomputing(connection, following_month + timedelta(days=1))
             await event_queries.drop_partition(connection, name)
-    except asyncpg.LockNotAvailableError:
+    except PartitionInUse:
         logger.info("partition %s is in use", name)
         return False
     logger.info("dropped partition %s", name)
     return True
+
+
+async def _lock(connection: Connection, name: str, timeout_seconds: float) -> None:
+    """Keeps other processes from folding, and all others from the partition.
+
+    Raises:
+        PartitionInUse: a lock was not granted in time.
+    """
+    await rollup_queries.set_lock_timeout(connection, timeout_seconds)
+    try:
+        await rollup_queries.lock_rollups(connection)
+        await event_queries.lock_partition(connection, name)
+    except asyncpg.LockNotAvailableError:
+        raise PartitionInUse from None
 
 
 def month_of(partition: str) -> date:

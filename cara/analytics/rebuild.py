@@ -14,6 +14,7 @@ from cara.postgres.database import Connection, Database
 
 SLICES = 100
 LOCK_TIMEOUT_SECONDS = 60.0
+TRANSACTION_SECONDS = 24 * 3_600.0
 
 Progress = Callable[[int, int], None]
 """Receives how many steps are done, and how many there are."""
@@ -60,7 +61,7 @@ async def rebuild(
     last = to_day or date.max
     if from_day and from_day > last:
         raise DaysReversed
-    async with database.transaction() as connection:
+    async with database.transaction(seconds=TRANSACTION_SECONDS) as connection:
         await _lock_all(connection)
         first = await _first_day(connection, from_day)
         await rebuild_queries.suspend_triggers(connection)

@@ -30,9 +30,16 @@ from cara.postgres.database import Connection, Database
 logger = logging.getLogger(__name__)
 
 LOCK_TIMEOUT_SECONDS = 5.0
+TRANSACTION_SECONDS = 15.0
+"""The longest that one transaction of a fold may keep accounts and roll-ups locked, and wait for them."""
+
 EVENTS_PER_FOLD = 50_000
 BATCHES_PER_FOLD = 5_000
 QUARTER_HOURS_PER_FOLD = 5_000
+
+
+class RollupsLocked(Exception):
+    """Another process is folding, rebuilding or dropping a partition."""
 
 
 async def fold(database: Database, *, seconds: float = 30.0) -> int:
@@ -51,7 +58,7 @@ async def fold(database: Database, *, seconds: float = 30.0) -> int:
                 break
             total += taken
             ROLLUP_ROWS.inc(taken)
-    except asyncpg.LockNotAvailableError:
+    except RollupsLocked:
         logger.info("another process is folding the roll-ups")
     return total
 
@@ -61,10 +68,16 @@ async def _locked_rollups(database: Database) -> AsyncIterator[Connection]:
     """Yields a transaction for one kind of rows alone.
 
     It must lock the accounts before it changes anything.
+
+    Raises:
+        RollupsLocked: another process has held them for `LOCK_TIMEOUT_SECONDS`.
     """
-    async with database.transaction() as connection:
+    async with database.transaction(seconds=TRANSACTION_SECONDS) as connection:
         await rollup_queries.set_lock_timeout(connection, LOCK_TIMEOUT_SECONDS)
-        await rollup_queries.lock_rollups(connection)
+        try:
+            await rollup_queries.lock_rollups(connection)
+        except asyncpg.LockNotAvailableError:
+            raise RollupsLocked from None
         yield connection
 
 

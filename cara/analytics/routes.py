@@ -20,7 +20,7 @@ from cara.analytics.report_schemas import (
 from cara.analytics.schemas import Event, EventsAccepted, NewEvent, PostedEvents
 from cara.errors import AdministratorsOnly
 from cara.postgres.database import Connection, Database
-from cara.web.downloads import Downloads, DownloadsBusy
+from cara.web.downloads import WHOLE_SECONDS, Downloads, DownloadsBusy
 from cara.web.guard import Caller
 from cara.web.json_body import BODY_BYTES
 from cara.web.models import ApiResponse
@@ -74,13 +74,13 @@ async def export_adoption(
         return document.head()
     async with downloads.spool(caller.user_id) as spool:
         async with database.acquire() as connection:
-            # Outside of the transaction, which is rolled back when the client disconnects.
+            # Outside of the snapshot, which is rolled back when the client disconnects.
             await record_admin_read(request, caller, connection)
-            async with (
-                connection.transaction(),
-                aclosing(adoption.adoption_lines(connection, period)) as lines,
-            ):
-                await spool.fill(lines)
+        async with (
+            database.snapshot(WHOLE_SECONDS) as connection,
+            aclosing(adoption.adoption_lines(connection, period)) as lines,
+        ):
+            await spool.fill(lines)
         return await spool.send(request, document)
 
 

@@ -15,7 +15,8 @@ from cara.coach.settlement import SETTLING_SECONDS, Settlement, SettlementTracke
 from cara.coach.turn import REQUEST_TYPE, Turn
 from cara.gemini.client import GeminiCall, GeminiClient
 from cara.gemini.tokens import estimate_prompt, thinking_room, with_margin
-from cara.postgres.database import Connection, Database, DatabaseAway, new_id
+from cara.postgres.database import Connection, Database, new_id
+from cara.postgres.errors import DatabaseAway
 from cara.practice.schemas import FeatureType
 from cara.quota.counting import count_if_close
 from cara.quota.errors import QuotaExceeded, TooLongForQuota

@@ -11,7 +11,9 @@ from asyncpg import ForeignKeyViolationError
 
 from cara.errors import TokenInvalid
 from cara.observability.sentry import report
-from cara.postgres.database import RETRY_SECONDS, Database, DatabaseBusy, retry_database
+from cara.postgres.database import Database
+from cara.postgres.errors import DatabaseBusy, DatabaseTrouble
+from cara.postgres.retries import RETRY_SECONDS, retry_database
 from cara.practice import queries as practice
 from cara.practice.dialogue import append_dialogue
 from cara.quota.queries import Charge
@@ -22,7 +24,7 @@ from cara.web.guard import Caller
 SETTLING_SECONDS = RETRY_SECONDS
 """A settlement is repeated for this long while the database is away; reservations outlive it."""
 
-WAIT_TIMEOUT_SECONDS = 6.0
+WAIT_TIMEOUT_SECONDS = 4.5
 """A request waits no longer for its settlement, which goes on without it."""
 
 logger = logging.getLogger(__name__)
@@ -118,6 +120,8 @@ class SettlementTracker:
         self._tasks.discard(task)
         if task.cancelled():
             return
-        if error := task.exception():
+        error = task.exception()
+        # An outage of the database is logged once. What was not settled is closed as it was recorded.
+        if error and not isinstance(error, DatabaseTrouble):
             logger.error("could not %s: %s", task.get_name(), type(error).__name__)
             report(error)

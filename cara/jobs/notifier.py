@@ -21,7 +21,7 @@ from uuid import UUID
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
-from cara.redis.connections import AWAY
+from cara.redis.connections import AWAY, OUTAGE
 from cara.redis.queue import Queue
 
 logger = logging.getLogger(__name__)
@@ -124,8 +124,8 @@ class JobNotifier:
             async with asyncio.timeout(_NOTIFY_SECONDS):
                 await self._append(job_id, 0, "status", {"status": "queued", "attempt": 0})
                 await self._queue.enqueue_feedback(job_id)
-        except TimeoutError:
-            logger.warning("job %s waits for the sweeper: redis is slow", job_id)
+        except TimeoutError as error:
+            OUTAGE.failed("jobs wait for the sweeper", type(error).__name__)
 
     async def cancelled(self, job_id: UUID, *, ended: bool, attempts: int) -> None:
         """Notifies listeners that the job has ended, or its worker that the job should end."""
@@ -159,18 +159,14 @@ class JobNotifier:
                     pipeline.publish(wake_channel(job_id), b"")
                 await pipeline.execute()
         except AWAY as error:
-            logger.warning(
-                "events of %d deleted jobs stay until they expire: redis is away (%s)",
-                len(job_ids),
-                type(error).__name__,
-            )
+            OUTAGE.failed("events of deleted jobs stay until they expire", type(error).__name__)
 
     async def _append(self, job_id: UUID, attempt: int, name: str, data: dict[str, Any]) -> None:
         """Appends the first event of an attempt."""
         try:
             await append_events(self._redis, job_id, attempt * NUMBERS_PER_ATTEMPT + 1, [(name, data)])
         except AWAY as error:
-            logger.warning("job %s: an event is lost, redis is away: %s", job_id, type(error).__name__)
+            OUTAGE.failed("events are lost", type(error).__name__)
 
 
 class Publisher:
@@ -236,4 +232,4 @@ class Publisher:
             await append_events(self._redis, self._job_id, first, events)
         except AWAY as error:
             self._muted_until = time.monotonic() + _MUTE_SECONDS
-            logger.warning("job %s: events are lost, redis is away: %s", self._job_id, type(error).__name__)
+            OUTAGE.failed("events are lost", type(error).__name__)

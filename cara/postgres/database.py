@@ -1,84 +1,59 @@
-"""The pool of PostgreSQL connections: limits, JSON codec, transactions, and the one retry rule."""
+"""The pool of PostgreSQL connections: blocks and transactions that never last for long, whatever hangs."""
 
 from __future__ import annotations
 
 import asyncio
-import functools
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+import time
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 from uuid import UUID
 
 import asyncpg
-from asyncpg.pool import PoolConnectionProxy
 from pydantic_core import from_json, to_json
-from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 from uuid_utils.compat import uuid7
 
-from cara.errors import Unavailable
-from cara.postgres.database_url import asyncpg_arguments
+from cara.outages import Outage
+from cara.postgres.connections import Connection, Hosts, PoolConnection, RawConnection, cut, is_lost
+from cara.postgres.errors import (
+    CONNECTION_ERRORS,
+    SILENCE,
+    CommitUnknown,
+    DatabaseAway,
+    DatabaseBusy,
+    DatabaseFull,
+    DatabaseReadOnly,
+    DatabaseSlow,
+    DatabaseTrouble,
+    StatementOutdated,
+    reason_of,
+    trouble_of,
+)
+from cara.postgres.limits import milliseconds, seconds_left, session_limits, spend
 
 if TYPE_CHECKING:
     from cara.settings import Settings
 
-    Connection: TypeAlias = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
-else:
-    Connection: TypeAlias = asyncpg.Connection
-
 Record: TypeAlias = asyncpg.Record
-
-Arguments = ParamSpec("Arguments")
-Result = TypeVar("Result")
+__all__ = ["Connection", "Database", "Record", "new_id", "one_row"]
 
 logger = logging.getLogger(__name__)
 
-RETRY_SECONDS = 10.0
-"""How long `retry_database` repeats an operation while the database is away or busy."""
-
-SAVE_SECONDS = 120.0
-"""The same for `retry_saving`: longer than PostgreSQL takes to start again or to fail over."""
-
-_REPEATABLE = (
-    asyncpg.DeadlockDetectedError,
-    asyncpg.SerializationError,
-    # A migration has changed what prepared statements refer to; asyncpg prepares them anew.
-    asyncpg.InvalidCachedStatementError,
-    asyncpg.exceptions.OutdatedSchemaCacheError,
-)
-
-_AWAY = (
-    OSError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,  # raised by a statement on a connection that broke just before
-    asyncpg.PostgresConnectionError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.TooManyConnectionsError,
-)
-
-
-class DatabaseBusy(Unavailable):
-    """No connection became free in time, or PostgreSQL rolled the work back and it can be repeated."""
-
-    code = "database_busy"
-    detail = "The database is busy. Please try again in a moment."
-
-
-class DatabaseAway(Unavailable):
-    """PostgreSQL refuses connections, or the connection was lost."""
-
-    code = "database_unavailable"
-    detail = "The database cannot be reached. Please try again in a moment."
-
 
 class Database:
-    """A connection pool that waits a bounded time for a free connection."""
+    """A connection pool whose users never wait for long, whatever hangs.
 
-    def __init__(self, pool: asyncpg.Pool[asyncpg.Record], acquire_seconds: float) -> None:
+    A block that holds a connection may last `seconds`, from the request for the connection to its release.
+    Then the connection is cut, whatever it is waiting for: a result, a lock, the commit or a rollback.
+    """
+
+    def __init__(self, pool: asyncpg.Pool[asyncpg.Record], settings: Settings) -> None:
+        self.outage = Outage("PostgreSQL")
+        self.seconds = settings.database_seconds
         self._pool = pool
-        self._acquire_seconds = acquire_seconds
+        self._settings = settings
+        self._expired_at = float("-inf")
 
     @classmethod
     async def connect(cls, settings: Settings) -> Self:
@@ -89,18 +64,19 @@ class Database:
         """
         try:
             pool = await asyncpg.create_pool(
-                **asyncpg_arguments(settings.database_url.get_secret_value()),
-                min_size=1,
+                connect=Hosts(settings.database_url.get_secret_value()).connect,
+                record_class=asyncpg.Record,
+                min_size=0,  # of a floor asyncpg would log each failure to restore it
+                init_size=1,
                 max_size=settings.database_pool_size,
-                command_timeout=60,
-                timeout=10,
-                init=_set_codecs,
+                command_timeout=60,  # the limit of the block ends a statement long before
+                init=_prepare,
                 reset=_skip_reset,
-                server_settings={"application_name": "cara", "timezone": "UTC"},
+                server_settings={"application_name": "cara", "timezone": "UTC", **session_limits(settings)},
             )
-        except (*_AWAY, asyncpg.PostgresError, TimeoutError) as error:
+        except CONNECTION_ERRORS as error:
             raise DatabaseAway(retry_after_seconds=1) from error
-        return cls(pool, settings.database_acquire_seconds)
+        return cls(pool, settings)
 
     async def close(self) -> None:
         """Waits at most 5 seconds for running statements, then closes every connection."""
@@ -111,74 +87,129 @@ class Database:
             self._pool.terminate()
 
     @asynccontextmanager
-    async def acquire(self) -> AsyncIterator[Connection]:
-        """Yields a connection for the duration of the block.
+    async def acquire(self, *, seconds: float | None = None) -> AsyncIterator[Connection]:
+        """Yields a connection for the duration of the block, which may last `seconds`.
 
         Raises:
-            DatabaseBusy: no connection became free in time, or a deadlock, a serialization conflict or a
-                migration made PostgreSQL roll the block back.
-            DatabaseAway: PostgreSQL refused the connection, or it was lost within the block.
+            DatabaseTrouble: PostgreSQL cannot do it now, as `cara.postgres.errors` tells.
         """
-        try:
-            connection = await self._pool.acquire(timeout=self._acquire_seconds)
-        except TimeoutError:
-            raise DatabaseBusy(retry_after_seconds=1) from None
-        except _AWAY as error:
-            raise DatabaseAway(retry_after_seconds=1) from error
+        loop = asyncio.get_running_loop()
+        begin = loop.time()
+        end = begin + (seconds or seconds_left(self.seconds))
+        connection = await self._acquired(end)
+        cutting = loop.call_at(end, cut, connection)
         try:
             yield connection
-        except _REPEATABLE as error:
-            raise DatabaseBusy(retry_after_seconds=1) from error
-        except _AWAY as error:
-            raise DatabaseAway(retry_after_seconds=1) from error
+        except DatabaseTrouble as trouble:
+            await self._note(type(trouble), trouble, connection)
+            raise
+        except Exception as error:
+            kind = trouble_of(error, lost=is_lost(connection))
+            if kind is None:
+                raise
+            if kind is DatabaseAway and loop.time() >= end:
+                kind = DatabaseSlow
+            await self._note(kind, error, connection)
+            raise kind(retry_after_seconds=1) from error
+        else:
+            if self.outage.lasts:
+                self.outage.answered(wrote=False)
         finally:
-            await self._pool.release(connection)
+            try:
+                await self._release(connection)
+            finally:
+                cutting.cancel()
+                spend(loop.time() - begin)
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Connection]:
-        """Yields a connection in a transaction that commits at the end of the block."""
-        async with self.acquire() as connection, connection.transaction():
+    async def transaction(self, *, seconds: float | None = None) -> AsyncIterator[Connection]:
+        """Yields a connection in a transaction that commits at the end of the block.
+
+        With `seconds` the block and each of its statements may take so long.
+
+        Raises:
+            CommitUnknown: the connection was lost while the transaction was committed.
+            DatabaseTrouble: as `acquire`; the transaction is undone.
+        """
+        async with self.acquire(seconds=seconds) as connection:
+            committing = False
+            try:
+                async with connection.transaction():
+                    if seconds and seconds > self._settings.database_statement_seconds:
+                        await _set_locally(connection, "statement_timeout", seconds)
+                    yield connection
+                    committing = True
+                if self.outage.lasts:
+                    self.outage.answered()
+            except Exception as error:
+                kind = trouble_of(error, lost=is_lost(connection))
+                if committing and kind in (DatabaseAway, DatabaseSlow):
+                    raise CommitUnknown(retry_after_seconds=1) from error
+                raise
+
+    @asynccontextmanager
+    async def snapshot(self, seconds: float) -> AsyncIterator[Connection]:
+        """Yields a connection in a transaction that reads the state of one moment, for a slow reader.
+
+        It may be idle for as long as the block may last, because it locks no rows.
+
+        Raises:
+            DatabaseTrouble: as `acquire`.
+        """
+        async with (
+            self.acquire(seconds=seconds) as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            await _set_locally(connection, "idle_in_transaction_session_timeout", seconds)
             yield connection
 
+    async def _acquired(self, end: float) -> PoolConnection:
+        """Returns a connection, in time and not later than `end`, a time of the loop."""
+        begin = asyncio.get_running_loop().time()
+        try:
+            async with asyncio.timeout_at(min(end, begin + self._settings.database_acquire_seconds)):
+                return await self._pool.acquire()
+        except CONNECTION_ERRORS as error:
+            spend(asyncio.get_running_loop().time() - begin)
+            kind = trouble_of(error, lost=True) or DatabaseAway  # such as a wrong password
+            if kind is DatabaseSlow and self._pool.get_size() == self._pool.get_max_size():
+                kind = DatabaseBusy
+            await self._note(kind, error)
+            raise kind(retry_after_seconds=1) from error
 
-def retry_database(
-    operation: Callable[Arguments, Awaitable[Result]],
-) -> Callable[Arguments, Coroutine[Any, Any, Result]]:
-    """Decorates an operation to be repeated for `RETRY_SECONDS` while the database is away or busy.
+    async def _release(self, connection: PoolConnection) -> None:
+        """Gives the connection back; the pool replaces one that it cannot bring into order."""
+        try:
+            await self._pool.release(connection)
+        except CONNECTION_ERRORS as error:
+            logger.debug("a connection was dropped: %s", type(error).__name__)
 
-    The operation has to be safe to repeat, also when it was committed and only the acknowledgement was lost.
+    async def _note(
+        self, kind: type[DatabaseTrouble], error: BaseException, connection: Connection | None = None
+    ) -> None:
+        """Logs the outage that the failure belongs to, and sees to it that the next block can succeed."""
+        reason = SILENCE if kind is DatabaseSlow else reason_of(error)
+        if kind.is_outage:
+            lasting = issubclass(kind, DatabaseReadOnly | DatabaseFull)
+            self.outage.failed(kind.code, reason, reads_succeed=lasting)
+        else:
+            logger.info("%s: %s", kind.__name__, reason)
+        if issubclass(kind, StatementOutdated) and connection is not None:
+            await connection.reload_schema_state()
+        if issubclass(kind, DatabaseReadOnly):
+            await self._leave_read_only_server()
 
-    Raises:
-        Unavailable: the database was away all the while.
-    """
-
-    @functools.wraps(operation)
-    async def retried(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
-        return await _attempts(operation.__qualname__, RETRY_SECONDS)(operation, *args, **kwargs)
-
-    return retried
-
-
-def retry_saving(
-    operation: Callable[Arguments, Awaitable[Result]],
-) -> Callable[Arguments, Coroutine[Any, Any, Result]]:
-    """Decorates as `retry_database` does, for `SAVE_SECONDS`: for what is paid for and would be lost."""
-
-    @functools.wraps(operation)
-    async def retried(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
-        return await _attempts(operation.__qualname__, SAVE_SECONDS)(operation, *args, **kwargs)
-
-    return retried
+    async def _leave_read_only_server(self) -> None:
+        """Has the pool connect anew, every other second at most: another host may be the primary now."""
+        now = time.monotonic()
+        if now - self._expired_at >= 2:
+            self._expired_at = now
+            await self._pool.expire_connections()
 
 
-def _attempts(name: str, seconds: float) -> AsyncRetrying:
-    return AsyncRetrying(
-        retry=retry_if_exception_type((DatabaseAway, DatabaseBusy)),
-        wait=wait_random_exponential(multiplier=0.1, max=2),
-        stop=stop_after_delay(seconds),
-        before_sleep=lambda _: logger.warning("%s waits for the database", name),
-        reraise=True,
-    )
+async def _set_locally(connection: Connection, parameter: str, seconds: float) -> None:
+    """Sets a limit of the session for the rest of the transaction."""
+    await connection.execute("select set_config($1, $2, true)", parameter, milliseconds(seconds))
 
 
 def new_id() -> UUID:
@@ -193,7 +224,15 @@ async def one_row(connection: Connection, statement: str, *arguments: Any) -> Re
     return row
 
 
-async def _set_codecs(connection: asyncpg.Connection[asyncpg.Record]) -> None:
+async def _prepare(connection: RawConnection) -> None:
+    try:
+        await _set_codecs(connection)
+    except BaseException:
+        connection.terminate()  # asyncpg would wait for a server that hangs to close it
+        raise
+
+
+async def _set_codecs(connection: RawConnection) -> None:
     await connection.set_type_codec(
         "jsonb",
         schema="pg_catalog",

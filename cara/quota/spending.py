@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from uuid import UUID
@@ -17,8 +16,6 @@ from cara.quota.spending_queries import Sent
 
 RECORD_SECONDS = 0.1
 """How often the usage of calls under way is recorded: what a process that dies has received since is free."""
-
-logger = logging.getLogger(__name__)
 
 
 class ReservationGone(CaraError):
@@ -105,8 +102,8 @@ class SpendingRecorder:
             await asyncio.sleep(RECORD_SECONDS)
             try:
                 await self._record()
-            except Unavailable as error:
-                logger.warning("the usage of calls under way was not recorded: %s", error.code)
+            except Unavailable:
+                continue  # the next record includes what this one had
 
     async def _record(self) -> None:
         spent = {record: stream.spent for record, stream in self._open.items()}

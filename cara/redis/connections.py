@@ -24,8 +24,16 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from cara.outages import Outage
+
 AWAY = (RedisError, OSError, TimeoutError)
 """What a call raises when Redis cannot be reached or does not answer in time."""
+
+OUTAGE = Outage("Redis", quiet_seconds=15)
+"""Of this process: whoever uses Redis calls `failed` and `answered`, so that the log has one line for all.
+
+A full Redis answers reads, and a worker that has nothing to do writes only every 10 s.
+"""
 
 SOCKET_SECONDS = 2
 """The time limit for opening a connection, for writing a command, and for reading its answer."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -17,9 +16,7 @@ from arq.connections import ArqRedis
 from arq.constants import in_progress_key_prefix
 from arq.jobs import Job
 
-from cara.redis.connections import AWAY, connection_pool
-
-logger = logging.getLogger(__name__)
+from cara.redis.connections import AWAY, OUTAGE, connection_pool
 
 FEEDBACK_QUEUE = "cara:queue:feedback"
 MAINTENANCE_QUEUE = "cara:queue:maintenance"
@@ -103,7 +100,7 @@ class Queue:
             )
             await self._redis.publish(wake_channel(FEEDBACK_QUEUE), b"")
         except AWAY as error:
-            logger.warning("job %s waits for the sweeper: redis is away (%s)", job_id, type(error).__name__)
+            OUTAGE.failed("jobs wait for the sweeper", type(error).__name__)
 
     async def revive_feedback(self, job_id: UUID, *, attempts: int) -> None:
         """Enqueues again a job that workers should have claimed by now.
@@ -152,7 +149,7 @@ class RollupNotifier:
             )
             await self._redis.publish(wake_channel(ROLLUP_QUEUE), b"")
         except AWAY as error:
-            logger.debug("redis is away (%s): roll-ups are folded on schedule", type(error).__name__)
+            OUTAGE.failed("roll-ups are folded on schedule", type(error).__name__)
             return True
         return job is not None
 

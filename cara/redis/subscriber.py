@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 
-from cara.redis.connections import AWAY, connection_pool
-
-logger = logging.getLogger(__name__)
+from cara.redis.connections import AWAY, OUTAGE, connection_pool
 
 _READ_SECONDS = 2.0
 _IDLE_CHANNEL = "cara:subscriber"
@@ -92,7 +89,7 @@ class Subscriber:
                         await self._pubsub.subscribe(*self._listeners)
                     await self._read()
                 except AWAY as error:
-                    logger.warning("redis subscription lost: %s", type(error).__name__)
+                    OUTAGE.failed("listeners poll", type(error).__name__)
                     await self._pubsub.aclose()
                     await asyncio.sleep(0.5)
         finally:
@@ -101,6 +98,8 @@ class Subscriber:
     async def _read(self) -> None:
         while True:
             message = await self._pubsub.get_message(timeout=_READ_SECONDS)
+            if message:
+                OUTAGE.answered()
             if message and message["type"] in ("subscribe", "message"):
                 channel = message["channel"].decode()
                 for wake in self._listeners.get(channel, ()):

@@ -19,8 +19,10 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from cara.errors import FieldProblem, InvalidInput, Unauthenticated
 from cara.postgres.database import Connection, Database
+from cara.postgres.errors import StatementOutdated
+from cara.postgres.limits import begin_budget
 from cara.web.context import CALLER_ID, SERVICES
-from cara.web.guard import Authenticator, Caller, ClaimsExpired, bearer_token, confirmed_caller
+from cara.web.guard import Authenticator, Caller, Claims, ClaimsExpired, bearer_token, confirmed_caller
 from cara.web.json_body import expect_body, read_body
 from cara.web.models import ApiResponse
 from cara.web.origins import OriginRefused, Origins
@@ -142,12 +144,24 @@ class Endpoint:
             origins: Origins = services[Origins]
             origins.require_trusted(request)
         authenticator: Authenticator = services[Authenticator]
+        database: Database = services[Database]
+        begin_budget(database.seconds)
         claims = None if self.route.public else authenticator.claims(bearer_token(request))
         if claims:
             request[CALLER_ID] = claims.user_id
         if not self._counts_itself or _has_large_body(request, inputs):
             await limits.count(request, claims, self.route.limit)
         arguments = await self._arguments(request)
+        try:
+            return await self._call(request, claims, arguments)
+        except StatementOutdated:
+            # Its transaction is undone, and every statement is prepared anew. Outside of transactions asyncpg
+            # does so by itself, and who has paid for something repeats by `retry_database`.
+            return await self._call(request, claims, arguments)
+
+    async def _call(self, request: web.Request, claims: Claims | None, arguments: dict[str, Any]) -> Any:
+        inputs, services = self._inputs, request.app[SERVICES]
+        authenticator: Authenticator = services[Authenticator]
         async with AsyncExitStack() as held:
             if claims or inputs.connection:
                 database: Database = services[Database]

@@ -19,7 +19,15 @@ from cara.errors import (
     Unavailable,
     UnsupportedMediaType,
 )
-from cara.postgres.database import Database, DatabaseAway, DatabaseBusy
+from cara.postgres.database import Database
+from cara.postgres.errors import (
+    CommitUnknown,
+    DatabaseAway,
+    DatabaseBusy,
+    DatabaseFull,
+    DatabaseReadOnly,
+    DatabaseSlow,
+)
 from cara.web.guard import Authenticator
 from cara.web.handlers import Inputs
 from cara.web.json_body import BodiesBusy, BodyBroken, BodyTooSlow
@@ -77,6 +85,15 @@ HEADERS = {
     "Preference-Applied": {"description": "The `Prefer` that was followed.", "schema": {"type": "string"}},
     "ETag": {"description": "The version of what was read.", "schema": {"type": "string"}},
 }
+
+_DATABASE_ERRORS = (
+    DatabaseBusy,
+    DatabaseAway,
+    DatabaseSlow,
+    DatabaseReadOnly,
+    DatabaseFull,
+    CommitUnknown,
+)
 
 _OBJECT = {"type": "object", "additionalProperties": True}
 # OpenAPI 3.1 has no schema for a stream as a whole. Clients that read streams take it for that of each data.
@@ -184,4 +201,4 @@ def _possible(route: Route, inputs: Inputs) -> Iterator[type[CaraError]]:
     yield from route.errors
     # A public handler with errors of its own reads the database, be it through services of its own.
     if not route.public or inputs.connection or route.errors or Database in inputs.services.values():
-        yield from (DatabaseBusy, DatabaseAway)
+        yield from _DATABASE_ERRORS

@@ -31,6 +31,7 @@ from cara.errors import (
     UnsupportedMediaType,
     UpstreamFailed,
 )
+from cara.postgres.errors import DatabaseTrouble
 from cara.web.context import REQUEST_ID
 
 logger = logging.getLogger(__name__)
@@ -142,12 +143,13 @@ def _where(location: tuple[int | str, ...], within: str | None) -> str:
 async def answer_problems(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Turns errors that a handler raises into problems.
 
-    Unforeseen ones are logged; their problems reveal nothing internal.
+    Unforeseen ones are logged; their problems reveal nothing internal. The trouble of the database is logged
+    once for all requests, by `Database`.
     """
     try:
         return await handler(request)
     except CaraError as error:
-        if status_of(error) >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        if status_of(error) >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, DatabaseTrouble):
             logger.warning("%s: %s", error.code, error.detail, exc_info=error.__cause__)
         return problem_response(error, request)
     except web.HTTPException as error:

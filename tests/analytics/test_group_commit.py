@@ -19,7 +19,8 @@ from cara.analytics.event_writer import (
 )
 from cara.analytics.schemas import IncomingEvent, NewEvent
 from cara.errors import TokenInvalid
-from cara.postgres.database import Database, DatabaseAway
+from cara.postgres.database import Database
+from cara.postgres.errors import DatabaseAway, DatabaseSlow
 from cara.settings import Settings
 from tests.analytics.conftest import CountingNotifier, NewUser, StartWriter
 
@@ -248,7 +249,7 @@ async def test_events_that_wait_too_long_are_refused_and_not_written_later(
     writer, user_id = EventWriter(database, CountingNotifier()), await new_user()
     with monkeypatch.context() as patch:
         patch.setattr("cara.analytics.event_writer.STORE_SECONDS", 0.01)
-        with pytest.raises(EventsBusy) as refusal:
+        with pytest.raises(DatabaseSlow) as refusal:
             await writer.store([incoming(user_id)])
     assert refusal.value.retry_after_seconds == 2
     start_writer(writer)

@@ -15,6 +15,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from cara.app import create_app
 from cara.devtools.emulator.faults import Fault, PlannedFault
 from cara.postgres.database import Database
+from cara.postgres.errors import DatabaseBusy
 from cara.settings import Settings
 from cara.web.context import service
 from tests.coach.coach_client import PATH, PROMPT, STREAM, ask_coach, read_tables, settled_tables, until
@@ -111,7 +112,6 @@ class TestWithOneConnection:
         app: web.Application,
         database: Database,
         emulator: RunningEmulator,
-        caplog: pytest.LogCaptureFixture,
     ) -> None:
         emulator.emulator.fail_next("stall_midstream")
         response = await learner.call("POST", PATH, json={"prompt": PROMPT}, headers=STREAM)
@@ -120,7 +120,9 @@ class TestWithOneConnection:
             response.close()
             await emulator.emulator.until(lambda ledger: ledger.aborted == 1)
             assert (await read_tables(database)).reservations == 1
-            await until(lambda: asyncio.sleep(0), lambda _: "waits for the database" in caplog.text)
+            await until(
+                lambda: asyncio.sleep(0), lambda _: service(app, Database).outage.failures[DatabaseBusy.code]
+            )
         assert (await settled_tables(database)).charged > 0
 
 

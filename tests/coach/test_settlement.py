@@ -9,7 +9,8 @@ import pytest
 
 from cara.coach.settlement import Dialogue, Settlement, SettlementTracker
 from cara.errors import TokenInvalid
-from cara.postgres.database import Database, DatabaseBusy, new_id
+from cara.postgres.database import Database, new_id
+from cara.postgres.errors import DatabaseBusy
 from cara.quota.queries import Charge
 from cara.quota.quota import Quota
 from cara.redis.queue import RollupNotifier

@@ -80,6 +80,14 @@ async def test_missing_migrations_and_a_missing_key_are_bad_and_production_wants
     assert findings["Sentry"] == ["warning", "SENTRY_DSN is not set: errors go to the log only"]
 
 
+async def test_a_pooler_that_refuses_the_limits_of_a_session_needs_them_in_postgresql(
+    settings: Settings, facts: dict[str, Any]
+) -> None:
+    found_without = await found(settings.model_copy(update={"database_session_limits": "off"}))
+    (warning,) = {finding[2] for finding in found_without} - {finding[2] for finding in await found(settings)}
+    assert warning.startswith("sessions have no limits")
+
+
 def test_the_check_of_the_worker_succeeds_while_one_was_seen(
     database_url: str, redis_url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

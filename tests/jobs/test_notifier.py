@@ -21,6 +21,7 @@ from cara.jobs.notifier import (
     stream_key,
     wake_channel,
 )
+from cara.outages import Outage
 from cara.redis.queue import FEEDBACK_QUEUE, Queue, arq_client
 from tests.waiting import time_limit
 
@@ -100,14 +101,14 @@ async def test_events_are_kept_for_an_hour_and_only_the_latest_ones(redis: ArqRe
 
 
 async def test_a_publisher_leaves_redis_alone_for_a_while_after_a_failure(
-    redis: ArqRedis, job_id: UUID, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    redis: ArqRedis, job_id: UUID, monkeypatch: pytest.MonkeyPatch, redis_outage: Outage
 ) -> None:
     monkeypatch.setattr("cara.jobs.notifier._MUTE_SECONDS", 3_600)
     nowhere = arq_client("redis://127.0.0.1:1/0", size=1, retries=0)
     publisher = Publisher(nowhere, job_id, 1)
     for percent in (15, 20, 25):
         await publisher.progress("asking", percent)
-    assert caplog.text.count("events are lost, redis is away") == 1
+    assert redis_outage.failures == {"events are lost": 1}
 
 
 async def test_a_new_job_is_told_to_listeners_and_put_into_the_queue(redis: ArqRedis, job_id: UUID) -> None:

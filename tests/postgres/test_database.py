@@ -9,8 +9,11 @@ from datetime import UTC, datetime
 import asyncpg
 import pytest
 
-from cara.postgres import database as module
-from cara.postgres.database import Database, DatabaseAway, DatabaseBusy, retry_database
+from cara.postgres import retries
+from cara.postgres.database import Database
+from cara.postgres.errors import DatabaseAway, DatabaseBusy, DatabaseFull, DatabaseReadOnly, DatabaseSlow
+from cara.postgres.limits import begin_budget
+from cara.postgres.retries import retry_database
 from cara.settings import Settings
 from tests.waiting import time_limit
 
@@ -44,7 +47,13 @@ async def test_who_finds_no_free_connection_in_time_is_told_to_come_back(databas
         ("53300", DatabaseAway),
         ("08006", DatabaseAway),
         ("23505", asyncpg.UniqueViolationError),
-        ("57014", asyncpg.QueryCanceledError),
+        ("57014", DatabaseBusy),
+        ("55P03", DatabaseBusy),
+        ("25006", DatabaseReadOnly),
+        ("53100", DatabaseFull),
+        ("58030", DatabaseAway),
+        ("XX002", DatabaseAway),
+        ("42601", asyncpg.PostgresSyntaxError),
     ],
 )
 async def test_conflicts_and_outages_are_told_apart_and_our_own_faults_are_neither(
@@ -69,6 +78,32 @@ async def test_a_connection_that_is_lost_within_a_block_is_replaced_for_the_next
         await loses_its_connection()
     async with database.acquire() as connection:
         assert await connection.fetchval("select 1") == 1
+
+
+async def test_the_blocks_of_a_request_share_its_time_and_its_tasks_have_their_own(
+    database: Database,
+) -> None:
+    async def waits(seconds: float) -> None:
+        async with database.acquire() as connection:
+            await connection.execute("select pg_sleep($1)", seconds)
+
+    begin_budget(0.5)
+    await waits(0.3)
+    other = asyncio.create_task(waits(0.6))
+    with pytest.raises(DatabaseSlow):
+        await waits(0.6)
+    with pytest.raises(DatabaseSlow):
+        await waits(0)
+    await other
+    begin_budget(0.5)
+    await waits(0)
+
+
+async def test_a_wrong_use_of_asyncpg_is_no_outage(database: Database) -> None:
+    with pytest.raises(asyncpg.InterfaceError):
+        async with database.acquire() as connection:
+            await connection.execute("select $1::int", 1, 2)
+    assert not database.outage.lasts
 
 
 async def test_a_server_that_is_not_there_is_away(settings: Settings, unused_tcp_port: int) -> None:
@@ -151,7 +186,7 @@ async def test_an_operation_is_repeated_with_its_arguments_until_the_database_is
 async def test_an_operation_is_given_up_once_the_database_was_away_for_long(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(module, "RETRY_SECONDS", 0)
+    monkeypatch.setattr(retries, "RETRY_SECONDS", 0)
     calls = []
 
     @retry_database

@@ -14,7 +14,8 @@ import pytest
 
 from cara.gemini.calls import NOTHING_USED, GeminiUsage
 from cara.gemini.streams import GeminiStream
-from cara.postgres.database import Connection, Database, DatabaseAway, Record, new_id
+from cara.postgres.database import Connection, Database, Record, new_id
+from cara.postgres.errors import DatabaseAway
 from cara.quota import spending
 from cara.quota.queries import Charge
 from cara.quota.quota import Quota

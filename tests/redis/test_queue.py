@@ -11,6 +11,7 @@ from uuid import UUID
 import pytest
 from arq.constants import in_progress_key_prefix, job_key_prefix
 
+from cara.outages import Outage
 from cara.redis.queue import (
     FEEDBACK_QUEUE,
     FOLD_ROLLUPS,
@@ -75,11 +76,15 @@ async def test_a_job_whose_worker_died_before_it_claimed_it_can_be_taken_again(r
     assert (await redis.exists(mark), await redis.exists(other)) == (0, 1)
 
 
-async def test_without_redis_a_job_is_left_to_the_sweeper(caplog: pytest.LogCaptureFixture) -> None:
+async def test_without_redis_jobs_are_left_to_the_sweeper_and_one_line_says_so(
+    redis_outage: Outage, caplog: pytest.LogCaptureFixture
+) -> None:
     nowhere = Queue(arq_client("redis://127.0.0.1:1/0", size=1, retries=0))
-    await nowhere.enqueue_feedback(JOB)
+    for _ in range(3):
+        await nowhere.enqueue_feedback(JOB)
     await nowhere.revive_feedback(JOB, attempts=1)
-    assert caplog.messages == [f"job {JOB} waits for the sweeper: redis is away (ConnectionError)"]
+    assert caplog.messages == ["Redis fails: jobs wait for the sweeper (ConnectionError)"]
+    assert redis_outage.failures == {"jobs wait for the sweeper": 3}
 
 
 async def test_many_wishes_for_a_fold_are_one_entry_and_wake_the_workers(redis: QueueClient) -> None:

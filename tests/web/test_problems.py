@@ -17,8 +17,9 @@ from cara.errors import (
     NotFound,
     Unauthenticated,
     Unavailable,
+    UpstreamFailed,
 )
-from cara.postgres.database import DatabaseAway
+from cara.postgres.errors import DatabaseAway
 from cara.web.problems import (
     LONGEST_FIELD,
     MOST_FIELDS,
@@ -102,19 +103,24 @@ async def test_an_unforeseen_error_reveals_nothing_internal(served, broken_datab
     assert problem["requestId"] in caplog.text
 
 
-async def test_a_failure_of_the_server_is_logged_and_a_mistake_of_the_client_is_not(caplog):
+async def test_a_failure_of_the_server_is_logged_unless_it_is_that_of_the_database(caplog):
+    """A mistake of the client is not logged either."""
+
     async def fail(request):
-        raise DatabaseAway from OSError("nobody answers")
+        raise UpstreamFailed from OSError("nobody answers")
+
+    async def trouble(request):
+        raise DatabaseAway
 
     async def refuse(request):
         raise Taken
 
-    for handler, status in ((fail, 503), (refuse, 409)):
+    for handler, status in ((fail, 502), (trouble, 503), (refuse, 409)):
         response = await answer_problems(make_mocked_request("GET", "/"), handler)
         assert response.status == status
     [record] = [record for record in caplog.records if record.name == "cara.web.problems"]
     assert (record.levelname, record.exc_info is not None) == ("WARNING", True)
-    assert record.message.startswith(DatabaseAway.code)
+    assert record.message.startswith(UpstreamFailed.code)
 
 
 async def test_a_client_that_left_is_no_unforeseen_error(caplog):

@@ -15,6 +15,7 @@ from arq.connections import ArqRedis
 from arq.constants import in_progress_key_prefix
 
 from cara.devtools.servers.embedded import embedded_valkey
+from cara.outages import Outage
 from cara.redis.queue import arq_client, deserialize, serialize, wake_channel
 from cara.redis.subscriber import Subscriber
 from tests.waiting import TIMEOUT_SECONDS, time_limit
@@ -86,10 +87,10 @@ async def has_begun(worker: PubSubWorker) -> None:
             await asyncio.sleep(0.01)
 
 
-async def missed(caplog: pytest.LogCaptureFixture, times: int) -> None:
+async def missed(outage: Outage, times: int) -> None:
     """Returns once the worker has found this many times that Redis is away."""
     async with time_limit():
-        while caplog.text.count("redis is away") < times:
+        while outage.failures["no jobs are taken"] < times:
             await asyncio.sleep(0.01)
 
 
@@ -128,9 +129,7 @@ async def test_jobs_in_progress_elsewhere_do_not_hide_the_next(redis_url: str) -
     assert work.done == ["free"]
 
 
-async def test_a_worker_survives_a_redis_that_goes_away(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_a_worker_survives_a_redis_that_goes_away(tmp_path: Path, redis_outage: Outage) -> None:
     work = Work()
     with ExitStack() as first:
         url = first.enter_context(embedded_valkey(tmp_path, durable=False))
@@ -138,7 +137,7 @@ async def test_a_worker_survives_a_redis_that_goes_away(
             await enqueue(redis, "before")
             await work.until(1)
             await asyncio.to_thread(first.close)
-            await missed(caplog, times=1)
+            await missed(redis_outage, times=1)
             with embedded_valkey(tmp_path, durable=False):
                 await enqueue(redis, "after")
                 await work.until(2)
@@ -156,7 +155,7 @@ async def refusing(redis: ArqRedis, command: str) -> AsyncIterator[None]:
 
 
 async def test_a_redis_that_fails_while_jobs_are_claimed_costs_no_slot(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, redis_outage: Outage
 ) -> None:
     monkeypatch.setattr("worker.arq_worker.AWAY_SECONDS", 0.01)
     work = Work()
@@ -164,7 +163,7 @@ async def test_a_redis_that_fails_while_jobs_are_claimed_costs_no_slot(
         async with working(url, work, poll_seconds=0.01, max_jobs=1) as (worker, redis):
             async with refusing(redis, "evalsha"):
                 await enqueue(redis, "one")
-                await missed(caplog, times=3)
+                await missed(redis_outage, times=3)
             assert worker.job_counter == 0
             await work.until(1)
 
@@ -181,6 +180,22 @@ async def test_no_more_jobs_are_claimed_than_there_are_slots(redis_url: str) -> 
         assert len(await redis.keys(f"{in_progress_key_prefix}*")) == worker.job_counter == 2
         work.release.set()
         await work.until(3)
+
+
+async def test_a_job_whose_mark_was_lost_is_not_started_twice_by_its_worker(redis_url: str) -> None:
+    work = Work()
+    work.release.clear()
+    async with working(redis_url, work, poll_seconds=NEVER_SECONDS) as (worker, redis):
+        await enqueue(redis, "one")
+        await has_begun(worker)
+        await redis.delete(f"{in_progress_key_prefix}one")
+        await enqueue(redis, "two")
+        async with time_limit():
+            while len(worker.tasks) < 2:
+                await asyncio.sleep(0.01)
+        work.release.set()
+        await work.until(2)
+    assert sorted(work.done) == ["one", "two"]
 
 
 @pytest.mark.parametrize("ahead_seconds", [20, -20])

@@ -32,7 +32,8 @@ from cara.gemini.errors import GeminiError, GeminiOutOfRoom
 from cara.jobs import queries as jobs
 from cara.jobs import transitions
 from cara.observability.metrics import JOBS_ENDED, JOBS_RETRIED
-from cara.postgres.database import Connection, Database, Record, retry_database
+from cara.postgres.database import Connection, Database, Record
+from cara.postgres.retries import retry_database
 from cara.practice import queries as practice
 from cara.practice import sessions
 from cara.quota.errors import QuotaExceeded, TooLongForQuota
@@ -73,7 +74,7 @@ def outcome(write: OutcomeMethod[Arguments]) -> OutcomeMethod[Arguments]:
             await outcomes.release(attempt)
         except Unavailable:
             tokens = attempt.usage.total_tokens
-            logger.error("%s could not be ended, nor its %d tokens charged", attempt.name, tokens)
+            logger.warning("%s could not be ended, nor its %d tokens charged", attempt.name, tokens)
             raise
 
     return ended

@@ -44,7 +44,8 @@ from cara.jobs import queries as jobs
 from cara.jobs import transitions
 from cara.jobs.notifier import Publisher
 from cara.observability.metrics import JOB_WAIT_SECONDS
-from cara.postgres.database import Database, retry_database, retry_saving
+from cara.postgres.database import Database
+from cara.postgres.retries import retry_database, retry_saving
 from cara.practice import queries as practice
 from cara.quota.spending import ReservationGone, SpendingRecorder
 from cara.quota.spending_queries import Sent

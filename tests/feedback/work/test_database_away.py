@@ -10,7 +10,8 @@ from uuid import UUID
 import pytest
 
 from cara.devtools.emulator.faults import Fault
-from cara.postgres.database import Connection, Database, DatabaseAway
+from cara.postgres.database import Connection, Database
+from cara.postgres.errors import DatabaseAway
 from cara.settings import Settings
 from tests.conftest import RunningEmulator
 from tests.feedback.work.attempts import charges, somebody_waits_with, the_job, working
@@ -26,22 +27,22 @@ class UnreliableDatabase(Database):
     """
 
     def __init__(self, database: Database, begun: Callable[[], bool], **failures: int) -> None:
-        super().__init__(database._pool, database._acquire_seconds)
+        super().__init__(database._pool, database._settings)
         self._begun = begun
         self.failures = {"acquired": 0, "undone": 0, "written": 0, **failures}
         self.meanwhile: Callable[[], Awaitable[None]] = nothing
 
     @asynccontextmanager
-    async def acquire(self) -> AsyncIterator[Connection]:
+    async def acquire(self, *, seconds: float | None = None) -> AsyncIterator[Connection]:
         if self._begun():
             self._fail("acquired")
-        async with super().acquire() as connection:
+        async with super().acquire(seconds=seconds) as connection:
             yield connection
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Connection]:
+    async def transaction(self, *, seconds: float | None = None) -> AsyncIterator[Connection]:
         try:
-            async with super().transaction() as connection:
+            async with super().transaction(seconds=seconds) as connection:
                 yield connection
                 self._fail("undone")
             self._fail("written")
@@ -169,7 +170,8 @@ async def test_a_job_that_cannot_be_ended_for_long_is_left_to_the_sweeper(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr("cara.postgres.database.RETRY_SECONDS", 0.1)
+    monkeypatch.setattr("cara.postgres.retries.RETRY_SECONDS", 0.1)
+    monkeypatch.setattr("cara.postgres.retries.SAVE_SECONDS", 0.1)
     job = await learner.asks_for_feedback()
     async with working(settings, database=UnreliableDatabase(database, answered, undone=1_000)) as (work, _):
         with pytest.raises(DatabaseAway):

@@ -130,8 +130,8 @@ async def test_a_database_that_stays_away_after_the_answer_fails_the_job_and_ask
     emulator: RunningEmulator,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("cara.postgres.database.SAVE_SECONDS", 0.0)
-    monkeypatch.setattr("cara.postgres.database.RETRY_SECONDS", 0.0)
+    monkeypatch.setattr("cara.postgres.retries.SAVE_SECONDS", 0.0)
+    monkeypatch.setattr("cara.postgres.retries.RETRY_SECONDS", 0.0)
     job = await learner.asks_for_feedback()
     unreliable = UnreliableDatabase(database, lambda: emulator.emulator.ledger.finished > 0, acquired=1)
     async with working(settings, database=unreliable) as (work, _):

@@ -1,0 +1,123 @@
+"""A connection to PostgreSQL: the host that it is opened to, and how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+
+from cara.postgres.database_url import asyncpg_arguments
+from cara.postgres.limits import KEEPALIVE_PROBES, KEEPALIVE_SECONDS, SILENCE_SECONDS
+
+if TYPE_CHECKING:
+    PoolConnection: TypeAlias = PoolConnectionProxy[asyncpg.Record]
+    RawConnection: TypeAlias = asyncpg.Connection[asyncpg.Record]
+    Connection: TypeAlias = RawConnection | PoolConnection
+else:
+    PoolConnection, RawConnection, Connection = PoolConnectionProxy, asyncpg.Connection, asyncpg.Connection
+
+CONNECT_SECONDS: Final = 3.0
+"""For opening a connection, all hosts of the list together."""
+
+
+class Hosts:
+    """The hosts of a database URL: a list means that one of them, which may change, takes writes."""
+
+    def __init__(self, url: str) -> None:
+        urls = single_host_urls(url)
+        self._hosts = [asyncpg_arguments(each) for each in urls]
+        self._options: dict[str, Any] = {}
+        if len(urls) > 1 and "target_session_attrs=" not in url:
+            self._options["target_session_attrs"] = "read-write"
+
+    async def connect(self, *_: Any, **options: Any) -> RawConnection:
+        """Returns a connection to the first host that accepts one, beginning with the last that did.
+
+        Each host has its share of `CONNECT_SECONDS`, so that one that vanished does not use up the time.
+
+        Raises:
+            OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError: none accepts;
+                the error is that of the last one.
+        """
+        failure: BaseException | None = None
+        seconds = CONNECT_SECONDS / len(self._hosts)
+        for host in tuple(self._hosts):
+            self._move(host, to=len(self._hosts))  # also if the caller gives up meanwhile
+            try:
+                async with asyncio.timeout(seconds):
+                    connection: RawConnection
+                    connection = await asyncpg.connect(**host, **self._options, **options)
+            except TimeoutError:
+                failure = TimeoutError(f"no answer within {seconds:g} s")
+            except (OSError, asyncpg.CannotConnectNowError, asyncpg.InternalClientError) as error:
+                failure = error
+            else:
+                self._move(host, to=0)
+                _keep_alive(connection)
+                return connection
+        assert failure is not None
+        raise failure
+
+    def _move(self, host: dict[str, Any], *, to: int) -> None:
+        self._hosts.remove(host)
+        self._hosts.insert(to, host)
+
+
+def single_host_urls(url: str) -> list[str]:
+    """Returns a URL for each host that a URL lists, before its path or in its query."""
+    parts = urlsplit(url)
+    user, at, hosts = parts.netloc.rpartition("@")
+    if "," in hosts:
+        return [parts._replace(netloc=f"{user}{at}{host}").geturl() for host in hosts.split(",")]
+    query = dict(parse_qsl(parts.query))
+    names, ports = query.get("host", "").split(","), query.get("port", "5432").split(",")
+    if len(names) == 1:
+        return [url]
+    ports = ports * len(names) if len(ports) == 1 else ports
+    each = [query | {"host": name, "port": port} for name, port in zip(names, ports, strict=True)]
+    return [parts._replace(query=urlencode(one)).geturl() for one in each]
+
+
+def _keep_alive(connection: RawConnection) -> None:
+    """Has the kernel end the connection when its server is silent, also while nobody uses it.
+
+    `_transport` is a private part of asyncpg 0.32; setup.cfg has an upper bound for that reason.
+    """
+    transport: Any = connection._transport  # type: ignore[attr-defined]  # absent from its stubs
+    end = transport.get_extra_info("socket")
+    if end.family == socket.AF_UNIX:
+        return
+    end.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in {
+        "TCP_KEEPIDLE": KEEPALIVE_SECONDS,
+        "TCP_KEEPINTVL": 1,
+        "TCP_KEEPCNT": KEEPALIVE_PROBES,
+        "TCP_USER_TIMEOUT": SILENCE_SECONDS * 1000,
+    }.items():
+        if option := getattr(socket, name, None):  # not on every platform
+            end.setsockopt(socket.IPPROTO_TCP, option, value)
+
+
+def cut(connection: Connection) -> None:
+    """Ends the connection, and whatever its user waits for, without a word to the server."""
+    with suppress(asyncpg.InterfaceError):  # it was lost, and the pool has taken it back already
+        connection.terminate()
+
+
+def is_lost(connection: Connection) -> bool:
+    """Returns whether the connection has ended, be it by `cut`."""
+    try:
+        return connection.is_closed()
+    except asyncpg.InterfaceError:
+        return True  # the pool has taken it back already
+
+
+async def is_read_only(connection: Connection) -> bool:
+    """Returns whether the server refuses writes: a standby, or one that its administrator made read-only."""
+    setting: str = await connection.fetchval("select current_setting('transaction_read_only')")
+    return setting == "on"
