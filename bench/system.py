@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from aiohttp import ClientSession
 
@@ -45,6 +45,10 @@ class Running:
         assert self.process is not None
         return self.process.pid
 
+    @property
+    def ended(self) -> bool:
+        return self.process is not None and self.process.returncode is not None
+
     async def kill(self) -> None:
         """Kills the process with -9, like a crash."""
         assert self.process is not None
@@ -70,6 +74,14 @@ class Running:
     def memory_bytes(self) -> int:
         """Resident memory (Linux)."""
         return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+class RunningServers(Protocol):
+    """PostgreSQL and Valkey, wherever they run, and a folder for the logs of the processes."""
+
+    folder: Path
+    database_url: str
+    redis_url: str
 
 
 class Servers:
@@ -109,7 +121,7 @@ class Servers:
 class System:
     """The servers, processes and addresses of the running system."""
 
-    servers: Servers
+    servers: RunningServers
     emulator_url: str
     environment: dict[str, str]
     stack: AsyncExitStack
@@ -162,26 +174,34 @@ async def running_system(
         Servers(Path(folder), durable=durable) as servers,
     ):
         await asyncio.to_thread(migrate_up, servers.database_url)
-        async with AsyncExitStack() as stack:
-            port = free_port()
-            environment = {
-                "CARA_ENV": "test",
-                "DATABASE_URL": servers.database_url,
-                "REDIS_URL": servers.redis_url,
-                "JWT_SECRET": "the-secret-of-the-benchmarks-32-bytes",
-                "GEMINI_API_KEY": "emulator",
-                "GEMINI_BASE_URL": f"http://127.0.0.1:{port}",
-                "RATE_LIMITS": "off",
-                "DAILY_TOKEN_QUOTA": "1000000000",
-                **settings,
-            }
-            command = [sys.executable, "-m", "cara.devtools.emulator", "--port", str(port), *emulator]
-            gemini = Running("emulator", command, {}, servers.folder / "emulator.log")
-            await gemini.start()
-            stack.push_async_callback(gemini.stop)
-            await _opens(port)
-            url = environment["GEMINI_BASE_URL"]
-            yield System(servers, url, environment, stack)
+        async with system_on(servers, emulator=emulator, **settings) as system:
+            yield system
+
+
+@asynccontextmanager
+async def system_on(
+    servers: RunningServers, *, emulator: tuple[str, ...] = (), **settings: str
+) -> AsyncIterator[System]:
+    """An emulator beside servers whose database has all migrations."""
+    async with AsyncExitStack() as stack:
+        port = free_port()
+        environment = {
+            "CARA_ENV": "test",
+            "DATABASE_URL": servers.database_url,
+            "REDIS_URL": servers.redis_url,
+            "JWT_SECRET": "the-secret-of-the-benchmarks-32-bytes",
+            "GEMINI_API_KEY": "emulator",
+            "GEMINI_BASE_URL": f"http://127.0.0.1:{port}",
+            "RATE_LIMITS": "off",
+            "DAILY_TOKEN_QUOTA": "1000000000",
+            **settings,
+        }
+        command = [sys.executable, "-m", "cara.devtools.emulator", "--port", str(port), *emulator]
+        gemini = Running("emulator", command, {}, servers.folder / "emulator.log")
+        await gemini.start()
+        stack.push_async_callback(gemini.stop)
+        await _opens(port)
+        yield System(servers, environment["GEMINI_BASE_URL"], environment, stack)
 
 
 async def _opens(port: int) -> None:

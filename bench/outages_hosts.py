@@ -1,0 +1,174 @@
+"""A host is cut off in the middle of a transaction: its link goes down, and no connection is closed.
+
+To meet the transaction in the middle, we hold a row that it needs for its last step, cut the host off while
+it waits for that row, and let go of the row.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import asyncpg
+
+from bench.outages_load import Learner, Load
+from bench.outages_network import HOST_ADDRESS, OUR_ADDRESS, Host, on_host
+from bench.outages_stage import POSTGRES_PORT, VALKEY_PORT, Parts, Scenario, Stage
+from bench.outages_watch import Watch
+from bench.system import START_SECONDS, Running
+from cara.devtools.servers.ports import port_opens
+
+EMULATOR_PORT, WEB_PORT = 8080, 3001
+WAITS = """
+    select count(*)
+    from pg_stat_activity
+    where client_addr = $1::inet and wait_event_type = 'Lock' and query like $2
+"""
+POLL_SECONDS = 0.02
+FREE_SECONDS = 15.0
+"""How long rows of a host that has vanished may stay locked."""
+
+PATIENCE_SECONDS = 60.0
+EMAIL = "somebody@example.com"
+
+
+class CutOff(Scenario):
+    """What both kinds of hosts share."""
+
+    must_say_not_ready = False
+    seconds = 2.0
+    command: str
+    waiting: str
+    """What the statement looks like that waits for the row."""
+
+    def __init__(self) -> None:
+        self.free_seconds = self.back_seconds = 0.0
+
+    async def prepare(self, parts: Parts, stack: AsyncExitStack) -> None:
+        self.host = stack.enter_context(Host())
+
+    async def populate(self, stage: Stage) -> None:
+        settings = {
+            **stage.system.environment,
+            "DATABASE_URL": f"postgresql://cara@{OUR_ADDRESS}:{POSTGRES_PORT}/cara",
+            "REDIS_URL": f"redis://{OUR_ADDRESS}:{VALKEY_PORT}",
+            "GEMINI_BASE_URL": f"http://127.0.0.1:{EMULATOR_PORT}",
+            "HOST": HOST_ADDRESS,
+            "PORT": str(WEB_PORT),
+        }
+        emulator = ["cara.devtools.emulator", "--port", str(EMULATOR_PORT)]
+        await self._run(stage, "host-emulator", emulator, {})
+        await self._run(stage, f"host-{self.command}", ["cara", self.command], settings)
+
+    async def _run(self, stage: Stage, name: str, module: list[str], settings: dict[str, str]) -> None:
+        command = on_host([sys.executable, "-m", *module])
+        running = Running(name, command, settings, stage.parts.folder / f"{name}.log")
+        await running.start()
+        stage.system.stack.push_async_callback(running.stop)
+
+    async def end(self, stage: Stage) -> None:
+        self.host.mend()
+
+    @asynccontextmanager
+    async def cut_in_the_middle(self, stage: Stage) -> AsyncIterator[None]:
+        """Cuts the host off in the middle of a transaction that the block begins, and that needs our row."""
+        connection = await asyncpg.connect(stage.postgres.url)
+        try:
+            await connection.execute("begin")
+            await connection.execute("select from users where email = $1 for update", EMAIL)
+            yield
+            async with asyncio.timeout(START_SECONDS):
+                while not await connection.fetchval(WAITS, HOST_ADDRESS, self.waiting):
+                    await asyncio.sleep(POLL_SECONDS)
+            self.host.cut()
+        finally:
+            await connection.close()
+
+    def problems(self) -> list[str]:
+        late = self.free_seconds > FREE_SECONDS
+        return [f"locked for {self.free_seconds:.1f} s"] if late else []
+
+
+class CutOffWeb(CutOff):
+    """A web process vanishes while it completes a session; its learner goes on at another one."""
+
+    name = "Web host cut off"
+    command = "serve"
+    waiting = "%users%"
+
+    async def populate(self, stage: Stage) -> None:
+        await super().populate(stage)
+        async with asyncio.timeout(START_SECONDS):
+            await port_opens(WEB_PORT, HOST_ADDRESS)
+
+    async def begin(self, stage: Stage) -> None:
+        learner = Learner(Load(stage.load.url, learners=0), EMAIL)
+        async with learner.load:
+            await learner.register()
+            session = await learner.open_session()
+            async with self.cut_in_the_middle(stage):
+                asking = asyncio.create_task(self._complete(learner, session))
+            cut = time.monotonic()
+            while not await learner.rename(session) and time.monotonic() - cut < PATIENCE_SECONDS:
+                pass
+            self.free_seconds = time.monotonic() - cut
+            asking.cancel()
+            self._refused = sum(answer.failed for answer in learner.load.answers)
+
+    async def _complete(self, learner: Learner, session: str) -> None:
+        url = f"http://{HOST_ADDRESS}:{WEB_PORT}/api/sessions/{session}"
+        async with learner.load.http.patch(url, json={"completed": True}, headers=learner.headers):
+            pass
+
+    async def end(self, stage: Stage) -> None:
+        await super().end(stage)
+        mended = time.monotonic()
+        async with Watch(f"http://{HOST_ADDRESS}:{WEB_PORT}") as watch, asyncio.timeout(PATIENCE_SECONDS):
+            while not watch.ready:
+                await asyncio.sleep(POLL_SECONDS)
+        self.back_seconds = time.monotonic() - mended
+
+    def seen(self) -> list[str]:
+        return [
+            f"its learner's session could be changed elsewhere after {self.free_seconds:.1f} s"
+            f" ({self._refused} refusals before)",
+            f"the host was ready {self.back_seconds:.1f} s after its link was up",
+        ]
+
+
+class CutOffWorker(CutOff):
+    """A worker vanishes while it folds the roll-ups; another one goes on with them."""
+
+    name = "Worker host cut off"
+    command = "worker"
+    waiting = "%learner_days%"
+
+    async def begin(self, stage: Stage) -> None:
+        learner = Learner(Load(stage.load.url, learners=0), EMAIL)
+        async with learner.load:
+            await learner.register()
+            async with self.cut_in_the_middle(stage):
+                os.kill(stage.system.workers[0].pid, signal.SIGSTOP)
+                await learner.post_event()
+        os.kill(stage.system.workers[0].pid, signal.SIGCONT)
+        cut = time.monotonic()
+        stale = (
+            "select count(*) from pending_event_batches where created_at < now() - make_interval(secs => $1)"
+        )
+        while time.monotonic() - cut < PATIENCE_SECONDS:
+            rows = await stage.postgres.execute(stale, time.monotonic() - cut)
+            if not rows[0]["count"]:
+                break
+            await asyncio.sleep(POLL_SECONDS)
+        self.free_seconds = time.monotonic() - cut
+
+    def seen(self) -> list[str]:
+        return [f"another worker had folded what it held after {self.free_seconds:.1f} s"]
+
+
+SCENARIOS = (CutOffWeb, CutOffWorker)

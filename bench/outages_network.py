@@ -1,0 +1,86 @@
+"""A network of our own, with a host on it whose cable can be pulled."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+OUR_ADDRESS = "10.77.0.1"
+HOST_ADDRESS = "10.77.0.2"
+HOST = "cara-host"
+"""The host's network namespace."""
+
+BRIDGE, PORT = "cara-bridge", "cara-port"
+_ISOLATED = "CARA_OUTAGES_ISOLATED"
+
+
+def isolate() -> None:
+    """Starts this program again where it sees no network and no mount but its own, unless it does already.
+
+    They go when the last process in them has ended, however it ended.
+    """
+    if os.geteuid() != 0 or sys.platform != "linux":
+        sys.exit("bench.outages needs root on Linux: it makes a network, and mounts small file systems")
+    if _ISOLATED not in os.environ:
+        os.environ[_ISOLATED] = "1"
+        program = [sys.executable, "-m", "bench.outages", *sys.argv[1:]]
+        os.execvp("unshare", ["unshare", "--net", "--mount", "--propagation", "private", *program])
+    _ip("link", "set", "lo", "up")
+    mount(Path("/run/netns"), "1m")
+
+
+def mount(folder: Path, size: str) -> None:
+    """Mounts a file system in memory of that size."""
+    folder.mkdir(parents=True, exist_ok=True)
+    _run("mount", "-t", "tmpfs", "-o", f"size={size},mode=755", "tmpfs", str(folder))
+
+
+def unmount(folder: Path) -> None:
+    """Unmounts it, also if files in it are open."""
+    _run("umount", "--lazy", str(folder))
+
+
+class Host:
+    """A machine of its own, as far as TCP can tell. It has `HOST_ADDRESS`, and we have `OUR_ADDRESS`."""
+
+    def __enter__(self) -> Self:
+        _ip("netns", "add", HOST)
+        _ip("link", "add", BRIDGE, "type", "bridge")
+        _ip("address", "add", f"{OUR_ADDRESS}/24", "dev", BRIDGE)
+        _ip("link", "set", BRIDGE, "up")
+        _ip("link", "add", PORT, "type", "veth", "peer", "name", "eth0", "netns", HOST)
+        _ip("link", "set", PORT, "master", BRIDGE, "up")
+        _ip("-n", HOST, "address", "add", f"{HOST_ADDRESS}/24", "dev", "eth0")
+        for link in ("eth0", "lo"):
+            _ip("-n", HOST, "link", "set", link, "up")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        _ip("netns", "delete", HOST)
+        _ip("link", "delete", BRIDGE)
+
+    def cut(self) -> None:
+        """Pulls the cable: what either side sends is lost, and no connection is closed."""
+        _ip("link", "set", PORT, "down")
+
+    def mend(self) -> None:
+        _ip("link", "set", PORT, "up")
+
+
+def on_host(command: list[str]) -> list[str]:
+    """Returns the command line that runs a command on the host."""
+    return ["ip", "netns", "exec", HOST, *command]
+
+
+def _ip(*arguments: str) -> None:
+    _run("ip", *arguments)
+
+
+def _run(*command: str) -> None:
+    subprocess.run(command, check=True)
