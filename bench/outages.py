@@ -44,13 +44,13 @@ async def play(scenario: Scenario, logs: Path | None) -> Report:
         await asyncio.sleep(QUIET_SECONDS)
         processes = [*stage.system.webs, *stage.system.workers]
         written = [Log(process) for process in processes]
-        down = time.monotonic()
+        stage.down = time.monotonic()
         await scenario.begin(stage)
         await asyncio.sleep(scenario.seconds)
         await scenario.end(stage)
         up = time.monotonic()
         await all_well(stage, up)
-        outage = Outage(down, up, stage.load.answers, stage.watch.readings)
+        outage = Outage(stage.down, up, stage.load.answers, stage.watch.readings)
         await stage.load.stop(follow_seconds=FOLLOW_SECONDS)
         missing = await lost(stage.postgres.url, stage.load)
         for log in written:

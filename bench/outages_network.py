@@ -21,14 +21,15 @@ _ISOLATED = "CARA_OUTAGES_ISOLATED"
 def isolate() -> None:
     """Starts this program again where it sees no network and no mount but its own, unless it does already.
 
-    They go when the last process in them has ended, however it ended.
+    When it ends, however that happens, all its processes end, also those that hang, and its mounts go.
     """
     if os.geteuid() != 0 or sys.platform != "linux":
         sys.exit("bench.outages needs root on Linux: it makes a network, and mounts small file systems")
     if _ISOLATED not in os.environ:
         os.environ[_ISOLATED] = "1"
         program = [sys.executable, "-m", "bench.outages", *sys.argv[1:]]
-        os.execvp("unshare", ["unshare", "--net", "--mount", "--propagation", "private", *program])
+        alone = ["--net", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child"]
+        os.execvp("unshare", ["unshare", *alone, "--mount-proc", *program])
     _ip("link", "set", "lo", "up")
     mount(Path("/run/netns"), "1m")
 

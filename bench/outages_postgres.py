@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import asyncpg
 
 from bench.outages_servers import PostgresServer
 from bench.outages_stage import STANDBY_PORT, Parts, Scenario, Stage
+
+TERMINATE = "select pg_terminate_backend(pid) from pg_stat_activity where usename = 'cara'"
 
 
 class Stopped(Scenario):
@@ -79,11 +82,14 @@ class WalFull(Scenario):
     """The write-ahead log cannot grow: PostgreSQL panics, and gives up when it cannot start again."""
 
     name = "PostgreSQL log full"
-    seconds = 15.0
     volume = "wal"
 
     async def begin(self, stage: Stage) -> None:
         fill(stage.parts.folder / "volume")
+        with suppress(asyncpg.PostgresError, OSError):
+            while True:  # what is left of the segments that were made before
+                await stage.postgres.execute("select pg_logical_emit_message(true, '', repeat('x', 100000))")
+        stage.down = time.monotonic()
 
     async def end(self, stage: Stage) -> None:
         (stage.parts.folder / "volume/ballast").unlink()
@@ -102,9 +108,7 @@ class Terminated(Scenario):
 
     async def _terminate(self, postgres: PostgresServer) -> None:
         while True:
-            await postgres.execute(
-                "select pg_terminate_backend(pid) from pg_stat_activity where usename = 'cara'"
-            )
+            await postgres.execute(TERMINATE)
             await asyncio.sleep(0.2)
 
     async def end(self, stage: Stage) -> None:
@@ -113,30 +117,16 @@ class Terminated(Scenario):
 
 
 class Crowded(Scenario):
-    """Others have taken all connections."""
+    """Every new connection is one too many."""
 
     name = "PostgreSQL out of connections"
 
     async def begin(self, stage: Stage) -> None:
-        self._others: list[asyncpg.Connection] = []
-        self._taking = asyncio.create_task(self._take(stage.postgres))
-        await stage.postgres.execute(
-            "select pg_terminate_backend(pid) from pg_stat_activity where usename = 'cara'"
-        )
-
-    async def _take(self, postgres: PostgresServer) -> None:
-        """Takes every connection that becomes free."""
-        while True:
-            with suppress(asyncpg.TooManyConnectionsError, OSError):
-                self._others.append(await asyncpg.connect(postgres.url))
-                continue
-            await asyncio.sleep(0.01)
+        await stage.postgres.execute("alter role cara connection limit 0")
+        await stage.postgres.execute(TERMINATE)
 
     async def end(self, stage: Stage) -> None:
-        self._taking.cancel()
-        await asyncio.wait([self._taking])
-        for connection in self._others:
-            connection.terminate()
+        await stage.postgres.execute("alter role cara connection limit -1")
 
 
 class FailedOver(Scenario):
@@ -165,7 +155,7 @@ class SwitchedOver(FailedOver):
     """Primary and standby change places; DATABASE_URL names both, and does not say which is wanted."""
 
     name = "PostgreSQL switched over"
-    seconds = 0.0
+    must_say_not_ready = False
 
     async def prepare(self, parts: Parts, stack: AsyncExitStack) -> None:
         await super().prepare(parts, stack)
@@ -177,6 +167,7 @@ class SwitchedOver(FailedOver):
         await promote_standby(stage.parts)
         former.become_standby(stage.postgres)
         await asyncio.to_thread(former.start)
+        await stage.postgres.execute(TERMINATE)  # so that connections are opened now that both are there
 
     async def end(self, stage: Stage) -> None:
         """Nothing comes back: the standby is the primary from now on."""

@@ -19,7 +19,15 @@ from cara.postgres.migrations import migrate_up
 POSTGRES_PORT, STANDBY_PORT, VALKEY_PORT = 5432, 5433, 6379
 VOLUME = "128m"
 EMULATOR = ("--chunk-delay-seconds", "0.02")
-SETTINGS = {"DRAIN_SECONDS": "0"}
+SETTINGS = {
+    "DRAIN_SECONDS": "0",
+    "RATE_LIMITS": "on",
+    "RATE_LIMIT_ADDRESS": "100000/minute",
+    "RATE_LIMIT_SIGN_IN": "100000/minute",
+    "RATE_LIMIT_USER": "100000/minute",
+    "RATE_LIMIT_GEMINI": "100000/minute",
+}
+"""Requests are counted, as they are in production, and none is refused."""
 
 
 @dataclass
@@ -45,6 +53,8 @@ class Stage:
     system: System
     load: Load
     watch: Watch
+    down: float = 0.0
+    """When the part went away, on the monotonic clock."""
 
     @property
     def postgres(self) -> PostgresServer:

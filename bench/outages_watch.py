@@ -18,6 +18,7 @@ from bench.system import Running
 
 POLL_SECONDS = 0.2
 PROBE_SECONDS = 10.0
+NUMBERS = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|[0-9a-f]{32}|\d+")
 
 
 @dataclass(frozen=True)
@@ -160,4 +161,4 @@ class Log:
 
     def kinds(self) -> Counter[str]:
         """The records by kind: without times, ids and numbers."""
-        return Counter(re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}|\d+", "…", line[24:]) for line in self.records)
+        return Counter(NUMBERS.sub("…", line[24:]) for line in self.records)
