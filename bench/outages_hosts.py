@@ -7,8 +7,6 @@ it waits for that row, and let go of the row.
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 import sys
 import time
 from collections.abc import AsyncIterator
@@ -20,7 +18,7 @@ from bench.outages_load import Learner, Load
 from bench.outages_network import HOST_ADDRESS, OUR_ADDRESS, Host, on_host
 from bench.outages_stage import POSTGRES_PORT, VALKEY_PORT, Parts, Scenario, Stage
 from bench.outages_watch import Watch
-from bench.system import START_SECONDS, Running
+from bench.system import START_SECONDS, Running, System
 from cara.devtools.servers.ports import port_opens
 
 EMULATOR_PORT, WEB_PORT = 8080, 3001
@@ -28,6 +26,9 @@ WAITS = """
     select count(*)
     from pg_stat_activity
     where client_addr = $1::inet and wait_event_type = 'Lock' and query like $2
+"""
+HELD = """
+    select count(*) from pending_event_batches where created_at < now() - make_interval(secs => $1)
 """
 POLL_SECONDS = 0.02
 FREE_SECONDS = 15.0
@@ -52,9 +53,9 @@ class CutOff(Scenario):
     async def prepare(self, parts: Parts, stack: AsyncExitStack) -> None:
         self.host = stack.enter_context(Host())
 
-    async def populate(self, stage: Stage) -> None:
+    async def populate(self, parts: Parts, system: System) -> None:
         settings = {
-            **stage.system.environment,
+            **system.environment,
             "DATABASE_URL": f"postgresql://cara@{OUR_ADDRESS}:{POSTGRES_PORT}/cara",
             "REDIS_URL": f"redis://{OUR_ADDRESS}:{VALKEY_PORT}",
             "GEMINI_BASE_URL": f"http://127.0.0.1:{EMULATOR_PORT}",
@@ -62,21 +63,24 @@ class CutOff(Scenario):
             "PORT": str(WEB_PORT),
         }
         emulator = ["cara.devtools.emulator", "--port", str(EMULATOR_PORT)]
-        await self._run(stage, "host-emulator", emulator, {})
-        await self._run(stage, f"host-{self.command}", ["cara", self.command], settings)
-
-    async def _run(self, stage: Stage, name: str, module: list[str], settings: dict[str, str]) -> None:
-        command = on_host([sys.executable, "-m", *module])
-        running = Running(name, command, settings, stage.parts.folder / f"{name}.log")
-        await running.start()
-        stage.system.stack.push_async_callback(running.stop)
+        for name, module, environment in (
+            ("host-emulator", emulator, {}),
+            (f"host-{self.command}", ["cara", self.command], settings),
+        ):
+            command = on_host([sys.executable, "-m", *module])
+            running = Running(name, command, environment, parts.folder / f"{name}.log")
+            await running.start()
+            system.stack.push_async_callback(running.stop)
 
     async def end(self, stage: Stage) -> None:
         self.host.mend()
 
     @asynccontextmanager
     async def cut_in_the_middle(self, stage: Stage) -> AsyncIterator[None]:
-        """Cuts the host off in the middle of a transaction that the block begins, and that needs our row."""
+        """Cuts the host off in the middle of a transaction that the block begins, and that needs our row.
+
+        The transaction goes on when the row is free, and tells so to nobody.
+        """
         connection = await asyncpg.connect(stage.postgres.url)
         try:
             await connection.execute("begin")
@@ -101,8 +105,9 @@ class CutOffWeb(CutOff):
     command = "serve"
     waiting = "%users%"
 
-    async def populate(self, stage: Stage) -> None:
-        await super().populate(stage)
+    async def populate(self, parts: Parts, system: System) -> None:
+        await super().populate(parts, system)
+        await system.add_worker()
         async with asyncio.timeout(START_SECONDS):
             await port_opens(WEB_PORT, HOST_ADDRESS)
 
@@ -142,7 +147,7 @@ class CutOffWeb(CutOff):
 
 
 class CutOffWorker(CutOff):
-    """A worker vanishes while it folds the roll-ups; another one goes on with them."""
+    """The only worker vanishes while it folds the roll-ups; a new one is started, and goes on with them."""
 
     name = "Worker host cut off"
     command = "worker"
@@ -153,16 +158,11 @@ class CutOffWorker(CutOff):
         async with learner.load:
             await learner.register()
             async with self.cut_in_the_middle(stage):
-                os.kill(stage.system.workers[0].pid, signal.SIGSTOP)
                 await learner.post_event()
-        os.kill(stage.system.workers[0].pid, signal.SIGCONT)
         cut = time.monotonic()
-        stale = (
-            "select count(*) from pending_event_batches where created_at < now() - make_interval(secs => $1)"
-        )
+        await stage.system.add_worker()
         while time.monotonic() - cut < PATIENCE_SECONDS:
-            rows = await stage.postgres.execute(stale, time.monotonic() - cut)
-            if not rows[0]["count"]:
+            if not (await stage.postgres.execute(HELD, time.monotonic() - cut))[0]["count"]:
                 break
             await asyncio.sleep(POLL_SECONDS)
         self.free_seconds = time.monotonic() - cut

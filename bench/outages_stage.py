@@ -83,8 +83,9 @@ class Scenario:
     async def prepare(self, parts: Parts, stack: AsyncExitStack) -> None:
         """Completes the servers, before there are processes."""
 
-    async def populate(self, stage: Stage) -> None:
-        """Adds processes."""
+    async def populate(self, parts: Parts, system: System) -> None:
+        """Adds a worker, and what else the scenario needs beside the web process."""
+        await system.add_worker()
 
     async def begin(self, stage: Stage) -> None:
         """Takes the part away."""
@@ -113,14 +114,12 @@ async def staged(scenario: Scenario) -> AsyncIterator[Stage]:
         await scenario.prepare(parts, stack)
         system = await stack.enter_async_context(system_on(parts, emulator=EMULATOR, **SETTINGS))
         url = await system.add_web()
-        await system.add_worker()
+        await scenario.populate(parts, system)
         watch = await stack.enter_async_context(Watch(url))
         while not watch.ready:
             await asyncio.sleep(0.05)
         load = await stack.enter_async_context(Load(url))
-        stage = Stage(parts, system, load, watch)
-        await scenario.populate(stage)
-        yield stage
+        yield Stage(parts, system, load, watch)
 
 
 @contextmanager
