@@ -70,9 +70,9 @@ class Report:
     def show(self) -> None:
         """Prints the row and what does not fit into it."""
         print(self.row())
-        for operation, status, code in sorted(self.outage.failures()):
-            times = self.outage.failures()[operation, status, code]
-            print(f"    {times:4} × {operation}: {status or 'none'} {code}")
+        for (operation, status, code), seconds in sorted(self.outage.failures().items()):
+            at_most = f"{max(seconds):.1f} s at most"
+            print(f"    {len(seconds):4} × {operation}: {status or 'none'} {code}, {at_most}")
         for problem, times in self.outage.missing().items():
             print(f"    {times:4} × /ready: {problem}")
         for line in self.scenario.seen():

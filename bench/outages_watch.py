@@ -127,10 +127,14 @@ class Outage:
         """The number of answers by status; 0 stands for none."""
         return dict(sorted(Counter(answer.status for answer in self.affected).items()))
 
-    def failures(self) -> Counter[tuple[str, int, str]]:
-        """The failures by operation, status and code."""
-        failed = [answer for answer in self.affected if answer.failed]
-        return Counter((answer.operation, answer.status, answer.code) for answer in failed)
+    def failures(self) -> dict[tuple[str, int, str], list[float]]:
+        """How many seconds the failures took, by operation, status and code."""
+        seconds: dict[tuple[str, int, str], list[float]] = {}
+        for answer in self.affected:
+            if answer.failed:
+                kind = (answer.operation, answer.status, answer.code)
+                seconds.setdefault(kind, []).append(answer.seconds)
+        return seconds
 
     def _readings(self) -> list[Reading]:
         return [reading for reading in self.readings if reading.ended > self.down]
