@@ -1,4 +1,4 @@
-"""A host is cut off in the middle of a transaction: its link goes down, and no connection is closed.
+"""A host is cut off from PostgreSQL and Valkey: its link goes down, and no connection is closed.
 
 To meet the transaction in the middle, we hold a row that it needs for its last step, cut the host off while
 it waits for that row, and let go of the row.
@@ -15,13 +15,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import asyncpg
 
 from bench.outages_load import Learner, Load
-from bench.outages_network import HOST_ADDRESS, OUR_ADDRESS, Host, on_host
+from bench.outages_network import HOST_ADDRESS, OUR_ADDRESS, SIDE_ADDRESS, Host, on_host
 from bench.outages_stage import POSTGRES_PORT, VALKEY_PORT, Parts, Scenario, Stage
 from bench.outages_watch import Watch
 from bench.system import START_SECONDS, Running, System
 from cara.devtools.servers.ports import port_opens
 
 EMULATOR_PORT, WEB_PORT = 8080, 3001
+HOST_URL = f"http://{SIDE_ADDRESS}:{WEB_PORT}"
 WAITS = """
     select count(*)
     from pg_stat_activity
@@ -38,42 +39,68 @@ PATIENCE_SECONDS = 60.0
 EMAIL = "somebody@example.com"
 
 
-class CutOff(Scenario):
-    """What both kinds of hosts share."""
-
-    must_say_not_ready = False
-    seconds = 2.0
-    command: str
-    waiting: str
-    """What the statement looks like that waits for the row."""
-
-    def __init__(self) -> None:
-        self.free_seconds = self.back_seconds = 0.0
+class OnHost(Scenario):
+    """Some of the processes run on a host of their own."""
 
     async def prepare(self, parts: Parts, stack: AsyncExitStack) -> None:
         self.host = stack.enter_context(Host())
 
-    async def populate(self, parts: Parts, system: System) -> None:
+    async def end(self, stage: Stage) -> None:
+        self.host.mend()
+
+    async def start_on_host(self, system: System, *commands: str) -> None:
+        """Starts an emulator and `cara serve` or `cara worker` on the host."""
         settings = {
             **system.environment,
             "DATABASE_URL": f"postgresql://cara@{OUR_ADDRESS}:{POSTGRES_PORT}/cara",
             "REDIS_URL": f"redis://{OUR_ADDRESS}:{VALKEY_PORT}",
             "GEMINI_BASE_URL": f"http://127.0.0.1:{EMULATOR_PORT}",
-            "HOST": HOST_ADDRESS,
+            "HOST": SIDE_ADDRESS,
             "PORT": str(WEB_PORT),
         }
-        emulator = ["cara.devtools.emulator", "--port", str(EMULATOR_PORT)]
-        for name, module, environment in (
-            ("host-emulator", emulator, {}),
-            (f"host-{self.command}", ["cara", self.command], settings),
-        ):
-            command = on_host([sys.executable, "-m", *module])
-            running = Running(name, command, environment, parts.folder / f"{name}.log")
-            await running.start()
-            system.stack.push_async_callback(running.stop)
+        emulator = [sys.executable, "-m", "cara.devtools.emulator", "--port", str(EMULATOR_PORT)]
+        await self._start(system, "host-emulator", emulator, {})
+        for command in commands:
+            processes = system.webs if command == "serve" else system.workers
+            module = [sys.executable, "-m", "cara", command]
+            processes.append(await self._start(system, f"host-{command}", module, settings))
+        if "serve" in commands:
+            async with asyncio.timeout(START_SECONDS):
+                await port_opens(WEB_PORT, SIDE_ADDRESS)
 
-    async def end(self, stage: Stage) -> None:
-        self.host.mend()
+    async def _start(
+        self, system: System, name: str, command: list[str], environment: dict[str, str]
+    ) -> Running:
+        log = system.servers.folder / f"{name}.log"
+        running = Running(name, on_host(command), environment, log)
+        await running.start()
+        system.stack.push_async_callback(running.stop)
+        return running
+
+
+class OutOfReach(OnHost):
+    """All servers vanish for the only host: what it sends to them is lost, and nobody refuses it."""
+
+    name = "Network to the servers cut"
+    seconds = 20.0
+
+    async def serve(self, system: System) -> str:
+        await self.start_on_host(system, "serve", "worker")
+        return HOST_URL
+
+    async def begin(self, stage: Stage) -> None:
+        self.host.cut()
+
+
+class CutOff(OnHost):
+    """The host vanishes in the middle of a transaction, while others are served."""
+
+    must_say_not_ready = False
+    seconds = 2.0
+    waiting: str
+    """What the statement looks like that waits for the row."""
+
+    free_seconds = 0.0
 
     @asynccontextmanager
     async def cut_in_the_middle(self, stage: Stage) -> AsyncIterator[None]:
@@ -102,14 +129,12 @@ class CutOffWeb(CutOff):
     """A web process vanishes while it completes a session; its learner goes on at another one."""
 
     name = "Web host cut off"
-    command = "serve"
     waiting = "%users%"
 
-    async def populate(self, parts: Parts, system: System) -> None:
-        await super().populate(parts, system)
-        await system.add_worker()
-        async with asyncio.timeout(START_SECONDS):
-            await port_opens(WEB_PORT, HOST_ADDRESS)
+    async def serve(self, system: System) -> str:
+        url = await super().serve(system)
+        await self.start_on_host(system, "serve")
+        return url
 
     async def begin(self, stage: Stage) -> None:
         learner = Learner(Load(stage.load.url, learners=0), EMAIL)
@@ -126,14 +151,14 @@ class CutOffWeb(CutOff):
             self._refused = sum(answer.failed for answer in learner.load.answers)
 
     async def _complete(self, learner: Learner, session: str) -> None:
-        url = f"http://{HOST_ADDRESS}:{WEB_PORT}/api/sessions/{session}"
+        url = f"{HOST_URL}/api/sessions/{session}"
         async with learner.load.http.patch(url, json={"completed": True}, headers=learner.headers):
             pass
 
     async def end(self, stage: Stage) -> None:
         await super().end(stage)
         mended = time.monotonic()
-        async with Watch(f"http://{HOST_ADDRESS}:{WEB_PORT}") as watch, asyncio.timeout(PATIENCE_SECONDS):
+        async with Watch(HOST_URL) as watch, asyncio.timeout(PATIENCE_SECONDS):
             while not watch.ready:
                 await asyncio.sleep(POLL_SECONDS)
         self.back_seconds = time.monotonic() - mended
@@ -150,8 +175,11 @@ class CutOffWorker(CutOff):
     """The only worker vanishes while it folds the roll-ups; a new one is started, and goes on with them."""
 
     name = "Worker host cut off"
-    command = "worker"
     waiting = "%learner_days%"
+
+    async def serve(self, system: System) -> str:
+        await self.start_on_host(system, "worker")
+        return await system.add_web()
 
     async def begin(self, stage: Stage) -> None:
         learner = Learner(Load(stage.load.url, learners=0), EMAIL)
@@ -171,4 +199,4 @@ class CutOffWorker(CutOff):
         return [f"another worker had folded what it held after {self.free_seconds:.1f} s"]
 
 
-SCENARIOS = (CutOffWeb, CutOffWorker)
+SCENARIOS = (OutOfReach, CutOffWeb, CutOffWorker)

@@ -11,10 +11,11 @@ from typing import Self
 
 OUR_ADDRESS = "10.77.0.1"
 HOST_ADDRESS = "10.77.0.2"
+SIDE_NEIGHBOR, SIDE_ADDRESS = "10.78.0.1", "10.78.0.2"
 HOST = "cara-host"
 """The host's network namespace."""
 
-BRIDGE, PORT = "cara-bridge", "cara-port"
+BRIDGE, PORT, SIDE_PORT = "cara-bridge", "cara-port", "cara-side"
 _ISOLATED = "CARA_OUTAGES_ISOLATED"
 
 
@@ -46,18 +47,21 @@ def unmount(folder: Path) -> None:
 
 
 class Host:
-    """A machine of its own, as far as TCP can tell. It has `HOST_ADDRESS`, and we have `OUR_ADDRESS`."""
+    """A machine of its own, as far as TCP can tell.
+
+    It reaches the servers at `OUR_ADDRESS`, by a link that can be cut, and its clients reach it at
+    `SIDE_ADDRESS`, by another one.
+    """
 
     def __enter__(self) -> Self:
         _ip("netns", "add", HOST)
         _ip("link", "add", BRIDGE, "type", "bridge")
-        _ip("address", "add", f"{OUR_ADDRESS}/24", "dev", BRIDGE)
-        _ip("link", "set", BRIDGE, "up")
-        _ip("link", "add", PORT, "type", "veth", "peer", "name", "eth0", "netns", HOST)
-        _ip("link", "set", PORT, "master", BRIDGE, "up")
-        _ip("-n", HOST, "address", "add", f"{HOST_ADDRESS}/24", "dev", "eth0")
-        for link in ("eth0", "lo"):
-            _ip("-n", HOST, "link", "set", link, "up")
+        _add_address("", BRIDGE, OUR_ADDRESS)
+        _link(PORT, "eth0", HOST_ADDRESS)
+        _ip("link", "set", PORT, "master", BRIDGE)
+        _link(SIDE_PORT, "eth1", SIDE_ADDRESS)
+        _add_address("", SIDE_PORT, SIDE_NEIGHBOR)
+        _ip("-n", HOST, "link", "set", "lo", "up")
         return self
 
     def __exit__(
@@ -72,6 +76,19 @@ class Host:
 
     def mend(self) -> None:
         _ip("link", "set", PORT, "up")
+
+
+def _link(port: str, far_end: str, address: str) -> None:
+    """Lays a cable to the host, whose end has that address."""
+    _ip("link", "add", port, "type", "veth", "peer", "name", far_end, "netns", HOST)
+    _ip("link", "set", port, "up")
+    _add_address(HOST, far_end, address)
+
+
+def _add_address(namespace: str, link: str, address: str) -> None:
+    within = ["-n", namespace] if namespace else []
+    _ip(*within, "address", "add", f"{address}/24", "dev", link)
+    _ip(*within, "link", "set", link, "up")
 
 
 def on_host(command: list[str]) -> list[str]:

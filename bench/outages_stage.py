@@ -83,9 +83,10 @@ class Scenario:
     async def prepare(self, parts: Parts, stack: AsyncExitStack) -> None:
         """Completes the servers, before there are processes."""
 
-    async def populate(self, parts: Parts, system: System) -> None:
-        """Adds a worker, and what else the scenario needs beside the web process."""
+    async def serve(self, system: System) -> str:
+        """Starts the processes; returns the URL at which the learners practise."""
         await system.add_worker()
+        return await system.add_web()
 
     async def begin(self, stage: Stage) -> None:
         """Takes the part away."""
@@ -113,8 +114,7 @@ async def staged(scenario: Scenario) -> AsyncIterator[Stage]:
         await asyncio.to_thread(migrate_up, parts.postgres.url)
         await scenario.prepare(parts, stack)
         system = await stack.enter_async_context(system_on(parts, emulator=EMULATOR, **SETTINGS))
-        url = await system.add_web()
-        await scenario.populate(parts, system)
+        url = await scenario.serve(system)
         watch = await stack.enter_async_context(Watch(url))
         while not watch.ready:
             await asyncio.sleep(0.05)
