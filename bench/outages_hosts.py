@@ -114,7 +114,8 @@ class CutOff(OnHost):
             await connection.execute("select from users where email = $1 for update", EMAIL)
             yield
             async with asyncio.timeout(START_SECONDS):
-                while not await connection.fetchval(WAITS, HOST_ADDRESS, self.waiting):
+                # Not on this connection: in a transaction the view shows the same as before.
+                while not await stage.postgres.count(WAITS, HOST_ADDRESS, self.waiting):
                     await asyncio.sleep(POLL_SECONDS)
             self.host.cut()
         finally:
@@ -190,7 +191,7 @@ class CutOffWorker(CutOff):
         cut = time.monotonic()
         await stage.system.add_worker()
         while time.monotonic() - cut < PATIENCE_SECONDS:
-            if not (await stage.postgres.execute(HELD, time.monotonic() - cut))[0]["count"]:
+            if not await stage.postgres.count(HELD, time.monotonic() - cut):
                 break
             await asyncio.sleep(POLL_SECONDS)
         self.free_seconds = time.monotonic() - cut

@@ -164,6 +164,11 @@ class PostgresServer(ServerProcess):
         finally:
             await connection.close()
 
+    async def count(self, statement: str, *arguments: Any) -> int:
+        """Returns the number that a statement answers."""
+        (row,) = await self.execute(statement, *arguments)
+        return int(row[0])
+
     def _run(self, program: str, *arguments: str) -> None:
         with (self.folder / f"{program}.log").open("wb") as log:
             subprocess.run(
