@@ -11,6 +11,8 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
 
 import asyncpg
 
@@ -28,9 +30,10 @@ WAITS = """
     from pg_stat_activity
     where client_addr = $1::inet and wait_event_type = 'Lock' and query like $2
 """
-HELD = """
-    select count(*) from pending_event_batches where created_at < now() - make_interval(secs => $1)
+IN_TRANSACTION = """
+    select count(*) from pg_stat_activity where client_addr = $1::inet and xact_start is not null
 """
+UNFOLDED = "select count(*) from pending_event_batches where created_at < $1"
 POLL_SECONDS = 0.02
 FREE_SECONDS = 15.0
 """How long rows of a host that has vanished may stay locked."""
@@ -100,8 +103,6 @@ class CutOff(OnHost):
     waiting: str
     """What the statement looks like that waits for the row."""
 
-    free_seconds = 0.0
-
     @asynccontextmanager
     async def cut_in_the_middle(self, stage: Stage) -> AsyncIterator[None]:
         """Cuts the host off in the middle of a transaction that the block begins, and that needs our row.
@@ -118,12 +119,14 @@ class CutOff(OnHost):
                 while not await stage.postgres.count(WAITS, HOST_ADDRESS, self.waiting):
                     await asyncio.sleep(POLL_SECONDS)
             self.host.cut()
+            stage.down = time.monotonic()
         finally:
             await connection.close()
 
     def problems(self) -> list[str]:
-        late = self.free_seconds > FREE_SECONDS
-        return [f"locked for {self.free_seconds:.1f} s"] if late else []
+        assert self.recovery_seconds is not None
+        late = self.recovery_seconds > FREE_SECONDS
+        return [f"locked for {self.recovery_seconds:.1f} s"] if late else []
 
 
 class CutOffWeb(CutOff):
@@ -144,10 +147,10 @@ class CutOffWeb(CutOff):
             session = await learner.open_session()
             async with self.cut_in_the_middle(stage):
                 asking = asyncio.create_task(self._complete(learner, session))
-            cut = time.monotonic()
-            while not await learner.rename(session) and time.monotonic() - cut < PATIENCE_SECONDS:
+            patience = stage.down + PATIENCE_SECONDS
+            while not await learner.rename(session) and time.monotonic() < patience:
                 pass
-            self.free_seconds = time.monotonic() - cut
+            self.recovery_seconds = time.monotonic() - stage.down
             asking.cancel()
             self._refused = sum(answer.failed for answer in learner.load.answers)
 
@@ -166,7 +169,7 @@ class CutOffWeb(CutOff):
 
     def seen(self) -> list[str]:
         return [
-            f"its learner's session could be changed elsewhere after {self.free_seconds:.1f} s"
+            f"its learner's session could be changed elsewhere after {self.recovery_seconds:.1f} s"
             f" ({self._refused} refusals before)",
             f"the host was ready {self.back_seconds:.1f} s after its link was up",
         ]
@@ -188,16 +191,21 @@ class CutOffWorker(CutOff):
             await learner.register()
             async with self.cut_in_the_middle(stage):
                 await learner.post_event()
-        cut = time.monotonic()
+        cut_at = datetime.now(UTC)
         await stage.system.add_worker()
-        while time.monotonic() - cut < PATIENCE_SECONDS:
-            if not await stage.postgres.count(HELD, time.monotonic() - cut):
+        self.recovery_seconds = await self._none_within(stage, IN_TRANSACTION, HOST_ADDRESS)
+        self._folded_seconds = await self._none_within(stage, UNFOLDED, cut_at)
+
+    async def _none_within(self, stage: Stage, statement: str, argument: Any) -> float:
+        """Returns how long after the cut the statement counts nothing any more."""
+        while (away := time.monotonic() - stage.down) < PATIENCE_SECONDS:
+            if not await stage.postgres.count(statement, argument):
                 break
             await asyncio.sleep(POLL_SECONDS)
-        self.free_seconds = time.monotonic() - cut
+        return away
 
     def seen(self) -> list[str]:
-        return [f"another worker had folded what it held after {self.free_seconds:.1f} s"]
+        return [f"another worker had folded what it held after {self._folded_seconds:.1f} s"]
 
 
 SCENARIOS = (OutOfReach, CutOffWeb, CutOffWorker)

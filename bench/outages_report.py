@@ -42,11 +42,16 @@ class Report:
             statuses(outage.statuses()),
             f"{outage.slowest.seconds:.1f} s",
             "–" if not_ready is None else f"{not_ready:.1f} s",
-            f"{outage.recovery_seconds:.1f} s",
+            f"{self._recovery_seconds:.1f} s",
             str(sum(self.lost.values())),
             " + ".join(str(len(log.records)) for log in self.logs),
         ]
         return f"| {' | '.join(cells)} |"
+
+    @property
+    def _recovery_seconds(self) -> float:
+        own = self.scenario.recovery_seconds
+        return self.outage.recovery_seconds if own is None else own
 
     def problems(self) -> list[str]:
         """Returns in words what should not have been."""

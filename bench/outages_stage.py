@@ -80,6 +80,9 @@ class Scenario:
     volume: str | None = None
     """`data` or `wal`: what of PostgreSQL lies on a small file system of its own."""
 
+    recovery_seconds: float | None = None
+    """How long something took to be as before, where failed answers do not tell."""
+
     async def prepare(self, parts: Parts, stack: AsyncExitStack) -> None:
         """Completes the servers, before there are processes."""
 
