@@ -16,7 +16,7 @@ from typing import Any
 
 import asyncpg
 
-from bench.outages_load import Learner, Load
+from bench.outages_load import Learner
 from bench.outages_network import HOST_ADDRESS, OUR_ADDRESS, SIDE_ADDRESS, Host, on_host
 from bench.outages_stage import POSTGRES_PORT, VALKEY_PORT, Parts, Scenario, Stage
 from bench.outages_watch import Watch
@@ -141,23 +141,20 @@ class CutOffWeb(CutOff):
         return url
 
     async def begin(self, stage: Stage) -> None:
-        learner = Learner(Load(stage.load.url, learners=0), EMAIL)
-        async with learner.load:
+        async with stage.load.beside(stage.load.url) as here, stage.load.beside(HOST_URL) as there:
+            learner, at_host = Learner(here, EMAIL), Learner(there, EMAIL)
             await learner.register()
+            at_host.headers = learner.headers
             session = await learner.open_session()
             async with self.cut_in_the_middle(stage):
-                asking = asyncio.create_task(self._complete(learner, session))
+                completing = asyncio.create_task(at_host.complete(session))
             patience = stage.down + PATIENCE_SECONDS
             while not await learner.rename(session) and time.monotonic() < patience:
                 pass
             self.recovery_seconds = time.monotonic() - stage.down
-            asking.cancel()
-            self._refused = sum(answer.failed for answer in learner.load.answers)
-
-    async def _complete(self, learner: Learner, session: str) -> None:
-        url = f"{HOST_URL}/api/sessions/{session}"
-        async with learner.load.http.patch(url, json={"completed": True}, headers=learner.headers):
-            pass
+            await completing
+            self._refusals = sum(answer.failed for answer in here.answers)
+            self._answer = there.answers[-1]
 
     async def end(self, stage: Stage) -> None:
         await super().end(stage)
@@ -165,13 +162,13 @@ class CutOffWeb(CutOff):
         async with Watch(HOST_URL) as watch, asyncio.timeout(PATIENCE_SECONDS):
             while not watch.ready:
                 await asyncio.sleep(POLL_SECONDS)
-        self.back_seconds = time.monotonic() - mended
+        self._back_seconds = time.monotonic() - mended
 
     def seen(self) -> list[str]:
         return [
-            f"its learner's session could be changed elsewhere after {self.recovery_seconds:.1f} s"
-            f" ({self._refused} refusals before)",
-            f"the host was ready {self.back_seconds:.1f} s after its link was up",
+            f"the host answered its learner {self._answer.status} after {self._answer.seconds:.1f} s",
+            f"elsewhere the session could be changed after {self._refusals} refusals",
+            f"the host was ready {self._back_seconds:.1f} s after its link was up",
         ]
 
 
@@ -186,8 +183,8 @@ class CutOffWorker(CutOff):
         return await system.add_web()
 
     async def begin(self, stage: Stage) -> None:
-        learner = Learner(Load(stage.load.url, learners=0), EMAIL)
-        async with learner.load:
+        async with stage.load.beside(stage.load.url) as load:
+            learner = Learner(load, EMAIL)
             await learner.register()
             async with self.cut_in_the_middle(stage):
                 await learner.post_event()

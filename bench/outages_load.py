@@ -72,11 +72,11 @@ class Ledger:
 class Load:
     """Learners who practise at one web process until they are stopped."""
 
-    def __init__(self, url: str, learners: int = LEARNERS) -> None:
+    def __init__(self, url: str, learners: int = LEARNERS, ledger: Ledger | None = None) -> None:
         self.url = url
-        self._learners = learners
         self.answers: list[Answer] = []
-        self.ledger = Ledger()
+        self.ledger = ledger or Ledger()
+        self._learners = learners
         self.stopping = asyncio.Event()
 
     async def __aenter__(self) -> Self:
@@ -105,6 +105,10 @@ class Load:
         await self.http.close()
         await self._streams.close()
 
+    def beside(self, url: str) -> Load:
+        """Returns a load without learners of its own, which writes into the same ledger."""
+        return Load(url, learners=0, ledger=self.ledger)
+
     async def stop(self, *, follow_seconds: float) -> None:
         """Ends the load, and waits for the ends of the jobs that are followed."""
         self.stopping.set()
@@ -131,7 +135,6 @@ class Learner:
         self.headers: dict[str, str] = {}
         self.load = load
         self._ledger = load.ledger
-        self._session = ""
 
     async def register(self) -> None:
         account = {"email": self.email, "name": "A learner", "password": PASSWORD}
@@ -141,16 +144,17 @@ class Learner:
 
     async def practise(self) -> None:
         """Does round after round until the load is stopped."""
+        session = ""
         following: asyncio.Task[None] | None = None
         for number in count():
             if number % SIGN_IN_EVERY == SIGN_IN_EVERY - 1:
                 await self._sign_in()
             await self.call("me", "GET", "/api/users/me")
-            self._session = await self.open_session() or self._session
-            await self.rename(self._session)
+            session = await self.open_session() or session
+            await self.rename(session)
             await self.post_event()
             await self._chat()
-            await self._complete()
+            await self.complete(session)
             if following is None or following.done():
                 following = await self._ask_for_feedback(number)
             if self.load.stopping.is_set():
@@ -219,8 +223,7 @@ class Learner:
         if await self.call("chat", "POST", "/api/gemini/process", prompt):
             self._ledger.chats[self.email] += 1
 
-    async def _complete(self) -> None:
-        session = self._session
+    async def complete(self, session: str) -> None:
         if await self.call("complete session", "PATCH", f"/api/sessions/{session}", {"completed": True}):
             self._ledger.completed.add(session)
 
