@@ -129,6 +129,21 @@ class Crowded(Scenario):
         await stage.postgres.execute("alter role cara connection limit -1")
 
 
+class Locked(Scenario):
+    """Somebody has locked a table, and thinks."""
+
+    name = "PostgreSQL table locked"
+    must_say_not_ready = False
+
+    async def begin(self, stage: Stage) -> None:
+        self._connection = await asyncpg.connect(stage.postgres.url)
+        await self._connection.execute("begin")
+        await self._connection.execute("lock table sessions in access exclusive mode")
+
+    async def end(self, stage: Stage) -> None:
+        await self._connection.close()
+
+
 class FailedOver(Scenario):
     """The primary's machine is lost, and its synchronous standby takes over; DATABASE_URL names both."""
 
@@ -196,6 +211,7 @@ SCENARIOS = (
     WalFull,
     Terminated,
     Crowded,
+    Locked,
     FailedOver,
     SwitchedOver,
 )

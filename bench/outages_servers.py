@@ -209,6 +209,11 @@ class ValkeyServer(ServerProcess):
         """Removes the data; the server must have ended."""
         shutil.rmtree(self._data)
 
+    async def replicate(self, host: str, port: int | str) -> None:
+        """Makes it a replica of that server; of `no` `one`, a primary."""
+        async with Redis.from_url(self.url) as redis:
+            await redis.execute_command("REPLICAOF", host, port)
+
     async def configure(self, name: str, value: str) -> None:
         async with Redis.from_url(self.url) as redis:
             await redis.config_set(name, value)

@@ -43,6 +43,18 @@ class Full(Scenario):
         await stage.valkey.configure("maxmemory", "0")
 
 
+class Demoted(Scenario):
+    """It has become a replica, and its primary is nowhere: it can be read."""
+
+    name = "Valkey read-only"
+
+    async def begin(self, stage: Stage) -> None:
+        await stage.valkey.replicate("127.0.0.1", 1)
+
+    async def end(self, stage: Stage) -> None:
+        await stage.valkey.replicate("no", "one")
+
+
 class Emptied(Scenario):
     """It is killed, and comes back without its data."""
 
@@ -58,4 +70,4 @@ class Emptied(Scenario):
         await asyncio.to_thread(stage.valkey.start)
 
 
-SCENARIOS = (Stopped, Hung, Full, Emptied)
+SCENARIOS = (Stopped, Hung, Full, Demoted, Emptied)
