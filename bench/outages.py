@@ -81,14 +81,15 @@ async def main(only: list[str], logs: Path | None, write: bool) -> int:
     unknown = set(only) - {scenario.name for scenario in SCENARIOS}
     if unknown:
         sys.exit(f"there is no scenario {', '.join(unknown)}: {', '.join(s.name for s in SCENARIOS)}")
-    reports = []
+    problems = 0
     for kind in SCENARIOS:
         if not only or kind.name in only:
-            reports.append(await play(kind(), logs))
-            reports[-1].show()
-    if write:
-        record(reports)
-    return 1 if any(report.problems() for report in reports) else 0
+            report = await play(kind(), logs)
+            report.show()
+            problems += len(report.problems())
+            if write:
+                record(report)
+    return 1 if problems else 0
 
 
 if __name__ == "__main__":

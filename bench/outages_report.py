@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bench.outages_load import NOT_ANSWERED
 from bench.outages_stage import Scenario
-from bench.outages_watch import POLL_SECONDS, Log, Outage
+from bench.outages_watch import Log, Outage
 
 DOCUMENT = Path(__file__).parents[1] / "docs/operations.md"
 MOST_SECONDS = 5.0
@@ -67,10 +67,14 @@ class Report:
             found.append(f"/ready took {outage.slowest_reading:.1f} s")
         if self.slowest_health > 1:
             found.append(f"/health took {self.slowest_health:.1f} s")
-        if self.scenario.must_say_not_ready and (outage.not_ready_seconds or most) > most - POLL_SECONDS:
+        if self.scenario.must_say_not_ready and not self._said_no_in_time():
             found.append("/ready did not say no in time")
         found += [f"{log.tracebacks} tracebacks of {log.name}" for log in self.logs if log.tracebacks]
         return found + self.scenario.problems()
+
+    def _said_no_in_time(self) -> bool:
+        seconds = self.outage.not_ready_seconds
+        return seconds is not None and seconds <= READY_SECONDS + SLACK_SECONDS
 
     def show(self) -> None:
         """Prints the row and what does not fit into it."""
@@ -104,9 +108,9 @@ def statuses(numbers: dict[int, int]) -> str:
     return ", ".join(f"{number:,} × {name}" for name, number in groups.items())
 
 
-def record(reports: list[Report]) -> None:
-    """Replaces the rows of these scenarios in docs/operations.md."""
-    rows = {report.scenario.name: report.row() for report in reports}
+def record(report: Report) -> None:
+    """Replaces the row of the scenario in docs/operations.md."""
+    begin = f"| {report.scenario.name} |"
     lines = DOCUMENT.read_text().splitlines()
-    changed = [rows.get(line.split(" | ")[0].removeprefix("| "), line) for line in lines]
+    changed = [report.row() if line.startswith(begin) else line for line in lines]
     DOCUMENT.write_text("\n".join(changed) + "\n")

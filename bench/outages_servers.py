@@ -65,11 +65,6 @@ class ServerProcess:
         """Lets processes that hang go on."""
         self._signal(signal.SIGCONT)
 
-    @property
-    def ended(self) -> bool:
-        """Whether the program has ended by itself."""
-        return self._watchdog is not None and self._watchdog.poll() is not None
-
     def _signal(self, number: signal.Signals) -> None:
         """Signals the processes of the server, the first one first, so that it starts no further ones."""
         for pid in descendants(self._watchdog.pid) if self._watchdog else []:

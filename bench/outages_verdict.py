@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection
-from typing import Any
 
 import asyncpg
 
+from bench.chaos_verdict import JobEvents
 from bench.outages_load import Ledger, Load
 
 SETTLE_SECONDS = 60
@@ -70,16 +70,16 @@ async def _lost_rows(tables: asyncpg.Connection, ledger: Ledger) -> dict[str, in
     sessions = "select id::text, title, completed from sessions where id = any($1::uuid[])"
     stored = {row["id"]: row for row in await tables.fetch(sessions, list(ledger.titles))}
     events = "select count(*) from analytics_events where id = any($1::uuid[])"
-    charged = dict(await tables.fetch(CHATS))
+    charged = {row["email"]: row["charged"] for row in await tables.fetch(CHATS)}
     titles = ledger.titles.items()
     return {
         "sessions lost": len(ledger.titles.keys() - stored.keys()),
         "titles lost": sum(
-            stored[id]["title"] not in {title.acknowledged, *title.unknown}
-            for id, title in titles
-            if id in stored
+            stored[session]["title"] not in {title.acknowledged, *title.unknown}
+            for session, title in titles
+            if session in stored
         ),
-        "completions lost": sum(not stored[id]["completed"] for id in ledger.completed & stored.keys()),
+        "completions lost": sum(not stored[each]["completed"] for each in ledger.completed & stored.keys()),
         "events lost": len(ledger.events) - await tables.fetchval(events, list(ledger.events)),
         "answers not charged": sum(max(0, n - charged[email]) for email, n in ledger.chats.items()),
     }
@@ -87,7 +87,8 @@ async def _lost_rows(tables: asyncpg.Connection, ledger: Ledger) -> dict[str, in
 
 async def _lost_jobs(tables: asyncpg.Connection, ledger: Ledger) -> dict[str, int]:
     """Every job that was accepted has to succeed: only the parts around it failed, not Gemini."""
-    statuses = dict(await tables.fetch(STORED_JOBS, list(ledger.jobs)))
+    stored = await tables.fetch(STORED_JOBS, list(ledger.jobs))
+    statuses = {row["id"]: row["status"] for row in stored}
     return {
         "jobs lost": len(ledger.jobs.keys() - statuses.keys()),
         "jobs without success": sum(status != "succeeded" for status in statuses.values()),
@@ -95,7 +96,7 @@ async def _lost_jobs(tables: asyncpg.Connection, ledger: Ledger) -> dict[str, in
     }
 
 
-def _streams_without_end(followed: Collection[Any]) -> int:
+def _streams_without_end(followed: Collection[JobEvents]) -> int:
     return sum(events.ends != 1 or not events.is_increasing for events in followed)
 
 

@@ -79,9 +79,14 @@ class Running:
 class RunningServers(Protocol):
     """PostgreSQL and Valkey, wherever they run, and a folder for the logs of the processes."""
 
-    folder: Path
-    database_url: str
-    redis_url: str
+    @property
+    def folder(self) -> Path: ...
+
+    @property
+    def database_url(self) -> str: ...
+
+    @property
+    def redis_url(self) -> str: ...
 
 
 class Servers:
