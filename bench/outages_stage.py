@@ -13,7 +13,7 @@ from bench.outages_load import Load
 from bench.outages_network import mount, unmount
 from bench.outages_servers import PostgresServer, ValkeyServer
 from bench.outages_watch import Watch
-from bench.system import System, system_on
+from bench.system import System, running_system
 from cara.postgres.migrations import migrate_up
 
 POSTGRES_PORT, STANDBY_PORT, VALKEY_PORT = 5432, 5433, 6379
@@ -116,7 +116,9 @@ async def staged(scenario: Scenario) -> AsyncIterator[Stage]:
         parts = await start_parts(scenario, folder, stack)
         await asyncio.to_thread(migrate_up, parts.postgres.url)
         await scenario.prepare(parts, stack)
-        system = await stack.enter_async_context(system_on(parts, emulator=EMULATOR, **SETTINGS))
+        system = await stack.enter_async_context(
+            running_system(existing=parts, emulator=EMULATOR, **SETTINGS)
+        )
         url = await scenario.serve(system)
         watch = await stack.enter_async_context(Watch(url))
         while not watch.ready:

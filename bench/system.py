@@ -8,7 +8,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, Self
@@ -171,42 +171,42 @@ class System:
 
 @asynccontextmanager
 async def running_system(
-    *, durable: bool = True, emulator: tuple[str, ...] = (), **settings: str
+    *,
+    durable: bool = True,
+    emulator: tuple[str, ...] = (),
+    existing: RunningServers | None = None,
+    **settings: str,
 ) -> AsyncIterator[System]:
-    """Servers and emulator; add web and worker processes as the benchmark needs them."""
+    """Servers and emulator; add web and worker processes as the benchmark needs them.
+
+    With `existing` servers, whose database has all migrations, there is only an emulator.
+    """
     with (
         tempfile.TemporaryDirectory(prefix="cara-bench-") as folder,
-        Servers(Path(folder), durable=durable) as servers,
+        nullcontext(existing) if existing else Servers(Path(folder), durable=durable) as servers,
     ):
-        await asyncio.to_thread(migrate_up, servers.database_url)
-        async with system_on(servers, emulator=emulator, **settings) as system:
-            yield system
-
-
-@asynccontextmanager
-async def system_on(
-    servers: RunningServers, *, emulator: tuple[str, ...] = (), **settings: str
-) -> AsyncIterator[System]:
-    """An emulator beside servers whose database has all migrations."""
-    async with AsyncExitStack() as stack:
-        port = free_port()
-        environment = {
-            "CARA_ENV": "test",
-            "DATABASE_URL": servers.database_url,
-            "REDIS_URL": servers.redis_url,
-            "JWT_SECRET": "the-secret-of-the-benchmarks-32-bytes",
-            "GEMINI_API_KEY": "emulator",
-            "GEMINI_BASE_URL": f"http://127.0.0.1:{port}",
-            "RATE_LIMITS": "off",
-            "DAILY_TOKEN_QUOTA": "1000000000",
-            **settings,
-        }
-        command = [sys.executable, "-m", "cara.devtools.emulator", "--port", str(port), *emulator]
-        gemini = Running("emulator", command, {}, servers.folder / "emulator.log")
-        await gemini.start()
-        stack.push_async_callback(gemini.stop)
-        await _opens(port)
-        yield System(servers, environment["GEMINI_BASE_URL"], environment, stack)
+        if not existing:
+            await asyncio.to_thread(migrate_up, servers.database_url)
+        async with AsyncExitStack() as stack:
+            port = free_port()
+            environment = {
+                "CARA_ENV": "test",
+                "DATABASE_URL": servers.database_url,
+                "REDIS_URL": servers.redis_url,
+                "JWT_SECRET": "the-secret-of-the-benchmarks-32-bytes",
+                "GEMINI_API_KEY": "emulator",
+                "GEMINI_BASE_URL": f"http://127.0.0.1:{port}",
+                "RATE_LIMITS": "off",
+                "DAILY_TOKEN_QUOTA": "1000000000",
+                **settings,
+            }
+            command = [sys.executable, "-m", "cara.devtools.emulator", "--port", str(port), *emulator]
+            gemini = Running("emulator", command, {}, servers.folder / "emulator.log")
+            await gemini.start()
+            stack.push_async_callback(gemini.stop)
+            await _opens(port)
+            url = environment["GEMINI_BASE_URL"]
+            yield System(servers, url, environment, stack)
 
 
 async def _opens(port: int) -> None:
