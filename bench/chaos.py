@@ -117,10 +117,12 @@ class Crashes:
             await worker.start()
 
     async def fail_servers(self) -> None:
+        servers = self.system.servers
+        assert isinstance(servers, Servers)
         await asyncio.sleep(6)
-        await lose_valkey(self.system.servers)
+        await lose_valkey(servers)
         await asyncio.sleep(8)
-        await restart_postgres(self.system.servers)
+        await restart_postgres(servers)
 
 
 async def lose_valkey(servers: Servers) -> None:

@@ -9,10 +9,10 @@ import signal
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from aiohttp import ClientSession
 
@@ -51,6 +51,10 @@ class Running:
         assert self.process is not None
         return self.process.pid
 
+    @property
+    def ended(self) -> bool:
+        return self.process is not None and self.process.returncode is not None
+
     async def kill(self) -> None:
         """Kills the process with -9, like a crash."""
         assert self.process is not None
@@ -76,6 +80,19 @@ class Running:
     def memory_bytes(self) -> int:
         """Resident memory (Linux)."""
         return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+class RunningServers(Protocol):
+    """PostgreSQL and Valkey, wherever they run, and a folder for the logs of the processes."""
+
+    @property
+    def folder(self) -> Path: ...
+
+    @property
+    def database_url(self) -> str: ...
+
+    @property
+    def redis_url(self) -> str: ...
 
 
 class Servers:
@@ -115,7 +132,7 @@ class Servers:
 class System:
     """The servers, processes and addresses of the running system."""
 
-    servers: Servers
+    servers: RunningServers
     emulator_url: str
     environment: dict[str, str]
     stack: AsyncExitStack
@@ -166,14 +183,22 @@ class System:
 
 @asynccontextmanager
 async def running_system(
-    *, durable: bool = True, emulator: tuple[str, ...] = (), **settings: str
+    *,
+    durable: bool = True,
+    emulator: tuple[str, ...] = (),
+    existing: RunningServers | None = None,
+    **settings: str,
 ) -> AsyncIterator[System]:
-    """Servers and emulator; add web and worker processes as the benchmark needs them."""
+    """Servers and emulator; add web and worker processes as the benchmark needs them.
+
+    With `existing` servers, whose database has all migrations, there is only an emulator.
+    """
     with (
         tempfile.TemporaryDirectory(prefix="cara-bench-") as folder,
-        Servers(Path(folder), durable=durable) as servers,
+        nullcontext(existing) if existing else Servers(Path(folder), durable=durable) as servers,
     ):
-        await asyncio.to_thread(migrate_up, servers.database_url)
+        if not existing:
+            await asyncio.to_thread(migrate_up, servers.database_url)
         async with AsyncExitStack() as stack:
             port = free_port()
             environment = {

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import cara
+from bench.outages import SCENARIOS
 
 REPOSITORY = Path(cara.__file__).parents[1]
 DOCUMENTS = sorted(
@@ -78,3 +79,8 @@ def test_the_pattern_finds_paths_and_no_other_names() -> None:
     )
     assert not is_path("application/json")
     assert not exists("cara/nowhere.py")
+
+
+def test_every_outage_that_is_measured_has_a_row() -> None:
+    rows = re.findall(r"(?m)^\| ([A-Z][\w -]+) \|", text_of("docs/operations.md"))
+    assert [scenario.name for scenario in SCENARIOS] == rows

@@ -147,7 +147,7 @@ async def test_signing_in(caller: Caller) -> None:
     with files_that_run() as files:
         await caller.calls(200, "POST", "/api/auth/login", json=credentials)
     # The same ones.
-    assert_few("sign in", files, at_most=24, of_features=11)
+    assert_few("sign in", files, at_most=25, of_features=11)
 
 
 async def test_talking_with_the_coach(learner: Learner, caller: Caller) -> None:
@@ -195,7 +195,7 @@ async def test_posting_an_event(learner: Learner, caller: Caller) -> None:
     await caller.calls(201, "POST", "/api/analytics/events", json=event, headers=learner.authorization)
     with files_that_run() as files:
         await caller.calls(201, "POST", "/api/analytics/events", json=event, headers=learner.authorization)
-    assert_few("event", files, at_most=18)
+    assert_few("event", files, at_most=19)
 
 
 async def test_deleting_an_account(learner: Learner, caller: Caller) -> None:

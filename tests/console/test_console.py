@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from secrets import token_urlsafe
 from urllib.parse import urljoin
 
 import pytest
@@ -106,6 +107,8 @@ def settings_of(environment: str, console: str | None) -> Settings:
         environment=environment,
         console=console,
         rate_limits="on",
+        jwt_secret=token_urlsafe(48),
+        frontend_url=("https://app.example.com",),
         database_url="postgresql://localhost/cara",
         redis_url="redis://localhost",
     )
