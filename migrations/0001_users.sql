@@ -32,6 +32,7 @@ create table refresh_families (
     authenticated_at timestamptz not null default now(),
     -- null before the first refresh
     last_used_at     timestamptz,
+    refreshes        integer not null default 0,
     -- the end that no refresh puts off
     expires_at       timestamptz not null,
     ended_at         timestamptz,

@@ -105,7 +105,7 @@ SECTIONS: Final[Mapping[str, str]] = {
     """,
     "activeWeeks": "select week from learner_weeks where user_id = $1 order by week",
     "signIns": """
-        select id, created_at, authenticated_at, last_used_at, expires_at, ended_at
+        select id, created_at, authenticated_at, last_used_at, refreshes, expires_at, ended_at
         from refresh_families
         where user_id = $1
         order by id

@@ -157,6 +157,24 @@ async def user_by_id(connection: Connection, user_id: UUID) -> Record | None:
     )
 
 
+async def is_familiar(connection: Connection, user_id: UUID, network: str | None) -> bool:
+    """Returns whether the user signed in from the network within 30 days, as `user_for_sign_in` does."""
+    row = await one_row(
+        connection,
+        """
+        select exists (
+            select
+            from audit_log
+            where user_id = $1 and action in ('signed_in', 'registered')
+              and address <<= $2::inet and created_at > now() - interval '30 days'
+        ) as familiar
+        """,
+        user_id,
+        network,
+    )
+    return bool(row["familiar"])
+
+
 async def user_id_by_email(connection: Connection, email: str) -> UUID | None:
     """Returns the user with this email, in whatever case."""
     user_id: UUID | None = await connection.fetchval(

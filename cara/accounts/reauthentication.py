@@ -87,16 +87,16 @@ class Reauthentication:
     ) -> None:
         """Raises what `reauthenticate` does; a wrong password is audited as the given failure."""
         keys = FailureKeys.of(user["email"], client.address)
-        async with (
-            self._database.acquire() as connection,
-            lockout.audited_refusal(connection, keys, user["id"], client),
-        ):
-            await lockout.check(connection, keys, familiar=True)
+        async with self._database.acquire() as connection:
+            # Whoever has stolen a token may guess from many addresses.
+            familiar = await queries.is_familiar(connection, user["id"], client.network)
+            async with lockout.audited_refusal(connection, keys, user["id"], client):
+                await lockout.check(connection, keys, familiar=familiar)
         verified = await self._password_hasher.verify(user["password_hash"], current)
         async with self._database.acquire() as connection:
             # For right and wrong passwords alike: see `_verify_credentials`.
             async with lockout.audited_refusal(connection, keys, user["id"], client):
-                await lockout.check(connection, keys, familiar=True)
+                await lockout.check(connection, keys, familiar=familiar)
             if not verified.is_correct:
                 await lockout.count_failure(connection, keys)
                 await audit.record(connection, failure, client, user["id"])

@@ -53,10 +53,20 @@ async def renew_authentication(connection: Connection, user_id: UUID, family_id:
     return authenticated_at
 
 
-async def note_use(connection: Connection, user_id: UUID, family_id: UUID) -> None:
-    await connection.execute(
-        "update refresh_families set last_used_at = now() where user_id = $1 and id = $2", user_id, family_id
+async def note_refresh(connection: Connection, user_id: UUID, family_id: UUID) -> int:
+    """Returns how often the family was refreshed, this time included."""
+    row = await one_row(
+        connection,
+        """
+        update refresh_families
+        set last_used_at = now(), refreshes = refreshes + 1
+        where user_id = $1 and id = $2
+        returning refreshes
+        """,
+        user_id,
+        family_id,
     )
+    return int(row["refreshes"])
 
 
 async def end_family(connection: Connection, user_id: UUID, family_id: UUID) -> bool:
@@ -189,6 +199,27 @@ async def spend_token(
         token_hash,
         successor_hash,
         salt,
+    )
+
+
+async def delete_spent_tokens_beyond(
+    connection: Connection, user_id: UUID, family_id: UUID, kept: int
+) -> None:
+    """Deletes the tokens of a family that were spent before the `kept` last ones."""
+    await connection.execute(
+        """
+        delete from refresh_tokens
+        where user_id = $1 and token_hash in (
+            select token_hash
+            from refresh_tokens
+            where user_id = $1 and family_id = $2 and replaced_at is not null
+            order by replaced_at desc
+            offset $3
+        )
+        """,
+        user_id,
+        family_id,
+        kept,
     )
 
 

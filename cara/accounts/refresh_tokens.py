@@ -40,6 +40,13 @@ MAX_TOKEN_CHARACTERS = 256
 MAX_FAMILIES = 20
 """How many families a user can have: one for each browser and device."""
 
+SPENT_TOKENS_KEPT = 3_000
+"""Of a family: those of a month in which a client refreshes every quarter of an hour. Older ones are refused
+like tokens that were never given out; without a bound, a learner could fill the disk by refreshing."""
+
+DELETE_EVERY = 100
+"""Refreshes of a family between two looks for what to delete."""
+
 _OWNER_BYTES = 16
 _SECRET_BYTES = 32
 _SALT_BYTES = 16
@@ -207,7 +214,10 @@ class TokenRefresher:
                 return _Refusal.REUSED
             if row["is_spent"]:
                 return self._new_pair(owner, await self._newest(connection, token, row))
-            await refresh_queries.note_use(connection, owner, family_id)
+            if await refresh_queries.note_refresh(connection, owner, family_id) % DELETE_EVERY == 0:
+                await refresh_queries.delete_spent_tokens_beyond(
+                    connection, owner, family_id, SPENT_TOKENS_KEPT
+                )
             await audit.record(connection, "refreshed", client, owner, family=str(family_id))
             return self._new_pair(owner, await self._replace(connection, token, row))
 

@@ -220,7 +220,8 @@ class _EndOfHead:
 
     def look_in(self, data: bytes) -> bool:
         """Returns whether it has come by now."""
-        text = self._last + data
+        # Empty lines may precede a request (RFC 9112, section 2.2), and end no head.
+        text = self._last + data if self._last else data.lstrip(b"\r\n")
         self.seen = END_OF_HEAD in text
         self._last = b"" if self.seen else text[1 - len(END_OF_HEAD) :]
         return self.seen

@@ -50,6 +50,25 @@ async def test_guesses_from_many_addresses_lock_the_account_except_for_familiar_
     assert (await signs_in(client, learner.email, learner.password, **home))[0] == 200
 
 
+async def test_who_is_signed_in_guesses_no_more_passwords_from_many_addresses_than_others(
+    client: Client, learner: Learner
+) -> None:
+    """Their access token may be stolen."""
+
+    async def authenticates(password: str, address: str) -> int:
+        headers = learner.authorization | _from(address)
+        return (
+            await posts(client, "/api/auth/reauthenticate", {"password": password}, headers=headers)
+        ).status
+
+    home = "198.51.100.1"
+    assert (await signs_in(client, learner.email, learner.password, **_from(home)))[0] == 200
+    statuses = [await authenticates("guess", f"203.0.113.{number}") for number in range(51)]
+    assert statuses == [401] * 50 + [429]
+    assert await authenticates(learner.password, "192.0.2.9") == 429
+    assert await authenticates(learner.password, home) == 200
+
+
 async def test_the_network_of_the_registration_is_familiar(client: Client) -> None:
     account = {"email": "ada@example.com", "name": "Ada", "password": "correct horse battery"}
     answer = await posts(client, "/api/auth/register", account, headers=_from("2001:db8:0:1::1"))

@@ -114,6 +114,22 @@ async def test_a_slow_tab_gets_the_newest_token_although_the_successor_of_its_ow
     assert "refresh_reused" not in await audited(database, learner)
 
 
+async def test_a_family_keeps_a_bounded_number_of_spent_tokens(
+    client: Client, learner: Learner, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cara.accounts.refresh_tokens.SPENT_TOKENS_KEPT", 2)
+    monkeypatch.setattr("cara.accounts.refresh_tokens.DELETE_EVERY", 2)
+    tokens = [learner.refresh_token]
+    for _ in range(6):
+        tokens.append((await refreshes(client, tokens[-1]))["refreshToken"])
+    async with database.acquire() as connection:
+        assert await connection.fetchval("select count(*) from refresh_tokens") == 4
+    await outlast_the_grace(database)
+    assert await refresh_refusal(client, tokens[0]) == "refresh_token_invalid"
+    await refreshes(client, tokens[-1])
+    assert await refresh_refusal(client, tokens[-3]) == "refresh_token_reused"
+
+
 async def test_the_successor_of_a_token_does_not_depend_on_the_signing_keys(
     settings: Settings, client: Client, learner: Learner, aiohttp_client: OpenClient
 ) -> None:

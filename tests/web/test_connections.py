@@ -138,7 +138,10 @@ async def test_a_new_one_is_refused_when_all_are_busy(listening: Listening) -> N
     assert closed_for("total") - refused == 1
 
 
-@pytest.mark.parametrize("sent", [b"", b"GET /health HTTP/1.1\r\nHost: localhost\r\nX-Slow: 1"])
+@pytest.mark.parametrize(
+    "sent",
+    [b"", b"\r\n\r\n", b"\r\n\r\n" + GET[:-2], b"GET /health HTTP/1.1\r\nHost: localhost\r\nX-Slow: 1"],
+)
 async def test_a_connection_without_a_whole_first_request_is_closed_in_time(
     listening: Listening, monkeypatch: pytest.MonkeyPatch, sent: bytes
 ) -> None:

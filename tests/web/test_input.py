@@ -110,6 +110,7 @@ async def test_a_body_of_another_content_type_is_refused(learner):
         "text/json",
         "application/json; charset=iso-8859-1",
         "application/json; charset=utf-16",
+        "application/merge-patch+json",
     ):
         headers = {"Content-Type": kind}
         for body in (OPENS_SESSION, chunks(OPENS_SESSION)):
@@ -124,8 +125,6 @@ async def test_json_is_read_whatever_its_type_is_called(learner):
         "Application/JSON",
         "application/json;charset=utf-8",
         'application/json; charset="UTF-8"',
-        "application/merge-patch+json",
-        "application/vnd.cara.v1+json; charset=utf8",
     ):
         await learner.expects(
             201, "POST", "/api/sessions", data=chunks(OPENS_SESSION), headers={"Content-Type": kind}
