@@ -9,6 +9,7 @@ import copy
 import logging
 import re
 import sys
+import time
 import traceback
 from collections.abc import Iterator
 from types import TracebackType
@@ -42,6 +43,20 @@ class RedactingFormatter(logging.Formatter):
     def formatException(self, ei: _ErrorInfo) -> str:
         """Returns frames and types as Python prints them, with a redacted description for each message."""
         return "\n".join(_traceback_lines(ei[1], ei[2], set())) if ei[1] else ""
+
+
+class OncePerSecond:
+    """Says yes once a second at most: for lines that clients could have written as often as they like."""
+
+    def __init__(self) -> None:
+        self._next = 0.0
+
+    def __call__(self) -> bool:
+        now = time.monotonic()
+        if now < self._next:
+            return False
+        self._next = now + 1.0
+        return True
 
 
 def set_up_logs(level: int = logging.INFO) -> None:

@@ -19,10 +19,11 @@ from typing import Final, Self
 
 from aiohttp import web
 
+from cara.observability.logging import OncePerSecond
 from cara.observability.metrics import CONNECTIONS_CLOSED, OPEN_CONNECTIONS
 from cara.settings import Settings
 from cara.web.client_info import TrustedProxies, limited_network, parse_address
-from cara.web.descriptors import BACKLOG, OncePerSecond, raise_descriptor_limit, room_for_connections
+from cara.web.descriptors import BACKLOG, raise_descriptor_limit, room_for_connections
 
 logger = logging.getLogger(__name__)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import resource
-import time
 from typing import Final
 
+from cara.observability.logging import OncePerSecond
 from cara.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -19,20 +19,6 @@ ACCEPTED_AT_ONCE: Final = 3 * BACKLOG
 OWN_DESCRIPTORS: Final = 64
 """Of the interpreter, the logs, the listening sockets and the metrics."""
 ACCEPT_FAILED: Final = "socket.accept() out of system resource"
-
-
-class OncePerSecond:
-    """Says yes once a second at most."""
-
-    def __init__(self) -> None:
-        self._next = 0.0
-
-    def __call__(self) -> bool:
-        now = time.monotonic()
-        if now < self._next:
-            return False
-        self._next = now + 1.0
-        return True
 
 
 class _AcceptFailures(logging.Filter):

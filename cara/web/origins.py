@@ -9,19 +9,18 @@ neither of the header fields that are looked at. What other routes answer is kep
 from __future__ import annotations
 
 import logging
-import time
 from typing import Final
 
 from aiohttp import web
 from yarl import URL
 
 from cara.errors import Forbidden
+from cara.observability.logging import OncePerSecond
 from cara.settings import Settings
 
 logger = logging.getLogger(__name__)
 
 MOST_REPORTED = 1_000
-SECONDS_BETWEEN_REPORTS = 1.0
 _LONGEST_REPORTED: Final = 200
 _DEFAULT_PORTS: Final = {"http": ":80", "https": ":443"}
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "[::1]")
@@ -45,7 +44,7 @@ class Origins:
         self._any = "*" in settings.frontend_url
         self._production = settings.production
         self._reported: set[str] = set()
-        self._silent_until = 0.0
+        self._may_report = OncePerSecond()
 
     def require_trusted(self, request: web.Request) -> None:
         """Lets through requests of our own pages, of a front end's, and of clients that are no browsers.
@@ -89,13 +88,11 @@ class Origins:
     def _report(self, request: web.BaseRequest) -> None:
         """Writes one line for each origin, and at most one a second, for anybody can make up origins."""
         origin = ", ".join(request.headers.getall("Origin", ()))[:_LONGEST_REPORTED]
-        now = time.monotonic()
-        if origin in self._reported or now < self._silent_until:
+        if origin in self._reported or not self._may_report():
             return
         if len(self._reported) >= MOST_REPORTED:
             self._reported.clear()
         self._reported.add(origin)
-        self._silent_until = now + SECONDS_BETWEEN_REPORTS
         logger.warning(
             "pages of the origin %s may not use Cara: that is neither its own (they asked for the host %s)"
             " nor in FRONTEND_URL (%s)",
