@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.fuzz.campaign import Campaign
 from tests.fuzz.running import running_cara
 
-REQUESTS = 600
+REQUESTS = 300
 SECONDS = 15
 
 

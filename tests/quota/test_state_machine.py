@@ -275,7 +275,7 @@ class QuotaAndJobs(RuleBasedStateMachine):
             assert (read["problem"] is not None) == (job.status == "failed")
 
 
-@pytest.mark.parametrize("examples", [15])
+@pytest.mark.parametrize("examples", [8])
 def test_quota_and_jobs_are_at_any_time_what_a_plain_model_says(
     database_url: str, redis_url: str, examples: int
 ) -> None:
