@@ -33,6 +33,9 @@ STALLED_SECONDS: Final = 60.0
 """How long a client may read nothing of what is written to it."""
 OWN_MACHINE: Final = ("127.0.0.1/32", "::1/128")
 END_OF_HEAD: Final = b"\r\n\r\n"
+MOST_LINES: Final = 40_000
+"""In a request. Lines frame the chunks of a body: this bounds what it costs to take tiny chunks apart, also of
+a body that nobody reads. What clients send has a hundredth of that."""
 
 
 async def listen(
@@ -144,12 +147,14 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._deadline: asyncio.TimerHandle | None = None
         self._end_of_head = _EndOfHead()
+        self._lines = 0
 
     @property
     def is_idle(self) -> bool:
-        """Whether no request is under way."""
-        # aiohttp 3.14 has no public word for it.
-        return self._handler is not None and not self._handler._request_in_progress
+        """Whether it waits for the next request."""
+        # aiohttp 3.14 has no public word for it; while it reads what is left of a body, it does not wait.
+        waiter = self._handler._waiter if self._handler else None
+        return waiter is not None and not waiter.done()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Hands an admitted connection to a handler; one that is refused is closed without being read."""
@@ -168,6 +173,10 @@ class Connection(asyncio.Protocol):
         assert self._handler is not None
         if not self._end_of_head.seen and self._end_of_head.look_in(data):
             self._forget_deadline()
+        self._lines = data.count(b"\r\n") + (0 if self.is_idle else self._lines)
+        if self._lines > MOST_LINES:
+            self.close_for("lines")
+            return
         self._limits.heard_of(self)
         self._handler.data_received(data)
 

@@ -87,7 +87,7 @@ class Origins:
 
     def _report(self, request: web.BaseRequest) -> None:
         """Writes one line for each origin, and at most one a second, for anybody can make up origins."""
-        origin = ", ".join(request.headers.getall("Origin", ()))[:_LONGEST_REPORTED]
+        origin = ascii(", ".join(request.headers.getall("Origin", ())))[1:-1][:_LONGEST_REPORTED]
         if origin in self._reported or not self._may_report():
             return
         if len(self._reported) >= MOST_REPORTED:
@@ -97,7 +97,7 @@ class Origins:
             "pages of the origin %s may not use Cara: that is neither its own (they asked for the host %s)"
             " nor in FRONTEND_URL (%s)",
             origin or "of another site, which was not sent,",
-            request.host[:_LONGEST_REPORTED],
+            ascii(request.host)[1:-1][:_LONGEST_REPORTED],
             ", ".join(sorted(self.frontends)),
         )
 

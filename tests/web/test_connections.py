@@ -6,6 +6,7 @@ import asyncio
 import errno
 import resource
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 
 import pytest
 from aiohttp import web
@@ -40,6 +41,10 @@ async def endless(request: web.Request) -> web.StreamResponse:
         await response.write(b"x" * 65_536)
 
 
+async def echo(request: web.Request) -> web.Response:
+    return web.Response(body=await request.read())
+
+
 async def healthy(_: web.Request) -> web.Response:
     return web.json_response({"status": "ok"})
 
@@ -50,6 +55,7 @@ async def listening() -> AsyncIterator[Listening]:
     app = web.Application()
     app.router.add_get("/health", healthy)
     app.router.add_get("/endless", endless)
+    app.router.add_post("/echo", echo)
     runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0)
     await runner.setup()
     listeners: list[asyncio.Server] = []
@@ -149,6 +155,24 @@ async def test_a_connection_without_a_whole_first_request_is_closed_in_time(
     connection = await RawConnection.open(await listening(), HOSTILE)
     await connection.send(sent)
     assert await connection.ends()
+
+
+@pytest.mark.parametrize("path", ["/echo", "/health"])
+async def test_a_body_in_tiny_chunks_is_cut_off_be_it_read_or_not(
+    listening: Listening, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    monkeypatch.setattr(connections, "MOST_LINES", 100)
+    port, before = await listening(), closed_for("lines")
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+    connection = await RawConnection.open(port, HOSTILE)
+    await connection.send(head + b"1\r\nx\r\n" * 20 + b"0\r\n\r\n")
+    assert (await connection.answer()).status == (200 if path == "/echo" else 405)
+    await connection.send(head)
+    with suppress(ConnectionError):
+        for _ in range(12):
+            await connection.send(b"1\r\nx\r\n" * 5)
+        await connection.ends()
+    assert closed_for("lines") - before == 1
 
 
 async def test_a_request_in_pieces_ends_that_wait(
