@@ -34,8 +34,8 @@ STALLED_SECONDS: Final = 60.0
 OWN_MACHINE: Final = ("127.0.0.1/32", "::1/128")
 END_OF_HEAD: Final = b"\r\n\r\n"
 MOST_LINES: Final = 40_000
-"""In a request. Lines frame the chunks of a body: this bounds the cost of tiny ones, also of a body that nobody
-reads. What clients send has a hundredth of that."""
+"""In a request. Lines frame the chunks of a body: this bounds the cost of tiny ones, also in a body that is
+never read. What clients send has a hundredth of that."""
 
 
 async def listen(
