@@ -13,7 +13,6 @@ import time
 from typing import Final
 
 from aiohttp import web
-from yarl import URL
 
 from cara.errors import Forbidden
 from cara.settings import Settings
@@ -37,11 +36,11 @@ class OriginRefused(Forbidden):
 class Origins:
     """Decides whose pages may use Cara, and reports each origin that is refused to the log, once.
 
-    `frontends` are the origins in `FRONTEND_URL` as browsers spell them, without `*`.
+    `frontends` are the origins in `FRONTEND_URL`, without `*`.
     """
 
     def __init__(self, settings: Settings) -> None:
-        self.frontends = frozenset(_as_browsers_do(each) for each in settings.frontend_url if each != "*")
+        self.frontends = frozenset(settings.frontend_url) - {"*"}
         self._any = "*" in settings.frontend_url
         self._production = settings.production
         self._reported: set[str] = set()
@@ -103,11 +102,6 @@ class Origins:
             request.host[:_LONGEST_REPORTED],
             ", ".join(sorted(self.frontends)),
         )
-
-
-def _as_browsers_do(origin: str) -> str:
-    """Returns the origin with its host in lower case and in ASCII, and without the default port."""
-    return str(URL(origin).origin())
 
 
 def _without_default_port(scheme: str, host: str) -> str:
