@@ -66,7 +66,7 @@ def origin_of(text: str) -> str:
     except ValueError:
         is_origin = False
     if not (is_origin and _HOST.fullmatch(url.host_subcomponent or "") and "@" not in text):
-        raise ValueError(f"must be origins such as https://app.example.com, not {text!r}")
+        raise ValueError(f"must be origins such as https://app.example.com, not {mask_url(text)!r}")
     _check_ports(str(url))
     return str(url.origin())
 
@@ -104,8 +104,8 @@ def _check_gemini_key(key: SecretStr) -> SecretStr:
     return SecretStr(key.get_secret_value().strip())
 
 
-# Each number has an upper bound well above what anybody needs, and below what a type of the database, a date,
-# or the memory of a machine cannot hold: that would show only in the answers to learners.
+# Each number has an upper bound, well above what anybody needs and within what a column, a date and a machine
+# hold: beyond that the start would end in a traceback, or each sign-in in an error.
 Count = Annotated[int, Field(gt=0, le=10_000)]
 """How many things of a kind there are at once, or attempts one after the other."""
 Tokens = Annotated[int, Field(gt=0, le=1_000_000_000)]

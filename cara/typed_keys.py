@@ -43,10 +43,11 @@ _WORDS: Final = re.compile(
     rf"{'|'.join(_PLACEHOLDERS)}|(?<![a-z0-9])(?:{'|'.join(_SHORT_PLACEHOLDERS)})(?![a-z0-9])"
 )
 _STANDS_FOR_ANOTHER: Final = re.compile(
-    r"<[^<>]*>"  # <the key>
-    r"|.*(\$\([a-z]+ .*\)|\$\{\w{4,}.*\}|\{\{[\w .$-]+\}\}).*"  # what a shell or a template fills in
+    r"<[\w .'-]+>"  # <the key>
+    r"|.*(\$\([a-z]+ .*\)|\$\{\w{4,}(:?[-?][^}]*)?\}|\{\{[\w .$-]+\}\}).*"  # what a template fills in
     r"|.*\bopenssl rand\b.*|.*\bsecrets\.token_.*|.*/dev/u?random.*"
-    r"|(.*[^a-z])?(your|change|replace|paste|insert|placeholder|example|dummy)([^a-z].*)?"
+    r"|(.*[^a-z])?(your|(change|replace)(me|this)?|paste|insert|placeholder|example|dummy)([^a-z].*)?"
+    r"|(my|the)?[ _-]?(gemini|google)?[ _-]?api[ _-]?key|none|null|undefined|redacted"
     r"|[.…*x]+",
     re.IGNORECASE | re.DOTALL,
 )
@@ -80,6 +81,7 @@ def lacks_randomness(secret: str) -> bool:
     """
     return (
         is_placeholder(secret)
+        or len(secret.encode("ascii", "ignore")) < len(secret) / 2
         or _OF_OTHER_USE.fullmatch(secret) is not None
         or _is_running_text(secret)
         or _is_predictable(secret.casefold())
@@ -88,10 +90,11 @@ def lacks_randomness(secret: str) -> bool:
 
 
 def _decoded(secret: str) -> Iterator[str]:
-    """Yields what the secret is the hexadecimal digits or the base64 of, if that is printable text."""
-    unpadded = secret.rstrip("=").translate(str.maketrans("-_", "+/"))
+    """Yields what the secret is the base64, base32 or hexadecimal digits of, if that is printable text."""
+    bare = secret.rstrip("=").translate(str.maketrans("-_", "+/"))
     for decode, text in (
-        (partial(base64.b64decode, validate=True), unpadded + "=" * (-len(unpadded) % 4)),
+        (partial(base64.b64decode, validate=True), bare + "=" * (-len(bare) % 4)),
+        (base64.b32decode, bare + "=" * (-len(bare) % 8)),
         (bytes.fromhex, secret),
     ):
         try:

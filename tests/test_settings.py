@@ -81,6 +81,7 @@ def test_all_missing_and_malformed_settings_are_named_at_once(monkeypatch: pytes
         ({"GEMINI_API_KEY": ""}, "GEMINI_API_KEY: is required in production"),
         ({"GEMINI_API_KEY": "your-gemini-api-key"}, "GEMINI_API_KEY: must be a key of Gemini"),
         ({"GEMINI_API_KEY": "<key>"}, "GEMINI_API_KEY: must be a key of Gemini"),
+        ({"GEMINI_API_KEY": "changeme"}, "GEMINI_API_KEY: must be a key of Gemini"),
         ({"GEMINI_API_KEY": "xxxxxxxx"}, "GEMINI_API_KEY: must be a key of Gemini"),
         ({"FRONTEND_URL": ""}, "FRONTEND_URL: must be set to origins with https://"),
         ({"FRONTEND_URL": ","}, "FRONTEND_URL: must be set to origins with https://"),
@@ -178,6 +179,8 @@ def test_random_keys_are_told_from_typed_ones(make: Callable[[], str]) -> None:
         base64.b64encode(EXAMPLE_SIGNING_KEY.encode()).decode(),
         base64.b64encode(b"the quick brown fox jumps over it\n").decode().rstrip("="),
         EXAMPLE_SIGNING_KEY.encode().hex(),
+        base64.b32encode(b"correct horse battery staple").decode(),
+        "ежиквтуманеискаллошадьвсюночь",
     ],
 )
 def test_a_typed_key_is_refused_in_production(monkeypatch: pytest.MonkeyPatch, typed: str) -> None:
@@ -226,7 +229,7 @@ def test_rules_for_production_are_reported_together_with_malformed_settings(
         ("GEMINI_BASE_URL", "nonsense", "must be a URL such as"),
         ("FRONTEND_URL", "https://app.example.com/practice", "must be origins such as"),
         ("FRONTEND_URL", "https://*.example.com", "must be origins such as"),
-        ("FRONTEND_URL", "https://user@app.example.com", "must be origins such as"),
+        ("FRONTEND_URL", "https://user:secret@app.example.com", "must be origins such as"),
         ("FRONTEND_URL", "https://app.example.com:99999", "must be origins such as"),
         ("FRONTEND_URL", "https://app.example.com:abc", "must be origins such as"),
         ("FRONTEND_URL", "https://app.example.com:0", "must have a port from 1 to 65535"),

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Final, Self, TypeVar
 
 import argon2
-from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
+from argon2.exceptions import HashingError, InvalidHashError, VerificationError, VerifyMismatchError
 
 from cara.errors import Unavailable
-from cara.settings import Settings
+from cara.settings import Settings, UnsafeSettings
 from cara.thread_pool import BoundedThreadPool, QueueFull
 
 MAX_BYTES: Final = 1024
@@ -65,14 +65,21 @@ class PasswordHasher:
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
-        """Returns a hasher with the threads and the cost of the settings."""
-        return cls(
-            threads=settings.password_threads,
-            queue_limit=settings.password_queue,
-            time_cost=settings.password_time_cost,
-            memory_kib=settings.password_memory_kib,
-            parallelism=settings.password_parallelism,
-        )
+        """Returns a hasher with the threads and the cost of the settings.
+
+        Raises:
+            UnsafeSettings: this machine cannot compute a hash of that cost.
+        """
+        try:
+            return cls(
+                threads=settings.password_threads,
+                queue_limit=settings.password_queue,
+                time_cost=settings.password_time_cost,
+                memory_kib=settings.password_memory_kib,
+                parallelism=settings.password_parallelism,
+            )
+        except HashingError as error:
+            raise UnsafeSettings([f"PASSWORD_MEMORY_KIB: cannot be had on this machine: {error}"]) from None
 
     async def hash(self, password: str) -> str:
         """Returns the argon2id hash to store, which includes its parameters and salt.

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from cara.accounts.new_passwords import MIN_CHARACTERS, WeakPassword, check_new_password
 from cara.accounts.passwords import PasswordCheck, PasswordHasher, PasswordsBusy, normalize_password
 from cara.predictable import ORDERS
+from cara.settings import Settings, UnsafeSettings
 from tests.accounts.held_passwords import HeldPasswords
 
 CHEAP = {"time_cost": 1, "memory_kib": 64}
@@ -191,6 +192,11 @@ async def test_the_event_loop_is_not_blocked_while_a_password_is_verified(
     assert not verifying.done()
     gate.open()
     assert await verifying == PasswordCheck(is_correct=False)
+
+
+def test_a_cost_that_the_machine_cannot_pay_is_a_problem_of_the_settings(settings: Settings) -> None:
+    with pytest.raises(UnsafeSettings, match="PASSWORD_MEMORY_KIB: cannot be had on this machine"):
+        PasswordHasher.of(settings.model_copy(update={"password_parallelism": 2**24}))
 
 
 def accepted(password: str, email: str = "user@example.com", name: str = "John Doe") -> bool:
