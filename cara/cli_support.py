@@ -68,6 +68,8 @@ def cli_errors() -> Iterator[None]:
         yield
     except DatabaseAway as error:
         raise exit_with(f"the database cannot be used: {error.__cause__ or error}") from None
+    except UnsafeSettings as error:
+        raise exit_with(*error.problems) from None
     except (CaraError, DatabaseBehind, LocalServerError, MigrationFailed, UnusableTalk) as error:
         raise exit_with(str(error)) from None
 

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from cara.setting_values import DatabaseUrl, HttpUrl, Positive, RedisUrl
+from cara.setting_values import DatabaseUrl, GeminiKey, HttpUrl, RedisUrl
 from cara.settings import masked_settings, unsafe_settings
 
 
@@ -25,9 +25,9 @@ class LocalSettings(BaseSettings):
     database_url: DatabaseUrl | None = None
     redis_url: RedisUrl | None = None
     jwt_secret: SecretStr | None = None
-    gemini_api_key: SecretStr | None = None
+    gemini_api_key: GeminiKey | None = None
     gemini_base_url: HttpUrl | None = None
-    worker_drain_seconds: Positive = 2
+    worker_drain_seconds: int = Field(2, gt=0, le=3_600)
     """Short, because unfinished jobs continue at the next start."""
 
     def masked(self) -> dict[str, str]:

@@ -7,7 +7,7 @@ from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_address, 
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from cara.predictable import lacks_randomness
+from cara.typed_keys import is_placeholder, lacks_randomness
 
 EXAMPLE_SIGNING_KEY: Final = "change-me-to-at-least-32-random-bytes"
 """The public value of `JWT_SECRET` in `.env.example`."""
@@ -41,6 +41,8 @@ def check(field: str, value: Any, others: Mapping[str, Any]) -> None:
             raise ValueError(f"must be at most {MAX_ACCESS_TOKEN_SECONDS} in production")
         case "gemini_api_key" if value is None:
             raise ValueError("is required in production")
+        case "gemini_api_key" if is_placeholder(value.get_secret_value()):
+            raise ValueError("must be a key of Gemini in production, not what stands for one")
         case "gemini_base_url" if value:
             check_encrypted(value)
         case "password_memory_kib" if "password_time_cost" in others:
@@ -62,10 +64,14 @@ def check_signing_keys(secrets: Iterable[str]) -> None:
             raise ValueError(f"must be random in production; `{MAKE_A_KEY}` makes a key")
 
 
-def check_origins(origins: Sequence[str]) -> None:
-    """Refuses wildcards, and origins whose pages anybody on the way can change."""
+def check_wildcards(origins: Iterable[str]) -> None:
+    """Refuses origins that stand for several."""
     if any("*" in origin for origin in origins):
         raise ValueError("must name exact origins in production, without *")
+
+
+def check_origins(origins: Sequence[str]) -> None:
+    """Refuses origins whose pages anybody on the way can change."""
     plain = [origin for origin in origins if not origin.startswith("https://")]
     if plain or not origins:
         raise ValueError(

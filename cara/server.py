@@ -16,7 +16,7 @@ from cara.observability.logging import set_up_logs
 from cara.observability.metrics import PortUnusable, serve_metrics, translate_bind_errors
 from cara.postgres.errors import DatabaseAway
 from cara.postgres.migrations import DatabaseBehind
-from cara.settings import Settings
+from cara.settings import Settings, UnsafeSettings
 from cara.web.connections import ConnectionLimits, listen
 from cara.web.context import service
 from cara.web.draining import Draining
@@ -73,7 +73,8 @@ async def serve(settings: Settings, *, reuse_port: bool = False) -> None:
 
     Raises:
         CannotServe: the database cannot be reached, or lacks migrations.
-        PortUnusable: the port is taken.
+        PortUnusable: the port is taken, or the host is not known.
+        UnsafeSettings: this machine cannot hash passwords at the cost of the settings.
     """
     stop = Stop()
     runner = web.AppRunner(
@@ -128,6 +129,6 @@ def run_one(settings: Settings, *, reuse_port: bool = False) -> None:
     sys.setswitchinterval(SWITCH_SECONDS)
     try:
         asyncio.run(serve(settings, reuse_port=reuse_port))
-    except (CannotServe, PortUnusable) as error:
+    except (CannotServe, PortUnusable, UnsafeSettings) as error:
         sys.stderr.write(f"cara serve: {error}\n")
         sys.exit(CANNOT_SERVE)

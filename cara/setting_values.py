@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr
+from yarl import URL
 
 _MASK = "********"
+_HOST: Final = re.compile(r"\[[0-9a-f:.]+\]|[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?")
+"""A host as browsers send it: a name in ASCII, or an address."""
+_MOST_REQUESTS: Final = 1_000_000_000
+_LONGEST_PERIOD: Final = 366 * 86_400
 
 
 def _has_scheme(*schemes: str) -> AfterValidator:
@@ -49,6 +54,23 @@ def _check_http_url(url: str) -> str:
     return url
 
 
+def origin_of(text: str) -> str:
+    """Returns an origin as browsers send it: in lower case and ASCII, without the default port and slash.
+
+    Raises:
+        ValueError: it is none; the message says what is wrong.
+    """
+    try:
+        url = URL(text.removesuffix("/"))
+        is_origin = url.scheme in ("http", "https") and url == url.origin()
+    except ValueError:
+        is_origin = False
+    if not (is_origin and _HOST.fullmatch(url.host_subcomponent or "") and "@" not in text):
+        raise ValueError(f"must be origins such as https://app.example.com, not {mask_url(text)!r}")
+    _check_ports(str(url))
+    return str(url.origin())
+
+
 def _check_dsn(value: SecretStr) -> SecretStr:
     from sentry_sdk.utils import BadDsn, Dsn
 
@@ -71,15 +93,32 @@ def _check_rate_limit(limit: str) -> str:
     first, *others = parse_many(limit)
     if others or first.amount < 1:
         raise ValueError("must be one limit of at least one request, such as 20/minute")
+    if first.amount > _MOST_REQUESTS or first.get_expiry() > _LONGEST_PERIOD:
+        raise ValueError(f"must be a limit of at most {_MOST_REQUESTS:,} requests in at most a year")
     return limit
 
 
-Positive = Annotated[int, Field(gt=0)]
-Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+def _check_gemini_key(key: SecretStr) -> SecretStr:
+    if not key.get_secret_value().strip():
+        raise ValueError("is missing: it holds blanks alone")
+    return SecretStr(key.get_secret_value().strip())
+
+
+# Each number has an upper bound, well above what anybody needs and within what a column, a date and a machine
+# hold: beyond that the start would end in a traceback, or each sign-in in an error.
+Count = Annotated[int, Field(gt=0, le=10_000)]
+"""How many things of a kind there are at once, or attempts one after the other."""
+Tokens = Annotated[int, Field(gt=0, le=1_000_000_000)]
+Bytes = Annotated[int, Field(gt=0, le=10**15)]
+SessionDays = Annotated[int, Field(gt=0, le=400)]
+"""How long a sign-in may last: a little more than a year, as long as browsers keep a cookie."""
+RetentionDays = Annotated[int, Field(gt=0, le=36_500)]
+Seconds = Annotated[float, Field(gt=0, le=3_600)]
 MinuteFraction = Annotated[int, Field(gt=0), AfterValidator(_check_divisor_of_minute)]
 """An interval in seconds that divides a minute, for tasks that run at fixed times of the clock."""
 
 HttpUrl = Annotated[str, AfterValidator(_check_http_url)]
+GeminiKey = Annotated[SecretStr, AfterValidator(_check_gemini_key)]
 SentryDsn = Annotated[SecretStr, AfterValidator(_check_dsn)]
 DatabaseUrl = Annotated[
     SecretStr, _has_scheme("postgresql", "postgres"), AfterValidator(_check_database_parameters)

@@ -7,22 +7,27 @@ import logging
 from collections.abc import Mapping
 from ipaddress import ip_network
 from typing import Annotated, Any, Literal
-from urllib.parse import SplitResult, urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from cara import production_rules
 from cara.setting_values import (
+    Bytes,
+    Count,
     DatabaseUrl,
+    GeminiKey,
     HttpUrl,
     MinuteFraction,
-    Positive,
     RateLimit,
     RedisUrl,
+    RetentionDays,
     Seconds,
     SentryDsn,
+    SessionDays,
+    Tokens,
     mask_value,
+    origin_of,
 )
 
 logger = logging.getLogger(__name__)
@@ -73,63 +78,63 @@ class Settings(BaseSettings):
     )
 
     database_url: DatabaseUrl
-    database_pool_size: Positive = 10
+    database_pool_size: Count = 10
     database_acquire_seconds: Seconds = 3
     database_seconds: Seconds = 4
     database_lock_seconds: Seconds = 3
     database_statement_seconds: Seconds = 15
     database_session_limits: Literal["on", "off"] = "on"
     redis_url: RedisUrl
-    redis_pool_size: Positive = 50
+    redis_pool_size: Count = 50
 
     jwt_secret: SecretStr
     access_token_seconds: int = Field(900, gt=0, le=86_400)
-    refresh_token_days: Positive = 30
-    sign_in_days: Positive = 90
+    refresh_token_days: SessionDays = 30
+    sign_in_days: SessionDays = 90
     refresh_grace_seconds: float = Field(20, ge=0, le=300)
     refresh_cookie_samesite: Literal["strict", "lax", "none"] = "strict"
-    password_time_cost: Positive = 2
-    password_memory_kib: int = Field(19_456, ge=8, validate_default=True)
-    password_parallelism: Positive = 1
-    password_threads: Positive = 2
-    password_queue: Positive = 64
-    audit_retention_days: Positive = 365
+    password_time_cost: int = Field(2, gt=0, le=100)
+    password_memory_kib: int = Field(19_456, ge=8, le=2**20, validate_default=True)
+    password_parallelism: int = Field(1, gt=0, le=64)
+    password_threads: int = Field(2, gt=0, le=64)
+    password_queue: Count = 64
+    audit_retention_days: RetentionDays = 365
 
-    gemini_api_key: SecretStr | None = Field(None, validate_default=True)
+    gemini_api_key: GeminiKey | None = Field(None, validate_default=True)
     gemini_model: str = "gemini-3.8-flash"
     gemini_base_url: HttpUrl | None = None
     gemini_deadline_seconds: Seconds = 90
     gemini_first_token_seconds: Seconds = 30
     gemini_between_chunks_seconds: Seconds = 20
-    gemini_max_in_flight: Positive = 64
+    gemini_max_in_flight: Count = 64
     gemini_slot_wait_seconds: Seconds = 5
-    gemini_attempts: Positive = 3
-    gemini_breaker_failures: Positive = 5
+    gemini_attempts: Count = 3
+    gemini_breaker_failures: Count = 5
     gemini_breaker_cooldown_seconds: Seconds = 10
     gemini_thinking_level: Literal["default", "minimal", "low", "medium", "high"] = "low"
-    gemini_max_output_tokens: Positive = 1_024
-    gemini_history_tokens: Positive = 4_000
+    gemini_max_output_tokens: Tokens = 1_024
+    gemini_history_tokens: Tokens = 4_000
 
-    daily_token_quota: Positive = 50_000
+    daily_token_quota: Tokens = 50_000
     rate_limits: Literal["on", "off"] = "on"
     rate_limit_address: RateLimit = "100/15 minutes"
     rate_limit_sign_in: RateLimit = "10/minute"
     rate_limit_user: RateLimit = "300/minute"
     rate_limit_gemini: RateLimit = "20/minute"
-    connections_per_address: Positive = 256
-    event_streams_per_learner: Positive = 20
-    storage_bytes_per_day: int = Field(50_000_000, ge=4_000_000)
-    download_disk_bytes: Positive = 1_000_000_000
+    connections_per_address: int = Field(256, gt=0, le=1_000_000)
+    event_streams_per_learner: Count = 20
+    storage_bytes_per_day: Annotated[Bytes, Field(ge=4_000_000)] = 50_000_000
+    download_disk_bytes: Bytes = 1_000_000_000
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
 
-    worker_max_jobs: Positive = 20
-    worker_fleet: Positive = 10
-    worker_drain_seconds: Positive = 30
+    worker_max_jobs: Count = 20
+    worker_fleet: Count = 10
+    worker_drain_seconds: int = Field(30, gt=0, le=3_600)
     job_lease_seconds: Seconds = 30
-    job_attempts: Positive = 5
+    job_attempts: Count = 5
     sweep_seconds: MinuteFraction = 10
     rollup_seconds: MinuteFraction = 5
-    analytics_retention_days: int = Field(400, ge=62)
+    analytics_retention_days: Annotated[RetentionDays, Field(ge=62)] = 400
 
     sentry_dsn: SentryDsn | None = None
     console: Literal["on", "off"] | None = None
@@ -147,12 +152,10 @@ class Settings(BaseSettings):
     @classmethod
     def _check_origins(cls, origins: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
         if _in_production(info):
-            production_rules.check_origins(origins)
-        exact = tuple(origin.rstrip("/") for origin in origins)
-        for origin in exact:
-            parts = urlsplit(origin)
-            if origin != "*" and (parts.scheme not in ("http", "https") or origin != _origin(parts)):
-                raise ValueError(f"must be origins such as https://app.example.com, not {origin!r}")
+            production_rules.check_wildcards(origins)
+        exact = tuple(origin if origin == "*" else origin_of(origin) for origin in origins)
+        if _in_production(info):
+            production_rules.check_origins(exact)
         return exact
 
     @field_validator("trusted_proxies")
@@ -172,6 +175,13 @@ class Settings(BaseSettings):
         if _in_production(info):
             production_rules.check_signing_keys(secrets)
         return ring
+
+    @field_validator("password_parallelism")
+    @classmethod
+    def _check_lanes(cls, lanes: int, info: ValidationInfo) -> int:
+        if 8 * lanes > info.data.get("password_memory_kib", 8 * lanes):
+            raise ValueError("must be at most an eighth of PASSWORD_MEMORY_KIB, as argon2 needs")
+        return lanes
 
     @field_validator(
         "access_token_seconds",
@@ -240,11 +250,6 @@ def read_settings(**overrides: Any) -> Settings:
         return Settings(**overrides)
     except ValidationError as error:
         raise unsafe_settings(error) from None
-
-
-def _origin(url: SplitResult) -> str:
-    """Returns the scheme, host and port (RFC 6454), as a browser sends them in `Origin`."""
-    return f"{url.scheme}://{url.netloc.rpartition('@')[2].replace('*', '')}"
 
 
 def _in_production(info: ValidationInfo) -> bool:

@@ -6,6 +6,8 @@ import base64
 import json
 import re
 import secrets
+import string
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,10 +16,10 @@ from pydantic import ValidationError
 
 import cara
 from cara.local_settings import LocalSettings
-from cara.predictable import lacks_randomness
 from cara.production_rules import EXAMPLE_SIGNING_KEY
 from cara.setting_values import mask_url
 from cara.settings import Settings, UnsafeSettings, read_settings
+from cara.typed_keys import lacks_randomness
 
 REPOSITORY = Path(cara.__file__).parents[1]
 NEEDED = {
@@ -77,6 +79,10 @@ def test_all_missing_and_malformed_settings_are_named_at_once(monkeypatch: pytes
         ({"JWT_SECRET": EXAMPLE_SIGNING_KEY}, "JWT_SECRET: must not be the value from .env.example"),
         ({"JWT_SECRET": " , "}, "JWT_SECRET: must hold at least one key"),
         ({"GEMINI_API_KEY": ""}, "GEMINI_API_KEY: is required in production"),
+        ({"GEMINI_API_KEY": "your-gemini-api-key"}, "GEMINI_API_KEY: must be a key of Gemini"),
+        ({"GEMINI_API_KEY": "<key>"}, "GEMINI_API_KEY: must be a key of Gemini"),
+        ({"GEMINI_API_KEY": "changeme"}, "GEMINI_API_KEY: must be a key of Gemini"),
+        ({"GEMINI_API_KEY": "xxxxxxxx"}, "GEMINI_API_KEY: must be a key of Gemini"),
         ({"FRONTEND_URL": ""}, "FRONTEND_URL: must be set to origins with https://"),
         ({"FRONTEND_URL": ","}, "FRONTEND_URL: must be set to origins with https://"),
         ({"FRONTEND_URL": "https://a.example.com,http://b.example.com"}, "not http://b.example.com"),
@@ -128,11 +134,15 @@ def test_production_accepts_what_is_safe(monkeypatch: pytest.MonkeyPatch, change
         lambda: secrets.token_hex(32),
         lambda: base64.b64encode(secrets.token_bytes(32)).decode(),
         lambda: secrets.token_hex(16),
+        lambda: secrets.token_urlsafe(48),
+        lambda: str(uuid.uuid4()),
+        lambda: "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(32)),
+        lambda: base64.b64encode(secrets.token_hex(16).encode()).decode(),
     ],
-    ids=["urlsafe", "hex", "base64", "16 bytes"],
+    ids=["urlsafe", "hex", "base64", "16 bytes", "64 characters", "UUID", "letters and digits", "twice"],
 )
 def test_random_keys_are_told_from_typed_ones(make: Callable[[], str]) -> None:
-    assert not [key for key in (make() for _ in range(2_500)) if lacks_randomness(key)]
+    assert not [key for key in (make() for _ in range(1_250)) if lacks_randomness(key)]
 
 
 @pytest.mark.parametrize(
@@ -154,6 +164,23 @@ def test_random_keys_are_told_from_typed_ones(make: Callable[[], str]) -> None:
         "my-super-secret-jwt-signing-key-for-production",
         "YourSuperSecretKeyThatShouldBeAtLeast32CharactersLong!",
         "this-is-a-secret-key-do-not-share-it-2026",
+        "this-is-a-very-long-secret-key-that-nobody-knows",
+        "the quick brown fox jumps over the lazy dog",
+        "CALL_ME_ISHMAEL_SOME_YEARS_AGO_NEVER_MIND",
+        "ThisIsMySecretKeyForJwtTokens!@#$",
+        "CorrectHorseBatteryStaple1234567890",
+        "replace_with_output_of_openssl_rand_hex_32",
+        "<paste the output of openssl rand here>",
+        "$(openssl rand -base64 48) but literally!",
+        "{{ .Values.cara.authentication.jwtSecret }}",
+        "https://app.example.com/api/auth/login",
+        "31415926535897932384626433832795028841971",
+        "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9",
+        base64.b64encode(EXAMPLE_SIGNING_KEY.encode()).decode(),
+        base64.b64encode(b"the quick brown fox jumps over it\n").decode().rstrip("="),
+        EXAMPLE_SIGNING_KEY.encode().hex(),
+        base64.b32encode(b"correct horse battery staple").decode(),
+        "ежиквтуманеискаллошадьвсюночь",
     ],
 )
 def test_a_typed_key_is_refused_in_production(monkeypatch: pytest.MonkeyPatch, typed: str) -> None:
@@ -202,13 +229,24 @@ def test_rules_for_production_are_reported_together_with_malformed_settings(
         ("GEMINI_BASE_URL", "nonsense", "must be a URL such as"),
         ("FRONTEND_URL", "https://app.example.com/practice", "must be origins such as"),
         ("FRONTEND_URL", "https://*.example.com", "must be origins such as"),
-        ("FRONTEND_URL", "https://user@app.example.com", "must be origins such as"),
+        ("FRONTEND_URL", "https://user:secret@app.example.com", "must be origins such as"),
+        ("FRONTEND_URL", "https://app.example.com:99999", "must be origins such as"),
+        ("FRONTEND_URL", "https://app.example.com:abc", "must be origins such as"),
+        ("FRONTEND_URL", "https://app.example.com:0", "must have a port from 1 to 65535"),
+        ("FRONTEND_URL", "https://a b.example", "must be origins such as"),
+        ("FRONTEND_URL", "https://[::1", "must be origins such as"),
+        ("FRONTEND_URL", "https://a..example", "must be origins such as"),
+        ("FRONTEND_URL", "https://a.example;https://b.example", "must be origins such as"),
+        ("GEMINI_API_KEY", "  ", "is missing: it holds blanks alone"),
+        ("PASSWORD_PARALLELISM", "100000", "less than or equal to 64"),
+        ("PASSWORD_MEMORY_KIB", "100000000", "less than or equal to 1048576"),
+        ("RATE_LIMIT_USER", "10/1000000 years", "in at most a year"),
         ("STORAGE_BYTES_PER_DAY", "1000000", "greater than or equal to 4000000"),
         ("SWEEP_SECONDS", "7", "must divide a minute"),
         ("ROLLUP_SECONDS", "3600", "must divide a minute"),
         ("REFRESH_GRACE_SECONDS", "inf", "less than or equal to 300"),
         ("ACCESS_TOKEN_SECONDS", "1000000", "less than or equal to 86400"),
-        ("JOB_LEASE_SECONDS", "inf", "finite"),
+        ("JOB_LEASE_SECONDS", "inf", "less than or equal to 3600"),
         ("JOB_LEASE_SECONDS", "0", "greater than 0"),
         ("GEMINI_DEADLINE_SECONDS", "0", "greater than 0"),
         ("DAILY_TOKEN_QUOTA", "0", "greater than 0"),
@@ -248,6 +286,9 @@ def test_errors_of_malformed_settings_name_the_variable_and_hold_no_secret(
 @pytest.mark.parametrize(
     ("variable", "value"),
     [
+        ("FRONTEND_URL", "https://xn--bcher-kva.example"),
+        ("FRONTEND_URL", "https://[::1]:65535"),
+        ("SIGN_IN_DAYS", "400"),
         ("PORT", "0"),
         ("PORT", "65535"),
         ("ACCESS_TOKEN_SECONDS", "1"),
@@ -313,6 +354,30 @@ def test_lists_are_separated_by_commas_and_origins_have_no_slash_at_their_end(
     )
     assert settings.frontend_url == ("https://app.example.com", "http://localhost:3000")
     assert settings.trusted_proxies == ("10.0.0.0/8", "192.0.2.1/32", "2001:db8::/32")
+
+
+def test_an_origin_is_taken_as_browsers_send_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    typed = "HTTPS://App.Example.com:443/,https://Bücher.example:8443"
+    settings = settings_with(monkeypatch, **{**IN_PRODUCTION, "FRONTEND_URL": typed})
+    assert settings.frontend_url == ("https://app.example.com", "https://xn--bcher-kva.example:8443")
+
+
+def test_no_number_is_too_large_for_what_it_is_used_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is out of bounds is told at the start, all at once, and not by errors in answers."""
+    numbers = [
+        name
+        for name, field in Settings.model_fields.items()
+        if type(field.default) in (int, float) or name in ("drain_seconds", "metrics_port")
+    ]
+    huge = {name.upper(): str(10**18) for name in numbers}
+    with pytest.raises(UnsafeSettings) as refused:
+        settings_with(monkeypatch, **huge)
+    assert {problem.split(":")[0] for problem in refused.value.problems} == huge.keys()
+
+
+def test_argon2_needs_memory_for_each_lane(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UnsafeSettings, match="PASSWORD_PARALLELISM: must be at most an eighth"):
+        settings_with(monkeypatch, PASSWORD_MEMORY_KIB="8", PASSWORD_PARALLELISM="2")
 
 
 def test_settings_stay_as_they_were_read_and_other_variables_do_not_matter(

@@ -18,7 +18,8 @@ from redis.asyncio import Redis
 from cara import audit
 from cara.accounts import queries
 from cara.accounts.authentication import EmailTaken, normalize_email
-from cara.accounts.passwords import PasswordHasher, check_new_password
+from cara.accounts.new_passwords import check_new_password
+from cara.accounts.passwords import PasswordHasher
 from cara.accounts.schemas import Email
 from cara.accounts.sign_out_notifier import SignOutNotifier
 from cara.accounts.sign_outs import sign_out_everywhere

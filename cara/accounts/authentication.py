@@ -9,7 +9,8 @@ from cara import audit
 from cara.accounts import lockout, queries
 from cara.accounts.access_tokens import AccessTokens
 from cara.accounts.lockout import FailureKeys
-from cara.accounts.passwords import PasswordHasher, check_new_password
+from cara.accounts.new_passwords import check_new_password
+from cara.accounts.passwords import PasswordHasher
 from cara.accounts.refresh_tokens import begin_family, make_room_for_family
 from cara.accounts.schemas import Credentials, NewAccount, SignedIn, User
 from cara.accounts.sign_out_notifier import SignOutNotifier

@@ -8,7 +8,8 @@ from cara import audit
 from cara.accounts import lockout, queries, refresh_queries
 from cara.accounts.authentication import MAX_ATTEMPTS, InvalidCredentials
 from cara.accounts.lockout import FailureKeys
-from cara.accounts.passwords import PasswordHasher, check_new_password
+from cara.accounts.new_passwords import check_new_password
+from cara.accounts.passwords import PasswordHasher
 from cara.accounts.schemas import PasswordChange, Reauthenticated
 from cara.accounts.sign_out_notifier import SignOutNotifier
 from cara.audit import Action

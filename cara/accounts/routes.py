@@ -7,7 +7,8 @@ from cara.accounts.authentication import Authentication, EmailTaken, InvalidCred
 from cara.accounts.cookies import no_refresh_cookie, refresh_cookie
 from cara.accounts.deletion import delete_account
 from cara.accounts.lockout import AccountLocked
-from cara.accounts.passwords import PasswordsBusy, WeakPassword
+from cara.accounts.new_passwords import WeakPassword
+from cara.accounts.passwords import PasswordsBusy
 from cara.accounts.presented_tokens import MixedOwners, presented_tokens, require_one_owner
 from cara.accounts.profile import profile_of
 from cara.accounts.reauthentication import Reauthentication, WrongPassword

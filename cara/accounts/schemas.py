@@ -56,9 +56,9 @@ class NewAccount(RequestModel):
     """A registration.
 
     The password is taken to the last space, in Unicode's form NFC. It has at least 8 characters and at most
-    1,024 bytes, and is not easy to guess: it is none of the most common ones, not as a whole one run
-    (`qwertzui`) or one short part over and over (`abcabcabc`), not made of the words of this service, not the
-    name, and without the part of the email before the @.
+    1,024 bytes, and is not easy to guess: it is none of the most common ones (nor `P@ssw0rd!`), not as a
+    whole one run (`qwertzui`) or one short part over and over (`abcabcabc`), not made of the words of this
+    service, not the name, and without the part of the email before the @.
     """
 
     email: Email

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
@@ -78,9 +79,11 @@ class PortUnusable(Exception):
 
 @contextmanager
 def translate_bind_errors(host: str, port: int) -> Iterator[None]:
-    """Raises PortUnusable for an OSError of the block, which listens on the address."""
+    """Raises PortUnusable if the block, which listens on the address, cannot."""
     try:
         yield
+    except (socket.gaierror, UnicodeError):
+        raise PortUnusable(f"{host}:{port} cannot be used: the host is not known") from None
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else str(error)
         raise PortUnusable(f"{host}:{port} cannot be used: {reason}") from None

@@ -12,7 +12,6 @@ import logging
 from typing import Final
 
 from aiohttp import web
-from yarl import URL
 
 from cara.errors import Forbidden
 from cara.observability.logging import OncePerSecond
@@ -36,11 +35,11 @@ class OriginRefused(Forbidden):
 class Origins:
     """Decides whose pages may use Cara, and reports each origin that is refused to the log, once.
 
-    `frontends` are the origins in `FRONTEND_URL` as browsers spell them, without `*`.
+    `frontends` are the origins in `FRONTEND_URL`, without `*`.
     """
 
     def __init__(self, settings: Settings) -> None:
-        self.frontends = frozenset(_as_browsers_do(each) for each in settings.frontend_url if each != "*")
+        self.frontends = frozenset(settings.frontend_url) - {"*"}
         self._any = "*" in settings.frontend_url
         self._production = settings.production
         self._reported: set[str] = set()
@@ -100,11 +99,6 @@ class Origins:
             ascii(request.host)[1:-1][:_LONGEST_REPORTED],
             ", ".join(sorted(self.frontends)),
         )
-
-
-def _as_browsers_do(origin: str) -> str:
-    """Returns the origin with its host in lower case and in ASCII, and without the default port."""
-    return str(URL(origin).origin())
 
 
 def _without_default_port(scheme: str, host: str) -> str:

@@ -12,16 +12,10 @@ from argon2.exceptions import InvalidHashError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cara.accounts.passwords import (
-    MIN_CHARACTERS,
-    PasswordCheck,
-    PasswordHasher,
-    PasswordsBusy,
-    WeakPassword,
-    check_new_password,
-    normalize_password,
-)
+from cara.accounts.new_passwords import MIN_CHARACTERS, WeakPassword, check_new_password
+from cara.accounts.passwords import PasswordCheck, PasswordHasher, PasswordsBusy, normalize_password
 from cara.predictable import ORDERS
+from cara.settings import Settings, UnsafeSettings
 from tests.accounts.held_passwords import HeldPasswords
 
 CHEAP = {"time_cost": 1, "memory_kib": 64}
@@ -200,6 +194,11 @@ async def test_the_event_loop_is_not_blocked_while_a_password_is_verified(
     assert await verifying == PasswordCheck(is_correct=False)
 
 
+def test_a_cost_that_the_machine_cannot_pay_is_a_problem_of_the_settings(settings: Settings) -> None:
+    with pytest.raises(UnsafeSettings, match="PASSWORD_MEMORY_KIB: cannot be had on this machine"):
+        PasswordHasher.of(settings.model_copy(update={"password_parallelism": 2**24}))
+
+
 def accepted(password: str, email: str = "user@example.com", name: str = "John Doe") -> bool:
     try:
         check_new_password(password, email=email, name=name)
@@ -223,6 +222,11 @@ def accepted(password: str, email: str = "user@example.com", name: str = "John D
         "a$7!k%m#",
         "carapace turtle",
         "practice makes better",
+        "ｓｅｃｕｒｅ１２３",
+        "secure123!",
+        "johnny doedoe",
+        "democracy now",
+        "26859169",
     ],
 )
 def test_passwords_need_no_composition(password: str) -> None:
@@ -239,9 +243,16 @@ def test_passwords_need_no_composition(password: str) -> None:
         ("e\u0301" * 7, "at least 8"),
         ("12345678", "most common"),
         ("PassWord123", "most common"),
+        ("ｐａｓｓｗｏｒｄ", "most common"),
+        ("pass\u200bword", "most common"),
+        ("password!", "most common"),
+        ("P@ssw0rd!", "most common"),
+        ("$un5h1ne", "most common"),
         ("my-USER-7731", "email address"),
         ("john doe", "just your name"),
         ("John DoeJohn Doe", "just your name"),
+        ("JohnDoe!", "just your name"),
+        ("doe-john", "just your name"),
         ("passwordPassword", "most common"),
         ("x" * 1024, "over and over"),
         ("🔑" * 256, "over and over"),
@@ -254,10 +265,20 @@ def test_passwords_need_no_composition(password: str) -> None:
         ("aabbccdd", "one run"),
         ("z9y8x7w6v5", "one run"),
         ("1-2-3-4-5-6-7-8", "one run"),
+        ("абвгдежз", "one run"),
+        ("ΑΒΓΔΕΖΗΘ", "one run"),
+        ("!@#$%^&*", "one run"),
+        ('!"§$%&/(', "one run"),
+        ("13579246", "one run"),
+        ("2468101214", "one run"),
+        ("99989796", "one run"),
         ("!aaaaaaa!", "one run"),
         ("caracoach", "words of this service"),
         ("Cara1234!", "words of this service"),
         ("my communication coach", "words of this service"),
+        ("c4r4c04ch", "words of this service"),
+        ("Interview Sessions 1", "words of this service"),
+        ("learner1", "words of this service"),
     ],
 )
 def test_a_weak_password_is_refused_with_its_reason(password: str, reason: str) -> None:
@@ -292,7 +313,7 @@ def test_a_run_along_a_keyboard_or_an_alphabet_is_refused(
 ) -> None:
     run = "".join(order[(start + step * number) % len(order)] for number in range(length))
     assert not accepted(run.upper() if upper else run)
-    assert accepted(f"{run}, tortoise"), "as a part it may stand"
+    assert accepted(f"{run}, my tortoise"), "as a part it may stand"
 
 
 @given(st.text("aeiéộ각ñ\u0301\u0323\u1100\u1161\u212b🔑7", min_size=1, max_size=60))

@@ -65,3 +65,10 @@ async def test_a_port_that_is_taken_is_named_in_one_line() -> None:
         with pytest.raises(PortUnusable, match=f"^127.0.0.1:{port} cannot be used: Address already in use$"):
             async with serve_metrics("127.0.0.1", port):
                 pass
+
+
+@pytest.mark.parametrize("host", ["nowhere.invalid", "no..where"])
+async def test_a_host_that_is_not_known_is_named_in_one_line(host: str) -> None:
+    with pytest.raises(PortUnusable, match=f"^{host}:9100 cannot be used: the host is not known$"):
+        async with serve_metrics(host, 9100):
+            pass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cara.setting_values import origin_of
 from tests.learners import Learner
 
 ORIGIN = "http://localhost:3000"
@@ -136,6 +137,7 @@ async def test_the_usual_front_ends_of_a_developer_are_welcome(client):
 
 
 async def test_an_origin_is_configured_in_any_spelling(served):
-    client = await served(frontend_url=("HTTPS://App.Example.com:443", "https://bücher.example"))
+    typed = ("HTTPS://App.Example.com:443", "https://bücher.example")
+    client = await served(frontend_url=tuple(map(origin_of, typed)))
     for origin in ("https://app.example.com", "https://xn--bcher-kva.example"):
         assert_a_browser_may_read(await client.get("/health", headers={"Origin": origin}), origin)
