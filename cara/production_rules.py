@@ -29,6 +29,9 @@ MAX_PUBLIC_PROXIES: Final = {4: 2**24, 6: 2**112}
 """How many public addresses may be trusted, by version: as many as in a /8 or /16. The proxies of the largest
 content delivery networks are fewer."""
 
+MAPPED_BITS: Final = 96
+"""The length of the prefix of IPv6 addresses that stand for those of IPv4."""
+
 INTERNAL_DOMAINS: Final = (".internal", ".local", ".localhost", ".lan", ".svc", ".consul")
 
 MAKE_A_KEY: Final = "python3 -c 'import secrets; print(secrets.token_urlsafe(48))'"
@@ -81,7 +84,7 @@ def check_origins(origins: Sequence[str]) -> None:
 
 def check_proxies(networks: Iterable[IPv4Network | IPv6Network]) -> None:
     """Refuses networks that hold clients: whoever is trusted writes the address that limits count for."""
-    public = [network for network in networks if not _is_private(network)]
+    public = [network for each in networks if not _is_private(network := _unmapped(each))]
     for version, most in MAX_PUBLIC_PROXIES.items():
         collapsed = collapse_addresses(network for network in public if network.version == version)  # type: ignore[type-var]
         if sum(network.num_addresses for network in collapsed) > most:
@@ -100,6 +103,14 @@ def check_encrypted(url: str) -> None:
     host = urlsplit(url).hostname or ""
     if urlsplit(url).scheme == "http" and not _is_internal(host):
         raise ValueError("must begin with https:// in production, except for hosts of a private network")
+
+
+def _unmapped(network: IPv4Network | IPv6Network) -> IPv4Network | IPv6Network:
+    """Returns the network of IPv4 that a network of `::ffff:0:0/96` stands for."""
+    mapped = getattr(network.network_address, "ipv4_mapped", None)
+    if mapped is None or network.prefixlen < MAPPED_BITS:
+        return network
+    return IPv4Network((mapped, network.prefixlen - MAPPED_BITS))
 
 
 def _is_private(network: IPv4Network | IPv6Network) -> bool:

@@ -95,6 +95,7 @@ def test_all_missing_and_malformed_settings_are_named_at_once(monkeypatch: pytes
         ({"TRUSTED_PROXIES": "0.0.0.0/1,128.0.0.0/1"}, "TRUSTED_PROXIES: must name the proxies"),
         ({"TRUSTED_PROXIES": EVERY_OTHER_16}, "TRUSTED_PROXIES: must name the proxies in production"),
         ({"TRUSTED_PROXIES": "2000::/3"}, "TRUSTED_PROXIES: must name the proxies in production"),
+        ({"TRUSTED_PROXIES": "::ffff:0:0/96"}, "TRUSTED_PROXIES: must name the proxies in production"),
         ({"PASSWORD_TIME_COST": "1"}, "PASSWORD_MEMORY_KIB: must be at least 47104 in production with"),
         ({"PASSWORD_MEMORY_KIB": "19455"}, "PASSWORD_MEMORY_KIB: must be at least 19456 in production with"),
         ({"PASSWORD_TIME_COST": "9", "PASSWORD_MEMORY_KIB": "7167"}, "must be at least 7168"),
