@@ -194,6 +194,7 @@ def test_what_is_deployed_as_described_starts(monkeypatch: pytest.MonkeyPatch) -
     filled_in = {"JWT_SECRET": secrets.token_hex(32), **IN_PRODUCTION}
     shared = (REPOSITORY / "docker-compose.yml").read_text().partition("services:")[0]
     shared = re.sub(r"\$\{POSTGRES_PASSWORD[^}]*\}", "hidden", shared)
+    shared = re.sub(r"\$\{[A-Z_]+:-([^}]*)\}", r"\1", shared)
     compose = re.findall(r'^    ([A-Z_]+): "?([^"\n]+)', shared, re.MULTILINE)
     example = re.findall(r"^([A-Z_]+)=(.+)$", (REPOSITORY / ".env.example").read_text(), re.MULTILINE)
     heroku = json.loads((REPOSITORY / "app.json").read_text())["env"]
