@@ -53,7 +53,7 @@ class Hosts:
         """
         loop = asyncio.get_running_loop()
         if loop.time() < self._crowded_until:
-            await asyncio.sleep(0.005)  # meanwhile others find a place of the pool that has a connection
+            await asyncio.sleep(0.04)  # meanwhile `Places` finds one of the pool that has a connection
             raise asyncpg.TooManyConnectionsError(self._refusal)
         failure: BaseException | None = None
         seconds = CONNECT_SECONDS / len(self._hosts)

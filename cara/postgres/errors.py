@@ -136,6 +136,8 @@ def reason_of(error: BaseException) -> str:
 
     The message of an internal error of PostgreSQL is left out: it may quote data.
     """
+    if isinstance(error, DatabaseTrouble) and error.__cause__:  # its own words are for clients
+        return reason_of(error.__cause__)
     found, earlier = error, error.__cause__ or error.__context__
     while earlier is not None:
         if isinstance(earlier, asyncpg.PostgresError | OSError):

@@ -11,7 +11,7 @@ from cara.postgres.connections import PoolConnection
 from cara.postgres.errors import CONNECTION_ERRORS
 
 _LOOK_SECONDS, _PAUSE_SECONDS = 0.05, 0.005
-"""How long one look at the places takes at most, and the pause until the next one."""
+"""How long one look at the places takes at most, and the pause after one that found nothing."""
 
 
 class Places:
@@ -39,18 +39,23 @@ class Places:
         return None
 
     async def _found(self) -> PoolConnection | None:
-        """Takes as many places as are empty and one more, at the same time: one of them has a connection."""
+        """Takes as many places as are empty and one more, at the same time, until one has a connection.
+
+        The empty ones stay taken meanwhile, so that one whose connection is given back comes next.
+        """
         found: list[PoolConnection] = []
+        taking: list[asyncio.Task[None]] = []
 
         async def take() -> None:
             with suppress(*CONNECTION_ERRORS):
                 found.append(await self._pool.acquire(timeout=_LOOK_SECONDS))
+                for other in taking:
+                    other.cancel()
 
         empty = self._pool.get_max_size() - self._pool.get_size()
         try:
             async with asyncio.TaskGroup() as group:
-                for _ in range(empty + 1):
-                    group.create_task(take())
+                taking += (group.create_task(take()) for _ in range(empty + 1))
             return found.pop() if found else None
         finally:
             for spare in found:
