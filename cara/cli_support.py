@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -61,17 +62,21 @@ def cli_errors() -> Iterator[None]:
     from cara.devtools.demo.talks import UnusableTalk
     from cara.devtools.servers.local_server import LocalServerError
     from cara.errors import CaraError
-    from cara.postgres.errors import DatabaseAway
+    from cara.postgres.errors import DatabaseTrouble
     from cara.postgres.migrations import DatabaseBehind, MigrationFailed
 
+    outages = logging.getLogger("cara.outages")
+    outages.disabled = True  # the one line tells it
     try:
         yield
-    except DatabaseAway as error:
+    except DatabaseTrouble as error:
         raise exit_with(f"the database cannot be used: {error.__cause__ or error}") from None
     except UnsafeSettings as error:
         raise exit_with(*error.problems) from None
     except (CaraError, DatabaseBehind, LocalServerError, MigrationFailed, UnusableTalk) as error:
         raise exit_with(str(error)) from None
+    finally:
+        outages.disabled = False
 
 
 def exit_with(*problems: str) -> typer.Exit:

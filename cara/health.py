@@ -11,6 +11,7 @@ from cara.postgres.connections import is_read_only
 from cara.postgres.database import Database
 from cara.postgres.errors import (
     DatabaseBusy,
+    DatabaseCrowded,
     DatabaseFull,
     DatabaseReadOnly,
     DatabaseSlow,
@@ -27,9 +28,14 @@ from cara.web.routing import Route
 CHECK_SECONDS = 2.5
 """For each of the checks, which run at the same time: load balancers wait for three seconds or more."""
 
-FULL_SECONDS = 10.0
-"""Whether a disk is full only shows when something is written: so long it counts what a request has met."""
+_RELEASE_SECONDS = 0.3
+"""Of those, what is left to give the connection back, and to say that none was free."""
 
+MET_SECONDS = 10.0
+"""That a disk is full only shows when something is written, and that connections are lacking when many are
+needed: so long it counts what a request has met."""
+
+_NO_CONNECTION = "no connection to the database is free"
 _PROBE_KEY = "cara:ready"
 
 
@@ -72,20 +78,23 @@ async def openapi(document: OpenApiDocument) -> web.Response:
 async def _database_problem(database: Database) -> str | None:
     """Checks on a connection of the pool: when all of them hang, no request can be served either."""
     try:
-        async with asyncio.timeout(CHECK_SECONDS), database.acquire(seconds=CHECK_SECONDS) as connection:
+        seconds = CHECK_SECONDS - _RELEASE_SECONDS
+        async with asyncio.timeout(CHECK_SECONDS), database.acquire(seconds=seconds) as connection:
             if await is_read_only(connection):
                 raise DatabaseReadOnly
             missing = await missing_migrations(connection)
     except DatabaseReadOnly:
         return "the database is read-only"
     except DatabaseBusy:
-        return "no connection to the database is free"
+        return _NO_CONNECTION
     except (DatabaseSlow, TimeoutError):
         return "the database does not answer in time"
     except DatabaseTrouble:
         return "the database cannot be reached"
-    if database.outage.failed_within(DatabaseFull.code, FULL_SECONDS):
+    if database.outage.failed_within(DatabaseFull.code, MET_SECONDS):
         return "the database has no room left"
+    if database.outage.failed_within(DatabaseCrowded.code, MET_SECONDS):
+        return _NO_CONNECTION
     return f"migrations are missing: {', '.join(missing)}" if missing else None
 
 

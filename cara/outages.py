@@ -26,6 +26,7 @@ class Outage:
         self._service = service
         self._quiet_seconds = quiet_seconds
         self._since = 0.0
+        self._answered_at: float | None = None
         self._failed_at: dict[str, float] = {}
         self._reads_succeed = False
 
@@ -35,6 +36,7 @@ class Outage:
         With `reads_succeed` only a success that wrote something ends it.
         """
         now = self._failed_at[kind] = time.monotonic()
+        self._answered_at = None
         self.failures[kind] += 1
         self._reads_succeed |= reads_succeed
         if not self.lasts:
@@ -42,14 +44,18 @@ class Outage:
             logger.error("%s fails: %s (%s)", self._service, kind, reason, stacklevel=2)
 
     def answered(self, *, wrote: bool = True) -> None:
-        """Ends the outage, unless something failed just now."""
+        """Ends the outage, unless something failed just now.
+
+        It lasted from its first failure to the first success after its last one.
+        """
         if not self.lasts or (self._reads_succeed and not wrote):
             return
-        last = max(self._failed_at.values())
-        if time.monotonic() - last < self._quiet_seconds:
+        now = time.monotonic()
+        self._answered_at = self._answered_at or now
+        if now - max(self._failed_at.values()) < self._quiet_seconds:
             return
         kinds = ", ".join(f"{count} x {kind}" for kind, count in self.failures.most_common())
-        seconds = last - self._since
+        seconds = self._answered_at - self._since
         logger.warning(
             "%s serves again: it failed for %.1f s, %s", self._service, seconds, kinds, stacklevel=2
         )

@@ -8,13 +8,14 @@ import multiprocessing
 import signal
 import sys
 from contextlib import suppress
+from multiprocessing.synchronize import Semaphore
 
 from aiohttp import web
 
 from cara.app import create_app
 from cara.observability.logging import set_up_logs
 from cara.observability.metrics import PortUnusable, serve_metrics, translate_bind_errors
-from cara.postgres.errors import DatabaseAway
+from cara.postgres.errors import DatabaseTrouble
 from cara.postgres.migrations import DatabaseBehind
 from cara.settings import Settings, UnsafeSettings
 from cara.web.connections import ConnectionLimits, listen
@@ -101,7 +102,7 @@ async def _set_up(runner: web.AppRunner) -> None:
         await runner.setup()
     except DatabaseBehind as error:
         raise CannotServe(str(error)) from None
-    except DatabaseAway as error:
+    except DatabaseTrouble as error:
         raise CannotServe(f"the database cannot be used: {error.__cause__}") from None
 
 
@@ -123,12 +124,16 @@ async def _drain(runner: web.AppRunner, listener: asyncio.Server, seconds: float
     await stop_listening(listener, runner.server)
 
 
-def run_one(settings: Settings, *, reuse_port: bool = False) -> None:
-    """Runs one web process until it is stopped; exits with `CANNOT_SERVE` if it cannot start."""
+def run_one(settings: Settings, *, reuse_port: bool = False, speaker: Semaphore | None = None) -> None:
+    """Runs one web process until it is stopped; exits with `CANNOT_SERVE` if it cannot start.
+
+    Of several processes with one `speaker`, only the first that cannot start says why.
+    """
     set_up_logs()
     sys.setswitchinterval(SWITCH_SECONDS)
     try:
         asyncio.run(serve(settings, reuse_port=reuse_port))
     except (CannotServe, PortUnusable, UnsafeSettings) as error:
-        sys.stderr.write(f"cara serve: {error}\n")
+        if speaker is None or speaker.acquire(block=False):
+            sys.stderr.write(f"cara serve: {error}\n")
         sys.exit(CANNOT_SERVE)

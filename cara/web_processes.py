@@ -9,12 +9,15 @@ import time
 from collections.abc import Iterator
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
+from multiprocessing.synchronize import Semaphore
 
 from cara.observability.logging import set_up_logs
 from cara.server import CANNOT_SERVE, run_one
 from cara.settings import Settings
 
 logger = logging.getLogger(__name__)
+
+SPAWN = multiprocessing.get_context("spawn")
 
 STABLE_SECONDS = 10.0
 """A process that ends sooner is started again after a pause, which doubles each time it does so."""
@@ -39,8 +42,9 @@ def run_many(settings: Settings, processes: int) -> int:
 class WebProcess:
     """One of the processes, whichever process is it at the moment."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, speaker: Semaphore) -> None:
         self._settings = settings
+        self._speaker = speaker
         self._started_at = 0.0
         self._short_lives = 0
         self.process: BaseProcess | None = None
@@ -54,9 +58,8 @@ class WebProcess:
 
     def start(self) -> None:
         """Starts it under `spawn`: it inherits nothing."""
-        process = multiprocessing.get_context("spawn").Process(
-            target=run_one, args=(self._settings,), kwargs={"reuse_port": True}, daemon=True
-        )
+        options = {"reuse_port": True, "speaker": None if self.restarts else self._speaker}
+        process = SPAWN.Process(target=run_one, args=(self._settings,), kwargs=options, daemon=True)
         process.start()
         self.process, self._started_at = process, time.monotonic()
 
@@ -75,7 +78,8 @@ class WebProcesses:
     """All of them; `stop` is a signal handler."""
 
     def __init__(self, settings: Settings, count: int) -> None:
-        self._all = [WebProcess(_with_metrics_port(settings, number)) for number in range(count)]
+        speaker = SPAWN.Semaphore(1)
+        self._all = [WebProcess(_with_metrics_port(settings, number), speaker) for number in range(count)]
         self._stopping = False
         self._woken, self._wake = multiprocessing.Pipe(duplex=False)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,16 @@ async def test_missing_migrations_are_named(client: Client, redis: Redis, databa
         finally:
             await connection.execute("insert into _yoyo_migration select * from kept")
     assert await readiness(client) == (200, [])
+
+
+async def test_a_pool_without_a_free_connection_is_told_from_a_database_that_hangs(
+    client: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cara.health.CHECK_SECONDS", 0.5)
+    async with AsyncExitStack() as held:
+        for _ in range(settings.database_pool_size):
+            await held.enter_async_context(service(client.app, Database).acquire())
+        assert (await readiness(client))[1][0] == "no connection to the database is free"
 
 
 async def test_without_postgresql_and_redis_both_are_named_and_the_process_lives_on(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from types import SimpleNamespace
 
 import pytest
 
@@ -27,6 +28,20 @@ def test_an_outage_is_two_lines_that_say_why_how_long_and_how_many(caplog: pytes
         "PostgreSQL serves again: it failed for 0.0 s, 2 x away, 1 x busy",
     ]
     assert [record.levelname for record in caplog.records] == ["ERROR", "WARNING"]
+
+
+def test_it_lasted_until_something_succeeded_however_rarely_it_was_tried(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = iter((100, 102, 104, 170, 174, 190))
+    monkeypatch.setattr("cara.outages.time", SimpleNamespace(monotonic=lambda: next(times)))
+    outage = Outage("Redis", quiet_seconds=15)
+    outage.failed("away", "refused")
+    outage.answered()
+    outage.failed("away", "refused")
+    for _ in range(3):
+        outage.answered()
+    assert caplog.messages[-1] == "Redis serves again: it failed for 70.0 s, 2 x away"
 
 
 def test_successes_between_failures_do_not_end_it(caplog: pytest.LogCaptureFixture) -> None:

@@ -169,4 +169,5 @@ def test_web_processes_that_cannot_even_start_all_end(
         with two_processes(tmp_path, **settings) as serve:
             assert serve.process.wait(TIMEOUT_SECONDS) == 1
             serve.until("cara serve: the database is behind")
+            assert sum("cara serve:" in line for line in serve.lines) == 1
             assert not any("another starts" in line for line in serve.lines)

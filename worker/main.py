@@ -18,7 +18,7 @@ from cara.gemini.client import GeminiClient, connect_gemini
 from cara.observability.logging import set_up_logs
 from cara.observability.metrics import PortUnusable, serve_metrics
 from cara.observability.sentry import start_sentry, stop_sentry
-from cara.postgres.errors import DatabaseAway
+from cara.postgres.errors import DatabaseTrouble
 from cara.postgres.migrations import DatabaseBehind, up_to_date_database
 from cara.quota.quota import Quota
 from cara.redis.queue import Queue, QueueClient, RollupNotifier, arq_client
@@ -39,7 +39,7 @@ def main() -> None:
         sys.exit(USAGE_EXIT_CODE)
     except (DatabaseBehind, PortUnusable) as error:
         sys.exit(f"cara worker: {error}")
-    except DatabaseAway as error:
+    except DatabaseTrouble as error:
         sys.exit(f"cara worker: the database cannot be used: {error.__cause__}")
 
 
@@ -98,7 +98,7 @@ async def _sentry(settings: Settings) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def _redis(settings: Settings) -> AsyncIterator[QueueClient]:
-    redis = arq_client(settings.redis_url.get_secret_value(), size=settings.redis_pool_size, retries=5)
+    redis = arq_client(settings.redis_url.get_secret_value(), size=settings.redis_pool_size)
     try:
         yield redis
     finally:

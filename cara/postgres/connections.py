@@ -6,12 +6,11 @@ import asyncio
 import socket
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
-from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
-from cara.postgres.database_url import asyncpg_arguments
+from cara.postgres.database_url import asyncpg_arguments, single_host_urls, with_target
 from cara.postgres.limits import KEEPALIVE_PROBES, KEEPALIVE_SECONDS, SILENCE_SECONDS
 
 if TYPE_CHECKING:
@@ -24,16 +23,24 @@ else:
 CONNECT_SECONDS: Final = 3.0
 """For opening a connection, all hosts of the list together."""
 
+CROWDED_SECONDS: Final = 0.5
+"""So long a server that had no connection left is not asked for another one."""
+
+_NEXT_HOST: Final = (
+    OSError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.InternalClientError,  # it does not take writes
+)
+"""With these errors the next host of the list is tried; another one is the same everywhere."""
+
 
 class Hosts:
     """The hosts of a database URL: a list means that one of them, which may change, takes writes."""
 
     def __init__(self, url: str) -> None:
-        urls = single_host_urls(url)
-        self._hosts = [asyncpg_arguments(each) for each in urls]
-        self._options: dict[str, Any] = {}
-        if len(urls) > 1 and "target_session_attrs=" not in url:
-            self._options["target_session_attrs"] = "read-write"
+        self._hosts = [asyncpg_arguments(each) for each in single_host_urls(with_target(url))]
+        self._crowded_until, self._refusal = 0.0, ""
 
     async def connect(self, *_: Any, **options: Any) -> RawConnection:
         """Returns a connection to the first host that accepts one, beginning with the last that did.
@@ -44,6 +51,10 @@ class Hosts:
             OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError: none accepts;
                 the error is that of the last one.
         """
+        loop = asyncio.get_running_loop()
+        if loop.time() < self._crowded_until:
+            await asyncio.sleep(0.04)  # meanwhile `Places` finds one of the pool that has a connection
+            raise asyncpg.TooManyConnectionsError(self._refusal)
         failure: BaseException | None = None
         seconds = CONNECT_SECONDS / len(self._hosts)
         for host in tuple(self._hosts):
@@ -51,36 +62,23 @@ class Hosts:
             try:
                 async with asyncio.timeout(seconds):
                     connection: RawConnection
-                    connection = await asyncpg.connect(**host, **self._options, **options)
+                    connection = await asyncpg.connect(**host, **options)
             except TimeoutError:
                 failure = TimeoutError(f"no answer within {seconds:g} s")
-            except (OSError, asyncpg.CannotConnectNowError, asyncpg.InternalClientError) as error:
+            except _NEXT_HOST as error:
                 failure = error
             else:
                 self._move(host, to=0)
                 _keep_alive(connection)
                 return connection
+        if isinstance(failure, asyncpg.TooManyConnectionsError):
+            self._crowded_until, self._refusal = loop.time() + CROWDED_SECONDS, str(failure)
         assert failure is not None
         raise failure
 
     def _move(self, host: dict[str, Any], *, to: int) -> None:
         self._hosts.remove(host)
         self._hosts.insert(to, host)
-
-
-def single_host_urls(url: str) -> list[str]:
-    """Returns a URL for each host that a URL lists, before its path or in its query."""
-    parts = urlsplit(url)
-    user, at, hosts = parts.netloc.rpartition("@")
-    if "," in hosts:
-        return [parts._replace(netloc=f"{user}{at}{host}").geturl() for host in hosts.split(",")]
-    query = dict(parse_qsl(parts.query))
-    names, ports = query.get("host", "").split(","), query.get("port", "5432").split(",")
-    if len(names) == 1:
-        return [url]
-    ports = ports * len(names) if len(ports) == 1 else ports
-    each = [query | {"host": name, "port": port} for name, port in zip(names, ports, strict=True)]
-    return [parts._replace(query=urlencode(one)).geturl() for one in each]
 
 
 def _keep_alive(connection: RawConnection) -> None:

@@ -31,6 +31,7 @@ from cara.postgres.errors import (
     trouble_of,
 )
 from cara.postgres.limits import milliseconds, seconds_left, session_limits, spend
+from cara.postgres.places import Places
 
 if TYPE_CHECKING:
     from cara.settings import Settings
@@ -52,6 +53,7 @@ class Database:
         self.outage = Outage("PostgreSQL")
         self.seconds = settings.database_seconds
         self._pool = pool
+        self._places = Places(pool)
         self._settings = settings
         self._expired_at = float("-inf")
 
@@ -166,10 +168,14 @@ class Database:
     async def _acquired(self, end: float) -> PoolConnection:
         """Returns a connection, in time and not later than `end`, a time of the loop."""
         begin = asyncio.get_running_loop().time()
+        end = min(end, begin + self._settings.database_acquire_seconds)
         try:
-            async with asyncio.timeout_at(min(end, begin + self._settings.database_acquire_seconds)):
+            async with asyncio.timeout_at(end):
                 return await self._pool.acquire()
         except CONNECTION_ERRORS as error:
+            crowded = isinstance(error, asyncpg.TooManyConnectionsError)
+            if crowded and (connection := await self._places.released(end)):
+                return connection
             spend(asyncio.get_running_loop().time() - begin)
             kind = trouble_of(error, lost=True) or DatabaseAway  # such as a wrong password
             if kind is DatabaseSlow and self._pool.get_size() == self._pool.get_max_size():
@@ -225,23 +231,15 @@ async def one_row(connection: Connection, statement: str, *arguments: Any) -> Re
 
 
 async def _prepare(connection: RawConnection) -> None:
+    # Not the standard library's JSON: with a megabyte of small values that holds up the event loop.
+    json = {"encoder": lambda value: b"\x01" + to_json(value), "decoder": lambda raw: from_json(raw[1:])}
+    numeric: dict[str, Any] = {"encoder": str, "decoder": float, "format": "text"}
     try:
-        await _set_codecs(connection)
+        await connection.set_type_codec("jsonb", schema="pg_catalog", format="binary", **json)
+        await connection.set_type_codec("numeric", schema="pg_catalog", **numeric)
     except BaseException:
         connection.terminate()  # asyncpg would wait for a server that hangs to close it
         raise
-
-
-async def _set_codecs(connection: RawConnection) -> None:
-    await connection.set_type_codec(
-        "jsonb",
-        schema="pg_catalog",
-        format="binary",
-        # Not the standard library's: with a megabyte of small values that holds up the event loop.
-        encoder=lambda value: b"\x01" + to_json(value),
-        decoder=lambda raw: from_json(raw[1:]),
-    )
-    await connection.set_type_codec("numeric", schema="pg_catalog", encoder=str, decoder=float, format="text")
 
 
 async def _skip_reset(_: Any) -> None:

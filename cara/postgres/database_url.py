@@ -33,6 +33,28 @@ _LIBPQ_ALONE = frozenset(
 """What asyncpg can do without. `DatabaseUrl` refuses values that promise a protection, as `require` does."""
 
 
+def with_target(url: str) -> str:
+    """Returns the URL, which asks for a host that takes writes if it lists several: which one may change."""
+    if len(single_host_urls(url)) == 1 or "target_session_attrs=" in url:
+        return url
+    return f"{url}{'&' if '?' in url else '?'}target_session_attrs=read-write"
+
+
+def single_host_urls(url: str) -> list[str]:
+    """Returns a URL for each host that a URL lists, before its path or in its query."""
+    parts = urlsplit(url)
+    user, at, hosts = parts.netloc.rpartition("@")
+    if "," in hosts:
+        return [parts._replace(netloc=f"{user}{at}{host}").geturl() for host in hosts.split(",")]
+    query = dict(parse_qsl(parts.query))
+    names, ports = query.get("host", "").split(","), query.get("port", "5432").split(",")
+    if len(names) == 1:
+        return [url]
+    ports = ports * len(names) if len(ports) == 1 else ports
+    each = [query | {"host": name, "port": port} for name, port in zip(names, ports, strict=True)]
+    return [parts._replace(query=urlencode(one)).geturl() for one in each]
+
+
 def asyncpg_arguments(url: str) -> dict[str, Any]:
     """Returns the arguments for `asyncpg.connect` and `asyncpg.create_pool`: `dsn`, and maybe `ssl`.
 
@@ -48,11 +70,11 @@ def asyncpg_arguments(url: str) -> dict[str, Any]:
 
 
 def libpq_arguments(url: str) -> dict[str, str]:
-    """Returns the same as keyword arguments for `psycopg.connect`.
+    """Returns the same as keyword arguments for `psycopg.connect`, of a list the host that takes writes.
 
     With `sslrootcert=system` among them, `find_system_certificates` has to be called before.
     """
-    parts = urlsplit(url)
+    parts = urlsplit(with_target(url))
     login, _, hosts = parts.netloc.partition("@") if "@" in parts.netloc else ("", "", parts.netloc)
     user, _, password = login.partition(":")
     query = dict(parse_qsl(parts.query))

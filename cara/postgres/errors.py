@@ -29,6 +29,12 @@ class DatabaseBusy(DatabaseTrouble):
     detail = "The database is busy. Please try again in a moment."
 
 
+class DatabaseCrowded(DatabaseBusy):
+    """PostgreSQL has no connection left for this process, and none that it has was free in time."""
+
+    code = "database_crowded"
+
+
 class DatabaseConflict(DatabaseBusy):
     """PostgreSQL rolled the work back, because it conflicts with that of somebody else: repeat it."""
 
@@ -92,7 +98,7 @@ _TROUBLES: Final[Mapping[str, type[DatabaseTrouble]]] = {
     "26000": StatementOutdated,  # the prepared statement is gone, as after DISCARD ALL
     "40": DatabaseConflict,  # deadlock, serialization
     "53": DatabaseFull,
-    "53300": DatabaseAway,  # too many connections
+    "53300": DatabaseCrowded,  # too many connections
     "55006": DatabaseConflict,  # an object is in use
     "55P03": StatementTimedOut,  # a lock was not granted in time
     "57": DatabaseAway,  # shutdown, crash, starting up, database dropped
@@ -121,7 +127,8 @@ CONNECTION_ERRORS: Final = (
 
 
 SILENCE: Final = "no answer in time"
-"""What was wrong, where no error says so."""
+CONNECTION_LOST: Final = "connection lost"
+"""What was wrong, where no error says so: those of asyncpg tell in which of its calls or states that was."""
 
 
 def reason_of(error: BaseException) -> str:
@@ -129,6 +136,8 @@ def reason_of(error: BaseException) -> str:
 
     The message of an internal error of PostgreSQL is left out: it may quote data.
     """
+    if isinstance(error, DatabaseTrouble) and error.__cause__:  # its own words are for clients
+        return reason_of(error.__cause__)
     found, earlier = error, error.__cause__ or error.__context__
     while earlier is not None:
         if isinstance(earlier, asyncpg.PostgresError | OSError):
@@ -136,9 +145,17 @@ def reason_of(error: BaseException) -> str:
         earlier = earlier.__cause__ or earlier.__context__
     if isinstance(found, TimeoutError):
         return SILENCE
+    if isinstance(found, DatabaseReadOnly):  # found by a look at the server, before it refused anything
+        return "transaction_read_only is on"
+    if type(found) is asyncpg.InternalClientError or _is_of_lost_connection(found):
+        return CONNECTION_LOST
     if isinstance(found, asyncpg.InternalServerError):
         return type(found).__name__
     return f"{type(found).__name__}: {found}".partition("\n")[0]
+
+
+def _is_of_lost_connection(error: BaseException) -> bool:
+    return type(error) is asyncpg.InterfaceError and not str(error).startswith("pool is clos")
 
 
 def trouble_of(error: BaseException, *, lost: bool) -> type[DatabaseTrouble] | None:

@@ -30,6 +30,13 @@ def session_limits(settings: Settings) -> dict[str, str]:
     return {
         "statement_timeout": milliseconds(settings.database_statement_seconds),
         "lock_timeout": milliseconds(settings.database_lock_seconds),
+        **limits_of_silence(),
+    }
+
+
+def limits_of_silence() -> dict[str, str]:
+    """Returns those that end a session whose client has vanished, however long its statements may take."""
+    return {
         "idle_in_transaction_session_timeout": milliseconds(SILENCE_SECONDS),
         # A running statement, or one that waits for a lock, ends when its client is gone.
         "client_connection_check_interval": milliseconds(1),
@@ -37,6 +44,16 @@ def session_limits(settings: Settings) -> dict[str, str]:
         "tcp_keepalives_interval": "1",
         "tcp_keepalives_count": str(KEEPALIVE_PROBES),
         "tcp_user_timeout": milliseconds(SILENCE_SECONDS),
+    }
+
+
+def libpq_keepalives() -> dict[str, str]:
+    """Returns the arguments by which libpq notices in the same time that the server has vanished."""
+    return {
+        "keepalives_idle": str(KEEPALIVE_SECONDS),
+        "keepalives_interval": "1",
+        "keepalives_count": str(KEEPALIVE_PROBES),
+        "tcp_user_timeout": str(SILENCE_SECONDS * 1000),
     }
 
 

@@ -16,6 +16,7 @@ from yoyo.migrations import MigrationList, default_migration_table
 
 from cara.postgres.database import Connection, Database
 from cara.postgres.database_url import find_system_certificates, libpq_arguments
+from cara.postgres.limits import libpq_keepalives, limits_of_silence
 from cara.postgres.migration_backend import AtomicBackend, attempts
 
 if TYPE_CHECKING:
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
 _LOCK = 0x0CA7A
 """The advisory lock that migrating processes wait for. PostgreSQL releases it when its holder dies."""
 
-_CONNECT_SECONDS = 10
+_CONNECT_SECONDS, _SHORTEST_CONNECT_SECONDS = 10, 2
+"""For opening a connection, all hosts of a list together; libpq grants each at least two seconds."""
+
 _OTHERS_MINUTES = 10
 """How long a process waits for another one that migrates."""
 
@@ -88,14 +91,16 @@ def migrate_down(database_url: str, steps: int = 1) -> list[str]:
 
 
 def migration_status(database_url: str) -> list[tuple[str, bool]]:
-    """Returns each known migration, and whether it is applied.
+    """Returns each known migration, and whether it is applied. It only reads, and waits for nobody.
 
     Raises:
-        MigrationFailed: as `migrate_up`.
+        MigrationFailed: the database cannot be reached, or refused a statement.
     """
-    with _locked(database_url) as (backend, migrations):
-        missing = {migration.id for migration in backend.to_apply(migrations)}
-        return [(name, name not in missing) for name in known_migrations()]
+    with _connected(database_url) as backend:
+        applied: set[str] = set()
+        if backend.execute("select to_regclass('_yoyo_migration')").fetchone() != (None,):
+            applied = {name for (name,) in backend.execute("select migration_id from _yoyo_migration")}
+        return [(name, name in applied) for name in known_migrations()]
 
 
 async def missing_migrations(connection: Connection) -> list[str]:
@@ -131,14 +136,27 @@ def _locked(database_url: str) -> Iterator[tuple[AtomicBackend, MigrationList]]:
     The lock of yoyo is a row, which a killed process leaves behind. So that row is deleted here: the advisory
     lock replaces it.
     """
+    with _connected(database_url) as backend:
+        _check_writable(backend)
+        _wait_for_others(backend)
+        backend.init_database()
+        backend.break_lock()
+        yield backend, _migrations()
+
+
+@contextmanager
+def _connected(database_url: str) -> Iterator[AtomicBackend]:
+    """Yields a connection, which ends with its locks when either side of it has vanished.
+
+    Raises:
+        MigrationFailed: as `migrate_up`.
+    """
     try:
-        backend = _connected(database_url)
+        backend = _connect(database_url)
         try:
-            _check_writable(backend)
-            _wait_for_others(backend)
-            backend.init_database()
-            backend.break_lock()
-            yield backend, _migrations()
+            for limit in limits_of_silence().items():
+                backend.execute("select set_config(%s, %s, false)", limit)
+            yield backend
         finally:
             backend.connection.close()
     except LockNotAvailable as error:
@@ -151,8 +169,10 @@ def _locked(database_url: str) -> Iterator[tuple[AtomicBackend, MigrationList]]:
         raise MigrationFailed(f"the database {what}: {reason}") from error
 
 
-def _connected(database_url: str) -> AtomicBackend:
-    arguments = {"connect_timeout": str(_CONNECT_SECONDS), **libpq_arguments(database_url)}
+def _connect(database_url: str) -> AtomicBackend:
+    given = libpq_arguments(database_url)
+    seconds = max(_SHORTEST_CONNECT_SECONDS, _CONNECT_SECONDS // len(given.get("host", "").split(",")))
+    arguments = {"connect_timeout": str(seconds), **libpq_keepalives(), **given}
     if arguments.get("sslrootcert") == "system":
         find_system_certificates()
     uri = DatabaseURI("postgresql+psycopg", None, None, None, None, arguments.get("dbname"), arguments)

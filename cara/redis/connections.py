@@ -43,9 +43,20 @@ class _CancellableConnection(AbstractConnection):
     """A connection whose commands can be cancelled.
 
     redis-py bounds each write by `asyncio.wait_for`, which up to Python 3.11 swallows a cancellation that
-    arrives just when the write is done: the cancelled task would go on. `_send_packed_command` is a private
-    part of redis-py 5.3; setup.cfg has an upper bound for that reason.
+    arrives just when the write is done: the cancelled task would go on. `_send_packed_command` and
+    `_send_ping` are private parts of redis-py 5.3; setup.cfg has an upper bound for that reason.
     """
+
+    async def check_health(self) -> None:
+        """Sends one PING after a pause; a connection that does not answer is replaced by the next attempt.
+
+        redis-py repeats the PING on new connections, whose handshakes check their health first: without end
+        while a server takes connections and never answers.
+        """
+        now = asyncio.get_running_loop().time()
+        if self.health_check_interval and now > self.next_health_check:
+            self.next_health_check = now + self.health_check_interval  # before the handshake asks again
+            await self._send_ping()
 
     async def send_packed_command(
         self, command: bytes | str | Iterable[bytes], check_health: bool = True

@@ -11,7 +11,14 @@ import pytest
 
 from cara.postgres import retries
 from cara.postgres.database import Database
-from cara.postgres.errors import DatabaseAway, DatabaseBusy, DatabaseFull, DatabaseReadOnly, DatabaseSlow
+from cara.postgres.errors import (
+    DatabaseAway,
+    DatabaseBusy,
+    DatabaseCrowded,
+    DatabaseFull,
+    DatabaseReadOnly,
+    DatabaseSlow,
+)
 from cara.postgres.limits import begin_budget
 from cara.postgres.retries import retry_database
 from cara.settings import Settings
@@ -44,7 +51,7 @@ async def test_who_finds_no_free_connection_in_time_is_told_to_come_back(databas
         ("40001", DatabaseBusy),
         ("57P01", DatabaseAway),
         ("57P03", DatabaseAway),
-        ("53300", DatabaseAway),
+        ("53300", DatabaseCrowded),
         ("08006", DatabaseAway),
         ("23505", asyncpg.UniqueViolationError),
         ("57014", DatabaseBusy),

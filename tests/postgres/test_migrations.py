@@ -16,6 +16,7 @@ import pytest
 
 from cara.postgres.migrations import (
     MigrationFailed,
+    _connected,
     known_migrations,
     migrate_down,
     migrate_up,
@@ -218,3 +219,15 @@ def wait_for_blocked_process(observer: psycopg.Connection[tuple[object, ...]]) -
         $$
     """
     observer.execute(blocked.replace("%(attempts)s", str(TIMEOUT_SECONDS * 100)))
+
+
+def test_a_session_ends_with_its_locks_when_its_process_has_vanished(fresh_url: str) -> None:
+    with _connected(fresh_url) as backend:
+        shown = "select current_setting(%s)"
+        assert {
+            name: backend.execute(shown, (name,)).fetchone()[0]
+            for name in ("idle_in_transaction_session_timeout", "client_connection_check_interval")
+        } == {"idle_in_transaction_session_timeout": "7s", "client_connection_check_interval": "1s"}
+        assert backend.execute(shown, ("statement_timeout",)).fetchone() == ("0",)
+        keepalives = backend.connection.info.get_parameters()
+    assert (keepalives["keepalives_idle"], keepalives["tcp_user_timeout"]) == ("3", "7000")

@@ -12,16 +12,19 @@ from socket import socket
 from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
+import asyncpg
 import psutil
 import psycopg
 import pytest
 from aiohttp.test_utils import TestClient
 from pydantic import SecretStr
 
+from cara.app import create_app
 from cara.devtools.servers.embedded import embedded_postgres_server
-from cara.postgres.connections import is_read_only, single_host_urls
+from cara.postgres.connections import is_read_only
 from cara.postgres.database import Database
-from cara.postgres.errors import CommitUnknown, DatabaseAway, DatabaseReadOnly
+from cara.postgres.database_url import single_host_urls
+from cara.postgres.errors import CommitUnknown, DatabaseAway, DatabaseReadOnly, reason_of
 from cara.postgres.migrations import migrate_up
 from cara.settings import Settings
 from cara.web.context import service
@@ -77,6 +80,12 @@ class OwnServer:
         self._execute(
             "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'cara'"
         )
+
+    def url_of_role_with_connections(self, limit: int) -> str:
+        """The URL of a role that may read, and have so many connections."""
+        self._execute(f"create role few login connection limit {limit}")
+        self._execute("grant select on all tables in schema public to few")
+        return self.url.replace("cara@", "few@")
 
     def _execute(self, statement: str) -> None:
         self._admin.execute(statement.encode())
@@ -218,6 +227,44 @@ async def test_sessions_have_limits_that_end_them_when_their_client_is_gone(data
         "idle_in_transaction_session_timeout": 7_000,
         "client_connection_check_interval": 1_000,
     }
+
+
+async def test_while_postgresql_has_no_connection_left_those_of_the_pool_are_shared(
+    server: OwnServer, settings: Settings, aiohttp_client: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    url = server.url_of_role_with_connections(1)
+    changes = {"database_url": SecretStr(url), "database_acquire_seconds": 1}
+    client = await aiohttp_client(create_app(settings.model_copy(update=changes)))
+    assert await asyncio.gather(*(missing(client) for _ in range(12))) == [[]] * 12
+    assert lines_of_outages(caplog) == []
+    async with service(client.app, Database).acquire():
+        assert await missing(client) == ["no connection to the database is free"]
+    assert await missing(client) == ["no connection to the database is free"]
+    (line,) = lines_of_outages(caplog)
+    assert line.startswith(
+        "PostgreSQL fails: database_crowded (TooManyConnectionsError: too many connections"
+    )
+
+
+def after(cause: Exception) -> CommitUnknown:
+    error = CommitUnknown()
+    error.__cause__ = cause
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (asyncpg.InternalClientError("cannot switch to state 15"), "connection lost"),
+        (DatabaseReadOnly(), "transaction_read_only is on"),
+        (TimeoutError("of the loop"), "no answer in time"),
+        (after(asyncpg.InterfaceError("cannot call Transaction.__aexit__()")), "connection lost"),
+    ],
+)
+def test_the_log_says_what_was_wrong_and_not_how_a_library_or_we_put_it(
+    error: Exception, reason: str
+) -> None:
+    assert reason_of(error) == reason
 
 
 @asynccontextmanager

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from uuid import uuid4
 
+import psutil
 import pytest
 from redis.asyncio import Redis
 from redis.asyncio.sentinel import SentinelConnectionPool
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from cara.devtools.servers.embedded import embedded_valkey
 from cara.redis.connections import connection_pool
 from cara.redis.subscriber import Subscriber
 from tests.waiting import TIMEOUT_SECONDS, time_limit, until
@@ -98,4 +102,25 @@ async def test_a_channel_is_subscribed_to_as_long_as_somebody_listens(redis_url:
     finally:
         running.cancel()
         await asyncio.wait([running])
+        await redis.aclose(close_connection_pool=True)
+
+
+async def test_a_redis_that_hangs_is_given_up_although_the_connection_was_idle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cara.redis.connections.SOCKET_SECONDS", 0.1)
+    with embedded_valkey(tmp_path, durable=False) as url:
+        redis = Redis(connection_pool=connection_pool(url, size=1))
+        server = psutil.Process((await redis.info("server"))["process_id"])
+        connection = await redis.connection_pool.get_connection()
+        connection.next_health_check = 0
+        await redis.connection_pool.release(connection)
+        server.suspend()
+        try:
+            async with asyncio.timeout(TIMEOUT_SECONDS):
+                with pytest.raises((RedisConnectionError, RedisTimeoutError)):
+                    await redis.ping()
+        finally:
+            server.resume()
+        assert await redis.ping()
         await redis.aclose(close_connection_pool=True)

@@ -48,6 +48,15 @@ def test_an_unreachable_database_is_reported_in_one_line(tmp_path: Path, command
     assert "hidden" not in refused.stderr
 
 
+def test_a_read_only_database_is_reported_in_one_line(tmp_path: Path, settings: dict[str, str]) -> None:
+    settings["DATABASE_URL"] += "&options=-c default_transaction_read_only=on"
+    refused = cara_command("rollup", folder=tmp_path, **settings)
+    assert refused.returncode == 2
+    (line,) = refused.stderr.strip().splitlines()
+    assert line.endswith("in a read-only transaction")
+    assert cara_command("migrate", "status", folder=tmp_path, **settings).returncode == 0
+
+
 def test_migrate_applies_rolls_back_and_shows_the_status(tmp_path: Path, empty_database_url: str) -> None:
     settings = {"DATABASE_URL": empty_database_url}
     before = cara_command("migrate", "status", folder=tmp_path, **settings)
