@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from bench.quota_model import EMPTY, Deadline, Final, Operation, State, day_of, expire
+from bench.quota_model import EMPTY, Deadline, Final, Operation, Reserve, State, day_of, expire
 
 MAX_CONFIGURATIONS = 500_000
 """How many configurations one step may reach: concurrency for a learner is bounded, and so is the search."""
@@ -203,8 +203,11 @@ class _Search:
         return related
 
     def _footprint(self, operation: Operation) -> set[int | str]:
-        """Returns all that the operation may read or change: days, and the id of a reservation."""
-        return self._named[operation.reservation_id] if operation.reservation_id else {operation.day}
+        """Returns all that the operation may read or change: days, and the ids of reservations."""
+        if not operation.reservation_id:
+            return {operation.day}
+        own = self._named[operation.reservation_id]
+        return own | operation.closed_before if isinstance(operation, Reserve) else own
 
     def _find_last_events(self) -> dict[int, list[int | str]]:
         """Returns the days and ids that can change for the last time at an event, by its position."""

@@ -126,7 +126,7 @@ class Operation:
 class Reserve(Operation):
     """Reserves from `least` to `most` tokens, as many as fit; `granted` is None for a refusal.
 
-    Before that it has itself closed the reservations `closed_before`, which had expired.
+    A refusal comes after the reservations `closed_before` are gone: it closes those that have expired.
     """
 
     least: int

@@ -45,6 +45,15 @@ RIGHT = {
             settle("b", (10, 11), None, seen=(1, 0, 0)),
         ],
     ),
+    "refused after a reservation of another day was released, by a call that returned later": History(
+        [
+            reserve("a", (1, 2), 6, granted=6, day=2),
+            reserve("b", (3, 4), 6, granted=6),
+            settle("a", (5, 8), None, seen=(2, 0, 0), day=2),
+            reserve("c", (6, 7), 6, closed_before=frozenset("a")),
+            settle("b", (9, 10), None, seen=(1, 0, 0)),
+        ],
+    ),
     "charged more than the limit": History(
         [
             reserve("a", (1, 2), 6, granted=6),

@@ -80,6 +80,15 @@ WRONG = {
         ],
         [Deadline(7, "a")],
     ),
+    "refusal that says a reservation of another day is gone, which is released later": History(
+        [
+            reserve("a", (1, 2), 6, granted=6, day=2),
+            reserve("b", (3, 4), 6, granted=6),
+            reserve("c", (5, 6), 6, closed_before=frozenset("a")),
+            settle("a", (7, 8), None, seen=(2, 0, 0), day=2),
+            settle("b", (9, 10), None, seen=(1, 0, 0)),
+        ],
+    ),
     "expiry before its time": History(
         [reserve("a", (1, 2), 6, granted=6, expires_at=7), reserve("b", (3, 4), 6, granted=6)],
         [Deadline(9, "a")],
