@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -140,10 +141,20 @@ def test_a_web_process_that_was_starting_when_all_had_to_stop_ends_too(
         assert serve.process.wait(TIMEOUT_SECONDS) == 0
 
 
+def two_free_ports() -> int:
+    """Returns the first of two neighbors below the ports that this system gives to clients."""
+    while True:
+        first = random.randrange(20_000, 30_000)
+        with socket.socket() as one, socket.socket() as other, suppress(OSError):
+            one.bind(("127.0.0.1", first))
+            other.bind(("127.0.0.1", first + 1))
+            return first
+
+
 def test_a_web_process_that_dies_is_started_again_with_the_same_metrics_port(
     tmp_path: Path, settings: dict[str, str]
 ) -> None:
-    metrics = free_port()
+    metrics = two_free_ports()
     settings |= {"PORT": str(free_port()), "METRICS_PORT": str(metrics)}
     with two_processes(tmp_path, **settings) as serve:
         serve.until("serving on", times=2)

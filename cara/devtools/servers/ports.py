@@ -18,8 +18,6 @@ def reachable_host(host: str) -> str:
     """Returns the address at which this machine reaches a server that listens at `host`.
 
     `host` may stand for all interfaces.
-
-    That may be all interfaces.
     """
     return {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
 
