@@ -20,8 +20,8 @@ from cara.feedback.assessment.grounding import Transcript
 from cara.practice.schemas import MAX_TRANSCRIPT_CHARACTERS
 from cara.samples import SAMPLES
 from cara.speech import measure
-from cara.web.json_body import parse_object
 from cara.web.sanitize import without_markup
+from cara.web.strict_json import parse_object
 
 Work = Callable[[], object]
 

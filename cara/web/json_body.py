@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import math
-import re
 import zlib
-from collections.abc import Iterable
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
-import jiter
 from aiohttp import HttpVersion11, web
 from aiohttp.http_exceptions import HttpProcessingError
 from pydantic import BaseModel, ValidationError
@@ -29,15 +24,12 @@ from cara.web.client_info import client_address, limited_network
 from cara.web.context import CALLER_ID
 from cara.web.problems import invalid, invalid_fields
 from cara.web.receiving import ReceivingRoom
+from cara.web.strict_json import InvalidJson, parse_object
 from cara.web.tags import MarkupBudget
 
 Model = TypeVar("Model", bound=BaseModel)
 
 MAX_BODY_BYTES: Final = 1024 * 1024
-DEPTH_LIMIT: Final = 32
-VALUES_LIMIT: Final = 20_000
-"""How many values a body may hold, nested ones included: each costs time beyond that of its bytes."""
-
 LARGE_BODY_BYTES: Final = 32_000
 MANY_VALUES: Final = 1_000
 MANY_SIGNS: Final = 100
@@ -54,20 +46,6 @@ READ_SECONDS = 30
 _JSON_TYPE: Final = "application/json"
 _PLAIN: Final = "identity"
 _COMPRESSIONS = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
-_INTEGERS: Final = range(-(2**63), 2**63)
-_LONGEST_FIELD: Final = 100
-_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
-_STRING: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
-_ALIKE: Final = bytes.maketrans(b"{}", b"[]")
-_NO_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
-_DIGITS_ALIKE: Final = bytes.maketrans(b"123456789E", b"000000000e")
-_OUT_OF_RANGE: Final = (b"0" * 19, b"e000", b"e+000")
-_SURROGATE_ESCAPE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
-_UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
-_CONSTANT: Final = re.compile(rb"NaN|-?Infinity")
-_JITER_ERROR: Final = re.compile(
-    r'(?:Detected duplicate key "(?P<name>.*)"|.*) at line (?P<line>\d+) column (?P<column>\d+)', re.DOTALL
-)
 
 # One thread: the work holds the interpreter lock, so a second one gains nothing and holds up the event loop.
 _costly_bodies = BoundedThreadPool("costly-body", threads=1, most_waiting=64)
@@ -91,15 +69,6 @@ class BodiesBusy(Unavailable):
 
 class OwnBodiesBusy(LimitReached):
     detail = "Many large requests of yours are being read just now. Please send fewer of them at once."
-
-
-class InvalidJson(Exception):
-    """A body is not acceptable JSON; `field` is the (dotted) member at fault where it is known."""
-
-    def __init__(self, message: str, field: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.field = field
 
 
 async def expect_body(request: web.Request) -> None:
@@ -147,30 +116,6 @@ async def read_body(request: web.Request, model: type[Model], *, required: bool 
         raise OwnBodiesBusy(retry_after_seconds=1) from None
     except QueueFull:
         raise BodiesBusy(retry_after_seconds=1) from None
-
-
-def parse_object(raw: bytes, *, max_depth: int = DEPTH_LIMIT) -> dict[str, object]:
-    """Returns the JSON object that the bytes hold.
-
-    The caller bounds the size. No message repeats a value.
-
-    Raises:
-        InvalidJson: for anything but UTF-8 without a byte order mark, for invalid JSON, for anything but an
-            object, for NaN and infinities, duplicate members, NUL and lone surrogates, integers beyond 64
-            bits, numbers too large for a double, nesting deeper than `max_depth`, and more than
-            `VALUES_LIMIT` values.
-    """
-    _check_count(raw)  # first: looking for the depth costs time with each bracket
-    _check_depth(raw, max_depth)
-    try:
-        parsed = jiter.from_json(raw, allow_inf_nan=False, catch_duplicate_keys=True)
-    except ValueError as error:
-        raise _refusal(raw, str(error)) from None
-    if not isinstance(parsed, dict):
-        raise InvalidJson("The body must be a JSON object, written in braces.")
-    if _is_suspect(raw):
-        _check_values(parsed)
-    return parsed
 
 
 def _require_json(request: web.Request) -> None:
@@ -267,113 +212,3 @@ async def _send_continue(request: web.Request) -> None:
     if request.version >= HttpVersion11:
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         request.writer.output_size = 0
-
-
-def _check_depth(raw: bytes, max_depth: int) -> None:
-    """Counts brackets outside of strings, level by level from the innermost."""
-    if raw.count(b"[") + raw.count(b"{") <= max_depth:
-        return
-    brackets = _STRING.sub(b"", raw).translate(_ALIKE, _NO_BRACKETS)
-    for _ in range(max_depth):
-        brackets = brackets.replace(b"[]", b"")
-    # A whole level is left, or too many are open; brackets that do not balance are for the parser to refuse.
-    if b"[]" in brackets or brackets.count(b"[") > max_depth:
-        raise InvalidJson(f"The body is nested deeper than {max_depth} levels.")
-
-
-def _check_count(raw: bytes) -> None:
-    """Each bracket that is not empty holds one value more than it has commas."""
-    if raw.count(b",") + raw.count(b"[") + raw.count(b"{") <= VALUES_LIMIT:
-        return
-    signs = _STRING.sub(b"", raw)
-    if signs.count(b",") + signs.count(b"[") + signs.count(b"{") > VALUES_LIMIT:
-        raise InvalidJson(f"The body holds more than {VALUES_LIMIT:,} values.")
-
-
-def _is_suspect(raw: bytes) -> bool:
-    """Returns whether there may be a NUL, an integer beyond 64 bits or a float beyond a double.
-
-    jiter reads them all. Looking for their signs in the bytes is much faster than looking at each value.
-    """
-    if rb"\u0000" in raw:
-        return True
-    alike = raw.translate(_DIGITS_ALIKE)
-    return any(sign in alike for sign in _OUT_OF_RANGE)
-
-
-def _refusal(raw: bytes, reason: str) -> InvalidJson:
-    """Returns why jiter refused the bytes.
-
-    Its message names a duplicate member, or the place of a mistake.
-    """
-    if raw.startswith(_BYTE_ORDER_MARK):
-        return InvalidJson("The body must not start with a byte order mark.")
-    try:
-        text = raw.decode("utf-8")
-    except UnicodeDecodeError as error:
-        return InvalidJson(f"The body is not UTF-8: look at byte {error.start}.")
-    if not text.strip():
-        return InvalidJson("The body is empty; a JSON object was expected.")
-    if reason.startswith("number out of range"):  # thousands of digits
-        return InvalidJson("A whole number is out of range: it must fit in 64 bits.")
-    place = _JITER_ERROR.fullmatch(reason)
-    if place and place["name"] is not None:
-        return InvalidJson("This member is given more than once.", _printable(place["name"]))
-    if _SURROGATE_ESCAPE.search(raw) and (refusal := _lone_surrogate(text)):
-        return refusal
-    line, column = (int(place["line"]), int(place["column"])) if place else (1, 1)
-    row = raw.split(b"\n")[line - 1]
-    # For -Infinity, jiter names the place behind the sign.
-    if constant := _CONSTANT.match(row, column - 2) or _CONSTANT.match(row, column - 1):
-        return InvalidJson(f"{constant[0].decode()} is not a JSON number.")
-    return InvalidJson(f"The body is not valid JSON: look at line {line}, column {column}.")
-
-
-def _lone_surrogate(text: str) -> InvalidJson | None:
-    """Names the member with half a surrogate pair, which the standard library reads without complaint."""
-    try:
-        _check_values(json.loads(text))
-    except InvalidJson as refusal:
-        return refusal
-    except ValueError:  # there is another mistake
-        return None
-    return None
-
-
-def _check_values(parsed: Any) -> None:
-    place = _place_of_unstorable(parsed)
-    if place is not None:
-        named = ".".join(part[:_LONGEST_FIELD] for part in place)
-        raise InvalidJson("A text holds a NUL or half a surrogate pair.", _printable(named) or None)
-
-
-def _place_of_unstorable(value: object) -> list[str] | None:
-    """Returns the names on the way to the first string, a name or a value, that cannot be stored, if any.
-
-    They are gathered on the way back, for a name may be as long as the body and stand above all its values.
-    """
-    if isinstance(value, str):
-        return None if _is_storable(value) else []
-    if isinstance(value, int) and value not in _INTEGERS:
-        raise InvalidJson("A whole number is out of range: it must fit in 64 bits.")
-    if isinstance(value, float) and not math.isfinite(value):
-        raise InvalidJson("A number is too large.")
-    members: Iterable[tuple[object, object]] = ()
-    if isinstance(value, dict):
-        members = value.items()
-    elif isinstance(value, list):
-        members = enumerate(value)
-    for name, item in members:
-        if isinstance(name, str) and not _is_storable(name):
-            return [name]
-        if (inside := _place_of_unstorable(item)) is not None:
-            return [str(name), *inside]
-    return None
-
-
-def _is_storable(text: str) -> bool:
-    return "\0" not in text if text.isascii() else not _UNSTORABLE.search(text)
-
-
-def _printable(path: str) -> str:
-    return _UNSTORABLE.sub("\ufffd", path)[:_LONGEST_FIELD]

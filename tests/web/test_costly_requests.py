@@ -20,7 +20,8 @@ from cara.app import ROUTES
 from cara.errors import CaraError
 from cara.web.client_info import MAX_HOPS, Address, TrustedProxies
 from cara.web.handlers import inputs_of
-from cara.web.json_body import InvalidJson, _read, parse_object
+from cara.web.json_body import _read
+from cara.web.strict_json import InvalidJson, parse_object
 from cara.web.tags import STEPS_OF_A_REQUEST, MarkupBudget
 from tests.learners import Learner
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cara.web.json_body import VALUES_LIMIT, InvalidJson, parse_object
+from cara.web.strict_json import VALUES_LIMIT, InvalidJson, parse_object
 from tests.growth import grows_linearly
 
 JSON_VALUES = st.recursive(

@@ -1,0 +1,173 @@
+"""Strict JSON: refuses what parsers read without complaint although nobody should store it."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterable
+from typing import Any, Final
+
+import jiter
+
+DEPTH_LIMIT: Final = 32
+VALUES_LIMIT: Final = 20_000
+"""How many values a body may hold, nested ones included: each costs time beyond that of its bytes."""
+
+_INTEGERS: Final = range(-(2**63), 2**63)
+_LONGEST_FIELD: Final = 100
+_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+_STRING: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
+_ALIKE: Final = bytes.maketrans(b"{}", b"[]")
+_NO_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
+_DIGITS_ALIKE: Final = bytes.maketrans(b"123456789E", b"000000000e")
+_OUT_OF_RANGE: Final = (b"0" * 19, b"e000", b"e+000")
+_SURROGATE_ESCAPE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
+_UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
+_CONSTANT: Final = re.compile(rb"NaN|-?Infinity")
+_JITER_ERROR: Final = re.compile(
+    r'(?:Detected duplicate key "(?P<name>.*)"|.*) at line (?P<line>\d+) column (?P<column>\d+)', re.DOTALL
+)
+
+
+class InvalidJson(Exception):
+    """A body is not acceptable JSON; `field` is the (dotted) member at fault where it is known."""
+
+    def __init__(self, message: str, field: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.field = field
+
+
+def parse_object(raw: bytes, *, max_depth: int = DEPTH_LIMIT) -> dict[str, object]:
+    """Returns the JSON object that the bytes hold.
+
+    The caller bounds the size. No message repeats a value.
+
+    Raises:
+        InvalidJson: for anything but UTF-8 without a byte order mark, for invalid JSON, for anything but an
+            object, for NaN and infinities, duplicate members, NUL and lone surrogates, integers beyond 64
+            bits, numbers too large for a double, nesting deeper than `max_depth`, and more than
+            `VALUES_LIMIT` values.
+    """
+    _check_count(raw)  # first: looking for the depth costs time with each bracket
+    _check_depth(raw, max_depth)
+    try:
+        parsed = jiter.from_json(raw, allow_inf_nan=False, catch_duplicate_keys=True)
+    except ValueError as error:
+        raise _refusal(raw, str(error)) from None
+    if not isinstance(parsed, dict):
+        raise InvalidJson("The body must be a JSON object, written in braces.")
+    if _is_suspect(raw):
+        _check_values(parsed)
+    return parsed
+
+
+def _check_depth(raw: bytes, max_depth: int) -> None:
+    """Counts brackets outside of strings, level by level from the innermost."""
+    if raw.count(b"[") + raw.count(b"{") <= max_depth:
+        return
+    brackets = _STRING.sub(b"", raw).translate(_ALIKE, _NO_BRACKETS)
+    for _ in range(max_depth):
+        brackets = brackets.replace(b"[]", b"")
+    # A whole level is left, or too many are open; brackets that do not balance are for the parser to refuse.
+    if b"[]" in brackets or brackets.count(b"[") > max_depth:
+        raise InvalidJson(f"The body is nested deeper than {max_depth} levels.")
+
+
+def _check_count(raw: bytes) -> None:
+    """Each bracket that is not empty holds one value more than it has commas."""
+    if raw.count(b",") + raw.count(b"[") + raw.count(b"{") <= VALUES_LIMIT:
+        return
+    signs = _STRING.sub(b"", raw)
+    if signs.count(b",") + signs.count(b"[") + signs.count(b"{") > VALUES_LIMIT:
+        raise InvalidJson(f"The body holds more than {VALUES_LIMIT:,} values.")
+
+
+def _is_suspect(raw: bytes) -> bool:
+    """Returns whether there may be a NUL, an integer beyond 64 bits or a float beyond a double.
+
+    jiter reads them all. Looking for their signs in the bytes is much faster than looking at each value.
+    """
+    if rb"\u0000" in raw:
+        return True
+    alike = raw.translate(_DIGITS_ALIKE)
+    return any(sign in alike for sign in _OUT_OF_RANGE)
+
+
+def _refusal(raw: bytes, reason: str) -> InvalidJson:
+    """Returns why jiter refused the bytes.
+
+    Its message names a duplicate member, or the place of a mistake.
+    """
+    if raw.startswith(_BYTE_ORDER_MARK):
+        return InvalidJson("The body must not start with a byte order mark.")
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return InvalidJson(f"The body is not UTF-8: look at byte {error.start}.")
+    if not text.strip():
+        return InvalidJson("The body is empty; a JSON object was expected.")
+    if reason.startswith("number out of range"):  # thousands of digits
+        return InvalidJson("A whole number is out of range: it must fit in 64 bits.")
+    place = _JITER_ERROR.fullmatch(reason)
+    if place and place["name"] is not None:
+        return InvalidJson("This member is given more than once.", _printable(place["name"]))
+    if _SURROGATE_ESCAPE.search(raw) and (refusal := _lone_surrogate(text)):
+        return refusal
+    line, column = (int(place["line"]), int(place["column"])) if place else (1, 1)
+    row = raw.split(b"\n")[line - 1]
+    # For -Infinity, jiter names the place behind the sign.
+    if constant := _CONSTANT.match(row, column - 2) or _CONSTANT.match(row, column - 1):
+        return InvalidJson(f"{constant[0].decode()} is not a JSON number.")
+    return InvalidJson(f"The body is not valid JSON: look at line {line}, column {column}.")
+
+
+def _lone_surrogate(text: str) -> InvalidJson | None:
+    """Names the member with half a surrogate pair, which the standard library reads without complaint."""
+    try:
+        _check_values(json.loads(text))
+    except InvalidJson as refusal:
+        return refusal
+    except ValueError:  # there is another mistake
+        return None
+    return None
+
+
+def _check_values(parsed: Any) -> None:
+    place = _place_of_unstorable(parsed)
+    if place is not None:
+        named = ".".join(part[:_LONGEST_FIELD] for part in place)
+        raise InvalidJson("A text holds a NUL or half a surrogate pair.", _printable(named) or None)
+
+
+def _place_of_unstorable(value: object) -> list[str] | None:
+    """Returns the names on the way to the first string, a name or a value, that cannot be stored, if any.
+
+    They are gathered on the way back, for a name may be as long as the body and stand above all its values.
+    """
+    if isinstance(value, str):
+        return None if _is_storable(value) else []
+    if isinstance(value, int) and value not in _INTEGERS:
+        raise InvalidJson("A whole number is out of range: it must fit in 64 bits.")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise InvalidJson("A number is too large.")
+    members: Iterable[tuple[object, object]] = ()
+    if isinstance(value, dict):
+        members = value.items()
+    elif isinstance(value, list):
+        members = enumerate(value)
+    for name, item in members:
+        if isinstance(name, str) and not _is_storable(name):
+            return [name]
+        if (inside := _place_of_unstorable(item)) is not None:
+            return [str(name), *inside]
+    return None
+
+
+def _is_storable(text: str) -> bool:
+    return "\0" not in text if text.isascii() else not _UNSTORABLE.search(text)
+
+
+def _printable(path: str) -> str:
+    return _UNSTORABLE.sub("\ufffd", path)[:_LONGEST_FIELD]
