@@ -27,6 +27,7 @@ from cara.postgres.errors import (
     DatabaseSlow,
     DatabaseTrouble,
     StatementOutdated,
+    StatementTimedOut,
     reason_of,
     trouble_of,
 )
@@ -56,6 +57,8 @@ class Database:
         self._places = Places(pool)
         self._settings = settings
         self._expired_at = float("-inf")
+        self._answered_at = float("-inf")
+        """When PostgreSQL last did what a block asked for, by the time of the loop."""
 
     @classmethod
     async def connect(cls, settings: Settings) -> Self:
@@ -110,10 +113,11 @@ class Database:
             if kind is None:
                 raise
             if kind is DatabaseAway and loop.time() >= end:
-                kind = DatabaseSlow
+                kind = StatementTimedOut if self._answered_at > begin else DatabaseSlow
             await self._note(kind, error, connection)
             raise kind(retry_after_seconds=1) from error
         else:
+            self._answered_at = loop.time()
             if self.outage.lasts:
                 self.outage.answered(wrote=False)
         finally:
@@ -179,7 +183,7 @@ class Database:
             spend(asyncio.get_running_loop().time() - begin)
             kind = trouble_of(error, lost=True) or DatabaseAway  # such as a wrong password
             if kind is DatabaseSlow and self._pool.get_size() == self._pool.get_max_size():
-                kind = DatabaseBusy
+                kind = StatementTimedOut if self._answered_at > begin else DatabaseBusy
             await self._note(kind, error)
             raise kind(retry_after_seconds=1) from error
 

@@ -42,7 +42,7 @@ class DatabaseConflict(DatabaseBusy):
 
 
 class StatementTimedOut(DatabaseBusy):
-    """A lock was not granted, or a result not found, in the time that a session has for it."""
+    """A connection, a lock or a result was not there in time, although PostgreSQL answers others."""
 
     is_outage = False
 

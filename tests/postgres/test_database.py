@@ -7,6 +7,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 import asyncpg
+import psycopg
 import pytest
 
 from cara.postgres import retries
@@ -18,6 +19,8 @@ from cara.postgres.errors import (
     DatabaseFull,
     DatabaseReadOnly,
     DatabaseSlow,
+    DatabaseTrouble,
+    StatementTimedOut,
 )
 from cara.postgres.limits import begin_budget
 from cara.postgres.retries import retry_database
@@ -104,6 +107,27 @@ async def test_the_blocks_of_a_request_share_its_time_and_its_tasks_have_their_o
     await other
     begin_budget(0.5)
     await waits(0)
+
+
+@pytest.mark.parametrize(
+    ("others_are_answered", "refusal"), [(True, StatementTimedOut), (False, DatabaseSlow)]
+)
+async def test_who_waits_in_vain_while_others_are_answered_meets_no_outage(
+    database: Database, database_url: str, others_are_answered: bool, refusal: type[DatabaseTrouble]
+) -> None:
+    async def waits_in_vain() -> None:
+        async with database.acquire(seconds=0.2) as connection:
+            if others_are_answered:
+                async with database.acquire() as other:
+                    await other.fetchval("select 1")
+            await connection.execute("select pg_advisory_xact_lock(1)")
+
+    with psycopg.connect(database_url) as holder:
+        holder.execute("select pg_advisory_xact_lock(1)")
+        with pytest.raises(DatabaseTrouble) as refused:
+            await waits_in_vain()
+    assert type(refused.value) is refusal
+    assert bool(database.outage.failures) is not others_are_answered
 
 
 async def test_a_wrong_use_of_asyncpg_is_no_outage(database: Database) -> None:
