@@ -1,8 +1,8 @@
 """Which pages may use Cara: those of its own origin, and of the origins in `FRONTEND_URL`.
 
 A browser sends the refresh cookie whatever page makes it call, and stores the cookie of the response: a page
-of another origin, also on a sibling domain, could sign its visitor into an account of its choice. Routes that
-work with the cookie (`Route.origin_checked`) therefore refuse such pages. Clients that are no browsers send
+of another origin, also on a sibling domain, could sign whoever opens it into an account of its choice. So
+routes that work with the cookie (`Route.origin_checked`) refuse such pages. Clients that are no browsers send
 neither of the header fields that are looked at. What other routes answer is kept from such pages by CORS.
 """
 
