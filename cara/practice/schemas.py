@@ -1,11 +1,15 @@
 """Requests and responses of practice sessions."""
 
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Literal, get_args
 from uuid import UUID
 
 from pydantic import MISSING, Field
+from typing_extensions import TypeAliasType
 
+from cara.json_values import JsonText, Seconds
+from cara.practice.feedback_schemas import Feedback
 from cara.web.datetimes import DateTimeOrStartOfDay
+from cara.web.free_json import FreeJson
 from cara.web.models import Instant, PatchModel, QueryModel, RequestModel, ResponseModel
 from cara.web.sanitize import FreeText
 
@@ -20,8 +24,14 @@ MAX_DURATION_SECONDS = 86_400
 Title = Annotated[str, FreeText(max_length=200)]
 Description = Annotated[str, FreeText(max_length=2_000)]
 Transcript = Annotated[str, FreeText(max_length=MAX_TRANSCRIPT_CHARACTERS)]
+SessionFeedback = TypeAliasType("SessionFeedback", JsonText | Feedback)
+"""The feedback of a job, or any object that a client has put in its place.
+
+That comes first: readers that take the first alternative that fits would drop its further members.
+"""
+
 Score = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
-DurationSeconds = Annotated[int, Field(ge=0, le=MAX_DURATION_SECONDS)]
+DurationSeconds = Annotated[Seconds, Field(ge=0, le=MAX_DURATION_SECONDS, allow_inf_nan=False)]
 
 
 class NewSession(RequestModel):
@@ -45,7 +55,7 @@ class SessionChanges(PatchModel):
     confidence: Score | MISSING | None = MISSING
     tone: Score | MISSING | None = MISSING
     transcript: Transcript | MISSING | None = MISSING
-    feedback_json: Annotated[dict[str, Any], FreeText()] | MISSING | None = MISSING
+    feedback_json: Annotated[SessionFeedback, FreeJson()] | MISSING | None = MISSING
 
 
 class SessionSummary(ResponseModel):
@@ -56,7 +66,7 @@ class SessionSummary(ResponseModel):
     feature_type: FeatureType
     title: str | None
     description: str | None
-    duration_seconds: int | None
+    duration_seconds: Seconds | None
     score: float | None
     completed: bool
     completed_at: Instant | None
@@ -72,7 +82,7 @@ class PracticeSession(SessionSummary):
     """A whole session, with its transcript and its feedback; `liveJobId` names a feedback job under way."""
 
     transcript: str | None
-    feedback_json: dict[str, Any] | None
+    feedback_json: SessionFeedback | None
     live_job_id: UUID | None = None
 
 

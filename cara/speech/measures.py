@@ -35,7 +35,7 @@ _MIN_MTLD_WORDS = 50
 
 
 def measure(
-    transcript: str, *, duration_seconds: int | None, feature_type: str, learner_label: str | None = None
+    transcript: str, *, duration_seconds: float | None, feature_type: str, learner_label: str | None = None
 ) -> SpeechMeasures:
     """Measures the learner's own turns, in time linear in the length of the transcript.
 

@@ -24,7 +24,7 @@ from cara.postgres.limits import begin_budget
 from cara.web.context import CALLER_ID, SERVICES
 from cara.web.guard import Authenticator, Caller, Claims, ClaimsExpired, bearer_token, confirmed_caller
 from cara.web.json_body import expect_body, read_body
-from cara.web.models import ApiResponse
+from cara.web.models import ApiResponse, to_json
 from cara.web.origins import OriginRefused, Origins
 from cara.web.problems import invalid, invalid_fields
 from cara.web.rate_limit_counter import COUNTED
@@ -225,7 +225,7 @@ def _response(answer: Any, status: int) -> web.StreamResponse:
     status = answer.status or status
     if answer.model is None:
         return web.Response(status=204 if status == 200 else status, headers=answer.headers)
-    body = answer.model.model_dump_json(by_alias=True).encode()
+    body = to_json(answer.model)
     return web.Response(status=status, body=body, content_type="application/json", headers=answer.headers)
 
 

@@ -51,7 +51,8 @@ def parse_object(raw: bytes, *, max_depth: int = DEPTH_LIMIT) -> dict[str, objec
             `VALUES_LIMIT` values.
     """
     _check_count(raw)  # first: looking for the depth costs time with each bracket
-    _check_depth(raw, max_depth)
+    if is_deeper(raw, max_depth):
+        raise InvalidJson(f"The body is nested deeper than {max_depth} levels.")
     try:
         parsed = jiter.from_json(raw, allow_inf_nan=False, catch_duplicate_keys=True)
     except ValueError as error:
@@ -63,16 +64,18 @@ def parse_object(raw: bytes, *, max_depth: int = DEPTH_LIMIT) -> dict[str, objec
     return parsed
 
 
-def _check_depth(raw: bytes, max_depth: int) -> None:
-    """Counts brackets outside of strings, level by level from the innermost."""
-    if raw.count(b"[") + raw.count(b"{") <= max_depth:
-        return
+def is_deeper(raw: bytes, levels: int) -> bool:
+    """Returns whether objects and lists are nested deeper than that, in JSON that need not be valid.
+
+    Counts brackets outside of strings, level by level from the innermost.
+    """
+    if raw.count(b"[") + raw.count(b"{") <= levels:
+        return False
     brackets = _STRING.sub(b"", raw).translate(_ALIKE, _NO_BRACKETS)
-    for _ in range(max_depth):
+    for _ in range(levels):
         brackets = brackets.replace(b"[]", b"")
     # A whole level is left, or too many are open; brackets that do not balance are for the parser to refuse.
-    if b"[]" in brackets or brackets.count(b"[") > max_depth:
-        raise InvalidJson(f"The body is nested deeper than {max_depth} levels.")
+    return b"[]" in brackets or brackets.count(b"[") > levels
 
 
 def _check_count(raw: bytes) -> None:
