@@ -240,7 +240,8 @@ async def _prepare(connection: RawConnection) -> None:
     # Not the standard library's JSON: with a megabyte of small values that holds up the event loop.
     json = {"encoder": lambda value: b"\x01" + to_json(value), "decoder": lambda raw: from_json(raw[1:])}
     text: dict[str, Any] = {"encoder": attrgetter("raw"), "decoder": JsonText}
-    numeric: dict[str, Any] = {"encoder": str, "decoder": float, "format": "text"}
+    # An integer in a column of type numeric is an int.
+    numeric: dict[str, Any] = {"encoder": str, "decoder": from_json, "format": "text"}
     try:
         await connection.set_type_codec("jsonb", schema="pg_catalog", format="binary", **json)
         await connection.set_type_codec("json", schema="pg_catalog", format="binary", **text)
