@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from cara.json_values import JsonText
 from cara.speech import SpeechMeasures
-from cara.web.models import ResponseModel, to_json
+from cara.web.models import ResponseModel
 
 
 class Aspect(ResponseModel):
@@ -83,6 +83,6 @@ class Feedback(ResponseModel):
             "pace": communication.pace.score,
             "confidence": communication.confidence.score,
             "tone": communication.tone.score,
-            "feedback_json": JsonText(to_json(self)),
+            "feedback_json": JsonText(self.model_dump_json(by_alias=True).encode()),
             "completed": True,
         }

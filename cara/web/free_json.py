@@ -15,7 +15,7 @@ from typing import Any, Final, get_args
 
 import msgspec
 from msgspec import Raw
-from pydantic import BaseModel, GetCoreSchemaHandler
+from pydantic import BaseModel, GetCoreSchemaHandler, RootModel
 from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 
 from cara.json_values import JsonText
@@ -109,8 +109,8 @@ def _free_members(model: type[BaseModel]) -> dict[str, type[BaseModel] | None]:
         for each in _types(member.annotation):
             if each is JsonText:
                 found[member.alias or name] = None
-            elif isinstance(each, type) and issubclass(each, BaseModel) and _free_members(each):
-                found[member.alias or name] = each
+            elif isinstance(each, type) and issubclass(each, BaseModel) and (inside := _free_members(each)):
+                found |= inside if issubclass(model, RootModel) else {member.alias or name: each}
     return found
 
 

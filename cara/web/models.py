@@ -4,13 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from operator import methodcaller
-from typing import Annotated, Any, Generic, Self, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import MISSING, AfterValidator, BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
-
-from cara.json_values import JsonText, with_texts
-from cara.web.free_json import quote_free_json
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -23,12 +20,6 @@ class RequestModel(BaseModel):
     """A JSON body: strict types, camelCase members, unknown members refused."""
 
     model_config = ConfigDict(alias_generator=to_camel, extra="forbid", strict=True, frozen=True)
-
-    @classmethod
-    def model_validate_json(cls, json_data: str | bytes | bytearray, **options: Any) -> Self:
-        """Validates JSON that is known to be valid; free objects in it are kept as text."""
-        raw = json_data.encode() if isinstance(json_data, str) else bytes(json_data)
-        return super().model_validate_json(quote_free_json(cls, raw), **options)
 
 
 class PatchModel(RequestModel):
@@ -66,14 +57,6 @@ class ResponseModel(BaseModel):
         frozen=True,
         json_schema_serialization_defaults_required=True,
     )
-
-
-def to_json(model: BaseModel) -> bytes:
-    """Returns the JSON of a response; members that are text stand in it as they are, behind the others."""
-    texts = {name: value for name, value in model if isinstance(value, JsonText)}
-    rest = model.model_dump_json(by_alias=True, exclude=set(texts)).encode()
-    fields = type(model).model_fields
-    return with_texts(rest, {fields[name].alias or name: text for name, text in texts.items()})
 
 
 @dataclass(frozen=True)
