@@ -81,7 +81,7 @@ BODIES: Final[dict[str, list[Any]]] = {
 """Valid bodies by route, which the search begins with; `{session}` is a session of the sender."""
 
 _NUMBER: Final = re.compile(rb'"@number:([^"]*)"')
-_NUMBERS: Final = ("1" * 400, "0." + "1" * 400, "1e-30", "9007199254740993", "1e29", "-0.0", "1E+0029")
+_NUMBERS: Final = ("1" * 400, "0." + "1" * 400, "5e-324", "9007199254740993", "1e308", "-0.0", "1E+0029")
 
 
 @dataclass(frozen=True)

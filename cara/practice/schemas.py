@@ -24,12 +24,14 @@ MAX_DURATION_SECONDS = 86_400
 Title = Annotated[str, FreeText(max_length=200)]
 Description = Annotated[str, FreeText(max_length=2_000)]
 Transcript = Annotated[str, FreeText(max_length=MAX_TRANSCRIPT_CHARACTERS)]
-SessionFeedback = TypeAliasType("SessionFeedback", JsonText | Feedback)
-"""The feedback of a job, or any object that a client has put in its place.
-
-That comes first: readers that take the first alternative that fits would drop its further members.
-"""
-
+SessionFeedback = TypeAliasType(
+    "SessionFeedback",
+    Annotated[
+        # The object first: readers that take the first alternative that fits drop no member of it.
+        JsonText | Feedback,
+        Field(description="The feedback of a job, or any object that a client has put in its place."),
+    ],
+)
 Score = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
 DurationSeconds = Annotated[Seconds, Field(ge=0, le=MAX_DURATION_SECONDS, allow_inf_nan=False)]
 
