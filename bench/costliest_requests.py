@@ -57,7 +57,7 @@ BODIES: Final[dict[str, list[Any]]] = {
         _CHANGES,
         {"feedbackJson": {"a": ["<<<b>b>b>" * 5] * 19_000}},
         {"feedbackJson": {"a": ["b"] * 19_000}},
-        {"feedbackJson": {"a": [0.123456789012345] * 19_000}},
+        {"feedbackJson": {"a": ["@number:0.1000000000000000055511151231257827"] * 19_000}},
         {"feedbackJson": {f"a{number}": {"b": number} for number in range(9_000)}},
         {"feedbackJson": {"a": "&amp;lt;<b a=" * 80_000}},
         {"feedbackJson": {"a": "a \n" * 250_000}},

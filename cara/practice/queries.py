@@ -81,8 +81,8 @@ async def update_session(
 ) -> Record:
     """Writes the changed columns of a locked session; the first completion sets `completed_at`.
 
-    `changes` maps names of columns to their new values. Columns that it does not name stay as they are: a
-    long one is not even read.
+    `changes` maps names of columns to their new values. Columns that it does not name stay as they are, and
+    long ones among them are not written anew.
     """
     return await one_row(
         connection,
