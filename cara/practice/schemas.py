@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import MISSING, Field
 from typing_extensions import TypeAliasType
 
-from cara.json_values import JsonText, Seconds
+from cara.json_values import FreeObject, Seconds
 from cara.practice.feedback_schemas import Feedback
 from cara.web.datetimes import DateTimeOrStartOfDay
 from cara.web.free_json import FreeJson
@@ -28,7 +28,7 @@ SessionFeedback = TypeAliasType(
     "SessionFeedback",
     Annotated[
         # The object first: readers that take the first alternative that fits drop no member of it.
-        JsonText | Feedback,
+        FreeObject | Feedback,
         Field(description="The feedback of a job, or any object that a client has put in its place."),
     ],
 )
