@@ -82,8 +82,12 @@ create function record_session_events() returns trigger
 language plpgsql as $$
 begin
     if tg_op = 'INSERT' then
+        -- Learners were active when they practised. What is older than the window of any event is an import: it
+        -- must not move them into another cohort.
         perform record_own_event(
-            new.user_id, 'session_created', new.id, new.created_at,
+            new.user_id, 'session_created', new.id,
+            case when new.practiced_at > new.created_at - interval '7 days' then new.practiced_at
+                 else new.created_at end,
             jsonb_build_object('sessionId', new.id, 'featureType', new.feature_type)
         );
     end if;

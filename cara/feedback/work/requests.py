@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from uuid import UUID
 
-from cara.errors import Conflict, FieldProblem, InvalidInput, NotFound
+from cara.errors import FieldProblem, InvalidInput, NotFound
 from cara.feedback import queries
 from cara.feedback.assessment.prompt import MATERIAL_TOKENS, bare_judge_call
 from cara.feedback.schemas import Feedback, FeedbackJob, FeedbackRequest, JobProblem
@@ -23,16 +23,12 @@ from cara.quota.counting import count_if_close
 from cara.quota.errors import QuotaExceeded, TooLongForQuota
 from cara.quota.quota import Quota
 from cara.web.guard import Caller
+from cara.web.idempotency import IdempotencyConflict, hash_of_request
 from cara.web.storage_limit import StorageLimit
 
 
 class JobNotFound(NotFound):
     detail = "There is no such feedback job."
-
-
-class IdempotencyConflict(Conflict):
-    code = "idempotency_conflict"
-    detail = "This Idempotency-Key was used for another request."
 
 
 class TranscriptMissing(InvalidInput):
@@ -95,7 +91,7 @@ class FeedbackRequests:
             session = await practice.lock_session(connection, caller.user_id, request.session_id)
             if session is None:
                 raise SessionNotFound
-            request_hash = _hash_of_request(request)
+            request_hash = hash_of_request(request)
             if key and (known := await queries.key_of_user(connection, caller.user_id, key)):
                 if known["request_hash"] != request_hash:
                     raise IdempotencyConflict
@@ -160,11 +156,6 @@ async def _store_request(connection: Connection, session: Record, request: Feedb
     if not (session["transcript"] or "").strip():
         raise TranscriptMissing
     return session
-
-
-def _hash_of_request(request: FeedbackRequest) -> bytes:
-    """Identifies a request by what was sent, independently of what has become of the session."""
-    return hashlib.sha256(request.model_dump_json().encode()).digest()
 
 
 async def cancel_job(connection: Connection, quota: Quota, user_id: UUID, job_id: UUID) -> FeedbackJob:
