@@ -9,6 +9,7 @@ import hashlib
 from typing import Annotated
 
 from pydantic import BaseModel, Field
+from pydantic_core import to_json
 
 from cara.errors import Conflict
 from cara.web.handlers import Header
@@ -33,4 +34,4 @@ def hash_of_request(body: BaseModel) -> bytes:
 
     Defaults are left out, so that a member that a later release adds changes no hash.
     """
-    return hashlib.sha256(body.model_dump_json(exclude_defaults=True).encode()).digest()
+    return hashlib.sha256(to_json(body.model_dump(exclude_defaults=True))).digest()
