@@ -29,7 +29,7 @@ from cara.web.models import ApiResponse
 from cara.web.routing import Route
 from cara.web.storage_limit import StorageLimit, StorageLimitReached
 
-_TAG = re.compile(r"([0-9]{1,10})(?:-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})?")
+_TAG = re.compile(r"([1-9][0-9]{0,9})(?:-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})?")
 """An entity tag: the version of the session, and the live job that the answer names beside it."""
 
 
