@@ -91,9 +91,8 @@ class FeedbackRequests:
             session = await practice.lock_session(connection, caller.user_id, request.session_id)
             if session is None:
                 raise SessionNotFound
-            request_hash = hash_of_request(request)
             if key and (known := await queries.key_of_user(connection, caller.user_id, key)):
-                if known["request_hash"] != request_hash:
+                if known["request_hash"] != hash_of_request(request):
                     raise IdempotencyConflict
                 job = await jobs.job_of_user(connection, caller.user_id, known["job_id"])
                 assert job is not None, "a key is deleted with its job"
@@ -101,7 +100,9 @@ class FeedbackRequests:
             stored = await _store_request(connection, session, request)
             requested = await self._live_or_new_job(connection, caller, stored, prompt_tokens)
             job_id = requested.job["id"]
-            if key and not await queries.insert_key(connection, caller.user_id, key, request_hash, job_id):
+            if key and not await queries.insert_key(
+                connection, caller.user_id, key, hash_of_request(request), job_id
+            ):
                 raise IdempotencyConflict
             # Last, so that what is refused for want of quota does not count; a refusal rolls all of it back.
             await self._count_storage(session, stored, requested, key)
