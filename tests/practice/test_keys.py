@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-import pytest
 from aiohttp import ClientResponse
 
 from cara.postgres.database import Database
@@ -33,11 +32,11 @@ async def test_a_repeated_request_gets_the_session_that_it_opened_as_it_is_now(l
     assert (await learner.expects(200, "GET", "/api/sessions"))["total"] == 1
 
 
-@pytest.mark.parametrize("change", [{"title": "Twice"}, {"featureType": "accent"}, {"practicedAt": None}])
-async def test_the_same_key_with_another_body_is_refused(learner: Learner, change: dict[str, Any]) -> None:
+async def test_the_same_key_with_another_body_is_refused(learner: Learner) -> None:
     await opens(learner, "a")
-    refused = await opens(learner, "a", BODY | change)
-    assert (refused.status, (await refused.json())["code"]) == (409, "idempotency_conflict")
+    for change in ({"title": "Twice"}, {"featureType": "accent"}, {"practicedAt": None}):
+        refused = await opens(learner, "a", BODY | change)
+        assert (refused.status, (await refused.json())["code"]) == (409, "idempotency_conflict")
     assert (await learner.expects(200, "GET", "/api/sessions"))["total"] == 1
 
 
@@ -79,10 +78,10 @@ async def test_a_refused_request_does_not_use_its_key_up(learner: Learner) -> No
     assert (await opens(learner, "a")).status == 201
 
 
-@pytest.mark.parametrize("key", ["", "a b", "é", "x" * 201])
-async def test_a_key_is_of_visible_ascii(learner: Learner, key: str) -> None:
-    refused = await opens(learner, key)
-    assert (refused.status, (await refused.json())["errors"][0]["field"]) == (400, "Idempotency-Key")
+async def test_a_key_is_of_visible_ascii(learner: Learner) -> None:
+    for key in ("", "a b", "é", "x" * 201):
+        refused = await opens(learner, key)
+        assert (refused.status, (await refused.json())["errors"][0]["field"]) == (400, "Idempotency-Key"), key
 
 
 async def test_two_lines_are_no_key(learner: Learner) -> None:
