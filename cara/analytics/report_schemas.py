@@ -77,7 +77,7 @@ class Trend(ResponseModel):
 class Statistics(ResponseModel):
     """What a learner has practised, everything that was committed before `asOf` included.
 
-    Sessions belong to the day on which they were created. Without `from`, totals and features count from the
+    Sessions belong to the day of `practicedAt`. Without `from`, totals and features count from the
     very first session, and days and trend cover the last 30 days.
     """
 

@@ -12,7 +12,7 @@ from cara.feedback.events.broker import JobEventBroker, TooManyStreams
 from cara.feedback.events.stream import TicketInvalid, TicketIssuer, stream_job_events
 from cara.feedback.schemas import EventsQuery, FeedbackJob, FeedbackRequest, JobAccepted
 from cara.feedback.work import requests
-from cara.feedback.work.requests import FeedbackRequests, IdempotencyConflict, JobNotFound, TranscriptMissing
+from cara.feedback.work.requests import FeedbackRequests, JobNotFound, TranscriptMissing
 from cara.jobs.notifier import JobNotifier, final_number
 from cara.postgres.database import Connection, Database, Record
 from cara.practice.sessions import SessionNotFound
@@ -20,8 +20,10 @@ from cara.quota.errors import QuotaExceeded, TooLongForQuota
 from cara.quota.quota import Quota
 from cara.redis.queue import RollupNotifier
 from cara.web.context import CALLER_ID
+from cara.web.entity_tags import IfNoneMatch
 from cara.web.guard import Authenticator, Caller, Claims, bearer_token, confirmed_caller
 from cara.web.handlers import Header
+from cara.web.idempotency import IdempotencyConflict, IdempotencyKey
 from cara.web.models import ApiResponse
 from cara.web.rate_limits import RateLimits
 from cara.web.routing import Route
@@ -30,12 +32,9 @@ from cara.web.storage_limit import StorageLimitReached
 
 MAX_WAIT_SECONDS = 30
 
-IdempotencyKey = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[\x21-\x7e]+$")]
 LastEventId = Annotated[int, Field(ge=0, lt=2**53)]
 
-IDEMPOTENCY_KEY = Header("Idempotency-Key", "Makes it harmless to ask again: the same key gets the same job.")
 PREFER = Header("Prefer", "`wait=20` waits for the result for up to so many seconds, 30 at most.")
-IF_NONE_MATCH = Header("If-None-Match", "The ETag of what is known already.")
 LAST_EVENT_ID = Header("Last-Event-ID", "The id of the last event that was received.")
 
 
@@ -47,7 +46,7 @@ async def generate_feedback(
     broker: JobEventBroker,
     tickets: TicketIssuer,
     body: FeedbackRequest,
-    idempotency_key: Annotated[IdempotencyKey | None, IDEMPOTENCY_KEY],
+    idempotency_key: IdempotencyKey,
     prefer: Annotated[str | None, PREFER],
 ) -> ApiResponse[FeedbackJob] | ApiResponse[JobAccepted]:
     """Ask for feedback on a session; a worker writes it."""
@@ -64,10 +63,7 @@ async def generate_feedback(
 
 
 async def read_job(
-    caller: Caller,
-    connection: Connection,
-    id: UUID,
-    if_none_match: Annotated[str | None, IF_NONE_MATCH],
+    caller: Caller, connection: Connection, id: UUID, if_none_match: IfNoneMatch
 ) -> ApiResponse[FeedbackJob]:
     """Read a job: how far it is, or what came of it."""
     job = await requests.read_job(connection, caller.user_id, id)
@@ -75,7 +71,7 @@ async def read_job(
         raise JobNotFound
     tag = f'"{job.attempts}-{job.stage}-{job.progress}-{job.status}"'
     headers = {"ETag": tag} | ({} if job.finished_at else {"Retry-After": "1"})
-    if if_none_match and tag in map(str.strip, if_none_match.replace("W/", "").split(",")):
+    if if_none_match and if_none_match.match(tag):
         return ApiResponse(None, status=304, headers=headers)
     return ApiResponse(job, headers=headers)
 

@@ -185,7 +185,9 @@ class Endpoint:
         for name, adapter in inputs.path.items():
             arguments[name] = _validated(adapter, request.match_info[name], name)
         for name, (header, adapter) in inputs.headers.items():
-            arguments[name] = _validated(adapter, request.headers.get(header.name), header.name)
+            # Lines of a list belong together (RFC 9110, section 5.3); of other fields there is one.
+            lines = request.headers.getall(header.name, ())
+            arguments[name] = _validated(adapter, ", ".join(lines) if lines else None, header.name)
         if inputs.query:
             arguments["query"] = _query(request, inputs.query)
         if inputs.body:

@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from uuid import UUID
 
-from cara.errors import Conflict, FieldProblem, InvalidInput, NotFound
+from cara.errors import FieldProblem, InvalidInput, NotFound
 from cara.feedback import queries
 from cara.feedback.assessment.prompt import MATERIAL_TOKENS, bare_judge_call
 from cara.feedback.schemas import Feedback, FeedbackJob, FeedbackRequest, JobProblem
@@ -23,16 +23,12 @@ from cara.quota.counting import count_if_close
 from cara.quota.errors import QuotaExceeded, TooLongForQuota
 from cara.quota.quota import Quota
 from cara.web.guard import Caller
+from cara.web.idempotency import IdempotencyConflict, hash_of_request
 from cara.web.storage_limit import StorageLimit
 
 
 class JobNotFound(NotFound):
     detail = "There is no such feedback job."
-
-
-class IdempotencyConflict(Conflict):
-    code = "idempotency_conflict"
-    detail = "This Idempotency-Key was used for another request."
 
 
 class TranscriptMissing(InvalidInput):
@@ -95,9 +91,8 @@ class FeedbackRequests:
             session = await practice.lock_session(connection, caller.user_id, request.session_id)
             if session is None:
                 raise SessionNotFound
-            request_hash = _hash_of_request(request)
             if key and (known := await queries.key_of_user(connection, caller.user_id, key)):
-                if known["request_hash"] != request_hash:
+                if known["request_hash"] != hash_of_request(request):
                     raise IdempotencyConflict
                 job = await jobs.job_of_user(connection, caller.user_id, known["job_id"])
                 assert job is not None, "a key is deleted with its job"
@@ -105,7 +100,9 @@ class FeedbackRequests:
             stored = await _store_request(connection, session, request)
             requested = await self._live_or_new_job(connection, caller, stored, prompt_tokens)
             job_id = requested.job["id"]
-            if key and not await queries.insert_key(connection, caller.user_id, key, request_hash, job_id):
+            if key and not await queries.insert_key(
+                connection, caller.user_id, key, hash_of_request(request), job_id
+            ):
                 raise IdempotencyConflict
             # Last, so that what is refused for want of quota does not count; a refusal rolls all of it back.
             await self._count_storage(session, stored, requested, key)
@@ -160,11 +157,6 @@ async def _store_request(connection: Connection, session: Record, request: Feedb
     if not (session["transcript"] or "").strip():
         raise TranscriptMissing
     return session
-
-
-def _hash_of_request(request: FeedbackRequest) -> bytes:
-    """Identifies a request by what was sent, independently of what has become of the session."""
-    return hashlib.sha256(request.model_dump_json().encode()).digest()
 
 
 async def cancel_job(connection: Connection, quota: Quota, user_id: UUID, job_id: UUID) -> FeedbackJob:
