@@ -71,7 +71,7 @@ async def verdict(system: System, followed: list[JobEvents], jobs: int) -> dict[
             select count(*)
             from users
             where xp <> (
-                select coalesce(sum(10 + round(score / 10) + least(duration_seconds / 60, 20)), 0)
+                select coalesce(sum(10 + round(score / 10) + least(floor(duration_seconds / 60), 20)), 0)
                 from sessions
                 where user_id = users.id and completed
             )

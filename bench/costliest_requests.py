@@ -58,7 +58,7 @@ BODIES: Final[dict[str, list[Any]]] = {
         _CHANGES,
         {"feedbackJson": {"a": ["<<<b>b>b>" * 5] * 19_000}},
         {"feedbackJson": {"a": ["b"] * 19_000}},
-        {"feedbackJson": {"a": [0.123456789012345] * 19_000}},
+        {"feedbackJson": {"a": ["@number:0.1000000000000000055511151231257827"] * 19_000}},
         {"feedbackJson": {f"a{number}": {"b": number} for number in range(9_000)}},
         {"feedbackJson": {"a": "&amp;lt;<b a=" * 80_000}},
         {"feedbackJson": {"a": "a \n" * 250_000}},
@@ -82,7 +82,7 @@ BODIES: Final[dict[str, list[Any]]] = {
 """Valid bodies by route, which the search begins with; `{session}` is a session of the sender."""
 
 _NUMBER: Final = re.compile(rb'"@number:([^"]*)"')
-_NUMBERS: Final = ("1" * 400, "0." + "1" * 400, "1e-30", "9007199254740993", "1e29", "-0.0", "1E+0029")
+_NUMBERS: Final = ("1" * 400, "0." + "1" * 400, "5e-324", "9007199254740993", "1e308", "-0.0", "1E+0029")
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ WRONG_XP = """
     from users
     where xp <> (
         select coalesce(
-            sum(10 + round(coalesce(score, 0) / 10) + least(coalesce(duration_seconds, 0) / 60, 20)), 0
+            sum(10 + round(coalesce(score, 0) / 10) + least(floor(coalesce(duration_seconds, 0) / 60), 20)), 0
         )
         from sessions
         where user_id = users.id and completed

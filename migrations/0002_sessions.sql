@@ -13,7 +13,7 @@ create table sessions (
     feature_type     text not null check (feature_type = any(feature_types())),
     title            text,
     description      text,
-    duration_seconds integer check (duration_seconds >= 0),
+    duration_seconds numeric check (duration_seconds >= 0 and duration_seconds < 'infinity'),
     score            numeric(5, 2) check (score between 0 and 100),
     completed        boolean not null default false,
     completed_at     timestamptz,
@@ -22,7 +22,7 @@ create table sessions (
     confidence       numeric(5, 2) check (confidence between 0 and 100),
     tone             numeric(5, 2) check (tone between 0 and 100),
     transcript       text,
-    feedback_json    jsonb,
+    feedback_json    json, -- not jsonb: numbers keep their digits, and members their order
     version          integer not null default 1,
     -- when the practice took place: lists, reports and means go by it
     practiced_at     timestamptz not null default now(),

@@ -22,7 +22,7 @@ create table feedback_jobs (
     feature_type     text not null,
     transcript       text not null,
     transcript_hash  bytea not null,
-    duration_seconds integer,
+    duration_seconds numeric,
     reservation_id   uuid not null,
     -- what the prompt hardly exceeds: reserved for each attempt beside the room for its output
     prompt_tokens    integer not null,

@@ -7,7 +7,7 @@ drop function record_feedback_event();
 drop trigger analytics_created on sessions;
 drop trigger analytics_completed on sessions;
 drop function record_session_events();
-drop function record_own_event(uuid, text, uuid, timestamptz, jsonb);
+drop function record_own_event(uuid, text, uuid, timestamptz, json);
 drop table pending_event_batches;
 drop table analytics_events;
 drop function create_analytics_partition(date);

@@ -10,7 +10,7 @@ create table analytics_events (
     created_at  timestamptz not null default now(),
     batch       bigint not null,
     event_type  text not null,
-    metadata    jsonb not null default '{}'
+    metadata    json not null default '{}' -- not jsonb: numbers keep their digits, and members their order
 ) partition by range (created_at);
 create index analytics_events_user_type_idx on analytics_events (user_id, event_type, created_at);
 create index analytics_events_batch_idx on analytics_events (batch);
@@ -61,7 +61,7 @@ $$;
 -- Cara's own events are written in the transaction of what they report. The id is derived from the type and the
 -- subject, so that an event is never stored twice. It is a UUID of version 8, which clients may not use, so that
 -- no client can store another event under the same id first.
-create function record_own_event(of_user uuid, type text, subject uuid, happened_at timestamptz, details jsonb)
+create function record_own_event(of_user uuid, type text, subject uuid, happened_at timestamptz, details json)
 returns void
 language plpgsql as $$
 declare
@@ -72,7 +72,7 @@ begin
     insert into analytics_events (user_id, id, occurred_at, batch, event_type, metadata)
     values (
         of_user, overlay(overlay(md5(type || ':' || subject) placing '8' from 13) placing '8' from 17)::uuid,
-        happened_at, of_batch, 'cara.' || type, jsonb_strip_nulls(details)
+        happened_at, of_batch, 'cara.' || type, json_strip_nulls(details)
     )
     on conflict do nothing;
 end
@@ -85,13 +85,13 @@ begin
         -- Learners were active when they practised: a day with sessions has users.
         perform record_own_event(
             new.user_id, 'session_created', new.id, new.practiced_at,
-            jsonb_build_object('sessionId', new.id, 'featureType', new.feature_type)
+            json_build_object('sessionId', new.id, 'featureType', new.feature_type)
         );
     end if;
     if new.completed then
         perform record_own_event(
             new.user_id, 'session_completed', new.id, new.completed_at,
-            jsonb_build_object('sessionId', new.id, 'featureType', new.feature_type, 'score', new.score,
+            json_build_object('sessionId', new.id, 'featureType', new.feature_type, 'score', new.score,
                                'durationSeconds', new.duration_seconds)
         );
     end if;
@@ -108,7 +108,7 @@ language plpgsql as $$
 begin
     perform record_own_event(
         new.user_id, 'feedback_succeeded', new.job_id, new.created_at,
-        jsonb_build_object(
+        json_build_object(
             'sessionId', new.session_id, 'jobId', new.job_id, 'score', new.score, 'model', new.model,
             'featureType', (select feature_type from sessions
                             where sessions.user_id = new.user_id and sessions.id = new.session_id)
@@ -125,7 +125,7 @@ language plpgsql as $$
 begin
     perform record_own_event(
         new.user_id, 'gemini_called', new.id, new.created_at,
-        jsonb_build_object('requestType', new.request_type, 'featureType', new.feature_type, 'model', new.model,
+        json_build_object('requestType', new.request_type, 'featureType', new.feature_type, 'model', new.model,
                            'tokensUsed', new.tokens_used)
     );
     return null;

@@ -20,7 +20,7 @@ create table learner_quarter_hours (
     completed        integer not null,
     scored           integer not null,
     score_sum        numeric not null,
-    duration_seconds bigint not null,
+    duration_seconds numeric not null,
     clarity_count    integer not null,
     clarity_sum      numeric not null,
     pace_count       integer not null,
@@ -136,7 +136,7 @@ returns setof learner_quarter_hours
 language sql stable as $$
     select user_id, quarter_hour_of(practiced_at), feature_type,
            count(*)::integer, (count(*) filter (where completed))::integer,
-           count(score)::integer, coalesce(sum(score), 0), coalesce(sum(duration_seconds), 0)::bigint,
+           count(score)::integer, coalesce(sum(score), 0), coalesce(sum(duration_seconds), 0),
            count(clarity)::integer, coalesce(sum(clarity), 0),
            count(pace)::integer, coalesce(sum(pace), 0),
            count(confidence)::integer, coalesce(sum(confidence), 0),

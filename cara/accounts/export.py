@@ -18,6 +18,7 @@ from pydantic_core import to_json
 
 from cara import audit
 from cara.errors import Unavailable
+from cara.json_values import to_json_object
 from cara.postgres.database import Connection, Database, Record
 from cara.web.client_info import ClientInfo
 from cara.web.downloads import WHOLE_SECONDS
@@ -199,4 +200,4 @@ async def _in_chunks(fragments: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
 
 
 def _json(row: Record) -> bytes:
-    return to_json({to_camel(column): value for column, value in row.items()})
+    return to_json_object({to_camel(column): value for column, value in row.items()})

@@ -15,7 +15,7 @@ _WRITERS_LOCK = 0x0CA7A_E0E
 _INSERT_EVENTS = """
     with incoming as (
         select event.user_id, event.id, event.event_type, event.metadata, event.occurred_at
-        from unnest($1::uuid[], $2::uuid[], $3::text[], $4::jsonb[], $5::timestamptz[])
+        from unnest($1::uuid[], $2::uuid[], $3::text[], $4::json[], $5::timestamptz[])
             as event (user_id, id, event_type, metadata, occurred_at)
         join users on users.id = event.user_id
     ), fresh as materialized (

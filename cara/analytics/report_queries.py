@@ -30,7 +30,7 @@ async def statistics_of_learner(
         select width_bucket(quarter_hour, $3::timestamptz[]) as day_number, feature_type,
                sum(sessions)::int as sessions, sum(completed)::int as completed,
                sum(scored)::int as scored, sum(score_sum) as score_sum,
-               sum(duration_seconds)::bigint as duration_seconds,
+               sum(duration_seconds) as duration_seconds,
                sum(clarity_count)::int as clarity_count, sum(clarity_sum) as clarity_sum,
                sum(pace_count)::int as pace_count, sum(pace_sum) as pace_sum,
                sum(confidence_count)::int as confidence_count, sum(confidence_sum) as confidence_sum,

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
+from cara.json_values import Seconds
 from cara.practice.schemas import FeatureType
 from cara.users.time_zones import TimeZone
 from cara.web.datetimes import DateOrDateTime
@@ -52,7 +53,7 @@ class FeatureStatistics(ResponseModel):
     sessions: int
     completed: int
     average_score: float | None
-    duration_seconds: int
+    duration_seconds: Seconds
 
 
 class DayStatistics(ResponseModel):
@@ -62,7 +63,7 @@ class DayStatistics(ResponseModel):
     sessions: int
     completed: int
     average_score: float | None
-    duration_seconds: int
+    duration_seconds: Seconds
 
 
 class Trend(ResponseModel):
@@ -84,7 +85,7 @@ class Statistics(ResponseModel):
     total_sessions: int
     completed_sessions: int
     average_score: float | None
-    total_duration_seconds: int
+    total_duration_seconds: Seconds
     current_streak: int
     longest_streak: int
     level: int

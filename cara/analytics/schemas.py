@@ -1,18 +1,18 @@
 """Requests and responses of analytics events, and the event to store."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, Field, RootModel, ValidationInfo
-from pydantic_core import from_json, to_json
+import msgspec
+from pydantic import AfterValidator, Field, RootModel
 
+from cara.json_values import JsonText
 from cara.postgres.database import new_id
 from cara.web.datetimes import Rfc3339DateTime
+from cara.web.free_json import FreeJson
 from cara.web.models import Instant, RequestModel, ResponseModel
-from cara.web.sanitize import FreeText, without_markup
 
 MAX_BATCH_EVENTS = 500
 MAX_METADATA_BYTES = 8 * 1024
@@ -40,47 +40,11 @@ def _check_id(event_id: UUID) -> UUID:
     return event_id
 
 
-def _check_names(metadata: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
-    """Checks the names when markup is removed from the values, and within the same budget."""
-    if info.context and any(without_markup(name, info.context) != name for name in _names(metadata)):
-        raise ValueError("must not have names that hold markup or control characters")
-    return metadata
-
-
-def _names(value: Any) -> Iterator[str]:
-    if isinstance(value, dict):
-        yield from value
-        value = list(value.values())
-    if isinstance(value, list):
-        for member in value:
-            yield from _names(member)
-
-
-def _check_size(metadata: dict[str, Any]) -> dict[str, Any]:
-    if _levels(metadata) > MAX_METADATA_LEVELS:
-        raise ValueError(f"must not be nested deeper than {MAX_METADATA_LEVELS} levels")
-    if len(to_json(metadata)) > MAX_METADATA_BYTES:
-        raise ValueError(f"must not be larger than {MAX_METADATA_BYTES} bytes of JSON")
-    return metadata
-
-
-def _levels(value: Any) -> int:
-    """Returns how deep objects and lists are nested. The JSON reader bounds the recursion."""
-    inside: Iterator[Any]
-    if isinstance(value, dict):
-        inside = iter(value.values())
-    elif isinstance(value, list):
-        inside = iter(value)
-    else:
-        return 0
-    return 1 + max(map(_levels, inside), default=0)
-
-
 EventType = Annotated[
     str, Field(max_length=64, pattern=r"^[A-Za-z][A-Za-z0-9_.:-]*$"), AfterValidator(_check_type)
 ]
 EventId = Annotated[UUID, AfterValidator(_check_id)]
-Metadata = Annotated[dict[str, Any], FreeText(), AfterValidator(_check_size), AfterValidator(_check_names)]
+Metadata = Annotated[JsonText, FreeJson(MAX_METADATA_BYTES, MAX_METADATA_LEVELS, plain_names=True)]
 
 
 class NewEvent(RequestModel):
@@ -91,7 +55,7 @@ class NewEvent(RequestModel):
     """
 
     event_type: EventType
-    metadata: Metadata = Field(default_factory=dict)
+    metadata: Metadata = Field(default_factory=lambda: JsonText(b"{}"))
     event_id: EventId | None = None
     occurred_at: Rfc3339DateTime | None = None
 
@@ -108,7 +72,8 @@ class PostedEvents(RootModel[NewEvent | NewEvents]):
     @classmethod
     def model_validate_json(cls, json_data: str | bytes | bytearray, **options: Any) -> Self:
         """Validates what the members say it is, so that problems name members and no alternatives."""
-        kind = NewEvents if "events" in from_json(json_data) else NewEvent
+        members = msgspec.json.decode(json_data, type=dict[str, msgspec.Raw])
+        kind = NewEvents if "events" in members else NewEvent
         return cls(kind.model_validate_json(json_data, **options))
 
 
@@ -117,7 +82,7 @@ class Event(ResponseModel):
 
     event_id: UUID
     event_type: str
-    metadata: dict[str, Any]
+    metadata: JsonText
     occurred_at: Instant
     received_at: Instant
 
@@ -140,7 +105,7 @@ class IncomingEvent:
     user_id: UUID
     event_id: UUID
     event_type: str
-    metadata: dict[str, Any]
+    metadata: JsonText
     occurred_at: datetime | None
 
     @property

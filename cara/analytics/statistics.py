@@ -76,7 +76,7 @@ def _totals(rows: Sequence[Record]) -> dict[str, Any]:
         "total_sessions": total["sessions"],
         "completed_sessions": total["completed"],
         "average_score": mean(total["score_sum"], total["scored"]),
-        "total_duration_seconds": total["duration_seconds"],
+        "total_duration_seconds": _seconds(total),
         "by_feature": [
             FeatureStatistics(
                 feature_type=feature_type,
@@ -129,8 +129,13 @@ def _members(sums: Sums) -> dict[str, Any]:
         "sessions": sums["sessions"],
         "completed": sums["completed"],
         "average_score": mean(sums["score_sum"], sums["scored"]),
-        "duration_seconds": sums["duration_seconds"],
+        "duration_seconds": _seconds(sums),
     }
+
+
+def _seconds(sums: Sums) -> float:
+    """Returns the practised seconds, to the microsecond: sums are exact in PostgreSQL, and not quite here."""
+    return round(sums["duration_seconds"], 6)
 
 
 def _sum(parts: Iterable[Record | Sums]) -> Sums:

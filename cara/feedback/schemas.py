@@ -1,12 +1,12 @@
 """Requests and responses of feedback."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import Field
 
+from cara.practice.feedback_schemas import Feedback
 from cara.practice.schemas import DurationSeconds, Transcript
-from cara.speech import SpeechMeasures
 from cara.web.models import Instant, QueryModel, RequestModel, ResponseModel
 
 JobStatus = Literal["queued", "running", "succeeded", "failed", "cancelled"]
@@ -30,87 +30,6 @@ class JobAccepted(ResponseModel):
     status_url: str
     events_url: str
     created_at: Instant
-
-
-class Aspect(ResponseModel):
-    """One aspect of the talk: 0-100, or null where it cannot be known, and what to say about it."""
-
-    score: float | None
-    feedback: str
-
-
-class Overview(ResponseModel):
-    """The whole in one number, how it moved against the last five sessions of this feature, and in words."""
-
-    score: float
-    score_change: float | None
-    summary: str
-
-
-class Communication(ResponseModel):
-    """How it was said."""
-
-    clarity: Aspect
-    pace: Aspect
-    tone: Aspect
-    confidence: Aspect
-
-
-class Content(ResponseModel):
-    """What was said."""
-
-    relevance: Aspect
-    structure: Aspect
-
-
-class Breakdown(ResponseModel):
-    """The scores behind the overview."""
-
-    communication: Communication
-    content: Content
-
-
-class Highlight(ResponseModel):
-    """A passage that stands in the transcript, at [start, end) in Unicode code points."""
-
-    quote: str
-    start: int
-    end: int
-    type: Literal["strength", "improvement"]
-    comment: str
-
-
-class ActionItem(ResponseModel):
-    """Something to practise next, why, and how."""
-
-    title: str
-    why: str
-    exercise: str
-
-
-class Feedback(ResponseModel):
-    """Feedback on one transcript."""
-
-    overview: Overview
-    breakdown: Breakdown
-    measures: SpeechMeasures
-    highlights: list[Highlight]
-    action_items: list[ActionItem]
-    model: str
-    prompt_version: str
-
-    def session_changes(self) -> dict[str, Any]:
-        """Returns the columns of the session that it completes."""
-        communication = self.breakdown.communication
-        return {
-            "score": self.overview.score,
-            "clarity": communication.clarity.score,
-            "pace": communication.pace.score,
-            "confidence": communication.confidence.score,
-            "tone": communication.tone.score,
-            "feedback_json": self.model_dump(mode="json", by_alias=True),
-            "completed": True,
-        }
 
 
 class JobProblem(ResponseModel):

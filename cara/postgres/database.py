@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 from uuid import UUID
 
@@ -14,6 +15,7 @@ import asyncpg
 from pydantic_core import from_json, to_json
 from uuid_utils.compat import uuid7
 
+from cara.json_values import JsonText
 from cara.outages import Outage
 from cara.postgres.connections import Connection, Hosts, PoolConnection, RawConnection, cut, is_lost
 from cara.postgres.errors import (
@@ -237,9 +239,12 @@ async def one_row(connection: Connection, statement: str, *arguments: Any) -> Re
 async def _prepare(connection: RawConnection) -> None:
     # Not the standard library's JSON: with a megabyte of small values that holds up the event loop.
     json = {"encoder": lambda value: b"\x01" + to_json(value), "decoder": lambda raw: from_json(raw[1:])}
-    numeric: dict[str, Any] = {"encoder": str, "decoder": float, "format": "text"}
+    text: dict[str, Any] = {"encoder": attrgetter("raw"), "decoder": JsonText}
+    # An integer in a column of type numeric is an int.
+    numeric: dict[str, Any] = {"encoder": str, "decoder": from_json, "format": "text"}
     try:
         await connection.set_type_codec("jsonb", schema="pg_catalog", format="binary", **json)
+        await connection.set_type_codec("json", schema="pg_catalog", format="binary", **text)
         await connection.set_type_codec("numeric", schema="pg_catalog", **numeric)
     except BaseException:
         connection.terminate()  # asyncpg would wait for a server that hangs to close it

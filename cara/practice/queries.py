@@ -59,8 +59,26 @@ async def version_of_session(connection: Connection, user_id: UUID, session_id: 
 
 
 async def lock_session(connection: Connection, user_id: UUID, session_id: UUID) -> Record | None:
-    """Returns the session, locked against other changes until the transaction ends."""
-    return await connection.fetchrow(_SESSION + "for update", user_id, session_id)
+    """Locks the session against other changes until the transaction ends; returns what these depend on."""
+    return await connection.fetchrow(
+        "select version, completed from sessions where user_id = $1 and id = $2 for update",
+        user_id,
+        session_id,
+    )
+
+
+async def lock_talk(connection: Connection, user_id: UUID, session_id: UUID) -> Record | None:
+    """Locks the session like `lock_session`; returns what feedback on it depends on."""
+    return await connection.fetchrow(
+        """
+        select user_id, id, feature_type, transcript, duration_seconds
+        from sessions
+        where user_id = $1 and id = $2
+        for update
+        """,
+        user_id,
+        session_id,
+    )
 
 
 async def hold_session(connection: Connection, user_id: UUID, session_id: UUID) -> None:
@@ -75,20 +93,24 @@ async def update_session(
 ) -> Record:
     """Writes the changed columns of a locked session; the first completion sets `completed_at`.
 
-    `changes` maps names of columns to their new values. Columns that it does not name stay as they are.
+    `changes` maps names of columns to their new values. Columns that it does not name stay as they are, and
+    long ones among them are not written anew.
     """
     return await one_row(
         connection,
         """
         update sessions
-        set (title, description, duration_seconds, score, completed, clarity, pace, confidence, tone,
-             transcript, feedback_json) = (
-                select changed.title, changed.description, changed.duration_seconds, changed.score,
-                       changed.completed, changed.clarity, changed.pace, changed.confidence, changed.tone,
-                       changed.transcript, changed.feedback_json
-                from jsonb_populate_record(sessions, $4::jsonb) as changed
-            ),
-            completed_at = case when $3 then coalesce(completed_at, now()) end,
+        set title = case when 'title' = any($4) then $5 else title end,
+            description = case when 'description' = any($4) then $6 else description end,
+            duration_seconds = case when 'duration_seconds' = any($4) then $7 else duration_seconds end,
+            score = case when 'score' = any($4) then $8 else score end,
+            clarity = case when 'clarity' = any($4) then $9 else clarity end,
+            pace = case when 'pace' = any($4) then $10 else pace end,
+            confidence = case when 'confidence' = any($4) then $11 else confidence end,
+            tone = case when 'tone' = any($4) then $12 else tone end,
+            transcript = case when 'transcript' = any($4) then $13 else transcript end,
+            feedback_json = case when 'feedback_json' = any($4) then $14 else feedback_json end,
+            completed = $3, completed_at = case when $3 then coalesce(completed_at, now()) end,
             version = version + 1, updated_at = now()
         where user_id = $1 and id = $2
         returning id, user_id, feature_type, title, description, duration_seconds, score, completed,
@@ -98,7 +120,17 @@ async def update_session(
         user_id,
         session_id,
         completed,
-        changes,
+        list(changes),
+        changes.get("title"),
+        changes.get("description"),
+        changes.get("duration_seconds"),
+        changes.get("score"),
+        changes.get("clarity"),
+        changes.get("pace"),
+        changes.get("confidence"),
+        changes.get("tone"),
+        changes.get("transcript"),
+        changes.get("feedback_json"),
     )
 
 

@@ -1,12 +1,16 @@
 """Requests and responses of practice sessions."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Literal, get_args
 from uuid import UUID
 
 from pydantic import MISSING, AfterValidator, Field
+from typing_extensions import TypeAliasType
 
+from cara.json_values import JsonText, Seconds
+from cara.practice.feedback_schemas import Feedback
 from cara.web.datetimes import DateTimeOrStartOfDay, Rfc3339DateTime
+from cara.web.free_json import FreeJson
 from cara.web.models import Instant, PatchModel, QueryModel, RequestModel, ResponseModel
 from cara.web.sanitize import FreeText
 
@@ -36,8 +40,16 @@ def _check_practiced_at(instant: datetime) -> datetime:
 Title = Annotated[str, FreeText(max_length=200)]
 Description = Annotated[str, FreeText(max_length=2_000)]
 Transcript = Annotated[str, FreeText(max_length=MAX_TRANSCRIPT_CHARACTERS)]
+SessionFeedback = TypeAliasType(
+    "SessionFeedback",
+    Annotated[
+        # The object first: readers that take the first alternative that fits drop no member of it.
+        JsonText | Feedback,
+        Field(description="The feedback of a job, or any object that a client has put in its place."),
+    ],
+)
 Score = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
-DurationSeconds = Annotated[int, Field(ge=0, le=MAX_DURATION_SECONDS)]
+DurationSeconds = Annotated[Seconds, Field(ge=0, le=MAX_DURATION_SECONDS, allow_inf_nan=False)]
 
 
 PracticedAt = Annotated[Rfc3339DateTime, AfterValidator(_check_practiced_at)]
@@ -65,7 +77,7 @@ class SessionChanges(PatchModel):
     confidence: Score | MISSING | None = MISSING
     tone: Score | MISSING | None = MISSING
     transcript: Transcript | MISSING | None = MISSING
-    feedback_json: Annotated[dict[str, Any], FreeText()] | MISSING | None = MISSING
+    feedback_json: Annotated[SessionFeedback, FreeJson()] | MISSING | None = MISSING
 
 
 class _SessionMembers(ResponseModel):
@@ -74,7 +86,7 @@ class _SessionMembers(ResponseModel):
     feature_type: FeatureType
     title: str | None
     description: str | None
-    duration_seconds: int | None
+    duration_seconds: Seconds | None
     score: float | None
     completed: bool
     completed_at: Instant | None
@@ -101,7 +113,7 @@ class PracticeSession(_SessionMembers):
     """A whole session, with its transcript and its feedback; `liveJobId` names a feedback job under way."""
 
     transcript: str | None
-    feedback_json: dict[str, Any] | None
+    feedback_json: SessionFeedback | None
     live_job_id: UUID | None = None
 
 

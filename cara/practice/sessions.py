@@ -99,7 +99,9 @@ async def change_session(
     if session["completed"] and changes.get("completed") is False:
         raise SessionCompleted
     if not changes:
-        return session
+        unchanged = await queries.session_of_user(connection, user_id, session_id)
+        assert unchanged is not None, "its row is locked"
+        return unchanged
     completed = changes.get("completed", session["completed"])
     changed = await queries.update_session(connection, user_id, session_id, changes, completed=completed)
     if changed["completed"] and not session["completed"]:

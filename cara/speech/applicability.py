@@ -84,7 +84,7 @@ class Applicability:
 
     language: str
     words: int
-    duration_seconds: int | None
+    duration_seconds: float | None
     spoken: bool
     unpunctuated: bool
 
@@ -99,7 +99,7 @@ class Applicability:
         return self.language not in _UNSPACED
 
     @property
-    def speaking_seconds(self) -> int | None:
+    def speaking_seconds(self) -> float | None:
         """The duration, if it is known and the learner spoke."""
         known = self.duration_seconds is not None and self.duration_seconds >= MIN_DURATION_SECONDS
         return self.duration_seconds if known and self.spoken else None

@@ -99,7 +99,7 @@ class Repairs:
     per_hundred_words: float | None
 
 
-def count_fillers(words: Words, seconds: int | None) -> tuple[Fillers, Words]:
+def count_fillers(words: Words, seconds: float | None) -> tuple[Fillers, Words]:
     """Counts fillers in English speech: in all, per 100 words, per minute (None without `seconds`), by word.
 
     Returns the counts and the fluent words: those that are no fillers.

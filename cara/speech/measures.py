@@ -35,7 +35,7 @@ _MIN_MTLD_WORDS = 50
 
 
 def measure(
-    transcript: str, *, duration_seconds: int | None, feature_type: str, learner_label: str | None = None
+    transcript: str, *, duration_seconds: float | None, feature_type: str, learner_label: str | None = None
 ) -> SpeechMeasures:
     """Measures the learner's own turns, in time linear in the length of the transcript.
 
@@ -89,7 +89,7 @@ def pace_norm(feature_type: str) -> PaceNorm | None:
     return PACE_NORMS[feature_type]
 
 
-def words_per_minute(words: int, seconds: int | None) -> float | None:
+def words_per_minute(words: int, seconds: float | None) -> float | None:
     """Returns the learner's words (with fillers) ÷ minutes, to one decimal.
 
     None without words or under 5 seconds.
@@ -103,7 +103,7 @@ def words_per_minute(words: int, seconds: int | None) -> float | None:
 
 
 def speaking_words_per_minute(
-    words: int, seconds: int | None, others_words: int, norm: PaceNorm | None
+    words: int, seconds: float | None, others_words: int, norm: PaceNorm | None
 ) -> float | None:
     """Returns the learner's speed while speaking, in words a minute, to be compared with the norm.
 

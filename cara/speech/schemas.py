@@ -9,6 +9,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
+from cara.json_values import Seconds
+
 
 class _Measure(BaseModel):
     model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True, extra="forbid")
@@ -53,7 +55,7 @@ class SpeechMeasures(_Measure):
     words: int
     sentences: int
     turns: int
-    duration_seconds: int | None
+    duration_seconds: Seconds | None
     words_per_minute: float | None
     speaking_words_per_minute: float | None
     words_per_minute_implausible: bool

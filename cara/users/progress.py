@@ -65,9 +65,9 @@ def with_current_progress(user: Record, now: datetime | None = None) -> dict[str
     }
 
 
-def experience_for(score: float | None, duration_seconds: int | None) -> int:
+def experience_for(score: float | None, duration_seconds: float | None) -> int:
     """Returns the XP of a completed session: 10 + score/10 + minutes practised (at most 20), as integers."""
-    minutes = min((duration_seconds or 0) // 60, MAX_MINUTES_XP)
+    minutes = min(int((duration_seconds or 0) // 60), MAX_MINUTES_XP)
     return COMPLETION_XP + round((score or 0) / 10) + minutes
 
 
@@ -98,7 +98,7 @@ async def award_completion(
     user_id: UUID,
     *,
     score: float | None,
-    duration_seconds: int | None,
+    duration_seconds: float | None,
     completed_at: datetime,
 ) -> None:
     """Updates XP, level and streak for one completed session, inside the transaction that completes it."""

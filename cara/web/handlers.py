@@ -18,6 +18,7 @@ from aiohttp import web
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from cara.errors import FieldProblem, InvalidInput, Unauthenticated
+from cara.json_values import JsonText, with_texts
 from cara.postgres.database import Connection, Database
 from cara.postgres.errors import StatementOutdated
 from cara.postgres.limits import begin_budget
@@ -227,8 +228,18 @@ def _response(answer: Any, status: int) -> web.StreamResponse:
     status = answer.status or status
     if answer.model is None:
         return web.Response(status=204 if status == 200 else status, headers=answer.headers)
-    body = answer.model.model_dump_json(by_alias=True).encode()
+    body = model_json(answer.model)
     return web.Response(status=status, body=body, content_type="application/json", headers=answer.headers)
+
+
+def model_json(model: BaseModel) -> bytes:
+    """Returns the JSON of a response; members that are text stand in it as they are, behind the others."""
+    texts = {name: value for name, value in model if isinstance(value, JsonText)}
+    rest = model.model_dump_json(by_alias=True, exclude=set(texts)).encode()
+    if not texts:
+        return rest
+    fields = type(model).model_fields
+    return with_texts(rest, {fields[name].alias or name: text for name, text in texts.items()})
 
 
 def mount(app: web.Application, routes: list[Route]) -> list[web.AbstractRoute]:

@@ -22,6 +22,7 @@ from cara.errors import (
 from cara.thread_pool import BoundedThreadPool, QueueFull, ShareUsed
 from cara.web.client_info import client_address, limited_network
 from cara.web.context import CALLER_ID
+from cara.web.free_json import quote_free_json
 from cara.web.problems import invalid, invalid_fields
 from cara.web.receiving import ReceivingRoom
 from cara.web.strict_json import InvalidJson, parse_object
@@ -171,9 +172,10 @@ def _read_costly(request: web.Request, model: type[Model], raw: bytes, encoding:
 def _read(model: type[Model], raw: bytes, budget: MarkupBudget) -> Model:
     try:
         parse_object(raw)
+        quoted = quote_free_json(model, raw)
         # Lengths, counts and types first: only what passes them is worth the work of cleaning.
-        model.model_validate_json(raw)
-        return model.model_validate_json(raw, context=budget)
+        model.model_validate_json(quoted)
+        return model.model_validate_json(quoted, context=budget)
     except InvalidJson as error:
         problem = invalid([FieldProblem(error.field or "body", error.message)])
     except ValidationError as error:

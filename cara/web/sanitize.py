@@ -44,15 +44,13 @@ from cara.web.tags import ELEMENTS, PASSED_CHARACTERS_A_STEP, SIGNS_A_STEP, Mark
 
 Info = core_schema.ValidationInfo
 
-SMALLEST_MAGNITUDE, LARGEST_MAGNITUDE = 1e-30, 1e30
-"""Of numbers in free JSON: PostgreSQL writes them out, `1e308` with all its 309 digits."""
-
 _ENCODINGS: Final = 4
 _PASSES: Final = 4
 
-_UNWANTED: Final = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u202d\u202e\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]+"
-)
+UNWANTED_CHARACTERS: Final = "\x00-\x08\x0b-\x1f\x7f-\x9f\u202d\u202e\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff"
+"""Within the brackets of a pattern: what `without_markup` takes out beside markup."""
+
+_UNWANTED: Final = re.compile(f"[{UNWANTED_CHARACTERS}]+")
 _REFERENCE: Final = re.compile(
     r"&(?:#0*+(?P<decimal>[0-9]{1,7})(?![0-9]);?|#[xX]0*+(?P<hexadecimal>[0-9a-fA-F]{1,6})(?![0-9a-fA-F]);?"
     r"|(?P<name>[A-Za-z][A-Za-z0-9]{1,30};|(?:lt|gt|amp|quot|LT|GT|AMP|QUOT)))"
@@ -172,8 +170,6 @@ def _characters(kind: str, body: str) -> str:
 class FreeText:
     """`Annotated[str, FreeText(1, 200)]`: at most 200 characters as sent, at least 1 without markup.
 
-    On a container (`Annotated[dict[str, Any], FreeText()]`) every string in it is cleaned, but no key.
-
     Markup is taken out only when validation runs with a `MarkupBudget` as its context. So a body is validated
     twice: first as it was sent, so that lengths, counts and types refuse what they can before anything costs
     much, then within its budget.
@@ -184,8 +180,6 @@ class FreeText:
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         schema: Any = handler(source)
-        if schema["type"] != "str":
-            return core_schema.with_info_after_validator_function(_clean_all, schema)
         if self.max_length is not None:
             schema = {**schema, "max_length": self.max_length}
         return core_schema.with_info_after_validator_function(self._clean, schema)
@@ -197,23 +191,7 @@ class FreeText:
         return {**described, "minLength": self.min_length} if self.min_length else described
 
     def _clean(self, text: str, info: Info) -> str:
-        cleaned = _clean_text(text, info)
+        cleaned = without_markup(text, info.context) if isinstance(info.context, MarkupBudget) else text
         if len(cleaned) < self.min_length:
             raise PydanticKnownError("string_too_short", {"min_length": self.min_length})
         return cleaned
-
-
-def _clean_text(text: str, info: Info) -> str:
-    return without_markup(text, info.context) if isinstance(info.context, MarkupBudget) else text
-
-
-def _clean_all(value: Any, info: Info) -> Any:
-    if isinstance(value, str):
-        return _clean_text(value, info)
-    if isinstance(value, list):
-        return [_clean_all(item, info) for item in value]
-    if isinstance(value, dict):
-        return {key: _clean_all(item, info) for key, item in value.items()}
-    if isinstance(value, float) and value and not SMALLEST_MAGNITUDE <= abs(value) <= LARGEST_MAGNITUDE:
-        raise ValueError("must not hold numbers beyond 1e30, or nearer to zero than 1e-30")
-    return value

@@ -6,7 +6,7 @@ import json
 import math
 import re
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final
 
 import jiter
 
@@ -51,7 +51,8 @@ def parse_object(raw: bytes, *, max_depth: int = DEPTH_LIMIT) -> dict[str, objec
             `VALUES_LIMIT` values.
     """
     _check_count(raw)  # first: looking for the depth costs time with each bracket
-    _check_depth(raw, max_depth)
+    if is_deeper(raw, max_depth):
+        raise InvalidJson(f"The body is nested deeper than {max_depth} levels.")
     try:
         parsed = jiter.from_json(raw, allow_inf_nan=False, catch_duplicate_keys=True)
     except ValueError as error:
@@ -63,16 +64,18 @@ def parse_object(raw: bytes, *, max_depth: int = DEPTH_LIMIT) -> dict[str, objec
     return parsed
 
 
-def _check_depth(raw: bytes, max_depth: int) -> None:
-    """Counts brackets outside of strings, level by level from the innermost."""
-    if raw.count(b"[") + raw.count(b"{") <= max_depth:
-        return
+def is_deeper(raw: bytes, levels: int) -> bool:
+    """Returns whether objects and lists are nested deeper than that, in JSON that need not be valid.
+
+    Counts brackets outside of strings, level by level from the innermost.
+    """
+    if raw.count(b"[") + raw.count(b"{") <= levels:
+        return False
     brackets = _STRING.sub(b"", raw).translate(_ALIKE, _NO_BRACKETS)
-    for _ in range(max_depth):
+    for _ in range(levels):
         brackets = brackets.replace(b"[]", b"")
     # A whole level is left, or too many are open; brackets that do not balance are for the parser to refuse.
-    if b"[]" in brackets or brackets.count(b"[") > max_depth:
-        raise InvalidJson(f"The body is nested deeper than {max_depth} levels.")
+    return b"[]" in brackets or brackets.count(b"[") > levels
 
 
 def _check_count(raw: bytes) -> None:
@@ -134,34 +137,40 @@ def _lone_surrogate(text: str) -> InvalidJson | None:
     return None
 
 
-def _check_values(parsed: Any) -> None:
-    place = _place_of_unstorable(parsed)
-    if place is not None:
+def _check_values(parsed: object) -> None:
+    if fault := _fault_in(parsed):
+        message, place = fault
         named = ".".join(part[:_LONGEST_FIELD] for part in place)
-        raise InvalidJson("A text holds a NUL or half a surrogate pair.", _printable(named) or None)
+        raise InvalidJson(message, _printable(named) or None)
 
 
-def _place_of_unstorable(value: object) -> list[str] | None:
-    """Returns the names on the way to the first string, a name or a value, that cannot be stored, if any.
+def _fault_in(value: object) -> tuple[str, list[str]] | None:
+    """Returns what is wrong with the first value or name not to be stored, and the names that lead there.
 
     They are gathered on the way back, for a name may be as long as the body and stand above all its values.
     """
-    if isinstance(value, str):
-        return None if _is_storable(value) else []
-    if isinstance(value, int) and value not in _INTEGERS:
-        raise InvalidJson("A whole number is out of range: it must fit in 64 bits.")
-    if isinstance(value, float) and not math.isfinite(value):
-        raise InvalidJson("A number is too large.")
+    if message := _fault_of(value):
+        return message, []
     members: Iterable[tuple[object, object]] = ()
     if isinstance(value, dict):
         members = value.items()
     elif isinstance(value, list):
         members = enumerate(value)
     for name, item in members:
-        if isinstance(name, str) and not _is_storable(name):
-            return [name]
-        if (inside := _place_of_unstorable(item)) is not None:
-            return [str(name), *inside]
+        if message := _fault_of(name):
+            return message, [str(name)]
+        if inside := _fault_in(item):
+            return inside[0], [str(name), *inside[1]]
+    return None
+
+
+def _fault_of(value: object) -> str | None:
+    if isinstance(value, str):
+        return None if _is_storable(value) else "A text holds a NUL or half a surrogate pair."
+    if isinstance(value, int) and value not in _INTEGERS:
+        return "A whole number is out of range: it must fit in 64 bits."
+    if isinstance(value, float) and not math.isfinite(value):
+        return "A number is too large."
     return None
 
 

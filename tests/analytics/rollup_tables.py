@@ -10,6 +10,7 @@ from cara.analytics import rollups
 from cara.analytics.event_queries import insert_events
 from cara.analytics.rebuild import rebuild
 from cara.analytics.schemas import IncomingEvent
+from cara.json_values import JsonText
 from cara.postgres.database import Connection, Database
 from cara.practice import queries as practice
 
@@ -47,7 +48,7 @@ def ignore(done: int, total: int) -> None:
 
 def event(user_id: UUID, occurred_at: datetime, feature: str | None = None) -> IncomingEvent:
     metadata = {"featureType": feature} if feature else {}
-    return IncomingEvent(user_id, uuid4(), "used", metadata, occurred_at)
+    return IncomingEvent(user_id, uuid4(), "used", JsonText.of(metadata), occurred_at)
 
 
 async def store(database: Database, *events: IncomingEvent, received_at: datetime = NOW) -> None:

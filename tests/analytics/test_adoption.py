@@ -13,6 +13,7 @@ from aiohttp.test_utils import TestClient
 from cara.analytics import rollups
 from cara.analytics.event_queries import insert_events
 from cara.analytics.schemas import IncomingEvent
+from cara.json_values import JsonText
 from cara.postgres.database import Database, new_id
 from tests.learners import Learner
 
@@ -33,7 +34,7 @@ async def admin(client: TestClient[Any, Any], database: Database) -> Learner:
 async def uses(learner: Learner, database: Database, days_ago: int, feature: str | None = None) -> None:
     """Stores an event some days before the last day of the period."""
     instant = LAST - timedelta(days=days_ago)
-    metadata = {"featureType": feature} if feature else {}
+    metadata = JsonText.of({"featureType": feature} if feature else {})
     async with database.transaction() as connection:
         await connection.execute("select create_analytics_partition($1)", instant.date())
         event = IncomingEvent(learner.user["id"], new_id(), "used", metadata, instant)

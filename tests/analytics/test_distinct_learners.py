@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from uuid import UUID
 
 import pytest
+from pydantic_core import from_json
 
 from cara.analytics import rollups
 from cara.analytics.schemas import IncomingEvent
@@ -72,7 +73,8 @@ async def test_distinct_users_and_cohorts_are_exact_in_any_order_of_days(
         ]
         for one in events:
             day = one.occurred_at.date() if one.occurred_at else date.max
-            uses |= {(one.user_id, feature, day) for feature in ("", one.metadata.get("featureType", ""))}
+            used = from_json(one.metadata.raw).get("featureType", "")
+            uses |= {(one.user_id, feature, day) for feature in ("", used)}
         await insert_unclamped(database, events)
         await rollups.fold(database)
         await expect_derived(database, uses)

@@ -19,6 +19,7 @@ from cara.analytics.event_writer import (
 )
 from cara.analytics.schemas import IncomingEvent, NewEvent
 from cara.errors import TokenInvalid
+from cara.json_values import JsonText
 from cara.postgres.database import Database
 from cara.postgres.errors import DatabaseAway, DatabaseSlow
 from cara.settings import Settings
@@ -26,7 +27,7 @@ from tests.analytics.conftest import CountingNotifier, NewUser, StartWriter
 
 
 def incoming(user_id: UUID, event_id: UUID | None = None, event_type: str = "clicked") -> IncomingEvent:
-    return IncomingEvent(user_id, event_id or uuid4(), event_type, {}, None)
+    return IncomingEvent(user_id, event_id or uuid4(), event_type, JsonText(b"{}"), None)
 
 
 def clock_at(instant: datetime) -> Callable[[], datetime]:

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from pydantic_core import from_json
 
 from cara.analytics import rollups
 from cara.postgres.database import Database
@@ -20,7 +21,7 @@ async def own_events(database: Database, learner: Learner) -> list[tuple[str, di
             " order by occurred_at, event_type",
             learner.user["id"],
         )
-    return [(row["event_type"], row["metadata"]) for row in rows]
+    return [(row["event_type"], from_json(row["metadata"].raw)) for row in rows]
 
 
 async def test_opening_and_completing_a_session_are_events_once_each(

@@ -13,6 +13,7 @@ from cara.analytics import event_queries, rollup_queries, rollups
 from cara.analytics.event_queries import insert_events
 from cara.analytics.partitions import keep_partitions, month_after, month_of
 from cara.analytics.schemas import IncomingEvent
+from cara.json_values import JsonText
 from cara.postgres.database import Database, new_id
 from cara.settings import Settings
 from tests.analytics.conftest import NewUser
@@ -41,7 +42,9 @@ async def receive(database: Database, new_user: NewUser, received_at: datetime) 
         await connection.execute("select create_analytics_partition($1)", received_at.date())
         occurred_at = received_at - timedelta(days=6)
         await insert_events(
-            connection, [IncomingEvent(await new_user(), new_id(), "used", {}, occurred_at)], received_at
+            connection,
+            [IncomingEvent(await new_user(), new_id(), "used", JsonText(b"{}"), occurred_at)],
+            received_at,
         )
 
 

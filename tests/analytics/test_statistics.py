@@ -51,16 +51,16 @@ async def test_a_new_learner_has_a_series_of_empty_days(learner: Learner) -> Non
 
 async def test_every_member_of_the_statistics_is_right(learner: Learner, database: Database) -> None:
     today = datetime.now(UTC)
-    scores = {"completed": True, "score": 80, "durationSeconds": 120, "clarity": 70}
+    scores = {"completed": True, "score": 80, "durationSeconds": 120.1, "clarity": 70}
     await practises(learner, database, today, **scores)
-    await practises(learner, database, today - timedelta(days=2), score=60, durationSeconds=30, clarity=50)
+    await practises(learner, database, today - timedelta(days=2), score=60, durationSeconds=30.2, clarity=50)
     await practises(learner, database, today - timedelta(days=2), feature="accent")
     await rollups.fold(database)
 
     stats = await learner.expects(200, "GET", STATS)
     assert (stats["totalSessions"], stats["completedSessions"]) == (3, 1)
     assert stats["averageScore"] == 70
-    assert stats["totalDurationSeconds"] == 150
+    assert stats["totalDurationSeconds"] == 150.3  # in binary floating point the sum is 150.29999999999998
     assert stats["currentStreak"] == stats["longestStreak"] == 1
     assert stats["xp"] == 20
     by_feature = {one.pop("featureType"): one for one in stats["byFeature"]}
@@ -68,7 +68,7 @@ async def test_every_member_of_the_statistics_is_right(learner: Learner, databas
         "sessions": 2,
         "completed": 1,
         "averageScore": 70.0,
-        "durationSeconds": 150,
+        "durationSeconds": 150.3,
     }
     assert by_feature["accent"]["sessions"] == 1
     assert by_feature["video"]["sessions"] == 0

@@ -35,7 +35,7 @@ async def two_jobs_of_one_session(learner: Learner) -> tuple[str, list[dict[str,
             202,
             "POST",
             "/api/gemini/generate-feedback",
-            json={"sessionId": session["id"], "transcript": transcript, "durationSeconds": 20},
+            json={"sessionId": session["id"], "transcript": transcript, "durationSeconds": 20.5},
         )
         for transcript in ("Um, uh, like, well. Um. I, um, guess so.", TALK)
     ]
@@ -64,6 +64,7 @@ async def test_every_job_of_a_session_keeps_its_own_feedback(learner: Learner, s
     assert session["feedbackJson"] == ends[1].data["feedback"]
     assert session["score"] == ends[1].data["feedback"]["overview"]["score"]
     assert await listed_measures(learner) == {session["id"]: measures_of(session)}
+    assert session["durationSeconds"] == session["feedbackJson"]["measures"]["durationSeconds"] == 20.5
 
 
 async def test_an_older_job_that_ends_later_leaves_the_session_alone(

@@ -100,11 +100,34 @@ async def test_completed_must_be_true_or_false_or_left_out(learner: Learner) -> 
 
 @pytest.mark.parametrize(
     "changes",
-    [{"score": 101}, {"score": -1}, {"clarity": "high"}, {"durationSeconds": -5}, {"completed": "yes"}],
+    [
+        {"score": 101},
+        {"score": -1},
+        {"clarity": "high"},
+        {"durationSeconds": -0.1},
+        {"durationSeconds": 86_400.1},
+        {"completed": "yes"},
+    ],
 )
 async def test_values_out_of_bounds_are_refused(learner: Learner, changes: dict[str, Any]) -> None:
     session = await learner.opens_session()
     await learner.expects(400, "PATCH", f"/api/sessions/{session['id']}", json=changes)
+
+
+async def test_a_duration_comes_back_as_it_was_sent(learner: Learner) -> None:
+    session = await learner.opens_session()
+    for sent, written in (
+        (95, "95"),
+        (95.0, "95"),
+        (95.25, "95.25"),
+        (0.1, "0.1"),
+        (0, "0"),
+        (86_400, "86400"),
+    ):
+        answer = await learner.call("PATCH", f"/api/sessions/{session['id']}", json={"durationSeconds": sent})
+        assert f'"durationSeconds":{written},' in await answer.text()
+    listed = await (await learner.call("GET", "/api/sessions")).text()
+    assert '"durationSeconds":86400,' in listed
 
 
 async def test_completing_awards_once_however_often_it_is_sent(learner: Learner) -> None:

@@ -19,10 +19,10 @@ UTC_ZONE = ZoneInfo("UTC")
 
 @pytest.mark.parametrize(
     ("score", "duration", "xp"),
-    [(None, None, 10), (0, 0, 10), (80, 59, 18), (85, 60, 10 + 8 + 1), (100, 9_999, 10 + 10 + 20)],
+    [(None, None, 10), (0, 0, 10), (80, 59.9, 18), (85, 60, 10 + 8 + 1), (100, 9_999, 10 + 10 + 20)],
 )
 def test_experience_is_ten_and_a_tenth_of_the_score_and_the_minutes(
-    score: float | None, duration: int | None, xp: int
+    score: float | None, duration: float | None, xp: int
 ) -> None:
     assert experience_for(score, duration) == xp
 

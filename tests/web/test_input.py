@@ -52,7 +52,7 @@ REFUSED = {
     '{"featureType": "dance"}': "featureType",
     '{"feature_type": "conversation"}': "featureType",
     '{"featureType": NaN}': "body",
-    '{"title": 1e999}': "body",
+    '{"title": 1e999}': "title",
     '{"title": ' + "[" * 200 + "]" * 200 + "}": "body",
 }
 
@@ -296,15 +296,6 @@ async def test_one_learners_large_bodies_leave_room_for_those_of_others(client, 
     await patient.expects(200, "PATCH", f"/api/sessions/{hers}", json={"transcript": "patient " * 5_000})
     go_on.set()
     assert sorted([(await answer).status for answer in sent]) == [200] * 3 + [429] * 3
-
-
-async def test_numbers_that_the_database_would_write_out_at_length_are_refused(learner):
-    session = await learner.opens_session(feedbackJson={"a": [0.0, -1e22, 1e-30, 0.1]})
-    assert session["feedbackJson"] == {"a": [0.0, -1e22, 1e-30, 0.1]}
-    for number in (1e31, -1e308, 1e-31, 5e-324):
-        changes = {"feedbackJson": {"a": [number]}}
-        problem = await learner.expects(400, "PATCH", f"/api/sessions/{session['id']}", json=changes)
-        assert problem["errors"][0]["field"] == "feedbackJson"
 
 
 async def test_a_body_may_have_a_megabyte_and_no_byte_more(learner):

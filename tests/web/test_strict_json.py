@@ -96,6 +96,13 @@ def test_nul_and_lone_surrogates_are_refused_in_values_and_names(raw: bytes, fie
     assert refused.value.field == field
 
 
+@pytest.mark.parametrize("number", ["9223372036854775808", "1e400"])
+def test_the_member_with_a_number_out_of_range_is_named(number: str) -> None:
+    with pytest.raises(InvalidJson) as refused:
+        parse_object(f'{{"a": 1, "b": [{{"c": 0}}, {{"c": {number}}}]}}'.encode())
+    assert refused.value.field == "b.1.c"
+
+
 def test_escaped_pairs_and_escaped_backslashes_are_fine() -> None:
     assert parse_object(rb'{"a": "\ud83d\ude00", "b": "\\u0000 \\ud800"}') == {
         "a": "😀",

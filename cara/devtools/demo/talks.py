@@ -26,7 +26,7 @@ class Talk:
     title: str
     feature_type: str
     transcript: str
-    duration_seconds: int | None
+    duration_seconds: float | None
 
 
 def chosen_talks(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from cara.feedback.assessment import prompts, scores
 from cara.feedback.assessment.grounding import Passage, Transcript
 from cara.feedback.assessment.judgement import JudgedHighlight, Judgement
-from cara.feedback.schemas import (
+from cara.observability.metrics import JUDGEMENTS_MENDED, QUOTES_DROPPED
+from cara.practice.feedback_schemas import (
     ActionItem,
     Aspect,
     Breakdown,
@@ -15,7 +16,6 @@ from cara.feedback.schemas import (
     Highlight,
     Overview,
 )
-from cara.observability.metrics import JUDGEMENTS_MENDED, QUOTES_DROPPED
 from cara.speech import SpeechMeasures
 
 MAX_HIGHLIGHTS = 8

@@ -16,7 +16,7 @@ from asyncpg import ForeignKeyViolationError
 
 from cara.errors import CaraError, Unavailable
 from cara.feedback import queries
-from cara.feedback.schemas import FINISHED_STATUSES, Feedback
+from cara.feedback.schemas import FINISHED_STATUSES
 from cara.feedback.work.attempt import (
     Attempt,
     GeminiAwayForLong,
@@ -36,6 +36,7 @@ from cara.postgres.database import Connection, Database, Record
 from cara.postgres.retries import retry_database
 from cara.practice import queries as practice
 from cara.practice import sessions
+from cara.practice.feedback_schemas import Feedback
 from cara.quota.errors import QuotaExceeded, TooLongForQuota
 from cara.redis.queue import Queue
 
@@ -103,15 +104,13 @@ class Outcomes:
         """
         job = attempt.job
         user_id, session_id = job["user_id"], job["session_id"]
-        changes = feedback.session_changes()
+        written = feedback.model_dump(mode="json", by_alias=True)
         async with self._transaction(attempt) as connection:
             await practice.hold_session(connection, user_id, session_id)
             await self._finish(connection, attempt, "succeeded")
-            await queries.insert_feedback(
-                connection, user_id, session_id, job["id"], changes["feedback_json"]
-            )
+            await queries.insert_feedback(connection, user_id, session_id, job["id"], written)
             if not await jobs.newer_job_succeeded(connection, job):
-                await sessions.change_session(connection, user_id, session_id, changes)
+                await sessions.change_session(connection, user_id, session_id, feedback.session_changes())
         await self._publish_end(attempt, "succeeded")
 
     @outcome

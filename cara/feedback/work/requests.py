@@ -9,7 +9,7 @@ from uuid import UUID
 from cara.errors import FieldProblem, InvalidInput, NotFound
 from cara.feedback import queries
 from cara.feedback.assessment.prompt import MATERIAL_TOKENS, bare_judge_call
-from cara.feedback.schemas import Feedback, FeedbackJob, FeedbackRequest, JobProblem
+from cara.feedback.schemas import FeedbackJob, FeedbackRequest, JobProblem
 from cara.feedback.work.reservation import REQUEST_TYPE, AttemptReservations, prompt_tokens_of
 from cara.gemini.client import GeminiClient
 from cara.jobs import queries as jobs
@@ -18,6 +18,7 @@ from cara.observability.metrics import JOBS_ENDED
 from cara.postgres.database import Connection, Database, Record, new_id
 from cara.practice import queries as practice
 from cara.practice import sessions
+from cara.practice.feedback_schemas import Feedback
 from cara.practice.sessions import SessionNotFound
 from cara.quota.counting import count_if_close
 from cara.quota.errors import QuotaExceeded, TooLongForQuota
@@ -88,7 +89,7 @@ class FeedbackRequests:
         The session is locked: of two requests at the same moment one creates the job, and the other finds it.
         """
         async with self._database.transaction() as connection:
-            session = await practice.lock_session(connection, caller.user_id, request.session_id)
+            session = await practice.lock_talk(connection, caller.user_id, request.session_id)
             if session is None:
                 raise SessionNotFound
             if key and (known := await queries.key_of_user(connection, caller.user_id, key)):

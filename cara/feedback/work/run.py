@@ -18,7 +18,6 @@ from cara.feedback import queries
 from cara.feedback.assessment.assess import assess
 from cara.feedback.assessment.judgement import Judgement, NoUsableScore
 from cara.feedback.assessment.prompt import feedback_call
-from cara.feedback.schemas import Feedback
 from cara.feedback.work.attempt import (
     Attempt,
     CancelRequested,
@@ -47,6 +46,7 @@ from cara.observability.metrics import JOB_WAIT_SECONDS
 from cara.postgres.database import Database
 from cara.postgres.retries import retry_database, retry_saving
 from cara.practice import queries as practice
+from cara.practice.feedback_schemas import Feedback
 from cara.quota.spending import ReservationGone, SpendingRecorder
 from cara.quota.spending_queries import Sent
 from cara.redis.subscriber import Subscriber

@@ -14,7 +14,7 @@ from cara.devtools.demo.output import show_comparison, show_feedback
 from cara.devtools.demo.talks import Talk
 from cara.feedback.assessment.assess import assess
 from cara.feedback.assessment.judgement import Judgement
-from cara.feedback.schemas import Feedback
+from cara.practice.feedback_schemas import Feedback
 from cara.speech import measure
 
 THAI = "สวัสดีครับ ผมชื่อต้น"

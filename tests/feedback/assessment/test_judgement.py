@@ -23,9 +23,9 @@ from cara.feedback.assessment.judgement import (
     shorten,
 )
 from cara.feedback.assessment.prompt import ANSWER_TOKENS
-from cara.feedback.schemas import Feedback
 from cara.gemini.tokens import thinking_room
 from cara.postgres.database import Database
+from cara.practice.feedback_schemas import Feedback
 from cara.settings import Settings
 from cara.speech import measure
 from tests.charges import fits_ledger
