@@ -171,4 +171,10 @@ def trouble_of(error: BaseException, *, lost: bool) -> type[DatabaseTrouble] | N
         return _TROUBLES.get(state) or _TROUBLES.get(state[:2])
     if isinstance(error, TimeoutError):
         return DatabaseSlow
-    return DatabaseAway if lost and isinstance(error, OSError | asyncpg.InterfaceError) else None
+    broken = isinstance(error, OSError | asyncpg.InterfaceError) or _is_of_missing_protocol(error)
+    return DatabaseAway if lost and broken else None
+
+
+def _is_of_missing_protocol(error: BaseException) -> bool:
+    """Returns whether a connection was cut between two steps of asyncpg 0.32, which then calls None."""
+    return isinstance(error, AttributeError) and error.obj is None

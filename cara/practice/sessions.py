@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from cara.errors import Conflict, FieldProblem, InvalidInput, NotFound, Outdated
+from cara.errors import Conflict, NotFound, Outdated
 from cara.postgres.database import Connection, Record, new_id
 from cara.practice import queries
 from cara.practice.schemas import NewSession, SessionsQuery
 from cara.users.progress import award_completion
+from cara.web.cursors import decode_cursor, encode_cursor
 
 
 class SessionNotFound(NotFound):
@@ -82,27 +80,3 @@ async def page_of_sessions(
     has_more = len(rows) > query.limit
     next_cursor = encode_cursor(page[-1]["created_at"], page[-1]["id"]) if has_more else None
     return page, total, next_cursor
-
-
-def encode_cursor(created_at: datetime, session_id: UUID) -> str:
-    """Returns an opaque cursor for the sessions after this one."""
-    return base64.urlsafe_b64encode(f"{created_at.isoformat()}|{session_id}".encode()).decode().rstrip("=")
-
-
-def decode_cursor(cursor: str) -> tuple[datetime, UUID]:
-    """Returns the creation time and the id that a cursor holds.
-
-    Raises:
-        InvalidInput: `encode_cursor` did not make the cursor.
-    """
-    try:
-        padded = cursor + "=" * (-len(cursor) % 4)
-        created, _, session_id = base64.urlsafe_b64decode(padded.encode("ascii")).decode().partition("|")
-        created_at = datetime.fromisoformat(created)
-        if created_at.tzinfo is None:
-            raise ValueError("no time zone")
-        return created_at.astimezone(UTC), UUID(session_id)
-    except (ValueError, binascii.Error, OverflowError):
-        raise InvalidInput(
-            "The cursor is not valid.", fields=(FieldProblem("cursor", "was not issued by this service"),)
-        ) from None

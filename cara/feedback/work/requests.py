@@ -1,4 +1,4 @@
-"""Feedback jobs in the web process: requested, with what they may cost reserved; read; cancelled."""
+"""Feedback jobs in the web process: requested, with what they may cost reserved, and cancelled."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from uuid import UUID
 from cara.errors import Conflict, FieldProblem, InvalidInput, NotFound
 from cara.feedback import queries
 from cara.feedback.assessment.prompt import MATERIAL_TOKENS, bare_judge_call
-from cara.feedback.schemas import Feedback, FeedbackJob, FeedbackRequest, JobProblem
+from cara.feedback.reading import read_job
+from cara.feedback.schemas import FeedbackJob, FeedbackRequest
 from cara.feedback.work.reservation import REQUEST_TYPE, AttemptReservations, prompt_tokens_of
 from cara.gemini.client import GeminiClient
 from cara.jobs import queries as jobs
@@ -181,45 +182,3 @@ async def cancel_job(connection: Connection, quota: Quota, user_id: UUID, job_id
     if job is None:
         raise JobNotFound
     return job
-
-
-async def read_job(connection: Connection, user_id: UUID, job_id: UUID) -> FeedbackJob | None:
-    """Returns the job as clients see it, with its feedback if it succeeded."""
-    job = await jobs.job_of_user(connection, user_id, job_id)
-    if job is None:
-        return None
-    stored = None
-    if job["status"] == "succeeded":
-        stored = await queries.feedback_of_job(connection, user_id, job_id)
-    return FeedbackJob(
-        job_id=job["id"],
-        session_id=job["session_id"],
-        status=job["status"],
-        progress=job["progress"],
-        stage=job["stage"],
-        attempts=job["attempts"],
-        created_at=job["created_at"],
-        started_at=job["started_at"],
-        finished_at=job["finished_at"],
-        feedback=feedback_of(stored) if stored else None,
-        problem=JobProblem.model_validate(job["problem"]) if job["problem"] else None,
-    )
-
-
-def feedback_of(row: Record) -> Feedback:
-    """Returns feedback as clients see it, from its row."""
-    return Feedback.model_validate(
-        {
-            "overview": {
-                "score": row["score"],
-                "scoreChange": row["score_change"],
-                "summary": row["summary"],
-            },
-            "breakdown": {"communication": row["communication"], "content": row["content"]},
-            "measures": row["measures"],
-            "highlights": row["highlights"],
-            "actionItems": row["action_items"],
-            "model": row["model"],
-            "promptVersion": row["prompt_version"],
-        }
-    )
