@@ -10,8 +10,6 @@ from pydantic import Field
 from cara.feedback.events.broker import JobEventBroker, TooManyStreams
 from cara.feedback.events.stream import stream_job_events
 from cara.feedback.events.tickets import Ticket, TicketInvalid, TicketIssuer
-from cara.feedback.reading import page_of_jobs
-from cara.feedback.reading import read_job as read_feedback_job
 from cara.feedback.schemas import (
     EventsQuery,
     FeedbackJob,
@@ -77,10 +75,10 @@ async def list_jobs(
 ) -> JobPage:
     """List your feedback jobs, newest first, without the feedback.
 
-    `sessionId` and `status` leave those of one session, or of one status; for a session that is not yours the
-    list is empty.
+    `sessionId` asks for the jobs of one session, `status` for those in one status. The list is empty for a
+    session that is not yours. A live job comes with the address of its events, as after a reload of the page.
     """
-    page = await page_of_jobs(connection, caller.user_id, query)
+    page = await requests.page_of_jobs(connection, caller.user_id, query)
     return page.model_copy(update={"jobs": [tickets.with_events_url(caller, job) for job in page.jobs]})
 
 
@@ -96,7 +94,7 @@ async def read_job(
     The ETag depends on the job alone. `eventsUrl` has a fresh ticket each time; while the answer is 304, the
     one that came with an earlier answer works on.
     """
-    job = await read_feedback_job(connection, caller.user_id, id)
+    job = await requests.read_job(connection, caller.user_id, id)
     if job is None:
         raise JobNotFound
     tag = f'"{job.attempts}-{job.stage}-{job.progress}-{job.status}"'
@@ -153,7 +151,7 @@ async def follow_job(
     await limits.count(request, claims)
     async with database.acquire() as connection:
         caller = await confirmed_caller(request, authenticator, connection, claims)
-        job = await read_feedback_job(connection, caller.user_id, id)
+        job = await requests.read_job(connection, caller.user_id, id)
     if job is None:
         raise JobNotFound
     if ticket:

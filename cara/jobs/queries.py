@@ -67,7 +67,7 @@ async def jobs_of_user(
 ) -> list[Record]:
     """Returns a page of jobs as clients see them, newest first.
 
-    Reads the index (user_id, created_at, id), or that of the session.
+    Reads the index (user_id, created_at, id), or the one that begins with the session or the status.
     """
     return await connection.fetch(
         """

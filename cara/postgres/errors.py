@@ -155,7 +155,9 @@ def reason_of(error: BaseException) -> str:
 
 
 def _is_of_lost_connection(error: BaseException) -> bool:
-    return type(error) is asyncpg.InterfaceError and not str(error).startswith("pool is clos")
+    if type(error) is asyncpg.InterfaceError:
+        return not str(error).startswith("pool is clos")
+    return _is_of_missing_protocol(error)
 
 
 def trouble_of(error: BaseException, *, lost: bool) -> type[DatabaseTrouble] | None:

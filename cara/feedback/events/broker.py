@@ -19,8 +19,8 @@ from uuid import UUID
 from redis.asyncio import Redis
 
 from cara.errors import LimitReached, TokenInvalid, Unauthenticated, Unavailable
-from cara.feedback.reading import read_job
 from cara.feedback.schemas import FeedbackJob
+from cara.feedback.work.requests import read_job
 from cara.jobs.notifier import FINISHED, JobEvent, read_events, wake_channel
 from cara.observability.metrics import OPEN_STREAMS
 from cara.postgres.database import Database

@@ -13,8 +13,8 @@ from pydantic import SecretStr
 from redis.asyncio import Redis
 
 from cara.app import create_app
-from cara.feedback import reading
 from cara.feedback.events.broker import JobEventBroker
+from cara.feedback.work import requests
 from cara.jobs.notifier import Publisher
 from cara.postgres.database import Database
 from cara.settings import Settings
@@ -204,7 +204,7 @@ async def test_without_redis_a_stream_tells_each_change_once_and_the_end(
     async def read_job(*arguments: Any) -> Any:
         nonlocal reads
         reads += 1
-        return await reading.read_job(*arguments)
+        return await requests.read_job(*arguments)
 
     async def four_more_reads() -> bool:
         return reads >= wanted
