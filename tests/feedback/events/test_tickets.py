@@ -65,6 +65,29 @@ async def test_a_ticket_names_its_owner_and_sign_in(learner: Learner) -> None:
     assert -60 < time.time() - claims["iat"] < 60
 
 
+async def test_a_ticket_opens_its_job_for_as_long_as_that_lives_and_a_while_longer(
+    client: Client, learner: Learner, database: Database
+) -> None:
+    job = await learner.asks_for_feedback()
+    claims = jwt.decode(_ticket(job), SECRET, ["HS256"], audience=TICKET_AUDIENCE)
+    months_old = f"{job['statusUrl']}/events?ticket={_signed(claims, iat=claims['iat'] - 80 * 86_400)}"
+    tag = (await learner.call("GET", job["statusUrl"])).headers["ETag"]
+
+    unchanged = await learner.call("GET", job["statusUrl"], headers={"If-None-Match": tag})
+    assert unchanged.status == 304
+    async with client.get(months_old) as stream:
+        assert (stream.status, stream.content_type) == (200, "text/event-stream")
+
+    await learner.expects(202, "DELETE", job["statusUrl"])
+    async with database.acquire() as connection:
+        for seconds_ago, status in ((TICKET_SECONDS - 60, 200), (TICKET_SECONDS + 60, 401)):
+            ended = f"finished_at = now() - interval '{seconds_ago} seconds'"
+            await connection.execute(f"update feedback_jobs set {ended}")
+            assert (await client.get(months_old)).status == status
+    assert (await (await client.get(months_old)).json())["code"] == "ticket_invalid"
+    assert (await client.get(job["eventsUrl"])).status == 200
+
+
 @pytest.mark.parametrize(("method", "path", "body"), ENDINGS.values(), ids=ENDINGS)
 async def test_a_ticket_ends_with_its_sign_in(
     client: Client, learner: Learner, method: str, path: str, body: Any
@@ -117,27 +140,14 @@ async def test_invalid_tickets_open_nothing(client: Client, learner: Learner) ->
     assert (await client.get(f"{events}?ticket={_signed(claims)}")).status == 200
 
 
-async def test_a_ticket_opens_its_job_for_as_long_as_that_lives_and_a_while_longer(
-    client: Client, learner: Learner, database: Database
-) -> None:
-    job = await learner.asks_for_feedback()
-    claims = jwt.decode(_ticket(job), SECRET, ["HS256"], audience=TICKET_AUDIENCE)
-    months_old = f"{job['statusUrl']}/events?ticket={_signed(claims, iat=claims['iat'] - 80 * 86_400)}"
-    tag = (await learner.call("GET", job["statusUrl"])).headers["ETag"]
-
-    unchanged = await learner.call("GET", job["statusUrl"], headers={"If-None-Match": tag})
-    assert unchanged.status == 304
-    async with client.get(months_old) as stream:
-        assert (stream.status, stream.content_type) == (200, "text/event-stream")
-
-    await learner.expects(202, "DELETE", job["statusUrl"])
-    async with database.acquire() as connection:
-        for seconds_ago, status in ((TICKET_SECONDS - 60, 200), (TICKET_SECONDS + 60, 401)):
-            ended = f"finished_at = now() - interval '{seconds_ago} seconds'"
-            await connection.execute(f"update feedback_jobs set {ended}")
-            assert (await client.get(months_old)).status == status
-    assert (await (await client.get(months_old)).json())["code"] == "ticket_invalid"
-    assert (await client.get(job["eventsUrl"])).status == 200
+async def test_what_is_no_ticket_does_no_harm_beside_the_token(client: Client, learner: Learner) -> None:
+    job = await _ended_job(learner)
+    events, no_ticket = f"{job['statusUrl']}/events", {"ticket": learner.access_token}
+    assert (await learner.call("GET", events, params=no_ticket)).status == 200
+    ended = {"Authorization": "Bearer nonsense"}
+    refused = await client.get(events, params=no_ticket, headers=ended)
+    assert (refused.status, (await refused.json())["code"]) == (401, "token_invalid")
+    assert (await client.get(job["eventsUrl"], headers=ended)).status == 200
 
 
 async def test_a_ticket_of_a_sign_in_that_never_was_opens_nothing(client: Client, learner: Learner) -> None:
