@@ -10,14 +10,7 @@ from pydantic import Field
 from cara.feedback.events.broker import JobEventBroker, TooManyStreams
 from cara.feedback.events.stream import stream_job_events
 from cara.feedback.events.tickets import Ticket, TicketInvalid, TicketIssuer
-from cara.feedback.schemas import (
-    EventsQuery,
-    FeedbackJob,
-    FeedbackRequest,
-    JobAccepted,
-    JobPage,
-    JobsQuery,
-)
+from cara.feedback.schemas import EventsQuery, FeedbackJob, FeedbackRequest, JobAccepted, JobPage, JobsQuery
 from cara.feedback.work import requests
 from cara.feedback.work.requests import FeedbackRequests, IdempotencyConflict, JobNotFound, TranscriptMissing
 from cara.jobs.notifier import JobNotifier, final_number
@@ -148,7 +141,7 @@ async def follow_job(
     ticket = _ticket(request, tickets, id, query.ticket)
     claims = _claims(request, authenticator, ticket)
     request[CALLER_ID] = claims.user_id
-    await limits.count(request, claims)
+    await _count(request, limits, claims, ticket)
     async with database.acquire() as connection:
         caller = await confirmed_caller(request, authenticator, connection, claims)
         job = await requests.read_job(connection, caller.user_id, id)
@@ -182,6 +175,17 @@ def _claims(request: web.Request, authenticator: Authenticator, ticket: Ticket |
         return authenticator.claims(bearer_token(request))
     authenticator.refuse_ended(ticket.claims)
     return ticket.claims
+
+
+async def _count(request: web.Request, limits: RateLimits, claims: Claims, ticket: Ticket | None) -> None:
+    """Counts the request for its user, or apart from the user's others if its ticket is old.
+
+    Whoever finds an old ticket in a log must not be able to use up its owner's limit.
+    """
+    if ticket and ticket.is_old:
+        await limits.count_expired(request, claims)
+    else:
+        await limits.count(request, claims)
 
 
 def _accepted(job: Record, events_url: str) -> JobAccepted:

@@ -40,6 +40,11 @@ class Ticket:
     claims: Claims
     issued_at: float
 
+    @property
+    def is_old(self) -> bool:
+        """Whether more than `TICKET_SECONDS` have passed since the issue; it may be valid all the same."""
+        return self.issued_at + TICKET_SECONDS < time.time()
+
     def require_valid(self, job: JobSummary) -> None:
         """Checks the ticket against its job.
 
@@ -49,9 +54,8 @@ class Ticket:
         Raises:
             TicketInvalid: the job has ended, and that and the issue are more than `TICKET_SECONDS` ago.
         """
-        if job.finished_at is None:
-            return
-        if max(job.finished_at.timestamp(), self.issued_at) + TICKET_SECONDS < time.time():
+        ended_at = job.finished_at.timestamp() if job.finished_at else time.time()
+        if self.is_old and ended_at + TICKET_SECONDS < time.time():
             raise TicketInvalid
 
 

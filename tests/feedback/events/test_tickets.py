@@ -178,3 +178,16 @@ async def test_a_refused_ticket_needs_no_connection_to_the_database(
         assert (await client.get(job["eventsUrl"])).status == 503
         refused = await client.get(job["eventsUrl"])
         assert (refused.status, (await refused.json())["code"]) == (429, "rate_limited")
+
+
+async def test_an_old_ticket_spends_nothing_of_its_owners_limit(
+    settings: Settings, aiohttp_client: OpenClient
+) -> None:
+    limited = settings.model_copy(update={"rate_limits": "on", "rate_limit_user": "5/minute"})
+    learner = await Learner.registers(await aiohttp_client(create_app(limited)))
+    job = await learner.asks_for_feedback()
+    claims = jwt.decode(_ticket(job), SECRET, ["HS256"], audience=TICKET_AUDIENCE)
+    found = f"{job['statusUrl']}/events?ticket={_signed(claims, iat=claims['iat'] - TICKET_SECONDS - 60)}"
+    await learner.expects(202, "DELETE", job["statusUrl"])
+    assert [(await learner.client.get(found)).status for _ in range(6)] == [200] * 5 + [429]
+    assert (await learner.call("GET", job["statusUrl"])).status == 200
