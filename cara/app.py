@@ -26,7 +26,7 @@ from cara.coach.chat import Coach
 from cara.console import routes as console
 from cara.feedback import routes as feedback
 from cara.feedback.events.broker import JobEventBroker
-from cara.feedback.events.stream import TicketIssuer
+from cara.feedback.events.tickets import TicketIssuer
 from cara.feedback.work.requests import FeedbackRequests
 from cara.feedback.work.reservation import AttemptReservations
 from cara.gemini.client import GeminiClient, connect_gemini

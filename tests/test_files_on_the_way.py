@@ -187,8 +187,8 @@ async def test_getting_feedback(learner: Learner, caller: Caller, worker: None) 
             assert [event.name async for event in read_events(response)][-1] == "succeeded"
     # Two requests, a worker, a judgement, and the measures of speech: those stand in a file for each kind.
     # The worker's call has the same seven files that keep account of its tokens as that of the coach.
-    # One counts what the learner stores, one writes the JSON that is kept as text.
-    assert_few("feedback, from the request to the last event", files, at_most=76, of_features=52)
+    # One counts what the learner stores, one issues tickets, one writes the JSON that is kept as text.
+    assert_few("feedback, from the request to the last event", files, at_most=78, of_features=53)
 
 
 async def test_posting_an_event(learner: Learner, caller: Caller) -> None:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Collection
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from cara.errors import Conflict, FieldProblem, InvalidInput, NotFound, Outdated
+from cara.errors import Conflict, NotFound, Outdated
 from cara.postgres.database import Connection, Record, new_id
 from cara.practice import key_queries, list_queries, queries
 from cara.practice.schemas import NewSession, SessionsQuery
 from cara.users.progress import award_completion
+from cara.web.cursors import decode_cursor, encode_cursor
 from cara.web.idempotency import IdempotencyConflict, hash_of_request
 
 KEY_RETENTION = timedelta(days=30)
@@ -152,27 +151,3 @@ async def _with_measures(connection: Connection, user_id: UUID, page: list[Recor
     found = await list_queries.measures_of_sessions(connection, user_id, [row["id"] for row in page])
     measures = {row["session_id"]: row for row in found}
     return [{**row, **measures.get(row["id"], {})} for row in page]
-
-
-def encode_cursor(practiced_at: datetime, session_id: UUID) -> str:
-    """Returns an opaque cursor for the sessions after this one."""
-    return base64.urlsafe_b64encode(f"{practiced_at.isoformat()}|{session_id}".encode()).decode().rstrip("=")
-
-
-def decode_cursor(cursor: str) -> tuple[datetime, UUID]:
-    """Returns the time of practice and the id that a cursor holds.
-
-    Raises:
-        InvalidInput: `encode_cursor` did not make the cursor.
-    """
-    try:
-        padded = cursor + "=" * (-len(cursor) % 4)
-        practiced, _, session_id = base64.urlsafe_b64decode(padded.encode("ascii")).decode().partition("|")
-        practiced_at = datetime.fromisoformat(practiced)
-        if practiced_at.tzinfo is None:
-            raise ValueError("no time zone")
-        return practiced_at.astimezone(UTC), UUID(session_id)
-    except (ValueError, binascii.Error, OverflowError):
-        raise InvalidInput(
-            "The cursor is not valid.", fields=(FieldProblem("cursor", "was not issued by this service"),)
-        ) from None

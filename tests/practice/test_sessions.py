@@ -12,9 +12,9 @@ import pytest
 from cara.postgres.database import Database
 from cara.practice import queries
 from cara.practice.schemas import FEATURE_TYPES
-from cara.practice.sessions import encode_cursor
 from cara.redis.queue import RollupNotifier
 from cara.web.context import provide
+from cara.web.cursors import encode_cursor
 from tests.learners import TALK, Learner
 
 LISTED = {

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from cara.errors import FieldProblem, InvalidInput, NotFound
 from cara.feedback import queries
 from cara.feedback.assessment.prompt import MATERIAL_TOKENS, bare_judge_call
-from cara.feedback.schemas import FeedbackJob, FeedbackRequest, JobProblem
+from cara.feedback.schemas import FeedbackJob, FeedbackRequest, JobPage, JobsQuery, JobSummary
 from cara.feedback.work.reservation import REQUEST_TYPE, AttemptReservations, prompt_tokens_of
 from cara.gemini.client import GeminiClient
 from cara.jobs import queries as jobs
@@ -23,6 +24,7 @@ from cara.practice.sessions import SessionNotFound
 from cara.quota.counting import count_if_close
 from cara.quota.errors import QuotaExceeded, TooLongForQuota
 from cara.quota.quota import Quota
+from cara.web.cursors import decode_cursor, encode_cursor
 from cara.web.guard import Caller
 from cara.web.idempotency import IdempotencyConflict, hash_of_request
 from cara.web.storage_limit import StorageLimit
@@ -184,23 +186,35 @@ async def read_job(connection: Connection, user_id: UUID, job_id: UUID) -> Feedb
     stored = None
     if job["status"] == "succeeded":
         stored = await queries.feedback_of_job(connection, user_id, job_id)
-    return FeedbackJob(
-        job_id=job["id"],
-        session_id=job["session_id"],
-        status=job["status"],
-        progress=job["progress"],
-        stage=job["stage"],
-        attempts=job["attempts"],
-        created_at=job["created_at"],
-        started_at=job["started_at"],
-        finished_at=job["finished_at"],
-        feedback=feedback_of(stored) if stored else None,
-        problem=JobProblem.model_validate(job["problem"]) if job["problem"] else None,
+    return FeedbackJob(**_summary(job), feedback=_feedback(stored) if stored else None)
+
+
+async def page_of_jobs(connection: Connection, user_id: UUID, query: JobsQuery) -> JobPage:
+    """Returns a page of the learner's jobs, the newest first.
+
+    It is empty for a session that does not exist or belongs to another user, as for one without jobs.
+
+    Raises:
+        InvalidInput: the cursor is not one of ours.
+    """
+    before = decode_cursor(query.cursor) if query.cursor else None
+    rows = await jobs.jobs_of_user(
+        connection, user_id, query.session_id, query.status, before, query.limit + 1
+    )
+    page, more = rows[: query.limit], rows[query.limit :]
+    return JobPage(
+        jobs=[JobSummary(**_summary(row)) for row in page],
+        next_cursor=encode_cursor(page[-1]["created_at"], page[-1]["id"]) if more else None,
     )
 
 
-def feedback_of(row: Record) -> Feedback:
-    """Returns feedback as clients see it, from its row."""
+def _summary(job: Record) -> dict[str, Any]:
+    """Returns the members of a job that every client sees, from its row."""
+    return {**job, "job_id": job["id"]}
+
+
+def _feedback(row: Record) -> Feedback:
+    """Returns feedback from its row."""
     return Feedback.model_validate(
         {
             "overview": {
