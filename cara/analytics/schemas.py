@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import AfterValidator, Field, RootModel, ValidationInfo
 from pydantic_core import from_json, to_json
 
+from cara.errors import InvalidValue
 from cara.postgres.database import new_id
 from cara.web.datetimes import Rfc3339DateTime
 from cara.web.models import Instant, RequestModel, ResponseModel
@@ -30,20 +31,24 @@ MAX_LEAD = timedelta(minutes=5)
 
 def _check_type(event_type: str) -> str:
     if event_type.startswith(OWN_PREFIX):
-        raise ValueError(f"must not begin with {OWN_PREFIX}: such events are written by Cara itself")
+        raise InvalidValue(
+            "reserved", f"must not begin with {OWN_PREFIX}: such events are written by Cara itself"
+        )
     return event_type
 
 
 def _check_id(event_id: UUID) -> UUID:
     if event_id.version == OWN_VERSION:
-        raise ValueError(f"must not be of version {OWN_VERSION}: such ids are those of Cara's own events")
+        raise InvalidValue(
+            "reserved", f"must not be of version {OWN_VERSION}: such ids are those of Cara's own events"
+        )
     return event_id
 
 
 def _check_names(metadata: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
     """Checks the names when markup is removed from the values, and within the same budget."""
     if info.context and any(without_markup(name, info.context) != name for name in _names(metadata)):
-        raise ValueError("must not have names that hold markup or control characters")
+        raise InvalidValue("markup", "must not have names that hold markup or control characters")
     return metadata
 
 
@@ -58,9 +63,17 @@ def _names(value: Any) -> Iterator[str]:
 
 def _check_size(metadata: dict[str, Any]) -> dict[str, Any]:
     if _levels(metadata) > MAX_METADATA_LEVELS:
-        raise ValueError(f"must not be nested deeper than {MAX_METADATA_LEVELS} levels")
+        raise InvalidValue(
+            "too_deep",
+            f"must not be nested deeper than {MAX_METADATA_LEVELS} levels",
+            limit=MAX_METADATA_LEVELS,
+        )
     if len(to_json(metadata)) > MAX_METADATA_BYTES:
-        raise ValueError(f"must not be larger than {MAX_METADATA_BYTES} bytes of JSON")
+        raise InvalidValue(
+            "too_large",
+            f"must not be larger than {MAX_METADATA_BYTES:,} bytes of JSON",
+            limit=MAX_METADATA_BYTES,
+        )
     return metadata
 
 

@@ -1,11 +1,11 @@
 """Requests and responses of the coach."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import Field, GetPydanticSchema
-from pydantic_core import CoreSchema, core_schema
+from pydantic import AfterValidator, Field
 
+from cara.errors import InvalidValue
 from cara.practice.schemas import FeatureType
 from cara.web.models import RequestModel, ResponseModel
 from cara.web.sanitize import FreeText
@@ -15,30 +15,25 @@ MAX_TURN_CHARACTERS = 8_000
 MAX_HISTORY_TURNS = 1_000
 """Far more than are ever sent on: a bound on the work of reading them."""
 
-_VISIBLE = r"[^\s\x1c-\x1f]"
+
+def _check_prompt(prompt: str) -> str:
+    if len(prompt.strip()) < MIN_PROMPT_CHARACTERS:
+        raise InvalidValue(
+            "too_short",
+            f"must have at least {MIN_PROMPT_CHARACTERS} characters beside blanks",
+            limit=MIN_PROMPT_CHARACTERS,
+        )
+    return prompt
 
 
-def _matches(pattern: str, message: str) -> GetPydanticSchema:
-    """Refuses texts without a match of the pattern, which the OpenAPI document does not mention."""
-    checked = core_schema.custom_error_schema(
-        core_schema.str_schema(pattern=pattern), custom_error_type="blank", custom_error_message=message
-    )
-
-    def schema(source: Any, handler: Any) -> CoreSchema:
-        return core_schema.chain_schema([handler(source), checked])
-
-    return GetPydanticSchema(schema)
+def _check_visible(text: str) -> str:
+    if not text.strip():
+        raise InvalidValue("blank", "must not be blank")
+    return text
 
 
-Prompt = Annotated[
-    str,
-    FreeText(MIN_PROMPT_CHARACTERS, MAX_PROMPT_CHARACTERS),
-    _matches(
-        rf"(?s){_VISIBLE}.{{{MIN_PROMPT_CHARACTERS - 2},}}{_VISIBLE}",
-        f"must have at least {MIN_PROMPT_CHARACTERS} characters beside blanks",
-    ),
-]
-HistoryText = Annotated[str, FreeText(1, MAX_TURN_CHARACTERS), _matches(_VISIBLE, "must not be blank")]
+Prompt = Annotated[str, FreeText(MIN_PROMPT_CHARACTERS, MAX_PROMPT_CHARACTERS), AfterValidator(_check_prompt)]
+HistoryText = Annotated[str, FreeText(1, MAX_TURN_CHARACTERS), AfterValidator(_check_visible)]
 
 
 class HistoryTurn(RequestModel):

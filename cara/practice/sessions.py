@@ -104,5 +104,6 @@ def decode_cursor(cursor: str) -> tuple[datetime, UUID]:
         return created_at.astimezone(UTC), UUID(session_id)
     except (ValueError, binascii.Error, OverflowError):
         raise InvalidInput(
-            "The cursor is not valid.", fields=(FieldProblem("cursor", "was not issued by this service"),)
+            "The cursor is not valid.",
+            fields=(FieldProblem("cursor", "format", "must be one that this service has issued"),),
         ) from None

@@ -40,6 +40,7 @@ import bleach
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 
+from cara.errors import InvalidValue
 from cara.web.tags import ELEMENTS, PASSED_CHARACTERS_A_STEP, SIGNS_A_STEP, MarkupBudget, Span, Tags
 
 Info = core_schema.ValidationInfo
@@ -215,5 +216,5 @@ def _clean_all(value: Any, info: Info) -> Any:
     if isinstance(value, dict):
         return {key: _clean_all(item, info) for key, item in value.items()}
     if isinstance(value, float) and value and not SMALLEST_MAGNITUDE <= abs(value) <= LARGEST_MAGNITUDE:
-        raise ValueError("must not hold numbers beyond 1e30, or nearer to zero than 1e-30")
+        raise InvalidValue("out_of_range", "must not hold numbers beyond 1e30, or nearer to zero than 1e-30")
     return value

@@ -10,6 +10,8 @@ from typing import Any, Final
 
 import jiter
 
+from cara.errors import FieldCode, InvalidValue
+
 DEPTH_LIMIT: Final = 32
 VALUES_LIMIT: Final = 20_000
 """How many values a body may hold, nested ones included: each costs time beyond that of its bytes."""
@@ -30,12 +32,13 @@ _JITER_ERROR: Final = re.compile(
 )
 
 
-class InvalidJson(Exception):
-    """A body is not acceptable JSON; `field` is the (dotted) member at fault where it is known."""
+class InvalidJson(InvalidValue):
+    """A body is not acceptable JSON; `field` is the (dotted) member at fault, or `body` for all of it."""
 
-    def __init__(self, message: str, field: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
+    def __init__(
+        self, code: FieldCode, message: str, field: str = "body", *, limit: float | None = None
+    ) -> None:
+        super().__init__(code, message, limit=limit)
         self.field = field
 
 
@@ -57,7 +60,7 @@ def parse_object(raw: bytes, *, max_depth: int = DEPTH_LIMIT) -> dict[str, objec
     except ValueError as error:
         raise _refusal(raw, str(error)) from None
     if not isinstance(parsed, dict):
-        raise InvalidJson("The body must be a JSON object, written in braces.")
+        raise InvalidJson("type", "must be a JSON object, written in braces")
     if _is_suspect(raw):
         _check_values(parsed)
     return parsed
@@ -72,7 +75,7 @@ def _check_depth(raw: bytes, max_depth: int) -> None:
         brackets = brackets.replace(b"[]", b"")
     # A whole level is left, or too many are open; brackets that do not balance are for the parser to refuse.
     if b"[]" in brackets or brackets.count(b"[") > max_depth:
-        raise InvalidJson(f"The body is nested deeper than {max_depth} levels.")
+        raise InvalidJson("too_deep", f"must not be nested deeper than {max_depth} levels", limit=max_depth)
 
 
 def _check_count(raw: bytes) -> None:
@@ -81,7 +84,7 @@ def _check_count(raw: bytes) -> None:
         return
     signs = _STRING.sub(b"", raw)
     if signs.count(b",") + signs.count(b"[") + signs.count(b"{") > VALUES_LIMIT:
-        raise InvalidJson(f"The body holds more than {VALUES_LIMIT:,} values.")
+        raise InvalidJson("too_many", f"must not hold more than {VALUES_LIMIT:,} values", limit=VALUES_LIMIT)
 
 
 def _is_suspect(raw: bytes) -> bool:
@@ -101,26 +104,26 @@ def _refusal(raw: bytes, reason: str) -> InvalidJson:
     Its message names a duplicate member, or the place of a mistake.
     """
     if raw.startswith(_BYTE_ORDER_MARK):
-        return InvalidJson("The body must not start with a byte order mark.")
+        return InvalidJson("invalid_json", "must not start with a byte order mark")
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
-        return InvalidJson(f"The body is not UTF-8: look at byte {error.start}.")
+        return InvalidJson("invalid_json", f"is not UTF-8: look at byte {error.start}")
     if not text.strip():
-        return InvalidJson("The body is empty; a JSON object was expected.")
+        return InvalidJson("required", "is empty, but must be a JSON object")
     if reason.startswith("number out of range"):  # thousands of digits
-        return InvalidJson("A whole number is out of range: it must fit in 64 bits.")
+        return InvalidJson("out_of_range", "must not hold a whole number of more than 64 bits")
     place = _JITER_ERROR.fullmatch(reason)
     if place and place["name"] is not None:
-        return InvalidJson("This member is given more than once.", _printable(place["name"]))
+        return InvalidJson("duplicate", "must not be given more than once", _printable(place["name"]))
     if _SURROGATE_ESCAPE.search(raw) and (refusal := _lone_surrogate(text)):
         return refusal
     line, column = (int(place["line"]), int(place["column"])) if place else (1, 1)
     row = raw.split(b"\n")[line - 1]
     # For -Infinity, jiter names the place behind the sign.
     if constant := _CONSTANT.match(row, column - 2) or _CONSTANT.match(row, column - 1):
-        return InvalidJson(f"{constant[0].decode()} is not a JSON number.")
-    return InvalidJson(f"The body is not valid JSON: look at line {line}, column {column}.")
+        return InvalidJson("invalid_json", f"must not hold {constant[0].decode()}, which is no JSON number")
+    return InvalidJson("invalid_json", f"is not valid JSON: look at line {line}, column {column}")
 
 
 def _lone_surrogate(text: str) -> InvalidJson | None:
@@ -138,7 +141,9 @@ def _check_values(parsed: Any) -> None:
     place = _place_of_unstorable(parsed)
     if place is not None:
         named = ".".join(part[:_LONGEST_FIELD] for part in place)
-        raise InvalidJson("A text holds a NUL or half a surrogate pair.", _printable(named) or None)
+        raise InvalidJson(
+            "unstorable", "must not hold a NUL or half a surrogate pair", _printable(named) or "body"
+        )
 
 
 def _place_of_unstorable(value: object) -> list[str] | None:
@@ -149,9 +154,9 @@ def _place_of_unstorable(value: object) -> list[str] | None:
     if isinstance(value, str):
         return None if _is_storable(value) else []
     if isinstance(value, int) and value not in _INTEGERS:
-        raise InvalidJson("A whole number is out of range: it must fit in 64 bits.")
+        raise InvalidJson("out_of_range", "must not hold a whole number of more than 64 bits")
     if isinstance(value, float) and not math.isfinite(value):
-        raise InvalidJson("A number is too large.")
+        raise InvalidJson("out_of_range", "must not hold a number too large for a double")
     members: Iterable[tuple[object, object]] = ()
     if isinstance(value, dict):
         members = value.items()
