@@ -3,9 +3,8 @@
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
-from cara.errors import InvalidValue
 from cara.practice.schemas import FeatureType
 from cara.web.models import RequestModel, ResponseModel
 from cara.web.sanitize import FreeText
@@ -15,25 +14,8 @@ MAX_TURN_CHARACTERS = 8_000
 MAX_HISTORY_TURNS = 1_000
 """Far more than are ever sent on: a bound on the work of reading them."""
 
-
-def _check_prompt(prompt: str) -> str:
-    if len(prompt.strip()) < MIN_PROMPT_CHARACTERS:
-        raise InvalidValue(
-            "too_short",
-            f"must have at least {MIN_PROMPT_CHARACTERS} characters beside blanks",
-            limit=MIN_PROMPT_CHARACTERS,
-        )
-    return prompt
-
-
-def _check_visible(text: str) -> str:
-    if not text.strip():
-        raise InvalidValue("blank", "must not be blank")
-    return text
-
-
-Prompt = Annotated[str, FreeText(MIN_PROMPT_CHARACTERS, MAX_PROMPT_CHARACTERS), AfterValidator(_check_prompt)]
-HistoryText = Annotated[str, FreeText(1, MAX_TURN_CHARACTERS), AfterValidator(_check_visible)]
+Prompt = Annotated[str, FreeText(MIN_PROMPT_CHARACTERS, MAX_PROMPT_CHARACTERS)]
+HistoryText = Annotated[str, FreeText(1, MAX_TURN_CHARACTERS)]
 
 
 class HistoryTurn(RequestModel):

@@ -38,7 +38,7 @@ from typing import Any, Final
 
 import bleach
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
-from pydantic_core import CoreSchema, PydanticKnownError, core_schema
+from pydantic_core import CoreSchema, core_schema
 
 from cara.errors import InvalidValue
 from cara.web.tags import ELEMENTS, PASSED_CHARACTERS_A_STEP, SIGNS_A_STEP, MarkupBudget, Span, Tags
@@ -171,7 +171,9 @@ def _characters(kind: str, body: str) -> str:
 
 @dataclass(frozen=True)
 class FreeText:
-    """`Annotated[str, FreeText(1, 200)]`: at most 200 characters as sent, at least 1 without markup.
+    """`Annotated[str, FreeText(1, 200)]`: at most 200 characters as sent, and at least 1 when it is clean.
+
+    Neither markup nor blanks at the ends count for the least number.
 
     On a container (`Annotated[dict[str, Any], FreeText()]`) every string in it is cleaned, but no key.
 
@@ -199,9 +201,13 @@ class FreeText:
 
     def _clean(self, text: str, info: Info) -> str:
         cleaned = _clean_text(text, info)
-        if len(cleaned) < self.min_length:
-            raise PydanticKnownError("string_too_short", {"min_length": self.min_length})
-        return cleaned
+        length = len(cleaned.strip())
+        if length >= self.min_length:
+            return cleaned
+        if not length:
+            raise InvalidValue("blank", "must not be blank")
+        message = f"must have at least {self.min_length} characters, without blanks at its ends"
+        raise InvalidValue("too_short", message, limit=self.min_length)
 
 
 def _clean_text(text: str, info: Info) -> str:
