@@ -30,6 +30,9 @@ _CONSTANT: Final = re.compile(rb"NaN|-?Infinity")
 _JITER_ERROR: Final = re.compile(
     r'(?:Detected duplicate key "(?P<name>.*)"|.*) at line (?P<line>\d+) column (?P<column>\d+)', re.DOTALL
 )
+_NOT_STORABLE: Final = InvalidValue("unstorable", "must not hold a NUL or half a surrogate pair")
+_BEYOND_64_BITS: Final = InvalidValue("out_of_range", "must not hold a whole number of more than 64 bits")
+_BEYOND_DOUBLE: Final = InvalidValue("out_of_range", "must not hold a number too large for a double")
 
 
 class InvalidJson(InvalidValue):
@@ -112,7 +115,7 @@ def _refusal(raw: bytes, reason: str) -> InvalidJson:
     if not text.strip():
         return InvalidJson("required", "is empty, but must be a JSON object")
     if reason.startswith("number out of range"):  # thousands of digits
-        return InvalidJson("out_of_range", "must not hold a whole number of more than 64 bits")
+        return InvalidJson(_BEYOND_64_BITS.code, _BEYOND_64_BITS.message)
     place = _JITER_ERROR.fullmatch(reason)
     if place and place["name"] is not None:
         return InvalidJson("duplicate", "must not be given more than once", _printable(place["name"]))
@@ -138,25 +141,19 @@ def _lone_surrogate(text: str) -> InvalidJson | None:
 
 
 def _check_values(parsed: Any) -> None:
-    place = _place_of_unstorable(parsed)
-    if place is not None:
+    if found := _first_fault(parsed):
+        fault, place = found
         named = ".".join(part[:_LONGEST_FIELD] for part in place)
-        raise InvalidJson(
-            "unstorable", "must not hold a NUL or half a surrogate pair", _printable(named) or "body"
-        )
+        raise InvalidJson(fault.code, fault.message, _printable(named) or "body")
 
 
-def _place_of_unstorable(value: object) -> list[str] | None:
-    """Returns the names on the way to the first string, a name or a value, that cannot be stored, if any.
+def _first_fault(value: object) -> tuple[InvalidValue, list[str]] | None:
+    """Returns the first fault of a value or a name, if any, and the names on the way to it.
 
     They are gathered on the way back, for a name may be as long as the body and stand above all its values.
     """
-    if isinstance(value, str):
-        return None if _is_storable(value) else []
-    if isinstance(value, int) and value not in _INTEGERS:
-        raise InvalidJson("out_of_range", "must not hold a whole number of more than 64 bits")
-    if isinstance(value, float) and not math.isfinite(value):
-        raise InvalidJson("out_of_range", "must not hold a number too large for a double")
+    if fault := _fault(value):
+        return fault, []
     members: Iterable[tuple[object, object]] = ()
     if isinstance(value, dict):
         members = value.items()
@@ -164,10 +161,19 @@ def _place_of_unstorable(value: object) -> list[str] | None:
         members = enumerate(value)
     for name, item in members:
         if isinstance(name, str) and not _is_storable(name):
-            return [name]
-        if (inside := _place_of_unstorable(item)) is not None:
-            return [str(name), *inside]
+            return _NOT_STORABLE, [name]
+        if inside := _first_fault(item):
+            fault, place = inside
+            return fault, [str(name), *place]
     return None
+
+
+def _fault(value: object) -> InvalidValue | None:
+    if isinstance(value, str):
+        return None if _is_storable(value) else _NOT_STORABLE
+    if isinstance(value, int):
+        return None if value in _INTEGERS else _BEYOND_64_BITS
+    return _BEYOND_DOUBLE if isinstance(value, float) and not math.isfinite(value) else None
 
 
 def _is_storable(text: str) -> bool:

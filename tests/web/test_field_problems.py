@@ -224,7 +224,8 @@ REFUSED: list[tuple[str, Any, dict[str, str]]] = [
     (SESSIONS, "[]", {"body": "type"}),
     (SESSIONS, '{"a": 1, "a": 1}', {"a": "duplicate"}),
     (SESSIONS, '{"title": "\\u0000"}', {"title": "unstorable"}),
-    (SESSIONS, '{"a": 1e999}', {"body": "out_of_range"}),
+    (SESSIONS, '{"a": [1, -1e999]}', {"a.1": "out_of_range"}),
+    (SESSIONS, '{"a": {"b": 9223372036854775808}}', {"a.b": "out_of_range"}),
     (SESSIONS, '{"a": ' + "[" * 99 + "]" * 99 + "}", {"body": "too_deep"}),
     (SESSIONS, {"a": [0] * 20_001}, {"body": "too_many"}),
     (

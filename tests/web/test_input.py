@@ -52,7 +52,7 @@ REFUSED = {
     '{"featureType": "dance"}': "featureType",
     '{"feature_type": "conversation"}': "featureType",
     '{"featureType": NaN}': "body",
-    '{"title": 1e999}': "body",
+    '{"title": 1e999}': "title",
     '{"title": ' + "[" * 200 + "]" * 200 + "}": "body",
 }
 
