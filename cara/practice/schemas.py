@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import MISSING, AfterValidator, Field
 from typing_extensions import TypeAliasType
 
+from cara.errors import InvalidValue
 from cara.json_values import JsonText, Seconds
 from cara.practice.feedback_schemas import Feedback
 from cara.web.datetimes import DateTimeOrStartOfDay, Rfc3339DateTime
@@ -31,9 +32,9 @@ MAX_LEAD = timedelta(minutes=5)
 def _check_practiced_at(instant: datetime) -> datetime:
     """Returns the time in UTC: however it is spelled, it is the same request under an Idempotency-Key."""
     if instant < EARLIEST_PRACTICE:
-        raise ValueError(f"must not be before {EARLIEST_PRACTICE:%Y-%m-%d}")
+        raise InvalidValue("out_of_range", f"must not be before {EARLIEST_PRACTICE:%Y-%m-%d}")
     if instant > datetime.now(UTC) + MAX_LEAD:
-        raise ValueError("must not lie in the future")
+        raise InvalidValue("out_of_range", "must not lie in the future")
     return instant.astimezone(UTC)
 
 

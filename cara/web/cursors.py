@@ -30,5 +30,6 @@ def decode_cursor(cursor: str) -> tuple[datetime, UUID]:
         return at.astimezone(UTC), UUID(row_id)
     except (ValueError, binascii.Error, OverflowError):
         raise InvalidInput(
-            "The cursor is not valid.", fields=(FieldProblem("cursor", "was not issued by this service"),)
+            "The cursor is not valid.",
+            fields=(FieldProblem("cursor", "format", "must be one that this service has issued"),),
         ) from None

@@ -17,7 +17,7 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 from aiohttp import web
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from cara.errors import FieldProblem, InvalidInput, Unauthenticated
+from cara.errors import InvalidInput, InvalidValue, Unauthenticated
 from cara.json_values import JsonText, with_texts
 from cara.postgres.database import Connection, Database
 from cara.postgres.errors import StatementOutdated
@@ -35,6 +35,9 @@ from cara.web.sse import EventStream
 
 SMALL_BODY_BYTES = 4096
 """Up to this size a body is read before the request is counted, where only the body says for whom."""
+
+
+_REPEATED = InvalidValue("duplicate", "must not be given more than once")
 
 
 class _InTransaction:
@@ -207,17 +210,18 @@ def _validated(adapter: TypeAdapter[Any], value: Any, name: str) -> Any:
     try:
         return adapter.validate_python(value)
     except ValidationError as error:
-        raise invalid_fields(error, within=name) from None
+        raise invalid_fields(error, value, within=name) from None
 
 
 def _query(request: web.Request, model: type[BaseModel]) -> BaseModel:
     repeated = {name for name in request.query if len(request.query.getall(name)) > 1}
     if repeated:
-        raise invalid(FieldProblem(name, "is given more than once") for name in sorted(repeated))
+        raise invalid(_REPEATED.at(name) for name in sorted(repeated))
+    given = dict(request.query)
     try:
-        return model.model_validate(dict(request.query))
+        return model.model_validate(given)
     except ValidationError as error:
-        raise invalid_fields(error, within="query") from None
+        raise invalid_fields(error, given, within="query") from None
 
 
 def _response(answer: Any, status: int) -> web.StreamResponse:

@@ -45,6 +45,7 @@ READ_SECONDS = 30
 """A client that takes longer than this to send its body is refused."""
 
 _JSON_TYPE: Final = "application/json"
+_NO_JSON: Final = FieldProblem("Content-Type", "not_allowed", "must be application/json")
 _PLAIN: Final = "identity"
 _COMPRESSIONS = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
 
@@ -123,7 +124,7 @@ def _require_json(request: web.Request) -> None:
     for kind in request.headers.getall("Content-Type", [""]):
         is_json = kind.partition(";")[0].strip().lower() == _JSON_TYPE
         if not is_json or (request.charset or "utf-8").lower() not in ("utf-8", "utf8"):
-            raise UnsupportedMediaType(fields=(FieldProblem("Content-Type", "must be application/json"),))
+            raise UnsupportedMediaType(fields=(_NO_JSON,))
 
 
 def _caller_of(request: web.Request) -> str:
@@ -171,15 +172,15 @@ def _read_costly(request: web.Request, model: type[Model], raw: bytes, encoding:
 
 def _read(model: type[Model], raw: bytes, budget: MarkupBudget) -> Model:
     try:
-        parse_object(raw)
+        sent = parse_object(raw)
         quoted = quote_free_json(model, raw)
         # Lengths, counts and types first: only what passes them is worth the work of cleaning.
         model.model_validate_json(quoted)
         return model.model_validate_json(quoted, context=budget)
     except InvalidJson as error:
-        problem = invalid([FieldProblem(error.field or "body", error.message)])
+        problem = invalid([error.at(error.field)])
     except ValidationError as error:
-        problem = invalid_fields(error)
+        problem = invalid_fields(error, sent, within="body")
     # Not raised above, where it would refer to pydantic's error for ever: in a cycle of references through
     # that, which no garbage collection sees, every refused body left thousands of frames behind.
     raise problem

@@ -38,7 +38,9 @@ class TranscriptMissing(InvalidInput):
     detail = "The session has no transcript yet: send one along."
 
     def __init__(self) -> None:
-        super().__init__(fields=(FieldProblem("transcript", "is missing"),))
+        super().__init__(
+            fields=(FieldProblem("transcript", "required", "is required: the session has none yet"),)
+        )
 
 
 @dataclass(frozen=True)
