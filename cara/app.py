@@ -41,6 +41,7 @@ from cara.redis.queue import Queue, RollupNotifier, arq_client
 from cara.redis.subscriber import Subscriber
 from cara.settings import Settings
 from cara.web.client_info import TrustedProxies
+from cara.web.compression import compress_answers
 from cara.web.context import SERVICES, provide, service
 from cara.web.docs import page as documentation
 from cara.web.downloads import Downloads
@@ -122,6 +123,7 @@ def _middlewares(reporting: bool) -> list[Middleware]:
     return [
         log_requests,
         *([tag_reports] if reporting else []),
+        compress_answers,
         answer_problems,
         answer_options,
         count_unknown_addresses,

@@ -20,6 +20,7 @@ from cara.analytics.report_schemas import (
 from cara.analytics.schemas import Event, EventsAccepted, NewEvent, PostedEvents
 from cara.errors import AdministratorsOnly
 from cara.postgres.database import Connection, Database
+from cara.web.compression import accepts_gzip
 from cara.web.downloads import WHOLE_SECONDS, Downloads, DownloadsBusy
 from cara.web.guard import Caller
 from cara.web.json_body import BODY_BYTES
@@ -69,10 +70,10 @@ async def export_adoption(
     async with database.acquire() as connection:
         await require_admin(request, caller, connection)
     period = period_of(query.from_, query.to, UTC_ZONE, datetime.now(UTC), max_days=adoption.EXPORT_MAX_DAYS)
-    document = adoption.adoption_document(period)
+    document, compressed = adoption.adoption_document(period), accepts_gzip(request)
     if request.method == "HEAD":
-        return document.head()
-    async with downloads.spool(caller.user_id) as spool:
+        return document.head(compressed=compressed)
+    async with downloads.spool(caller.user_id, compressed=compressed) as spool:
         async with database.acquire() as connection:
             # Outside of the snapshot, which is rolled back when the client disconnects.
             await record_admin_read(request, caller, connection)

@@ -13,6 +13,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from cara.settings import Settings
+from cara.web.compression import may_be_compressed
 from cara.web.context import REQUEST_ID
 from cara.web.draining import Draining
 from cara.web.origins import Origins
@@ -116,6 +117,8 @@ def finish_headers(
             headers["Connection"] = "close"
             response.force_close()
         _complete_cors(request, response, origins.frontends)
+        if may_be_compressed(response):
+            headers.add("Vary", "Accept-Encoding")
         if "Origin" in request.headers:
             origins.report_untrusted(request)
 

@@ -28,7 +28,8 @@ _REF = "#/components/schemas/{model}"
 _DESCRIPTION = """The backend of an AI communication coach.
 
 JSON in and out, in UTF-8; moments in UTC; errors as problems (RFC 9457). What can be read by GET can be asked
-for by HEAD. Requests are counted: see `RateLimit-Policy` and `RateLimit` of the answers."""
+for by HEAD. Answers over 1 KiB come in gzip if `Accept-Encoding` takes it. Requests are counted: see
+`RateLimit-Policy` and `RateLimit` of the answers."""
 
 _SECURITY = {
     "type": "http",
