@@ -38,6 +38,19 @@ _SECURITY = {
     "description": "The access token. After `token_expired` refresh it, after `token_invalid` sign in again.",
 }
 
+_BEACON = {
+    "type": "apiKey",
+    "in": "query",
+    "name": "token",
+    "description": "A token that posts events and opens nothing else: part of the address of beacons.",
+}
+
+_JSON_AS_TEXT = {
+    "type": "string",
+    "contentMediaType": "application/json",
+    "description": "The same JSON, as `navigator.sendBeacon` sends it: only with a `token` in the address.",
+}
+
 
 class OpenApiDocument:
     """The document of a list of routes, rendered once."""
@@ -64,7 +77,7 @@ def _document(routes: list[Route]) -> dict[str, Any]:
         "components": {
             "schemas": {**schemas.definitions, "Problem": problem_schema(routes)},
             "headers": HEADERS,
-            "securitySchemes": {"bearer": _SECURITY},
+            "securitySchemes": {"bearer": _SECURITY, "beacon": _BEACON},
         },
     }
 
@@ -119,11 +132,15 @@ def _operation(route: Route, schemas: _Schemas) -> dict[str, Any]:
         operation["parameters"] = parameters
     if inputs.body:
         content = {"application/json": {"schema": schemas.of(inputs.body, "validation")}}
+        if route.tokens:
+            content["text/plain"] = {"schema": _JSON_AS_TEXT}
         operation["requestBody"] = {"required": inputs.body_required, "content": content}
     return operation
 
 
 def _security(route: Route, inputs: Inputs) -> list[dict[str, list[str]]]:
+    if route.tokens:
+        return [{"bearer": []}, {"beacon": []}]
     if not route.public:
         return [{"bearer": []}]
     return [{"bearer": []}, {}] if authenticates_itself(inputs) else []
