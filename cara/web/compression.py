@@ -27,8 +27,8 @@ LARGE_BYTES: Final = 32_000
 """Larger bodies are compressed in a thread: they would hold up the event loop for too long."""
 
 LEVEL: Final = 4
-"""Level 6 takes more than twice as long and makes transcripts 3 % smaller, level 1 takes half as long and
-makes them 8 % larger: `python -m bench.compression`."""
+"""Level 6 takes two to four times as long and makes large answers 4 to 6 % smaller, level 1 takes half as
+long and makes them 8 to 12 % larger: `python -m bench.compression`."""
 
 GZIP_BITS: Final = 16 + zlib.MAX_WBITS
 """Makes zlib write the header and the end of gzip."""
