@@ -34,7 +34,7 @@ FIELDS: Final = """Accept Accept-Encoding Access-Control-Request-Headers Authori
 Content-Type Cookie Forwarded Idempotency-Key If-Match If-None-Match Last-Event-ID Origin Prefer
 Sec-Fetch-Site User-Agent X-Forwarded-For X-Request-Id""".split()
 PARAMETERS: Final = """from to tz cursor limit offset featureType completed scope ticket sessionId
-status""".split()
+status token""".split()
 PASSWORD: Final = "correct horse battery"
 
 _ACCOUNT: Final = {"email": "fuzz@example.com", "name": "A", "role": "B", "password": PASSWORD}

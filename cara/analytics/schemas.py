@@ -86,6 +86,7 @@ class Event(ResponseModel):
     """An event as it was first stored; `receivedAt` is when that was."""
 
     event_id: UUID
+    user_id: UUID
     event_type: str
     metadata: JsonText
     occurred_at: Instant
@@ -101,6 +102,13 @@ class EventsAccepted(ResponseModel):
 
     accepted: int
     duplicates: int
+
+
+class BeaconAddress(ResponseModel):
+    """Where `navigator.sendBeacon` posts events; good until `expiresAt`, or until the sign-in ends."""
+
+    url: str
+    expires_at: Instant
 
 
 @dataclass(frozen=True)
