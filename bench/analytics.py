@@ -157,7 +157,7 @@ async def practise(
     await http.close()
     await connection.execute(
         """
-        update sessions set created_at = now() - random() * interval '90 days', score = 40 + random() * 60,
+        update sessions set practiced_at = now() - random() * interval '90 days', score = 40 + random() * 60,
             clarity = 50 + random() * 50, duration_seconds = 60 + random() * 600
         """
     )

@@ -50,7 +50,7 @@ _PENDING = """
 _SESSIONS = f"""
     with made as (
         insert into sessions (user_id, id, feature_type, score, clarity, duration_seconds, completed,
-                              completed_at, created_at)
+                              completed_at, practiced_at)
         select md5('learner' || (number / {SESSIONS_A_LEARNER}))::uuid, gen_random_uuid(),
                (array['conversation', 'writing', 'accent', 'listening', 'video'])[1 + number % 5],
                number % 100, number % 100, 60 + number % 600, number % 3 > 0,
@@ -59,10 +59,10 @@ _SESSIONS = f"""
             select number, $3::timestamptz - random() * interval '1 day' * {DAYS} as moment
             from generate_series($1::bigint, $2::bigint) as series (number)
         ) as timed
-        returning user_id, created_at, feature_type
+        returning user_id, practiced_at, feature_type
     )
     insert into stale_quarter_hours (user_id, quarter_hour, feature_type)
-    select distinct user_id, quarter_hour_of(created_at), feature_type from made
+    select distinct user_id, quarter_hour_of(practiced_at), feature_type from made
 """
 
 

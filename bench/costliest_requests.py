@@ -33,11 +33,13 @@ FRAGMENTS: Final = (*_MARKUP.split("|"), *_CHARACTERS, *_TEXTS.split("|"))
 FIELDS: Final = """Accept Accept-Encoding Access-Control-Request-Headers Authorization Content-Encoding
 Content-Type Cookie Forwarded Idempotency-Key If-Match If-None-Match Last-Event-ID Origin Prefer
 Sec-Fetch-Site User-Agent X-Forwarded-For X-Request-Id""".split()
-PARAMETERS: Final = "from to tz cursor limit offset featureType completed scope ticket".split()
+PARAMETERS: Final = """from to tz cursor limit offset featureType completed scope ticket sessionId
+status token""".split()
 PASSWORD: Final = "correct horse battery"
 
 _ACCOUNT: Final = {"email": "fuzz@example.com", "name": "A", "role": "B", "password": PASSWORD}
 _EVENT: Final = {"eventType": "a", "metadata": {"a": "b"}, "occurredAt": "2026-01-31T09:30:00Z"}
+_PRACTICED: Final = {"practicedAt": "2026-01-31T09:30:00Z"}
 _TURN: Final = {"role": "user", "content": "hello"}
 _CHANGES: Final = {
     **{"title": "a", "description": "b", "transcript": "You: hello", "feedbackJson": {"a": ["b"]}},
@@ -52,7 +54,7 @@ BODIES: Final[dict[str, list[Any]]] = {
     "POST /api/auth/reauthenticate": [{"password": PASSWORD}],
     "DELETE /api/users/me": [{"password": PASSWORD}],
     "PATCH /api/users/me": [{"name": "A", "role": "B", "timezone": "Europe/Berlin"}],
-    "POST /api/sessions": [{"featureType": "conversation", "title": "a", "description": "b"}],
+    "POST /api/sessions": [{"featureType": "conversation", "title": "a", "description": "b", **_PRACTICED}],
     "PATCH /api/sessions/{id}": [
         _CHANGES,
         {"feedbackJson": {"a": ["<<<b>b>b>" * 5] * 19_000}},

@@ -55,7 +55,7 @@ class LearnerCalls:
         for call in calls:
             if call.kind in ("settle", "record", "close"):
                 by_id[call.arguments["id"]].append(call)
-            elif call.mark == "refused":
+            elif call.mark == "refused" and call.is_committed:
                 refusals[call.arguments["day"]].append(call)
         self._by_id = {name: Overlaps(named) for name, named in by_id.items()}
         self._refusals = {day: Overlaps(refused) for day, refused in refusals.items()}
@@ -69,14 +69,14 @@ class LearnerCalls:
         """Returns when reservations that have expired must have been closed.
 
         A sweep closes everything that expired before it began. So does a reservation, of the learner's day,
-        before it is refused. Both skip what another call has locked: that one has closed it when it returns,
-        unless it is rolled back, or only records.
+        before it is refused, unless it rolls that back. Both skip what another call has locked: that one has
+        closed it when it returns, unless it is rolled back, or only records.
         """
         found = []
         for call, expired in self._forgotten():
             name = call.arguments["id"]
-            refusals = (one for one in self._refusals_after(call, expired) if one.is_committed)
-            times = [self._first_closed(calls, name) for calls in (refusals, self._sweeps.after(expired))]
+            later = (self._refusals_after(call, expired), self._sweeps.after(expired))
+            times = [self._first_closed(calls, name) for calls in later]
             if min(times) < math.inf:
                 found.append(Deadline(min(times), name))
         return found

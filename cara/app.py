@@ -19,6 +19,7 @@ from cara.accounts.reauthentication import Reauthentication
 from cara.accounts.refresh_tokens import TokenRefresher
 from cara.accounts.sign_out_notifier import SignOutNotifier
 from cara.analytics import routes as analytics
+from cara.analytics.beacons import BeaconTokens
 from cara.analytics.event_writer import EventWriter
 from cara.clock import watched_clock
 from cara.coach import routes as coach
@@ -26,7 +27,7 @@ from cara.coach.chat import Coach
 from cara.console import routes as console
 from cara.feedback import routes as feedback
 from cara.feedback.events.broker import JobEventBroker
-from cara.feedback.events.stream import TicketIssuer
+from cara.feedback.events.tickets import TicketIssuer
 from cara.feedback.work.requests import FeedbackRequests
 from cara.feedback.work.reservation import AttemptReservations
 from cara.gemini.client import GeminiClient, connect_gemini
@@ -41,6 +42,7 @@ from cara.redis.queue import Queue, RollupNotifier, arq_client
 from cara.redis.subscriber import Subscriber
 from cara.settings import Settings
 from cara.web.client_info import TrustedProxies
+from cara.web.compression import compress_answers
 from cara.web.context import SERVICES, provide, service
 from cara.web.docs import page as documentation
 from cara.web.downloads import Downloads
@@ -122,6 +124,7 @@ def _middlewares(reporting: bool) -> list[Middleware]:
     return [
         log_requests,
         *([tag_reports] if reporting else []),
+        compress_answers,
         answer_problems,
         answer_options,
         count_unknown_addresses,
@@ -142,6 +145,7 @@ def _provide_rules(app: web.Application, settings: Settings) -> None:
     provide(app, AccessTokens, tokens)
     provide(app, Authenticator, tokens)
     provide(app, TicketIssuer, TicketIssuer(settings))
+    provide(app, BeaconTokens, BeaconTokens(settings))
     provide(app, Quota, Quota(settings.daily_token_quota))
     provide(app, Downloads, Downloads(settings.download_disk_bytes))
     provide(app, OpenApiDocument, OpenApiDocument(ROUTES))

@@ -5,15 +5,71 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
+
+FieldCode = Literal[
+    "required",
+    "unknown",
+    "duplicate",
+    "type",
+    "format",
+    "not_allowed",
+    "reserved",
+    "blank",
+    "too_short",
+    "too_long",
+    "too_few",
+    "too_many",
+    "too_small",
+    "too_large",
+    "too_deep",
+    "out_of_range",
+    "mismatch",
+    "markup",
+    "taken",
+    "invalid_json",
+    "unstorable",
+    "password_common",
+    "password_repetitive",
+    "password_sequential",
+    "password_service_words",
+    "password_email",
+    "password_name",
+    "invalid",
+]
+"""What can be wrong with a member of the input: stable words, explained in `cara/web/field_problems.py`."""
 
 
 @dataclass(frozen=True)
 class FieldProblem:
-    """What is wrong with one member of the input."""
+    """What is wrong with one member of the input.
+
+    `field` is its JSON path in the client's spelling, such as `events.3.eventType`, or the name of a
+    parameter or header field. `message` continues a sentence that begins with it, and does not repeat the
+    value. `limit` is the bound that the value passes, where the code is about one.
+    """
 
     field: str
+    code: FieldCode
     message: str
+    limit: float | None = None
+
+
+class InvalidValue(ValueError):
+    """A validator refuses a value: with a code, and a message that continues the name of the member.
+
+    Unlike the words of any other `ValueError`, its message is for clients to see.
+    """
+
+    def __init__(self, code: FieldCode, message: str, *, limit: float | None = None) -> None:
+        self.code: FieldCode = code
+        self.message = message
+        self.limit = limit
+        super().__init__(message)
+
+    def at(self, field: str) -> FieldProblem:
+        """Returns it as the problem of a member."""
+        return FieldProblem(field, self.code, self.message, self.limit)
 
 
 class CaraError(Exception):

@@ -1,2 +1,3 @@
+drop table session_keys;
 drop table sessions;
 drop function feature_types();

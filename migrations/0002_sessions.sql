@@ -24,9 +24,23 @@ create table sessions (
     transcript       text,
     feedback_json    json, -- not jsonb: numbers keep their digits, and members their order
     version          integer not null default 1,
+    -- when the practice took place: lists, reports and means go by it
+    practiced_at     timestamptz not null default now(),
     created_at       timestamptz not null default now(),
     updated_at       timestamptz not null default now(),
     primary key (user_id, id),
     check (completed = (completed_at is not null))
 );
-create index sessions_user_created_idx on sessions (user_id, created_at, id);
+create index sessions_user_practiced_idx on sessions (user_id, practiced_at, id);
+
+-- Requests with an Idempotency-Key, and the session that each opened. There is no foreign key to the session: the
+-- key of a deleted session must not open another one.
+create table session_keys (
+    user_id      uuid not null references users (id) on delete cascade,
+    key          text not null,
+    request_hash bytea not null,
+    session_id   uuid not null,
+    created_at   timestamptz not null default now(),
+    primary key (user_id, key)
+);
+create index session_keys_created_at_idx on session_keys (created_at);

@@ -39,7 +39,9 @@ create table feedback_jobs (
     check ((status = 'running') = (lease_expires_at is not null))
 );
 create index feedback_jobs_id_idx on feedback_jobs (id);
-create index feedback_jobs_session_idx on feedback_jobs (user_id, session_id, created_at);
+create index feedback_jobs_user_idx on feedback_jobs (user_id, created_at, id);
+create index feedback_jobs_status_idx on feedback_jobs (user_id, status, created_at, id);
+create index feedback_jobs_session_idx on feedback_jobs (user_id, session_id, created_at, id);
 -- The same session with the same transcript has one live job, however many requests arrive at the same time. A
 -- job that the learner has cancelled does not block a new one while its worker stops.
 create unique index feedback_jobs_live_key on feedback_jobs (user_id, session_id, transcript_hash)
@@ -103,6 +105,9 @@ create table feedback (
     model          text not null,
     prompt_version text not null,
     created_at     timestamptz not null default now(),
+    -- two of the measures, for lists: all of them together are long
+    words_per_minute      double precision,
+    fillers_per_100_words double precision,
     primary key (user_id, job_id),
     foreign key (user_id, session_id) references sessions (user_id, id) on delete cascade
 );

@@ -2,7 +2,7 @@
 -- Raw events: those that clients send, and those that Cara writes itself when something is practised.
 
 -- created_at is when the event was received. It chooses the partition, so that every event finds one.
--- occurred_at is when the event happened, clamped to a window around created_at.
+-- occurred_at is when the event happened; what clients say of it is clamped to a window around created_at.
 create table analytics_events (
     user_id     uuid not null,
     id          uuid not null,
@@ -82,8 +82,9 @@ create function record_session_events() returns trigger
 language plpgsql as $$
 begin
     if tg_op = 'INSERT' then
+        -- Learners were active when they practised: a day with sessions has users.
         perform record_own_event(
-            new.user_id, 'session_created', new.id, new.created_at,
+            new.user_id, 'session_created', new.id, new.practiced_at,
             json_build_object('sessionId', new.id, 'featureType', new.feature_type)
         );
     end if;

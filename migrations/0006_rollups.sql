@@ -130,21 +130,21 @@ cross join lateral (
 ) as counted (feature_type)
 where counted.feature_type is not null;
 
--- sessions -> learner_quarter_hours: the sessions that the learner created from `since` on and before `until`.
+-- sessions -> learner_quarter_hours: the sessions that the learner practised from `since` on and before `until`.
 create function quarter_hours_of_sessions(learner uuid, since timestamptz, until timestamptz)
 returns setof learner_quarter_hours
 language sql stable as $$
-    select user_id, quarter_hour_of(created_at), feature_type,
+    select user_id, quarter_hour_of(practiced_at), feature_type,
            count(*)::integer, (count(*) filter (where completed))::integer,
            count(score)::integer, coalesce(sum(score), 0), coalesce(sum(duration_seconds), 0),
            count(clarity)::integer, coalesce(sum(clarity), 0),
            count(pace)::integer, coalesce(sum(pace), 0),
            count(confidence)::integer, coalesce(sum(confidence), 0),
            count(tone)::integer, coalesce(sum(tone), 0),
-           min(created_at), max(created_at)
+           min(practiced_at), max(practiced_at)
     from sessions
-    where user_id = learner and created_at >= since and created_at < until
-    group by user_id, quarter_hour_of(created_at), feature_type
+    where user_id = learner and practiced_at >= since and practiced_at < until
+    group by user_id, quarter_hour_of(practiced_at), feature_type
 $$;
 
 -- The following functions take rows of one table and return what these rows contribute to the next table. Rows of
@@ -436,14 +436,14 @@ language plpgsql as $$
 begin
     if tg_op <> 'DELETE' then
         insert into stale_quarter_hours (user_id, quarter_hour, feature_type)
-        values (new.user_id, quarter_hour_of(new.created_at), new.feature_type);
+        values (new.user_id, quarter_hour_of(new.practiced_at), new.feature_type);
     end if;
     -- An account that is being deleted takes its roll-ups along: nothing of it becomes stale.
     if tg_op = 'DELETE'
-       or (tg_op = 'UPDATE' and (old.user_id, quarter_hour_of(old.created_at), old.feature_type)
-           is distinct from (new.user_id, quarter_hour_of(new.created_at), new.feature_type)) then
+       or (tg_op = 'UPDATE' and (old.user_id, quarter_hour_of(old.practiced_at), old.feature_type)
+           is distinct from (new.user_id, quarter_hour_of(new.practiced_at), new.feature_type)) then
         insert into stale_quarter_hours (user_id, quarter_hour, feature_type)
-        select old.user_id, quarter_hour_of(old.created_at), old.feature_type
+        select old.user_id, quarter_hour_of(old.practiced_at), old.feature_type
         where exists (select from users where id = old.user_id);
     end if;
     return null;
@@ -453,16 +453,16 @@ create trigger analytics_stale after insert or delete on sessions
     for each row execute function mark_stale_quarter_hours();
 create trigger analytics_stale_changed after update on sessions
     for each row when (
-        (old.user_id, old.feature_type, old.created_at, old.completed, old.score, old.duration_seconds,
+        (old.user_id, old.feature_type, old.practiced_at, old.completed, old.score, old.duration_seconds,
          old.clarity, old.pace, old.confidence, old.tone)
         is distinct from
-        (new.user_id, new.feature_type, new.created_at, new.completed, new.score, new.duration_seconds,
+        (new.user_id, new.feature_type, new.practiced_at, new.completed, new.score, new.duration_seconds,
          new.clarity, new.pace, new.confidence, new.tone)
     ) execute function mark_stale_quarter_hours();
 
 -- Sessions that were there before this migration, which may be applied again after a rollback.
 insert into stale_quarter_hours (user_id, quarter_hour, feature_type)
-select distinct user_id, quarter_hour_of(created_at), feature_type from sessions;
+select distinct user_id, quarter_hour_of(practiced_at), feature_type from sessions;
 
 -- A deleted account takes its roll-ups along, and its contribution to those of all learners.
 create function delete_rollups_of_learner() returns trigger

@@ -34,7 +34,7 @@ NOT_ON_THE_WAY = ("cara/devtools/", "cara/app.py", "cara/__init__.py", *BESIDE_R
 
 
 # The database has a file for the limits of time, and one for what is repeated while it is away. Each body is
-# looked through for free objects in one.
+# looked through for free objects in one, and every answer passes the file that compresses it.
 
 
 class FilesThatRun:
@@ -187,8 +187,8 @@ async def test_getting_feedback(learner: Learner, caller: Caller, worker: None) 
             assert [event.name async for event in read_events(response)][-1] == "succeeded"
     # Two requests, a worker, a judgement, and the measures of speech: those stand in a file for each kind.
     # The worker's call has the same seven files that keep account of its tokens as that of the coach.
-    # One counts what the learner stores, one writes the JSON that is kept as text.
-    assert_few("feedback, from the request to the last event", files, at_most=76, of_features=52)
+    # One counts what the learner stores, one issues tickets, one writes the JSON that is kept as text.
+    assert_few("feedback, from the request to the last event", files, at_most=79, of_features=53)
 
 
 async def test_posting_an_event(learner: Learner, caller: Caller) -> None:
@@ -206,4 +206,4 @@ async def test_deleting_an_account(learner: Learner, caller: Caller) -> None:
     with files_that_run() as files:
         await caller.calls(204, "DELETE", "/api/users/me", headers=learner.authorization)
     # One deletes the cookie, one looks up the sign-in that the token belongs to.
-    assert_few("deletion", files, at_most=20)
+    assert_few("deletion", files, at_most=21)

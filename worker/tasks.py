@@ -80,18 +80,19 @@ async def sweep_jobs(ctx: dict[str, Any]) -> None:
 
 
 async def purge_expired(ctx: dict[str, Any]) -> None:
-    """Deletes audit entries past their retention, and expired refresh tokens."""
+    """Deletes audit entries past their retention, and expired refresh tokens, failed sign-ins and keys."""
     context = context_of(ctx)
     async with _running("purge_expired", ctx["job_id"]):
         purged = await purge_expired_entries(
             context.database, now=datetime.now(UTC), audit_days=context.settings.audit_retention_days
         )
         logger.info(
-            "purged %d audit entries, %d refresh tokens, %d refresh families and %d failed sign-ins",
+            "purged %d audit entries, %d refresh tokens, %d refresh families, %d failed sign-ins and %d keys",
             purged.audit_entries,
             purged.refresh_tokens,
             purged.refresh_families,
             purged.sign_in_failures,
+            purged.session_keys,
         )
 
 

@@ -14,7 +14,7 @@ from cara.accounts.passwords import PasswordHasher
 from cara.accounts.refresh_tokens import begin_family, make_room_for_family
 from cara.accounts.schemas import Credentials, NewAccount, SignedIn, User
 from cara.accounts.sign_out_notifier import SignOutNotifier
-from cara.errors import Conflict, Unauthenticated
+from cara.errors import Conflict, FieldProblem, Unauthenticated
 from cara.postgres.database import Connection, Database, Record, new_id
 from cara.settings import Settings
 from cara.users.progress import with_current_progress
@@ -27,6 +27,9 @@ MAX_ATTEMPTS = 2
 class EmailTaken(Conflict):
     code = "email_taken"
     detail = "There is already an account with this email."
+
+    def __init__(self) -> None:
+        super().__init__(fields=(FieldProblem("email", "taken", "belongs to an account already"),))
 
 
 class InvalidCredentials(Unauthenticated):

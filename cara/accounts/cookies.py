@@ -17,6 +17,7 @@ from multidict import CIMultiDict
 from cara.accounts.refresh_tokens import MAX_TOKEN_CHARACTERS, owner_of
 from cara.accounts.schemas import Refreshed
 from cara.settings import Settings
+from cara.web.compression import AS_IT_IS
 
 REFRESH_COOKIE = "cara_refresh"
 OWNER_COOKIE = "__Host-cara_owner"
@@ -31,9 +32,14 @@ def cookie_name(settings: Settings) -> str:
 
 
 def refresh_cookie(pair: Refreshed, settings: Settings) -> CIMultiDict[str]:
-    """Returns the header fields that set the refresh cookie to the token of a fresh pair."""
+    """Returns the header fields of an answer with a fresh pair.
+
+    They set the refresh cookie to its token, and keep the answer from being compressed.
+    """
     token = pair.refresh_token
-    return _fields(token, str(owner_of(token)), pair.refresh_seconds, settings)
+    fields = _fields(token, str(owner_of(token)), pair.refresh_seconds, settings)
+    fields["Cache-Control"] = AS_IT_IS
+    return fields
 
 
 def no_refresh_cookie(settings: Settings) -> CIMultiDict[str]:

@@ -12,6 +12,8 @@ from cara.jobs import queries as jobs
 from cara.jobs.notifier import JobNotifier
 from cara.postgres.database import Connection, Database
 from cara.postgres.errors import DatabaseConflict
+from cara.practice import key_queries
+from cara.practice.sessions import KEY_RETENTION
 from cara.users import queries as users
 from cara.web.client_info import ClientInfo
 
@@ -68,10 +70,11 @@ class Purged(NamedTuple):
     refresh_tokens: int = 0
     refresh_families: int = 0
     sign_in_failures: int = 0
+    session_keys: int = 0
 
 
 async def purge_expired(database: Database, *, now: datetime, audit_days: int) -> Purged:
-    """Deletes audit entries older than so many days, and expired tokens, families and failed sign-ins."""
+    """Deletes audit entries older than so many days, and what has expired of all that `Purged` counts."""
     total = Purged()
     while True:
         async with database.acquire(seconds=BATCH_SECONDS) as connection:
@@ -80,6 +83,7 @@ async def purge_expired(database: Database, *, now: datetime, audit_days: int) -
                 await refresh_queries.delete_expired_tokens(connection, now, BATCH_ROWS),
                 await refresh_queries.delete_expired_families(connection, now, BATCH_ROWS),
                 await queries.delete_expired_failures(connection, BATCH_ROWS),
+                await key_queries.delete_keys_before(connection, now - KEY_RETENTION, BATCH_ROWS),
             )
         total = Purged(*(before + more for before, more in zip(total, deleted, strict=True)))
         if max(deleted) < BATCH_ROWS:

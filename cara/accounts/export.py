@@ -46,14 +46,22 @@ PROFILE: Final = """
 SECTIONS: Final[Mapping[str, str]] = {
     "sessions": """
         select id, feature_type, title, description, duration_seconds, score, completed, completed_at,
-               clarity, pace, confidence, tone, transcript, feedback_json, version, created_at, updated_at
+               clarity, pace, confidence, tone, transcript, feedback_json, version, practiced_at,
+               created_at, updated_at
         from sessions
         where user_id = $1
-        order by created_at, id
+        order by practiced_at, id
+    """,
+    "sessionKeys": """
+        select key, encode(request_hash, 'hex') as request_hash, session_id, created_at
+        from session_keys
+        where user_id = $1
+        order by key
     """,
     "feedback": """
         select session_id, job_id, score, score_change, summary, communication, content, measures,
-               highlights, action_items, model, prompt_version, created_at
+               words_per_minute, fillers_per_100_words, highlights, action_items, model, prompt_version,
+               created_at
         from feedback
         where user_id = $1
         order by session_id, created_at

@@ -10,7 +10,7 @@ from typing import Final
 from unicodedata import category, normalize
 
 from cara.accounts.passwords import MAX_BYTES, normalize_password, password_bytes
-from cara.errors import FieldProblem, InvalidInput
+from cara.errors import FieldCode, InvalidInput, InvalidValue
 from cara.predictable import is_sequence, repeated_part
 
 MIN_CHARACTERS: Final = 8
@@ -22,13 +22,21 @@ _FILLERS: Final = re.compile(r"(?<![^\W\d_])(?:my|the|your|our|ai|app|is|and|for
 _SUBSTITUTIONS: Final = tuple(str.maketrans("@0345$1", f"aoeass{one}") for one in "li")
 """The letters that digits and signs usually stand for; 1 stands for two of them."""
 _AT_THE_ENDS: Final = string.punctuation + string.whitespace
+_REASONS: Final[dict[FieldCode, str]] = {
+    "password_common": "must not be one of the most common ones",
+    "password_repetitive": "must not be one short part over and over",
+    "password_sequential": "must not be one run of neighbouring characters",
+    "password_service_words": "must not be made of the words of this service",
+    "password_email": "must not contain the name in your email address",
+    "password_name": "must not be just your name",
+}
 
 
 class WeakPassword(InvalidInput):
-    """The password is refused; the reason is for people."""
+    """The password is refused; the detail says why."""
 
-    def __init__(self, reason: str, *, member: str = "password") -> None:
-        super().__init__(reason, fields=(FieldProblem(member, reason),))
+    def __init__(self, refusal: InvalidValue, *, member: str) -> None:
+        super().__init__(f"The password {refusal.message}.", fields=(refusal.at(member),))
 
 
 def check_new_password(password: str, *, email: str, name: str, member: str = "password") -> None:
@@ -51,28 +59,28 @@ def check_new_password(password: str, *, email: str, name: str, member: str = "p
         raise WeakPassword(refusal, member=member)
 
 
-def _length_refusal(password: str) -> str | None:
+def _length_refusal(password: str) -> InvalidValue | None:
     if len(password) < MIN_CHARACTERS:
-        return f"Use at least {MIN_CHARACTERS} characters."
-    return f"Use at most {MAX_BYTES:,} bytes." if len(password_bytes(password)) > MAX_BYTES else None
+        message = f"must have at least {MIN_CHARACTERS} characters"
+        return InvalidValue("too_short", message, limit=MIN_CHARACTERS)
+    if len(password_bytes(password)) > MAX_BYTES:
+        return InvalidValue("too_long", f"must have at most {MAX_BYTES:,} bytes", limit=MAX_BYTES)
+    return None
 
 
-def _guess_refusal(password: str, local_part: str, name: str) -> str | None:
+def _guess_refusal(password: str, local_part: str, name: str) -> InvalidValue | None:
     """Returns why the password would be guessed early, if it would; all of it is folded."""
     part = repeated_part(password)
-    refusals = {
-        "This password is one of the most common ones.": _is_common(password, part),
-        "This password is one short part over and over.": len(part) < MIN_CHARACTERS,
-        "This password is one run of neighbouring characters.": _is_run(password),
-        "This password is made of the words of this service.": any(
-            map(_is_of_own_words, _readings(password))
-        ),
-        "Leave the name in your email address out of your password.": (
-            len(local_part) >= _MIN_LOCAL_PART_CHARACTERS and local_part in password
-        ),
-        "Your password must not be just your name.": _is_name(password, part, name),
+    refusals: dict[FieldCode, bool] = {
+        "password_common": _is_common(password, part),
+        "password_repetitive": len(part) < MIN_CHARACTERS,
+        "password_sequential": _is_run(password),
+        "password_service_words": any(map(_is_of_own_words, _readings(password))),
+        "password_email": len(local_part) >= _MIN_LOCAL_PART_CHARACTERS and local_part in password,
+        "password_name": _is_name(password, part, name),
     }
-    return next((reason for reason, refused in refusals.items() if refused), None)
+    code = next((code for code, refused in refusals.items() if refused), None)
+    return InvalidValue(code, _REASONS[code]) if code else None
 
 
 def _folded(text: str) -> str:

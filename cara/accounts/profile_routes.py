@@ -8,6 +8,7 @@ from cara.accounts.export import AccountExporter, ExportsBusy
 from cara.accounts.schemas import AuditEntry, AuditPage, AuditQuery, Profile, ProfileChanges
 from cara.postgres.database import Connection
 from cara.web.client_info import client_info
+from cara.web.compression import accepts_gzip
 from cara.web.downloads import Document, Downloads, DownloadsBusy
 from cara.web.guard import Caller, ReauthenticationRequired, require_recent_authentication
 from cara.web.handlers import Transaction
@@ -44,9 +45,10 @@ async def export_profile(
     The password must have been typed within five minutes. A document whose end is missing was cut off.
     """
     require_recent_authentication(caller)
+    compressed = accepts_gzip(request)
     if request.method == "HEAD":
-        return EXPORT.head()
-    async with downloads.spool(caller.user_id) as spool:
+        return EXPORT.head(compressed=compressed)
+    async with downloads.spool(caller.user_id, compressed=compressed) as spool:
         async with exporter.document(caller.user_id, client_info(request)) as chunks:
             await spool.fill(chunks)
         return await spool.send(request, EXPORT)

@@ -5,16 +5,10 @@ import unicodedata
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import (
-    MISSING,
-    AfterValidator,
-    BeforeValidator,
-    EmailStr,
-    Field,
-    SecretStr,
-    StringConstraints,
-)
+from pydantic import MISSING, AfterValidator, Field, SecretStr, validate_email
+from pydantic_core import PydanticCustomError
 
+from cara.errors import InvalidValue
 from cara.users.time_zones import TimeZone
 from cara.web.models import Instant, PatchModel, QueryModel, RequestModel, ResponseModel
 from cara.web.sanitize import FreeText
@@ -30,21 +24,29 @@ _BLANK_LETTERS = re.compile(
 
 
 def not_blank(text: str) -> str:
-    """Returns the text; raises ValueError if none of its characters is visible."""
+    """Returns the text; raises InvalidValue if none of its characters is visible."""
     if all(unicodedata.category(each) in _BLANK_CATEGORIES or _BLANK_LETTERS.match(each) for each in text):
-        raise ValueError("must not be blank")
+        raise InvalidValue("blank", "must not be blank")
     return text
 
 
-def _without_display_name(value: Any) -> Any:
-    """Refuses `Ada <ada@example.com>`, which pydantic would accept as `ada@example.com`."""
-    if isinstance(value, str) and "<" in value:
-        raise ValueError("must be the address alone, without a name before it")
-    return value
+def _valid_email(address: str) -> str:
+    """Returns the address as it is stored.
+
+    Refuses `Ada <ada@example.com>`, which pydantic would accept as `ada@example.com`.
+    """
+    if "<" in address:
+        raise InvalidValue("format", "must be the address alone, without a name before it")
+    try:
+        return validate_email(address)[1]
+    except PydanticCustomError:
+        raise InvalidValue("format", "must be an email address, such as ada@example.com") from None
 
 
 Email = Annotated[
-    EmailStr, BeforeValidator(_without_display_name), StringConstraints(max_length=MAX_EMAIL_CHARACTERS)
+    str,
+    Field(max_length=MAX_EMAIL_CHARACTERS, json_schema_extra={"format": "email"}),
+    AfterValidator(_valid_email),
 ]
 """An address as registration stores it: in Unicode form NFC, an international domain in its own script."""
 

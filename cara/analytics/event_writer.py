@@ -214,6 +214,7 @@ async def store_event(database: Database, writer: EventWriter, user_id: UUID, ne
         raise TokenInvalid
     return Event(
         event_id=row["id"],
+        user_id=row["user_id"],
         event_type=row["event_type"],
         metadata=row["metadata"],
         occurred_at=row["occurred_at"],

@@ -65,9 +65,10 @@ def period_of(
     end = _day(last or now, zone)
     begin = _day(first, zone) if first else end - timedelta(days=DEFAULT_DAYS - 1)
     if begin > end:
-        raise _invalid("from", "must not be later than `to`")
+        raise _invalid(FieldProblem("from", "mismatch", "must not be later than `to`"))
     if (end - begin).days >= max_days:
-        raise _invalid("from", f"must be at most {max_days - 1} days before `to`")
+        most = max_days - 1
+        raise _invalid(FieldProblem("from", "too_long", f"must be at most {most} days before `to`", most))
     return Period(begin, end, zone)
 
 
@@ -75,5 +76,5 @@ def _day(value: date | datetime, zone: ZoneInfo) -> date:
     return value.astimezone(zone).date() if isinstance(value, datetime) else value
 
 
-def _invalid(field: str, message: str) -> InvalidInput:
-    return InvalidInput(f"{field}: {message}", fields=(FieldProblem(field, message),))
+def _invalid(problem: FieldProblem) -> InvalidInput:
+    return InvalidInput(f"{problem.field}: {problem.message}", fields=(problem,))

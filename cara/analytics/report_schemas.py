@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
+from cara.errors import InvalidValue
 from cara.json_values import Seconds
 from cara.practice.schemas import FeatureType
 from cara.users.time_zones import TimeZone
@@ -16,7 +17,7 @@ _YEARS = range(2000, 2101)
 
 def _within_years(day: date) -> date:
     if day.year not in _YEARS:
-        raise ValueError(f"must lie between {_YEARS[0]} and {_YEARS[-1]}")
+        raise InvalidValue("out_of_range", f"must lie between {_YEARS[0]} and {_YEARS[-1]}")
     return day
 
 
@@ -78,7 +79,7 @@ class Trend(ResponseModel):
 class Statistics(ResponseModel):
     """What a learner has practised, everything that was committed before `asOf` included.
 
-    Sessions belong to the day on which they were created. Without `from`, totals and features count from the
+    Sessions belong to the day of `practicedAt`. Without `from`, totals and features count from the
     very first session, and days and trend cover the last 30 days.
     """
 

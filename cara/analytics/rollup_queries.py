@@ -119,8 +119,8 @@ async def delete_empty_quarter_hours(connection: Connection, stale: Sequence[Rec
           and not exists (
               select
               from sessions
-              where sessions.user_id = stale.user_id and sessions.created_at >= stale.quarter_hour
-                and sessions.created_at < stale.quarter_hour + interval '15 minutes'
+              where sessions.user_id = stale.user_id and sessions.practiced_at >= stale.quarter_hour
+                and sessions.practiced_at < stale.quarter_hour + interval '15 minutes'
                 and sessions.feature_type = stale.feature_type
           )
         """,

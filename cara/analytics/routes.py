@@ -7,6 +7,7 @@ from aiohttp import web
 
 from cara.admin_access import record_admin_read, require_admin
 from cara.analytics import adoption, event_writer, statistics
+from cara.analytics.beacons import EVENTS_PATH, BeaconTokenInvalid, BeaconTokens
 from cara.analytics.event_writer import EventsBusy, EventsNotStored, EventsRefused, EventWriter
 from cara.analytics.periods import UTC_ZONE, period_of
 from cara.analytics.report_schemas import (
@@ -17,9 +18,10 @@ from cara.analytics.report_schemas import (
     Statistics,
     StatisticsQuery,
 )
-from cara.analytics.schemas import Event, EventsAccepted, NewEvent, PostedEvents
+from cara.analytics.schemas import BeaconAddress, Event, EventsAccepted, NewEvent, PostedEvents
 from cara.errors import AdministratorsOnly
 from cara.postgres.database import Connection, Database
+from cara.web.compression import accepts_gzip
 from cara.web.downloads import WHOLE_SECONDS, Downloads, DownloadsBusy
 from cara.web.guard import Caller
 from cara.web.json_body import BODY_BYTES
@@ -36,13 +38,26 @@ async def post_events(
     storage: StorageLimit,
     body: PostedEvents,
 ) -> ApiResponse[Event] | ApiResponse[EventsAccepted]:
-    """Store one event, or up to 500; answered when they are durable. The same eventId counts once."""
+    """Store one event, or up to 500; answered when they are durable. The same eventId counts once.
+
+    Whoever has the `token` of a beacon's address needs no other one, and may send the JSON as text/plain:
+    `navigator.sendBeacon(url, JSON.stringify(event))` while the page is being left.
+    """
     posted = body.root
     rows = 1 if isinstance(posted, NewEvent) else len(posted.events)
     await storage.count(caller.user_id, request[BODY_BYTES], rows=rows)
     if isinstance(posted, NewEvent):
         return ApiResponse(await event_writer.store_event(database, writer, caller.user_id, posted))
     return ApiResponse(await event_writer.store_events(writer, caller.user_id, posted.events), status=202)
+
+
+async def issue_beacon_address(caller: Caller, beacon_tokens: BeaconTokens) -> BeaconAddress:
+    """Get an address for `navigator.sendBeacon`, which can send no Authorization field.
+
+    Get it when the page opens. Its token posts events and opens nothing else, for as long as the sign-in
+    lasts and for a day at most.
+    """
+    return beacon_tokens.address(caller.claims)
 
 
 async def read_statistics(caller: Caller, connection: Connection, query: StatisticsQuery) -> Statistics:
@@ -69,10 +84,10 @@ async def export_adoption(
     async with database.acquire() as connection:
         await require_admin(request, caller, connection)
     period = period_of(query.from_, query.to, UTC_ZONE, datetime.now(UTC), max_days=adoption.EXPORT_MAX_DAYS)
-    document = adoption.adoption_document(period)
+    document, compressed = adoption.adoption_document(period), accepts_gzip(request)
     if request.method == "HEAD":
-        return document.head()
-    async with downloads.spool(caller.user_id) as spool:
+        return document.head(compressed=compressed)
+    async with downloads.spool(caller.user_id, compressed=compressed) as spool:
         async with database.acquire() as connection:
             # Outside of the snapshot, which is rolled back when the client disconnects.
             await record_admin_read(request, caller, connection)
@@ -87,12 +102,20 @@ async def export_adoption(
 ROUTES = [
     Route(
         "POST",
-        "/api/analytics/events",
+        EVENTS_PATH,
         post_events,
         tag="Analytics",
         status=201,
+        tokens=BeaconTokens,
         responses={201: Event, 202: EventsAccepted},
-        errors=(EventsRefused, StorageLimitReached, EventsBusy, EventsNotStored),
+        errors=(BeaconTokenInvalid, EventsRefused, StorageLimitReached, EventsBusy, EventsNotStored),
+    ),
+    Route(
+        "POST",
+        "/api/analytics/beacon-addresses",
+        issue_beacon_address,
+        tag="Analytics",
+        status=201,
     ),
     Route("GET", "/api/analytics/stats", read_statistics, tag="Analytics"),
     Route("GET", "/api/analytics/adoption", read_adoption, tag="Analytics", errors=(AdministratorsOnly,)),

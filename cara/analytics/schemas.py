@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 from pydantic import AfterValidator, Field, RootModel
 
+from cara.errors import InvalidValue
 from cara.json_values import FreeObject, JsonText
 from cara.postgres.database import new_id
 from cara.web.datetimes import Rfc3339DateTime
@@ -30,13 +31,17 @@ MAX_LEAD = timedelta(minutes=5)
 
 def _check_type(event_type: str) -> str:
     if event_type.startswith(OWN_PREFIX):
-        raise ValueError(f"must not begin with {OWN_PREFIX}: such events are written by Cara itself")
+        raise InvalidValue(
+            "reserved", f"must not begin with {OWN_PREFIX}: such events are written by Cara itself"
+        )
     return event_type
 
 
 def _check_id(event_id: UUID) -> UUID:
     if event_id.version == OWN_VERSION:
-        raise ValueError(f"must not be of version {OWN_VERSION}: such ids are those of Cara's own events")
+        raise InvalidValue(
+            "reserved", f"must not be of version {OWN_VERSION}: such ids are those of Cara's own events"
+        )
     return event_id
 
 
@@ -81,6 +86,7 @@ class Event(ResponseModel):
     """An event as it was first stored; `receivedAt` is when that was."""
 
     event_id: UUID
+    user_id: UUID
     event_type: str
     metadata: FreeObject
     occurred_at: Instant
@@ -96,6 +102,13 @@ class EventsAccepted(ResponseModel):
 
     accepted: int
     duplicates: int
+
+
+class BeaconAddress(ResponseModel):
+    """Where `navigator.sendBeacon` posts events; good until `expiresAt`, or until the sign-in ends."""
+
+    url: str
+    expires_at: Instant
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ class OtherFeature(InvalidInput):
     detail = "The session is for another kind of practice."
 
     def __init__(self) -> None:
-        super().__init__(fields=(FieldProblem("featureType", "is not that of the session"),))
+        super().__init__(fields=(FieldProblem("featureType", "mismatch", "must be that of the session"),))
 
 
 async def session_for_turn(connection: Connection, caller: Caller, body: ProcessRequest) -> Session | None:

@@ -1,10 +1,9 @@
 """Requests and responses of the coach."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import Field, GetPydanticSchema
-from pydantic_core import CoreSchema, core_schema
+from pydantic import Field
 
 from cara.practice.schemas import FeatureType
 from cara.web.models import RequestModel, ResponseModel
@@ -15,30 +14,8 @@ MAX_TURN_CHARACTERS = 8_000
 MAX_HISTORY_TURNS = 1_000
 """Far more than are ever sent on: a bound on the work of reading them."""
 
-_VISIBLE = r"[^\s\x1c-\x1f]"
-
-
-def _matches(pattern: str, message: str) -> GetPydanticSchema:
-    """Refuses texts without a match of the pattern, which the OpenAPI document does not mention."""
-    checked = core_schema.custom_error_schema(
-        core_schema.str_schema(pattern=pattern), custom_error_type="blank", custom_error_message=message
-    )
-
-    def schema(source: Any, handler: Any) -> CoreSchema:
-        return core_schema.chain_schema([handler(source), checked])
-
-    return GetPydanticSchema(schema)
-
-
-Prompt = Annotated[
-    str,
-    FreeText(MIN_PROMPT_CHARACTERS, MAX_PROMPT_CHARACTERS),
-    _matches(
-        rf"(?s){_VISIBLE}.{{{MIN_PROMPT_CHARACTERS - 2},}}{_VISIBLE}",
-        f"must have at least {MIN_PROMPT_CHARACTERS} characters beside blanks",
-    ),
-]
-HistoryText = Annotated[str, FreeText(1, MAX_TURN_CHARACTERS), _matches(_VISIBLE, "must not be blank")]
+Prompt = Annotated[str, FreeText(MIN_PROMPT_CHARACTERS, MAX_PROMPT_CHARACTERS)]
+HistoryText = Annotated[str, FreeText(1, MAX_TURN_CHARACTERS)]
 
 
 class HistoryTurn(RequestModel):

@@ -142,13 +142,13 @@ async def set_joined_at(connection: Connection, user_id: UUID, joined_at: dateti
 async def insert_past_session(
     connection: Connection, user_id: UUID, session_id: UUID, past: PastSession
 ) -> None:
-    """Inserts a completed session. Its change time is now, so that the roll-ups include it."""
+    """Inserts a completed session as if it had been opened when it began."""
     await connection.execute(
         """
         insert into sessions
             (user_id, id, feature_type, title, duration_seconds, score, clarity, pace, confidence,
-             transcript, completed, completed_at, created_at)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, true, $11, $12)
+             transcript, completed, completed_at, practiced_at, created_at)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, true, $11, $12, $12)
         """,
         user_id,
         session_id,

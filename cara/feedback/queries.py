@@ -38,13 +38,14 @@ async def insert_feedback(
     connection: Connection, user_id: UUID, session_id: UUID, job_id: UUID, feedback: dict[str, Any]
 ) -> None:
     """Saves the feedback of a job that succeeds in this transaction."""
-    overview, breakdown = feedback["overview"], feedback["breakdown"]
+    overview, breakdown, measures = feedback["overview"], feedback["breakdown"], feedback["measures"]
     await connection.execute(
         """
         insert into feedback
             (user_id, session_id, job_id, score, score_change, summary, communication, content,
-             measures, highlights, action_items, model, prompt_version)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+             measures, words_per_minute, fillers_per_100_words, highlights, action_items, model,
+             prompt_version)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
         """,
         user_id,
         session_id,
@@ -54,7 +55,9 @@ async def insert_feedback(
         overview["summary"],
         breakdown["communication"],
         breakdown["content"],
-        feedback["measures"],
+        measures,
+        measures["wordsPerMinute"],
+        measures["fillers"] and measures["fillers"]["perHundredWords"],
         feedback["highlights"],
         feedback["actionItems"],
         feedback["model"],

@@ -2,17 +2,17 @@
 
 import re
 from typing import Annotated
-from urllib.parse import urlencode
 from uuid import UUID
 
 from aiohttp import web
 from pydantic import Field
 
 from cara.feedback.events.broker import JobEventBroker, TooManyStreams
-from cara.feedback.events.stream import TicketInvalid, TicketIssuer, stream_job_events
-from cara.feedback.schemas import EventsQuery, FeedbackJob, FeedbackRequest, JobAccepted
+from cara.feedback.events.stream import stream_job_events
+from cara.feedback.events.tickets import Ticket, TicketInvalid, TicketIssuer
+from cara.feedback.schemas import EventsQuery, FeedbackJob, FeedbackRequest, JobAccepted, JobPage, JobsQuery
 from cara.feedback.work import requests
-from cara.feedback.work.requests import FeedbackRequests, IdempotencyConflict, JobNotFound, TranscriptMissing
+from cara.feedback.work.requests import FeedbackRequests, JobNotFound, TranscriptMissing
 from cara.jobs.notifier import JobNotifier, final_number
 from cara.postgres.database import Connection, Database, Record
 from cara.practice.sessions import SessionNotFound
@@ -20,8 +20,10 @@ from cara.quota.errors import QuotaExceeded, TooLongForQuota
 from cara.quota.quota import Quota
 from cara.redis.queue import RollupNotifier
 from cara.web.context import CALLER_ID
+from cara.web.entity_tags import IfNoneMatch
 from cara.web.guard import Authenticator, Caller, Claims, bearer_token, confirmed_caller
 from cara.web.handlers import Header
+from cara.web.idempotency import IdempotencyConflict, IdempotencyKey
 from cara.web.models import ApiResponse
 from cara.web.rate_limits import RateLimits
 from cara.web.routing import Route
@@ -30,12 +32,9 @@ from cara.web.storage_limit import StorageLimitReached
 
 MAX_WAIT_SECONDS = 30
 
-IdempotencyKey = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[\x21-\x7e]+$")]
 LastEventId = Annotated[int, Field(ge=0, lt=2**53)]
 
-IDEMPOTENCY_KEY = Header("Idempotency-Key", "Makes it harmless to ask again: the same key gets the same job.")
 PREFER = Header("Prefer", "`wait=20` waits for the result for up to so many seconds, 30 at most.")
-IF_NONE_MATCH = Header("If-None-Match", "The ETag of what is known already.")
 LAST_EVENT_ID = Header("Last-Event-ID", "The id of the last event that was received.")
 
 
@@ -47,7 +46,7 @@ async def generate_feedback(
     broker: JobEventBroker,
     tickets: TicketIssuer,
     body: FeedbackRequest,
-    idempotency_key: Annotated[IdempotencyKey | None, IDEMPOTENCY_KEY],
+    idempotency_key: IdempotencyKey,
     prefer: Annotated[str | None, PREFER],
 ) -> ApiResponse[FeedbackJob] | ApiResponse[JobAccepted]:
     """Ask for feedback on a session; a worker writes it."""
@@ -59,35 +58,53 @@ async def generate_feedback(
     wait = _wait_seconds(prefer)
     if wait and (done := await broker.finished_within(caller.claims, job_id, wait)):
         return ApiResponse(done, status=200, headers={"Preference-Applied": f"wait={wait}"})
-    accepted = _accepted(requested.job, tickets.issue(caller, job_id))
+    accepted = _accepted(requested.job, tickets.events_url(caller, job_id))
     return ApiResponse(accepted, headers={"Location": accepted.status_url, "Retry-After": "1"})
 
 
+async def list_jobs(
+    caller: Caller, connection: Connection, tickets: TicketIssuer, query: JobsQuery
+) -> JobPage:
+    """List your feedback jobs, newest first, without the feedback.
+
+    `sessionId` asks for the jobs of one session, `status` for those in one status. The list is empty for a
+    session that is not yours. A live job comes with the address of its events, as after a reload of the page.
+    """
+    page = await requests.page_of_jobs(connection, caller.user_id, query)
+    return page.model_copy(update={"jobs": [tickets.with_events_url(caller, job) for job in page.jobs]})
+
+
 async def read_job(
-    caller: Caller,
-    connection: Connection,
-    id: UUID,
-    if_none_match: Annotated[str | None, IF_NONE_MATCH],
+    caller: Caller, connection: Connection, tickets: TicketIssuer, id: UUID, if_none_match: IfNoneMatch
 ) -> ApiResponse[FeedbackJob]:
-    """Read a job: how far it is, or what came of it."""
+    """Read a job: how far it is, or what came of it.
+
+    The ETag depends on the job alone. `eventsUrl` has a fresh ticket each time; while the answer is 304, the
+    one that came with an earlier answer works on.
+    """
     job = await requests.read_job(connection, caller.user_id, id)
     if job is None:
         raise JobNotFound
     tag = f'"{job.attempts}-{job.stage}-{job.progress}-{job.status}"'
     headers = {"ETag": tag} | ({} if job.finished_at else {"Retry-After": "1"})
-    if if_none_match and tag in map(str.strip, if_none_match.replace("W/", "").split(",")):
+    if if_none_match and if_none_match.match(tag):
         return ApiResponse(None, status=304, headers=headers)
-    return ApiResponse(job, headers=headers)
+    return ApiResponse(tickets.with_events_url(caller, job), headers=headers)
 
 
 async def cancel_job(
-    caller: Caller, database: Database, quota: Quota, job_notifier: JobNotifier, id: UUID
+    caller: Caller,
+    database: Database,
+    quota: Quota,
+    job_notifier: JobNotifier,
+    tickets: TicketIssuer,
+    id: UUID,
 ) -> FeedbackJob:
     """Cancel a job: a queued one never starts, a running one stops at its next step."""
     async with database.transaction() as connection:
         job = await requests.cancel_job(connection, quota, caller.user_id, id)
     await job_notifier.cancelled(id, ended=job.finished_at is not None, attempts=job.attempts)
-    return job
+    return tickets.with_events_url(caller, job)
 
 
 async def follow_job(
@@ -103,9 +120,11 @@ async def follow_job(
 ) -> web.StreamResponse:
     """Follow a job by server-sent events, from the beginning or behind Last-Event-ID.
 
-    Whoever has the `ticket` of `eventsUrl` needs no other token, for an EventSource can send none. Events:
+    Whoever has the `ticket` of `eventsUrl` needs no other token, for an EventSource can send none. A ticket
+    is valid for 15 minutes, and for as long as its job lives and 15 minutes more, but never beyond the end of
+    the sign-in that it was issued in. Events:
 
-    - `status`: `{"status", "attempt"}`, when an attempt begins; also with `stage` and `progress`, as of now
+    - `status`: `{"status", "stage", "progress", "attempt"}`, when an attempt begins or ends, or as of now
     - `progress`: `{"stage", "progress", "attempt"}`, in percent
     - `partial`: `{"part", "text", "offset", "attempt"}`, more of a text while it is written; the offset
       counts the Unicode code points of the part that went before
@@ -114,14 +133,17 @@ async def follow_job(
     Comments keep a quiet stream alive. After the end, 204 tells an EventSource not to come back. A stream
     also ends, without such an event, when its sign-in does: coming back is then answered 401.
     """
-    claims = _claims(request, authenticator, tickets, id, query.ticket)
+    ticket = _ticket(request, tickets, id, query.ticket)
+    claims = _claims(request, authenticator, ticket)
     request[CALLER_ID] = claims.user_id
-    await limits.count(request, claims)
+    await _count(request, limits, claims, ticket)
     async with database.acquire() as connection:
         caller = await confirmed_caller(request, authenticator, connection, claims)
         job = await requests.read_job(connection, caller.user_id, id)
     if job is None:
         raise JobNotFound
+    if ticket:
+        ticket.require_valid(job)
     if job.finished_at and last_event_id == final_number(job.attempts):
         return web.Response(status=204)
     with broker.counted_stream(caller.user_id):
@@ -129,28 +151,44 @@ async def follow_job(
         return await stream_job_events(broker, stream, claims, job, last_event_id or 0)
 
 
-def _claims(
-    request: web.Request,
-    authenticator: Authenticator,
-    tickets: TicketIssuer,
-    job_id: UUID,
-    ticket: str | None,
-) -> Claims:
+def _ticket(request: web.Request, tickets: TicketIssuer, job_id: UUID, sent: str | None) -> Ticket | None:
+    """Returns the ticket that was sent, if any.
+
+    Some generated clients send the bearer token as both: then what is no ticket does no harm.
+    """
+    try:
+        return None if sent is None else tickets.read(sent, job_id)
+    except TicketInvalid:
+        if "Authorization" in request.headers:
+            return None
+        raise
+
+
+def _claims(request: web.Request, authenticator: Authenticator, ticket: Ticket | None) -> Claims:
     """Returns the claims of the ticket, else of the bearer token."""
-    if ticket is not None:
-        claims = tickets.claims(ticket, job_id)
-        authenticator.refuse_ended(claims)
-        return claims
-    return authenticator.claims(bearer_token(request))
+    if ticket is None:
+        return authenticator.claims(bearer_token(request))
+    authenticator.refuse_ended(ticket.claims)
+    return ticket.claims
 
 
-def _accepted(job: Record, ticket: str) -> JobAccepted:
-    address = f"/api/gemini/jobs/{job['id']}"
+async def _count(request: web.Request, limits: RateLimits, claims: Claims, ticket: Ticket | None) -> None:
+    """Counts the request for its user, or apart from the user's others if its ticket is old.
+
+    Whoever finds an old ticket in a log must not be able to use up its owner's limit.
+    """
+    if ticket and ticket.is_old:
+        await limits.count_expired(request, claims)
+    else:
+        await limits.count(request, claims)
+
+
+def _accepted(job: Record, events_url: str) -> JobAccepted:
     return JobAccepted(
         job_id=job["id"],
         status=job["status"],
-        status_url=address,
-        events_url=f"{address}/events?{urlencode({'ticket': ticket})}",
+        status_url=f"/api/gemini/jobs/{job['id']}",
+        events_url=events_url,
         created_at=job["created_at"],
     )
 
@@ -180,6 +218,7 @@ ROUTES = [
             IdempotencyConflict,
         ),
     ),
+    Route("GET", "/api/gemini/jobs", list_jobs, tag="Feedback"),
     Route(
         "GET",
         "/api/gemini/jobs/{id}",

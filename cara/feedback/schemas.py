@@ -23,7 +23,7 @@ class FeedbackRequest(RequestModel):
 
 
 class JobAccepted(ResponseModel):
-    """A job was taken on; `eventsUrl` works as it is, for a while and for this job alone."""
+    """A job was taken on; `eventsUrl` works as it is, for this job alone, also if it has ended meanwhile."""
 
     job_id: UUID
     status: JobStatus
@@ -39,8 +39,13 @@ class JobProblem(ResponseModel):
     detail: str
 
 
-class FeedbackJob(ResponseModel):
-    """A feedback job; the feedback comes with success, the problem with failure."""
+class JobSummary(ResponseModel):
+    """A feedback job without its feedback; the problem comes with failure.
+
+    `progress` is what the events tell, in percent; it begins anew with each attempt. `eventsUrl` works as it
+    is while the job lives and for 15 minutes afterwards, unless its sign-in ends. It is null once the job has
+    ended.
+    """
 
     job_id: UUID
     session_id: UUID
@@ -51,8 +56,30 @@ class FeedbackJob(ResponseModel):
     created_at: Instant
     started_at: Instant | None
     finished_at: Instant | None
-    feedback: Feedback | None = None
+    events_url: str | None = None
     problem: JobProblem | None = None
+
+
+class FeedbackJob(JobSummary):
+    """A feedback job; the feedback comes with success, the problem with failure."""
+
+    feedback: Feedback | None = None
+
+
+class JobsQuery(QueryModel):
+    """Which jobs to list: those of a session, or of one status; everything after a cursor."""
+
+    limit: Annotated[int, Field(ge=1, le=100)] = 20
+    cursor: Annotated[str, Field(max_length=200)] | None = None
+    session_id: UUID | None = None
+    status: JobStatus | None = None
+
+
+class JobPage(ResponseModel):
+    """A page of jobs, newest first."""
+
+    jobs: list[JobSummary]
+    next_cursor: str | None
 
 
 class EventsQuery(QueryModel):

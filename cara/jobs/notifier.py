@@ -33,6 +33,9 @@ KEEP_SECONDS = 3_600
 FINISHED = "finished"
 """The name of the entry that says that the job has ended: PostgreSQL knows how."""
 
+NEW_STATUS = {"status": "queued", "stage": "queued", "progress": 0, "attempt": 0}
+"""The data of the `status` event of a new job: as its row begins."""
+
 _NOTIFY_SECONDS = 1.0
 _GROUP_SECONDS = 0.04
 """Texts that come within this time are sent as one event for each part."""
@@ -122,7 +125,7 @@ class JobNotifier:
         """
         try:
             async with asyncio.timeout(_NOTIFY_SECONDS):
-                await self._append(job_id, 0, "status", {"status": "queued", "attempt": 0})
+                await self._append(job_id, 0, "status", NEW_STATUS)
                 await self._queue.enqueue_feedback(job_id)
         except TimeoutError as error:
             OUTAGE.failed("jobs wait for the sweeper", type(error).__name__)
@@ -182,9 +185,10 @@ class Publisher:
         self._grouped_since = 0.0
         self._muted_until = 0.0
 
-    async def status(self, status: str) -> None:
-        """Publishes the status that the job entered."""
-        await self._publish(("status", {"status": status, "attempt": self._attempt}))
+    async def status(self, status: str, stage: str, percent: int) -> None:
+        """Publishes the status that the job entered, with its stage and its progress in percent."""
+        entered = {"status": status, "stage": stage, "progress": percent, "attempt": self._attempt}
+        await self._publish(("status", entered))
 
     async def progress(self, stage: str, percent: int) -> None:
         """Publishes the stage that the job reached, with its progress in percent."""

@@ -7,6 +7,7 @@ Transcripts are long: they are read by `transitions.claim_job` alone.
 
 from __future__ import annotations
 
+from datetime import datetime
 from uuid import UUID
 
 from cara.postgres.database import Connection, Record, one_row
@@ -53,6 +54,37 @@ async def job_of_user(connection: Connection, user_id: UUID, job_id: UUID) -> Re
         """,
         user_id,
         job_id,
+    )
+
+
+async def jobs_of_user(
+    connection: Connection,
+    user_id: UUID,
+    session_id: UUID | None,
+    status: str | None,
+    before: tuple[datetime, UUID] | None,
+    limit: int,
+) -> list[Record]:
+    """Returns a page of jobs as clients see them, newest first.
+
+    Reads the index (user_id, created_at, id), or the one that begins with the session or the status.
+    """
+    return await connection.fetch(
+        """
+        select id, session_id, status, stage, progress, attempts, problem, created_at, started_at, finished_at
+        from feedback_jobs
+        where user_id = $1
+          and ($2::uuid is null or session_id = $2)
+          and ($3::text is null or status = $3)
+          and ($4::timestamptz is null or (created_at, id) < ($4, $5::uuid))
+        order by created_at desc, id desc
+        limit $6
+        """,
+        user_id,
+        session_id,
+        status,
+        *(before or (None, None)),
+        limit,
     )
 
 

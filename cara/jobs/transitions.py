@@ -34,8 +34,8 @@ async def claim_job(connection: Connection, job_id: UUID, lease_seconds: float) 
             lease_expires_at = now() + make_interval(secs => $2),
             started_at = coalesce(started_at, now())
         where id = $1 and status = 'queued' and run_after <= now() + interval '1 second'
-        returning user_id, id, session_id, feature_type, transcript, duration_seconds, reservation_id,
-                  attempts, failures, answers, prompt_tokens, more_output, created_at,
+        returning user_id, id, session_id, stage, progress, feature_type, transcript, duration_seconds,
+                  reservation_id, attempts, failures, answers, prompt_tokens, more_output, created_at,
                   coalesce(
                       (
                           select tokens
@@ -131,7 +131,7 @@ async def requeue_job(
     more_output: bool,
     reservation_id: UUID,
 ) -> Record | None:
-    """Requeues a running job of this attempt and returns its status; None when the lease is lost.
+    """Requeues a running job of this attempt and returns status, stage and progress; None without a lease.
 
     `answers` counts the judgements that Gemini was paid for so far. `more_output` and the reservation are
     those of the next attempt.
@@ -143,7 +143,7 @@ async def requeue_job(
             run_after = now() + make_interval(secs => $4), failures = failures + $5::int,
             answers = $6, more_output = $7, reservation_id = $8
         where user_id = $1 and id = $2 and status = 'running' and attempts = $3
-        returning status
+        returning status, stage, progress
         """,
         user_id,
         job_id,

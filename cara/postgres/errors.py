@@ -155,7 +155,9 @@ def reason_of(error: BaseException) -> str:
 
 
 def _is_of_lost_connection(error: BaseException) -> bool:
-    return type(error) is asyncpg.InterfaceError and not str(error).startswith("pool is clos")
+    if type(error) is asyncpg.InterfaceError:
+        return not str(error).startswith("pool is clos")
+    return _is_of_missing_protocol(error)
 
 
 def trouble_of(error: BaseException, *, lost: bool) -> type[DatabaseTrouble] | None:
@@ -171,4 +173,10 @@ def trouble_of(error: BaseException, *, lost: bool) -> type[DatabaseTrouble] | N
         return _TROUBLES.get(state) or _TROUBLES.get(state[:2])
     if isinstance(error, TimeoutError):
         return DatabaseSlow
-    return DatabaseAway if lost and isinstance(error, OSError | asyncpg.InterfaceError) else None
+    broken = isinstance(error, OSError | asyncpg.InterfaceError) or _is_of_missing_protocol(error)
+    return DatabaseAway if lost and broken else None
+
+
+def _is_of_missing_protocol(error: BaseException) -> bool:
+    """Returns whether a connection was cut between two steps of asyncpg 0.32, which then calls None."""
+    return isinstance(error, AttributeError) and error.obj is None

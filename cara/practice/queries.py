@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -11,7 +11,8 @@ from cara.postgres.database import Connection, Record, one_row
 
 _SESSION = """
     select id, user_id, feature_type, title, description, duration_seconds, score, completed, completed_at,
-           clarity, pace, confidence, tone, transcript, feedback_json, version, created_at, updated_at
+           clarity, pace, confidence, tone, transcript, feedback_json, version, practiced_at,
+           created_at, updated_at
     from sessions
     where user_id = $1 and id = $2
 """
@@ -24,26 +25,37 @@ async def insert_session(
     feature_type: str,
     title: str | None,
     description: str | None,
+    practiced_at: datetime | None,
 ) -> Record:
+    """Inserts a session; without a time of its own it is practised now."""
     return await one_row(
         connection,
         """
-        insert into sessions (user_id, id, feature_type, title, description)
-        values ($1, $2, $3, $4, $5)
+        insert into sessions (user_id, id, feature_type, title, description, practiced_at)
+        values ($1, $2, $3, $4, $5, coalesce($6, now()))
         returning id, user_id, feature_type, title, description, duration_seconds, score, completed,
                   completed_at, clarity, pace, confidence, tone, transcript, feedback_json, version,
-                  created_at, updated_at
+                  practiced_at, created_at, updated_at
         """,
         user_id,
         session_id,
         feature_type,
         title,
         description,
+        practiced_at,
     )
 
 
 async def session_of_user(connection: Connection, user_id: UUID, session_id: UUID) -> Record | None:
     return await connection.fetchrow(_SESSION, user_id, session_id)
+
+
+async def version_of_session(connection: Connection, user_id: UUID, session_id: UUID) -> int | None:
+    """Returns the version alone; None if the learner has no such session."""
+    version: int | None = await connection.fetchval(
+        "select version from sessions where user_id = $1 and id = $2", user_id, session_id
+    )
+    return version
 
 
 async def lock_session(connection: Connection, user_id: UUID, session_id: UUID) -> Record | None:
@@ -103,7 +115,7 @@ async def update_session(
         where user_id = $1 and id = $2
         returning id, user_id, feature_type, title, description, duration_seconds, score, completed,
                   completed_at, clarity, pace, confidence, tone, transcript, feedback_json, version,
-                  created_at, updated_at
+                  practiced_at, created_at, updated_at
         """,
         user_id,
         session_id,
@@ -157,82 +169,18 @@ async def append_to_transcript(
     return appended is not None
 
 
-async def sessions_of_user(
-    connection: Connection,
-    user_id: UUID,
-    feature_type: str | None,
-    completed: bool | None,
-    created_from: datetime | None,
-    created_to: datetime | None,
-    before: tuple[datetime, UUID] | None,
-    limit: int,
-    offset: int,
-) -> list[Record]:
-    """Returns a page, newest first, without transcripts and feedback.
-
-    Reads the index (user_id, created_at, id).
-    """
-    return await connection.fetch(
-        """
-        select id, user_id, feature_type, title, description, duration_seconds, score, completed,
-               completed_at, clarity, pace, confidence, tone, created_at, updated_at
-        from sessions
-        where user_id = $1
-          and ($2::text is null or feature_type = $2)
-          and ($3::boolean is null or completed = $3)
-          and ($4::timestamptz is null or created_at >= $4)
-          and ($5::timestamptz is null or created_at < $5)
-          and ($6::timestamptz is null or (created_at, id) < ($6, $7::uuid))
-        order by created_at desc, id desc
-        limit $8 offset $9
-        """,
-        user_id,
-        feature_type,
-        completed,
-        created_from,
-        created_to,
-        *(before or (None, None)),
-        limit,
-        offset,
-    )
-
-
-async def count_sessions_of_user(
-    connection: Connection,
-    user_id: UUID,
-    feature_type: str | None,
-    completed: bool | None,
-    created_from: datetime | None,
-    created_to: datetime | None,
-) -> int:
-    count: int = await connection.fetchval(
-        """
-        select count(*)
-        from sessions
-        where user_id = $1
-          and ($2::text is null or feature_type = $2)
-          and ($3::boolean is null or completed = $3)
-          and ($4::timestamptz is null or created_at >= $4)
-          and ($5::timestamptz is null or created_at < $5)
-        """,
-        user_id,
-        feature_type,
-        completed,
-        created_from,
-        created_to,
-    )
-    return count
-
-
-async def delete_session(connection: Connection, user_id: UUID, session_id: UUID) -> list[UUID] | None:
+async def delete_session(
+    connection: Connection, user_id: UUID, session_id: UUID, versions: Collection[int] | None = None
+) -> list[UUID] | None:
     """None when there was none to delete, else its feedback jobs that live or ended within two hours.
 
+    With `versions` a session of any other version stays.
     One statement reads the jobs and deletes the session, so that no job can come in between.
     """
     job_ids: list[UUID] | None = await connection.fetchval(
         """
         delete from sessions
-        where user_id = $1 and id = $2
+        where user_id = $1 and id = $2 and ($3::bigint[] is null or version = any($3))
         returning array(
             select id
             from feedback_jobs
@@ -242,6 +190,7 @@ async def delete_session(connection: Connection, user_id: UUID, session_id: UUID
         """,
         user_id,
         session_id,
+        versions,
     )
     return job_ids
 
@@ -249,15 +198,16 @@ async def delete_session(connection: Connection, user_id: UUID, session_id: UUID
 async def recent_mean_score(
     connection: Connection, user_id: UUID, feature_type: str, session_id: UUID, sessions: int
 ) -> float | None:
-    """Returns the mean score of the learner's last scored sessions of the feature, without this session."""
+    """Returns the mean of the last scored sessions of the feature that were practised before this one."""
     mean: float | None = await connection.fetchval(
         """
         select avg(score)
         from (
             select score
             from sessions
-            where user_id = $1 and feature_type = $2 and id <> $3 and score is not null
-            order by created_at desc
+            where user_id = $1 and feature_type = $2 and score is not null
+              and (practiced_at, id) < (select practiced_at, id from sessions where user_id = $1 and id = $3)
+            order by practiced_at desc, id desc
             limit $4
         ) as recent
         """,

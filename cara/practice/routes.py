@@ -1,7 +1,7 @@
 """HTTP of practice sessions."""
 
 import re
-from typing import Annotated
+from collections.abc import Collection
 from uuid import UUID
 
 from aiohttp import web
@@ -19,16 +19,18 @@ from cara.practice.schemas import (
     SessionsQuery,
     SessionSummary,
 )
-from cara.practice.sessions import SessionCompleted, SessionNotFound
+from cara.practice.sessions import OpenedSessionDeleted, SessionCompleted, SessionNotFound
 from cara.redis.queue import RollupNotifier
+from cara.web.entity_tags import EntityTags, IfMatch, IfNoneMatch
 from cara.web.guard import Caller
-from cara.web.handlers import Header
+from cara.web.idempotency import IdempotencyConflict, IdempotencyKey
 from cara.web.json_body import BODY_BYTES
 from cara.web.models import ApiResponse
 from cara.web.routing import Route
 from cara.web.storage_limit import StorageLimit, StorageLimitReached
 
-IF_MATCH = Header("If-Match", "The ETag of what was read: refused when it has changed since.")
+_TAG = re.compile(r"([1-9][0-9]{0,9})(?:-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})?")
+"""An entity tag: the version of the session, and the live job that the answer names beside it."""
 
 
 async def open_session(
@@ -38,19 +40,29 @@ async def open_session(
     rollup_notifier: RollupNotifier,
     storage: StorageLimit,
     body: NewSession,
+    idempotency_key: IdempotencyKey,
 ) -> ApiResponse[PracticeSession]:
-    """Open a practice session."""
-    await storage.count(caller.user_id, request[BODY_BYTES])
-    session = await sessions.open_session(connection, caller.user_id, body)
+    """Open a practice session.
+
+    The same `Idempotency-Key` with the same body is answered by the session that it opened, as it is now; 404
+    says that this session has been deleted. A key is remembered for 30 days.
+    """
+    if idempotency_key and (
+        opened := await sessions.session_of_key(connection, caller.user_id, body, idempotency_key)
+    ):
+        live_job = await jobs.live_job_of_session(connection, caller.user_id, opened["id"])
+        return _session_response(opened, live_job, location=True)
+    await storage.count(caller.user_id, request[BODY_BYTES], rows=2 if idempotency_key else 1)
+    session = await sessions.open_session(connection, caller.user_id, body, idempotency_key)
     rollup_notifier.wake()
-    return _session_response(session, {"Location": f"/api/sessions/{session['id']}"})
+    return _session_response(session, None, location=True)
 
 
 async def list_sessions(caller: Caller, connection: Connection, query: SessionsQuery) -> SessionPage:
-    """List your sessions, newest first, without transcripts and feedback."""
+    """List your sessions, newest practice first, without transcripts and feedback."""
     page, total, next_cursor = await sessions.page_of_sessions(connection, caller.user_id, query)
     return SessionPage(
-        sessions=[SessionSummary.model_validate(dict(row)) for row in page],
+        sessions=[SessionSummary.model_validate(session) for session in page],
         total=total,
         limit=query.limit,
         offset=query.offset,
@@ -58,13 +70,20 @@ async def list_sessions(caller: Caller, connection: Connection, query: SessionsQ
     )
 
 
-async def read_session(caller: Caller, connection: Connection, id: UUID) -> ApiResponse[PracticeSession]:
+async def read_session(
+    caller: Caller, connection: Connection, id: UUID, if_none_match: IfNoneMatch
+) -> ApiResponse[PracticeSession]:
     """Read one session with its transcript, its feedback and its live feedback job."""
+    # The job is read first: if it ends in between, it is named once more, rather than its feedback missing.
+    live_job = await jobs.live_job_of_session(connection, caller.user_id, id)
+    if if_none_match:
+        version = await queries.version_of_session(connection, caller.user_id, id)
+        if version and if_none_match.match(tag := _tag(version, live_job)):
+            return ApiResponse(None, status=304, headers={"ETag": tag})
     session = await queries.session_of_user(connection, caller.user_id, id)
     if session is None:
         raise SessionNotFound
-    live_job = await jobs.live_job_of_session(connection, caller.user_id, id)
-    return _session_response(session, live_job=live_job)
+    return _session_response(session, live_job)
 
 
 async def change_session(
@@ -75,52 +94,62 @@ async def change_session(
     storage: StorageLimit,
     id: UUID,
     body: SessionChanges,
-    if_match: Annotated[str | None, IF_MATCH],
+    if_match: IfMatch,
 ) -> ApiResponse[PracticeSession]:
     """Change a session; `completed: true` awards XP and moves the streak, once."""
-    version = _expected_version(if_match)
+    versions = _expected_versions(if_match)
     await storage.count(caller.user_id, request[BODY_BYTES])
     async with connection.transaction():
         session = await sessions.change_session(
-            connection, caller.user_id, id, body.provided(), expected_version=version
+            connection, caller.user_id, id, body.provided(), expected_versions=versions
         )
         live_job = await jobs.live_job_of_session(connection, caller.user_id, id)
     rollup_notifier.wake()
-    return _session_response(session, live_job=live_job)
+    return _session_response(session, live_job)
 
 
 async def delete_session(
-    caller: Caller, database: Database, job_notifier: JobNotifier, rollup_notifier: RollupNotifier, id: UUID
+    caller: Caller,
+    database: Database,
+    job_notifier: JobNotifier,
+    rollup_notifier: RollupNotifier,
+    id: UUID,
+    if_match: IfMatch,
 ) -> None:
     """Delete a session and its feedback."""
+    versions = _expected_versions(if_match)
     async with database.acquire() as connection:
-        job_ids = await queries.delete_session(connection, caller.user_id, id)
-    if job_ids is None:
-        raise SessionNotFound
+        job_ids = await sessions.delete_session(connection, caller.user_id, id, expected_versions=versions)
     rollup_notifier.wake()
     if job_ids:
         await job_notifier.deleted(job_ids)
 
 
 def _session_response(
-    session: Record, headers: dict[str, str] | None = None, live_job: UUID | None = None
+    session: Record, live_job: UUID | None, *, location: bool = False
 ) -> ApiResponse[PracticeSession]:
-    model = PracticeSession.model_validate({**session, "live_job_id": live_job})
-    return ApiResponse(model, headers={"ETag": f'"{session["version"]}"', **(headers or {})})
+    headers = {"ETag": _tag(session["version"], live_job)}
+    if location:
+        headers["Location"] = f"/api/sessions/{session['id']}"
+    return ApiResponse(PracticeSession.model_validate({**session, "live_job_id": live_job}), headers=headers)
 
 
-def _expected_version(if_match: str | None) -> int | None:
-    """Returns the version that If-Match (RFC 9110) requires.
+def _tag(version: int, live_job: UUID | None) -> str:
+    """Returns the entity tag of an answer: a job begins and ends without changing the version."""
+    return f'"{version}-{live_job}"' if live_job else f'"{version}"'
+
+
+def _expected_versions(if_match: EntityTags | None) -> Collection[int] | None:
+    """Returns the versions that If-Match names, whatever jobs were live then; None if any will do.
 
     Raises:
-        Outdated: the tag is not one of a session: it matches no version.
+        Outdated: the field is malformed.
     """
-    if if_match is None or if_match.strip() == "*":
+    if if_match is None or if_match.anything:
         return None
-    tag = re.fullmatch(r'\s*"(\d{1,9})"\s*', if_match)
-    if tag is None:
-        raise Outdated
-    return int(tag[1])
+    if not if_match.opaque:
+        raise Outdated("If-Match must hold the ETag as it was received, with its quotation marks, or `*`.")
+    return [int(tag[1]) for tag in map(_TAG.fullmatch, if_match.opaque) if tag]
 
 
 ROUTES = [
@@ -130,7 +159,7 @@ ROUTES = [
         open_session,
         tag="Sessions",
         status=201,
-        errors=(StorageLimitReached,),
+        errors=(StorageLimitReached, IdempotencyConflict, OpenedSessionDeleted),
         headers={201: ("Location", "ETag")},
     ),
     Route("GET", "/api/sessions", list_sessions, tag="Sessions"),
@@ -139,8 +168,9 @@ ROUTES = [
         "/api/sessions/{id}",
         read_session,
         tag="Sessions",
+        responses={200: PracticeSession, 304: None},
+        headers={200: ("ETag",), 304: ("ETag",)},
         errors=(SessionNotFound,),
-        headers={200: ("ETag",)},
     ),
     Route(
         "PATCH",
@@ -156,6 +186,6 @@ ROUTES = [
         delete_session,
         tag="Sessions",
         status=204,
-        errors=(SessionNotFound,),
+        errors=(SessionNotFound, Outdated),
     ),
 ]

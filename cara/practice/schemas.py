@@ -1,14 +1,16 @@
 """Requests and responses of practice sessions."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal, get_args
 from uuid import UUID
 
-from pydantic import MISSING, Field
+from pydantic import MISSING, AfterValidator, Field
 from typing_extensions import TypeAliasType
 
+from cara.errors import InvalidValue
 from cara.json_values import FreeObject, Seconds
 from cara.practice.feedback_schemas import Feedback
-from cara.web.datetimes import DateTimeOrStartOfDay
+from cara.web.datetimes import DateTimeOrStartOfDay, Rfc3339DateTime
 from cara.web.free_json import FreeJson
 from cara.web.models import Instant, PatchModel, QueryModel, RequestModel, ResponseModel
 from cara.web.sanitize import FreeText
@@ -20,6 +22,21 @@ FEATURE_TYPES: tuple[FeatureType, ...] = get_args(FeatureType)
 
 MAX_TRANSCRIPT_CHARACTERS = 200_000
 MAX_DURATION_SECONDS = 86_400
+EARLIEST_PRACTICE = datetime(2000, 1, 1, tzinfo=UTC)
+"""Statistics begin with this day too."""
+
+MAX_LEAD = timedelta(minutes=5)
+"""How far the clock of a client may be ahead of ours."""
+
+
+def _check_practiced_at(instant: datetime) -> datetime:
+    """Returns the time in UTC: however it is spelled, it is the same request under an Idempotency-Key."""
+    if instant < EARLIEST_PRACTICE:
+        raise InvalidValue("out_of_range", f"must not be before {EARLIEST_PRACTICE:%Y-%m-%d}")
+    if instant > datetime.now(UTC) + MAX_LEAD:
+        raise InvalidValue("out_of_range", "must not lie in the future")
+    return instant.astimezone(UTC)
+
 
 Title = Annotated[str, FreeText(max_length=200)]
 Description = Annotated[str, FreeText(max_length=2_000)]
@@ -36,12 +53,16 @@ Score = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
 DurationSeconds = Annotated[Seconds, Field(ge=0, le=MAX_DURATION_SECONDS, allow_inf_nan=False)]
 
 
+PracticedAt = Annotated[Rfc3339DateTime, AfterValidator(_check_practiced_at)]
+
+
 class NewSession(RequestModel):
-    """A practice session to open."""
+    """A practice session to open; `practicedAt` is when the practice took place, by default now."""
 
     feature_type: FeatureType
     title: Title | None = None
     description: Description | None = None
+    practiced_at: PracticedAt | None = None
 
 
 class SessionChanges(PatchModel):
@@ -60,9 +81,7 @@ class SessionChanges(PatchModel):
     feedback_json: Annotated[SessionFeedback, FreeJson()] | MISSING | None = MISSING
 
 
-class SessionSummary(ResponseModel):
-    """A session without its long parts; scores are 0-100 or null."""
-
+class _SessionMembers(ResponseModel):
     id: UUID
     user_id: UUID
     feature_type: FeatureType
@@ -76,11 +95,22 @@ class SessionSummary(ResponseModel):
     pace: float | None
     confidence: float | None
     tone: float | None
+    practiced_at: Instant
     created_at: Instant
     updated_at: Instant
 
 
-class PracticeSession(SessionSummary):
+class SessionSummary(_SessionMembers):
+    """A session without its long parts; scores are 0-100 or null.
+
+    Pace and fillers are those of its newest feedback, null without one or where they could not be measured.
+    """
+
+    words_per_minute: float | None = None
+    fillers_per_100_words: float | None = None
+
+
+class PracticeSession(_SessionMembers):
     """A whole session, with its transcript and its feedback; `liveJobId` names a feedback job under way."""
 
     transcript: str | None
@@ -89,7 +119,7 @@ class PracticeSession(SessionSummary):
 
 
 class SessionsQuery(QueryModel):
-    """Which sessions to list: a page by offset, or everything after a cursor."""
+    """Which sessions to list, by when they were practised: a page by offset, or everything after a cursor."""
 
     limit: Annotated[int, Field(ge=1, le=100)] = 20
     offset: Annotated[int, Field(ge=0, le=1_000_000)] = 0
@@ -101,7 +131,7 @@ class SessionsQuery(QueryModel):
 
 
 class SessionPage(ResponseModel):
-    """A page of sessions, newest first; `total` counts all that the filter lets through."""
+    """A page of sessions, newest practice first; `total` counts all that the filter lets through."""
 
     sessions: list[SessionSummary]
     total: int

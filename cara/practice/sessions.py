@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-from datetime import UTC, datetime
+from collections.abc import Collection
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from cara.errors import Conflict, FieldProblem, InvalidInput, NotFound, Outdated
+from cara.errors import Conflict, NotFound, Outdated
 from cara.postgres.database import Connection, Record, new_id
-from cara.practice import queries
+from cara.practice import key_queries, list_queries, queries
 from cara.practice.schemas import NewSession, SessionsQuery
 from cara.users.progress import award_completion
+from cara.web.cursors import decode_cursor, encode_cursor
+from cara.web.idempotency import IdempotencyConflict, hash_of_request
+
+KEY_RETENTION = timedelta(days=30)
+"""How long the key of a request that opened a session is remembered, at least."""
 
 
 class SessionNotFound(NotFound):
     detail = "There is no such practice session."
+
+
+class OpenedSessionDeleted(NotFound):
+    detail = (
+        "The session that this Idempotency-Key opened has been deleted. Another session needs another key."
+    )
 
 
 class SessionCompleted(Conflict):
@@ -24,10 +34,44 @@ class SessionCompleted(Conflict):
     detail = "A completed session stays completed."
 
 
-async def open_session(connection: Connection, user_id: UUID, new: NewSession) -> Record:
-    """Creates a session of the learner."""
+async def open_session(connection: Connection, user_id: UUID, new: NewSession, key: str | None) -> Record:
+    """Creates a session of the learner; of requests with one key at the same moment one creates it.
+
+    Raises:
+        IdempotencyConflict, OpenedSessionDeleted: as `session_of_key`.
+    """
+    if key is None:
+        return await _insert_session(connection, user_id, new_id(), new)
+    session_id = new_id()
+    async with connection.transaction():
+        if await key_queries.insert_key(connection, user_id, key, hash_of_request(new), session_id):
+            return await _insert_session(connection, user_id, session_id, new)
+    opened = await session_of_key(connection, user_id, new, key)
+    assert opened is not None, "a key is remembered for longer than a request takes"
+    return opened
+
+
+async def session_of_key(connection: Connection, user_id: UUID, new: NewSession, key: str) -> Record | None:
+    """Returns the session that the same request opened under this key, as it is now; None if none did.
+
+    Raises:
+        IdempotencyConflict: the key was used for another request.
+        OpenedSessionDeleted: the session is gone: whoever repeats the request must not bring it back.
+    """
+    known = await key_queries.key_of_user(connection, user_id, key)
+    if known is None:
+        return None
+    if known["request_hash"] != hash_of_request(new):
+        raise IdempotencyConflict
+    session = await queries.session_of_user(connection, user_id, known["session_id"])
+    if session is None:
+        raise OpenedSessionDeleted
+    return session
+
+
+async def _insert_session(connection: Connection, user_id: UUID, session_id: UUID, new: NewSession) -> Record:
     return await queries.insert_session(
-        connection, user_id, new_id(), new.feature_type, new.title, new.description
+        connection, user_id, session_id, new.feature_type, new.title, new.description, new.practiced_at
     )
 
 
@@ -37,19 +81,19 @@ async def change_session(
     session_id: UUID,
     changes: dict[str, Any],
     *,
-    expected_version: int | None = None,
+    expected_versions: Collection[int] | None = None,
 ) -> Record:
     """Applies the changes in the transaction of the caller; the first completion awards XP.
 
     Raises:
         SessionNotFound: the learner has no such session.
-        Outdated: the session has another version than the expected one.
+        Outdated: the session has none of the expected versions.
         SessionCompleted: the change would undo a completion.
     """
     session = await queries.lock_session(connection, user_id, session_id)
     if session is None:
         raise SessionNotFound
-    if expected_version is not None and session["version"] != expected_version:
+    if expected_versions is not None and session["version"] not in expected_versions:
         raise Outdated
     if session["completed"] and changes.get("completed") is False:
         raise SessionCompleted
@@ -70,41 +114,40 @@ async def change_session(
     return changed
 
 
+async def delete_session(
+    connection: Connection, user_id: UUID, session_id: UUID, *, expected_versions: Collection[int] | None
+) -> list[UUID]:
+    """Deletes a session and its feedback; returns its jobs of which Redis may still hold events.
+
+    Raises:
+        SessionNotFound: the learner has no such session.
+        Outdated: the session has none of the expected versions.
+    """
+    job_ids = await queries.delete_session(connection, user_id, session_id, expected_versions)
+    if job_ids is not None:
+        return job_ids
+    if await queries.version_of_session(connection, user_id, session_id) is None:
+        raise SessionNotFound
+    raise Outdated
+
+
 async def page_of_sessions(
     connection: Connection, user_id: UUID, query: SessionsQuery
-) -> tuple[list[Record], int, str | None]:
+) -> tuple[list[dict[str, Any]], int, str | None]:
     """Returns one page, the number of all matching sessions, and the cursor of the next page, if any."""
     filters = (query.feature_type, query.completed, query.from_, query.to)
     before = decode_cursor(query.cursor) if query.cursor else None
-    rows = await queries.sessions_of_user(
+    rows = await list_queries.sessions_of_user(
         connection, user_id, *filters, before, query.limit + 1, query.offset
     )
     page = rows[: query.limit]
-    total = await queries.count_sessions_of_user(connection, user_id, *filters)
+    total = await list_queries.count_sessions_of_user(connection, user_id, *filters)
     has_more = len(rows) > query.limit
-    next_cursor = encode_cursor(page[-1]["created_at"], page[-1]["id"]) if has_more else None
-    return page, total, next_cursor
+    next_cursor = encode_cursor(page[-1]["practiced_at"], page[-1]["id"]) if has_more else None
+    return await _with_measures(connection, user_id, page), total, next_cursor
 
 
-def encode_cursor(created_at: datetime, session_id: UUID) -> str:
-    """Returns an opaque cursor for the sessions after this one."""
-    return base64.urlsafe_b64encode(f"{created_at.isoformat()}|{session_id}".encode()).decode().rstrip("=")
-
-
-def decode_cursor(cursor: str) -> tuple[datetime, UUID]:
-    """Returns the creation time and the id that a cursor holds.
-
-    Raises:
-        InvalidInput: `encode_cursor` did not make the cursor.
-    """
-    try:
-        padded = cursor + "=" * (-len(cursor) % 4)
-        created, _, session_id = base64.urlsafe_b64decode(padded.encode("ascii")).decode().partition("|")
-        created_at = datetime.fromisoformat(created)
-        if created_at.tzinfo is None:
-            raise ValueError("no time zone")
-        return created_at.astimezone(UTC), UUID(session_id)
-    except (ValueError, binascii.Error, OverflowError):
-        raise InvalidInput(
-            "The cursor is not valid.", fields=(FieldProblem("cursor", "was not issued by this service"),)
-        ) from None
+async def _with_measures(connection: Connection, user_id: UUID, page: list[Record]) -> list[dict[str, Any]]:
+    found = await list_queries.measures_of_sessions(connection, user_id, [row["id"] for row in page])
+    measures = {row["session_id"]: row for row in found}
+    return [{**row, **measures.get(row["id"], {})} for row in page]

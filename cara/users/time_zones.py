@@ -8,14 +8,18 @@ from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, Field
 
+from cara.errors import InvalidValue
+
 _MACHINE_DEPENDENT = frozenset({"Factory", "localtime"})
 """Names whose zone depends on the machine, or that have none."""
 
 
 def known_time_zone(name: str) -> str:
-    """Returns the name; raises ValueError unless the IANA time zone database has it."""
+    """Returns the name; raises InvalidValue unless the IANA time zone database has it."""
     if name not in _known():
-        raise ValueError("must be a name of the IANA time zone database, such as Europe/Berlin")
+        raise InvalidValue(
+            "not_allowed", "must be a name of the IANA time zone database, such as Europe/Berlin"
+        )
     return name
 
 

@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 from pydantic import PlainValidator, WithJsonSchema
 
+from cara.errors import InvalidValue
+
 _FULL_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _DATE_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)", re.ASCII)
 _EITHER_SCHEMA = {"anyOf": [{"type": "string", "format": name} for name in ("date-time", "date")]}
@@ -17,7 +19,7 @@ def parse_datetime(value: Any) -> datetime:
     """Returns a `date-time` of RFC 3339.
 
     Raises:
-        ValueError: it is anything else, also where ISO 8601 would allow it.
+        InvalidValue: it is anything else, also where ISO 8601 would allow it.
     """
     text = value.upper() if isinstance(value, str) else ""
     try:
@@ -25,28 +27,30 @@ def parse_datetime(value: Any) -> datetime:
             return datetime.fromisoformat(text)
     except ValueError:
         pass
-    raise ValueError("must be an RFC 3339 date and time, such as 2026-01-31T09:30:00Z")
+    raise InvalidValue("format", "must be an RFC 3339 date and time, such as 2026-01-31T09:30:00Z")
 
 
 def parse_date_or_datetime(value: Any) -> date | datetime:
     """Returns a `full-date` or a `date-time` of RFC 3339.
 
     Raises:
-        ValueError: it is anything else.
+        InvalidValue: it is anything else.
     """
     try:
         if isinstance(value, str) and _FULL_DATE.fullmatch(value):
             return date.fromisoformat(value)
         return parse_datetime(value)
     except ValueError:
-        raise ValueError("must be a day such as 2026-01-31, or an RFC 3339 date and time") from None
+        raise InvalidValue(
+            "format", "must be a day such as 2026-01-31, or an RFC 3339 date and time"
+        ) from None
 
 
 def _start_of(value: Any) -> datetime:
     """Returns the time in UTC; a day alone is read as its first instant.
 
     Raises:
-        ValueError: it is neither, or lies beyond the calendar in UTC.
+        InvalidValue: it is neither, or lies beyond the calendar in UTC.
     """
     read = parse_date_or_datetime(value)
     if not isinstance(read, datetime):
@@ -54,7 +58,7 @@ def _start_of(value: Any) -> datetime:
     try:
         return read.astimezone(UTC)
     except OverflowError:
-        raise ValueError("must lie within the years 1 to 9999 in UTC") from None
+        raise InvalidValue("out_of_range", "must lie within the years 1 to 9999 in UTC") from None
 
 
 Rfc3339DateTime = Annotated[

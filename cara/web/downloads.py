@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import zlib
 from collections.abc import AsyncIterable, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from uuid import UUID
 from aiohttp import web
 
 from cara.errors import Unavailable
+from cara.web.compression import GZIP_BITS, LEVEL
 from cara.web.context import REQUEST_ID
 
 logger = logging.getLogger(__name__)
@@ -48,14 +50,13 @@ class Document:
     filename: str
     content_type: str
 
-    def head(self) -> web.StreamResponse:
+    def head(self, *, compressed: bool = False) -> web.StreamResponse:
         """Returns the response without its body: what HEAD gets."""
-        return web.StreamResponse(
-            headers={
-                "Content-Type": self.content_type,
-                "Content-Disposition": f'attachment; filename="{self.filename}"',
-            }
-        )
+        fields = {
+            "Content-Type": self.content_type,
+            "Content-Disposition": f'attachment; filename="{self.filename}"',
+        }
+        return web.StreamResponse(headers=fields | ({"Content-Encoding": "gzip"} if compressed else {}))
 
 
 class Downloads:
@@ -66,8 +67,10 @@ class Downloads:
         self._owners: set[UUID] = set()
 
     @asynccontextmanager
-    async def spool(self, owner: UUID) -> AsyncIterator[Spool]:
+    async def spool(self, owner: UUID, *, compressed: bool = False) -> AsyncIterator[Spool]:
         """Yields the place for a document of the learner; it is discarded at the end of the block.
+
+        `compressed` documents are written as they are sent, in gzip.
 
         Raises:
             DownloadsBusy: another download of this learner is not read yet, or as many of others as may be.
@@ -75,7 +78,7 @@ class Downloads:
         if owner in self._owners or len(self._owners) >= MAX_AT_ONCE:
             raise DownloadsBusy
         self._owners.add(owner)
-        spool = Spool(self)
+        spool = Spool(self, compressed=compressed)
         try:
             yield spool
         finally:
@@ -98,8 +101,9 @@ class Downloads:
 class Spool:
     """A document on its way to its reader."""
 
-    def __init__(self, downloads: Downloads) -> None:
+    def __init__(self, downloads: Downloads, *, compressed: bool) -> None:
         self._downloads = downloads
+        self._compressor = zlib.compressobj(LEVEL, wbits=GZIP_BITS) if compressed else None
         self._file = SpooledTemporaryFile(max_size=MEMORY_BYTES)  # noqa: SIM115 (closed by `close`)
         self._size = 0
         self.disk_bytes = 0
@@ -111,14 +115,11 @@ class Spool:
             DownloadsBusy: there is no room for it on the disk.
         """
         async for chunk in chunks:
-            self._size += len(chunk)
-            if self._size > MEMORY_BYTES:
-                self._downloads.take(self._size - self.disk_bytes)
-                self.disk_bytes = self._size
-            try:
-                await asyncio.to_thread(self._file.write, chunk)
-            except OSError as error:
-                raise DownloadsBusy from error
+            if self._compressor:
+                chunk = await asyncio.to_thread(self._compressor.compress, chunk)
+            await self._append(chunk)
+        if self._compressor:
+            await self._append(self._compressor.flush())
 
     async def send(self, request: web.Request, document: Document) -> web.StreamResponse:
         """Sends the document at the pace of its reader.
@@ -127,7 +128,7 @@ class Spool:
         a whole one. aiohttp sends its end after the handler has returned: a client that has it all finds its
         place given back.
         """
-        response = document.head()
+        response = document.head(compressed=self._compressor is not None)
         await response.prepare(request)
         try:
             async with asyncio.timeout(WHOLE_SECONDS):
@@ -146,6 +147,18 @@ class Spool:
     def close(self) -> None:
         """Discards the document."""
         self._file.close()
+
+    async def _append(self, written: bytes) -> None:
+        if not written:
+            return  # the compressor keeps it for later
+        self._size += len(written)
+        if self._size > MEMORY_BYTES:
+            self._downloads.take(self._size - self.disk_bytes)
+            self.disk_bytes = self._size
+        try:
+            await asyncio.to_thread(self._file.write, written)
+        except OSError as error:
+            raise DownloadsBusy from error
 
     async def _write_to(self, response: web.StreamResponse) -> None:
         await asyncio.to_thread(self._file.seek, 0)

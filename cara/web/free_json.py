@@ -19,6 +19,7 @@ from pydantic import BaseModel, GetCoreSchemaHandler, RootModel
 from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 from typing_extensions import TypeAliasType
 
+from cara.errors import InvalidValue
 from cara.json_values import JsonText
 from cara.web.sanitize import UNWANTED_CHARACTERS, without_markup
 from cara.web.strict_json import is_deeper
@@ -49,9 +50,11 @@ class FreeJson:
             raise PydanticKnownError("dict_type")
         raw = text.encode()
         if self.max_levels is not None and is_deeper(raw, self.max_levels):
-            raise ValueError(f"must not be nested deeper than {self.max_levels} levels")
+            message = f"must not be nested deeper than {self.max_levels} levels"
+            raise InvalidValue("too_deep", message, limit=self.max_levels)
         if self.max_bytes is not None and len(raw) > self.max_bytes:
-            raise ValueError(f"must not be larger than {self.max_bytes} bytes of JSON")
+            message = f"must not be larger than {self.max_bytes:,} bytes of JSON"
+            raise InvalidValue("too_large", message, limit=self.max_bytes)
         if isinstance(info.context, MarkupBudget) and not _is_plain(text):
             return JsonText(_STRING.sub(partial(self._cleaned, info.context), text).encode())
         return JsonText(raw)
@@ -66,7 +69,7 @@ class FreeJson:
         if cleaned == text:
             return written
         if found["name"]:
-            raise ValueError("must not have names that hold markup or control characters")
+            raise InvalidValue("markup", "must not have names that hold markup or control characters")
         return json.dumps(cleaned, ensure_ascii=False)
 
 

@@ -18,14 +18,14 @@ from aiohttp import web
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.alias_generators import to_camel
 
-from cara.errors import FieldProblem, InvalidInput, Unauthenticated
+from cara.errors import InvalidInput, InvalidValue, Unauthenticated
 from cara.json_values import JsonText, with_texts
 from cara.postgres.database import Connection, Database
 from cara.postgres.errors import StatementOutdated
 from cara.postgres.limits import begin_budget
 from cara.web.context import CALLER_ID, SERVICES
 from cara.web.guard import Authenticator, Caller, Claims, ClaimsExpired, bearer_token, confirmed_caller
-from cara.web.json_body import expect_body, read_body
+from cara.web.json_body import BEACON_TYPES, JSON_TYPES, expect_body, read_body
 from cara.web.models import ApiResponse
 from cara.web.origins import OriginRefused, Origins
 from cara.web.problems import invalid, invalid_fields
@@ -33,9 +33,13 @@ from cara.web.rate_limit_counter import COUNTED
 from cara.web.rate_limits import RateLimits
 from cara.web.routing import Route
 from cara.web.sse import EventStream
+from cara.web.tickets import TicketVerifier
 
 SMALL_BODY_BYTES = 4096
 """Up to this size a body is read before the request is counted, where only the body says for whom."""
+
+
+_REPEATED = InvalidValue("duplicate", "must not be given more than once")
 
 
 class _InTransaction:
@@ -148,7 +152,7 @@ class Endpoint:
         authenticator: Authenticator = services[Authenticator]
         database: Database = services[Database]
         begin_budget(database.seconds)
-        claims = None if self.route.public else authenticator.claims(bearer_token(request))
+        claims = None if self.route.public else self._claims(request, authenticator)
         if claims:
             request[CALLER_ID] = claims.user_id
         if not self._counts_itself or _has_large_body(request, inputs):
@@ -160,6 +164,18 @@ class Endpoint:
             # Its transaction is undone, and every statement is prepared anew. Outside of transactions asyncpg
             # does so by itself, and who has paid for something repeats by `retry_database`.
             return await self._call(request, claims, arguments)
+
+    def _claims(self, request: web.Request, authenticator: Authenticator) -> Claims:
+        """Returns the claims of the token in the address if the route takes one, else of the bearer token."""
+        if not self._has_token(request):
+            return authenticator.claims(bearer_token(request))
+        verifier: TicketVerifier = request.app[SERVICES][self.route.tokens]
+        claims = verifier.claims(request.query["token"])
+        authenticator.refuse_ended(claims)
+        return claims
+
+    def _has_token(self, request: web.Request) -> bool:
+        return self.route.tokens is not None and "token" in request.query
 
     async def _call(self, request: web.Request, claims: Claims | None, arguments: dict[str, Any]) -> Any:
         inputs, services = self._inputs, request.app[SERVICES]
@@ -187,11 +203,16 @@ class Endpoint:
         for name, adapter in inputs.path.items():
             arguments[name] = _validated(adapter, request.match_info[name], name)
         for name, (header, adapter) in inputs.headers.items():
-            arguments[name] = _validated(adapter, request.headers.get(header.name), header.name)
+            # Lines of a list belong together (RFC 9110, section 5.3); of other fields there is one.
+            lines = request.headers.getall(header.name, ())
+            arguments[name] = _validated(adapter, ", ".join(lines) if lines else None, header.name)
         if inputs.query:
             arguments["query"] = _query(request, inputs.query)
         if inputs.body:
-            arguments["body"] = await read_body(request, inputs.body, required=inputs.body_required)
+            types = BEACON_TYPES if self._has_token(request) else JSON_TYPES
+            arguments["body"] = await read_body(
+                request, inputs.body, required=inputs.body_required, types=types
+            )
         return arguments
 
 
@@ -206,17 +227,18 @@ def _validated(adapter: TypeAdapter[Any], value: Any, name: str) -> Any:
     try:
         return adapter.validate_python(value)
     except ValidationError as error:
-        raise invalid_fields(error, within=name) from None
+        raise invalid_fields(error, value, within=name) from None
 
 
 def _query(request: web.Request, model: type[BaseModel]) -> BaseModel:
     repeated = {name for name in request.query if len(request.query.getall(name)) > 1}
     if repeated:
-        raise invalid(FieldProblem(name, "is given more than once") for name in sorted(repeated))
+        raise invalid(_REPEATED.at(name) for name in sorted(repeated))
+    given = dict(request.query)
     try:
-        return model.model_validate(dict(request.query))
+        return model.model_validate(given)
     except ValidationError as error:
-        raise invalid_fields(error, within="query") from None
+        raise invalid_fields(error, given, within="query") from None
 
 
 def _response(answer: Any, status: int) -> web.StreamResponse:

@@ -44,7 +44,11 @@ BODY_BYTES = web.RequestKey("body_bytes", int)
 READ_SECONDS = 30
 """A client that takes longer than this to send its body is refused."""
 
-_JSON_TYPE: Final = "application/json"
+JSON_TYPES: Final = frozenset({"application/json"})
+BEACON_TYPES: Final = JSON_TYPES | {"text/plain"}
+"""What `navigator.sendBeacon` can send to another origin without a preflight is text."""
+
+_NO_JSON: Final = FieldProblem("Content-Type", "not_allowed", "must be application/json")
 _PLAIN: Final = "identity"
 _COMPRESSIONS = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
 
@@ -82,27 +86,33 @@ async def expect_body(request: web.Request) -> None:
         raise web.HTTPExpectationFailed
 
 
-async def read_body(request: web.Request, model: type[Model], *, required: bool = True) -> Model | None:
+async def read_body(
+    request: web.Request,
+    model: type[Model],
+    *,
+    required: bool = True,
+    types: frozenset[str] = JSON_TYPES,
+) -> Model | None:
     """Returns the body as the model, its free texts without markup; None if it is empty and not required.
 
     The cost of any body is bounded: by its size and number of values, and by a budget for its markup. Costly
     bodies are read in a thread, which callers share: learners, or before sign-in their addresses.
 
     Raises:
-        UnsupportedMediaType: `Content-Type` is not that of JSON in UTF-8. An empty body may have any.
+        UnsupportedMediaType: `Content-Type` is none of `types`, or not in UTF-8. An empty body may have any.
         InvalidInput: not JSON, not an object, or not what the model says; with the fields named.
         TooLarge: more than `MAX_BODY_BYTES`.
         BodiesBusy: it is costly, and many others are being read.
         OwnBodiesBusy: it is costly, and the same caller has many others being read.
     """
     if request.content_length:
-        _require_json(request)  # before the body is received
+        _require_type(request, types)  # before the body is received
     caller, encoding = _caller_of(request), request.headers.get("Content-Encoding", _PLAIN).lower()
     try:
         raw = await _received(request, caller)
         request[BODY_BYTES] = len(raw)
         if raw:
-            _require_json(request)
+            _require_type(request, types)
         elif not required:
             return None
         if encoding == _PLAIN and not _is_costly(raw):
@@ -119,11 +129,11 @@ async def read_body(request: web.Request, model: type[Model], *, required: bool 
         raise BodiesBusy(retry_after_seconds=1) from None
 
 
-def _require_json(request: web.Request) -> None:
+def _require_type(request: web.Request, types: frozenset[str]) -> None:
     for kind in request.headers.getall("Content-Type", [""]):
-        is_json = kind.partition(";")[0].strip().lower() == _JSON_TYPE
+        is_json = kind.partition(";")[0].strip().lower() in types
         if not is_json or (request.charset or "utf-8").lower() not in ("utf-8", "utf8"):
-            raise UnsupportedMediaType(fields=(FieldProblem("Content-Type", "must be application/json"),))
+            raise UnsupportedMediaType(fields=(_NO_JSON,))
 
 
 def _caller_of(request: web.Request) -> str:
@@ -171,15 +181,15 @@ def _read_costly(request: web.Request, model: type[Model], raw: bytes, encoding:
 
 def _read(model: type[Model], raw: bytes, budget: MarkupBudget) -> Model:
     try:
-        parse_object(raw)
+        sent = parse_object(raw)
         quoted = quote_free_json(model, raw)
         # Lengths, counts and types first: only what passes them is worth the work of cleaning.
         model.model_validate_json(quoted)
         return model.model_validate_json(quoted, context=budget)
     except InvalidJson as error:
-        problem = invalid([FieldProblem(error.field or "body", error.message)])
+        problem = invalid([error.at(error.field)])
     except ValidationError as error:
-        problem = invalid_fields(error)
+        problem = invalid_fields(error, sent, within="body")
     # Not raised above, where it would refer to pydantic's error for ever: in a cycle of references through
     # that, which no garbage collection sees, every refused body left thousands of frames behind.
     raise problem

@@ -28,13 +28,27 @@ _REF = "#/components/schemas/{model}"
 _DESCRIPTION = """The backend of an AI communication coach.
 
 JSON in and out, in UTF-8; moments in UTC; errors as problems (RFC 9457). What can be read by GET can be asked
-for by HEAD. Requests are counted: see `RateLimit-Policy` and `RateLimit` of the answers."""
+for by HEAD. Answers over 1 KiB come in gzip if `Accept-Encoding` takes it. Requests are counted: see
+`RateLimit-Policy` and `RateLimit` of the answers."""
 
 _SECURITY = {
     "type": "http",
     "scheme": "bearer",
     "bearerFormat": "JWT",
     "description": "The access token. After `token_expired` refresh it, after `token_invalid` sign in again.",
+}
+
+_BEACON = {
+    "type": "apiKey",
+    "in": "query",
+    "name": "token",
+    "description": "A token that posts events and opens nothing else: part of the address of beacons.",
+}
+
+_JSON_AS_TEXT = {
+    "type": "string",
+    "contentMediaType": "application/json",
+    "description": "The same JSON, as `navigator.sendBeacon` sends it: only with a `token` in the address.",
 }
 
 
@@ -63,7 +77,7 @@ def _document(routes: list[Route]) -> dict[str, Any]:
         "components": {
             "schemas": {**schemas.definitions, "Problem": problem_schema(routes)},
             "headers": HEADERS,
-            "securitySchemes": {"bearer": _SECURITY},
+            "securitySchemes": {"bearer": _SECURITY, "beacon": _BEACON},
         },
     }
 
@@ -118,11 +132,15 @@ def _operation(route: Route, schemas: _Schemas) -> dict[str, Any]:
         operation["parameters"] = parameters
     if inputs.body:
         content = {"application/json": {"schema": schemas.of(inputs.body, "validation")}}
+        if route.tokens:
+            content["text/plain"] = {"schema": _JSON_AS_TEXT}
         operation["requestBody"] = {"required": inputs.body_required, "content": content}
     return operation
 
 
 def _security(route: Route, inputs: Inputs) -> list[dict[str, list[str]]]:
+    if route.tokens:
+        return [{"bearer": []}, {"beacon": []}]
     if not route.public:
         return [{"bearer": []}]
     return [{"bearer": []}, {}] if authenticates_itself(inputs) else []

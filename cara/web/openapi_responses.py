@@ -28,6 +28,7 @@ from cara.postgres.errors import (
     DatabaseReadOnly,
     DatabaseSlow,
 )
+from cara.web.field_problems import field_problem_schema
 from cara.web.guard import Authenticator
 from cara.web.handlers import Inputs
 from cara.web.json_body import BodiesBusy, BodyBroken, BodyTooSlow
@@ -54,11 +55,7 @@ _PROBLEM: dict[str, Any] = {
         "errors": {
             "type": "array",
             "description": "The members at fault, where it is the input.",
-            "items": {
-                "type": "object",
-                "required": ["field", "message"],
-                "properties": {"field": {"type": "string"}, "message": {"type": "string"}},
-            },
+            "items": field_problem_schema(),
         },
     },
 }

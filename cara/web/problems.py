@@ -6,6 +6,7 @@ import json
 import logging
 import math
 from collections.abc import Iterable
+from dataclasses import asdict
 from http import HTTPStatus
 from typing import Any
 
@@ -33,6 +34,7 @@ from cara.errors import (
 )
 from cara.postgres.errors import DatabaseTrouble
 from cara.web.context import REQUEST_ID
+from cara.web.field_problems import field_problems
 
 logger = logging.getLogger(__name__)
 
@@ -55,10 +57,6 @@ STATUSES: dict[type[CaraError], int] = {
 
 USUAL_RETRY_SECONDS = 5
 """`Retry-After` of an error for unavailability that names no time."""
-
-MOST_FIELDS = 50
-LONGEST_FIELD = 100
-"""Clients choose the names of members: a problem must not grow with what was sent."""
 
 _HTTP_CODES = {
     403: "origin_refused",
@@ -95,7 +93,10 @@ def problem_document(error: CaraError, request_id: str) -> dict[str, Any]:
         "error": error.detail,
     }
     if error.fields:
-        document["errors"] = [{"field": item.field, "message": item.message} for item in error.fields]
+        document["errors"] = [
+            {name: value for name, value in asdict(item).items() if value is not None}
+            for item in error.fields
+        ]
     return {**document, **error.further_members()}
 
 
@@ -117,26 +118,14 @@ def problem_response(error: CaraError, request: web.Request) -> web.Response:
     return response
 
 
-def invalid_fields(error: ValidationError, *, within: str | None = None) -> InvalidInput:
-    """Returns the errors that pydantic found, at most `MOST_FIELDS`, as one of ours; without the values."""
-    found = error.errors(include_url=False, include_context=False, include_input=False)
-    return invalid(
-        [FieldProblem(_where(item["loc"], within), _message(item["msg"])) for item in found[:MOST_FIELDS]]
-    )
+def invalid_fields(error: ValidationError, sent: object, *, within: str) -> InvalidInput:
+    """Returns what pydantic found in what was sent as an error of ours; `within` names all that was sent."""
+    return invalid(field_problems(error, sent, within=within))
 
 
 def invalid(fields: Iterable[FieldProblem]) -> InvalidInput:
     listed = tuple(fields)
     return InvalidInput("; ".join(f"{item.field}: {item.message}" for item in listed[:5]), fields=listed)
-
-
-def _message(message: str) -> str:
-    """Returns the message without the prefix that pydantic puts before those of our own validators."""
-    return message.removeprefix("Value error, ")
-
-
-def _where(location: tuple[int | str, ...], within: str | None) -> str:
-    return ".".join(str(part) for part in location)[:LONGEST_FIELD] or within or "body"
 
 
 @web.middleware

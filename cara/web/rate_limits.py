@@ -73,9 +73,9 @@ class RateLimits:
         await self._count(request, limits, client)
 
     async def count_expired(self, request: web.Request, claims: Claims) -> None:
-        """Counts a request whose token has expired, apart from the user's others.
+        """Counts a request whose token has expired, or is old, apart from the user's others.
 
-        It opens nothing, and whoever finds an old token must not be able to use up its owner's limit.
+        It opens little, and whoever finds an old token must not be able to use up its owner's limit.
 
         Raises:
             LimitReached: the limit is used up.

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from cara.errors import CaraError
+from cara.web.tickets import TicketVerifier
 
 Handler = Callable[..., Awaitable[Any]]
 
@@ -23,7 +24,9 @@ class Route:
     does not say it all, `errors` the errors that are the route's own, and `headers`, by status too, the
     header fields of its responses. `limit` names a rate limit that counts beside the general one; requests of
     routes with None are not counted. `origin_checked` is for routes that work with the refresh cookie: they
-    refuse requests from the pages of other origins (`origins.py`).
+    refuse requests from the pages of other origins (`origins.py`). `tokens` is the service that verifies the
+    `token` of the query, which stands in for the bearer token where `navigator.sendBeacon` sends the request:
+    with one, the body may come as text/plain.
     """
 
     method: str
@@ -34,6 +37,7 @@ class Route:
     public: bool = False
     limit: str | None = GENERAL_LIMIT
     origin_checked: bool = False
+    tokens: type[TicketVerifier] | None = None
     errors: Sequence[type[CaraError]] = ()
     responses: Mapping[int, Any] | None = None
     headers: Mapping[int, Sequence[str]] = field(default_factory=dict)

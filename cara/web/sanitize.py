@@ -38,8 +38,9 @@ from typing import Any, Final
 
 import bleach
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
-from pydantic_core import CoreSchema, PydanticKnownError, core_schema
+from pydantic_core import CoreSchema, core_schema
 
+from cara.errors import InvalidValue
 from cara.web.tags import ELEMENTS, PASSED_CHARACTERS_A_STEP, SIGNS_A_STEP, MarkupBudget, Span, Tags
 
 Info = core_schema.ValidationInfo
@@ -168,7 +169,9 @@ def _characters(kind: str, body: str) -> str:
 
 @dataclass(frozen=True)
 class FreeText:
-    """`Annotated[str, FreeText(1, 200)]`: at most 200 characters as sent, at least 1 without markup.
+    """`Annotated[str, FreeText(1, 200)]`: at most 200 characters as sent, and at least 1 when it is clean.
+
+    Neither markup nor blanks at the ends count for the least number.
 
     Markup is taken out only when validation runs with a `MarkupBudget` as its context. So a body is validated
     twice: first as it was sent, so that lengths, counts and types refuse what they can before anything costs
@@ -192,6 +195,10 @@ class FreeText:
 
     def _clean(self, text: str, info: Info) -> str:
         cleaned = without_markup(text, info.context) if isinstance(info.context, MarkupBudget) else text
-        if len(cleaned) < self.min_length:
-            raise PydanticKnownError("string_too_short", {"min_length": self.min_length})
-        return cleaned
+        length = len(cleaned.strip())
+        if length >= self.min_length:
+            return cleaned
+        if not length:
+            raise InvalidValue("blank", "must not be blank")
+        message = f"must have at least {self.min_length} characters, without blanks at its ends"
+        raise InvalidValue("too_short", message, limit=self.min_length)

@@ -7,6 +7,8 @@ from typing import Self
 
 from aiohttp import web
 
+from cara.web.compression import AS_IT_IS
+
 HEARTBEAT_SECONDS = 15.0
 WRITE_SECONDS = 20.0
 """A client that reads nothing for this long is disconnected, rather than buffered for without end."""
@@ -21,7 +23,7 @@ class EventStream:
         self.response = web.StreamResponse(
             headers={
                 "Content-Type": "text/event-stream; charset=utf-8",
-                "Cache-Control": "no-store, no-transform",
+                "Cache-Control": AS_IT_IS,
                 "X-Accel-Buffering": "no",
             }
         )

@@ -10,6 +10,8 @@ from typing import Final
 
 import jiter
 
+from cara.errors import FieldCode, InvalidValue
+
 DEPTH_LIMIT: Final = 32
 VALUES_LIMIT: Final = 20_000
 """How many values a body may hold, nested ones included: each costs time beyond that of its bytes."""
@@ -28,14 +30,18 @@ _CONSTANT: Final = re.compile(rb"NaN|-?Infinity")
 _JITER_ERROR: Final = re.compile(
     r'(?:Detected duplicate key "(?P<name>.*)"|.*) at line (?P<line>\d+) column (?P<column>\d+)', re.DOTALL
 )
+_NOT_STORABLE: Final = InvalidValue("unstorable", "must not hold a NUL or half a surrogate pair")
+_BEYOND_64_BITS: Final = InvalidValue("out_of_range", "must not hold a whole number of more than 64 bits")
+_BEYOND_DOUBLE: Final = InvalidValue("out_of_range", "must not hold a number too large for a double")
 
 
-class InvalidJson(Exception):
-    """A body is not acceptable JSON; `field` is the (dotted) member at fault where it is known."""
+class InvalidJson(InvalidValue):
+    """A body is not acceptable JSON; `field` is the (dotted) member at fault, or `body` for all of it."""
 
-    def __init__(self, message: str, field: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
+    def __init__(
+        self, code: FieldCode, message: str, field: str = "body", *, limit: float | None = None
+    ) -> None:
+        super().__init__(code, message, limit=limit)
         self.field = field
 
 
@@ -52,13 +58,13 @@ def parse_object(raw: bytes, *, max_depth: int = DEPTH_LIMIT) -> dict[str, objec
     """
     _check_count(raw)  # first: looking for the depth costs time with each bracket
     if is_deeper(raw, max_depth):
-        raise InvalidJson(f"The body is nested deeper than {max_depth} levels.")
+        raise InvalidJson("too_deep", f"must not be nested deeper than {max_depth} levels", limit=max_depth)
     try:
         parsed = jiter.from_json(raw, allow_inf_nan=False, catch_duplicate_keys=True)
     except ValueError as error:
         raise _refusal(raw, str(error)) from None
     if not isinstance(parsed, dict):
-        raise InvalidJson("The body must be a JSON object, written in braces.")
+        raise InvalidJson("type", "must be a JSON object, written in braces")
     if _is_suspect(raw):
         _check_values(parsed)
     return parsed
@@ -84,7 +90,7 @@ def _check_count(raw: bytes) -> None:
         return
     signs = _STRING.sub(b"", raw)
     if signs.count(b",") + signs.count(b"[") + signs.count(b"{") > VALUES_LIMIT:
-        raise InvalidJson(f"The body holds more than {VALUES_LIMIT:,} values.")
+        raise InvalidJson("too_many", f"must not hold more than {VALUES_LIMIT:,} values", limit=VALUES_LIMIT)
 
 
 def _is_suspect(raw: bytes) -> bool:
@@ -104,26 +110,26 @@ def _refusal(raw: bytes, reason: str) -> InvalidJson:
     Its message names a duplicate member, or the place of a mistake.
     """
     if raw.startswith(_BYTE_ORDER_MARK):
-        return InvalidJson("The body must not start with a byte order mark.")
+        return InvalidJson("invalid_json", "must not start with a byte order mark")
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
-        return InvalidJson(f"The body is not UTF-8: look at byte {error.start}.")
+        return InvalidJson("invalid_json", f"is not UTF-8: look at byte {error.start}")
     if not text.strip():
-        return InvalidJson("The body is empty; a JSON object was expected.")
+        return InvalidJson("required", "is empty, but must be a JSON object")
     if reason.startswith("number out of range"):  # thousands of digits
-        return InvalidJson("A whole number is out of range: it must fit in 64 bits.")
+        return InvalidJson(_BEYOND_64_BITS.code, _BEYOND_64_BITS.message)
     place = _JITER_ERROR.fullmatch(reason)
     if place and place["name"] is not None:
-        return InvalidJson("This member is given more than once.", _printable(place["name"]))
+        return InvalidJson("duplicate", "must not be given more than once", _printable(place["name"]))
     if _SURROGATE_ESCAPE.search(raw) and (refusal := _lone_surrogate(text)):
         return refusal
     line, column = (int(place["line"]), int(place["column"])) if place else (1, 1)
     row = raw.split(b"\n")[line - 1]
     # For -Infinity, jiter names the place behind the sign.
     if constant := _CONSTANT.match(row, column - 2) or _CONSTANT.match(row, column - 1):
-        return InvalidJson(f"{constant[0].decode()} is not a JSON number.")
-    return InvalidJson(f"The body is not valid JSON: look at line {line}, column {column}.")
+        return InvalidJson("invalid_json", f"must not hold {constant[0].decode()}, which is no JSON number")
+    return InvalidJson("invalid_json", f"is not valid JSON: look at line {line}, column {column}")
 
 
 def _lone_surrogate(text: str) -> InvalidJson | None:
@@ -138,40 +144,39 @@ def _lone_surrogate(text: str) -> InvalidJson | None:
 
 
 def _check_values(parsed: object) -> None:
-    if fault := _fault_in(parsed):
-        message, place = fault
+    if found := _first_fault(parsed):
+        fault, place = found
         named = ".".join(part[:_LONGEST_FIELD] for part in place)
-        raise InvalidJson(message, _printable(named) or None)
+        raise InvalidJson(fault.code, fault.message, _printable(named) or "body")
 
 
-def _fault_in(value: object) -> tuple[str, list[str]] | None:
-    """Returns what is wrong with the first value or name not to be stored, and the names that lead there.
+def _first_fault(value: object) -> tuple[InvalidValue, list[str]] | None:
+    """Returns the first fault of a value or a name, if any, and the names on the way to it.
 
     They are gathered on the way back, for a name may be as long as the body and stand above all its values.
     """
-    if message := _fault_of(value):
-        return message, []
+    if fault := _fault(value):
+        return fault, []
     members: Iterable[tuple[object, object]] = ()
     if isinstance(value, dict):
         members = value.items()
     elif isinstance(value, list):
         members = enumerate(value)
     for name, item in members:
-        if message := _fault_of(name):
-            return message, [str(name)]
-        if inside := _fault_in(item):
-            return inside[0], [str(name), *inside[1]]
+        if isinstance(name, str) and not _is_storable(name):
+            return _NOT_STORABLE, [name]
+        if inside := _first_fault(item):
+            fault, place = inside
+            return fault, [str(name), *place]
     return None
 
 
-def _fault_of(value: object) -> str | None:
+def _fault(value: object) -> InvalidValue | None:
     if isinstance(value, str):
-        return None if _is_storable(value) else "A text holds a NUL or half a surrogate pair."
-    if isinstance(value, int) and value not in _INTEGERS:
-        return "A whole number is out of range: it must fit in 64 bits."
-    if isinstance(value, float) and not math.isfinite(value):
-        return "A number is too large."
-    return None
+        return None if _is_storable(value) else _NOT_STORABLE
+    if isinstance(value, int):
+        return None if value in _INTEGERS else _BEYOND_64_BITS
+    return _BEYOND_DOUBLE if isinstance(value, float) and not math.isfinite(value) else None
 
 
 def _is_storable(text: str) -> bool:

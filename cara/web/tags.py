@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from cara.errors import InvalidValue
+
 _CURRENT: Final = """a abbr address area article aside audio b base bdi bdo blockquote body br button canvas
 caption cite code col colgroup data datalist dd del details dfn dialog div dl dt em embed fieldset
 figcaption figure footer form h1 h2 h3 h4 h5 h6 head header hgroup hr html i iframe img input ins kbd keygen
@@ -79,7 +81,7 @@ SIGNS_A_STEP: Final = 16
 _READ_CHARACTERS_A_STEP: Final = 32
 
 
-class TooMuchMarkup(ValueError):
+class TooMuchMarkup(InvalidValue):
     """Taking the markup out of a text would cost more than one request may."""
 
 
@@ -102,7 +104,7 @@ class MarkupBudget:
         """
         self.left -= steps
         if self.left < 0:
-            raise TooMuchMarkup("holds more markup than one request may bring")
+            raise TooMuchMarkup("markup", "must not hold more markup than one request may bring")
 
 
 class Span(NamedTuple):

@@ -50,6 +50,8 @@ async def _write_data_everywhere(learner: Learner, database: Database) -> None:
     """Writes something into every table with data of users."""
     await learner.opens_session(score=90, transcript=TALK, completed=True, title="Last & <first>")
     await learner.asks_for_feedback()
+    keyed = {"json": {"featureType": "video"}, "headers": {"Idempotency-Key": "once"}}
+    await learner.expects(201, "POST", "/api/sessions", **keyed)
     await signs_in(learner.client, learner.email, "guess")
     async with database.acquire() as connection:
         await connection.execute(
@@ -98,7 +100,8 @@ async def test_an_export_holds_all_data_and_no_hashes(
     assert response.content_type == "application/json"
     assert response.headers["Content-Disposition"] == 'attachment; filename="cara-export.json"'
     assert exported["profile"]["email"] == learner.email
-    assert {session["transcript"] for session in exported["sessions"]} == {TALK}
+    assert {session["transcript"] for session in exported["sessions"]} == {TALK, None}
+    assert [each["key"] for each in exported["sessionKeys"]] == ["once"]
     assert {session["title"] for session in exported["sessions"]} == {"Last & <first>", None}
     assert exported["sessions"][0]["score"] == 90.0
     assert exported["sessions"][0]["createdAt"].endswith("Z")

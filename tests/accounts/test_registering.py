@@ -59,11 +59,11 @@ async def test_an_email_that_is_no_longer_accepted_at_registration_still_signs_i
     [
         ("Ada <ada@example.com>", "must be the address alone, without a name before it"),
         ("<ada@example.com>", "must be the address alone, without a name before it"),
-        ("nonsense", "not a valid email address"),
-        ("ada@example.com\nbcc: eve@example.com", "not a valid email address"),
-        (f"ada@{'a' * 60}.{'b' * 60}.{'c' * 60}.{'d' * 60}.example", "not a valid email address"),
-        ("a" * 100_000 + "@example.com", "not a valid email address"),
-        (None, "valid string"),
+        ("nonsense", "must be an email address"),
+        ("ada@example.com\nbcc: eve@example.com", "must be an email address"),
+        (f"ada@{'a' * 60}.{'b' * 60}.{'c' * 60}.{'d' * 60}.example", "at most 254 characters"),
+        ("a" * 100_000 + "@example.com", "at most 254 characters"),
+        (None, "must be a string"),
     ],
 )
 async def test_an_invalid_email_is_refused_with_the_reason(
@@ -74,7 +74,6 @@ async def test_an_invalid_email_is_refused_with_the_reason(
     [problem] = refused["errors"]
     assert problem["field"] == "email"
     assert why in problem["message"]
-    assert not problem["message"].startswith("Value error")
 
 
 BLANK = {

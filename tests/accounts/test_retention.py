@@ -99,6 +99,21 @@ async def test_expired_sign_in_failures_are_deleted(database: Database) -> None:
     assert await purge_expired(database, now=NOW, audit_days=30) == Purged(sign_in_failures=2)
 
 
+async def test_keys_of_sessions_are_forgotten_and_the_sessions_kept(
+    learner: Learner, database: Database
+) -> None:
+    for key in ("old", "new"):
+        opened = {"json": {"featureType": "video"}, "headers": {"Idempotency-Key": key}}
+        await learner.expects(201, "POST", "/api/sessions", **opened)
+    async with database.acquire() as connection:
+        await connection.execute(
+            "update session_keys set created_at = $1 where key = 'old'", NOW - timedelta(days=30, seconds=1)
+        )
+        assert await purge_expired(database, now=NOW, audit_days=30) == Purged(session_keys=1)
+        assert await connection.fetchval("select key from session_keys") == "new"
+    assert (await learner.expects(200, "GET", "/api/sessions"))["total"] == 2
+
+
 async def test_more_rows_than_a_batch_are_deleted(database: Database) -> None:
     rows = deletion.BATCH_ROWS * 2 + 1
     await _insert_entries(database, rows, days_ago=400)

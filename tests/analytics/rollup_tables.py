@@ -57,13 +57,14 @@ async def store(database: Database, *events: IncomingEvent, received_at: datetim
         await insert_events(connection, events, received_at)
 
 
-async def insert_session(connection: Connection, user_id: UUID, created_at: datetime, feature: str) -> UUID:
-    session = await practice.insert_session(connection, user_id, uuid4(), feature, None, None)
+async def insert_session(connection: Connection, user_id: UUID, practiced_at: datetime, feature: str) -> UUID:
+    """A session whose own event is of now, wherever its practice lies."""
+    session = await practice.insert_session(connection, user_id, uuid4(), feature, None, None, None)
     await connection.execute(
-        "update sessions set created_at = $3 where user_id = $1 and id = $2",
+        "update sessions set practiced_at = $3 where user_id = $1 and id = $2",
         user_id,
         session["id"],
-        created_at,
+        practiced_at,
     )
     return UUID(str(session["id"]))
 

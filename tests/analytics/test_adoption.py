@@ -217,7 +217,9 @@ async def practised(learner: Learner, database: Database, at: datetime, feature:
     """A session of that time, without the events that Cara writes of it now."""
     session = await learner.opens_session(feature)
     async with database.transaction() as connection:
-        await connection.execute("update sessions set created_at = $1 where id = $2::uuid", at, session["id"])
+        await connection.execute(
+            "update sessions set practiced_at = $1 where id = $2::uuid", at, session["id"]
+        )
         await connection.execute("delete from analytics_events")
         await connection.execute("delete from pending_event_batches")
 

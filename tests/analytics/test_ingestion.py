@@ -38,6 +38,7 @@ async def test_an_event_is_stored_before_the_response(learner: Learner, database
     event = await learner.expects(201, "POST", EVENTS, json=posted)
     (row,) = await rows_of(database, learner)
     assert event["eventId"] == posted["eventId"] == str(row["id"])
+    assert event["userId"] == learner.user["id"]
     assert event["metadata"] == {"page": "home", "numbers": [1, 2.5]}
     assert row["metadata"].raw == b'{"page":"home","numbers":[1,2.5]}'
     assert event["eventType"] == row["event_type"] == "page.view"
@@ -59,6 +60,7 @@ async def test_a_repeated_event_is_returned_as_it_was_first_stored(
     first = await learner.expects(201, "POST", EVENTS, json={"eventType": "one", "eventId": event_id})
     again = await learner.expects(201, "POST", EVENTS, json={"eventType": "other", "eventId": event_id})
     assert again == first
+    assert again["userId"] == learner.user["id"]
     assert len(await rows_of(database, learner)) == 1
 
 

@@ -26,7 +26,7 @@ async def practises(learner: Learner, database: Database, at: datetime, **change
     session = await learner.opens_session(changes.pop("feature", "conversation"), **changes)
     async with database.acquire() as connection:
         await connection.execute(
-            "update sessions set created_at = $2 where id = $1::uuid", session["id"], at.astimezone(UTC)
+            "update sessions set practiced_at = $2 where id = $1::uuid", session["id"], at.astimezone(UTC)
         )
     return UUID(session["id"])
 

@@ -42,6 +42,16 @@ async def two_jobs_of_one_session(learner: Learner) -> tuple[str, list[dict[str,
     return f"/api/sessions/{session['id']}", jobs
 
 
+def measures_of(session: dict[str, Any]) -> tuple[float, float]:
+    measures = session["feedbackJson"]["measures"]
+    return measures["wordsPerMinute"], measures["fillers"]["perHundredWords"]
+
+
+async def listed_measures(learner: Learner) -> dict[str, tuple[float | None, float | None]]:
+    page = await learner.expects(200, "GET", "/api/sessions")
+    return {each["id"]: (each["wordsPerMinute"], each["fillersPer100Words"]) for each in page["sessions"]}
+
+
 async def test_every_job_of_a_session_keeps_its_own_feedback(learner: Learner, settings: Settings) -> None:
     path, jobs = await two_jobs_of_one_session(learner)
     async with running_worker(settings):
@@ -53,6 +63,7 @@ async def test_every_job_of_a_session_keeps_its_own_feedback(learner: Learner, s
     session = await learner.expects(200, "GET", path)
     assert session["feedbackJson"] == ends[1].data["feedback"]
     assert session["score"] == ends[1].data["feedback"]["overview"]["score"]
+    assert await listed_measures(learner) == {session["id"]: measures_of(session)}
     assert session["durationSeconds"] == session["feedbackJson"]["measures"]["durationSeconds"] == 20.5
 
 
@@ -73,6 +84,9 @@ async def test_an_older_job_that_ends_later_leaves_the_session_alone(
     assert await learner.expects(200, "GET", older["statusUrl"]) == end.data
     after = await learner.expects(200, "GET", path)
     assert after == {**before, "liveJobId": None}
+    silent = await learner.opens_session(feedbackJson={"measures": {"wordsPerMinute": 1}})
+    expected = {after["id"]: measures_of(before), silent["id"]: (None, None)}
+    assert await listed_measures(learner) == expected
 
 
 @pytest.mark.usefixtures("worker")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ from cara.web.sanitize import without_markup
 from tests.fuzz.learner import FuzzLearner
 from tests.waiting import TIMEOUT_SECONDS
 
+PYDANTICS_WORDS = re.compile("Input should|Extra inputs|Field required|Value error")
 CHECKS = [
     checks.status_code_conformance,
     checks.content_type_conformance,
@@ -137,7 +139,14 @@ class Campaign:
             return
         try:
             case.validate_response(
-                response, checks=[_no_server_error, _carries_a_request_id, _refuses_what_is_invalid, *CHECKS]
+                response,
+                checks=[
+                    _no_server_error,
+                    _carries_a_request_id,
+                    _speaks_our_words,
+                    _refuses_what_is_invalid,
+                    *CHECKS,
+                ],
             )
         except FailureGroup as group:
             for failure in group.exceptions:
@@ -157,6 +166,11 @@ def _no_server_error(_: Any, response: Any, case: Case) -> None:
 
 def _carries_a_request_id(_: Any, response: Any, __: Case) -> None:
     assert response.headers.get("x-request-id"), "no request id"
+
+
+def _speaks_our_words(_: Any, response: Any, __: Case) -> None:
+    if response.status_code >= HTTPStatus.BAD_REQUEST:
+        assert not PYDANTICS_WORDS.search(response.text), response.text
 
 
 def _refuses_what_is_invalid(context: Any, response: Any, case: Case) -> None:

@@ -49,13 +49,14 @@ async def test_numbers_begin_with_the_attempt_and_an_earlier_attempt_is_fenced_o
     redis: ArqRedis, job_id: UUID
 ) -> None:
     first, second = Publisher(redis, job_id, 1), Publisher(redis, job_id, 2)
-    await first.status("running")
-    await second.status("running")
+    await first.status("running", "measuring", 5)
+    await second.status("running", "measuring", 5)
     await first.progress("asking", 15)
     await second.progress("asking", 20)
+    began = {"status": "running", "stage": "measuring", "progress": 5}
     assert await stored(redis, job_id) == [
-        (1_000_001, "status", {"status": "running", "attempt": 1}),
-        (2_000_001, "status", {"status": "running", "attempt": 2}),
+        (1_000_001, "status", {**began, "attempt": 1}),
+        (2_000_001, "status", {**began, "attempt": 2}),
         (2_000_002, "progress", {"stage": "asking", "progress": 20, "attempt": 2}),
     ]
     assert [number for number, *_ in await stored(redis, job_id, after=1_000_001)] == [2_000_001, 2_000_002]
@@ -113,7 +114,8 @@ async def test_a_publisher_leaves_redis_alone_for_a_while_after_a_failure(
 
 async def test_a_new_job_is_told_to_listeners_and_put_into_the_queue(redis: ArqRedis, job_id: UUID) -> None:
     await JobNotifier(redis, Queue(redis)).enqueued(job_id)
-    assert await stored(redis, job_id) == [(1, "status", {"status": "queued", "attempt": 0})]
+    queued = {"status": "queued", "stage": "queued", "progress": 0, "attempt": 0}
+    assert await stored(redis, job_id) == [(1, "status", queued)]
     assert await redis.zrange(FEEDBACK_QUEUE, 0, -1) == [str(job_id).encode()]
 
 
@@ -157,7 +159,7 @@ async def test_nothing_to_send_wakes_nobody_and_uses_no_number(redis: ArqRedis, 
     publisher = Publisher(redis, job_id, 1)
     await publisher.flush()
     assert not await redis.exists(stream_key(job_id))
-    await publisher.status("running")
+    await publisher.status("running", "measuring", 5)
     assert [number for number, *_ in await stored(redis, job_id)] == [1_000_001]
 
 

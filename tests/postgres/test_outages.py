@@ -24,7 +24,14 @@ from cara.devtools.servers.embedded import embedded_postgres_server
 from cara.postgres.connections import is_read_only
 from cara.postgres.database import Database
 from cara.postgres.database_url import single_host_urls
-from cara.postgres.errors import CommitUnknown, DatabaseAway, DatabaseReadOnly, reason_of
+from cara.postgres.errors import (
+    CommitUnknown,
+    DatabaseAway,
+    DatabaseReadOnly,
+    DatabaseTrouble,
+    reason_of,
+    trouble_of,
+)
 from cara.postgres.migrations import migrate_up
 from cara.settings import Settings
 from cara.web.context import service
@@ -258,6 +265,7 @@ def after(cause: Exception) -> CommitUnknown:
         (asyncpg.InternalClientError("cannot switch to state 15"), "connection lost"),
         (DatabaseReadOnly(), "transaction_read_only is on"),
         (TimeoutError("of the loop"), "no answer in time"),
+        (AttributeError("'NoneType' object …", name="bind_execute", obj=None), "connection lost"),
         (after(asyncpg.InterfaceError("cannot call Transaction.__aexit__()")), "connection lost"),
     ],
 )
@@ -265,6 +273,16 @@ def test_the_log_says_what_was_wrong_and_not_how_a_library_or_we_put_it(
     error: Exception, reason: str
 ) -> None:
     assert reason_of(error) == reason
+
+
+@pytest.mark.parametrize(
+    ("of", "lost", "kind"), [(None, True, DatabaseAway), (None, False, None), ("", True, None)]
+)
+def test_a_connection_that_is_cut_between_two_steps_of_asyncpg_is_away(
+    of: Any, lost: bool, kind: type[DatabaseTrouble] | None
+) -> None:
+    """asyncpg then looks for a method of None; the same mistake of ours stays one."""
+    assert trouble_of(AttributeError("bind_execute", name="bind_execute", obj=of), lost=lost) is kind
 
 
 @asynccontextmanager

@@ -5,7 +5,21 @@ from __future__ import annotations
 import math
 
 from bench.quota_model import Deadline, Final
-from tests.quota.history_runs import READ_AT, History, close, read, record, reserve, settle
+from bench.quota_records import IN_TRANSACTION
+from tests.quota.history_runs import (
+    READ_AT,
+    History,
+    close,
+    read,
+    read_call,
+    record,
+    record_call,
+    recorded,
+    reserve,
+    reserve_call,
+    settle,
+    sweep_call,
+)
 
 FOREVER = math.inf
 
@@ -140,5 +154,33 @@ RIGHT = {
         ],
         [Deadline(4, "a")],
         final(4, a=4),
+    ),
+    "refused after an expired reservation was closed, which the refusal rolled back": recorded(
+        [
+            reserve_call("a", (1, 2), 6, 6),
+            reserve_call("b", (5, 6), 8, 3, 0, 3, mode=IN_TRANSACTION),
+            read_call((7, 8), 0, 6, 0),
+            sweep_call((9, 10)),
+        ],
+        final(3, a=3),
+    ),
+    "swept while a record had locked what had expired": recorded(
+        [
+            reserve_call("a", (1, 2), 6, 6),
+            record_call("a", (5, 8), 4),
+            sweep_call((6, 7)),
+            read_call((9, 10), 0, 6, 0),
+            sweep_call((11, 12)),
+        ],
+        final(4, a=4),
+    ),
+    "swept by a process that was killed before it closed anything": recorded(
+        [
+            reserve_call("a", (1, 2), 6, 6),
+            sweep_call((5, 6), "killed"),
+            read_call((7, 8), 0, 6, 0),
+            sweep_call((9, 10)),
+        ],
+        final(3, a=3),
     ),
 }

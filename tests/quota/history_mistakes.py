@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from bench.quota_model import Deadline, Final
 from tests.quota.history_examples import final
-from tests.quota.history_runs import History, read, record, reserve, settle
+from tests.quota.history_runs import (
+    History,
+    read,
+    read_call,
+    record,
+    recorded,
+    reserve,
+    reserve_call,
+    settle,
+    sweep_call,
+)
 
 WRONG = {
     "lost update": History(
@@ -144,5 +154,23 @@ WRONG = {
     ),
     "counter and ledger that differ within a call": History(
         [settle("a", (1, 2), 3, seen=(1, 3, 0)), read((3, 4), (3, 0, 0))], [], final(3, a=3)
+    ),
+    "refusal that leaves what has expired": recorded(
+        [
+            reserve_call("a", (1, 2), 6, 6),
+            reserve_call("b", (5, 6), 8, 0, 6, 0),
+            read_call((7, 8), 0, 6, 0),
+            sweep_call((9, 10)),
+        ],
+        final(3, a=3),
+    ),
+    "sweep that leaves what has expired": recorded(
+        [
+            reserve_call("a", (1, 2), 6, 6),
+            sweep_call((5, 6)),
+            read_call((7, 8), 0, 6, 0),
+            sweep_call((9, 10)),
+        ],
+        final(3, a=3),
     ),
 }

@@ -11,8 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from bench.quota_calls import LearnerCalls, Overlaps
 from bench.quota_checker import Violation, check
 from bench.quota_model import Close, Deadline, Final, Operation, Read, RecordSent, Reserve, Settle
+from bench.quota_records import ALONE, FLEET, Call
 
 LIMIT = 10
 READ_AT = 10_000
@@ -194,3 +196,29 @@ def record(name: str, at: tuple[float, float], sent: int | None, **more: Any) ->
 
 def close(name: str, at: tuple[float, float]) -> Close:
     return Close(invoked=at[0], returned=at[1], reservation_id=name, day=1)
+
+
+def recorded(calls: list[Call], final: Final) -> History:
+    """The history that these calls of a learner and sweeps were recorded of, by a clock that never drifts."""
+    sweeps = Overlaps(one for one in calls if one.learner == FLEET)
+    learner = LearnerCalls([one for one in calls if one.learner != FLEET], sweeps, slack=0)
+    return History(learner.operations(), learner.deadlines(), final)
+
+
+def reserve_call(name: str, at: tuple[int, int], least: int, *results: int, mode: str = ALONE) -> Call:
+    """A reservation for two units of time, sent as 3 tokens; with three results it was refused."""
+    amounts = {"least": least, "most": least, "limit": LIMIT, "sent": 3}
+    arguments = {"id": name, "day": 1, "keep": 2, "mode": mode, **amounts}
+    return Call("reserve", 0, arguments, *at, "ok" if len(results) == 1 else "refused", list(results))
+
+
+def record_call(name: str, at: tuple[int, int], sent: int) -> Call:
+    return Call("record", 0, {"id": name, "day": 1, "sent": sent, "again": True}, *at, "ok", [])
+
+
+def read_call(at: tuple[int, int], *seen: int) -> Call:
+    return Call("read", 0, {"day": 1}, *at, "ok", list(seen))
+
+
+def sweep_call(at: tuple[int, int], mark: str = "ok") -> Call:
+    return Call("sweep", FLEET, {}, *at, mark, [])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -56,6 +57,12 @@ async def two_rows() -> AsyncIterator[bytes]:
 async def megabytes(count: int = 2) -> AsyncIterator[bytes]:
     for _ in range(count):
         yield b"x" * 1_000_000
+
+
+async def noise(megabytes: int) -> AsyncIterator[bytes]:
+    """Nothing makes this smaller."""
+    for _ in range(megabytes):
+        yield os.urandom(1_000_000)
 
 
 async def test_a_whole_download_has_a_name_a_type_and_an_end(download):
@@ -145,6 +152,15 @@ async def test_what_is_on_the_disk_is_bounded_but_a_small_document_always_has_ro
             await small.fill(two_rows())
     async with places.spool(new_id()) as later:
         await later.fill(megabytes(3))
+
+
+async def test_a_compressed_document_takes_only_as_much_of_the_disk_as_it_is_written(places):
+    async with places.spool(new_id(), compressed=True) as spool:
+        await spool.fill(megabytes(20))
+        assert spool.disk_bytes == 0
+    async with places.spool(new_id(), compressed=True) as spool:
+        with pytest.raises(DownloadsBusy):
+            await spool.fill(noise(4))
 
 
 async def test_a_learner_has_one_download_at_a_time_and_a_process_so_many(places, monkeypatch):

@@ -43,7 +43,7 @@ async def test_head_answers_as_get_without_a_body(client, learner):
         head = await learner.call("HEAD", path)
         assert head.status == got.status == 200
         assert await head.read() == b""
-        assert head.headers["Content-Length"] == str(len(await got.read()))
+        assert head.headers["Content-Length"] == got.headers["Content-Length"]
     assert (await client.head("/api/sessions")).status == 401
     assert (await client.head("/api/auth/login")).status == 405
 

@@ -20,9 +20,8 @@ from cara.errors import (
     UpstreamFailed,
 )
 from cara.postgres.errors import DatabaseAway
+from cara.web.field_problems import LONGEST_FIELD, MOST_FIELDS
 from cara.web.problems import (
-    LONGEST_FIELD,
-    MOST_FIELDS,
     STATUSES,
     answer_problems,
     invalid_fields,
@@ -62,8 +61,21 @@ def test_a_problem_says_the_same_in_detail_and_error():
 
 
 def test_invalid_fields_are_listed():
-    error = InvalidInput(fields=(FieldProblem("email", "is no address"),))
-    assert problem_document(error, "")["errors"] == [{"field": "email", "message": "is no address"}]
+    error = InvalidInput(
+        fields=(
+            FieldProblem("email", "format", "must be an address"),
+            FieldProblem("title", "too_long", "must have at most 200 characters", limit=200),
+        )
+    )
+    assert problem_document(error, "")["errors"] == [
+        {"field": "email", "code": "format", "message": "must be an address"},
+        {
+            "field": "title",
+            "code": "too_long",
+            "message": "must have at most 200 characters",
+            "limit": 200,
+        },
+    ]
 
 
 @pytest.mark.parametrize(("seconds", "field"), [(0.0, "1"), (0.2, "1"), (1.0, "1"), (41.2, "42")])
@@ -85,9 +97,10 @@ def test_a_401_names_the_authentication_scheme():
 
 
 def test_invalid_members_are_named_but_their_values_never_repeated():
+    sent = {"number": "secret", "x" * 500: 1} | {f"m{n}": 1 for n in range(500)}
     with pytest.raises(ValidationError) as caught:
-        Numbers.model_validate({"number": "secret", "x" * 500: 1} | {f"m{n}": 1 for n in range(500)})
-    error = invalid_fields(caught.value)
+        Numbers.model_validate(sent)
+    error = invalid_fields(caught.value, sent, within="body")
     assert len(error.fields) == MOST_FIELDS
     assert max(len(item.field) for item in error.fields) == LONGEST_FIELD
     assert not any("secret" in f"{item.field}{item.message}" for item in error.fields)

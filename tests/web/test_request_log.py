@@ -57,7 +57,11 @@ async def test_tickets_tokens_and_passwords_stay_out(logged, caplog):
     await learner.expects(202, "DELETE", job["statusUrl"])
     await learner.follows(job)
     assert lines()[-1]["path"] == job["statusUrl"] + "/events"
-    for secret in (ticket, learner.access_token, learner.refresh_token, learner.password):
+    beacon = (await learner.expects(201, "POST", "/api/analytics/beacon-addresses"))["url"]
+    token = beacon.partition("token=")[2]
+    await client.post(beacon, data=b'{"eventType": "left"}', headers={"Content-Type": "text/plain"})
+    assert (lines()[-1]["path"], lines()[-1]["status"]) == ("/api/analytics/events", 201)
+    for secret in (ticket, token, learner.access_token, learner.refresh_token, learner.password):
         assert secret not in caplog.text
 
 

@@ -24,6 +24,7 @@ STORING_NOTHING = {
     "POST /api/auth/logout-all": "ends tokens",
     "POST /api/auth/reauthenticate": "a time in the place of another",
     "POST /api/auth/password": "a hash in the place of another",
+    "POST /api/analytics/beacon-addresses": "a token holds all that it says",
 }
 EVENTS = "/api/analytics/events"
 

@@ -1,4 +1,4 @@
-"""A job's events as server-sent events: past ones, new ones, exactly one end; and the tickets for them."""
+"""A job's events as server-sent events: past ones, new ones, exactly one end."""
 
 from __future__ import annotations
 
@@ -6,70 +6,14 @@ import asyncio
 import json
 import time
 from datetime import UTC, datetime
-from uuid import UUID
 
-import jwt
 from aiohttp import web
 
-from cara.errors import Unauthenticated
 from cara.feedback.events.broker import JobEventBroker, JobEvents
 from cara.feedback.schemas import FeedbackJob
 from cara.jobs.notifier import NUMBERS_PER_ATTEMPT, final_number
-from cara.settings import Settings
-from cara.web.guard import Caller, Claims
+from cara.web.guard import Claims
 from cara.web.sse import HEARTBEAT_SECONDS, EventStream
-
-TICKET_AUDIENCE = "cara-events"
-TICKET_SECONDS = 900
-_ALGORITHM = "HS256"
-
-
-class TicketInvalid(Unauthenticated):
-    code = "ticket_invalid"
-    detail = "The ticket is not valid for this job, or has expired. Ask for the job's status to go on."
-
-
-class TicketIssuer:
-    """Issues and checks tickets: short-lived tokens that open the event stream of one job and nothing else.
-
-    They are signed with the key ring of the access tokens; they differ in the audience.
-    """
-
-    def __init__(self, settings: Settings) -> None:
-        self._keys = {key.kid: key.secret for key in settings.signing_keys}
-        self._newest = settings.signing_keys[0]
-
-    def issue(self, caller: Caller, job_id: UUID) -> str:
-        """Returns a ticket for one job, valid for `TICKET_SECONDS` or until the caller's sign-in ends."""
-        claims = {
-            "aud": TICKET_AUDIENCE,
-            "sub": str(caller.user_id),
-            "fam": str(caller.family_id),
-            "job": str(job_id),
-            "exp": int(time.time()) + TICKET_SECONDS,
-        }
-        return jwt.encode(claims, self._newest.secret, _ALGORITHM, headers={"kid": self._newest.kid})
-
-    def claims(self, ticket: str, job_id: UUID) -> Claims:
-        """Returns the claims of a ticket; the authenticator checks that the sign-in is live.
-
-        Raises:
-            TicketInvalid: the ticket is forged, has expired, or is for another job.
-        """
-        try:
-            secret = self._keys[jwt.get_unverified_header(ticket)["kid"]]
-            claims = jwt.decode(
-                ticket,
-                secret,
-                algorithms=[_ALGORITHM],
-                audience=TICKET_AUDIENCE,
-                options={"require": ["aud", "sub", "fam", "exp"]},
-            )
-            if claims["job"] != str(job_id):
-                raise TicketInvalid
-            return Claims(UUID(claims["sub"]), UUID(claims["fam"]))
-        except (jwt.InvalidTokenError, KeyError, TypeError, ValueError, AttributeError):
-            raise TicketInvalid from None
 
 
 async def stream_job_events(

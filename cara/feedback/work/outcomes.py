@@ -166,7 +166,7 @@ class Outcomes:
         if left["status"] != "queued":
             await self._publish_end(attempt, left["status"])
             return
-        await attempt.publisher.status("queued")
+        await attempt.publisher.status("queued", left["stage"], left["progress"])
         await self._queue.enqueue_feedback(job_id, attempts=attempts, delay_seconds=delay_seconds)
         if error:
             JOBS_RETRIED.labels(error.code).inc()
@@ -211,7 +211,7 @@ class Outcomes:
     async def _requeue_or_finish(
         self, connection: Connection, attempt: Attempt, error: CaraError | None, delay_seconds: float
     ) -> Record:
-        """Returns the job's new status: queued, cancelled on request, or failed for want of quota."""
+        """Returns the job's new status: queued with its stage, cancelled, or failed for want of quota."""
         locked = require_row(await transitions.lock_job(connection, *attempt.key))
         if locked["cancel_requested"]:
             return await self._finish(connection, attempt, "cancelled")

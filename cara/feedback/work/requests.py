@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
-from cara.errors import Conflict, FieldProblem, InvalidInput, NotFound
+from cara.errors import FieldProblem, InvalidInput, NotFound
 from cara.feedback import queries
 from cara.feedback.assessment.prompt import MATERIAL_TOKENS, bare_judge_call
-from cara.feedback.schemas import FeedbackJob, FeedbackRequest, JobProblem
+from cara.feedback.schemas import FeedbackJob, FeedbackRequest, JobPage, JobsQuery, JobSummary
 from cara.feedback.work.reservation import REQUEST_TYPE, AttemptReservations, prompt_tokens_of
 from cara.gemini.client import GeminiClient
 from cara.jobs import queries as jobs
@@ -23,7 +24,9 @@ from cara.practice.sessions import SessionNotFound
 from cara.quota.counting import count_if_close
 from cara.quota.errors import QuotaExceeded, TooLongForQuota
 from cara.quota.quota import Quota
+from cara.web.cursors import decode_cursor, encode_cursor
 from cara.web.guard import Caller
+from cara.web.idempotency import IdempotencyConflict, hash_of_request
 from cara.web.storage_limit import StorageLimit
 
 
@@ -31,16 +34,13 @@ class JobNotFound(NotFound):
     detail = "There is no such feedback job."
 
 
-class IdempotencyConflict(Conflict):
-    code = "idempotency_conflict"
-    detail = "This Idempotency-Key was used for another request."
-
-
 class TranscriptMissing(InvalidInput):
     detail = "The session has no transcript yet: send one along."
 
     def __init__(self) -> None:
-        super().__init__(fields=(FieldProblem("transcript", "is missing"),))
+        super().__init__(
+            fields=(FieldProblem("transcript", "required", "is required: the session has none yet"),)
+        )
 
 
 @dataclass(frozen=True)
@@ -96,9 +96,8 @@ class FeedbackRequests:
             session = await practice.lock_talk(connection, caller.user_id, request.session_id)
             if session is None:
                 raise SessionNotFound
-            request_hash = _hash_of_request(request)
             if key and (known := await queries.key_of_user(connection, caller.user_id, key)):
-                if known["request_hash"] != request_hash:
+                if known["request_hash"] != hash_of_request(request):
                     raise IdempotencyConflict
                 job = await jobs.job_of_user(connection, caller.user_id, known["job_id"])
                 assert job is not None, "a key is deleted with its job"
@@ -106,7 +105,9 @@ class FeedbackRequests:
             stored = await _store_request(connection, session, request)
             requested = await self._live_or_new_job(connection, caller, stored, prompt_tokens)
             job_id = requested.job["id"]
-            if key and not await queries.insert_key(connection, caller.user_id, key, request_hash, job_id):
+            if key and not await queries.insert_key(
+                connection, caller.user_id, key, hash_of_request(request), job_id
+            ):
                 raise IdempotencyConflict
             # Last, so that what is refused for want of quota does not count; a refusal rolls all of it back.
             await self._count_storage(session, stored, requested, key)
@@ -163,11 +164,6 @@ async def _store_request(connection: Connection, session: Record, request: Feedb
     return session
 
 
-def _hash_of_request(request: FeedbackRequest) -> bytes:
-    """Identifies a request by what was sent, independently of what has become of the session."""
-    return hashlib.sha256(request.model_dump_json().encode()).digest()
-
-
 async def cancel_job(connection: Connection, quota: Quota, user_id: UUID, job_id: UUID) -> FeedbackJob:
     """Cancels a queued job at once, and asks the worker of a running one to stop; belongs in a transaction.
 
@@ -192,23 +188,35 @@ async def read_job(connection: Connection, user_id: UUID, job_id: UUID) -> Feedb
     stored = None
     if job["status"] == "succeeded":
         stored = await queries.feedback_of_job(connection, user_id, job_id)
-    return FeedbackJob(
-        job_id=job["id"],
-        session_id=job["session_id"],
-        status=job["status"],
-        progress=job["progress"],
-        stage=job["stage"],
-        attempts=job["attempts"],
-        created_at=job["created_at"],
-        started_at=job["started_at"],
-        finished_at=job["finished_at"],
-        feedback=feedback_of(stored) if stored else None,
-        problem=JobProblem.model_validate(job["problem"]) if job["problem"] else None,
+    return FeedbackJob(**_summary(job), feedback=_feedback(stored) if stored else None)
+
+
+async def page_of_jobs(connection: Connection, user_id: UUID, query: JobsQuery) -> JobPage:
+    """Returns a page of the learner's jobs, the newest first.
+
+    It is empty for a session that does not exist or belongs to another user, as for one without jobs.
+
+    Raises:
+        InvalidInput: the cursor is not one of ours.
+    """
+    before = decode_cursor(query.cursor) if query.cursor else None
+    rows = await jobs.jobs_of_user(
+        connection, user_id, query.session_id, query.status, before, query.limit + 1
+    )
+    page, more = rows[: query.limit], rows[query.limit :]
+    return JobPage(
+        jobs=[JobSummary(**_summary(row)) for row in page],
+        next_cursor=encode_cursor(page[-1]["created_at"], page[-1]["id"]) if more else None,
     )
 
 
-def feedback_of(row: Record) -> Feedback:
-    """Returns feedback as clients see it, from its row."""
+def _summary(job: Record) -> dict[str, Any]:
+    """Returns the members of a job that every client sees, from its row."""
+    return {**job, "job_id": job["id"]}
+
+
+def _feedback(row: Record) -> Feedback:
+    """Returns feedback from its row."""
     return Feedback.model_validate(
         {
             "overview": {

@@ -23,13 +23,12 @@ from cara.feedback.work.attempt import (
     CancelRequested,
     LeaseLost,
     WriteFailed,
-    ensure_held,
     run_to_completion,
     run_with_lease,
 )
 from cara.feedback.work.outcomes import Outcomes
+from cara.feedback.work.progress import ASKING_PROGRESS, LATEST_PROGRESS, ProgressWriter
 from cara.feedback.work.reservation import AttemptReservations
-from cara.feedback.work.texts import ASKING_PROGRESS, LATEST_PROGRESS, publish_texts
 from cara.gemini.client import GeminiAnswer, GeminiCall, GeminiClient
 from cara.gemini.errors import (
     GeminiBadAnswer,
@@ -91,6 +90,7 @@ class FeedbackWork:
         self._outcomes = outcomes
         self._reservations = reservations
         self._recorder = SpendingRecorder(database)
+        self._progress = ProgressWriter(database)
         self._lease_seconds = lease_seconds
         self._thinking_level = thinking_level
         self._attempt_seconds = attempt_seconds or gemini.limits.deadline_seconds + BESIDE_GEMINI_SECONDS
@@ -112,9 +112,9 @@ class FeedbackWork:
         lease = run_with_lease(self._database, self._subscriber, attempt.job, self._lease_seconds)
         try:
             async with asyncio.timeout(self._attempt_seconds), lease:
-                await attempt.publisher.status("running")
+                await attempt.publisher.status("running", attempt.job["stage"], attempt.job["progress"])
                 measures = await self._measure(attempt)
-                await self._reach(attempt, "asking", ASKING_PROGRESS)
+                await self._progress.reach(attempt, "asking", ASKING_PROGRESS)
                 answer = await self._ask(attempt, measures)
                 await self._save(attempt, measures, answer)
         except LeaseLost:
@@ -154,26 +154,13 @@ class FeedbackWork:
             feature_type=job["feature_type"],
         )
 
-    @retry_database
-    async def _reach(self, attempt: Attempt, stage: str, progress: int) -> None:
-        """Stores the stage that the job reached, then publishes it.
-
-        Raises:
-            LeaseLost, CancelRequested: the job is not the attempt's any more, or not wanted.
-        """
-        async with self._database.acquire() as connection:
-            reached = await transitions.advance_job(connection, *attempt.key, stage, progress)
-        if reached is None and attempt.complete:
-            return  # whether the answer can still be saved shows when it is saved
-        ensure_held(reached)
-        await attempt.publisher.progress(stage, progress)
-
     async def _ask(self, attempt: Attempt, measures: SpeechMeasures) -> GeminiAnswer:
         """Streams the judgement; what it costs is recorded while Gemini writes.
 
         Raises:
             GeminiError: there is no answer to use.
-            LeaseLost: the call was not sent, because the reservation is not the attempt's any more.
+            LeaseLost: the job or its reservation is not the attempt's any more.
+            CancelRequested: the learner has requested that the job is cancelled.
         """
         call = await self._call(attempt, measures)
         sent = Sent(self._gemini.model, estimate_prompt(call))
@@ -181,7 +168,7 @@ class FeedbackWork:
         async with self._gemini.stream(call, record) as stream:
             try:
                 with self._recorder.following(record, stream):
-                    await publish_texts(stream, attempt.publisher)
+                    await self._progress.follow(attempt, stream)
             except ReservationGone:
                 raise LeaseLost from None
             finally:
@@ -213,9 +200,9 @@ class FeedbackWork:
             LeaseLost, CancelRequested: the job is not the attempt's any more, or not wanted.
             Unavailable: the database was away for too long.
         """
-        await self._reach(attempt, "checking", CHECKING_PROGRESS)
+        await self._progress.reach(attempt, "checking", CHECKING_PROGRESS)
         feedback = await self._check(attempt, measures, answer)
-        await self._reach(attempt, "saving", SAVING_PROGRESS)
+        await self._progress.reach(attempt, "saving", SAVING_PROGRESS)
         await self._outcomes.succeed(attempt, feedback)
 
     async def _check(self, attempt: Attempt, measures: SpeechMeasures, answer: GeminiAnswer) -> Feedback:

@@ -91,6 +91,7 @@ async def test_listeners_receive_that_the_job_is_cancelled(learner: Learner, gon
         "status": "cancelled",
         "stage": "finished",
         "finishedAt": end.data["finishedAt"],
+        "eventsUrl": None,
     }
 
 

@@ -73,7 +73,7 @@ async def test_a_stopping_worker_hands_its_job_over_at_once_and_what_it_cost_cou
     assert (left["status"], left["failures"], left["answers"]) == ("queued", failures, 0)
     assert await wait_of_job(database) <= timedelta(0)
     assert [(event.name, event.data) for event in events] == [
-        ("status", '{"status": "queued", "attempt": 1}')
+        ("status", '{"status": "queued", "stage": "queued", "progress": 0, "attempt": 1}')
     ]
     assert queued == [f"{attempt.job['id']}:1".encode()]
 
