@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, PlainSerializer, WithJsonSchema
 from pydantic_core import CoreSchema, core_schema, to_json
+from typing_extensions import TypeAliasType
 
 
 class JsonText:
@@ -33,7 +34,15 @@ class JsonText:
     def __get_pydantic_json_schema__(
         cls, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
-        return {"type": "object", "additionalProperties": True}
+        return {
+            "type": "object",
+            "additionalProperties": True,
+            "description": "An object with any members, which comes back as it was sent.",
+        }
+
+
+FreeObject = TypeAliasType("FreeObject", JsonText)
+"""`JsonText` under a name in JSON Schema."""
 
 
 def to_json_object(members: Mapping[str, object]) -> bytes:

@@ -9,7 +9,7 @@ import msgspec
 from pydantic import AfterValidator, Field, RootModel
 
 from cara.errors import InvalidValue
-from cara.json_values import JsonText
+from cara.json_values import FreeObject, JsonText
 from cara.postgres.database import new_id
 from cara.web.datetimes import Rfc3339DateTime
 from cara.web.free_json import FreeJson
@@ -49,7 +49,7 @@ EventType = Annotated[
     str, Field(max_length=64, pattern=r"^[A-Za-z][A-Za-z0-9_.:-]*$"), AfterValidator(_check_type)
 ]
 EventId = Annotated[UUID, AfterValidator(_check_id)]
-Metadata = Annotated[JsonText, FreeJson(MAX_METADATA_BYTES, MAX_METADATA_LEVELS, plain_names=True)]
+Metadata = Annotated[FreeObject, FreeJson(MAX_METADATA_BYTES, MAX_METADATA_LEVELS, plain_names=True)]
 
 
 class NewEvent(RequestModel):
@@ -88,7 +88,7 @@ class Event(ResponseModel):
     event_id: UUID
     user_id: UUID
     event_type: str
-    metadata: JsonText
+    metadata: FreeObject
     occurred_at: Instant
     received_at: Instant
 

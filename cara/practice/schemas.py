@@ -8,7 +8,7 @@ from pydantic import MISSING, AfterValidator, Field
 from typing_extensions import TypeAliasType
 
 from cara.errors import InvalidValue
-from cara.json_values import JsonText, Seconds
+from cara.json_values import FreeObject, Seconds
 from cara.practice.feedback_schemas import Feedback
 from cara.web.datetimes import DateTimeOrStartOfDay, Rfc3339DateTime
 from cara.web.free_json import FreeJson
@@ -45,7 +45,7 @@ SessionFeedback = TypeAliasType(
     "SessionFeedback",
     Annotated[
         # The object first: readers that take the first alternative that fits drop no member of it.
-        JsonText | Feedback,
+        FreeObject | Feedback,
         Field(description="The feedback of a job, or any object that a client has put in its place."),
     ],
 )

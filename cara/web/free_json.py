@@ -17,6 +17,7 @@ import msgspec
 from msgspec import Raw
 from pydantic import BaseModel, GetCoreSchemaHandler, RootModel
 from pydantic_core import CoreSchema, PydanticKnownError, core_schema
+from typing_extensions import TypeAliasType
 
 from cara.errors import InvalidValue
 from cara.json_values import JsonText
@@ -118,7 +119,8 @@ def _free_members(model: type[BaseModel]) -> dict[str, type[BaseModel] | None]:
 
 
 def _types(annotation: Any) -> Iterator[Any]:
-    """Yields an annotation, and what it is made of."""
+    """Yields an annotation, and what it is made of or stands for."""
     yield annotation
-    for part in get_args(getattr(annotation, "__value__", annotation)):
+    parts = (annotation.__value__,) if isinstance(annotation, TypeAliasType) else get_args(annotation)
+    for part in parts:
         yield from _types(part)

@@ -16,6 +16,7 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from aiohttp import web
 from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic.alias_generators import to_camel
 
 from cara.errors import InvalidInput, InvalidValue, Unauthenticated
 from cara.json_values import JsonText, with_texts
@@ -256,10 +257,7 @@ def model_json(model: BaseModel) -> bytes:
     """Returns the JSON of a response; members that are text stand in it as they are, behind the others."""
     texts = {name: value for name, value in model if isinstance(value, JsonText)}
     rest = model.model_dump_json(by_alias=True, exclude=set(texts)).encode()
-    if not texts:
-        return rest
-    fields = type(model).model_fields
-    return with_texts(rest, {fields[name].alias or name: text for name, text in texts.items()})
+    return with_texts(rest, {to_camel(name): text for name, text in texts.items()}) if texts else rest
 
 
 def mount(app: web.Application, routes: list[Route]) -> list[web.AbstractRoute]:
