@@ -69,10 +69,13 @@ class FeedbackJob(JobSummary):
 class JobsQuery(QueryModel):
     """Which jobs to list: those of a session, or of one status; everything after a cursor."""
 
-    limit: Annotated[int, Field(ge=1, le=100)] = 20
-    cursor: Annotated[str, Field(max_length=200)] | None = None
-    session_id: UUID | None = None
-    status: JobStatus | None = None
+    limit: Annotated[int, Field(ge=1, le=100, description="How many jobs at most.")] = 20
+    cursor: Annotated[
+        Annotated[str, Field(max_length=200)] | None,
+        Field(description="The `nextCursor` of the page before."),
+    ] = None
+    session_id: Annotated[UUID | None, Field(description="Only jobs of this session.")] = None
+    status: Annotated[JobStatus | None, Field(description="Only jobs in this status.")] = None
 
 
 class JobPage(ResponseModel):

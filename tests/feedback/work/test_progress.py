@@ -19,6 +19,12 @@ from tests.feedback.work.test_database_away import UnreliableDatabase
 from tests.jobs.rows import insert_job
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine leaves out no step."""
+    monkeypatch.setattr("cara.feedback.work.progress.STEP_SECONDS", 30)
+
+
 @pytest.fixture
 async def redis(redis_url: str) -> AsyncIterator[Redis]:
     async with Redis.from_url(redis_url) as redis:
