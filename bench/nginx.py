@@ -84,5 +84,6 @@ def _adapted(text: str, web_ports: list[int], port: int, certificate: Path, key:
         text = text.replace(f"127.0.0.1:{documented} ", f"127.0.0.1:{used} ")
     text = text.replace("listen 443 ssl;", f"listen 127.0.0.1:{port} ssl;")
     text = text.replace("    listen [::]:443 ssl;\n", "")
+    text = re.sub(r" +access_log .*;\n", "", text)
     text = re.sub(r"(ssl_certificate ) *\S+;", rf"\1{certificate};", text)
     return re.sub(r"(ssl_certificate_key ) *\S+;", rf"\1{key};", text)

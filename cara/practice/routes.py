@@ -140,7 +140,7 @@ def _expected_version(if_match: str | None) -> int | None:
     """
     if if_match is None or if_match.strip() == "*":
         return None
-    tag = re.fullmatch(r'\s*"(\d{1,9})"\s*', if_match)
+    tag = re.fullmatch(r'\s*(?:W/)?"(\d{1,9})"\s*', if_match)
     if tag is None:
         raise Outdated
     return int(tag[1])

@@ -116,9 +116,8 @@ def finish_headers(
         if draining.begun or not isinstance(response, web.Response):
             headers["Connection"] = "close"
             response.force_close()
+        headers["Vary"] = "Origin, Accept-Encoding" if may_be_compressed(response) else "Origin"
         _complete_cors(request, response, origins.frontends)
-        if may_be_compressed(response):
-            headers.add("Vary", "Accept-Encoding")
         if "Origin" in request.headers:
             origins.report_untrusted(request)
 
@@ -126,10 +125,8 @@ def finish_headers(
 
 
 def _complete_cors(request: web.Request, response: web.StreamResponse, frontends: frozenset[str]) -> None:
-    """Adds what aiohttp-cors leaves out: `Vary`, and the responses that belong to no route."""
+    """Adds what aiohttp-cors leaves out: the responses that belong to no route."""
     headers = response.headers
-    if "Origin" not in headers.getall("Vary", ()):
-        headers.add("Vary", "Origin")
     origin = request.headers.get("Origin")
     if origin in frontends and "Access-Control-Allow-Origin" not in headers:
         headers["Access-Control-Allow-Origin"] = origin
