@@ -280,6 +280,7 @@ def test_each_way_to_authenticate_is_described_where_it_opens_something():
         "bearer": None,
         "refreshCookie": "cookie",
         "eventsTicket": "query",
+        "beaconToken": "query",
     }
     assert "__Secure-cara_refresh" in schemes["refreshCookie"]["description"]
     for path in ("refresh", "logout"):
@@ -288,6 +289,9 @@ def test_each_way_to_authenticate_is_described_where_it_opens_something():
     assert operation("GET", "/api/users/me")["security"] == [{"bearer": []}]
     following = operation("GET", "/api/gemini/jobs/{id}/events")
     assert following["security"] == [{"bearer": []}, {"eventsTicket": []}]
+    posting = operation("POST", "/api/analytics/events")
+    assert posting["security"] == [{"bearer": []}, {"beaconToken": []}]
+    assert list(posting["requestBody"]["content"]) == ["application/json", "text/plain"]
 
 
 def test_every_tag_is_described_in_the_order_of_the_document():
@@ -303,7 +307,7 @@ def test_names_that_clients_call_by_stay():
         readProfile changeProfile deleteProfile exportProfile listAuditEntries
         openSession listSessions readSession changeSession deleteSession
         generateFeedback readJob cancelJob followJob process readQuota
-        postEvents readStatistics readAdoption exportAdoption
+        postEvents issueBeaconAddress readStatistics readAdoption exportAdoption
     """
     assert set(names.split()) <= {described["operationId"] for _, _, described in OPERATIONS}
 
