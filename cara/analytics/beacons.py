@@ -13,12 +13,26 @@ from cara.analytics.schemas import BeaconAddress
 from cara.errors import Unauthenticated
 from cara.settings import Settings
 from cara.web.guard import Claims
+from cara.web.routing import SecurityScheme
 from cara.web.tickets import TicketSigner
 
 EVENTS_PATH = "/api/analytics/events"
 BEACON_AUDIENCE = "cara-beacon"
 BEACON_LIFETIME = timedelta(hours=24)
 """Tabs stay open for hours. Whoever finds a token can post events of its owner, within the owner's limits."""
+
+BEACON_TOKEN = SecurityScheme(
+    "beaconToken",
+    {
+        "type": "apiKey",
+        "in": "query",
+        "name": "token",
+        "description": (
+            "The token in the address of beacons: it posts events and opens nothing else, for a day at most. "
+            "Send no access token as one: addresses are logged."
+        ),
+    },
+)
 
 
 class BeaconTokenInvalid(Unauthenticated):

@@ -7,13 +7,12 @@ from aiohttp import web
 
 from cara.admin_access import record_admin_read, require_admin
 from cara.analytics import adoption, event_writer, statistics
-from cara.analytics.beacons import EVENTS_PATH, BeaconTokenInvalid, BeaconTokens
+from cara.analytics.beacons import BEACON_TOKEN, EVENTS_PATH, BeaconTokenInvalid, BeaconTokens
 from cara.analytics.event_writer import EventsBusy, EventsNotStored, EventsRefused, EventWriter
 from cara.analytics.periods import UTC_ZONE, period_of
 from cara.analytics.report_schemas import (
     Adoption,
     AdoptionQuery,
-    CsvDownload,
     ExportQuery,
     Statistics,
     StatisticsQuery,
@@ -26,7 +25,7 @@ from cara.web.downloads import WHOLE_SECONDS, Downloads, DownloadsBusy
 from cara.web.guard import Caller
 from cara.web.json_body import BODY_BYTES
 from cara.web.models import ApiResponse
-from cara.web.routing import Route
+from cara.web.routing import BEARER, Content, Route
 from cara.web.storage_limit import StorageLimit, StorageLimitReached
 
 
@@ -38,8 +37,9 @@ async def post_events(
     storage: StorageLimit,
     body: PostedEvents,
 ) -> ApiResponse[Event] | ApiResponse[EventsAccepted]:
-    """Store one event, or up to 500; answered when they are durable. The same eventId counts once.
+    """Store one event, or up to 500.
 
+    The response comes when they are durable. The same `eventId` counts once, so that a post can be repeated.
     Whoever has the `token` of a beacon's address needs no other one, and may send the JSON as text/plain:
     `navigator.sendBeacon(url, JSON.stringify(event))` while the page is being left.
     """
@@ -52,23 +52,29 @@ async def post_events(
 
 
 async def issue_beacon_address(caller: Caller, beacon_tokens: BeaconTokens) -> BeaconAddress:
-    """Get an address for `navigator.sendBeacon`, which can send no Authorization field.
+    """Get an address for beacons.
 
-    Get it when the page opens. Its token posts events and opens nothing else, for as long as the sign-in
-    lasts and for a day at most.
+    `navigator.sendBeacon` can send no Authorization field, so get the address when the page opens. Its token
+    posts events and opens nothing else, for as long as the sign-in lasts and for a day at most.
     """
     return beacon_tokens.address(caller.claims)
 
 
 async def read_statistics(caller: Caller, connection: Connection, query: StatisticsQuery) -> Statistics:
-    """Read your statistics: totals, features, days without holes, and trends."""
+    """Read your statistics.
+
+    Totals, features, days without holes, and trends, all of them as of `asOf`.
+    """
     return await statistics.statistics_of(connection, caller, query, datetime.now(UTC))
 
 
 async def read_adoption(
     request: web.Request, caller: Caller, connection: Connection, query: AdoptionQuery
 ) -> Adoption:
-    """Read which features are used: by you, or by everybody for administrators."""
+    """Read which features are used.
+
+    By you, or with `scope=all` by everybody, which only administrators see.
+    """
     if query.scope == "all":
         await require_admin(request, caller, connection)
     answer = await adoption.adoption_of(connection, caller, query, datetime.now(UTC))
@@ -80,7 +86,10 @@ async def read_adoption(
 async def export_adoption(
     request: web.Request, caller: Caller, database: Database, downloads: Downloads, query: ExportQuery
 ) -> web.StreamResponse:
-    """Download everybody's adoption by day and feature; for administrators."""
+    """Download everybody's adoption by day and feature.
+
+    Only for administrators. A row for each day and feature; one without a feature counts any activity.
+    """
     async with database.acquire() as connection:
         await require_admin(request, caller, connection)
     period = period_of(query.from_, query.to, UTC_ZONE, datetime.now(UTC), max_days=adoption.EXPORT_MAX_DAYS)
@@ -106,6 +115,7 @@ ROUTES = [
         post_events,
         tag="Analytics",
         status=201,
+        security=(BEARER, BEACON_TOKEN),
         tokens=BeaconTokens,
         responses={201: Event, 202: EventsAccepted},
         errors=(BeaconTokenInvalid, EventsRefused, StorageLimitReached, EventsBusy, EventsNotStored),
@@ -124,7 +134,7 @@ ROUTES = [
         "/api/analytics/adoption.csv",
         export_adoption,
         tag="Analytics",
-        responses={200: CsvDownload},
+        responses={200: Content("text/csv", adoption.EXPORT_EXAMPLE)},
         errors=(AdministratorsOnly, DownloadsBusy),
     ),
 ]

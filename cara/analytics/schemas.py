@@ -13,7 +13,7 @@ from cara.json_values import FreeObject, JsonText
 from cara.postgres.database import new_id
 from cara.web.datetimes import Rfc3339DateTime
 from cara.web.free_json import FreeJson
-from cara.web.models import Instant, RequestModel, ResponseModel
+from cara.web.models import Instant, RequestModel, ResponseModel, example
 
 MAX_BATCH_EVENTS = 500
 MAX_METADATA_BYTES = 8 * 1024
@@ -59,6 +59,13 @@ class NewEvent(RequestModel):
     a post may be repeated. `occurredAt` is believed within a window and clamped to it.
     """
 
+    model_config = example(
+        eventType="exercise_opened",
+        metadata={"featureType": "conversation", "from": "home"},
+        eventId="9b2f4c1a-6d3e-4f50-8a7b-1c2d3e4f5a6b",
+        occurredAt="2026-01-31T09:30:00Z",
+    )
+
     event_type: EventType
     metadata: Metadata = Field(default_factory=lambda: JsonText(b"{}"))
     event_id: EventId | None = None
@@ -67,6 +74,8 @@ class NewEvent(RequestModel):
 
 class NewEvents(RequestModel):
     """Several events at once."""
+
+    model_config = example(events=[{"eventType": "exercise_opened"}, {"eventType": "exercise_finished"}])
 
     events: Annotated[list[NewEvent], Field(min_length=1, max_length=MAX_BATCH_EVENTS)]
 
@@ -85,6 +94,10 @@ class PostedEvents(RootModel[NewEvent | NewEvents]):
 class Event(ResponseModel):
     """An event as it was first stored; `receivedAt` is when that was."""
 
+    model_config = example(
+        eventType="exercise_opened", metadata={"featureType": "conversation", "from": "home"}
+    )
+
     event_id: UUID
     user_id: UUID
     event_type: str
@@ -100,12 +113,16 @@ class EventsAccepted(ResponseModel):
     count as duplicates.
     """
 
+    model_config = example(accepted=2, duplicates=0)
+
     accepted: int
     duplicates: int
 
 
 class BeaconAddress(ResponseModel):
     """Where `navigator.sendBeacon` posts events; good until `expiresAt`, or until the sign-in ends."""
+
+    model_config = example(url="/api/analytics/events?token=eyJhbGciOiJIUzI1NiJ9.e30.signature")
 
     url: str
     expires_at: Instant

@@ -8,8 +8,9 @@ from aiohttp import web
 from pydantic import Field
 
 from cara.feedback.events.broker import JobEventBroker, TooManyStreams
+from cara.feedback.events.schemas import JOB_EVENTS
 from cara.feedback.events.stream import stream_job_events
-from cara.feedback.events.tickets import Ticket, TicketInvalid, TicketIssuer
+from cara.feedback.events.tickets import EVENTS_TICKET, Ticket, TicketInvalid, TicketIssuer
 from cara.feedback.schemas import EventsQuery, FeedbackJob, FeedbackRequest, JobAccepted, JobPage, JobsQuery
 from cara.feedback.work import requests
 from cara.feedback.work.requests import FeedbackRequests, JobNotFound, TranscriptMissing
@@ -26,12 +27,13 @@ from cara.web.handlers import Header
 from cara.web.idempotency import IdempotencyConflict, IdempotencyKey
 from cara.web.models import ApiResponse
 from cara.web.rate_limits import RateLimits
-from cara.web.routing import Route
+from cara.web.routing import BEARER, Route
 from cara.web.sse import EventStream
 from cara.web.storage_limit import StorageLimitReached
 
 MAX_WAIT_SECONDS = 30
 
+JobId = Annotated[UUID, Field(description="The `jobId` of a job of yours.")]
 LastEventId = Annotated[int, Field(ge=0, lt=2**53)]
 
 PREFER = Header("Prefer", "`wait=20` waits for the result for up to so many seconds, 30 at most.")
@@ -49,7 +51,12 @@ async def generate_feedback(
     idempotency_key: IdempotencyKey,
     prefer: Annotated[str | None, PREFER],
 ) -> ApiResponse[FeedbackJob] | ApiResponse[JobAccepted]:
-    """Ask for feedback on a session; a worker writes it."""
+    """Ask for feedback on a session.
+
+    A worker writes it: follow the job at `eventsUrl`, or ask for its status at `statusUrl`. Asking again
+    while it is under way gets the same job. `Prefer: wait=20` answers with the finished job if it is
+    done by then.
+    """
     requested = await feedback_requests.create(caller, body, idempotency_key)
     job_id = requested.job["id"]
     rollup_notifier.wake()
@@ -75,12 +82,13 @@ async def list_jobs(
 
 
 async def read_job(
-    caller: Caller, connection: Connection, tickets: TicketIssuer, id: UUID, if_none_match: IfNoneMatch
+    caller: Caller, connection: Connection, tickets: TicketIssuer, id: JobId, if_none_match: IfNoneMatch
 ) -> ApiResponse[FeedbackJob]:
     """Read a job: how far it is, or what came of it.
 
-    The ETag depends on the job alone. `eventsUrl` has a fresh ticket each time; while the answer is 304, the
-    one that came with an earlier answer works on.
+    Wait for `Retry-After` before asking again. With the `ETag` of the last response in `If-None-Match`, a
+    job that is no further is a 304. The tag depends on the job alone: while the answer is 304, the
+    `eventsUrl` that came with an earlier answer works on.
     """
     job = await requests.read_job(connection, caller.user_id, id)
     if job is None:
@@ -98,9 +106,12 @@ async def cancel_job(
     quota: Quota,
     job_notifier: JobNotifier,
     tickets: TicketIssuer,
-    id: UUID,
+    id: JobId,
 ) -> FeedbackJob:
-    """Cancel a job: a queued one never starts, a running one stops at its next step."""
+    """Cancel a job.
+
+    A queued one never starts, a running one stops at its next step. What it has cost counts.
+    """
     async with database.transaction() as connection:
         job = await requests.cancel_job(connection, quota, caller.user_id, id)
     await job_notifier.cancelled(id, ended=job.finished_at is not None, attempts=job.attempts)
@@ -114,7 +125,7 @@ async def follow_job(
     tickets: TicketIssuer,
     authenticator: Authenticator,
     limits: RateLimits,
-    id: UUID,
+    id: JobId,
     query: EventsQuery,
     last_event_id: Annotated[LastEventId | None, LAST_EVENT_ID],
 ) -> web.StreamResponse:
@@ -235,7 +246,8 @@ ROUTES = [
         follow_job,
         tag="Feedback",
         public=True,
-        responses={200: EventStream, 204: None},
+        security=(BEARER, EVENTS_TICKET),
+        responses={200: JOB_EVENTS, 204: None},
         errors=(TicketInvalid, JobNotFound, TooManyStreams),
     ),
 ]

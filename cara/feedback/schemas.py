@@ -4,18 +4,27 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import Field
+from typing_extensions import TypeAliasType
 
 from cara.practice.feedback_schemas import Feedback
 from cara.practice.schemas import DurationSeconds, Transcript
-from cara.web.models import Instant, QueryModel, RequestModel, ResponseModel
+from cara.web.models import Instant, ProblemCode, QueryModel, RequestModel, ResponseModel, example
 
-JobStatus = Literal["queued", "running", "succeeded", "failed", "cancelled"]
-JobStage = Literal["queued", "measuring", "asking", "checking", "saving", "finished"]
+JobStatus = TypeAliasType("JobStatus", Literal["queued", "running", "succeeded", "failed", "cancelled"])
+JobStage = TypeAliasType(
+    "JobStage", Literal["queued", "measuring", "asking", "checking", "saving", "finished"]
+)
 FINISHED_STATUSES: frozenset[str] = frozenset({"succeeded", "failed", "cancelled"})
 
 
 class FeedbackRequest(RequestModel):
     """Which session to judge; a transcript or duration given here is stored with the session."""
+
+    model_config = example(
+        sessionId="019a1f8e-5c3d-7a42-9b1e-3f6d2c8a7b50",
+        transcript="Um, thank you. I recommend that we hire two people.",
+        durationSeconds=6,
+    )
 
     session_id: UUID
     transcript: Transcript | None = None
@@ -24,6 +33,12 @@ class FeedbackRequest(RequestModel):
 
 class JobAccepted(ResponseModel):
     """A job was taken on; `eventsUrl` works as it is, for this job alone, also if it has ended meanwhile."""
+
+    model_config = example(
+        jobId="019a1f8e-71b0-7c05-8f4e-2d9a6b1c3e47",
+        statusUrl="/api/gemini/jobs/019a1f8e-71b0-7c05-8f4e-2d9a6b1c3e47",
+        eventsUrl="/api/gemini/jobs/019a1f8e-71b0-7c05-8f4e-2d9a6b1c3e47/events?ticket=eyJhbGciOiJIUzI1NiIs…",
+    )
 
     job_id: UUID
     status: JobStatus
@@ -35,7 +50,7 @@ class JobAccepted(ResponseModel):
 class JobProblem(ResponseModel):
     """Why a job failed: a stable word and a sentence."""
 
-    code: str
+    code: ProblemCode | str
     detail: str
 
 
@@ -46,6 +61,8 @@ class JobSummary(ResponseModel):
     is while the job lives and for 15 minutes afterwards, unless its sign-in ends. It is null once the job has
     ended.
     """
+
+    model_config = example(status="succeeded", progress=100, stage="finished", attempts=1, problem=None)
 
     job_id: UUID
     session_id: UUID
@@ -88,4 +105,7 @@ class JobPage(ResponseModel):
 class EventsQuery(QueryModel):
     """The ticket that stands in for the Authorization field, which native EventSource cannot send."""
 
-    ticket: Annotated[str, Field(max_length=1024)] | None = None
+    ticket: Annotated[
+        Annotated[str, Field(max_length=1024)] | None,
+        Field(description="Stands in the `eventsUrl` of a job, and opens the events of that job alone."),
+    ] = None

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from cara.json_values import JsonText
 from cara.speech import SpeechMeasures
-from cara.web.models import ResponseModel
+from cara.web.models import ResponseModel, example
 
 
 class Aspect(ResponseModel):
@@ -65,6 +65,47 @@ class ActionItem(ResponseModel):
 
 class Feedback(ResponseModel):
     """Feedback on one transcript."""
+
+    model_config = example(
+        overview={
+            "score": 71.5,
+            "scoreChange": 4.2,
+            "summary": "You say early what you want. Give a reason for it, too.",
+        },
+        breakdown={
+            "communication": {
+                "clarity": {"score": 78, "feedback": "Your request comes in the second sentence."},
+                "pace": {"score": 93.4, "feedback": "100 words a minute: a little slow."},
+                "tone": {"score": 70, "feedback": "Polite and matter-of-fact."},
+                "confidence": {
+                    "score": 64,
+                    "feedback": "“I recommend” stands by what you say; the “um” before it does not.",
+                },
+            },
+            "content": {
+                "relevance": {"score": 80, "feedback": "All of it serves the request."},
+                "structure": {"score": 62, "feedback": "The request needs a reason behind it."},
+            },
+        },
+        highlights=[
+            {
+                "quote": "I recommend that we hire two people.",
+                "start": 15,
+                "end": 51,
+                "type": "strength",
+                "comment": "A clear request in one sentence.",
+            }
+        ],
+        actionItems=[
+            {
+                "title": "Begin with a pause",
+                "why": "Your first word is a filler.",
+                "exercise": "Breathe out before you speak, five times, then say the first sentence.",
+            }
+        ],
+        model="gemini-3.8-flash",
+        promptVersion="feedback-4",
+    )
 
     overview: Overview
     breakdown: Breakdown

@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Collection
+from typing import Annotated
 from uuid import UUID
 
 from aiohttp import web
+from pydantic import Field
 
 from cara.errors import Outdated
 from cara.jobs import queries as jobs
@@ -31,6 +33,8 @@ from cara.web.storage_limit import StorageLimit, StorageLimitReached
 
 _TAG = re.compile(r"([1-9][0-9]{0,9})(?:-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})?")
 """An entity tag: the version of the session, and the live job that the answer names beside it."""
+
+SessionId = Annotated[UUID, Field(description="The `id` of a session of yours.")]
 
 
 async def open_session(
@@ -59,7 +63,10 @@ async def open_session(
 
 
 async def list_sessions(caller: Caller, connection: Connection, query: SessionsQuery) -> SessionPage:
-    """List your sessions, newest practice first, without transcripts and feedback."""
+    """List your sessions, newest practice first, without transcripts and feedback.
+
+    Page by `offset`, or by `cursor` where sessions may be added meanwhile: `nextCursor` leads on.
+    """
     page, total, next_cursor = await sessions.page_of_sessions(connection, caller.user_id, query)
     return SessionPage(
         sessions=[SessionSummary.model_validate(session) for session in page],
@@ -71,9 +78,13 @@ async def list_sessions(caller: Caller, connection: Connection, query: SessionsQ
 
 
 async def read_session(
-    caller: Caller, connection: Connection, id: UUID, if_none_match: IfNoneMatch
+    caller: Caller, connection: Connection, id: SessionId, if_none_match: IfNoneMatch
 ) -> ApiResponse[PracticeSession]:
-    """Read one session with its transcript, its feedback and its live feedback job."""
+    """Read one session with its transcript, its feedback and its live feedback job.
+
+    While a job for feedback on it is under way, `liveJobId` names that. With the `ETag` of the last response
+    in `If-None-Match`, a session that has not changed is a 304.
+    """
     # The job is read first: if it ends in between, it is named once more, rather than its feedback missing.
     live_job = await jobs.live_job_of_session(connection, caller.user_id, id)
     if if_none_match:
@@ -92,11 +103,15 @@ async def change_session(
     connection: Connection,
     rollup_notifier: RollupNotifier,
     storage: StorageLimit,
-    id: UUID,
+    id: SessionId,
     body: SessionChanges,
     if_match: IfMatch,
 ) -> ApiResponse[PracticeSession]:
-    """Change a session; `completed: true` awards XP and moves the streak, once."""
+    """Change a session.
+
+    Members that are left out stay as they are, null clears them. `completed: true` awards XP and moves the
+    streak, once. With `If-Match` it is refused when the session has changed since.
+    """
     versions = _expected_versions(if_match)
     await storage.count(caller.user_id, request[BODY_BYTES])
     async with connection.transaction():
@@ -113,10 +128,13 @@ async def delete_session(
     database: Database,
     job_notifier: JobNotifier,
     rollup_notifier: RollupNotifier,
-    id: UUID,
+    id: SessionId,
     if_match: IfMatch,
 ) -> None:
-    """Delete a session and its feedback."""
+    """Delete a session and its feedback.
+
+    A job for feedback on it ends. XP and streak stay.
+    """
     versions = _expected_versions(if_match)
     async with database.acquire() as connection:
         job_ids = await sessions.delete_session(connection, caller.user_id, id, expected_versions=versions)

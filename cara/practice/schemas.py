@@ -12,13 +12,14 @@ from cara.json_values import FreeObject, Seconds
 from cara.practice.feedback_schemas import Feedback
 from cara.web.datetimes import DateTimeOrStartOfDay, Rfc3339DateTime
 from cara.web.free_json import FreeJson
-from cara.web.models import Instant, PatchModel, QueryModel, RequestModel, ResponseModel
+from cara.web.models import Instant, PatchModel, QueryModel, RequestModel, ResponseModel, example
 from cara.web.sanitize import FreeText
 
-FeatureType = Literal["conversation", "writing", "accent", "listening", "video"]
+_FeatureType = Literal["conversation", "writing", "accent", "listening", "video"]
+FeatureType = TypeAliasType("FeatureType", Annotated[_FeatureType, Field(description="A kind of practice.")])
 """The kinds of practice. The database has the same list, as `feature_types()`."""
 
-FEATURE_TYPES: tuple[FeatureType, ...] = get_args(FeatureType)
+FEATURE_TYPES: tuple[FeatureType, ...] = get_args(_FeatureType)
 
 MAX_TRANSCRIPT_CHARACTERS = 200_000
 MAX_DURATION_SECONDS = 86_400
@@ -44,8 +45,8 @@ Transcript = Annotated[str, FreeText(max_length=MAX_TRANSCRIPT_CHARACTERS)]
 SessionFeedback = TypeAliasType(
     "SessionFeedback",
     Annotated[
-        # The object first: readers that take the first alternative that fits drop no member of it.
-        FreeObject | Feedback,
+        # Feedback first: readers that take the first alternative that fits would never see it otherwise.
+        Feedback | FreeObject,
         Field(description="The feedback of a job, or any object that a client has put in its place."),
     ],
 )
@@ -59,6 +60,8 @@ PracticedAt = Annotated[Rfc3339DateTime, AfterValidator(_check_practiced_at)]
 class NewSession(RequestModel):
     """A practice session to open; `practicedAt` is when the practice took place, by default now."""
 
+    model_config = example(featureType="conversation", title="Salary Negotiation Practice")
+
     feature_type: FeatureType
     title: Title | None = None
     description: Description | None = None
@@ -67,6 +70,8 @@ class NewSession(RequestModel):
 
 class SessionChanges(PatchModel):
     """What to change of a session; members that are left out stay as they are, null clears them."""
+
+    model_config = example(title="Salary negotiation, second try", completed=True)
 
     title: Title | MISSING | None = MISSING
     description: Description | MISSING | None = MISSING
@@ -79,6 +84,17 @@ class SessionChanges(PatchModel):
     tone: Score | MISSING | None = MISSING
     transcript: Transcript | MISSING | None = MISSING
     feedback_json: Annotated[SessionFeedback, FreeJson()] | MISSING | None = MISSING
+
+
+_SUMMARY = {
+    "title": "Salary Negotiation Practice",
+    "durationSeconds": 6,
+    "score": 71.5,
+    "clarity": 78,
+    "pace": 93.4,
+    "confidence": 64,
+    "tone": 70,
+}
 
 
 class _SessionMembers(ResponseModel):
@@ -106,12 +122,18 @@ class SessionSummary(_SessionMembers):
     Pace and fillers are those of its newest feedback, null without one or where they could not be measured.
     """
 
+    model_config = example(**_SUMMARY, wordsPerMinute=100, fillersPer100Words=10)
+
     words_per_minute: float | None = None
     fillers_per_100_words: float | None = None
 
 
 class PracticeSession(_SessionMembers):
     """A whole session, with its transcript and its feedback; `liveJobId` names a feedback job under way."""
+
+    model_config = example(
+        **_SUMMARY, transcript="Um, thank you. I recommend that we hire two people.", feedbackJson=None
+    )
 
     transcript: str | None
     feedback_json: SessionFeedback | None
@@ -121,17 +143,27 @@ class PracticeSession(_SessionMembers):
 class SessionsQuery(QueryModel):
     """Which sessions to list, by when they were practised: a page by offset, or everything after a cursor."""
 
-    limit: Annotated[int, Field(ge=1, le=100)] = 20
-    offset: Annotated[int, Field(ge=0, le=1_000_000)] = 0
-    cursor: Annotated[str, Field(max_length=200)] | None = None
-    feature_type: FeatureType | None = None
-    completed: bool | None = None
-    from_: Annotated[DateTimeOrStartOfDay | None, Field(alias="from")] = None
-    to: DateTimeOrStartOfDay | None = None
+    limit: Annotated[int, Field(ge=1, le=100, description="How many sessions at most.")] = 20
+    offset: Annotated[int, Field(ge=0, le=1_000_000, description="How many of the newest to leave out.")] = 0
+    cursor: Annotated[
+        Annotated[str, Field(max_length=200)] | None,
+        Field(description="The `nextCursor` of the page before."),
+    ] = None
+    feature_type: Annotated[FeatureType | None, Field(description="Only sessions of this kind.")] = None
+    completed: Annotated[bool | None, Field(description="Only those that are completed, or are not.")] = None
+    from_: Annotated[
+        DateTimeOrStartOfDay | None, Field(alias="from", description="Only sessions practised then or later.")
+    ] = None
+    to: Annotated[
+        DateTimeOrStartOfDay | None,
+        Field(description="Only sessions practised before; a day is its start in UTC."),
+    ] = None
 
 
 class SessionPage(ResponseModel):
     """A page of sessions, newest practice first; `total` counts all that the filter lets through."""
+
+    model_config = example(total=1, limit=20, offset=0, nextCursor=None)
 
     sessions: list[SessionSummary]
     total: int

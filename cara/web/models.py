@@ -8,12 +8,25 @@ from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import MISSING, AfterValidator, BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
+from typing_extensions import TypeAliasType
 
 Model = TypeVar("Model", bound=BaseModel)
 
 
 Instant = Annotated[datetime, AfterValidator(methodcaller("astimezone", UTC))]
 """A point in time, written in UTC as RFC 3339 with a trailing Z."""
+
+
+ProblemCode = TypeAliasType("ProblemCode", str)
+"""The code of a problem. The OpenAPI document lists all of them in its place (`problem_codes`)."""
+
+
+def example(**members: Any) -> ConfigDict:
+    """Returns the configuration of a model with an example for the OpenAPI document, members as in JSON.
+
+    Texts and numbers need one; what else is required is put together (`openapi_examples.py`).
+    """
+    return ConfigDict(json_schema_extra={"examples": [members]})
 
 
 class RequestModel(BaseModel):

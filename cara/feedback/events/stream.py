@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from datetime import UTC, datetime
 
 from aiohttp import web
 
 from cara.feedback.events.broker import JobEventBroker, JobEvents
+from cara.feedback.events.schemas import JobStatusEvent
 from cara.feedback.schemas import FeedbackJob
 from cara.jobs.notifier import NUMBERS_PER_ATTEMPT, final_number
 from cara.web.guard import Claims
@@ -68,9 +68,9 @@ class EventStreamer:
         """
         job = self._events.job
         assert job is not None
-        status = json.dumps(
-            {"status": job.status, "stage": job.stage, "progress": job.progress, "attempt": job.attempts}
-        )
+        status = JobStatusEvent(
+            status=job.status, attempt=job.attempts, stage=job.stage, progress=job.progress
+        ).model_dump_json(by_alias=True)
         if status != self._last_status:
             self._last_status = status
             await self._send("status", status)

@@ -12,11 +12,26 @@ from cara.errors import Unauthenticated
 from cara.feedback.schemas import JobSummary
 from cara.settings import Settings
 from cara.web.guard import Caller, Claims
+from cara.web.routing import SecurityScheme
 from cara.web.tickets import TicketSigner
 
 TICKET_AUDIENCE = "cara-events"
 TICKET_SECONDS = 900
 """How long a ticket is valid after it was issued, or after its job has ended if that is later."""
+
+EVENTS_TICKET = SecurityScheme(
+    "eventsTicket",
+    {
+        "type": "apiKey",
+        "in": "query",
+        "name": "ticket",
+        "description": (
+            "The ticket in the `eventsUrl` of a job: it opens the events of this job alone, while that lives "
+            "and for a quarter of an hour afterwards, where no header field can be sent. Send no access "
+            "token as one: addresses are logged."
+        ),
+    },
+)
 
 Job = TypeVar("Job", bound=JobSummary)
 

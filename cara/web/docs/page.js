@@ -2,6 +2,9 @@
 
 const METHODS = ["get", "post", "patch", "delete"];
 
+/** Schemas that are long and shown by their name alone; the section on problems has them. */
+const BY_NAME = new Set(["ProblemCode"]);
+
 /** An element with its class, its text and what is in it. Nothing is ever read as HTML. */
 function element(name, kind, ...inside) {
   const made = document.createElement(name);
@@ -25,11 +28,18 @@ class Types {
     this.components = components;
   }
 
+  /** What a schema says about itself, be it by the name that it refers to. */
+  about(schema) {
+    const named = schema.$ref ? this.components.schemas[schema.$ref.split("/").pop()] : schema;
+    return paragraphs(named.description ?? "");
+  }
+
   of(schema, indent = "", seen = []) {
     if (!schema || schema === true) return "any";
     if (schema.$ref) {
       const name = schema.$ref.split("/").pop();
-      return seen.includes(name) ? name : this.of(this.components.schemas[name], indent, [...seen, name]);
+      if (seen.includes(name) || BY_NAME.has(name)) return name;
+      return this.of(this.components.schemas[name], indent, [...seen, name]);
     }
     const choices = schema.anyOf || schema.oneOf;
     if (choices) return choices.map((choice) => this.of(choice, indent, seen)).join(" | ");
@@ -66,26 +76,58 @@ function parametersOf(operation, types) {
   const rows = operation.parameters.map((parameter) => element("tr", "",
     element("td", "", parameter.name),
     element("td", "note", `${parameter.in}${parameter.required ? ", required" : ""}`),
-    element("td", "", types.of(parameter.schema))));
+    element("td", "", types.of(parameter.schema)),
+    element("td", "note", ...inline(parameter.description ?? ""))));
   return section("Parameters", element("table", "", ...rows));
 }
 
 function bodyOf(operation, types) {
   const content = operation.requestBody?.content ?? {};
-  return Object.entries(content).flatMap(([kind, media]) =>
-    section(`Body · ${kind}`, element("pre", "", types.of(media.schema))));
+  const optional = operation.requestBody?.required ? "" : ", may be left out";
+  return Object.entries(content).flatMap(([kind, media]) => [
+    ...section(`Body · ${kind}${optional}`, ...types.about(media.schema), element("pre", "", types.of(media.schema))),
+    ...examplesOf(media)]);
+}
+
+/** Each example, folded, by its name: the model, the event of a stream, or the code of a problem. */
+function examplesOf(media) {
+  const examples = "example" in media ? { "": { value: media.example } } : media.examples ?? {};
+  return Object.entries(examples).map(([name, { value }]) => element("details", "example",
+    element("summary", "", name ? `Example · ${name}` : "Example"),
+    element("pre", "", typeof value === "string" ? value : JSON.stringify(value, null, 2))));
 }
 
 function responsesOf(operation, types) {
   const rows = Object.entries(operation.responses).map(([status, response]) => {
     const cell = element("td", "", element("div", "", response.description));
     for (const [kind, media] of Object.entries(response.content ?? {})) {
-      if (kind.startsWith("application/problem")) continue;
-      cell.append(element("details", "", element("summary", "", kind), element("pre", "", types.of(media.schema))));
+      const problem = kind.startsWith("application/problem");
+      cell.append(element("details", "", element("summary", "", problem ? "Examples" : kind),
+        ...(problem ? [] : [...types.about(media.schema), element("pre", "", types.of(media.schema))]),
+        ...examplesOf(media)));
     }
     return element("tr", "", element("td", "", status), cell);
   });
   return section("Answers", element("table", "", ...rows));
+}
+
+/** What opens an operation: any one of the alternatives, of which an empty one stands for the body. */
+function lockOf(operation, schemes) {
+  const shown = operation.security.map((alternative) => {
+    const [scheme] = Object.keys(alternative).map((name) => schemes[name]);
+    if (!scheme) return "body";
+    return scheme.type === "http" ? `${scheme.scheme} token` : `${scheme.in} ${scheme.name}`;
+  });
+  return shown.join(" or ");
+}
+
+/** The members of every problem, and all codes. */
+function problemsOf(types) {
+  const { Problem, ProblemCode } = types.components.schemas;
+  const codes = ProblemCode.enum.flatMap((code) => [element("code", "", code), " "]);
+  return [
+    ...paragraphs(Problem.description), element("pre", "", types.of(Problem)),
+    ...section("ProblemCode", ...paragraphs(ProblemCode.description), element("p", "", ...codes))];
 }
 
 function operationOf(path, method, operation, types) {
@@ -95,7 +137,7 @@ function operationOf(path, method, operation, types) {
       element("span", `method ${method}`, method.toUpperCase()),
       element("span", "path", path),
       element("span", "summary", ...inline(operation.summary)),
-      element("span", "lock", operation.security.length ? "bearer token" : "")),
+      element("span", "lock", lockOf(operation, types.components.securitySchemes))),
     inside);
   card.id = operation.operationId;
   card.dataset.text = `${method} ${path} ${operation.summary} ${operation.tags}`.toLowerCase();
@@ -110,24 +152,28 @@ function operationOf(path, method, operation, types) {
 
 function show(description) {
   const types = new Types(description.components);
-  const groups = new Map();
+  const groups = new Map(description.tags.map((tag) => [tag.name, []]));
   for (const [path, operations] of Object.entries(description.paths)) {
     for (const method of METHODS.filter((name) => operations[name])) {
-      const tag = operations[method].tags[0];
-      if (!groups.has(tag)) groups.set(tag, []);
-      groups.get(tag).push(operationOf(path, method, operations[method], types));
+      groups.get(operations[method].tags[0]).push(operationOf(path, method, operations[method], types));
     }
   }
   document.getElementById("version").textContent = description.info.version;
   document.getElementById("about").replaceChildren(...paragraphs(description.info.description));
-  for (const [tag, cards] of groups) {
-    const heading = element("h2", "", tag);
-    heading.id = tag.toLowerCase().replace(/\W+/g, "-");
-    const link = element("a", "", tag);
-    link.href = `#${heading.id}`;
-    document.getElementById("tags").append(link);
-    document.getElementById("operations").append(element("section", "", heading, ...cards));
+  for (const tag of description.tags) {
+    append(tag.name, element("p", "note", ...inline(tag.description)), ...groups.get(tag.name));
   }
+  append("Problems", ...problemsOf(types));
+}
+
+/** Appends a section to the page, and a link to it. */
+function append(title, ...inside) {
+  const heading = element("h2", "", title);
+  heading.id = title.toLowerCase().replace(/\W+/g, "-");
+  const link = element("a", "", title);
+  link.href = `#${heading.id}`;
+  document.getElementById("tags").append(link);
+  document.getElementById("operations").append(element("section", "", heading, ...inside));
 }
 
 /** Opens the operation that the address names, as in /api/docs#readJob. */
@@ -139,8 +185,9 @@ function openNamed() {
 
 function filter(words) {
   for (const group of document.querySelectorAll("main section")) {
-    let any = false;
-    for (const card of group.querySelectorAll("details.operation")) {
+    const cards = group.querySelectorAll("details.operation");
+    let any = !cards.length;
+    for (const card of cards) {
       card.hidden = !words.every((word) => card.dataset.text.includes(word));
       any ||= !card.hidden;
     }
