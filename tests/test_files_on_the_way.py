@@ -138,7 +138,7 @@ async def test_registering(caller: Caller) -> None:
     with files_that_run() as files:
         await caller.calls(201, "POST", "/api/auth/register", json=account(2))
     # Two keep out the pages of others, one tells guessable passwords; the SQL of families stands apart.
-    assert_few("register", files, at_most=28, of_features=11)
+    assert_few("register", files, at_most=29, of_features=11)
 
 
 async def test_signing_in(caller: Caller) -> None:
@@ -148,7 +148,7 @@ async def test_signing_in(caller: Caller) -> None:
     with files_that_run() as files:
         await caller.calls(200, "POST", "/api/auth/login", json=credentials)
     # The same ones.
-    assert_few("sign in", files, at_most=27, of_features=11)
+    assert_few("sign in", files, at_most=28, of_features=11)
 
 
 async def test_talking_with_the_coach(learner: Learner, caller: Caller) -> None:
@@ -197,7 +197,7 @@ async def test_posting_an_event(learner: Learner, caller: Caller) -> None:
     with files_that_run() as files:
         await caller.calls(201, "POST", "/api/analytics/events", json=event, headers=learner.authorization)
     # One of them splices the metadata into the answer as they came.
-    assert_few("event", files, at_most=21)
+    assert_few("event", files, at_most=22)
 
 
 async def test_deleting_an_account(learner: Learner, caller: Caller) -> None:

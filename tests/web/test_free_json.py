@@ -153,7 +153,7 @@ async def test_free_json_comes_back_as_it_went_in_wherever_it_is_delivered(learn
 
 async def test_numbers_that_no_reader_could_hold_are_refused_in_free_json_too(learner: Learner) -> None:
     session = await learner.opens_session()
-    for number, words in (("12345678901234567890", "64 bits"), ("1e400", "too large"), ("NaN", "not a JSON")):
+    for number, words in (("12345678901234567890", "64 bits"), ("1e400", "too large"), ("NaN", "no JSON")):
         problem = await learner.expects(
             400,
             "PATCH",
