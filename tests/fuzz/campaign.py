@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections import Counter
@@ -16,6 +17,7 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from hypothesis.errors import Unsatisfiable
+from openapi_schema_validator import OAS31Validator
 from schemathesis import APIOperation, Case, GenerationMode
 from schemathesis.core.failures import FailureGroup
 from schemathesis.specs.openapi import checks
@@ -28,9 +30,9 @@ PYDANTICS_WORDS = re.compile("Input should|Extra inputs|Field required|Value err
 CHECKS = [
     checks.status_code_conformance,
     checks.content_type_conformance,
-    checks.response_schema_conformance,
     checks.response_headers_conformance,
 ]
+EVENT_STREAM = "text/event-stream"
 
 
 @dataclass
@@ -69,6 +71,8 @@ class Campaign:
         document = requests.get(f"{url}/api/openapi.json", timeout=TIMEOUT_SECONDS).json()
         schema = schemathesis.openapi.from_dict(document, config=schemathesis.Config())
         schema.config.generation.update(with_security_parameters=False)
+        self._document = document
+        self._codes = frozenset(document["components"]["schemas"]["ProblemCode"]["enum"])
         self._operations = [found.ok() for found in schema.get_all_operations()]
         self._in_a_row = in_a_row
         self._url = url
@@ -137,20 +141,30 @@ class Campaign:
     def _check(self, case: Case, response: Any) -> None:
         if _was_not_http(response):
             return
+        own = [_no_server_error, _carries_a_request_id, _speaks_our_words, _refuses_what_is_invalid]
+        own += [self._has_a_listed_code, self._conforms_to_its_schema]
         try:
-            case.validate_response(
-                response,
-                checks=[
-                    _no_server_error,
-                    _carries_a_request_id,
-                    _speaks_our_words,
-                    _refuses_what_is_invalid,
-                    *CHECKS,
-                ],
-            )
+            case.validate_response(response, checks=[*own, *CHECKS])
         except FailureGroup as group:
             for failure in group.exceptions:
                 self.figures.failures.setdefault((case.operation.label, type(failure).__name__), str(failure))
+
+    def _has_a_listed_code(self, _: Any, response: Any, __: Case) -> None:
+        if response.headers.get("content-type") == ["application/problem+json"]:
+            code = response.json()["code"]
+            assert code in self._codes, f"{code} is not a ProblemCode"
+
+    def _conforms_to_its_schema(self, context: Any, response: Any, case: Case) -> None:
+        """The schema of a stream is that of the data of each event; schemathesis takes it for the event."""
+        [content_type] = response.headers.get("content-type", [""])
+        if not content_type.startswith(EVENT_STREAM):
+            checks.response_schema_conformance(context, response, case)
+            return
+        operation = self._document["paths"][case.operation.path][case.method.lower()]
+        schema = operation["responses"]["200"]["content"][EVENT_STREAM]["schema"]
+        validator = OAS31Validator({**schema, "components": self._document["components"]})
+        for data in re.findall("(?m)^data: (.*)$", response.content.decode()):
+            assert validator.is_valid(json.loads(data)), f"no data of an event by the document: {data[:500]}"
 
 
 def _was_not_http(response: Any) -> bool:
