@@ -74,7 +74,7 @@ class Credentials(RequestModel):
     password: SecretStr
 
 
-class RefreshToken(RequestModel):
+class PresentedRefreshToken(RequestModel):
     """A refresh token in the body, for clients that do not send the cookie."""
 
     refresh_token: Annotated[str, Field(max_length=256)] | None = None
@@ -87,7 +87,7 @@ class PasswordChange(RequestModel):
     new_password: SecretStr
 
 
-class Password(RequestModel):
+class PasswordConfirmation(RequestModel):
     """The current password, taken as it is."""
 
     password: SecretStr
@@ -149,7 +149,7 @@ class SignedIn(Refreshed):
     user: User
 
 
-class SignedOut(ResponseModel):
+class SignOut(ResponseModel):
     """It is done; the refresh cookie is gone too."""
 
     signed_out: bool = True
