@@ -21,9 +21,9 @@ from cara.postgres.migrations import missing_migrations
 from cara.redis.connections import AWAY
 from cara.redis.queue import FEEDBACK_QUEUE, health_key
 from cara.web.draining import Draining
-from cara.web.models import ApiResponse, ResponseModel
+from cara.web.models import ApiResponse, ResponseModel, example
 from cara.web.openapi import OpenApiDocument
-from cara.web.routing import Route
+from cara.web.routing import ANY_OBJECT, Content, Route
 
 CHECK_SECONDS = 2.5
 """For each of the checks, which run at the same time: load balancers wait for three seconds or more."""
@@ -42,6 +42,8 @@ _PROBE_KEY = "cara:ready"
 class Health(ResponseModel):
     """The process lives."""
 
+    model_config = example(status="ok", version=__version__)
+
     status: str = "ok"
     version: str = __version__
 
@@ -49,12 +51,17 @@ class Health(ResponseModel):
 class Readiness(ResponseModel):
     """Whether requests can be served in full; `missing` says in words what is not there."""
 
+    model_config = example(ready=True, missing=[])
+
     ready: bool
     missing: list[str]
 
 
 async def health() -> Health:
-    """Tell that the process lives."""
+    """Tell that the process lives.
+
+    It says nothing of what the process needs to serve requests: `/ready` does.
+    """
     return Health()
 
 
@@ -71,7 +78,10 @@ async def ready(database: Database, redis: Redis, draining: Draining) -> ApiResp
 
 
 async def openapi(document: OpenApiDocument) -> web.Response:
-    """Describe this interface in OpenAPI 3.1."""
+    """Describe this interface in OpenAPI 3.1.
+
+    Made from the annotations that the handlers run by; `cara openapi` prints the same.
+    """
     return web.Response(body=document.json, content_type="application/json")
 
 
@@ -126,5 +136,12 @@ ROUTES = [
         limit=None,
         responses={200: Readiness, 503: Readiness},
     ),
-    Route("GET", "/api/openapi.json", openapi, tag="Operations", public=True),
+    Route(
+        "GET",
+        "/api/openapi.json",
+        openapi,
+        tag="Operations",
+        public=True,
+        responses={200: Content("application/json", {"openapi": "3.1.0", "paths": {}}, ANY_OBJECT)},
+    ),
 ]

@@ -17,9 +17,23 @@ from multidict import CIMultiDict
 from cara.accounts.refresh_tokens import MAX_TOKEN_CHARACTERS, owner_of
 from cara.accounts.schemas import Refreshed
 from cara.settings import Settings
+from cara.web.routing import SecurityScheme
 
 REFRESH_COOKIE = "cara_refresh"
 OWNER_COOKIE = "__Host-cara_owner"
+REFRESH_SCHEME = SecurityScheme(
+    "refreshCookie",
+    {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": REFRESH_COOKIE,
+        "description": (
+            "The refresh token as the cookie that signing in sets; in production its name is "
+            f"`__Secure-{REFRESH_COOKIE}`. Browsers send it by themselves; other clients send the token in "
+            "the body instead."
+        ),
+    },
+)
 COOKIE_PATH = "/api/auth"
 MOST_COOKIES = 8
 """Each token that a request presents costs a look-up, and may cost a transaction; more are not looked at."""

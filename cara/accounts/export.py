@@ -21,6 +21,7 @@ from cara.errors import Unavailable
 from cara.postgres.database import Connection, Database, Record
 from cara.web.client_info import ClientInfo
 from cara.web.downloads import WHOLE_SECONDS
+from cara.web.routing import ANY_OBJECT
 
 MAX_AT_ONCE = 2
 """So many exports of one process are read from the database at the same time."""
@@ -124,6 +125,23 @@ SECTIONS: Final[Mapping[str, str]] = {
     """,
 }
 """A statement for each table with data of users, by the member of the document; `$1` is the user's id."""
+
+EXPORT_SCHEMA: Final = {
+    "type": "object",
+    "description": "All that is stored of a learner: a list of rows for each table, their members by column.",
+    "required": ["exportedAt", "profile", *SECTIONS],
+    "properties": {
+        "exportedAt": {"type": "string", "format": "date-time"},
+        "profile": {"anyOf": [ANY_OBJECT, {"type": "null"}]},
+        **{name: {"type": "array", "items": ANY_OBJECT} for name in SECTIONS},
+    },
+}
+EXPORT_EXAMPLE: Final = {
+    "exportedAt": "2026-01-31T09:30:00Z",
+    "profile": {"email": "user@example.com", "name": "John Doe", "role": "Software Engineer", "level": 1},
+    **{name: [] for name in SECTIONS},
+    "activeWeeks": [{"week": "2026-01-26"}],
+}
 
 
 class ExportsBusy(Unavailable):

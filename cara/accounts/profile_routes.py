@@ -4,7 +4,7 @@ from aiohttp import web
 
 from cara import audit
 from cara.accounts import profile
-from cara.accounts.export import AccountExporter, ExportsBusy
+from cara.accounts.export import EXPORT_EXAMPLE, EXPORT_SCHEMA, AccountExporter, ExportsBusy
 from cara.accounts.schemas import AuditEntry, AuditPage, AuditQuery, Profile, ProfileChanges
 from cara.postgres.database import Connection
 from cara.web.client_info import client_info
@@ -12,7 +12,7 @@ from cara.web.downloads import Document, Downloads, DownloadsBusy
 from cara.web.guard import Caller, ReauthenticationRequired, require_recent_authentication
 from cara.web.handlers import Transaction
 from cara.web.json_body import BODY_BYTES
-from cara.web.routing import Route
+from cara.web.routing import Content, Route
 from cara.web.storage_limit import StorageLimit, StorageLimitReached
 
 TAG = "Profile"
@@ -20,7 +20,10 @@ EXPORT = Document("cara-export.json", "application/json")
 
 
 async def read_profile(caller: Caller, connection: Connection) -> Profile:
-    """Read your profile."""
+    """Read your profile.
+
+    It has the record of your streak, and the way to the next level.
+    """
     return await profile.profile_of(connection, caller.user_id)
 
 
@@ -31,7 +34,10 @@ async def change_profile(
     storage: StorageLimit,
     body: ProfileChanges,
 ) -> Profile:
-    """Change your name, role or time zone."""
+    """Change your name, role or time zone.
+
+    Members that are left out stay as they are.
+    """
     await storage.count(caller.user_id, request[BODY_BYTES])
     return await profile.change_profile(transaction, caller.user_id, body, client_info(request))
 
@@ -53,7 +59,10 @@ async def export_profile(
 
 
 async def list_audit_entries(caller: Caller, connection: Connection, query: AuditQuery) -> AuditPage:
-    """List what was done with your account, newest first."""
+    """List what was done with your account, newest first.
+
+    `nextCursor` leads to the next page; it is null on the last one.
+    """
     entries, next_cursor = await audit.page_of_entries(connection, caller.user_id, query.cursor, query.limit)
     return AuditPage(
         entries=[AuditEntry.model_validate(dict(entry)) for entry in entries], next_cursor=next_cursor
@@ -68,7 +77,7 @@ ROUTES = [
         "/api/users/me/export",
         export_profile,
         tag=TAG,
-        responses={200: dict},
+        responses={200: Content("application/json", EXPORT_EXAMPLE, EXPORT_SCHEMA)},
         errors=(ExportsBusy, DownloadsBusy, ReauthenticationRequired),
     ),
     Route("GET", "/api/users/me/audit", list_audit_entries, tag=TAG),

@@ -4,7 +4,7 @@ from aiohttp import web
 
 from cara.accounts import profile_routes
 from cara.accounts.authentication import Authentication, EmailTaken, InvalidCredentials
-from cara.accounts.cookies import no_refresh_cookie, refresh_cookie
+from cara.accounts.cookies import REFRESH_SCHEME, no_refresh_cookie, refresh_cookie
 from cara.accounts.deletion import delete_account
 from cara.accounts.lockout import AccountLocked
 from cara.accounts.new_passwords import WeakPassword
@@ -54,7 +54,10 @@ TAG = "Accounts"
 async def register(
     request: web.Request, authentication: Authentication, settings: Settings, body: NewAccount
 ) -> ApiResponse[SignedIn]:
-    """Create an account and sign in."""
+    """Create an account and sign in.
+
+    The response has the tokens of the sign-in, and sets the refresh cookie.
+    """
     signed_in = await authentication.register(body, client_info(request))
     request[CALLER_ID] = signed_in.user.id
     return ApiResponse(signed_in, headers=refresh_cookie(signed_in, settings))
@@ -63,14 +66,21 @@ async def register(
 async def login(
     request: web.Request, authentication: Authentication, settings: Settings, body: Credentials
 ) -> ApiResponse[SignedIn]:
-    """Sign in with email and password."""
+    """Sign in with email and password.
+
+    An unknown address and a wrong password get the same response, in the same time. After many failures
+    the account is locked for a while.
+    """
     signed_in = await authentication.sign_in(body, client_info(request))
     request[CALLER_ID] = signed_in.user.id
     return ApiResponse(signed_in, headers=refresh_cookie(signed_in, settings))
 
 
 async def verify(caller: Caller, connection: Connection) -> Verified:
-    """Tell whether the access token is good, and whose it is."""
+    """Tell whether the access token is good, and whose it is.
+
+    If it is not, the `code` of the 401 says whether to refresh it or to sign in again.
+    """
     return Verified(user=await profile_of(connection, caller.user_id))
 
 
@@ -126,7 +136,10 @@ async def logout_all(
     sign_out_notifier: SignOutNotifier,
     settings: Settings,
 ) -> ApiResponse[SignOut]:
-    """Sign out everywhere: every token of yours ends, this one too, and every open event stream."""
+    """Sign out everywhere.
+
+    Every token of yours ends, this one too, and every open event stream.
+    """
     async with database.transaction() as connection:
         await sign_out_everywhere(connection, caller.user_id, client_info(request))
     await sign_out_notifier.notify(caller.user_id)
@@ -211,6 +224,7 @@ ROUTES = [
         refresh,
         tag=TAG,
         public=True,
+        security=(REFRESH_SCHEME, None),
         origin_checked=True,
         errors=(RefreshTokenInvalid, RefreshTokenReused, MixedOwners),
     ),
@@ -220,6 +234,7 @@ ROUTES = [
         logout,
         tag=TAG,
         public=True,
+        security=(REFRESH_SCHEME, None),
         origin_checked=True,
         errors=(MixedOwners,),
     ),

@@ -16,10 +16,14 @@ from pydantic import (
 )
 
 from cara.users.time_zones import TimeZone
-from cara.web.models import Instant, PatchModel, QueryModel, RequestModel, ResponseModel
+from cara.web.models import Instant, PatchModel, QueryModel, RequestModel, ResponseModel, example
 from cara.web.sanitize import FreeText
 
 MAX_EMAIL_CHARACTERS = 254
+
+ACCESS_TOKEN_EXAMPLE = "eyJhbGciOiJIUzI1NiIs…"  # noqa: S105
+REFRESH_TOKEN_EXAMPLE = "AZofjlw9ekKbHj9tLIp7UA…"  # noqa: S105
+"""Cut short: the examples of the OpenAPI document hold nothing that looks like a secret."""
 
 _BLANK_CATEGORIES = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp", "Zs"})
 _BLANK_LETTERS = re.compile(
@@ -61,6 +65,13 @@ class NewAccount(RequestModel):
     service, not the name, and without the part of the email before the @.
     """
 
+    model_config = example(
+        email="user@example.com",
+        name="John Doe",
+        role="Software Engineer",
+        password="secure123",  # noqa: S106
+    )
+
     email: Email
     name: Name
     role: Role | None = None
@@ -70,6 +81,8 @@ class NewAccount(RequestModel):
 class Credentials(RequestModel):
     """An attempt to sign in."""
 
+    model_config = example(email="user@example.com", password="secure123")  # noqa: S106
+
     email: Annotated[str, Field(max_length=MAX_EMAIL_CHARACTERS)]
     password: SecretStr
 
@@ -77,11 +90,15 @@ class Credentials(RequestModel):
 class PresentedRefreshToken(RequestModel):
     """A refresh token in the body, for clients that do not send the cookie."""
 
+    model_config = example(refreshToken=REFRESH_TOKEN_EXAMPLE)
+
     refresh_token: Annotated[str, Field(max_length=256)] | None = None
 
 
 class PasswordChange(RequestModel):
     """The current password and the one to have instead, which follows the rules of a registration."""
+
+    model_config = example(currentPassword="secure123", newPassword="a walk by the lake")
 
     current_password: SecretStr
     new_password: SecretStr
@@ -89,6 +106,8 @@ class PasswordChange(RequestModel):
 
 class PasswordConfirmation(RequestModel):
     """The current password, taken as it is."""
+
+    model_config = example(password="secure123")  # noqa: S106
 
     password: SecretStr
 
@@ -99,6 +118,8 @@ class ProfileChanges(PatchModel):
     `timezone` is a name of the IANA time zone database.
     """
 
+    model_config = example(role="Engineering Manager", timezone="Europe/Berlin")
+
     name: Name | MISSING = MISSING
     role: Role | MISSING | None = MISSING
     timezone: TimeZone | MISSING = MISSING
@@ -107,12 +128,16 @@ class ProfileChanges(PatchModel):
 class AuditQuery(QueryModel):
     """Which entries to list: the newest, or those behind a cursor."""
 
-    limit: Annotated[int, Field(ge=1, le=100)] = 20
-    cursor: UUID | None = None
+    limit: Annotated[int, Field(ge=1, le=100, description="How many entries at most.")] = 20
+    cursor: Annotated[UUID | None, Field(description="The `nextCursor` of the page before.")] = None
 
 
 class User(ResponseModel):
     """A learner, as other parts of the front end show them."""
+
+    model_config = example(
+        email="user@example.com", name="John Doe", role="Software Engineer", level=2, xp=154, streak=3
+    )
 
     id: UUID
     email: str
@@ -127,6 +152,18 @@ class User(ResponseModel):
 class Profile(User):
     """A learner as they see themselves: with the record of their streak and the way to the next level."""
 
+    model_config = example(
+        email="user@example.com",
+        name="John Doe",
+        role="Software Engineer",
+        level=2,
+        xp=154,
+        streak=3,
+        timezone="Europe/Berlin",
+        longestStreak=8,
+        xpToNextLevel=246,
+    )
+
     timezone: str
     longest_streak: int
     xp_to_next_level: int
@@ -134,6 +171,10 @@ class Profile(User):
 
 class Refreshed(ResponseModel):
     """A fresh pair of tokens; `expiresIn` is the access token's life in seconds."""
+
+    model_config = example(
+        accessToken=ACCESS_TOKEN_EXAMPLE, refreshToken=REFRESH_TOKEN_EXAMPLE, expiresIn=900
+    )
 
     access_token: str
     refresh_token: str
@@ -144,6 +185,13 @@ class Refreshed(ResponseModel):
 
 class SignedIn(Refreshed):
     """A fresh pair of tokens and whom they belong to."""
+
+    model_config = example(
+        accessToken=ACCESS_TOKEN_EXAMPLE,
+        refreshToken=REFRESH_TOKEN_EXAMPLE,
+        expiresIn=900,
+        tokenType="Bearer",
+    )
 
     token_type: str = "Bearer"  # noqa: S105
     user: User
@@ -158,6 +206,8 @@ class SignOut(ResponseModel):
 class Reauthenticated(ResponseModel):
     """The password was right; for `expiresIn` seconds it need not be typed again."""
 
+    model_config = example(expiresIn=300)
+
     authenticated_at: Instant
     expires_in: int
 
@@ -171,6 +221,10 @@ class Verified(ResponseModel):
 
 class AuditEntry(ResponseModel):
     """Something that was done with the account, from where, and in which request."""
+
+    model_config = example(
+        action="signed_in", address="203.0.113.7", userAgent="Mozilla/5.0", requestId="3f2b8c1e9d6a4f07"
+    )
 
     id: UUID
     action: str

@@ -31,6 +31,7 @@ COHORT_WEEKS = 12
 DAY_COUNTS = ("active_users", "sessions", "completed", "events")
 
 EXPORT_COLUMNS = ("day", "featureType", "sessions", "completed", "users", "events")
+EXPORT_EXAMPLE = f"{','.join(EXPORT_COLUMNS)}\r\n2026-01-31,conversation,14,9,8,52\r\n"
 EXPORT_MAX_DAYS = 3_660
 EXPORT_PAGE_ROWS = 500
 

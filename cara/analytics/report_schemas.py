@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field
 from cara.practice.schemas import FeatureType
 from cara.users.time_zones import TimeZone
 from cara.web.datetimes import DateOrDateTime
-from cara.web.models import Instant, QueryModel, ResponseModel
+from cara.web.models import Instant, QueryModel, ResponseModel, example
 
 _YEARS = range(2000, 2101)
 
@@ -25,28 +25,30 @@ Day = Annotated[DateOrDateTime, AfterValidator(_within_years)]
 class StatisticsQuery(QueryModel):
     """From which day to which, both included, in which IANA time zone; by default the learner's own."""
 
-    from_: Annotated[Day | None, Field(alias="from")] = None
-    to: Day | None = None
-    tz: TimeZone | None = None
+    from_: Annotated[Day | None, Field(alias="from", description="The first day.")] = None
+    to: Annotated[Day | None, Field(description="The last day, which is included.")] = None
+    tz: Annotated[TimeZone | None, Field(description="Where days begin; by default your own zone.")] = None
 
 
 class AdoptionQuery(QueryModel):
     """From which day (UTC) to which, both included, and whose adoption: only administrators see all."""
 
-    from_: Annotated[Day | None, Field(alias="from")] = None
-    to: Day | None = None
-    scope: Literal["me", "all"] = "me"
+    from_: Annotated[Day | None, Field(alias="from", description="The first day.")] = None
+    to: Annotated[Day | None, Field(description="The last day, which is included.")] = None
+    scope: Annotated[Literal["me", "all"], Field(description="Whose: only administrators see all.")] = "me"
 
 
 class ExportQuery(QueryModel):
     """From which day (UTC) to which, both included."""
 
-    from_: Annotated[Day | None, Field(alias="from")] = None
-    to: Day | None = None
+    from_: Annotated[Day | None, Field(alias="from", description="The first day.")] = None
+    to: Annotated[Day | None, Field(description="The last day, which is included.")] = None
 
 
 class FeatureStatistics(ResponseModel):
     """A learner's sessions with one feature."""
+
+    model_config = example(sessions=9, completed=7, averageScore=70.4, durationSeconds=1_620)
 
     feature_type: FeatureType
     sessions: int
@@ -58,6 +60,8 @@ class FeatureStatistics(ResponseModel):
 class DayStatistics(ResponseModel):
     """A learner's sessions of one day."""
 
+    model_config = example(sessions=2, completed=1, averageScore=71.5, durationSeconds=310)
+
     day: date
     sessions: int
     completed: int
@@ -67,6 +71,8 @@ class DayStatistics(ResponseModel):
 
 class Trend(ResponseModel):
     """How many points better the later half of the practised days was than the earlier one; null: unknown."""
+
+    model_config = example(clarity=3.5, pace=1.2, confidence=-0.8, tone=None)
 
     clarity: float | None
     pace: float | None
@@ -80,6 +86,18 @@ class Statistics(ResponseModel):
     Sessions belong to the day on which they were created. Without `from`, totals and features count from the
     very first session, and days and trend cover the last 30 days.
     """
+
+    model_config = example(
+        totalSessions=9,
+        completedSessions=7,
+        averageScore=70.4,
+        totalDurationSeconds=1_620,
+        currentStreak=3,
+        longestStreak=8,
+        level=2,
+        xp=154,
+        timezone="Europe/Berlin",
+    )
 
     total_sessions: int
     completed_sessions: int
@@ -102,6 +120,8 @@ class FeatureAdoption(ResponseModel):
     `users` used it in a session or an event; `adoptionRate` is their share of all who were active.
     """
 
+    model_config = example(sessions=140, completed=98, completionRate=0.7, users=52, adoptionRate=0.65)
+
     feature_type: FeatureType
     sessions: int
     completed: int
@@ -115,6 +135,8 @@ class FeatureAdoption(ResponseModel):
 class ActiveUsers(ResponseModel):
     """Distinct active users of the last day of the period, and of the 7 and 30 days that end with it."""
 
+    model_config = example(daily=18, weekly=46, monthly=80)
+
     daily: int
     weekly: int
     monthly: int
@@ -122,6 +144,8 @@ class ActiveUsers(ResponseModel):
 
 class DayAdoption(ResponseModel):
     """One day (UTC) of whoever was asked about."""
+
+    model_config = example(activeUsers=18, sessions=31, completed=22, events=240)
 
     day: date
     active_users: int
@@ -136,6 +160,8 @@ class Cohort(ResponseModel):
     `active` says how many of them were active in that week, in the next one, and so on.
     """
 
+    model_config = example(week="2026-01-26", users=12, active=[12, 7], retention=[1.0, 0.583])
+
     week: date
     users: int
     active: list[int]
@@ -148,15 +174,11 @@ class Adoption(ResponseModel):
     `stickiness` is daily active users ÷ monthly active users.
     """
 
+    model_config = example(stickiness=0.225)
+
     features: list[FeatureAdoption]
     active_users: ActiveUsers
     stickiness: float
     daily: list[DayAdoption]
     retention: list[Cohort]
     as_of: Instant
-
-
-class CsvDownload:
-    """Stands for the exported table in the OpenAPI document."""
-
-    media_type = "text/csv"

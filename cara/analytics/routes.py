@@ -12,7 +12,6 @@ from cara.analytics.periods import UTC_ZONE, period_of
 from cara.analytics.report_schemas import (
     Adoption,
     AdoptionQuery,
-    CsvDownload,
     ExportQuery,
     Statistics,
     StatisticsQuery,
@@ -24,7 +23,7 @@ from cara.web.downloads import WHOLE_SECONDS, Downloads, DownloadsBusy
 from cara.web.guard import Caller
 from cara.web.json_body import BODY_BYTES
 from cara.web.models import ApiResponse
-from cara.web.routing import Route
+from cara.web.routing import Content, Route
 from cara.web.storage_limit import StorageLimit, StorageLimitReached
 
 
@@ -36,7 +35,10 @@ async def post_events(
     storage: StorageLimit,
     body: PostedEvents,
 ) -> ApiResponse[Event] | ApiResponse[EventsAccepted]:
-    """Store one event, or up to 500; answered when they are durable. The same eventId counts once."""
+    """Store one event, or up to 500.
+
+    The response comes when they are durable. The same `eventId` counts once, so that a post can be repeated.
+    """
     posted = body.root
     rows = 1 if isinstance(posted, NewEvent) else len(posted.events)
     await storage.count(caller.user_id, request[BODY_BYTES], rows=rows)
@@ -46,14 +48,20 @@ async def post_events(
 
 
 async def read_statistics(caller: Caller, connection: Connection, query: StatisticsQuery) -> Statistics:
-    """Read your statistics: totals, features, days without holes, and trends."""
+    """Read your statistics.
+
+    Totals, features, days without holes, and trends, all of them as of `asOf`.
+    """
     return await statistics.statistics_of(connection, caller, query, datetime.now(UTC))
 
 
 async def read_adoption(
     request: web.Request, caller: Caller, connection: Connection, query: AdoptionQuery
 ) -> Adoption:
-    """Read which features are used: by you, or by everybody for administrators."""
+    """Read which features are used.
+
+    By you, or with `scope=all` by everybody, which only administrators see.
+    """
     if query.scope == "all":
         await require_admin(request, caller, connection)
     answer = await adoption.adoption_of(connection, caller, query, datetime.now(UTC))
@@ -65,7 +73,10 @@ async def read_adoption(
 async def export_adoption(
     request: web.Request, caller: Caller, database: Database, downloads: Downloads, query: ExportQuery
 ) -> web.StreamResponse:
-    """Download everybody's adoption by day and feature; for administrators."""
+    """Download everybody's adoption by day and feature.
+
+    Only for administrators. A row for each day and feature; one without a feature counts any activity.
+    """
     async with database.acquire() as connection:
         await require_admin(request, caller, connection)
     period = period_of(query.from_, query.to, UTC_ZONE, datetime.now(UTC), max_days=adoption.EXPORT_MAX_DAYS)
@@ -101,7 +112,7 @@ ROUTES = [
         "/api/analytics/adoption.csv",
         export_adoption,
         tag="Analytics",
-        responses={200: CsvDownload},
+        responses={200: Content("text/csv", adoption.EXPORT_EXAMPLE)},
         errors=(AdministratorsOnly, DownloadsBusy),
     ),
 ]

@@ -11,7 +11,7 @@ from pydantic_core import from_json, to_json
 
 from cara.postgres.database import new_id
 from cara.web.datetimes import Rfc3339DateTime
-from cara.web.models import Instant, RequestModel, ResponseModel
+from cara.web.models import Instant, RequestModel, ResponseModel, example
 from cara.web.sanitize import FreeText, without_markup
 
 MAX_BATCH_EVENTS = 500
@@ -90,6 +90,13 @@ class NewEvent(RequestModel):
     a post may be repeated. `occurredAt` is believed within a window and clamped to it.
     """
 
+    model_config = example(
+        eventType="exercise_opened",
+        metadata={"featureType": "conversation", "from": "home"},
+        eventId="9b2f4c1a-6d3e-4f50-8a7b-1c2d3e4f5a6b",
+        occurredAt="2026-01-31T09:30:00Z",
+    )
+
     event_type: EventType
     metadata: Metadata = Field(default_factory=dict)
     event_id: EventId | None = None
@@ -98,6 +105,8 @@ class NewEvent(RequestModel):
 
 class NewEvents(RequestModel):
     """Several events at once."""
+
+    model_config = example(events=[{"eventType": "exercise_opened"}, {"eventType": "exercise_finished"}])
 
     events: Annotated[list[NewEvent], Field(min_length=1, max_length=MAX_BATCH_EVENTS)]
 
@@ -115,6 +124,10 @@ class PostedEvents(RootModel[NewEvent | NewEvents]):
 class Event(ResponseModel):
     """An event as it was first stored; `receivedAt` is when that was."""
 
+    model_config = example(
+        eventType="exercise_opened", metadata={"featureType": "conversation", "from": "home"}
+    )
+
     event_id: UUID
     event_type: str
     metadata: dict[str, Any]
@@ -128,6 +141,8 @@ class EventsAccepted(ResponseModel):
     When the database breaks off while it commits, and the batch is written again, events that it had taken
     count as duplicates.
     """
+
+    model_config = example(accepted=2, duplicates=0)
 
     accepted: int
     duplicates: int

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from cara.coach.chat import Coach
 from cara.coach.conversation import OtherFeature
-from cara.coach.schemas import CoachAnswer, ProcessRequest
+from cara.coach.schemas import CoachAnswer, Delta, ProcessRequest
 from cara.coach.turn import Turn
 from cara.errors import CaraError
 from cara.gemini.errors import (
@@ -31,8 +31,10 @@ from cara.web.context import REQUEST_ID
 from cara.web.guard import Caller
 from cara.web.problems import problem_document
 from cara.web.routing import Route
-from cara.web.sse import HEARTBEAT_SECONDS, EventStream
+from cara.web.sse import HEARTBEAT_SECONDS, EventStream, EventTypes
 from cara.web.storage_limit import StorageLimitReached
+
+COACH_EVENTS = EventTypes("CoachEvent", {"delta": Delta, "done": CoachAnswer, "error": CaraError})
 
 EVENT_STREAM = "text/event-stream"
 JSON_RANGES = ("application/json", "application/*", "*/*")
@@ -114,7 +116,7 @@ async def _send_answer(turn: Turn, events: EventStream, request: web.Request) ->
         if text is None:
             await events.heartbeat()
         else:
-            await events.send("delta", json.dumps({"text": text}, ensure_ascii=False))
+            await events.send("delta", Delta(text=text).model_dump_json(by_alias=True))
 
 
 def _problem(error: Exception, request_id: str) -> str:
@@ -133,7 +135,7 @@ ROUTES = [
         process,
         tag="Gemini",
         limit="gemini",
-        responses={200: (CoachAnswer, EventStream)},
+        responses={200: (CoachAnswer, COACH_EVENTS)},
         errors=(
             SessionNotFound,
             OtherFeature,

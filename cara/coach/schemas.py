@@ -7,7 +7,7 @@ from pydantic import Field, GetPydanticSchema
 from pydantic_core import CoreSchema, core_schema
 
 from cara.practice.schemas import FeatureType
-from cara.web.models import RequestModel, ResponseModel
+from cara.web.models import RequestModel, ResponseModel, example
 from cara.web.sanitize import FreeText
 
 MIN_PROMPT_CHARACTERS, MAX_PROMPT_CHARACTERS = 5, 4_000
@@ -44,6 +44,8 @@ HistoryText = Annotated[str, FreeText(1, MAX_TURN_CHARACTERS), _matches(_VISIBLE
 class HistoryTurn(RequestModel):
     """An earlier turn: the learner's (`user`) or the coach's (`assistant`; `model` is the same)."""
 
+    model_config = example(role="user", content="I would like to practice a salary negotiation.")
+
     role: Literal["user", "assistant", "model"]
     content: HistoryText
 
@@ -56,10 +58,22 @@ class ProcessRequest(RequestModel):
     the answer are added to that session's transcript.
     """
 
+    model_config = example(
+        prompt="Can you help me practice a salary negotiation?", featureType="conversation"
+    )
+
     prompt: Prompt
     feature_type: FeatureType | None = None
     conversation_history: Annotated[list[HistoryTurn], Field(max_length=MAX_HISTORY_TURNS)] | None = None
     session_id: UUID | None = None
+
+
+class Delta(ResponseModel):
+    """The next text of an answer that is streamed."""
+
+    model_config = example(text="Gladly. What salary do you")
+
+    text: str
 
 
 class CoachAnswer(ResponseModel):
@@ -67,6 +81,14 @@ class CoachAnswer(ResponseModel):
 
     `truncated` says that the answer breaks off, because it may be no longer or no more tokens were left.
     """
+
+    model_config = example(
+        response="Gladly. What salary do you have in mind, and what speaks for it?",
+        tokensUsed=412,
+        remainingQuota=49_588,
+        model="gemini-3.8-flash",
+        truncated=False,
+    )
 
     response: str
     tokens_used: int

@@ -9,7 +9,8 @@ from aiohttp import web
 from pydantic import Field
 
 from cara.feedback.events.broker import JobEventBroker, TooManyStreams
-from cara.feedback.events.stream import TicketInvalid, TicketIssuer, stream_job_events
+from cara.feedback.events.schemas import JOB_EVENTS
+from cara.feedback.events.stream import EVENTS_TICKET, TicketInvalid, TicketIssuer, stream_job_events
 from cara.feedback.schemas import EventsQuery, FeedbackJob, FeedbackRequest, JobAccepted
 from cara.feedback.work import requests
 from cara.feedback.work.requests import FeedbackRequests, IdempotencyConflict, JobNotFound, TranscriptMissing
@@ -24,13 +25,14 @@ from cara.web.guard import Authenticator, Caller, Claims, bearer_token, confirme
 from cara.web.handlers import Header
 from cara.web.models import ApiResponse
 from cara.web.rate_limits import RateLimits
-from cara.web.routing import Route
+from cara.web.routing import BEARER, Route
 from cara.web.sse import EventStream
 from cara.web.storage_limit import StorageLimitReached
 
 MAX_WAIT_SECONDS = 30
 
 IdempotencyKey = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[\x21-\x7e]+$")]
+JobId = Annotated[UUID, Field(description="The `jobId` of a job of yours.")]
 LastEventId = Annotated[int, Field(ge=0, lt=2**53)]
 
 IDEMPOTENCY_KEY = Header("Idempotency-Key", "Makes it harmless to ask again: the same key gets the same job.")
@@ -50,7 +52,12 @@ async def generate_feedback(
     idempotency_key: Annotated[IdempotencyKey | None, IDEMPOTENCY_KEY],
     prefer: Annotated[str | None, PREFER],
 ) -> ApiResponse[FeedbackJob] | ApiResponse[JobAccepted]:
-    """Ask for feedback on a session; a worker writes it."""
+    """Ask for feedback on a session.
+
+    A worker writes it: follow the job at `eventsUrl`, or ask for its status at `statusUrl`. Asking again
+    while it is under way gets the same job. `Prefer: wait=20` answers with the finished job if it is
+    done by then.
+    """
     requested = await feedback_requests.create(caller, body, idempotency_key)
     job_id = requested.job["id"]
     rollup_notifier.wake()
@@ -66,10 +73,14 @@ async def generate_feedback(
 async def read_job(
     caller: Caller,
     connection: Connection,
-    id: UUID,
+    id: JobId,
     if_none_match: Annotated[str | None, IF_NONE_MATCH],
 ) -> ApiResponse[FeedbackJob]:
-    """Read a job: how far it is, or what came of it."""
+    """Read a job: how far it is, or what came of it.
+
+    Wait for `Retry-After` before asking again. With the `ETag` of the last response in `If-None-Match`, a
+    job that is no further is a 304.
+    """
     job = await requests.read_job(connection, caller.user_id, id)
     if job is None:
         raise JobNotFound
@@ -81,9 +92,12 @@ async def read_job(
 
 
 async def cancel_job(
-    caller: Caller, database: Database, quota: Quota, job_notifier: JobNotifier, id: UUID
+    caller: Caller, database: Database, quota: Quota, job_notifier: JobNotifier, id: JobId
 ) -> FeedbackJob:
-    """Cancel a job: a queued one never starts, a running one stops at its next step."""
+    """Cancel a job.
+
+    A queued one never starts, a running one stops at its next step. What it has cost counts.
+    """
     async with database.transaction() as connection:
         job = await requests.cancel_job(connection, quota, caller.user_id, id)
     await job_notifier.cancelled(id, ended=job.finished_at is not None, attempts=job.attempts)
@@ -97,7 +111,7 @@ async def follow_job(
     tickets: TicketIssuer,
     authenticator: Authenticator,
     limits: RateLimits,
-    id: UUID,
+    id: JobId,
     query: EventsQuery,
     last_event_id: Annotated[LastEventId | None, LAST_EVENT_ID],
 ) -> web.StreamResponse:
@@ -136,11 +150,19 @@ def _claims(
     job_id: UUID,
     ticket: str | None,
 ) -> Claims:
-    """Returns the claims of the ticket, else of the bearer token."""
+    """Returns the claims of the ticket, else of the bearer token.
+
+    Some generated clients send the bearer token as both: then what is no ticket does no harm.
+    """
     if ticket is not None:
-        claims = tickets.claims(ticket, job_id)
-        authenticator.refuse_ended(claims)
-        return claims
+        try:
+            claims = tickets.claims(ticket, job_id)
+        except TicketInvalid:
+            if "Authorization" not in request.headers:
+                raise
+        else:
+            authenticator.refuse_ended(claims)
+            return claims
     return authenticator.claims(bearer_token(request))
 
 
@@ -196,7 +218,8 @@ ROUTES = [
         follow_job,
         tag="Feedback",
         public=True,
-        responses={200: EventStream, 204: None},
+        security=(BEARER, EVENTS_TICKET),
+        responses={200: JOB_EVENTS, 204: None},
         errors=(TicketInvalid, JobNotFound, TooManyStreams),
     ),
 ]

@@ -115,6 +115,7 @@ class ContentBlocked(GeminiPermanent, Unprocessable):
         "category": {
             "type": "string",
             "description": "With `content_blocked`: what Gemini took it for, such as `harassment`.",
+            "examples": ["harassment"],
         }
     }
     detail = "Gemini declined to answer this, for reasons of safety. Please word it differently."

@@ -5,6 +5,7 @@ from typing import Annotated
 from uuid import UUID
 
 from aiohttp import web
+from pydantic import Field
 
 from cara.errors import Outdated
 from cara.jobs import queries as jobs
@@ -28,6 +29,8 @@ from cara.web.models import ApiResponse
 from cara.web.routing import Route
 from cara.web.storage_limit import StorageLimit, StorageLimitReached
 
+SessionId = Annotated[UUID, Field(description="The `id` of a session of yours.")]
+
 IF_MATCH = Header("If-Match", "The ETag of what was read: refused when it has changed since.")
 
 
@@ -39,7 +42,10 @@ async def open_session(
     storage: StorageLimit,
     body: NewSession,
 ) -> ApiResponse[PracticeSession]:
-    """Open a practice session."""
+    """Open a practice session.
+
+    It belongs to the day on which it is opened.
+    """
     await storage.count(caller.user_id, request[BODY_BYTES])
     session = await sessions.open_session(connection, caller.user_id, body)
     rollup_notifier.wake()
@@ -47,7 +53,10 @@ async def open_session(
 
 
 async def list_sessions(caller: Caller, connection: Connection, query: SessionsQuery) -> SessionPage:
-    """List your sessions, newest first, without transcripts and feedback."""
+    """List your sessions, newest first, without transcripts and feedback.
+
+    Page by `offset`, or by `cursor` where sessions may be added meanwhile: `nextCursor` leads on.
+    """
     page, total, next_cursor = await sessions.page_of_sessions(connection, caller.user_id, query)
     return SessionPage(
         sessions=[SessionSummary.model_validate(dict(row)) for row in page],
@@ -58,8 +67,11 @@ async def list_sessions(caller: Caller, connection: Connection, query: SessionsQ
     )
 
 
-async def read_session(caller: Caller, connection: Connection, id: UUID) -> ApiResponse[PracticeSession]:
-    """Read one session with its transcript, its feedback and its live feedback job."""
+async def read_session(caller: Caller, connection: Connection, id: SessionId) -> ApiResponse[PracticeSession]:
+    """Read one session with its transcript, its feedback and its live feedback job.
+
+    While a job for feedback on it is under way, `liveJobId` names that.
+    """
     session = await queries.session_of_user(connection, caller.user_id, id)
     if session is None:
         raise SessionNotFound
@@ -73,11 +85,15 @@ async def change_session(
     connection: Connection,
     rollup_notifier: RollupNotifier,
     storage: StorageLimit,
-    id: UUID,
+    id: SessionId,
     body: SessionChanges,
     if_match: Annotated[str | None, IF_MATCH],
 ) -> ApiResponse[PracticeSession]:
-    """Change a session; `completed: true` awards XP and moves the streak, once."""
+    """Change a session.
+
+    Members that are left out stay as they are, null clears them. `completed: true` awards XP and moves the
+    streak, once. With `If-Match` it is refused when the session has changed since.
+    """
     version = _expected_version(if_match)
     await storage.count(caller.user_id, request[BODY_BYTES])
     async with connection.transaction():
@@ -90,9 +106,16 @@ async def change_session(
 
 
 async def delete_session(
-    caller: Caller, database: Database, job_notifier: JobNotifier, rollup_notifier: RollupNotifier, id: UUID
+    caller: Caller,
+    database: Database,
+    job_notifier: JobNotifier,
+    rollup_notifier: RollupNotifier,
+    id: SessionId,
 ) -> None:
-    """Delete a session and its feedback."""
+    """Delete a session and its feedback.
+
+    A job for feedback on it ends. XP and streak stay.
+    """
     async with database.acquire() as connection:
         job_ids = await queries.delete_session(connection, caller.user_id, id)
     if job_ids is None:

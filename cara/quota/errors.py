@@ -28,9 +28,10 @@ class QuotaStatus:
         return max(0, self.limit - self.used - self.reserved)
 
 
-def _member(meaning: str, **schema: str) -> Mapping[str, str]:
+def _member(meaning: str, example: int | str, **schema: str) -> Mapping[str, Any]:
     """Returns the schema of a member of the refusal."""
-    return {"type": "integer", "description": f"With `quota_exceeded`: {meaning}."} | schema
+    described = {"type": "integer", "description": f"With `quota_exceeded`: {meaning}."}
+    return described | schema | {"examples": [example]}
 
 
 def _refusal(needed: int, day: QuotaStatus, only_reserved: bool) -> str:
@@ -54,10 +55,12 @@ class QuotaExceeded(LimitReached):
 
     code = "quota_exceeded"
     further_member_schemas: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "needed": _member("the tokens that this needs, by an estimate"),
-        "remaining": _member("the tokens that are neither used nor reserved today"),
-        "reserved": _member("the tokens that are reserved for requests under way"),
-        "resetAt": _member("when the day's quota begins anew", type="string", format="date-time"),
+        "needed": _member("the tokens that this needs, by an estimate", 2_350),
+        "remaining": _member("the tokens that are neither used nor reserved today", 1_180),
+        "reserved": _member("the tokens that are reserved for requests under way", 0),
+        "resetAt": _member(
+            "when the day's quota begins anew", "2026-02-01T00:00:00Z", type="string", format="date-time"
+        ),
     }
 
     def __init__(self, needed: int, day: QuotaStatus, now: datetime) -> None:

@@ -49,6 +49,41 @@ class PaceNorm(_Measure):
 class SpeechMeasures(_Measure):
     """Everything that is counted in the learner's own turns."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "language": "en",
+                    "words": 10,
+                    "sentences": 2,
+                    "turns": 1,
+                    "durationSeconds": 6,
+                    "wordsPerMinute": 100.0,
+                    "speakingWordsPerMinute": 100.0,
+                    "wordsPerMinuteImplausible": False,
+                    "paceNorm": {"low": 120, "high": 160},
+                    "fillers": {"count": 1, "perHundredWords": 10.0, "perMinute": 10.0, "byWord": {"um": 1}},
+                    "hedges": {"count": 0, "perHundredWords": 0.0, "phrases": {}},
+                    "assertives": {"count": 1, "perHundredWords": 10.0, "phrases": {"i recommend": 1}},
+                    "repetitions": 0,
+                    "FalseStarts": 0,
+                    "repairsPerHundredWords": 0.0,
+                    "meanSentenceWords": 4.5,
+                    "longestSentenceWords": 7,
+                    "readingEase": 89.5,
+                    "vocabulary": {"kind": "typeTokenRatio", "value": 1.0, "distinctWords": 9},
+                    "questions": 0,
+                    "talkShare": None,
+                    "stageMarks": {},
+                    "openingWords": "Um, thank you.",
+                    "closingWords": "I recommend that we hire two people.",
+                    "notApplicable": [],
+                    "notes": [],
+                },
+            ]
+        }
+    )
+
     language: str
     words: int
     sentences: int

@@ -30,7 +30,7 @@ from cara.web.problems import invalid, invalid_fields
 from cara.web.rate_limit_counter import COUNTED
 from cara.web.rate_limits import RateLimits
 from cara.web.routing import Route
-from cara.web.sse import EventStream
+from cara.web.sse import EventTypes
 
 SMALL_BODY_BYTES = 4096
 """Up to this size a body is read before the request is counted, where only the body says for whom."""
@@ -241,6 +241,7 @@ def mount(app: web.Application, routes: list[Route]) -> list[web.AbstractRoute]:
     for route in routes:
         handler = Endpoint(route).handle
         mounted.append(resources[route.path].add_route(route.method, handler, expect_handler=expect_body))
-        if route.method == "GET" and EventStream not in (route.responses or {}).values():
+        streams = any(isinstance(given, EventTypes) for given in (route.responses or {}).values())
+        if route.method == "GET" and not streams:
             resources[route.path].add_route("HEAD", handler, expect_handler=expect_body)
     return mounted

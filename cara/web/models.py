@@ -16,6 +16,14 @@ Instant = Annotated[datetime, AfterValidator(methodcaller("astimezone", UTC))]
 """A point in time, written in UTC as RFC 3339 with a trailing Z."""
 
 
+def example(**members: Any) -> ConfigDict:
+    """Returns the configuration of a model with an example for the OpenAPI document, members as in JSON.
+
+    Texts and numbers need one; what else is required is put together (`openapi_examples.py`).
+    """
+    return ConfigDict(json_schema_extra={"examples": [members]})
+
+
 class RequestModel(BaseModel):
     """A JSON body: strict types, camelCase members, unknown members refused."""
 

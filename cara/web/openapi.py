@@ -5,166 +5,150 @@ from __future__ import annotations
 import inspect
 import json
 import re
-from collections.abc import Iterator
-from typing import Annotated, Any
-
-from pydantic import BaseModel, TypeAdapter
-from pydantic.fields import FieldInfo
-from pydantic.json_schema import GenerateJsonSchema, models_json_schema
+from collections.abc import Iterable, Mapping, Sequence
+from http import HTTPStatus
+from typing import Any, Final
 
 from cara import __version__
-from cara.web.handlers import Inputs, inputs_of
+from cara.errors import LimitReached, Unavailable
+from cara.web.handlers import inputs_of
+from cara.web.openapi_parameters import parameters_of
 from cara.web.openapi_responses import (
     HEADERS,
-    authenticates_itself,
+    errors_by_status,
+    expectation_failed,
     is_model,
-    problem_schema,
-    responses,
+    problems,
     responses_of,
 )
-from cara.web.routing import Route
+from cara.web.openapi_schemas import Schemas, parameter_key
+from cara.web.routing import ANY_OBJECT, BEARER, Content, Route, SecurityScheme
+from cara.web.sse import EventTypes
 
-_REF = "#/components/schemas/{model}"
 _DESCRIPTION = """The backend of an AI communication coach.
 
 JSON in and out, in UTF-8; moments in UTC; errors as problems (RFC 9457). What can be read by GET can be asked
 for by HEAD. Requests are counted: see `RateLimit-Policy` and `RateLimit` of the answers."""
 
-_SECURITY = {
-    "type": "http",
-    "scheme": "bearer",
-    "bearerFormat": "JWT",
-    "description": "The access token. After `token_expired` refresh it, after `token_invalid` sign in again.",
+_SERVERS = [{"url": "/", "description": "The host that this document is read from."}]
+
+TAGS: Final[Mapping[str, str]] = {
+    "Accounts": (
+        "Registering, signing in and out, and the tokens of a sign-in: an access token of minutes, and a "
+        "refresh token that is exchanged for a fresh pair. It also travels in a cookie."
+    ),
+    "Profile": "The learner's own account: profile, export of all data, audit trail, deletion.",
+    "Sessions": "Practice sessions with transcript, scores and feedback. Completing one earns XP.",
+    "Feedback": (
+        "Feedback on a session is a job: ask for it, follow it by events or by polling, and read the result."
+    ),
+    "Gemini": "The coach to talk with, and the tokens that chat and feedback may use in a day.",
+    "Analytics": "Events of front ends, a learner's statistics, and which features are used.",
+    "Operations": "Whether the service lives and is ready, and this description of it.",
 }
+"""What the groups of operations are about, in the order in which they are shown."""
 
 
 class OpenApiDocument:
-    """The document of a list of routes, rendered once."""
+    """The document of a list of routes, rendered once.
 
-    def __init__(self, routes: list[Route]) -> None:
-        self.content = _document(routes)
+    `missing_examples` names the members of models that have no example, but for which an operation would.
+    """
+
+    def __init__(self, routes: Sequence[Route]) -> None:
+        schemas = Schemas(routes)
+        self.content = _document(routes, schemas)
+        self.missing_examples = sorted(set(schemas.missing))
         self.json = json.dumps(self.content, ensure_ascii=False).encode()
 
 
-def _document(routes: list[Route]) -> dict[str, Any]:
-    schemas = _Schemas(routes)
+def _document(routes: Sequence[Route], schemas: Schemas) -> dict[str, Any]:
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, schemas)
+    used = {route.tag for route in routes}
+    schemes = {
+        scheme.name: scheme.definition for route in routes for scheme in _alternatives(route) if scheme
+    }
     return {
         "openapi": "3.1.0",
         "info": {
             "title": "Cara",
             "version": __version__,
             "description": _DESCRIPTION,
+            "contact": {"name": "The operators of this server"},
             "license": {"name": "MIT", "identifier": "MIT"},
         },
+        "servers": _SERVERS,
+        "tags": [{"name": name, "description": about} for name, about in TAGS.items() if name in used],
         "paths": paths,
         "components": {
-            "schemas": {**schemas.definitions, "Problem": problem_schema(routes)},
+            "schemas": schemas.definitions,
             "headers": HEADERS,
-            "securitySchemes": {"bearer": _SECURITY},
+            "securitySchemes": schemes,
         },
     }
 
 
-class _BodySchema(GenerateJsonSchema):
-    """Schemas of bodies, without the two keywords that clients made from them act upon.
-
-    `default`: some send it in place of what was left out, so that changing a title clears the transcript;
-    others require the member. `writeOnly`: the member is missing from the type that has the model's name.
-    """
-
-    def generate_inner(self, schema: Any) -> dict[str, Any]:
-        found = super().generate_inner(schema)
-        for keyword in ("default", "writeOnly"):
-            found.pop(keyword, None)
-        return found
-
-
-class _Schemas:
-    """The schemas of all request and response models, by model and mode."""
-
-    def __init__(self, routes: list[Route]) -> None:
-        taken = [(body, "validation") for route in routes if (body := inputs_of(route).body)]
-        given = [
-            (model, "serialization")
-            for route in routes
-            for answers in responses_of(route).values()
-            for model in answers
-            if is_model(model)
-        ]
-        models: Any = list(dict.fromkeys([*taken, *given]))
-        self._refs, found = models_json_schema(models, ref_template=_REF, schema_generator=_BodySchema)
-        self.definitions: dict[str, Any] = found.get("$defs", {})
-
-    def of(self, model: type[BaseModel], mode: Any) -> dict[str, Any]:
-        return dict(self._refs[(model, mode)])
-
-
-def _operation(route: Route, schemas: _Schemas) -> dict[str, Any]:
+def _operation(route: Route, schemas: Schemas) -> dict[str, Any]:
     inputs = inputs_of(route)
     summary, _, rest = (inspect.getdoc(route.handler) or "").partition("\n")
     operation: dict[str, Any] = {
         "operationId": _camel(route.handler.__name__),
         "summary": summary.rstrip("."),
         "tags": [route.tag],
-        "responses": responses(route, inputs, lambda model: schemas.of(model, "serialization")),
-        "security": _security(route, inputs),
+        "responses": _responses(route, schemas),
+        "security": [{scheme.name: []} if scheme else {} for scheme in _alternatives(route)],
     }
     if rest.strip():
         operation["description"] = rest.strip()
-    if parameters := list(_parameters(inputs)):
-        operation["parameters"] = parameters
+    if parameters := list(parameters_of(inputs)):
+        operation["parameters"] = [
+            parameter.described(schemas.of(parameter_key(route, parameter), "validation"))
+            for parameter in parameters
+        ]
     if inputs.body:
-        content = {"application/json": {"schema": schemas.of(inputs.body, "validation")}}
+        content = {"application/json": schemas.content(schemas.of(inputs.body, "validation"))}
         operation["requestBody"] = {"required": inputs.body_required, "content": content}
     return operation
 
 
-def _security(route: Route, inputs: Inputs) -> list[dict[str, list[str]]]:
-    if not route.public:
-        return [{"bearer": []}]
-    return [{"bearer": []}, {}] if authenticates_itself(inputs) else []
+def _alternatives(route: Route) -> Sequence[SecurityScheme | None]:
+    if route.security is not None:
+        return route.security
+    return () if route.public else (BEARER,)
 
 
 def _camel(name: str) -> str:
     return re.sub(r"_(\w)", lambda match: match[1].upper(), name)
 
 
-def _parameters(inputs: Inputs) -> Iterator[dict[str, Any]]:
-    for name, adapter in inputs.path.items():
-        yield {"name": name, "in": "path", "required": True, "schema": adapter.json_schema()}
-    for header, adapter in inputs.headers.values():
-        yield {
-            "name": header.name,
-            "in": "header",
-            "description": header.description,
-            "required": False,
-            "schema": _without_null(adapter),
-        }
-    if inputs.query:
-        for field in inputs.query.model_fields.values():
-            adapter = TypeAdapter(_annotated(field))
-            yield {
-                "name": field.alias,
-                "in": "query",
-                "required": field.is_required(),
-                "schema": _without_null(adapter) | _default(field),
-            }
+def _responses(route: Route, schemas: Schemas) -> dict[str, Any]:
+    """Returns the responses of an operation, by status."""
+    found: dict[str, Any] = {}
+    for status, errors in errors_by_status(route).items():
+        retry = ["Retry-After"] if issubclass(errors[0], LimitReached | Unavailable) else []
+        found[str(status)] = problems(status, errors) | _headers(route, retry)
+    if all(status >= "500" for status in found):
+        found["417"] = expectation_failed() | _headers(route, ())
+    for status, answers in responses_of(route).items():
+        content = dict(_media(answer, schemas) for answer in answers if answer not in (None, type(None)))
+        described = {"description": HTTPStatus(status).phrase} | ({"content": content} if content else {})
+        found[str(status)] = described | _headers(route, route.headers.get(status, ()))
+    return dict(sorted(found.items()))
 
 
-def _default(field: FieldInfo) -> dict[str, Any]:
-    return {} if field.is_required() or field.default is None else {"default": field.default}
+def _headers(route: Route, further: Iterable[str]) -> dict[str, Any]:
+    counted = ("RateLimit-Policy", "RateLimit") if route.limit else ()
+    names = ("X-Request-Id", *counted, *further)
+    return {"headers": {name: {"$ref": f"#/components/headers/{name}"} for name in names}}
 
 
-def _annotated(field: FieldInfo) -> Any:
-    """Returns a field's type with its constraints, as `Annotated` would spell it."""
-    return Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
-
-
-def _without_null(adapter: TypeAdapter[Any]) -> dict[str, Any]:
-    """Returns the schema without null: a parameter is left out, never null."""
-    schema = adapter.json_schema()
-    choices = [choice for choice in schema.pop("anyOf", ()) if choice != {"type": "null"}]
-    return schema | (choices[0] if len(choices) == 1 else {"anyOf": choices} if choices else {})
+def _media(answer: Any, schemas: Schemas) -> tuple[str, dict[str, Any]]:
+    if isinstance(answer, EventTypes):
+        return "text/event-stream", schemas.events(answer)
+    if isinstance(answer, Content):
+        return answer.media_type, {"schema": answer.schema, "example": answer.example}
+    if is_model(answer):
+        return "application/json", schemas.content(schemas.of(answer, "serialization"))
+    return "application/json", {"schema": ANY_OBJECT}

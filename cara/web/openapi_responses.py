@@ -1,13 +1,14 @@
-"""The responses of a route in OpenAPI: models, streams, problems and header fields."""
+"""What a route may answer: models, streams, problems and header fields."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from http import HTTPStatus
 from typing import Any, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel
 
+from cara import errors
 from cara.errors import (
     CaraError,
     InvalidInput,
@@ -24,20 +25,24 @@ from cara.postgres.errors import (
     CommitUnknown,
     DatabaseAway,
     DatabaseBusy,
+    DatabaseCrowded,
     DatabaseFull,
     DatabaseReadOnly,
     DatabaseSlow,
 )
 from cara.web.guard import Authenticator
-from cara.web.handlers import Inputs
+from cara.web.handlers import Inputs, inputs_of
 from cara.web.json_body import BodiesBusy, BodyBroken, BodyTooSlow
 from cara.web.models import ApiResponse
 from cara.web.origins import OriginRefused
-from cara.web.problems import problem_document, status_of
+from cara.web.problems import (
+    HTTP_CODES,
+    HTTP_ERROR,
+    http_problem_document,
+    problem_document,
+    status_of,
+)
 from cara.web.routing import Route
-from cara.web.sse import EventStream
-
-SchemaOf = Callable[[type[BaseModel]], dict[str, Any]]
 
 _PROBLEM: dict[str, Any] = {
     "type": "object",
@@ -48,7 +53,7 @@ _PROBLEM: dict[str, Any] = {
         "title": {"type": "string"},
         "status": {"type": "integer"},
         "detail": {"type": "string"},
-        "code": {"type": "string"},
+        "code": {"$ref": "#/components/schemas/ProblemCode"},
         "requestId": {"type": "string"},
         "error": {"type": "string"},
         "errors": {
@@ -86,8 +91,11 @@ HEADERS = {
     "ETag": {"description": "The version of what was read.", "schema": {"type": "string"}},
 }
 
+_REQUEST_ID = "3f2b8c1e9d6a4f0785c1b2a3d4e5f607"
+
 _DATABASE_ERRORS = (
     DatabaseBusy,
+    DatabaseCrowded,
     DatabaseAway,
     DatabaseSlow,
     DatabaseReadOnly,
@@ -95,9 +103,20 @@ _DATABASE_ERRORS = (
     CommitUnknown,
 )
 
-_OBJECT = {"type": "object", "additionalProperties": True}
-# OpenAPI 3.1 has no schema for a stream as a whole. Clients that read streams take it for that of each data.
-_EVENT_DATA = _OBJECT | {"description": "The data of one server-sent event; its name says what is in it."}
+
+def problem_codes(routes: Iterable[Route]) -> dict[str, Any]:
+    """Returns the schema of the codes: of all errors that the routes name, and of those that any can meet."""
+    own = {error.code for route in routes for error in _possible(route, inputs_of(route))}
+    general = {error.code for error in vars(errors).values() if is_error(error)}
+    return {
+        "type": "string",
+        "title": "ProblemCode",
+        "description": (
+            "What a program can act upon. Later versions add codes: treat one that you do not know by the "
+            "status of the response."
+        ),
+        "enum": sorted({*own, *general, *HTTP_CODES.values(), HTTP_ERROR}),
+    }
 
 
 def problem_schema(routes: Iterable[Route]) -> dict[str, Any]:
@@ -106,7 +125,7 @@ def problem_schema(routes: Iterable[Route]) -> dict[str, Any]:
     for route in routes:
         for error in route.errors:
             properties |= error.further_member_schemas
-    return {**_PROBLEM, "properties": properties}
+    return {**_PROBLEM, "properties": properties, "examples": [_example(Unavailable)]}
 
 
 def responses_of(route: Route) -> Mapping[int, tuple[Any, ...]]:
@@ -123,42 +142,33 @@ def authenticates_itself(inputs: Inputs) -> bool:
     return Authenticator in inputs.services.values()
 
 
+def answers_of(route: Route) -> Iterator[Any]:
+    """Yields what the successful responses of a route hold, whatever their status."""
+    for answers in responses_of(route).values():
+        yield from answers
+
+
 def is_model(answer: Any) -> bool:
     return isinstance(answer, type) and issubclass(answer, BaseModel)
 
 
-def responses(route: Route, inputs: Inputs, schema_of: SchemaOf) -> dict[str, Any]:
-    """Returns the responses of an operation, by status."""
-    common = ["X-Request-Id"]
-    if route.limit:
-        common += ["RateLimit-Policy", "RateLimit"]
-    found: dict[str, Any] = {}
-    for status, errors in sorted(_errors_by_status(route, inputs).items()):
-        retry = ["Retry-After"] if issubclass(errors[0], LimitReached | Unavailable) else []
-        found[str(status)] = _problems(status, errors) | _headers([*common, *retry])
-    for status, answers in responses_of(route).items():
-        content = dict(_media(answer, schema_of) for answer in answers if answer not in (None, type(None)))
-        described = {"description": HTTPStatus(status).phrase} | ({"content": content} if content else {})
-        found[str(status)] = described | _headers([*common, *route.headers.get(status, ())])
-    return dict(sorted(found.items()))
+def is_error(given: Any) -> bool:
+    return isinstance(given, type) and issubclass(given, CaraError)
 
 
-def _headers(names: Iterable[str]) -> dict[str, Any]:
-    return {"headers": {name: {"$ref": f"#/components/headers/{name}"} for name in names}}
+def problems(status: int, errors: Iterable[type[CaraError]]) -> dict[str, Any]:
+    """Returns the response with one of these problems, each with an example."""
+    return _described(status, {error.code: _example(error) for error in errors})
 
 
-def _media(answer: Any, schema_of: SchemaOf) -> tuple[str, dict[str, Any]]:
-    if answer is EventStream:
-        return "text/event-stream", {"schema": _EVENT_DATA}
-    if is_model(answer):
-        return "application/json", {"schema": schema_of(answer)}
-    if media_type := getattr(answer, "media_type", None):
-        return media_type, {"schema": {"type": "string"}}
-    return "application/json", {"schema": _OBJECT}
+def expectation_failed() -> dict[str, Any]:
+    """Returns the response to an `Expect` that is not met: what refuses nothing else can refuse that."""
+    document = http_problem_document(HTTPStatus.EXPECTATION_FAILED, _REQUEST_ID)
+    return _described(HTTPStatus.EXPECTATION_FAILED, {document["code"]: document})
 
 
-def _problems(status: int, errors: list[type[CaraError]]) -> dict[str, Any]:
-    examples = {error.code: {"value": _example(error)} for error in errors}
+def _described(status: int, documents: Mapping[str, Any]) -> dict[str, Any]:
+    examples = {code: {"value": document} for code, document in documents.items()}
     return {
         "description": f"{HTTPStatus(status).phrase}: {', '.join(examples)}",
         "content": {
@@ -172,17 +182,24 @@ def _problems(status: int, errors: list[type[CaraError]]) -> dict[str, Any]:
 
 def _example(error: type[CaraError]) -> dict[str, Any]:
     example = CaraError(error.detail)
-    return problem_document(example, "3f2b8c1e9d6a4f0785c1b2a3d4e5f607") | {
+    further = {
+        name: schema["examples"][0]
+        for name, schema in error.further_member_schemas.items()
+        if "examples" in schema
+    }
+    return problem_document(example, _REQUEST_ID) | {
         "type": f"urn:cara:problem:{error.code}",
         "title": HTTPStatus(status_of(error)).phrase,
         "status": status_of(error),
         "code": error.code,
+        **further,
     }
 
 
-def _errors_by_status(route: Route, inputs: Inputs) -> dict[int, list[type[CaraError]]]:
+def errors_by_status(route: Route) -> dict[int, list[type[CaraError]]]:
+    """Returns the errors that a route may answer."""
     found: dict[int, list[type[CaraError]]] = {}
-    for error in dict.fromkeys(_possible(route, inputs)):
+    for error in dict.fromkeys(_possible(route, inputs_of(route))):
         found.setdefault(status_of(error), []).append(error)
     return found
 

@@ -60,13 +60,16 @@ MOST_FIELDS = 50
 LONGEST_FIELD = 100
 """Clients choose the names of members: a problem must not grow with what was sent."""
 
-_HTTP_CODES = {
+HTTP_CODES = {
     403: "origin_refused",
     404: "not_found",
     405: "method_not_allowed",
     413: "payload_too_large",
     417: "expectation_failed",
 }
+HTTP_ERROR = "http_error"
+"""The codes of what aiohttp refuses by itself; the last one is that of any other status."""
+
 _HTTP_DETAILS = {
     403: "The origin, the method or a header field is not allowed across origins.",
     404: "There is nothing at this address.",
@@ -163,15 +166,20 @@ async def answer_problems(request: web.Request, handler: Handler) -> web.StreamR
         return problem_response(CaraError(), request)
 
 
+def http_problem_document(status: int, request_id: str) -> dict[str, Any]:
+    """Returns the members of a problem that has a status of HTTP and no error of ours."""
+    problem = CaraError(_HTTP_DETAILS.get(status, HTTPStatus(status).phrase + "."))
+    return problem_document(problem, request_id) | {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "code": HTTP_CODES.get(status, HTTP_ERROR),
+    }
+
+
 def http_problem(error: web.HTTPException, request: web.Request) -> web.Response:
     """Returns the problem for an error that aiohttp raised, such as for an unknown address."""
-    problem = CaraError(_HTTP_DETAILS.get(error.status, HTTPStatus(error.status).phrase + "."))
-    document = problem_document(problem, request.get(REQUEST_ID, "")) | {
-        "type": "about:blank",
-        "title": HTTPStatus(error.status).phrase,
-        "status": error.status,
-        "code": _HTTP_CODES.get(error.status, "http_error"),
-    }
+    document = http_problem_document(error.status, request.get(REQUEST_ID, ""))
     kept = {name: error.headers[name] for name in ("Allow", "Retry-After") if name in error.headers}
     return web.Response(
         status=error.status,

@@ -3,15 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Self
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
 
 from aiohttp import web
+from pydantic import BaseModel
+
+from cara.errors import CaraError
 
 HEARTBEAT_SECONDS = 15.0
 WRITE_SECONDS = 20.0
 """A client that reads nothing for this long is disconnected, rather than buffered for without end."""
 
 RETRY_MILLISECONDS = 1_000
+
+
+@dataclass(frozen=True)
+class EventTypes:
+    """The events of a kind of stream for the OpenAPI document: by event name, what the data of each is.
+
+    `CaraError` stands for a problem. `name` is that of the schema which holds for the data of any of them.
+    `examples` says by event name where an example differs from that of the model.
+    """
+
+    name: str
+    data: Mapping[str, type[BaseModel] | type[CaraError]]
+    examples: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 class EventStream:
