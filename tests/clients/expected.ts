@@ -40,6 +40,13 @@ export function problemOf<E>(answer: { error?: E }): Exclude<E, undefined> {
   return answer.error as Exclude<E, undefined>;
 }
 
+/** The data of the last event, which has this name, of a stream that has ended. */
+export function dataOf<E>(stream: string, name: string): E {
+  const [event, data] = stream.trimEnd().split("\n").slice(-2);
+  assert.equal(event, `event: ${name}`);
+  return JSON.parse(data?.replace(/^data: /, "") ?? "");
+}
+
 /** Only the title may differ, and what a change always touches. */
 export function assertRenamed<T extends { title: string | null; updatedAt: string }>(before: T, after: T): void {
   assert.notEqual(before.title, after.title);

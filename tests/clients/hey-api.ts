@@ -4,6 +4,7 @@ import {
   account, administrator, assertRenamed, baseUrl, bodyOf, event, events, password, practiced, problemOf, transcript,
 } from "./expected.js";
 import { client } from "./generated/cara-sdk/client.gen.js";
+import type { FeedbackJob } from "./generated/cara-sdk/index.js";
 import * as cara from "./generated/cara-sdk/sdk.gen.js";
 import { zChangeProfileBody, zChangeSessionBody, zProblem, zRegisterBody } from "./generated/cara-sdk/zod.gen.js";
 
@@ -71,12 +72,12 @@ const accepted = bodyOf(
 );
 const jobPath = { id: accepted.jobId };
 const { stream } = await cara.followJob({ path: jobPath, onSseError: fail });
-let last: unknown;
-for await (const data of stream) last = data;
+let finished: FeedbackJob | undefined;
+for await (const data of stream) if (data && "jobId" in data) finished = data;
 const polled = await cara.readJob({ path: jobPath });
 const job = bodyOf(polled);
 assert.equal(job.status, "succeeded");
-assert.deepEqual(last, job);
+assert.deepEqual(finished, job);
 const etag = polled.response.headers.get("ETag") ?? "";
 const unchanged = await cara.readJob({ path: jobPath, headers: { "If-None-Match": etag } });
 assert.equal(unchanged.response.status, 304);

@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import createClient from "openapi-fetch";
 import {
-  account, administrator, assertRenamed, baseUrl, bodyOf, event, events, password, practiced, problemOf, transcript,
+  account, administrator, assertRenamed, baseUrl, bodyOf, dataOf, event, events, password, practiced, problemOf,
+  transcript,
 } from "./expected.js";
 import type { components, paths } from "./generated/cara-types.js";
 
@@ -37,6 +38,13 @@ const answer = bodyOf(
   }),
 );
 assert(answer.response.length > 0 && answer.remainingQuota > 0);
+const streamed = await api.POST("/api/gemini/process", {
+  body: { prompt: "What would you say first?" },
+  headers: { Accept: "text/event-stream" },
+  parseAs: "text",
+});
+const done = dataOf<components["schemas"]["CoachEvent"]>(bodyOf(streamed), "done");
+assert("response" in done && done.response.length > 0);
 
 // Sessions
 const opened = bodyOf(
@@ -89,7 +97,7 @@ const unchanged = await api.GET("/api/gemini/jobs/{id}", {
 });
 assert.equal(unchanged.response.status, 304);
 const story = await api.GET("/api/gemini/jobs/{id}/events", { params: { path: jobPath }, parseAs: "text" });
-assert.match(bodyOf(story), /^event: succeeded$/m);
+assert.deepEqual(dataOf<components["schemas"]["JobEvent"]>(bodyOf(story), "succeeded"), bodyOf(polled));
 
 // Analytics, quota
 const posted = bodyOf(await api.POST("/api/analytics/events", { body: event }));

@@ -28,6 +28,7 @@ from cara_client.models import (
     Event,
     EventsAccepted,
     ExportProfileResponse200,
+    FeatureType,
     Feedback,
     FeedbackJob,
     FeedbackRequest,
@@ -37,7 +38,6 @@ from cara_client.models import (
     NewEventMetadata,
     NewEvents,
     NewSession,
-    NewSessionFeaturetype,
     PasswordConfirmation,
     PracticeSession,
     PresentedRefreshToken,
@@ -110,7 +110,7 @@ assert coached.response
 assert coached.remaining_quota > 0
 
 # Sessions
-new = NewSession(NewSessionFeaturetype.CONVERSATION, title="Salary Negotiation Practice")
+new = NewSession(FeatureType.CONVERSATION, title="Salary Negotiation Practice")
 opened = expect(PracticeSession, open_session.sync(client=cara, body=new))
 assert opened.user_id == user.id
 practiced = SessionChanges(
@@ -160,7 +160,7 @@ assert expect(QuotaStanding, read_quota.sync(client=cara)).tokens_used >= coache
 expect_problem(export_adoption.sync(client=cara), 403, "forbidden")
 
 # What comes back without JSON, and the end
-assert expect(ExportProfileResponse200, export_profile.sync(client=cara))["profile"]
+assert expect(ExportProfileResponse200, export_profile.sync(client=cara)).profile
 assert delete_session.sync_detailed(opened.id, client=cara).status_code == HTTPStatus.NO_CONTENT
 fresh = refresh.sync(client=cara, body=PresentedRefreshToken(tokens.refresh_token))
 cara = signed_in_as(expect(Refreshed, fresh))
