@@ -4,7 +4,7 @@ import {
   account, administrator, assertRenamed, baseUrl, bodyOf, event, events, password, practiced, problemOf, transcript,
 } from "./expected.js";
 import { client } from "./generated/cara-sdk/client.gen.js";
-import type { FeedbackJob } from "./generated/cara-sdk/index.js";
+import type { FeedbackJob, SessionChanges } from "./generated/cara-sdk/index.js";
 import * as cara from "./generated/cara-sdk/sdk.gen.js";
 import { zChangeProfileBody, zChangeSessionBody, zProblem, zRegisterBody } from "./generated/cara-sdk/zod.gen.js";
 
@@ -22,7 +22,7 @@ assert.equal(problemOf(await cara.readProfile()).code, "unauthenticated");
 
 const { user } = bodyOf(await cara.register({ body: zRegisterBody.strict().parse(account) }));
 const wrong = await cara.login({ body: { email: account.email, password: "wrong" } });
-assert.deepEqual([wrong.response.status, wrong.error?.code], [401, "invalid_credentials"]);
+assert.deepEqual([wrong.response?.status, wrong.error?.code], [401, "invalid_credentials"]);
 const signedIn = bodyOf(await cara.login({ body: { email: account.email, password } }));
 ({ accessToken } = signedIn);
 assert.deepEqual(bodyOf(await cara.verify()).user, user);
@@ -54,15 +54,16 @@ assertRenamed(before, after);
 assertRenamed(after, bodyOf(await cara.changeSession({ path, body: { title: "Renamed again" } })));
 
 const outdated = await cara.changeSession({ path, headers: { "If-Match": '"1"' }, body: { title: "Refused" } });
-assert.deepEqual([outdated.response.status, outdated.error?.code], [412, "precondition_failed"]);
+assert.deepEqual([outdated.response?.status, outdated.error?.code], [412, "precondition_failed"]);
 const cleared = bodyOf(await cara.changeSession({ path, body: { title: null } }));
 assert.deepEqual([cleared.title, cleared.transcript], [null, transcript]);
 assert.deepEqual(bodyOf(await cara.readSession({ path })), cleared);
 // @ts-expect-error: completed is true, false or left out
-await assert.rejects(cara.changeSession({ path, body: { title: "Refused", completed: null } }), { name: "ZodError" });
+const refused: SessionChanges = { title: "Refused", completed: null };
+assert.equal(zChangeSessionBody.safeParse(refused).success, false);
 
 const missing = await cara.readSession({ path: { id: user.id } });
-assert.deepEqual([missing.response.status, missing.error?.code], [404, "not_found"]);
+assert.deepEqual([missing.response?.status, missing.error?.code], [404, "not_found"]);
 const page = bodyOf(await cara.listSessions({ query: { completed: true } }));
 assert.deepEqual([page.total, page.limit, page.sessions[0]?.score], [1, 20, 71.5]);
 
@@ -78,9 +79,9 @@ const polled = await cara.readJob({ path: jobPath });
 const job = bodyOf(polled);
 assert.equal(job.status, "succeeded");
 assert.deepEqual(finished, job);
-const etag = polled.response.headers.get("ETag") ?? "";
+const etag = polled.response?.headers.get("ETag") ?? "";
 const unchanged = await cara.readJob({ path: jobPath, headers: { "If-None-Match": etag } });
-assert.equal(unchanged.response.status, 304);
+assert.equal(unchanged.response?.status, 304);
 
 // Analytics, quota
 const posted = bodyOf(await cara.postEvents({ body: event }));
@@ -91,14 +92,14 @@ assert.equal(statistics.timezone, "Europe/Berlin");
 assert(bodyOf(await cara.readAdoption()).features.length > 0);
 assert(bodyOf(await cara.readQuota()).tokensUsed >= answer.tokensUsed);
 const forbidden = await cara.exportAdoption();
-assert.deepEqual([forbidden.response.status, forbidden.error?.code], [403, "forbidden"]);
+assert.deepEqual([forbidden.response?.status, forbidden.error?.code], [403, "forbidden"]);
 
 // What comes back without JSON, and the end
 assert("profile" in bodyOf(await cara.exportProfile()));
-assert.equal((await cara.deleteSession({ path })).response.status, 204);
+assert.equal((await cara.deleteSession({ path })).response?.status, 204);
 const fresh = bodyOf(await cara.refresh({ body: { refreshToken: signedIn.refreshToken } }));
 ({ accessToken } = fresh);
-assert.equal((await cara.deleteProfile({ body: { password } })).response.status, 204);
+assert.equal((await cara.deleteProfile({ body: { password } })).response?.status, 204);
 assert.equal(problemOf(await cara.verify()).code, "token_invalid");
 
 const admin = bodyOf(await cara.login({ body: { email: administrator, password } }));
