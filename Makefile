@@ -23,7 +23,7 @@ WITH        := with uv
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo doctor seed test browser fuzz clients coverage lint constraints clean
+.PHONY: help install dev demo doctor seed test browser fuzz clients openapi coverage lint constraints clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -73,6 +73,9 @@ fuzz: $(DEVELOPMENT)  ## 20,000 generated requests, answers checked against the 
 
 clients: $(DEVELOPMENT)  ## TypeScript and Python clients generated from the OpenAPI document, against real servers; needs Node.js
 	$(BIN)/python -m tests.clients
+
+openapi: $(DEVELOPMENT)  ## the OpenAPI document by the recommended rules of Redocly and Spectral; needs Node.js
+	$(BIN)/python -m tests.openapi_lint
 
 coverage: $(DEVELOPMENT)  ## all tests with branch coverage, which must be at least 90 %
 	$(BIN)/python -m pytest -n $(JOBS) --cov --cov-report=term --cov-fail-under=90 $(ARGS)

@@ -8,7 +8,7 @@ from typing_extensions import TypeAliasType
 
 from cara.practice.schemas import DurationSeconds, Transcript
 from cara.speech import SpeechMeasures
-from cara.web.models import Instant, QueryModel, RequestModel, ResponseModel, example
+from cara.web.models import Instant, ProblemCode, QueryModel, RequestModel, ResponseModel, example
 
 JobStatus = TypeAliasType("JobStatus", Literal["queued", "running", "succeeded", "failed", "cancelled"])
 JobStage = TypeAliasType(
@@ -172,7 +172,7 @@ class Feedback(ResponseModel):
 class JobProblem(ResponseModel):
     """Why a job failed: a stable word and a sentence."""
 
-    code: str
+    code: ProblemCode
     detail: str
 
 

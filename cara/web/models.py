@@ -8,12 +8,17 @@ from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import MISSING, AfterValidator, BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
+from typing_extensions import TypeAliasType
 
 Model = TypeVar("Model", bound=BaseModel)
 
 
 Instant = Annotated[datetime, AfterValidator(methodcaller("astimezone", UTC))]
 """A point in time, written in UTC as RFC 3339 with a trailing Z."""
+
+
+ProblemCode = TypeAliasType("ProblemCode", str)
+"""The code of a problem. The OpenAPI document lists all of them in its place (`problem_codes`)."""
 
 
 def example(**members: Any) -> ConfigDict:
