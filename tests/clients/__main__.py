@@ -78,9 +78,7 @@ def _running() -> Iterator[str]:
         servers.database("clients") as database_url,
         running_cara(database_url, servers.redis_url, Path(folder, "cara.log")) as url,
     ):
-        settings = make_settings(
-            database_url=database_url, redis_url=servers.redis_url, gemini_base_url="http://127.0.0.1"
-        )
+        settings = make_settings(database_url=database_url, redis_url=servers.redis_url)
         asyncio.run(create_admin(settings, ADMINISTRATOR, PASSWORD))
         requests.post(f"{url}/api/auth/register", json=README_ACCOUNT, timeout=10).raise_for_status()
         yield url

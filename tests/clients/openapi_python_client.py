@@ -27,7 +27,6 @@ from cara_client.models import (
     Credentials,
     Event,
     EventsAccepted,
-    ExportProfileResponse200,
     FeatureType,
     Feedback,
     FeedbackJob,
@@ -35,7 +34,6 @@ from cara_client.models import (
     JobAccepted,
     NewAccount,
     NewEvent,
-    NewEventMetadata,
     NewEvents,
     NewSession,
     PasswordConfirmation,
@@ -48,7 +46,6 @@ from cara_client.models import (
     QuotaStanding,
     Refreshed,
     SessionChanges,
-    SessionChangesFeedbackJsonType0,
     SessionPage,
     SignedIn,
     SignOut,
@@ -79,7 +76,7 @@ def expect_problem(answer: object, status: int, code: str) -> Problem:
 
 
 def sign_in(email: str) -> SignedIn:
-    return expect(SignedIn, login.sync(client=anybody, body=Credentials(email, PASSWORD)))
+    return expect(SignedIn, login.sync(client=anybody, body=Credentials(email=email, password=PASSWORD)))
 
 
 def signed_in_as(tokens: SignedIn | Refreshed) -> AuthenticatedClient:
@@ -88,14 +85,16 @@ def signed_in_as(tokens: SignedIn | Refreshed) -> AuthenticatedClient:
 
 # Accounts
 anybody = Client(URL, raise_on_unexpected_status=True)
-account = NewAccount(f"client-{uuid.uuid4()}@example.com", "John Doe", PASSWORD, role="Software Engineer")
+account = NewAccount(
+    email=f"client-{uuid.uuid4()}@example.com", name="John Doe", role="Software Engineer", password=PASSWORD
+)
 weak = register.sync(client=anybody, body=evolve(account, password="password"))
 fields = expect_problem(weak, 400, "invalid_input").errors
 assert not isinstance(fields, Unset)
 assert fields[0].field == "password"
 
 user = expect(SignedIn, register.sync(client=anybody, body=account)).user
-wrong = login.sync(client=anybody, body=Credentials(account.email, "wrong"))
+wrong = login.sync(client=anybody, body=Credentials(email=account.email, password="wrong"))
 expect_problem(wrong, 401, "invalid_credentials")
 tokens = sign_in(account.email)
 cara = signed_in_as(tokens)
@@ -104,38 +103,43 @@ profile = expect(Profile, change_profile.sync(client=cara, body=ProfileChanges(t
 assert (profile.timezone, profile.name, profile.role) == ("Europe/Berlin", account.name, account.role)
 
 # The coach
-asked = ProcessRequest("Can you help me practice a salary negotiation?")
+asked = ProcessRequest(prompt="Can you help me practice a salary negotiation?")
 coached = expect(CoachAnswer, process.sync(client=cara, body=asked))
 assert coached.response
 assert coached.remaining_quota > 0
 
 # Sessions
-new = NewSession(FeatureType.CONVERSATION, title="Salary Negotiation Practice")
+new = NewSession(feature_type=FeatureType.CONVERSATION, title="Salary Negotiation Practice")
 opened = expect(PracticeSession, open_session.sync(client=cara, body=new))
 assert opened.user_id == user.id
-practiced = SessionChanges(
-    description="Before the talk with my manager",
-    transcript=TRANSCRIPT,
-    score=71.5,
-    completed=True,
-    feedback_json=SessionChangesFeedbackJsonType0.from_dict({"weights": [0.25, None]}),
+practiced = SessionChanges.from_dict(
+    {
+        "description": "Before the talk with my manager",
+        "transcript": TRANSCRIPT,
+        "score": 71.5,
+        "completed": True,
+        "feedbackJson": {"note": "of the learner's own", "weights": [0.25, None], "passed": True},
+    }
 )
 before = expect(PracticeSession, change_session.sync(opened.id, client=cara, body=practiced))
 assert before.to_dict() == before.to_dict() | practiced.to_dict()
-after = expect(PracticeSession, change_session.sync(opened.id, client=cara, body=SessionChanges("Renamed")))
+renamed = change_session.sync(opened.id, client=cara, body=SessionChanges(title="Renamed"))
+after = expect(PracticeSession, renamed)
 assert after == evolve(before, title="Renamed", updated_at=after.updated_at)
 assert read_session.sync(opened.id, client=cara) == after
 
-outdated = change_session.sync(opened.id, client=cara, body=SessionChanges("Refused"), if_match='"1"')
+late = SessionChanges(title="Refused")
+outdated = change_session.sync(opened.id, client=cara, body=late, if_match='"1"')
 expect_problem(outdated, 412, "precondition_failed")
-cleared = expect(PracticeSession, change_session.sync(opened.id, client=cara, body=SessionChanges(None)))
+untitled = change_session.sync(opened.id, client=cara, body=SessionChanges(title=None))
+cleared = expect(PracticeSession, untitled)
 assert (cleared.title, cleared.transcript) == (None, TRANSCRIPT)
 expect_problem(read_session.sync(user.id, client=cara), 404, "not_found")
 page = expect(SessionPage, list_sessions.sync(client=cara, completed=True))
 assert (page.total, page.limit, page.sessions[0].score) == (1, 20, 71.5)
 
 # Feedback
-request = FeedbackRequest(opened.id, transcript=TRANSCRIPT, duration_seconds=6)
+request = FeedbackRequest(session_id=opened.id, transcript=TRANSCRIPT, duration_seconds=6)
 accepted = expect(JobAccepted, generate_feedback.sync(client=cara, body=request))
 with anybody.get_httpx_client().stream("GET", accepted.events_url) as events:
     data = [line.removeprefix("data: ") for line in events.iter_lines() if line.startswith("data: ")]
@@ -147,10 +151,12 @@ unchanged = read_job.sync_detailed(job.job_id, client=cara, if_none_match=answer
 assert (unchanged.status_code, unchanged.parsed) == (HTTPStatus.NOT_MODIFIED, None)
 
 # Analytics, quota
-event = NewEvent("opened", NewEventMetadata.from_dict({"pages": [1, None]}), uuid.uuid4())
+event = NewEvent.from_dict(
+    {"eventType": "opened", "eventId": str(uuid.uuid4()), "metadata": {"pages": [1, None]}}
+)
 assert expect(Event, post_events.sync(client=cara, body=event)).event_id == event.event_id
 happened = datetime.datetime(2026, 11, 27, 20, 15, tzinfo=BERLIN)
-batch = NewEvents([NewEvent("read"), NewEvent("closed", occurred_at=happened)])
+batch = NewEvents([NewEvent(event_type="read"), NewEvent(event_type="closed", occurred_at=happened)])
 counted = expect(EventsAccepted, post_events.sync(client=cara, body=batch))
 assert (counted.accepted, counted.duplicates) == (2, 0)
 since = datetime.date(2026, 1, 1)
@@ -160,16 +166,19 @@ assert expect(QuotaStanding, read_quota.sync(client=cara)).tokens_used >= coache
 expect_problem(export_adoption.sync(client=cara), 403, "forbidden")
 
 # What comes back without JSON, and the end
-assert expect(ExportProfileResponse200, export_profile.sync(client=cara)).profile
+exported = export_profile.sync(client=cara)
+assert exported is not None
+assert not isinstance(exported, Problem), exported
+assert exported.profile
 assert delete_session.sync_detailed(opened.id, client=cara).status_code == HTTPStatus.NO_CONTENT
-fresh = refresh.sync(client=cara, body=PresentedRefreshToken(tokens.refresh_token))
+fresh = refresh.sync(client=cara, body=PresentedRefreshToken(refresh_token=tokens.refresh_token))
 cara = signed_in_as(expect(Refreshed, fresh))
-deleted = delete_profile.sync_detailed(client=cara, body=PasswordConfirmation(PASSWORD))
+deleted = delete_profile.sync_detailed(client=cara, body=PasswordConfirmation(password=PASSWORD))
 assert deleted.status_code == HTTPStatus.NO_CONTENT
 expect_problem(verify.sync(client=cara), 401, "token_invalid")
 
 admin = sign_in(ADMINISTRATOR)
 cara = signed_in_as(admin)
 assert expect(str, export_adoption.sync(client=cara)).startswith("day,")
-ended = logout.sync(client=cara, body=PresentedRefreshToken(admin.refresh_token))
+ended = logout.sync(client=cara, body=PresentedRefreshToken(refresh_token=admin.refresh_token))
 assert expect(SignOut, ended).signed_out
