@@ -9,6 +9,8 @@ from uuid import uuid4
 from aiohttp import ClientResponse
 from aiohttp.test_utils import TestClient
 
+from cara.feedback.events.schemas import JOB_EVENTS
+from tests.openapi_document import assert_described
 from tests.streams import SentEvent, read_events
 
 TALK = (
@@ -89,4 +91,6 @@ class Learner:
         headers = {} if last_event_id is None else {"Last-Event-ID": str(last_event_id)}
         async with self.client.get(job["eventsUrl"], headers=headers) as response:
             assert response.status == 200
-            return [event async for event in read_events(response)]
+            events = [event async for event in read_events(response)]
+        assert_described(events, JOB_EVENTS)
+        return events

@@ -8,8 +8,10 @@ from typing import Any
 
 from aiohttp import ClientResponse
 
+from cara.coach.routes import COACH_EVENTS
 from cara.postgres.database import Database
 from tests.learners import Learner
+from tests.openapi_document import assert_described
 from tests.streams import SentEvent, read_events
 from tests.waiting import time_limit
 
@@ -27,7 +29,9 @@ async def stream_coach(learner: Learner, prompt: str = PROMPT, **more: Any) -> l
     response = await learner.call("POST", PATH, json={"prompt": prompt, **more}, headers=STREAM)
     assert response.status == 200, await response.text()
     assert response.content_type == "text/event-stream"
-    return [event async for event in read_events(response)]
+    events = [event async for event in read_events(response)]
+    assert_described(events, COACH_EVENTS)
+    return events
 
 
 @dataclass(frozen=True)

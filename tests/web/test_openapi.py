@@ -9,9 +9,13 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from pydantic import MISSING, Field, SecretStr
 
 from cara.app import ROUTES
+from cara.coach.routes import COACH_EVENTS
+from cara.errors import CaraError
+from cara.feedback.events.schemas import JOB_EVENTS
+from cara.practice.schemas import FEATURE_TYPES
 from cara.web.handlers import inputs_of
 from cara.web.models import PatchModel, RequestModel
-from cara.web.openapi import OpenApiDocument
+from cara.web.openapi import TAGS, OpenApiDocument
 from cara.web.routing import Route
 
 DOCUMENT = OpenApiDocument(ROUTES).content
@@ -87,7 +91,7 @@ def test_parameters_have_defaults_choices_and_descriptions():
         for parameter in described.get("parameters", ()):
             choices = parameter["schema"].get("anyOf", [parameter["schema"]])
             assert {"type": "null"} not in choices, (method, path, parameter["name"])
-            assert parameter["in"] != "header" or parameter["description"]
+            assert parameter["description"], (method, path, parameter["name"])
 
 
 def test_codes_that_programs_act_on_are_described():
@@ -98,7 +102,6 @@ def test_codes_that_programs_act_on_are_described():
     following = operation("GET", "/api/gemini/jobs/{id}/events")
     assert codes(operation("GET", "/api/users/me"), "401") == signed_in
     assert codes(following, "401") == {*signed_in, "ticket_invalid"}
-    assert following["security"] == [{"bearer": []}, {}]
     for path in ("register", "login", "refresh", "logout"):
         assert "database_unavailable" in codes(operation("POST", f"/api/auth/{path}"), "503")
         assert codes(operation("POST", f"/api/auth/{path}"), "403") == {"origin_refused"}
@@ -242,15 +245,73 @@ def test_a_member_of_a_patch_is_refused_a_default():
             name: str
 
 
-def test_json_and_events_without_a_model_allow_any_member():
-    for method, path, media_type in (
-        ("GET", "/api/users/me/export", "application/json"),
-        ("GET", "/api/gemini/jobs/{id}/events", "text/event-stream"),
-        ("POST", "/api/gemini/process", "text/event-stream"),
+def test_json_without_a_model_allows_any_member():
+    export = operation("GET", "/api/users/me/export")["responses"]["200"]["content"]["application/json"]
+    rows = export["schema"]["properties"]["sessions"]["items"]
+    assert rows == {"type": "object", "additionalProperties": True}
+    assert {"exportedAt", "profile", "sessions", "audit"} <= set(export["schema"]["required"])
+
+
+def test_every_enumeration_that_clients_want_has_a_name():
+    schemas = DOCUMENT["components"]["schemas"]
+    assert schemas["FeatureType"]["enum"] == list(FEATURE_TYPES)
+    listed = json.dumps(schemas["FeatureType"]["enum"])
+    assert json.dumps(DOCUMENT).count(listed) == 1
+    for model in ("NewSession", "SessionSummary", "FeatureStatistics", "FeatureAdoption"):
+        reference = schemas[model]["properties"]["featureType"]["$ref"]
+        assert reference == "#/components/schemas/FeatureType", model
+    [parameter] = [p for p in operation("GET", "/api/sessions")["parameters"] if p["name"] == "featureType"]
+    assert parameter["schema"] == {"$ref": "#/components/schemas/FeatureType"}
+    assert {"JobStatus", "JobStage", "ProblemCode"} <= set(schemas)
+
+
+def test_events_have_a_schema_by_name():
+    schemas = DOCUMENT["components"]["schemas"]
+    for method, path, name, events in (
+        ("GET", "/api/gemini/jobs/{id}/events", "JobEvent", JOB_EVENTS),
+        ("POST", "/api/gemini/process", "CoachEvent", COACH_EVENTS),
     ):
-        schema = operation(method, path)["responses"]["200"]["content"][media_type]["schema"]
-        assert (schema["type"], schema["additionalProperties"]) == ("object", True)
-        assert "required" not in schema
+        media = operation(method, path)["responses"]["200"]["content"]["text/event-stream"]
+        assert media["schema"] == {"$ref": f"#/components/schemas/{name}"}
+        assert list(media["examples"]) == list(events.data)
+        choices = {one["$ref"].rpartition("/")[2] for one in schemas[name]["anyOf"]}
+        models = {"Problem" if data is CaraError else data.__name__ for data in events.data.values()}
+        assert choices == models
+    assert set(schemas["JobStatusEvent"]["required"]) == {"status", "attempt"}
+
+
+def test_each_way_to_authenticate_is_described_where_it_opens_something():
+    schemes = DOCUMENT["components"]["securitySchemes"]
+    assert {name: scheme.get("in") for name, scheme in schemes.items()} == {
+        "bearer": None,
+        "refreshCookie": "cookie",
+        "eventsTicket": "query",
+    }
+    assert "__Secure-cara_refresh" in schemes["refreshCookie"]["description"]
+    for path in ("refresh", "logout"):
+        assert operation("POST", f"/api/auth/{path}")["security"] == [{"refreshCookie": []}, {}]
+    assert operation("POST", "/api/auth/login")["security"] == []
+    assert operation("GET", "/api/users/me")["security"] == [{"bearer": []}]
+    following = operation("GET", "/api/gemini/jobs/{id}/events")
+    assert following["security"] == [{"bearer": []}, {"eventsTicket": []}]
+
+
+def test_every_tag_is_described_in_the_order_of_the_document():
+    used = {tag for _, _, described in OPERATIONS for tag in described["tags"]}
+    assert used == set(TAGS), "describe a new tag in TAGS (cara/web/openapi.py)"
+    assert [tag["name"] for tag in DOCUMENT["tags"]] == list(TAGS)
+
+
+def test_names_that_clients_call_by_stay():
+    names = """
+        health ready openapi readDocumentation
+        register login verify refresh logout logoutAll reauthenticate changePassword
+        readProfile changeProfile deleteProfile exportProfile listAuditEntries
+        openSession listSessions readSession changeSession deleteSession
+        generateFeedback readJob cancelJob followJob process readQuota
+        postEvents readStatistics readAdoption exportAdoption
+    """
+    assert set(names.split()) <= {described["operationId"] for _, _, described in OPERATIONS}
 
 
 async def test_the_document_is_served_as_it_is(client):

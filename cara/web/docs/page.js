@@ -2,6 +2,9 @@
 
 const METHODS = ["get", "post", "patch", "delete"];
 
+/** Schemas that are shown by their name alone: they are long, and the page has them once. */
+const BY_NAME = new Set(["ProblemCode"]);
+
 /** An element with its class, its text and what is in it. Nothing is ever read as HTML. */
 function element(name, kind, ...inside) {
   const made = document.createElement(name);
@@ -29,7 +32,8 @@ class Types {
     if (!schema || schema === true) return "any";
     if (schema.$ref) {
       const name = schema.$ref.split("/").pop();
-      return seen.includes(name) ? name : this.of(this.components.schemas[name], indent, [...seen, name]);
+      if (seen.includes(name) || BY_NAME.has(name)) return name;
+      return this.of(this.components.schemas[name], indent, [...seen, name]);
     }
     const choices = schema.anyOf || schema.oneOf;
     if (choices) return choices.map((choice) => this.of(choice, indent, seen)).join(" | ");
@@ -66,26 +70,45 @@ function parametersOf(operation, types) {
   const rows = operation.parameters.map((parameter) => element("tr", "",
     element("td", "", parameter.name),
     element("td", "note", `${parameter.in}${parameter.required ? ", required" : ""}`),
-    element("td", "", types.of(parameter.schema))));
+    element("td", "", types.of(parameter.schema)),
+    element("td", "note", ...inline(parameter.description ?? ""))));
   return section("Parameters", element("table", "", ...rows));
 }
 
 function bodyOf(operation, types) {
   const content = operation.requestBody?.content ?? {};
-  return Object.entries(content).flatMap(([kind, media]) =>
-    section(`Body · ${kind}`, element("pre", "", types.of(media.schema))));
+  const optional = operation.requestBody?.required ? "" : ", may be left out";
+  return Object.entries(content).flatMap(([kind, media]) => [
+    ...section(`Body · ${kind}${optional}`, element("pre", "", types.of(media.schema))),
+    ...examplesOf(media)]);
+}
+
+/** Each example, folded, by its name: the model, the event of a stream, or the code of a problem. */
+function examplesOf(media) {
+  const examples = "example" in media ? { "": { value: media.example } } : media.examples ?? {};
+  return Object.entries(examples).map(([name, { value }]) => element("details", "example",
+    element("summary", "", name ? `Example · ${name}` : "Example"),
+    element("pre", "", typeof value === "string" ? value : JSON.stringify(value, null, 2))));
 }
 
 function responsesOf(operation, types) {
   const rows = Object.entries(operation.responses).map(([status, response]) => {
     const cell = element("td", "", element("div", "", response.description));
     for (const [kind, media] of Object.entries(response.content ?? {})) {
-      if (kind.startsWith("application/problem")) continue;
-      cell.append(element("details", "", element("summary", "", kind), element("pre", "", types.of(media.schema))));
+      const problem = kind.startsWith("application/problem");
+      cell.append(element("details", "", element("summary", "", problem ? "Examples" : kind),
+        ...(problem ? [] : [element("pre", "", types.of(media.schema))]), ...examplesOf(media)));
     }
     return element("tr", "", element("td", "", status), cell);
   });
   return section("Answers", element("table", "", ...rows));
+}
+
+const LOCKS = { bearer: "bearer token", refreshCookie: "refresh cookie", eventsTicket: "ticket" };
+
+/** What opens an operation: any one of the alternatives, of which an empty one stands for the body. */
+function lockOf(operation) {
+  return operation.security.map((one) => Object.keys(one).map((name) => LOCKS[name] ?? name)[0] ?? "body").join(" or ");
 }
 
 function operationOf(path, method, operation, types) {
@@ -95,7 +118,7 @@ function operationOf(path, method, operation, types) {
       element("span", `method ${method}`, method.toUpperCase()),
       element("span", "path", path),
       element("span", "summary", ...inline(operation.summary)),
-      element("span", "lock", operation.security.length ? "bearer token" : "")),
+      element("span", "lock", lockOf(operation))),
     inside);
   card.id = operation.operationId;
   card.dataset.text = `${method} ${path} ${operation.summary} ${operation.tags}`.toLowerCase();
@@ -110,23 +133,21 @@ function operationOf(path, method, operation, types) {
 
 function show(description) {
   const types = new Types(description.components);
-  const groups = new Map();
+  const groups = new Map(description.tags.map((tag) => [tag.name, []]));
   for (const [path, operations] of Object.entries(description.paths)) {
     for (const method of METHODS.filter((name) => operations[name])) {
-      const tag = operations[method].tags[0];
-      if (!groups.has(tag)) groups.set(tag, []);
-      groups.get(tag).push(operationOf(path, method, operations[method], types));
+      groups.get(operations[method].tags[0]).push(operationOf(path, method, operations[method], types));
     }
   }
   document.getElementById("version").textContent = description.info.version;
   document.getElementById("about").replaceChildren(...paragraphs(description.info.description));
-  for (const [tag, cards] of groups) {
+  for (const { name: tag, description: about } of description.tags) {
     const heading = element("h2", "", tag);
     heading.id = tag.toLowerCase().replace(/\W+/g, "-");
     const link = element("a", "", tag);
     link.href = `#${heading.id}`;
     document.getElementById("tags").append(link);
-    document.getElementById("operations").append(element("section", "", heading, ...cards));
+    document.getElementById("operations").append(element("section", "", heading, element("p", "note", ...inline(about)), ...groups.get(tag)));
   }
 }
 

@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 
 from cara.app import create_app
 from cara.feedback.events.broker import JobEventBroker
+from cara.feedback.events.schemas import JOB_EVENTS
 from cara.feedback.work import requests
 from cara.jobs.notifier import Publisher
 from cara.postgres.database import Database
@@ -21,6 +22,7 @@ from cara.settings import Settings
 from cara.web.context import service
 from tests.conftest import RunningEmulator
 from tests.learners import TALK, Learner
+from tests.openapi_document import assert_described
 from tests.streams import SentEvent, read_events
 from tests.waiting import time_limit, until
 from tests.workers import running_worker
@@ -124,6 +126,7 @@ async def test_without_events_a_listener_gets_the_status_as_of_now(learner: Lear
     async with learner.client.get(job["eventsUrl"]) as response:
         event = await anext(read_events(response))
     assert (event.name, event.number, event.data["status"]) == ("status", None, "queued")
+    assert_described([event], JOB_EVENTS)
 
 
 async def test_a_ticket_opens_its_own_job_only(learner: Learner) -> None:

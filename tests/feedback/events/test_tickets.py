@@ -114,6 +114,16 @@ async def test_invalid_tickets_open_nothing(client: Client, learner: Learner) ->
     assert (await client.get(f"{events}?ticket={_signed(claims)}")).status == 200
 
 
+async def test_what_is_no_ticket_does_no_harm_beside_the_token(client: Client, learner: Learner) -> None:
+    job = await _ended_job(learner)
+    events, no_ticket = f"{job['statusUrl']}/events", {"ticket": learner.access_token}
+    assert (await learner.call("GET", events, params=no_ticket)).status == 200
+    ended = {"Authorization": "Bearer nonsense"}
+    refused = await client.get(events, params=no_ticket, headers=ended)
+    assert (refused.status, (await refused.json())["code"]) == (401, "token_invalid")
+    assert (await client.get(job["eventsUrl"], headers=ended)).status == 200
+
+
 async def test_a_ticket_of_a_sign_in_that_never_was_opens_nothing(client: Client, learner: Learner) -> None:
     job = await _ended_job(learner)
     claims = jwt.decode(_ticket(job), SECRET, ["HS256"], audience=TICKET_AUDIENCE)
