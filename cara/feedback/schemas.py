@@ -172,7 +172,7 @@ class Feedback(ResponseModel):
 class JobProblem(ResponseModel):
     """Why a job failed: a stable word and a sentence."""
 
-    code: ProblemCode
+    code: ProblemCode | str
     detail: str
 
 

@@ -18,7 +18,11 @@ Instant = Annotated[datetime, AfterValidator(methodcaller("astimezone", UTC))]
 
 
 ProblemCode = TypeAliasType("ProblemCode", str)
-"""The code of a problem. The OpenAPI document lists all of them in its place (`problem_codes`)."""
+"""The code of a problem. The OpenAPI document lists all of them in its place (`problem_codes`).
+
+Generated clients refuse what an enumeration does not list: with `ProblemCode | str` they read the codes of
+later versions, too.
+"""
 
 
 def example(**members: Any) -> ConfigDict:

@@ -53,7 +53,7 @@ _PROBLEM: dict[str, Any] = {
         "title": {"type": "string"},
         "status": {"type": "integer"},
         "detail": {"type": "string"},
-        "code": {"$ref": "#/components/schemas/ProblemCode"},
+        "code": {"anyOf": [{"$ref": "#/components/schemas/ProblemCode"}, {"type": "string"}]},
         "requestId": {"type": "string"},
         "error": {"type": "string"},
         "errors": {

@@ -265,6 +265,12 @@ def test_every_enumeration_that_clients_want_has_a_name():
     assert {"JobStatus", "JobStage", "ProblemCode"} <= set(schemas)
 
 
+def test_clients_can_read_the_codes_of_later_versions():
+    for name in ("Problem", "JobProblem"):
+        code = DOCUMENT["components"]["schemas"][name]["properties"]["code"]
+        assert code["anyOf"] == [{"$ref": "#/components/schemas/ProblemCode"}, {"type": "string"}], name
+
+
 def test_events_have_a_schema_by_name():
     schemas = DOCUMENT["components"]["schemas"]
     for method, path, name, events in (
