@@ -18,6 +18,7 @@ const fail = (error: unknown) => {
 // Accounts
 const weak = zProblem.parse(problemOf(await cara.register({ body: { ...account, password: "password" } })));
 assert.deepEqual([weak.status, weak.code, weak.errors?.[0]?.field], [400, "invalid_input", "password"]);
+assert.equal(zProblem.parse({ ...weak, code: "of_a_later_version" }).code, "of_a_later_version");
 assert.equal(problemOf(await cara.readProfile()).code, "unauthenticated");
 
 const { user } = bodyOf(await cara.register({ body: zRegisterBody.strict().parse(account) }));

@@ -89,9 +89,10 @@ account = NewAccount(
     email=f"client-{uuid.uuid4()}@example.com", name="John Doe", role="Software Engineer", password=PASSWORD
 )
 weak = register.sync(client=anybody, body=evolve(account, password="password"))
-fields = expect_problem(weak, 400, "invalid_input").errors
-assert not isinstance(fields, Unset)
-assert fields[0].field == "password"
+problem = expect_problem(weak, 400, "invalid_input")
+assert not isinstance(problem.errors, Unset)
+assert problem.errors[0].field == "password"
+assert Problem.from_dict({**problem.to_dict(), "code": "of_a_later_version"}).code == "of_a_later_version"
 
 user = expect(SignedIn, register.sync(client=anybody, body=account)).user
 wrong = login.sync(client=anybody, body=Credentials(email=account.email, password="wrong"))
