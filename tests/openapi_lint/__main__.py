@@ -1,6 +1,7 @@
 """`python -m tests.openapi_lint`: what Redocly and Spectral find in the OpenAPI document.
 
-Exits 1 after any finding of their recommended rules, warnings included. Does nothing where Node.js is not installed.
+Exits 1 after any finding of their recommended rules, warnings included. Does nothing where Node.js is not
+installed.
 """
 
 from __future__ import annotations

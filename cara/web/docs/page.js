@@ -2,7 +2,7 @@
 
 const METHODS = ["get", "post", "patch", "delete"];
 
-/** Schemas that are shown by their name alone: they are long, and the page has them once. */
+/** Schemas that are long and shown by their name alone; the section on problems has them. */
 const BY_NAME = new Set(["ProblemCode"]);
 
 /** An element with its class, its text and what is in it. Nothing is ever read as HTML. */
@@ -26,6 +26,12 @@ function paragraphs(text) {
 class Types {
   constructor(components) {
     this.components = components;
+  }
+
+  /** What a schema says about itself, be it by the name that it refers to. */
+  about(schema) {
+    const named = schema.$ref ? this.components.schemas[schema.$ref.split("/").pop()] : schema;
+    return paragraphs(named.description ?? "");
   }
 
   of(schema, indent = "", seen = []) {
@@ -79,7 +85,7 @@ function bodyOf(operation, types) {
   const content = operation.requestBody?.content ?? {};
   const optional = operation.requestBody?.required ? "" : ", may be left out";
   return Object.entries(content).flatMap(([kind, media]) => [
-    ...section(`Body · ${kind}${optional}`, element("pre", "", types.of(media.schema))),
+    ...section(`Body · ${kind}${optional}`, ...types.about(media.schema), element("pre", "", types.of(media.schema))),
     ...examplesOf(media)]);
 }
 
@@ -97,18 +103,31 @@ function responsesOf(operation, types) {
     for (const [kind, media] of Object.entries(response.content ?? {})) {
       const problem = kind.startsWith("application/problem");
       cell.append(element("details", "", element("summary", "", problem ? "Examples" : kind),
-        ...(problem ? [] : [element("pre", "", types.of(media.schema))]), ...examplesOf(media)));
+        ...(problem ? [] : [...types.about(media.schema), element("pre", "", types.of(media.schema))]),
+        ...examplesOf(media)));
     }
     return element("tr", "", element("td", "", status), cell);
   });
   return section("Answers", element("table", "", ...rows));
 }
 
-const LOCKS = { bearer: "bearer token", refreshCookie: "refresh cookie", eventsTicket: "ticket" };
-
 /** What opens an operation: any one of the alternatives, of which an empty one stands for the body. */
-function lockOf(operation) {
-  return operation.security.map((one) => Object.keys(one).map((name) => LOCKS[name] ?? name)[0] ?? "body").join(" or ");
+function lockOf(operation, schemes) {
+  const shown = operation.security.map((alternative) => {
+    const [scheme] = Object.keys(alternative).map((name) => schemes[name]);
+    if (!scheme) return "body";
+    return scheme.type === "http" ? `${scheme.scheme} token` : `${scheme.in} ${scheme.name}`;
+  });
+  return shown.join(" or ");
+}
+
+/** The members of every problem, and all codes. */
+function problemsOf(types) {
+  const { Problem, ProblemCode } = types.components.schemas;
+  const codes = ProblemCode.enum.flatMap((code) => [element("code", "", code), " "]);
+  return [
+    ...paragraphs(Problem.description), element("pre", "", types.of(Problem)),
+    ...section("ProblemCode", ...paragraphs(ProblemCode.description), element("p", "", ...codes))];
 }
 
 function operationOf(path, method, operation, types) {
@@ -118,7 +137,7 @@ function operationOf(path, method, operation, types) {
       element("span", `method ${method}`, method.toUpperCase()),
       element("span", "path", path),
       element("span", "summary", ...inline(operation.summary)),
-      element("span", "lock", lockOf(operation))),
+      element("span", "lock", lockOf(operation, types.components.securitySchemes))),
     inside);
   card.id = operation.operationId;
   card.dataset.text = `${method} ${path} ${operation.summary} ${operation.tags}`.toLowerCase();
@@ -141,14 +160,20 @@ function show(description) {
   }
   document.getElementById("version").textContent = description.info.version;
   document.getElementById("about").replaceChildren(...paragraphs(description.info.description));
-  for (const { name: tag, description: about } of description.tags) {
-    const heading = element("h2", "", tag);
-    heading.id = tag.toLowerCase().replace(/\W+/g, "-");
-    const link = element("a", "", tag);
-    link.href = `#${heading.id}`;
-    document.getElementById("tags").append(link);
-    document.getElementById("operations").append(element("section", "", heading, element("p", "note", ...inline(about)), ...groups.get(tag)));
+  for (const tag of description.tags) {
+    append(tag.name, element("p", "note", ...inline(tag.description)), ...groups.get(tag.name));
   }
+  append("Problems", ...problemsOf(types));
+}
+
+/** Appends a section to the page, and a link to it. */
+function append(title, ...inside) {
+  const heading = element("h2", "", title);
+  heading.id = title.toLowerCase().replace(/\W+/g, "-");
+  const link = element("a", "", title);
+  link.href = `#${heading.id}`;
+  document.getElementById("tags").append(link);
+  document.getElementById("operations").append(element("section", "", heading, ...inside));
 }
 
 /** Opens the operation that the address names, as in /api/docs#readJob. */
@@ -160,8 +185,9 @@ function openNamed() {
 
 function filter(words) {
   for (const group of document.querySelectorAll("main section")) {
-    let any = false;
-    for (const card of group.querySelectorAll("details.operation")) {
+    const cards = group.querySelectorAll("details.operation");
+    let any = !cards.length;
+    for (const card of cards) {
       card.hidden = !words.every((word) => card.dataset.text.includes(word));
       any ||= !card.hidden;
     }
