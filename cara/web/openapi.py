@@ -15,6 +15,7 @@ from cara.web.handlers import inputs_of
 from cara.web.openapi_parameters import parameters_of
 from cara.web.openapi_responses import (
     HEADERS,
+    authenticates_itself,
     errors_by_status,
     expectation_failed,
     is_model,
@@ -116,7 +117,9 @@ def _operation(route: Route, schemas: Schemas) -> dict[str, Any]:
 def _alternatives(route: Route) -> Sequence[SecurityScheme | None]:
     if route.security is not None:
         return route.security
-    return () if route.public else (BEARER,)
+    if not route.public:
+        return (BEARER,)
+    return (BEARER, None) if authenticates_itself(inputs_of(route)) else ()
 
 
 def _camel(name: str) -> str:

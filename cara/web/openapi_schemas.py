@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
-from pydantic import MISSING, BaseModel, TypeAdapter
+from pydantic import MISSING, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
-from cara.errors import CaraError
 from cara.web.handlers import inputs_of
 from cara.web.openapi_examples import Examples, NoExample
 from cara.web.openapi_parameters import Parameter, parameters_of
@@ -75,10 +74,9 @@ class Schemas:
 
     def events(self, events: EventTypes) -> Schema:
         """Returns the media type of a stream, with an example of the data of each event, by its name."""
-        data = {name: self._data(given) for name, given in events.data.items()}
-        media = self._with_examples({"$ref": _PREFIX + events.name}, data)
-        for name, differing in events.examples.items():
-            media["examples"][name]["value"] |= differing
+        media = self._with_examples({"$ref": _PREFIX + events.name}, self._data_by_name(events))
+        for name, example in media.get("examples", {}).items():
+            example["value"] |= events.examples.get(name, {})
         return media
 
     def _with_examples(self, schema: Schema, shown: Mapping[str, Schema]) -> Schema:
@@ -89,10 +87,12 @@ class Schemas:
             return {"schema": schema}
         return {"schema": schema, "examples": examples}
 
-    def _data(self, given: type[BaseModel] | type[CaraError]) -> Schema:
-        if issubclass(given, BaseModel):
-            return self.of(given, "serialization")
-        return {"$ref": f"{_PREFIX}Problem"}
+    def _data_by_name(self, events: EventTypes) -> dict[str, Schema]:
+        problem = {"$ref": f"{_PREFIX}Problem"}
+        return {
+            name: self.of(data, "serialization") if is_model(data) else problem
+            for name, data in events.data.items()
+        }
 
     def _any_data(self, events: EventTypes) -> Schema:
         """Returns the schema of the data of any event of a stream.
@@ -100,13 +100,12 @@ class Schemas:
         OpenAPI 3.1 has no schema for a stream as a whole: clients that read streams take that of its response
         for the schema of each data.
         """
-        data = {name: self._data(given) for name, given in events.data.items()}
+        data = self._data_by_name(events)
         listed = ", ".join(f"`{name}` {_name(schema['$ref'])}" for name, schema in data.items())
-        choices = list({schema["$ref"]: schema for schema in data.values()}.values())
         return {
             "title": events.name,
             "description": f"The data of one server-sent event, by the name of the event: {listed}.",
-            "anyOf": choices,
+            "anyOf": list({schema["$ref"]: schema for schema in data.values()}.values()),
         }
 
     def _complete_examples(self) -> None:

@@ -13,7 +13,10 @@ Attempt = Annotated[int, Field(description="Which attempt of a worker it is abou
 
 
 class JobStatusEvent(ResponseModel):
-    """An attempt begins. With `stage` and `progress`: how far the job is now, where its events are lost."""
+    """The job is queued, or an attempt begins.
+
+    With `stage` and `progress` it says how far the job is now, because its events are lost.
+    """
 
     model_config = example(status="running", attempt=1)
 
