@@ -71,7 +71,7 @@ browser: $(DEVELOPMENT)  ## sign-in, cookies and what hostile pages try, in a re
 fuzz: $(DEVELOPMENT)  ## 20,000 generated requests, answers checked against the OpenAPI document; ARGS="--seed 7" for others
 	$(BIN)/python -m tests.fuzz --requests 20000 $(ARGS)
 
-clients: $(DEVELOPMENT)  ## TypeScript clients generated from the OpenAPI document, against real servers; needs Node.js
+clients: $(DEVELOPMENT)  ## TypeScript and Python clients generated from the OpenAPI document, against real servers; needs Node.js
 	$(BIN)/python -m tests.clients
 
 openapi: $(DEVELOPMENT)  ## the OpenAPI document by the recommended rules of Redocly and Spectral; needs Node.js

@@ -9,6 +9,7 @@ import pytest
 
 import cara
 from bench.outages import SCENARIOS
+from tests.clients import readme
 
 REPOSITORY = Path(cara.__file__).parents[1]
 DOCUMENTS = sorted(
@@ -84,3 +85,13 @@ def test_the_pattern_finds_paths_and_no_other_names() -> None:
 def test_every_outage_that_is_measured_has_a_row() -> None:
     rows = re.findall(r"(?m)^\| ([A-Z][\w -]+) \|", text_of("docs/operations.md"))
     assert [scenario.name for scenario in SCENARIOS] == rows
+
+
+def test_the_readme_has_a_command_and_a_program_for_each_generator_of_clients() -> None:
+    assert [" ".join(command[:2]) for command in readme.commands()] == [
+        "npx openapi-typescript",
+        "npx openapi-ts",
+        "openapi-python-client generate",
+    ]
+    programs = {"with-openapi-fetch.ts", "openapi-ts.config.mjs", "with-hey-api.ts", "with_python.py"}
+    assert set(readme.files()) == programs

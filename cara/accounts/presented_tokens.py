@@ -14,7 +14,7 @@ from cara import audit
 from cara.accounts import refresh_queries
 from cara.accounts.cookies import tokens_in_cookies
 from cara.accounts.refresh_tokens import RefreshTokenInvalid, hash_token, owner_of
-from cara.accounts.schemas import RefreshToken
+from cara.accounts.schemas import PresentedRefreshToken
 from cara.postgres.database import Database
 from cara.settings import Settings
 from cara.web.client_info import ClientInfo
@@ -25,7 +25,9 @@ class MixedOwners(RefreshTokenInvalid):
     detail = "The cookie and the body hold refresh tokens of different accounts. Please sign in again."
 
 
-def presented_tokens(request: web.Request, body: RefreshToken | None, settings: Settings) -> list[str]:
+def presented_tokens(
+    request: web.Request, body: PresentedRefreshToken | None, settings: Settings
+) -> list[str]:
     """Returns the refresh tokens of a request, those of cookies before that of the body."""
     presented = [*tokens_in_cookies(request, settings), body.refresh_token if body else None]
     return [token for token in dict.fromkeys(presented) if token]

@@ -21,14 +21,14 @@ from cara.accounts.refresh_tokens import (
 from cara.accounts.schemas import (
     Credentials,
     NewAccount,
-    Password,
     PasswordChange,
+    PasswordConfirmation,
+    PresentedRefreshToken,
     Profile,
     Reauthenticated,
     Refreshed,
-    RefreshToken,
     SignedIn,
-    SignedOut,
+    SignOut,
     Verified,
 )
 from cara.accounts.sign_out_notifier import SignOutNotifier
@@ -90,7 +90,7 @@ async def refresh(
     refresher: TokenRefresher,
     limits: RateLimits,
     settings: Settings,
-    body: RefreshToken | None,
+    body: PresentedRefreshToken | None,
 ) -> ApiResponse[Refreshed]:
     """Exchange the refresh token for a fresh pair.
 
@@ -115,8 +115,8 @@ async def logout(
     database: Database,
     sign_out_notifier: SignOutNotifier,
     settings: Settings,
-    body: RefreshToken | None,
-) -> ApiResponse[SignedOut]:
+    body: PresentedRefreshToken | None,
+) -> ApiResponse[SignOut]:
     """Sign out here.
 
     Ends this sign-in, found by the refresh token in the cookie or by any of its refresh tokens in the body,
@@ -126,7 +126,7 @@ async def logout(
     presented, client = presented_tokens(request, body, settings), client_info(request)
     await require_one_owner(database, presented, client)
     await sign_out(database, sign_out_notifier, presented, client)
-    return ApiResponse(SignedOut(), headers=no_refresh_cookie(settings))
+    return ApiResponse(SignOut(), headers=no_refresh_cookie(settings))
 
 
 async def logout_all(
@@ -135,7 +135,7 @@ async def logout_all(
     database: Database,
     sign_out_notifier: SignOutNotifier,
     settings: Settings,
-) -> ApiResponse[SignedOut]:
+) -> ApiResponse[SignOut]:
     """Sign out everywhere.
 
     Every token of yours ends, this one too, and every open event stream.
@@ -143,11 +143,11 @@ async def logout_all(
     async with database.transaction() as connection:
         await sign_out_everywhere(connection, caller.user_id, client_info(request))
     await sign_out_notifier.notify(caller.user_id)
-    return ApiResponse(SignedOut(), headers=no_refresh_cookie(settings))
+    return ApiResponse(SignOut(), headers=no_refresh_cookie(settings))
 
 
 async def reauthenticate(
-    request: web.Request, caller: Caller, reauthentication: Reauthentication, body: Password
+    request: web.Request, caller: Caller, reauthentication: Reauthentication, body: PasswordConfirmation
 ) -> Reauthenticated:
     """Type your password again, as exporting your data and deleting your account ask for.
 
@@ -164,13 +164,13 @@ async def change_password(
     reauthentication: Reauthentication,
     settings: Settings,
     body: PasswordChange,
-) -> ApiResponse[SignedOut]:
+) -> ApiResponse[SignOut]:
     """Change your password.
 
     Every refresh token and every access token of yours ends, this one too: sign in with the new password.
     """
     await reauthentication.change_password(caller.user_id, body, client_info(request))
-    return ApiResponse(SignedOut(), headers=no_refresh_cookie(settings))
+    return ApiResponse(SignOut(), headers=no_refresh_cookie(settings))
 
 
 async def delete_profile(
@@ -180,7 +180,7 @@ async def delete_profile(
     database: Database,
     job_notifier: JobNotifier,
     settings: Settings,
-    body: Password | None,
+    body: PasswordConfirmation | None,
 ) -> ApiResponse[Profile]:
     """Delete your account and everything that is stored of you, at once and for ever.
 

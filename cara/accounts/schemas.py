@@ -89,7 +89,7 @@ class Credentials(RequestModel):
     password: SecretStr
 
 
-class RefreshToken(RequestModel):
+class PresentedRefreshToken(RequestModel):
     """A refresh token in the body, for clients that do not send the cookie."""
 
     model_config = example(refreshToken=REFRESH_TOKEN_EXAMPLE)
@@ -106,7 +106,7 @@ class PasswordChange(RequestModel):
     new_password: SecretStr
 
 
-class Password(RequestModel):
+class PasswordConfirmation(RequestModel):
     """The current password, taken as it is."""
 
     model_config = example(password="secure123")  # noqa: S106
@@ -199,7 +199,7 @@ class SignedIn(Refreshed):
     user: User
 
 
-class SignedOut(ResponseModel):
+class SignOut(ResponseModel):
     """It is done; the refresh cookie is gone too."""
 
     signed_out: bool = True

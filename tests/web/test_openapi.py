@@ -124,6 +124,12 @@ def test_members_that_are_always_sent_are_required():
     assert {"feedback", "problem"} <= set(schemas["FeedbackJob"]["required"])
 
 
+def test_no_schema_is_named_like_one_of_its_members():
+    """Python clients name a variable for each of them, in the same function."""
+    for name, schema in DOCUMENT["components"]["schemas"].items():
+        assert name.lower() not in {member.lower() for member in schema.get("properties", ())}, name
+
+
 def bodies(document):
     """The schema of every request body of a document, by method and path."""
     return {
