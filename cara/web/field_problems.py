@@ -144,11 +144,22 @@ def _either(first: FieldProblem, second: FieldProblem) -> FieldProblem:
     return FieldProblem(first.field, code, f"{first.message}, or {second.message}")
 
 
-def field_problem_schema() -> dict[str, Any]:
-    """Returns the JSON Schema of an item of `errors`."""
+def field_code_schema() -> dict[str, Any]:
+    """Returns the JSON Schema of the codes."""
     meanings = "\n".join(f"- `{code}`: {meaning}" for code, meaning in MEANINGS.items())
     return {
+        "type": "string",
+        "title": "FieldCode",
+        "description": f"A stable word for programs; later versions may add some. The member\n\n{meanings}",
+        "enum": list(MEANINGS),
+    }
+
+
+def field_problem_schema() -> dict[str, Any]:
+    """Returns the JSON Schema of an item of `errors`."""
+    return {
         "type": "object",
+        "title": "FieldProblem",
         "description": "What is wrong with one member of the body, one parameter or one header field.",
         "required": ["field", "code", "message"],
         "properties": {
@@ -156,11 +167,7 @@ def field_problem_schema() -> dict[str, Any]:
                 "type": "string",
                 "description": "Its path, such as `events.3.eventType`, or its name; `body` for all of it.",
             },
-            "code": {
-                "type": "string",
-                "enum": list(MEANINGS),
-                "description": f"A stable word for programs. The member\n\n{meanings}",
-            },
+            "code": {"anyOf": [{"$ref": "#/components/schemas/FieldCode"}, {"type": "string"}]},
             "message": {"type": "string", "description": "What is wrong, behind the name: `title must …`."},
             "limit": {"type": "number", "description": "The bound that was passed, where there is one."},
         },

@@ -50,15 +50,6 @@ TAGS: Final[Mapping[str, str]] = {
 }
 """What the groups of operations are about, in the order in which they are shown."""
 
-_JSON_AS_TEXT: Final = {
-    "schema": {
-        "type": "string",
-        "contentMediaType": "application/json",
-        "description": "JSON as `navigator.sendBeacon` sends it: only with a `token` in the address.",
-    },
-    "example": '{"eventType": "page.left"}',
-}
-
 
 class OpenApiDocument:
     """The document of a list of routes, rendered once.
@@ -120,8 +111,6 @@ def _operation(route: Route, schemas: Schemas) -> dict[str, Any]:
         ]
     if inputs.body:
         content = {"application/json": schemas.content(schemas.of(inputs.body, "validation"))}
-        if route.tokens:
-            content["text/plain"] = _JSON_AS_TEXT
         operation["requestBody"] = {"required": inputs.body_required, "content": content}
     return operation
 

@@ -30,7 +30,6 @@ from cara.postgres.errors import (
     DatabaseReadOnly,
     DatabaseSlow,
 )
-from cara.web.field_problems import field_problem_schema
 from cara.web.guard import Authenticator
 from cara.web.handlers import Inputs, inputs_of
 from cara.web.json_body import BodiesBusy, BodyBroken, BodyTooSlow
@@ -60,7 +59,7 @@ _PROBLEM: dict[str, Any] = {
         "errors": {
             "type": "array",
             "description": "The members at fault, where it is the input.",
-            "items": field_problem_schema(),
+            "items": {"$ref": "#/components/schemas/FieldProblem"},
         },
     },
 }

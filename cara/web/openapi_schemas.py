@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import MISSING, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
+from cara.web.field_problems import field_code_schema, field_problem_schema
 from cara.web.handlers import inputs_of
 from cara.web.openapi_examples import Examples, NoExample
 from cara.web.openapi_parameters import Parameter, parameters_of
@@ -54,6 +55,8 @@ class Schemas:
             **found.get("$defs", {}),
             "ProblemCode": problem_codes(routes),
             "Problem": problem_schema(routes),
+            "FieldCode": field_code_schema(),
+            "FieldProblem": field_problem_schema(),
         }
         self._examples = Examples(self.definitions)
         self._complete_examples()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Address
 from itertools import product
 from json import dumps
+from types import MappingProxyType
 from typing import Annotated, Any, get_args
 from urllib.parse import urlencode
 
@@ -52,29 +53,38 @@ HARMLESS = {
     "model-field",
     "nullable",
     "function-after",
+    "function-before",
     "function-plain",
+    "is-instance",  # of `JsonText`, which `FreeJson` makes of what it does not refuse
     "missing-sentinel",
     "union",
 }
 """Kinds of schemas that cause no errors beside those of the schemas, and of our own functions, within."""
 
 
-def kinds(schema: Any) -> Iterator[str]:
+def kinds(schema: Any, defined: Mapping[str, Any] = MappingProxyType({})) -> Iterator[str]:
     """Every kind of schema within one, as far as it validates JSON."""
     if isinstance(schema, list | tuple):
         for each in schema:
-            yield from kinds(each)
+            yield from kinds(each, defined)
     if not isinstance(schema, dict):
+        return
+    if schema.get("type") == "definitions":
+        defined = {one["ref"]: one for one in schema["definitions"]}
+        yield from kinds(schema["schema"], defined)
+        return
+    if schema.get("type") == "definition-ref":
+        yield from kinds(defined[schema["schema_ref"]], defined)
         return
     for alternative in ("json_schema", "strict_schema"):
         if alternative in schema:
-            yield from kinds(schema[alternative])
+            yield from kinds(schema[alternative], defined)
             return
     if isinstance(schema.get("type"), str) and schema["type"] not in ("no-info", "with-info"):
         yield schema["type"]
     for name, inside in schema.items():
         if name not in ("serialization", "metadata", "expected", "default"):
-            yield from kinds(inside)
+            yield from kinds(inside, defined)
 
 
 def schemas(inputs: Inputs) -> Iterator[Any]:
