@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, PlainSerializer, WithJsonSchema
@@ -11,14 +10,22 @@ from pydantic_core import CoreSchema, core_schema, to_json
 from typing_extensions import TypeAliasType
 
 
-@dataclass(frozen=True, slots=True)
 class JsonText:
     """JSON in UTF-8, passed on as it is: by the database in columns of type `json`, and by `to_json_object`.
 
     Numbers in it keep the digits they were written with, and members their order; and it costs nothing.
     """
 
-    raw: bytes
+    __slots__ = ("raw",)
+
+    def __init__(self, raw: bytes) -> None:
+        self.raw = raw
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, JsonText) and self.raw == other.raw
+
+    def __hash__(self) -> int:
+        return hash(self.raw)
 
     @classmethod
     def of(cls, value: object) -> JsonText:
