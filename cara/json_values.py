@@ -64,13 +64,13 @@ def with_texts(written: bytes, texts: Mapping[str, JsonText]) -> bytes:
     return b"{" + b",".join([*own, *further]) + b"}"
 
 
-def _whole_without_fraction(seconds: float) -> float:
-    return int(seconds) if seconds.is_integer() else seconds
+def _whole_without_fraction(number: float) -> float:
+    return int(number) if number.is_integer() else number
 
 
-Seconds = Annotated[
+Number = Annotated[
     float,
     PlainSerializer(_whole_without_fraction, return_type=Any),
     WithJsonSchema({"type": "number"}, mode="serialization"),
 ]
-"""A length of time in a response: 95.25 as it is, and a whole number without a fraction, as 95."""
+"""A number in a response: 95.25 as it is, and a whole number without a fraction, as 95."""

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from cara.errors import InvalidValue
-from cara.json_values import Seconds
+from cara.json_values import Number
 from cara.practice.schemas import FeatureType
 from cara.users.time_zones import TimeZone
 from cara.web.datetimes import DateOrDateTime
@@ -56,7 +56,7 @@ class FeatureStatistics(ResponseModel):
     sessions: int
     completed: int
     average_score: float | None
-    duration_seconds: Seconds
+    duration_seconds: Number
 
 
 class DayStatistics(ResponseModel):
@@ -68,7 +68,7 @@ class DayStatistics(ResponseModel):
     sessions: int
     completed: int
     average_score: float | None
-    duration_seconds: Seconds
+    duration_seconds: Number
 
 
 class Trend(ResponseModel):
@@ -104,7 +104,7 @@ class Statistics(ResponseModel):
     total_sessions: int
     completed_sessions: int
     average_score: float | None
-    total_duration_seconds: Seconds
+    total_duration_seconds: Number
     current_streak: int
     longest_streak: int
     level: int

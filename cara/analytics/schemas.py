@@ -13,7 +13,7 @@ from cara.json_values import FreeObject, JsonText
 from cara.postgres.database import new_id
 from cara.web.datetimes import Rfc3339DateTime
 from cara.web.free_json import FreeJson
-from cara.web.models import Instant, RequestModel, ResponseModel, example
+from cara.web.models import Instant, RequestModel, ResponseModel, Spelling, example
 
 MAX_BATCH_EVENTS = 500
 MAX_METADATA_BYTES = 8 * 1024
@@ -46,7 +46,12 @@ def _check_id(event_id: UUID) -> UUID:
 
 
 EventType = Annotated[
-    str, Field(max_length=64, pattern=r"^[A-Za-z][A-Za-z0-9_.:-]*$"), AfterValidator(_check_type)
+    str,
+    Field(max_length=64),
+    Spelling(
+        r"^[A-Za-z][A-Za-z0-9_.:-]*$", "must begin with an ASCII letter, and go on with those, digits, `_.:-`"
+    ),
+    AfterValidator(_check_type),
 ]
 EventId = Annotated[UUID, AfterValidator(_check_id)]
 Metadata = Annotated[FreeObject, FreeJson(MAX_METADATA_BYTES, MAX_METADATA_LEVELS, plain_names=True)]

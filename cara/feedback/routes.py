@@ -5,7 +5,7 @@ from typing import Annotated
 from uuid import UUID
 
 from aiohttp import web
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from cara.feedback.events.broker import JobEventBroker, TooManyStreams
 from cara.feedback.events.schemas import JOB_EVENTS
@@ -34,7 +34,10 @@ from cara.web.storage_limit import StorageLimitReached
 MAX_WAIT_SECONDS = 30
 
 JobId = Annotated[UUID, Field(description="The `jobId` of a job of yours.")]
-LastEventId = Annotated[int, Field(ge=0, lt=2**53)]
+LastEventId = Annotated[
+    Annotated[int, Field(ge=0, lt=2**53)] | None, BeforeValidator(lambda sent: sent or None)
+]
+"""Empty is none: some readers of streams send an empty field before they have an id."""
 
 PREFER = Header("Prefer", "`wait=20` waits for the result for up to so many seconds, 30 at most.")
 LAST_EVENT_ID = Header("Last-Event-ID", "The id of the last event that was received.")
@@ -127,7 +130,7 @@ async def follow_job(
     limits: RateLimits,
     id: JobId,
     query: EventsQuery,
-    last_event_id: Annotated[LastEventId | None, LAST_EVENT_ID],
+    last_event_id: Annotated[LastEventId, LAST_EVENT_ID],
 ) -> web.StreamResponse:
     """Follow a job by server-sent events, from the beginning or behind Last-Event-ID.
 

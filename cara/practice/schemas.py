@@ -8,7 +8,7 @@ from pydantic import MISSING, AfterValidator, Field
 from typing_extensions import TypeAliasType
 
 from cara.errors import InvalidValue
-from cara.json_values import FreeObject, Seconds
+from cara.json_values import FreeObject, Number
 from cara.practice.feedback_schemas import Feedback
 from cara.web.datetimes import DateTimeOrStartOfDay, Rfc3339DateTime
 from cara.web.free_json import FreeJson
@@ -51,7 +51,7 @@ SessionFeedback = TypeAliasType(
     ],
 )
 Score = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
-DurationSeconds = Annotated[Seconds, Field(ge=0, le=MAX_DURATION_SECONDS, allow_inf_nan=False)]
+DurationSeconds = Annotated[Number, Field(ge=0, le=MAX_DURATION_SECONDS, allow_inf_nan=False)]
 
 
 PracticedAt = Annotated[Rfc3339DateTime, AfterValidator(_check_practiced_at)]
@@ -103,14 +103,14 @@ class _SessionMembers(ResponseModel):
     feature_type: FeatureType
     title: str | None
     description: str | None
-    duration_seconds: Seconds | None
-    score: float | None
+    duration_seconds: Number | None
+    score: Number | None
     completed: bool
     completed_at: Instant | None
-    clarity: float | None
-    pace: float | None
-    confidence: float | None
-    tone: float | None
+    clarity: Number | None
+    pace: Number | None
+    confidence: Number | None
+    tone: Number | None
     practiced_at: Instant
     created_at: Instant
     updated_at: Instant

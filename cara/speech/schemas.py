@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
-from cara.json_values import Seconds
+from cara.json_values import Number
 
 
 class _Measure(BaseModel):
@@ -90,7 +90,7 @@ class SpeechMeasures(_Measure):
     words: int
     sentences: int
     turns: int
-    duration_seconds: Seconds | None
+    duration_seconds: Number | None
     words_per_minute: float | None
     speaking_words_per_minute: float | None
     words_per_minute_implausible: bool

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import PlainValidator, WithJsonSchema
 
-from cara.errors import InvalidValue
+from cara.errors import FieldCode, InvalidValue
 
 _FULL_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _DATE_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)", re.ASCII)
@@ -27,7 +27,7 @@ def parse_datetime(value: Any) -> datetime:
             return datetime.fromisoformat(text)
     except ValueError:
         pass
-    raise InvalidValue("format", "must be an RFC 3339 date and time, such as 2026-01-31T09:30:00Z")
+    raise InvalidValue(_fault(value), "must be an RFC 3339 date and time, such as 2026-01-31T09:30:00Z")
 
 
 def parse_date_or_datetime(value: Any) -> date | datetime:
@@ -42,8 +42,12 @@ def parse_date_or_datetime(value: Any) -> date | datetime:
         return parse_datetime(value)
     except ValueError:
         raise InvalidValue(
-            "format", "must be a day such as 2026-01-31, or an RFC 3339 date and time"
+            _fault(value), "must be a day such as 2026-01-31, or an RFC 3339 date and time"
         ) from None
+
+
+def _fault(value: Any) -> FieldCode:
+    return "format" if isinstance(value, str) else "type"
 
 
 def _start_of(value: Any) -> datetime:

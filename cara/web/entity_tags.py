@@ -11,7 +11,8 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
-from pydantic import PlainValidator, WithJsonSchema
+from pydantic import GetCoreSchemaHandler
+from pydantic_core import CoreSchema, core_schema
 
 from cara.web.handlers import Header
 
@@ -36,6 +37,10 @@ class EntityTags:
         """Returns whether one of them is this tag, as the ETag field spells it."""
         return self.anything or tag.strip('"') in self.opaque
 
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(parse_entity_tags, core_schema.str_schema())
+
 
 def parse_entity_tags(field: str) -> EntityTags:
     """Returns the tags of a field, whose lines are joined by commas.
@@ -50,16 +55,11 @@ def parse_entity_tags(field: str) -> EntityTags:
     return EntityTags(frozenset(_CODING.sub("", tag) for tag in _OPAQUE.findall(field)))
 
 
-def _parse(value: Any) -> EntityTags | None:
-    return None if value is None else parse_entity_tags(value)
-
-
-_Field = Annotated[EntityTags | None, PlainValidator(_parse), WithJsonSchema({"type": "string"})]
-
 IfMatch = Annotated[
-    _Field,
+    EntityTags | None,
     Header("If-Match", "The ETags of what was read: refused when it has changed since. `*` is any version."),
 ]
 IfNoneMatch = Annotated[
-    _Field, Header("If-None-Match", "The ETags of what is known already: 304 when it has not changed since.")
+    EntityTags | None,
+    Header("If-None-Match", "The ETags of what is known already: 304 when it has not changed since."),
 ]

@@ -66,7 +66,6 @@ WORDS: Final[Mapping[str, tuple[FieldCode, str]]] = {
     "uuid_type": ("type", "must be a UUID in a string"),
     "uuid_parsing": ("format", "must be a UUID"),
     "literal_error": ("not_allowed", "must be {expected}"),
-    "string_pattern_mismatch": ("format", "must match the pattern {pattern}"),
     "string_too_short": ("too_short", "must have at least {limit} character{s}"),
     "string_too_long": ("too_long", "must have at most {limit} character{s}"),
     "too_short": ("too_few", "must have at least {limit} item{s}"),

@@ -13,6 +13,7 @@ from pydantic_core import to_json
 
 from cara.errors import Conflict
 from cara.web.handlers import Header
+from cara.web.models import Spelling
 
 
 class IdempotencyConflict(Conflict):
@@ -21,7 +22,12 @@ class IdempotencyConflict(Conflict):
 
 
 IdempotencyKey = Annotated[
-    Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[\x21-\x7e]+$")] | None,
+    Annotated[
+        str,
+        Field(min_length=1, max_length=200),
+        Spelling(r"^[\x21-\x7e]+$", "must be of visible ASCII characters, without blanks"),
+    ]
+    | None,
     Header(
         "Idempotency-Key",
         "Makes it harmless to ask again: the same key with the same body gets what it got the first time.",

@@ -1,14 +1,25 @@
 """Base classes of request and response models, and the response that carries more than a model."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from operator import methodcaller
 from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import MISSING, AfterValidator, BaseModel, ConfigDict
+from pydantic import (
+    MISSING,
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+)
 from pydantic.alias_generators import to_camel
+from pydantic_core import CoreSchema, core_schema
 from typing_extensions import TypeAliasType
+
+from cara.errors import InvalidValue
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -23,6 +34,27 @@ ProblemCode = TypeAliasType("ProblemCode", str)
 Generated clients refuse what an enumeration does not list: with `ProblemCode | str` they read the codes of
 later versions, too.
 """
+
+
+@dataclass(frozen=True)
+class Spelling:
+    """`Annotated[str, Spelling(pattern, words)]`: a pattern that is told to people in words."""
+
+    pattern: str
+    words: str
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {**handler(schema), "pattern": self.pattern}
+
+    def _check(self, text: str) -> str:
+        if not re.fullmatch(self.pattern, text):
+            raise InvalidValue("format", self.words)
+        return text
 
 
 def example(**members: Any) -> ConfigDict:

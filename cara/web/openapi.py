@@ -133,8 +133,7 @@ def _responses(route: Route, schemas: Schemas) -> dict[str, Any]:
     for status, errors in errors_by_status(route).items():
         retry = ["Retry-After"] if issubclass(errors[0], LimitReached | Unavailable) else []
         found[str(status)] = problems(status, errors) | _headers(route, retry)
-    if all(status >= "500" for status in found):
-        found["417"] = expectation_failed() | _headers(route, ())
+    found["417"] = expectation_failed() | _headers(route, ())
     for status, answers in responses_of(route).items():
         content = dict(_media(answer, schemas) for answer in answers if answer not in (None, type(None)))
         described = {"description": HTTPStatus(status).phrase} | ({"content": content} if content else {})

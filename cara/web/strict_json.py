@@ -6,7 +6,7 @@ import json
 import math
 import re
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final
 
 import jiter
 
@@ -121,7 +121,8 @@ def _refusal(raw: bytes, reason: str) -> InvalidJson:
         return InvalidJson(_BEYOND_64_BITS.code, _BEYOND_64_BITS.message)
     place = _JITER_ERROR.fullmatch(reason)
     if place and place["name"] is not None:
-        return InvalidJson("duplicate", "must not be given more than once", _printable(place["name"]))
+        named = ".".join(_duplicate_in(text) or [place["name"]])
+        return InvalidJson("duplicate", "must not be given more than once", _printable(named))
     if _SURROGATE_ESCAPE.search(raw) and (refusal := _lone_surrogate(text)):
         return refusal
     line, column = (int(place["line"]), int(place["column"])) if place else (1, 1)
@@ -130,6 +131,32 @@ def _refusal(raw: bytes, reason: str) -> InvalidJson:
     if constant := _CONSTANT.match(row, column - 2) or _CONSTANT.match(row, column - 1):
         return InvalidJson("invalid_json", f"must not hold {constant[0].decode()}, which is no JSON number")
     return InvalidJson("invalid_json", f"is not valid JSON: look at line {line}, column {column}")
+
+
+class _Members(list[tuple[str, Any]]):
+    """The members of an object as they stand in the text, those of the same name too."""
+
+
+def _duplicate_in(text: str) -> list[str] | None:
+    """Returns the names that lead to the first member that is given twice."""
+    try:
+        return _repeated(json.loads(text, object_pairs_hook=_Members))
+    except ValueError:  # there is another mistake further on
+        return None
+
+
+def _repeated(value: object) -> list[str] | None:
+    members: Iterable[tuple[object, object]] = ()
+    if isinstance(value, list):
+        members = value if isinstance(value, _Members) else enumerate(value)
+    seen = set()
+    for name, item in members:
+        if name in seen:
+            return [str(name)]
+        seen.add(name)
+        if inside := _repeated(item):
+            return [str(name), *inside]
+    return None
 
 
 def _lone_surrogate(text: str) -> InvalidJson | None:

@@ -39,7 +39,7 @@ ERRORS = {
     "model-fields": {"missing", "extra_forbidden", "model_type"},
     "dict": {"dict_type"},
     "list": {"list_type", "too_short", "too_long"},
-    "str": {"string_type", "string_too_short", "string_too_long", "string_pattern_mismatch"},
+    "str": {"string_type", "string_too_short", "string_too_long"},
     "bool": {"bool_type", "bool_parsing"},
     "int": {"int_type", "int_parsing", "int_parsing_size", "int_from_float", *NUMBERS},
     "float": {"float_type", "float_parsing", "finite_number", *NUMBERS},
