@@ -123,7 +123,7 @@ class TokenExpired(Unauthenticated):
 
 class TokenInvalid(Unauthenticated):
     code = "token_invalid"
-    detail = "The access token is not valid."
+    detail = "The token is not valid, or its sign-in has ended."
 
 
 class Forbidden(CaraError):

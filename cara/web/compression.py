@@ -1,6 +1,6 @@
 """Answers in gzip, for clients that accept it.
 
-JSON and other texts of `MIN_BYTES` or more are compressed. Event streams are not, for each event leaves at
+JSON and other texts of more than `MIN_BYTES` are compressed. Event streams are not, for each event leaves at
 once, nor is what says `AS_IT_IS`. aiohttp's own `enable_compression` reads no weights, takes deflate first,
 and knows nothing of tags and `Vary`.
 """
@@ -96,7 +96,7 @@ async def _compress(request: web.Request, response: web.Response) -> None:
     if not body or not isinstance(body, bytes) or response.status == 206 or not may_be_compressed(response):
         return
     accepted = accepted_codings(request)
-    if not accepted.gzip or (accepted.identity and len(body) < MIN_BYTES):
+    if not accepted.gzip or (accepted.identity and len(body) <= MIN_BYTES):
         return
     packed = await _packed(request, body)
     if packed is None or (accepted.identity and len(packed) >= len(body)):

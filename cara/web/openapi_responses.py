@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from cara import errors
 from cara.errors import (
     CaraError,
+    FieldProblem,
     InvalidInput,
     LimitReached,
     TokenExpired,
@@ -63,6 +64,8 @@ _PROBLEM: dict[str, Any] = {
         },
     },
 }
+
+_FIELDS = (FieldProblem("title", "too_long", "must have at most 200 characters", 200),)
 
 HEADERS = {
     "X-Request-Id": {
@@ -177,7 +180,7 @@ def _described(status: int, documents: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _example(error: type[CaraError]) -> dict[str, Any]:
-    example = CaraError(error.detail)
+    example = CaraError(error.detail, fields=_FIELDS if error is InvalidInput else ())
     further = {
         name: schema["examples"][0]
         for name, schema in error.further_member_schemas.items()
@@ -212,6 +215,7 @@ def _possible(route: Route, inputs: Inputs) -> Iterator[type[CaraError]]:
     if route.limit:
         yield LimitReached
     yield from route.errors
+    yield CaraError
     # A public handler with errors of its own reads the database, be it through services of its own.
     if not route.public or inputs.connection or route.errors or Database in inputs.services.values():
         yield from _DATABASE_ERRORS

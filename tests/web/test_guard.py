@@ -126,7 +126,7 @@ async def test_a_token_is_decoded_up_to_its_longest_length_and_refused_unread_be
         answers.append((response.status, problem["code"], problem["detail"]))
     assert MAX_TOKEN_CHARACTERS == 4096
     assert answers == [
-        (401, "token_invalid", "The access token is not valid."),
+        (401, "token_invalid", "The token is not valid, or its sign-in has ended."),
         (401, "unauthenticated", "The bearer token is too long."),
     ]
     assert decoded == [MAX_TOKEN_CHARACTERS]

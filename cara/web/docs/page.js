@@ -19,7 +19,9 @@ function inline(text) {
 }
 
 function paragraphs(text) {
-  return text.split("\n\n").filter(Boolean).map((paragraph) => element("p", "", ...inline(paragraph)));
+  return text.split("\n\n").filter(Boolean).map((paragraph) => paragraph.startsWith("- ")
+    ? element("ul", "", ...paragraph.slice(2).split("\n- ").map((item) => element("li", "", ...inline(item))))
+    : element("p", "", ...inline(paragraph)));
 }
 
 /** Writes a schema as a type, the way one would note it down. */
@@ -123,11 +125,13 @@ function lockOf(operation, schemes) {
 
 /** The members of every problem, and all codes. */
 function problemsOf(types) {
-  const { Problem, ProblemCode } = types.components.schemas;
+  const { Problem, ProblemCode, FieldProblem, FieldCode } = types.components.schemas;
   const codes = ProblemCode.enum.flatMap((code) => [element("code", "", code), " "]);
   return [
     ...paragraphs(Problem.description), element("pre", "", types.of(Problem)),
-    ...section("ProblemCode", ...paragraphs(ProblemCode.description), element("p", "", ...codes))];
+    ...section("ProblemCode", ...paragraphs(ProblemCode.description), element("p", "", ...codes)),
+    ...section("FieldProblem", ...paragraphs(FieldProblem.description), element("pre", "", types.of(FieldProblem)),
+      ...paragraphs(FieldCode.description))];
 }
 
 function operationOf(path, method, operation, types) {
@@ -169,7 +173,7 @@ function show(description) {
 /** Appends a section to the page, and a link to it. */
 function append(title, ...inside) {
   const heading = element("h2", "", title);
-  heading.id = title.toLowerCase().replace(/\W+/g, "-");
+  heading.id = `group-${title.toLowerCase().replace(/\W+/g, "-")}`;
   const link = element("a", "", title);
   link.href = `#${heading.id}`;
   document.getElementById("tags").append(link);
