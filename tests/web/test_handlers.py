@@ -89,12 +89,22 @@ async def test_an_invalid_id_is_refused(learner):
 async def test_an_invalid_header_field_is_named(learner):
     job = await learner.asks_for_feedback()
     asked = {"sessionId": job["jobId"], "transcript": "A talk."}
-    for value in ("", "a" * 300, "\u00e9\u00ff", "no number and no key"):
-        key, last = {"Idempotency-Key": value}, {"Last-Event-ID": value}
+    wrong = ("a" * 300, "\u00e9\u00ff", "no number and no key")
+    for value in ("", *wrong):
+        key = {"Idempotency-Key": value}
         problem = await learner.expects(400, "POST", "/api/gemini/generate-feedback", json=asked, headers=key)
         assert problem["errors"][0]["field"] == "Idempotency-Key"
+    for value in wrong:
+        last = {"Last-Event-ID": value}
         problem = await learner.expects(400, "GET", job["eventsUrl"], headers=last)
         assert problem["errors"][0]["field"] == "Last-Event-ID"
+
+
+async def test_an_empty_id_of_the_last_event_is_none(learner):
+    job = await learner.asks_for_feedback()
+    await learner.expects(202, "DELETE", job["statusUrl"])
+    response = await learner.call("GET", job["eventsUrl"], headers={"Last-Event-ID": ""})
+    assert (await response.text()).count("event: cancelled") == 1
 
 
 async def test_an_unknown_method_is_answered_with_the_allowed_ones(learner):
