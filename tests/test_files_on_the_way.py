@@ -29,8 +29,15 @@ FEATURES = frozenset(
     "accounts analytics audit coach feedback gemini jobs practice quota speech users".split()
 )
 BESIDE_REQUESTS = ("cara/analytics/roll", "cara/feedback/work/sweeper.py")
-NOT_ON_THE_WAY = ("cara/devtools/", "cara/app.py", "cara/__init__.py", *BESIDE_REQUESTS)
-"""What stands in for Gemini, what only wires, and what the worker does by the clock."""
+NOT_ON_THE_WAY = (
+    "cara/devtools/",
+    "cara/app.py",
+    "cara/__init__.py",
+    "cara/postgres/connections.py",
+    *BESIDE_REQUESTS,
+)
+"""What stands in for Gemini, what only wires, what opens a connection when none of the pool is free, and what
+the worker does by the clock."""
 
 
 # The database has a file for the limits of time, and one for what is repeated while it is away. Each body is
@@ -162,7 +169,7 @@ async def test_talking_with_the_coach(learner: Learner, caller: Caller) -> None:
     with files_that_run() as files:
         assert (await talks())[-1] == "done"
     # Seven of them keep account of each token: estimates, what a call costs at any moment, and its records.
-    # Four read what gateways make of Gemini's answers. One opens a connection, if none of the pool is free.
+    # Four read what gateways make of Gemini's answers.
     assert_few("streamed /process", files, at_most=42, of_features=23)
 
 

@@ -51,4 +51,4 @@ async def test_the_token_in_the_address_decides_and_no_cookie(
     async with database.acquire() as connection:
         (row,) = await connection.fetch("select user_id, event_type, metadata from analytics_events")
     assert (str(row["user_id"]), row["event_type"]) == (registered["user"]["id"], "page.left")
-    assert row["metadata"] == EVENT["metadata"]
+    assert json.loads(row["metadata"].raw) == EVENT["metadata"]
