@@ -33,7 +33,7 @@ from cara.postgres.errors import (
     reason_of,
     trouble_of,
 )
-from cara.postgres.limits import milliseconds, seconds_left, session_limits, spend
+from cara.postgres.limits import Shares, milliseconds, seconds_left, session_limits, spend
 from cara.postgres.places import Places
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ class Database:
         self.seconds = settings.database_seconds
         self._pool = pool
         self._places = Places(pool)
+        self._shares = Shares(settings.database_pool_size)
         self._settings = settings
         self._expired_at = float("-inf")
         self._answered_at = float("-inf")
@@ -103,7 +104,8 @@ class Database:
         loop = asyncio.get_running_loop()
         begin = loop.time()
         end = begin + (seconds or seconds_left(self.seconds))
-        connection = await self._acquired(end)
+        share = self._shares.current()
+        connection = await self._acquired(share, end)
         cutting = loop.call_at(end, cut, connection)
         try:
             yield connection
@@ -126,6 +128,7 @@ class Database:
             try:
                 await self._release(connection)
             finally:
+                share.release()
                 cutting.cancel()
                 spend(loop.time() - begin)
 
@@ -171,23 +174,37 @@ class Database:
             await _set_locally(connection, "idle_in_transaction_session_timeout", seconds)
             yield connection
 
-    async def _acquired(self, end: float) -> PoolConnection:
-        """Returns a connection, in time and not later than `end`, a time of the loop."""
+    async def _acquired(self, share: asyncio.Semaphore, end: float) -> PoolConnection:
+        """Returns a connection, out of the share, in time and not later than `end`, a time of the loop."""
         begin = asyncio.get_running_loop().time()
         end = min(end, begin + self._settings.database_acquire_seconds)
+        in_turn = False
         try:
             async with asyncio.timeout_at(end):
-                return await self._pool.acquire()
+                in_turn = await share.acquire()
+            try:
+                return await self._from_pool(end)
+            except BaseException:
+                share.release()
+                raise
         except CONNECTION_ERRORS as error:
-            crowded = isinstance(error, asyncpg.TooManyConnectionsError)
-            if crowded and (connection := await self._places.released(end)):
-                return connection
             spend(asyncio.get_running_loop().time() - begin)
             kind = trouble_of(error, lost=True) or DatabaseAway  # such as a wrong password
-            if kind is DatabaseSlow and self._pool.get_size() == self._pool.get_max_size():
+            if not in_turn:
+                kind = StatementTimedOut
+            elif kind is DatabaseSlow and self._pool.get_size() == self._pool.get_max_size():
                 kind = StatementTimedOut if self._answered_at > begin else DatabaseBusy
             await self._note(kind, error)
             raise kind(retry_after_seconds=1) from error
+
+    async def _from_pool(self, end: float) -> PoolConnection:
+        try:
+            async with asyncio.timeout_at(end):
+                return await self._pool.acquire()
+        except asyncpg.TooManyConnectionsError:
+            if connection := await self._places.released(end):
+                return connection
+            raise
 
     async def _release(self, connection: PoolConnection) -> None:
         """Gives the connection back; the pool replaces one that it cannot bring into order."""

@@ -1,16 +1,20 @@
-"""The limits of time: of a session, kept by PostgreSQL, and of a request, kept by this process.
+"""The limits of a session, which PostgreSQL keeps, and of a request and its caller, which this process keeps.
 
 A process or a host that vanishes must not keep rows locked: PostgreSQL ends its session, by one of the limits
 below, within 15 s. What a request may spend with the database is a budget for all its blocks together. It
 counts in the task that serves the request, and only while that holds a connection or waits for one: a request
-that waits for Gemini in between spends nothing, and tasks that it starts have no budget.
+that waits for Gemini in between spends nothing, and tasks that it starts have no budget. It also says whose
+request it is, for the requests of one caller share a part of the pool.
 """
 
 from __future__ import annotations
 
 import asyncio
+import sys
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
+from weakref import WeakValueDictionary
 
 if TYPE_CHECKING:
     from cara.settings import Settings
@@ -21,6 +25,9 @@ KEEPALIVE_PROBES: Final = 3
 
 SILENCE_SECONDS: Final = 7
 """How long a peer may leave data unacknowledged, or a session be idle within a transaction."""
+
+SHARE: Final = 3
+"""The requests of one caller hold a third of the pool at most."""
 
 
 def session_limits(settings: Settings) -> dict[str, str]:
@@ -63,19 +70,20 @@ def milliseconds(seconds: float) -> str:
 
 
 class _Budget:
-    """What is left of the seconds of one request."""
+    """What is left of the seconds of one request, and who sent it."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, caller: UUID | None) -> None:
         self.task: asyncio.Task[Any] | None = asyncio.current_task()
         self.seconds = seconds
+        self.caller = caller
 
 
 _BUDGET: ContextVar[_Budget] = ContextVar("database budget")
 
 
-def begin_budget(seconds: float) -> None:
-    """Gives the request that the current task serves so many seconds with the database."""
-    _BUDGET.set(_Budget(seconds))
+def begin_budget(seconds: float, caller: UUID | None = None) -> None:
+    """Gives the request of the caller, which the current task serves, so many seconds with the database."""
+    _BUDGET.set(_Budget(seconds, caller))
 
 
 def seconds_left(at_most: float) -> float:
@@ -93,3 +101,24 @@ def spend(seconds: float) -> None:
 def _current() -> _Budget | None:
     budget = _BUDGET.get(None)
     return budget if budget and budget.task is asyncio.current_task() else None
+
+
+class Shares:
+    """A third of the pool for the requests of each caller; what else happens has no bound but the pool.
+
+    Requests of one learner wait for one another's rows. If all connections could wait there, other learners
+    would wait too.
+    """
+
+    def __init__(self, pool_size: int) -> None:
+        self._most = max(1, pool_size // SHARE)
+        self._unbounded = asyncio.Semaphore(sys.maxsize)
+        self._shares: WeakValueDictionary[UUID, asyncio.Semaphore] = WeakValueDictionary()
+        """Of the callers whose requests hold a connection or wait for one."""
+
+    def current(self) -> asyncio.Semaphore:
+        """Returns the share of whoever sent the request that the current task serves."""
+        budget = _current()
+        if budget is None or budget.caller is None:
+            return self._unbounded
+        return self._shares.setdefault(budget.caller, asyncio.Semaphore(self._most))

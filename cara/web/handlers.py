@@ -151,10 +151,10 @@ class Endpoint:
             origins.require_trusted(request)
         authenticator: Authenticator = services[Authenticator]
         database: Database = services[Database]
-        begin_budget(database.seconds)
         claims = None if self.route.public else self._claims(request, authenticator)
         if claims:
             request[CALLER_ID] = claims.user_id
+        begin_budget(database.seconds, request.get(CALLER_ID))
         if not self._counts_itself or _has_large_body(request, inputs):
             await limits.count(request, claims, self.route.limit)
         arguments = await self._arguments(request)

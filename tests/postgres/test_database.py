@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
+from uuid import UUID, uuid4
 
 import asyncpg
 import psycopg
@@ -107,6 +109,56 @@ async def test_the_blocks_of_a_request_share_its_time_and_its_tasks_have_their_o
     await other
     begin_budget(0.5)
     await waits(0)
+
+
+async def at_once() -> None:
+    """Until nothing: a request that only looks whether it gets a connection."""
+
+
+@asynccontextmanager
+async def requests(settings: Settings, pool_size: int) -> AsyncIterator[Callable[..., Awaitable[None]]]:
+    """A function that does what a request of a caller does: it holds a connection until something happens."""
+    patient = {"database_pool_size": pool_size, "database_acquire_seconds": 30.0}
+    database = await Database.connect(settings.model_copy(update=patient))
+
+    async def hold(
+        caller: UUID | None, until: Callable[[], Awaitable[object]], *, seconds: float = 30
+    ) -> None:
+        begin_budget(seconds, caller)
+        async with database.acquire(), time_limit():
+            await until()
+
+    yield hold
+    await database.close()
+
+
+async def test_the_requests_of_one_caller_leave_connections_to_those_of_others(settings: Settings) -> None:
+    async with requests(settings, pool_size=6) as hold:
+        one, another, over = uuid4(), uuid4(), asyncio.Event()
+        held = [asyncio.create_task(hold(one, over.wait)) for _ in range(2)]
+        refused = await asyncio.gather(
+            *(hold(one, at_once, seconds=0.1) for _ in range(4)), return_exceptions=True
+        )
+        assert [type(refusal) for refusal in refused] == [StatementTimedOut] * 4
+        async with asyncio.TaskGroup() as tasks:
+            meeting = asyncio.Barrier(4)
+            for caller in (another, another, None, None):
+                tasks.create_task(hold(caller, meeting.wait))
+        waiting = asyncio.create_task(hold(one, at_once))
+        over.set()
+        await asyncio.gather(*held, waiting)
+
+
+async def test_who_gives_up_waiting_for_a_share_takes_nothing_of_it(settings: Settings) -> None:
+    async with requests(settings, pool_size=2) as hold:
+        caller = uuid4()
+        for _ in range(3):
+            leaving = [asyncio.create_task(hold(caller, asyncio.Event().wait)) for _ in range(3)]
+            await asyncio.sleep(0.01)
+            for task in leaving:
+                task.cancel()
+            await asyncio.gather(*leaving, return_exceptions=True)
+        await hold(caller, at_once)
 
 
 @pytest.mark.parametrize(
