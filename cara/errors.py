@@ -157,7 +157,10 @@ class TooLarge(CaraError):
 
 class UnsupportedMediaType(InvalidInput):
     code = "unsupported_media_type"
-    detail = "The request body must be JSON in UTF-8, with the header field `Content-Type: application/json`."
+    detail = (
+        "The request body must be JSON in UTF-8, with the header field `Content-Type: application/json`; "
+        "`Content-Encoding` may be gzip or deflate."
+    )
 
 
 class Unprocessable(CaraError):

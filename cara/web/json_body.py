@@ -49,6 +49,7 @@ BEACON_TYPES: Final = JSON_TYPES | {"text/plain"}
 """What `navigator.sendBeacon` can send to another origin without a preflight is text."""
 
 _NO_JSON: Final = FieldProblem("Content-Type", "not_allowed", "must be application/json")
+_UNKNOWN_ENCODING: Final = FieldProblem("Content-Encoding", "not_allowed", "must be gzip, deflate or absent")
 _PLAIN: Final = "identity"
 _COMPRESSIONS = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
 
@@ -99,7 +100,8 @@ async def read_body(
     bodies are read in a thread, which callers share: learners, or before sign-in their addresses.
 
     Raises:
-        UnsupportedMediaType: `Content-Type` is none of `types`, or not in UTF-8. An empty body may have any.
+        UnsupportedMediaType: `Content-Type` is none of `types`, or not in UTF-8, or `Content-Encoding` is
+            unknown. An empty body may have any.
         InvalidInput: not JSON, not an object, or not what the model says; with the fields named.
         TooLarge: more than `MAX_BODY_BYTES`.
         BodiesBusy: it is costly, and many others are being read.
@@ -107,7 +109,7 @@ async def read_body(
     """
     if request.content_length:
         _require_type(request, types)  # before the body is received
-    caller, encoding = _caller_of(request), request.headers.get("Content-Encoding", _PLAIN).lower()
+    caller, encoding = _caller_of(request), _encoding_of(request)
     try:
         raw = await _received(request, caller)
         request[BODY_BYTES] = len(raw)
@@ -130,10 +132,16 @@ async def read_body(
 
 
 def _require_type(request: web.Request, types: frozenset[str]) -> None:
+    if _encoding_of(request) not in (_PLAIN, *_COMPRESSIONS):
+        raise UnsupportedMediaType(fields=(_UNKNOWN_ENCODING,))
     for kind in request.headers.getall("Content-Type", [""]):
         is_json = kind.partition(";")[0].strip().lower() in types
         if not is_json or (request.charset or "utf-8").lower() not in ("utf-8", "utf8"):
             raise UnsupportedMediaType(fields=(_NO_JSON,))
+
+
+def _encoding_of(request: web.Request) -> str:
+    return request.headers.get("Content-Encoding", _PLAIN).strip().lower()
 
 
 def _caller_of(request: web.Request) -> str:
@@ -154,13 +162,11 @@ def _inflated(raw: bytes, encoding: str) -> bytes:
     """Returns the body without its compression.
 
     Raises:
-        BodyBroken: it is not what its encoding says, goes on behind its end, or the encoding is unknown.
+        BodyBroken: it is not what its encoding says, or goes on behind its end.
         TooLarge: it inflates to more than `MAX_BODY_BYTES`.
     """
     if encoding == _PLAIN:
         return raw
-    if encoding not in _COMPRESSIONS:
-        raise BodyBroken
     inflating = zlib.decompressobj(_COMPRESSIONS[encoding])
     try:
         inflated = inflating.decompress(raw, MAX_BODY_BYTES + 1)

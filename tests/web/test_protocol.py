@@ -36,7 +36,7 @@ NOT_HTTP = [
 ]
 IMPROPER = [
     (LOGIN + b"Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}", 400, "body_broken"),
-    (LOGIN + b"Content-Encoding: nonsense\r\nContent-Length: 2\r\n\r\n{}", 400, "body_broken"),
+    (LOGIN + b"Content-Encoding: nonsense\r\nContent-Length: 2\r\n\r\n{}", 415, "unsupported_media_type"),
     (b"GET /health HTTP/1.1\r\n" + HOST + b"Expect: miracles\r\n\r\n", 417, "expectation_failed"),
     (b"GET /health HTTP/1.1\r\n" + HOST + b"Expect: 100-Continue\r\n\r\n", 200, None),
     (b"GET /nowhere HTTP/1.1\r\n" + HOST + b"Expect: miracles\r\n\r\n", 417, "expectation_failed"),
