@@ -117,13 +117,8 @@ async def read_body(
             _require_type(request, types)
         elif not required:
             return None
-        if encoding == _PLAIN and not _is_costly(raw):
-            budget = MarkupBudget(STEPS_ON_THE_LOOP)
-            try:
-                return _read(model, raw, budget)
-            except InvalidInput:
-                if budget.left >= 0:
-                    raise
+        if encoding == _PLAIN and (quickly_read := _read_quickly(model, raw)):
+            return quickly_read
         return await _costly_bodies.run(lambda: _read_costly(request, model, raw, encoding), caller=caller)
     except ShareUsed:
         raise OwnBodiesBusy(retry_after_seconds=1) from None
@@ -177,6 +172,19 @@ def _inflated(raw: bytes, encoding: str) -> bytes:
     if not inflating.eof or inflating.unused_data:
         raise BodyBroken
     return inflated
+
+
+def _read_quickly(model: type[Model], raw: bytes) -> Model | None:
+    """Returns the body as the model; None if that may take longer than the event loop should be held up."""
+    if _is_costly(raw):
+        return None
+    budget = MarkupBudget(STEPS_ON_THE_LOOP)
+    try:
+        return _read(model, raw, budget)
+    except InvalidInput:
+        if budget.left < 0:
+            return None
+        raise
 
 
 def _read_costly(request: web.Request, model: type[Model], raw: bytes, encoding: str) -> Model:
