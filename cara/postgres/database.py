@@ -95,8 +95,12 @@ class Database:
             self._pool.terminate()
 
     @asynccontextmanager
-    async def acquire(self, *, seconds: float | None = None) -> AsyncIterator[Connection]:
+    async def acquire(
+        self, *, seconds: float | None = None, shared: bool = True
+    ) -> AsyncIterator[Connection]:
         """Yields a connection for the duration of the block, which may last `seconds`.
+
+        It belongs to the share of whoever sent the current request, unless it is not `shared`.
 
         Raises:
             DatabaseTrouble: PostgreSQL cannot do it now, as `cara.postgres.errors` tells.
@@ -104,7 +108,7 @@ class Database:
         loop = asyncio.get_running_loop()
         begin = loop.time()
         end = begin + (seconds or seconds_left(self.seconds))
-        share = self._shares.current()
+        share = self._shares.current() if shared else self._shares.unbounded
         connection = await self._acquired(share, end)
         cutting = loop.call_at(end, cut, connection)
         try:
@@ -162,13 +166,14 @@ class Database:
     async def snapshot(self, seconds: float) -> AsyncIterator[Connection]:
         """Yields a connection in a transaction that reads the state of one moment, for a slow reader.
 
-        It may be idle for as long as the block may last, because it locks no rows.
+        It may be idle for as long as the block may last, because it locks no rows. It belongs to no share, or
+        other requests of the caller would wait for as long: who uses it bounds the number of readers.
 
         Raises:
             DatabaseTrouble: as `acquire`.
         """
         async with (
-            self.acquire(seconds=seconds) as connection,
+            self.acquire(seconds=seconds, shared=False) as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
             await _set_locally(connection, "idle_in_transaction_session_timeout", seconds)
@@ -178,33 +183,33 @@ class Database:
         """Returns a connection, out of the share, in time and not later than `end`, a time of the loop."""
         begin = asyncio.get_running_loop().time()
         end = min(end, begin + self._settings.database_acquire_seconds)
-        in_turn = False
         try:
             async with asyncio.timeout_at(end):
-                in_turn = await share.acquire()
-            try:
-                return await self._from_pool(end)
-            except BaseException:
-                share.release()
-                raise
-        except CONNECTION_ERRORS as error:
+                await share.acquire()
+        except TimeoutError as error:
             spend(asyncio.get_running_loop().time() - begin)
-            kind = trouble_of(error, lost=True) or DatabaseAway  # such as a wrong password
-            if not in_turn:
-                kind = StatementTimedOut
-            elif kind is DatabaseSlow and self._pool.get_size() == self._pool.get_max_size():
-                kind = StatementTimedOut if self._answered_at > begin else DatabaseBusy
-            await self._note(kind, error)
-            raise kind(retry_after_seconds=1) from error
+            logger.info("one caller has as many connections in use as they may")
+            raise StatementTimedOut(retry_after_seconds=1) from error
+        try:
+            return await self._from_pool(begin, end)
+        except BaseException:
+            share.release()
+            raise
 
-    async def _from_pool(self, end: float) -> PoolConnection:
+    async def _from_pool(self, begin: float, end: float) -> PoolConnection:
         try:
             async with asyncio.timeout_at(end):
                 return await self._pool.acquire()
-        except asyncpg.TooManyConnectionsError:
-            if connection := await self._places.released(end):
+        except CONNECTION_ERRORS as error:
+            crowded = isinstance(error, asyncpg.TooManyConnectionsError)
+            if crowded and (connection := await self._places.released(end)):
                 return connection
-            raise
+            spend(asyncio.get_running_loop().time() - begin)
+            kind = trouble_of(error, lost=True) or DatabaseAway  # such as a wrong password
+            if kind is DatabaseSlow and self._pool.get_size() == self._pool.get_max_size():
+                kind = StatementTimedOut if self._answered_at > begin else DatabaseBusy
+            await self._note(kind, error)
+            raise kind(retry_after_seconds=1) from error
 
     async def _release(self, connection: PoolConnection) -> None:
         """Gives the connection back; the pool replaces one that it cannot bring into order."""

@@ -13,7 +13,6 @@ import asyncio
 import sys
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
-from uuid import UUID
 from weakref import WeakValueDictionary
 
 if TYPE_CHECKING:
@@ -72,7 +71,7 @@ def milliseconds(seconds: float) -> str:
 class _Budget:
     """What is left of the seconds of one request, and who sent it."""
 
-    def __init__(self, seconds: float, caller: UUID | None) -> None:
+    def __init__(self, seconds: float, caller: str | None) -> None:
         self.task: asyncio.Task[Any] | None = asyncio.current_task()
         self.seconds = seconds
         self.caller = caller
@@ -81,7 +80,7 @@ class _Budget:
 _BUDGET: ContextVar[_Budget] = ContextVar("database budget")
 
 
-def begin_budget(seconds: float, caller: UUID | None = None) -> None:
+def begin_budget(seconds: float, caller: str | None = None) -> None:
     """Gives the request of the caller, which the current task serves, so many seconds with the database."""
     _BUDGET.set(_Budget(seconds, caller))
 
@@ -106,19 +105,19 @@ def _current() -> _Budget | None:
 class Shares:
     """A third of the pool for the requests of each caller; what else happens has no bound but the pool.
 
-    Requests of one learner wait for one another's rows. If all connections could wait there, other learners
-    would wait too.
+    A caller is a learner, or before sign-in a network. Requests of one learner wait for one another's rows.
+    If all connections could wait there, others would wait too.
     """
 
     def __init__(self, pool_size: int) -> None:
         self._most = max(1, pool_size // SHARE)
-        self._unbounded = asyncio.Semaphore(sys.maxsize)
-        self._shares: WeakValueDictionary[UUID, asyncio.Semaphore] = WeakValueDictionary()
+        self.unbounded = asyncio.Semaphore(sys.maxsize)
+        self._shares: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
         """Of the callers whose requests hold a connection or wait for one."""
 
     def current(self) -> asyncio.Semaphore:
         """Returns the share of whoever sent the request that the current task serves."""
         budget = _current()
         if budget is None or budget.caller is None:
-            return self._unbounded
+            return self.unbounded
         return self._shares.setdefault(budget.caller, asyncio.Semaphore(self._most))

@@ -12,7 +12,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from aiohttp import web
 
-from cara.web.context import CLIENT_ADDRESS, REQUEST_ID, SERVICES
+from cara.web.context import CALLER_ID, CLIENT_ADDRESS, REQUEST_ID, SERVICES
 from cara.web.sanitize import without_markup
 
 Address = IPv4Address | IPv6Address
@@ -67,6 +67,12 @@ def limited_network(address: str) -> str:
     if isinstance(parsed, IPv6Address):
         return str(ip_network((parsed, HOME_NETWORK_BITS), strict=False))
     return address
+
+
+def caller_of(request: web.BaseRequest) -> str:
+    """Returns for whom a share of something counts: the learner, or before sign-in the network."""
+    user_id = request.get(CALLER_ID)
+    return str(user_id) if user_id else limited_network(client_address(request))
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from cara.thread_pool import BoundedThreadPool, QueueFull, ShareUsed
-from cara.web.client_info import client_address, limited_network
-from cara.web.context import CALLER_ID
+from cara.web.client_info import caller_of
 
 MIN_BYTES: Final = 1024
 """Smaller bodies fit into one packet with their header anyway."""
@@ -110,9 +109,10 @@ async def _packed(request: web.Request, body: bytes) -> bytes | None:
     """Returns the compressed body; None if many large ones wait already: then it is sent as it is."""
     if len(body) <= LARGE_BYTES:
         return zlib.compress(body, LEVEL, GZIP_BITS)
-    caller = request.get(CALLER_ID) or limited_network(client_address(request))
     try:
-        return await _large_bodies.run(lambda: zlib.compress(body, LEVEL, GZIP_BITS), caller=caller)
+        return await _large_bodies.run(
+            lambda: zlib.compress(body, LEVEL, GZIP_BITS), caller=caller_of(request)
+        )
     except (QueueFull, ShareUsed):
         return None
 

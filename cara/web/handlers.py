@@ -23,6 +23,7 @@ from cara.json_values import JsonText, with_texts
 from cara.postgres.database import Connection, Database
 from cara.postgres.errors import StatementOutdated
 from cara.postgres.limits import begin_budget
+from cara.web.client_info import caller_of
 from cara.web.context import CALLER_ID, SERVICES
 from cara.web.guard import Authenticator, Caller, Claims, ClaimsExpired, bearer_token, confirmed_caller
 from cara.web.json_body import BEACON_TYPES, JSON_TYPES, expect_body, read_body
@@ -154,7 +155,7 @@ class Endpoint:
         claims = None if self.route.public else self._claims(request, authenticator)
         if claims:
             request[CALLER_ID] = claims.user_id
-        begin_budget(database.seconds, request.get(CALLER_ID))
+        begin_budget(database.seconds, caller_of(request) if self.route.limit else None)
         if not self._counts_itself or _has_large_body(request, inputs):
             await limits.count(request, claims, self.route.limit)
         arguments = await self._arguments(request)

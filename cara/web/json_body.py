@@ -20,8 +20,7 @@ from cara.errors import (
     UnsupportedMediaType,
 )
 from cara.thread_pool import BoundedThreadPool, QueueFull, ShareUsed
-from cara.web.client_info import client_address, limited_network
-from cara.web.context import CALLER_ID
+from cara.web.client_info import caller_of
 from cara.web.free_json import quote_free_json
 from cara.web.problems import invalid, invalid_fields
 from cara.web.receiving import ReceivingRoom
@@ -49,7 +48,9 @@ BEACON_TYPES: Final = JSON_TYPES | {"text/plain"}
 """What `navigator.sendBeacon` can send to another origin without a preflight is text."""
 
 _NO_JSON: Final = FieldProblem("Content-Type", "not_allowed", "must be application/json")
-_UNKNOWN_ENCODING: Final = FieldProblem("Content-Encoding", "not_allowed", "must be gzip, deflate or absent")
+_UNKNOWN_ENCODING: Final = FieldProblem(
+    "Content-Encoding", "not_allowed", "must be gzip, deflate or identity"
+)
 _PLAIN: Final = "identity"
 _COMPRESSIONS = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
 
@@ -109,7 +110,7 @@ async def read_body(
     """
     if request.content_length:
         _require_type(request, types)  # before the body is received
-    caller, encoding = _caller_of(request), _encoding_of(request)
+    caller = caller_of(request)
     try:
         raw = await _received(request, caller)
         request[BODY_BYTES] = len(raw)
@@ -117,6 +118,7 @@ async def read_body(
             _require_type(request, types)
         elif not required:
             return None
+        encoding = _encoding_of(request) if raw else _PLAIN
         if encoding == _PLAIN and (quickly_read := _read_quickly(model, raw)):
             return quickly_read
         return await _costly_bodies.run(lambda: _read_costly(request, model, raw, encoding), caller=caller)
@@ -136,12 +138,8 @@ def _require_type(request: web.Request, types: frozenset[str]) -> None:
 
 
 def _encoding_of(request: web.Request) -> str:
-    return request.headers.get("Content-Encoding", _PLAIN).strip().lower()
-
-
-def _caller_of(request: web.Request) -> str:
-    user_id = request.get(CALLER_ID)
-    return str(user_id) if user_id else limited_network(client_address(request))
+    """Returns the encodings of the body, from all lines of the field (RFC 9110, section 5.3)."""
+    return ", ".join(request.headers.getall("Content-Encoding", ())).strip().lower() or _PLAIN
 
 
 def _is_costly(raw: bytes) -> bool:

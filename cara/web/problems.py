@@ -118,6 +118,8 @@ def problem_response(error: CaraError, request: web.Request) -> web.Response:
         response.headers["Retry-After"] = str(max(1, math.ceil(retry_seconds)))
     if response.status == HTTPStatus.UNAUTHORIZED:
         response.headers["WWW-Authenticate"] = "Bearer"
+    if response.status == HTTPStatus.UNSUPPORTED_MEDIA_TYPE:
+        response.headers["Accept-Encoding"] = "gzip, deflate"
     return response
 
 

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
-from uuid import UUID, uuid4
 
 import asyncpg
 import psycopg
@@ -122,7 +121,7 @@ async def requests(settings: Settings, pool_size: int) -> AsyncIterator[Callable
     database = await Database.connect(settings.model_copy(update=patient))
 
     async def hold(
-        caller: UUID | None, until: Callable[[], Awaitable[object]], *, seconds: float = 30
+        caller: str | None, until: Callable[[], Awaitable[object]], *, seconds: float = 30
     ) -> None:
         begin_budget(seconds, caller)
         async with database.acquire(), time_limit():
@@ -134,31 +133,41 @@ async def requests(settings: Settings, pool_size: int) -> AsyncIterator[Callable
 
 async def test_the_requests_of_one_caller_leave_connections_to_those_of_others(settings: Settings) -> None:
     async with requests(settings, pool_size=6) as hold:
-        one, another, over = uuid4(), uuid4(), asyncio.Event()
-        held = [asyncio.create_task(hold(one, over.wait)) for _ in range(2)]
+        over = asyncio.Event()
+        held = [asyncio.create_task(hold("one", over.wait)) for _ in range(2)]
         refused = await asyncio.gather(
-            *(hold(one, at_once, seconds=0.1) for _ in range(4)), return_exceptions=True
+            *(hold("one", at_once, seconds=0.1) for _ in range(4)), return_exceptions=True
         )
         assert [type(refusal) for refusal in refused] == [StatementTimedOut] * 4
         async with asyncio.TaskGroup() as tasks:
             meeting = asyncio.Barrier(4)
-            for caller in (another, another, None, None):
+            for caller in ("another", "another", None, None):
                 tasks.create_task(hold(caller, meeting.wait))
-        waiting = asyncio.create_task(hold(one, at_once))
+        waiting = asyncio.create_task(hold("one", at_once))
         over.set()
         await asyncio.gather(*held, waiting)
 
 
+async def test_a_slow_reader_leaves_the_share_to_other_requests_of_the_caller(settings: Settings) -> None:
+    database = await Database.connect(settings)
+    begin_budget(settings.database_seconds, "one")
+    async with (
+        database.snapshot(60) as reading,
+        database.acquire(seconds=60) as connection,
+    ):
+        assert await reading.fetchval("select 1") == await connection.fetchval("select 1") == 1
+    await database.close()
+
+
 async def test_who_gives_up_waiting_for_a_share_takes_nothing_of_it(settings: Settings) -> None:
     async with requests(settings, pool_size=2) as hold:
-        caller = uuid4()
         for _ in range(3):
-            leaving = [asyncio.create_task(hold(caller, asyncio.Event().wait)) for _ in range(3)]
+            leaving = [asyncio.create_task(hold("one", asyncio.Event().wait)) for _ in range(3)]
             await asyncio.sleep(0.01)
             for task in leaving:
                 task.cancel()
             await asyncio.gather(*leaving, return_exceptions=True)
-        await hold(caller, at_once)
+        await hold("one", at_once)
 
 
 @pytest.mark.parametrize(

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from aiohttp.test_utils import TestClient
 
-from cara.app import create_app
 from cara.postgres.database import Database
 from cara.practice import queries
 from cara.practice.schemas import FEATURE_TYPES
 from cara.redis.queue import RollupNotifier
-from cara.settings import Settings
 from cara.web.context import provide
 from cara.web.cursors import encode_cursor
 from tests.learners import TALK, Learner
-from tests.waiting import until_blocked
 
 LISTED = {
     "id", "userId", "featureType", "title", "description", "durationSeconds", "score", "completed",
@@ -384,28 +379,3 @@ async def test_the_rollups_are_told_of_every_session_that_is_written(learner: Le
     await learner.expects(204, "DELETE", path)
     await learner.expects(404, "DELETE", path)
     assert len(told) == 3
-
-
-async def test_changes_that_wait_for_one_session_leave_connections_to_other_learners(
-    aiohttp_client: Callable[..., Awaitable[TestClient[Any, Any]]], settings: Settings, database: Database
-) -> None:
-    patient = {
-        "database_lock_seconds": 30.0,
-        "database_acquire_seconds": 30.0,
-        "database_statement_seconds": 30.0,
-    }
-    client = await aiohttp_client(create_app(settings.model_copy(update=patient)))
-    one, another = await Learner.registers(client), await Learner.registers(client)
-    session = await one.opens_session()
-    async with database.transaction() as connection:
-        await queries.lock_session(connection, UUID(one.user["id"]), UUID(session["id"]))
-        path = f"/api/sessions/{session['id']}"
-        changes = [
-            asyncio.create_task(one.expects(200, "PATCH", path, json={"title": str(number)}))
-            for number in range(settings.database_pool_size * 2)
-        ]
-        await until_blocked(database, changes[0])
-        for _ in range(3):
-            await another.expects(200, "GET", "/api/users/me")
-        assert not any(change.done() for change in changes)
-    await asyncio.gather(*changes)

@@ -17,6 +17,7 @@ from cara.errors import (
     NotFound,
     Unauthenticated,
     Unavailable,
+    UnsupportedMediaType,
     UpstreamFailed,
 )
 from cara.postgres.errors import DatabaseAway
@@ -88,6 +89,12 @@ def test_what_is_unavailable_can_be_tried_again_soon_also_if_nobody_knows_when()
     request = make_mocked_request("GET", "/")
     assert problem_response(Unavailable(), request).headers["Retry-After"] == "5"
     assert "Retry-After" not in problem_response(Taken(), request).headers
+
+
+def test_a_415_names_the_encodings_that_are_read():
+    request = make_mocked_request("POST", "/")
+    assert problem_response(UnsupportedMediaType(), request).headers["Accept-Encoding"] == "gzip, deflate"
+    assert "Accept-Encoding" not in problem_response(NotFound(), request).headers
 
 
 def test_a_401_names_the_authentication_scheme():

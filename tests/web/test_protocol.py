@@ -37,6 +37,16 @@ NOT_HTTP = [
 IMPROPER = [
     (LOGIN + b"Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}", 400, "body_broken"),
     (LOGIN + b"Content-Encoding: nonsense\r\nContent-Length: 2\r\n\r\n{}", 415, "unsupported_media_type"),
+    (LOGIN + b"Content-Encoding: gzip, gzip\r\nContent-Length: 2\r\n\r\n{}", 415, "unsupported_media_type"),
+    (
+        LOGIN + b"Content-Encoding: gzip\r\nContent-Encoding: br\r\nContent-Length: 2\r\n\r\n{}",
+        415,
+        "unsupported_media_type",
+    ),
+    (LOGIN + b"Content-Encoding: br\r\nContent-Length: 0\r\n\r\n", 400, "invalid_input"),
+    (LOGIN + b"Content-Encoding: br\r\n\r\n", 400, "invalid_input"),
+    (LOGIN + b"Content-Encoding: br\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400, "invalid_input"),
+    (LOGIN + b"Content-Encoding:\r\nContent-Length: 2\r\n\r\n{}", 400, "invalid_input"),
     (b"GET /health HTTP/1.1\r\n" + HOST + b"Expect: miracles\r\n\r\n", 417, "expectation_failed"),
     (b"GET /health HTTP/1.1\r\n" + HOST + b"Expect: 100-Continue\r\n\r\n", 200, None),
     (b"GET /nowhere HTTP/1.1\r\n" + HOST + b"Expect: miracles\r\n\r\n", 417, "expectation_failed"),
