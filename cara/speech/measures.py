@@ -12,9 +12,10 @@ from cara.speech.applicability import MIN_DURATION_SECONDS, Applicability, detec
 from cara.speech.disfluencies import count_fillers, count_repairs
 from cara.speech.phrases import count_assertives, count_hedges
 from cara.speech.schemas import PaceNorm, SpeechMeasures, Vocabulary
-from cara.speech.text import normalize, remove_stage_marks, to_nfc
-from cara.speech.turns import Turns, split_turns
+from cara.speech.text import TURN, normalize, remove_stage_marks, to_nfc
 from cara.speech.words import Words, count_words, tokenize
+from cara.transcripts.talk import Talk, read_talk
+from cara.transcripts.utterances import Turn
 
 MIN_PLAUSIBLE_WORDS_PER_MINUTE = 20
 MAX_PLAUSIBLE_WORDS_PER_MINUTE = 400
@@ -37,10 +38,21 @@ _MIN_MTLD_WORDS = 50
 def measure(
     transcript: str, *, duration_seconds: float | None, feature_type: str, learner_label: str | None = None
 ) -> SpeechMeasures:
+    """Reads a transcript of any known format and measures the learner's turns: see `measure_talk`.
+
+    Raises:
+        ValueError: the duration is negative, or the feature type is unknown.
+        UnreadableTranscript: the transcript is JSON of a kind that is not known.
+        LearnerUnknown: nothing says which of the speakers is the learner.
+    """
+    talk = read_talk(transcript, learner_label=learner_label)
+    return measure_talk(talk, duration_seconds=duration_seconds, feature_type=feature_type)
+
+
+def measure_talk(talk: Talk, *, duration_seconds: float | None, feature_type: str) -> SpeechMeasures:
     """Measures the learner's own turns, in time linear in the length of the transcript.
 
     `duration_seconds` is that of the whole session; None, or less than 5 seconds, counts as unknown.
-    `learner_label` is the learner's speaker label, if it isn't You, Me, User, Learner, I or Myself.
     Languages other than English get only the measures without word lists; those left out are None and named
     in `not_applicable`. What a transcript can't show (pauses, pitch, loudness) isn't measured.
 
@@ -50,8 +62,7 @@ def measure(
     if duration_seconds is not None and duration_seconds < 0:
         raise ValueError("the duration is negative")
     norm = pace_norm(feature_type)
-    turns = split_turns(normalize(to_nfc(transcript)).text, learner_label)
-    own_text, stage_marks = remove_stage_marks(turns.own)
+    own_text, stage_marks = remove_stage_marks(_normalized(talk.own))
     words = tokenize(own_text)
     applicability = Applicability(
         language=detect_language(words),
@@ -61,18 +72,22 @@ def measure(
         unpunctuated=sentences.is_unpunctuated(own_text, len(words)),
     )
     members = {
-        **_pace(turns, norm, applicability),
+        **_pace(talk, norm, applicability),
         **_wording(words, applicability),
         "language": applicability.language,
         "words": len(words),
         "sentences": len(words.sentences),
-        "turns": turns.own_turns,
+        "turns": len(talk.own),
         "duration_seconds": duration_seconds,
         "pace_norm": norm if applicability.english else None,
         "stage_marks": stage_marks,
-        **_restrictions(turns, applicability),
+        **_restrictions(talk, applicability),
     }
     return SpeechMeasures.model_validate(members)
+
+
+def _normalized(turns: list[Turn]) -> str:
+    return f"\n{TURN}\n".join(normalize(to_nfc(turn.text.text)).text for turn in turns)
 
 
 def pace_norm(feature_type: str) -> PaceNorm | None:
@@ -184,25 +199,25 @@ def _mean_run(words: Iterable[str], total: int) -> float:
     return total / factors if factors else float(total)
 
 
-def _restrictions(turns: Turns, applicability: Applicability) -> dict[str, object]:
+def _restrictions(talk: Talk, applicability: Applicability) -> dict[str, object]:
     restrictions = applicability.restrictions()
     excluded = [name for restriction in restrictions for name in restriction.measures]
     return {
         "not_applicable": list(dict.fromkeys(excluded)),
-        "notes": [*turns.notes, *(restriction.note for restriction in restrictions)],
+        "notes": [*talk.transcript.notes, *(restriction.note for restriction in restrictions)],
     }
 
 
-def _pace(turns: Turns, norm: PaceNorm | None, applicability: Applicability) -> dict[str, object]:
+def _pace(talk: Talk, norm: PaceNorm | None, applicability: Applicability) -> dict[str, object]:
     words = applicability.words
     seconds = applicability.speaking_seconds if applicability.spaced else None
-    others_words = count_words(remove_stage_marks(turns.others)[0])
+    others_words = count_words(remove_stage_marks(_normalized(talk.others))[0])
     own = words_per_minute(words, seconds)
     return {
         "words_per_minute": own,
         "speaking_words_per_minute": speaking_words_per_minute(words, seconds, others_words, norm),
         "words_per_minute_implausible": is_implausible(own),
-        "talk_share": talk_share(words, others_words) if turns.labeled and applicability.spaced else None,
+        "talk_share": talk_share(words, others_words) if talk.is_dialogue and applicability.spaced else None,
     }
 
 

@@ -1,7 +1,4 @@
-"""Normalizes the text of a transcript: Unicode form, line ends, timestamps, subtitle markup, stage marks.
-
-`MappedText` keeps, for each character of the changed text, its offset in the original.
-"""
+"""Normalizes the text of a transcript: Unicode form, line ends, timestamps, subtitle markup, stage marks."""
 
 from __future__ import annotations
 
@@ -10,7 +7,8 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from functools import cache
-from typing import NamedTuple
+
+from cara.transcripts.mapped_text import MappedText
 
 # Sentinels of one character. They are control characters, which no normalized text has otherwise.
 TURN = "\x1c"
@@ -60,38 +58,6 @@ _STAGE_MARK = re.compile(
     re.IGNORECASE,
 )
 _SILENT_MARK = re.compile(r"pause|silence|beat|breath|break")
-
-
-class MappedText(NamedTuple):
-    """A text with the original offset of each of its characters; the last offset is the original's length."""
-
-    text: str
-    offsets: list[int]
-
-    def replace(self, pattern: re.Pattern[str], replacement: str) -> MappedText:
-        """Returns the text with every match replaced.
-
-        A replacement has the offset at which its match begins.
-        """
-        if not pattern.search(self.text):
-            return self
-        parts: list[str] = []
-        offsets: list[int] = []
-        position = 0
-        for match in pattern.finditer(self.text):
-            start, end = match.span()
-            parts += (self.text[position:start], replacement)
-            offsets += self.offsets[position:start]
-            offsets += self.offsets[start : start + 1] * len(replacement)
-            position = end
-        return MappedText("".join([*parts, self.text[position:]]), offsets + self.offsets[position:])
-
-    def span(self, start: int, end: int) -> tuple[int, int]:
-        """Returns the range of the original that became the characters [start, end), which are not empty."""
-        last = self.offsets[end - 1]
-        while self.offsets[end] == last:
-            end += 1
-        return self.offsets[start], self.offsets[end]
 
 
 def normalize(transcript: str) -> MappedText:

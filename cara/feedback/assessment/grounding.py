@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
-from cara.speech.text import TURN, MappedText, compose
+from cara.speech.text import TURN, compose
 from cara.speech.turns import own_passages
 from cara.speech.words import COMBINING
+from cara.transcripts.mapped_text import MappedText
 
 _QUOTATION_MARKS = str.maketrans(
     {"‘": "'", "’": "'", "‚": "'", "‛": "'", "`": "'", "“": '"', "”": '"', "„": '"', "«": '"', "»": '"'}

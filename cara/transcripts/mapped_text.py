@@ -1,0 +1,80 @@
+"""A text that was made from another one, with the way back."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+
+
+class MappedText(NamedTuple):
+    """A text, and for each of its characters the offset in the original; the last offset ends the original.
+
+    Offsets never fall. Characters with the same offset became of one character, or stand for a place between
+    two of them.
+    """
+
+    text: str
+    offsets: list[int]
+
+    @classmethod
+    def whole(cls, text: str) -> MappedText:
+        """Returns the unchanged text."""
+        return cls(text, list(range(len(text) + 1)))
+
+    @classmethod
+    def part(cls, text: str, start: int, end: int) -> MappedText:
+        """Returns the part [start, end) of the original, unchanged."""
+        return cls(text[start:end], list(range(start, end + 1)))
+
+    @classmethod
+    def joined(cls, parts: Iterable[MappedText], separator: str = "") -> MappedText:
+        """Returns the parts one after the other, which they are in the original too.
+
+        A separator stands for the end of the part before it.
+        """
+        texts: list[str] = []
+        offsets: list[int] = []
+        end = 0
+        for part in parts:
+            if texts:
+                texts.append(separator)
+                offsets += [end] * len(separator)
+            texts.append(part.text)
+            offsets += part.offsets[:-1]
+            end = part.offsets[-1]
+        return cls("".join(texts), [*offsets, end])
+
+    def slice(self, start: int, end: int) -> MappedText:
+        """Returns the characters [start, end), with 0 <= start <= end <= the length."""
+        return MappedText(self.text[start:end], self.offsets[start : end + 1])
+
+    def stripped(self) -> MappedText:
+        """Returns the text without the white space at its ends."""
+        start = len(self.text) - len(self.text.lstrip())
+        return self.slice(start, max(start, len(self.text.rstrip())))
+
+    def replace(self, pattern: re.Pattern[str], replacement: str) -> MappedText:
+        """Returns the text with every match replaced.
+
+        A replacement has the offset at which its match begins.
+        """
+        if not pattern.search(self.text):
+            return self
+        parts: list[str] = []
+        offsets: list[int] = []
+        position = 0
+        for match in pattern.finditer(self.text):
+            start, end = match.span()
+            parts += (self.text[position:start], replacement)
+            offsets += self.offsets[position:start]
+            offsets += self.offsets[start : start + 1] * len(replacement)
+            position = end
+        return MappedText("".join([*parts, self.text[position:]]), offsets + self.offsets[position:])
+
+    def span(self, start: int, end: int) -> tuple[int, int]:
+        """Returns the range of the original that became the characters [start, end), which are not empty."""
+        last = self.offsets[end - 1]
+        while self.offsets[end] == last:
+            end += 1
+        return self.offsets[start], self.offsets[end]

@@ -1,0 +1,69 @@
+"""A talk: a transcript of which it is known who of the speakers is the learner."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cara.transcripts.reading import read_transcript
+from cara.transcripts.speakers import learner_labels
+from cara.transcripts.utterances import Transcript, TranscriptFormat, Turn, speaker_key, turns_of
+
+
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """The turns of a transcript, in order, and whose they are; what is measured, judged and quoted.
+
+    `learners` are the labels of the learner, as `speaker_key` writes them.
+    """
+
+    transcript: Transcript
+    turns: tuple[Turn, ...]
+    learners: frozenset[str | None]
+
+    @property
+    def own(self) -> list[Turn]:
+        """The learner's turns."""
+        return [turn for turn in self.turns if self.is_learners(turn)]
+
+    @property
+    def others(self) -> list[Turn]:
+        """Everybody else's turns."""
+        return [turn for turn in self.turns if not self.is_learners(turn)]
+
+    @property
+    def is_dialogue(self) -> bool:
+        """Whether anybody but the learner speaks."""
+        return any(not self.is_learners(turn) for turn in self.turns)
+
+    def is_learners(self, turn: Turn) -> bool:
+        """Returns whether the turn is the learner's."""
+        return speaker_key(turn.speaker) in self.learners
+
+
+def talk_of(
+    transcript: Transcript, *, learner_label: str | None = None, learner_name: str | None = None
+) -> Talk:
+    """Returns the talk of a transcript.
+
+    Raises:
+        LearnerUnknown: nothing says which of the speakers is the learner.
+    """
+    learners = learner_labels(transcript, learner_label, learner_name)
+    return Talk(transcript, tuple(turns_of(transcript.utterances)), learners)
+
+
+def read_talk(
+    text: str,
+    *,
+    format: TranscriptFormat | None = None,
+    learner_label: str | None = None,
+    learner_name: str | None = None,
+) -> Talk:
+    """Reads a transcript and returns its talk.
+
+    Raises:
+        UnreadableTranscript: the text does not have the format.
+        LearnerUnknown: nothing says which of the speakers is the learner.
+    """
+    transcript = read_transcript(text, format)
+    return talk_of(transcript, learner_label=learner_label, learner_name=learner_name)
