@@ -85,7 +85,8 @@ def test_a_talk_has_the_times_of_its_cues(name: str) -> None:
 
 def test_changes_of_the_speaker_without_names_are_a_guess() -> None:
     transcript = read_transcript(sent("chevrons.txt"))
-    assert transcript.speakers_guessed and transcript.speakers == ("Speaker 1", "Speaker 2")
+    assert transcript.speakers_guessed
+    assert transcript.speakers == ("Speaker 1", "Speaker 2")
     assert transcript.notes
     with pytest.raises(LearnerUnknown):
         read_talk(sent("chevrons.txt"))
