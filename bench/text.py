@@ -16,10 +16,11 @@ from collections.abc import Callable
 from functools import partial
 from statistics import median
 
-from cara.feedback.assessment.grounding import Transcript
+from cara.feedback.assessment.grounding import SpokenText
 from cara.practice.schemas import MAX_TRANSCRIPT_CHARACTERS
 from cara.samples import SAMPLES
 from cara.speech import measure
+from cara.transcripts.talk import read_talk
 from cara.web.sanitize import without_markup
 from cara.web.strict_json import parse_object
 
@@ -36,7 +37,7 @@ UNITS = {
 }
 TREATMENTS: dict[str, Callable[[str], object]] = {
     "cleaning": without_markup,
-    "grounding in": lambda text: Transcript(text).find("These words stand nowhere"),
+    "grounding in": lambda text: SpokenText(read_talk(text)).find("These words stand nowhere"),
     "measuring": lambda text: measure(text, duration_seconds=3_600, feature_type="conversation"),
 }
 

@@ -29,6 +29,7 @@ from cara.feedback.assessment.prompt import question
 from cara.gemini.tokens import estimate_tokens, with_margin
 from cara.samples import SAMPLES
 from cara.speech import measure
+from cara.transcripts.talk import read_talk
 
 REPOSITORY = Path(__file__).parents[1]
 RECORDED = REPOSITORY / "tests" / "gemini" / "token_counts.json"
@@ -71,7 +72,8 @@ def kinds(folder: Path | None) -> Iterator[tuple[str, list[str]]]:
 
 
 def _question(talk: str, seconds: int) -> str:
-    return question(talk, measure(talk, duration_seconds=seconds, feature_type="conversation"), ACTIONS)
+    measures = measure(talk, duration_seconds=seconds, feature_type="conversation")
+    return question(read_talk(talk), measures, ACTIONS)
 
 
 def record(tokenizer: Any) -> None:

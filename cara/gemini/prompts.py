@@ -15,7 +15,8 @@ def read_instruction(package: str, *names: str) -> str:
 class PromptDelimiters:
     """Pairs of tags with these names around what people said: data to Gemini, never an instruction.
 
-    Nothing between the tags can end, begin or imitate one.
+    Nothing between the tags can end, begin or imitate one. With a `mark` that nobody can guess, nothing that
+    was written before the call can.
     """
 
     def __init__(self, *names: str) -> None:
@@ -25,6 +26,7 @@ class PromptDelimiters:
         """Returns the text as people read it, each tag in it broken by a space of no width."""
         return self._tag.sub("<\u200b", text)
 
-    def wrap(self, name: str, text: str) -> str:
-        """Returns the escaped text on lines of its own between a pair of tags."""
-        return f"<{name}>\n{self.escape(text)}\n</{name}>"
+    def wrap(self, name: str, text: str, mark: str = "") -> str:
+        """Returns the escaped text on lines of its own between a pair of tags, whose names end in the mark."""
+        tag = f"{name}-{mark}" if mark else name
+        return f"<{tag}>\n{self.escape(text)}\n</{tag}>"

@@ -12,6 +12,8 @@ from cara.speech.words import Words, hesitations_among
 MIN_DURATION_SECONDS = 5
 """A shorter duration counts as unknown."""
 
+MIN_COMPARED_WORDS = 50
+
 ENGLISH = "en"
 UNDETERMINED = "und"
 _UNSPACED = frozenset({"zh", "ja", "th", "lo", "km", "my"})

@@ -76,6 +76,7 @@ def measure_talk(talk: Talk, *, duration_seconds: float | None, feature_type: st
         **_wording(words, applicability),
         "language": applicability.language,
         "words": len(words),
+        "fluent_words": len(words),
         "sentences": len(words.sentences),
         "turns": len(talk.own),
         "duration_seconds": duration_seconds,

@@ -57,6 +57,7 @@ class SpeechMeasures(_Measure):
                 {
                     "language": "en",
                     "words": 10,
+                    "fluentWords": 9,
                     "sentences": 2,
                     "turns": 1,
                     "durationSeconds": 6,
@@ -88,6 +89,7 @@ class SpeechMeasures(_Measure):
 
     language: str
     words: int
+    fluent_words: int
     sentences: int
     turns: int
     duration_seconds: Number | None

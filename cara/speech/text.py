@@ -97,6 +97,11 @@ def remove_stage_marks(text: str) -> tuple[str, dict[str, int]]:
     return cleaned, dict(counts.most_common(MAX_STAGE_MARKS))
 
 
+def blank_stage_marks(text: str) -> str:
+    """Returns the text of the same length with blanks in place of stage marks."""
+    return _STAGE_MARK.sub(lambda mark: " " * len(mark[0]), text)
+
+
 def to_nfc(text: str) -> str:
     """Returns the text in NFC, in linear time: marks beyond thirty on one letter are composed separately."""
     return compose(text).text if _too_many_marks().search(text) else unicodedata.normalize("NFC", text)

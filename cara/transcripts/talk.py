@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from cara.transcripts.reading import read_transcript
@@ -50,6 +51,12 @@ def talk_of(
     """
     learners = learner_labels(transcript, learner_label, learner_name)
     return Talk(transcript, tuple(turns_of(transcript.utterances)), learners)
+
+
+def talk_with(transcript: Transcript, learners: Collection[str] | None) -> Talk:
+    """Returns the talk of a transcript by the learner's labels; None is the only speaker, who has none."""
+    labels: frozenset[str | None] = frozenset({None} if learners is None else learners)
+    return Talk(transcript, tuple(turns_of(transcript.utterances)), labels)
 
 
 def read_talk(

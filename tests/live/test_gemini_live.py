@@ -31,6 +31,7 @@ from cara.gemini.tokens import estimate_prompt, estimate_tokens, with_margin
 from cara.postgres.database import Database
 from cara.settings import Settings
 from cara.speech import measure
+from cara.transcripts.talk import read_talk
 from tests.coach.coach_client import PATH, STREAM, settled_tables
 from tests.conftest import make_settings
 from tests.learners import Learner
@@ -164,7 +165,7 @@ async def test_estimates_of_prompts_are_as_near_as_their_margin(settings: Settin
         build_call(
             ProcessRequest(prompt=PROMPT), None, history_tokens=4_000, answer_tokens=64, thinking_level=None
         ),
-        feedback_call(SAMPLE.feature_type, TALK, measures, []),
+        feedback_call(SAMPLE.feature_type, read_talk(TALK), measures, []),
     ]
     gemini = connect_gemini(settings)
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cara.feedback.assessment import prompts, scores
-from cara.feedback.assessment.grounding import Passage, Transcript
+from cara.feedback.assessment.grounding import Passage, SpokenText
 from cara.feedback.assessment.judgement import JudgedHighlight, Judgement
 from cara.observability.metrics import JUDGEMENTS_MENDED, QUOTES_DROPPED
 from cara.practice.feedback_schemas import (
@@ -17,12 +17,14 @@ from cara.practice.feedback_schemas import (
     Overview,
 )
 from cara.speech import SpeechMeasures
+from cara.speech.applicability import MIN_COMPARED_WORDS
+from cara.transcripts.talk import Talk
 
 MAX_HIGHLIGHTS = 8
 
 
 def assess(
-    transcript: str,
+    talk: Talk,
     feature_type: str,
     measures: SpeechMeasures,
     judgement: Judgement,
@@ -32,29 +34,31 @@ def assess(
 ) -> Feedback:
     """Returns the feedback: computed, mixed and judged scores, and highlights that quote the learner.
 
-    An aspect without a judged score has no score; its weight is shared among the others.
+    An aspect without a judged score has no score; its weight is shared among the others. A talk of fewer than
+    `MIN_COMPARED_WORDS` fluent words is not compared with earlier ones.
     """
     breakdown = _breakdown(feature_type, measures, judgement)
     score = scores.overall(_components(breakdown), feature_type)
     assert score is not None, "a judgement always has a score"
-    change = None if recent_mean_score is None else round(score - recent_mean_score, 2)
+    compared = recent_mean_score is not None and measures.fluent_words >= MIN_COMPARED_WORDS
+    change = round(score - recent_mean_score, 2) if compared else None
     return Feedback(
         overview=Overview(score=score, score_change=change, summary=judgement.summary),
         breakdown=breakdown,
         measures=measures,
-        highlights=grounded(transcript, judgement.highlights),
+        highlights=grounded(talk, judgement.highlights),
         action_items=[ActionItem.model_validate(item) for item in judgement.action_items],
         model=model,
         prompt_version=prompts.VERSION,
     )
 
 
-def grounded(transcript: str, highlights: list[JudgedHighlight]) -> list[Highlight]:
+def grounded(talk: Talk, highlights: list[JudgedHighlight]) -> list[Highlight]:
     """Returns the highlights whose quotes stand in the learner's turns, with their offsets in the transcript.
 
     Each passage comes once. Of more than `MAX_HIGHLIGHTS`, the first ones are kept, both types among them.
     """
-    text = Transcript(transcript)
+    text = SpokenText(talk)
     found: dict[Passage, Highlight] = {}
     for highlight in highlights:
         if place := text.find_sentence(highlight.quote):

@@ -1,54 +1,66 @@
-"""Grounding: finds the quotes of highlights in what the learner said."""
+"""Grounding: finds the quotes of highlights in what the learner said.
+
+A quote is compared by its letters and digits alone, in whole words: whatever case, quotation marks, dashes,
+ellipses, hyphens, emphasis or line ends the model wrote, the words are the same.
+"""
 
 from __future__ import annotations
 
+import html
 import re
-from collections.abc import Callable, Iterable, Iterator
+import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
-from cara.speech.text import TURN, compose
-from cara.speech.turns import own_passages
+from cara.speech.text import blank_stage_marks, normalize
 from cara.speech.words import COMBINING
 from cara.transcripts.mapped_text import MappedText
+from cara.transcripts.talk import Talk
 
-_QUOTATION_MARKS = str.maketrans(
-    {"‘": "'", "’": "'", "‚": "'", "‛": "'", "`": "'", "“": '"', "”": '"', "„": '"', "«": '"', "»": '"'}
-)
 # Scripts in which nothing stands between the words.
 _UNSPACED = (
     r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"  # Thai, Lao, Myanmar, Khmer
     r"\u3005\u3040-\u30ff\u31f0-\u31ff"  # kana
     r"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"  # Han
 )
-_INSIDE_A_WORD = re.compile(rf"(?<=[\w{COMBINING}])(?<![{_UNSPACED}])['’]?(?![{_UNSPACED}])[\w{COMBINING}]")
-_WORD_BEGINS = re.compile(rf"(?<![\w{COMBINING}])(?<![\w{COMBINING}]['’])['’]?[\w{COMBINING}]|[{_UNSPACED}]")
+_WORD = re.compile(
+    rf"[{_UNSPACED}]|(?:(?![{_UNSPACED}])[\w{COMBINING}])+(?:'(?:(?![{_UNSPACED}])[\w{COMBINING}])+)*"
+)
+_CLOSING = re.compile(r"""[.,;:!?…'"”’»)\]。、，！？]*""")
+_OPENING_MARKS, _APOSTROPHE = frozenset("\"'“„«‘(¿¡"), "'"
+_IGNORED = frozenset({_APOSTROPHE, "\u0307"})
+"""Not compared: apostrophes, and the dot that the lower case of a Turkish capital has."""
 
+_TURN = "\n"
 
 MAX_QUOTE_CHARACTERS = 400
 _MAX_PARTS, _MIN_PART_CHARACTERS = 12, 20
 """Sentences of a word or two, such as `Yes.`, stand in many transcripts that do not have the quote."""
 
 _SENTENCE_END = re.compile(r"""(?<=[.!?…])["'”’)\]]*\s+|(?<=[。！？])|\n+""")
+_ELLIPSIS = re.compile(r"[\[(]?(?:…|\.{3,})[\])]?")
+_MIN_WORDS_BESIDE_ELLIPSIS = 4
 
 
 @dataclass(frozen=True)
 class Passage:
-    """Where a quote stands: the text itself, at [start, end) in characters of the transcript."""
+    """Where a quote stands: what was said there, at [start, end) in characters of the transcript as sent."""
 
     text: str
     start: int
     end: int
 
 
-class Transcript:
-    """A transcript in which quotes of the learner are looked up; it is folded once for all of them."""
+class SpokenText:
+    """What the learner says in a talk, in which quotes are looked up; it is folded once for all of them."""
 
-    def __init__(self, text: str) -> None:
-        self.text = text
-        own = own_passages(text)
-        self._exact = _joined(text, own, _as_it_stands)
-        self._folded = _joined(text, own, _fold)
+    def __init__(self, talk: Talk) -> None:
+        self._turns = [turn.text for turn in talk.own]
+        self._folded = _Folded()
+        for number, turn in enumerate(self._turns):
+            self._folded.add_turn(number, turn.text)
 
     def find_sentence(self, quote: str) -> Passage | None:
         """Returns the passage of the quote, or of a part of it if it has more than `MAX_QUOTE_CHARACTERS`.
@@ -59,19 +71,95 @@ class Transcript:
         return next((place for part in _parts(quote.strip()) if (place := self.find(part))), None)
 
     def find(self, quote: str) -> Passage | None:
-        """Returns the first passage in one of the learner's turns that is the quote, in whole words.
+        """Returns the first passage in one of the learner's turns that has the words of the quote.
 
-        Compares exactly at first; then with Unicode composition, white space, case and quotation marks
-        folded, without the marks and dots that a model puts around a quote. None when there is no such
-        passage. Scripts without spaces have no word boundaries to respect.
+        A model that leaves words out marks them by an ellipsis: then the longest part that stands in the
+        text is the passage, if it has at least four words. None when there is no such passage. Scripts
+        without spaces have no word boundaries to respect.
         """
-        exact = quote.strip()
-        folded = _fold(exact).text.strip(" \"'…").removesuffix("...").strip()
-        for own, wanted in ((self._exact, exact), (self._folded, folded)):
-            if wanted and TURN not in wanted and (at := _place_of(wanted, own.text)) is not None:
-                start, end = own.span(at, at + len(wanted))
-                return Passage(self.text[start:end], start, end)
+        if passage := self._find(quote):
+            return passage
+        parts = [part for part in _ELLIPSIS.split(html.unescape(quote)) if part.strip()]
+        if len(parts) < 2:
+            return None
+        long = [part for part in parts if len(_WORD.findall(part)) >= _MIN_WORDS_BESIDE_ELLIPSIS]
+        return next(
+            (place for part in sorted(long, key=len, reverse=True) if (place := self._find(part))), None
+        )
+
+    def _find(self, quote: str) -> Passage | None:
+        said = html.unescape(quote).strip()
+        wanted = _Folded()
+        wanted.add_turn(0, said)
+        if not wanted.letters or (at := self._folded.find("".join(wanted.letters))) is None:
+            return None
+        turn, start, end = at
+        return _passage(self._turns[turn], start, end, said)
+
+
+class _Folded:
+    """Letters and digits of turns, folded, with the place of each in its turn and the boundaries of words."""
+
+    def __init__(self) -> None:
+        self.letters: list[str] = []
+        self._places: list[tuple[int, int]] = []
+        self._starts = bytearray()
+        self._ends = bytearray(1)
+        self._joined = ""
+
+    def add_turn(self, number: int, text: str) -> None:
+        """Adds the words of a turn; no match runs over its end."""
+        if self.letters:
+            self._add(_TURN, (number, 0))
+        mapped = normalize(text)
+        for word in _WORD.finditer(blank_stage_marks(mapped.text)):
+            first = len(self.letters)
+            for place in range(*word.span()):
+                for letter in _fold(mapped.text[place]):
+                    self._add(letter, (number, mapped.offsets[place]))
+            if first < len(self.letters):
+                self._starts[first] = self._ends[-1] = 1
+
+    def _add(self, letter: str, place: tuple[int, int]) -> None:
+        self.letters.append(letter)
+        self._places.append(place)
+        self._starts.append(0)
+        self._ends.append(0)
+
+    def find(self, wanted: str) -> tuple[int, int, int] | None:
+        """Returns the turn, and the places of the first and last letter of the first match in whole words."""
+        self._joined = self._joined or "".join(self.letters)
+        at = self._joined.find(wanted)
+        while at >= 0:
+            end = at + len(wanted)
+            if self._starts[at] and self._ends[end]:
+                (turn, first), (_, last) = self._places[at], self._places[end - 1]
+                return turn, first, last
+            # On to the next beginning of a word: trying each letter would take quadratic time.
+            start = self._starts.find(1, at + 1)
+            at = self._joined.find(wanted, start) if start >= 0 else -1
         return None
+
+
+@lru_cache(maxsize=4_096)
+def _fold(character: str) -> str:
+    """Returns the letters that a character is compared by."""
+    folded = unicodedata.normalize("NFKC", character).casefold().replace("ı", "i")
+    return "".join(letter for letter in folded if letter not in _IGNORED)
+
+
+def _passage(turn: MappedText, first: int, last: int, quote: str) -> Passage:
+    """Returns the passage from the first to the last letter, with the marks around it that the quote has."""
+    end = last + 1
+    while end < len(turn.text) and unicodedata.combining(turn.text[end]):
+        end += 1
+    if not quote[-1].isalnum() and (closing := _CLOSING.match(turn.text, end)):
+        end = closing.end()
+    if quote[0] in _OPENING_MARKS and first and turn.text[first - 1] in _OPENING_MARKS:
+        first -= 1
+    start, stop = turn.span(first, end)
+    said = turn.text[first:end]
+    return Passage(said if stop - start == end - first else " ".join(said.split()), start, stop)
 
 
 def _parts(quote: str) -> Iterator[str]:
@@ -86,57 +174,3 @@ def _parts(quote: str) -> Iterator[str]:
     yield from (one for one in sentences if _MIN_PART_CHARACTERS <= len(one) <= MAX_QUOTE_CHARACTERS)
     words, space, _ = quote[:MAX_QUOTE_CHARACTERS].rpartition(" ")
     yield words if space else quote[:MAX_QUOTE_CHARACTERS]
-
-
-def _joined(text: str, ranges: Iterable[tuple[int, int]], change: Callable[[str], MappedText]) -> MappedText:
-    """Returns the changed passages, joined by the turn character, which no quote contains."""
-    texts: list[str] = []
-    places: list[int] = []
-    for start, end in ranges:
-        if text[start:end].isspace():
-            continue
-        passage = change(text[start:end])
-        texts.append(passage.text)
-        places += [start + place for place in passage.offsets]
-    return MappedText(TURN.join(texts), places or [0])
-
-
-def _as_it_stands(text: str) -> MappedText:
-    return MappedText(text, list(range(len(text) + 1)))
-
-
-def _fold(text: str) -> MappedText:
-    """Returns the text composed and lower-cased, with single spaces and plain quotation marks."""
-    whole = compose(text)
-    folded: list[str] = []
-    places: list[int] = []
-    for character, place in zip(whole.text.translate(_QUOTATION_MARKS), whole.offsets, strict=False):
-        if character.isspace():
-            if folded and folded[-1] == " ":
-                continue
-            character = " "
-        for folded_character in character.casefold():
-            folded.append(folded_character)
-            places.append(place)
-    return MappedText("".join(folded), [*places, len(text)])
-
-
-def _place_of(quote: str, text: str) -> int | None:
-    """Returns the first offset of the quote in whole words."""
-    at = text.find(quote)
-    while at >= 0:
-        if _splits_a_word(text, at):
-            # Skip to the beginning of the next word: trying each letter would take quadratic time.
-            begins = _WORD_BEGINS.search(text, at + 1)
-            at = text.find(quote, begins.start()) if begins else -1
-        elif _splits_a_word(text, at + len(quote)):
-            at = text.find(quote, at + 1)
-        else:
-            return at
-    return None
-
-
-def _splits_a_word(text: str, place: int) -> bool:
-    """Returns whether the offset is inside a word; `don't` is one word."""
-    after_apostrophe = place > 1 and text[place - 1] in "'’"
-    return bool(_INSIDE_A_WORD.match(text, place - 1 if after_apostrophe else place))

@@ -11,7 +11,8 @@ from cara.gemini.client import GeminiClient
 from cara.gemini.errors import GeminiBadAnswer
 from cara.gemini.schemas import SchemaStep
 from cara.samples import SAMPLES
-from cara.speech import measure
+from cara.speech import measure_talk
+from cara.transcripts.talk import read_talk
 
 SAMPLE = min(SAMPLES, key=lambda sample: sample.duration_seconds)
 
@@ -30,9 +31,9 @@ async def judge_sample(gemini: GeminiClient, thinking_level: str | None) -> Samp
     Raises:
         GeminiError: there is no judgement that could be used.
     """
-    talk = SAMPLE.transcript()
+    talk = read_talk(SAMPLE.transcript())
     measures = await asyncio.to_thread(
-        measure, talk, duration_seconds=SAMPLE.duration_seconds, feature_type=SAMPLE.feature_type
+        measure_talk, talk, duration_seconds=SAMPLE.duration_seconds, feature_type=SAMPLE.feature_type
     )
     call = feedback_call(SAMPLE.feature_type, talk, measures, [], thinking_level)
     async with gemini.stream(call) as stream:

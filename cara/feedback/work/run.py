@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from redis.asyncio import Redis
@@ -42,14 +42,16 @@ from cara.jobs import queries as jobs
 from cara.jobs import transitions
 from cara.jobs.notifier import Publisher
 from cara.observability.metrics import JOB_WAIT_SECONDS
-from cara.postgres.database import Database
+from cara.postgres.database import Database, Record
 from cara.postgres.retries import retry_database, retry_saving
 from cara.practice import queries as practice
 from cara.practice.feedback_schemas import Feedback
 from cara.quota.spending import ReservationGone, SpendingRecorder
 from cara.quota.spending_queries import Sent
 from cara.redis.subscriber import Subscriber
-from cara.speech import SpeechMeasures, measure
+from cara.speech import SpeechMeasures, measure_talk
+from cara.transcripts.reading import read_transcript
+from cara.transcripts.talk import Talk, talk_with
 
 logger = logging.getLogger(__name__)
 
@@ -61,6 +63,14 @@ BESIDE_GEMINI_SECONDS = 20.0
 cancels is requeued, and does not count against the job's attempts."""
 
 CHECKING_PROGRESS, SAVING_PROGRESS = LATEST_PROGRESS, 95
+
+
+@dataclass(frozen=True)
+class MeasuredTalk:
+    """The talk of a job, read once: the measures, the judge and the highlights all go by it."""
+
+    talk: Talk
+    measures: SpeechMeasures
 
 
 class FeedbackWork:
@@ -113,10 +123,10 @@ class FeedbackWork:
         try:
             async with asyncio.timeout(self._attempt_seconds), lease:
                 await attempt.publisher.status("running", attempt.job["stage"], attempt.job["progress"])
-                measures = await self._measure(attempt)
+                measured = await asyncio.to_thread(_measured, attempt.job)
                 await self._progress.reach(attempt, "asking", ASKING_PROGRESS)
-                answer = await self._ask(attempt, measures)
-                await self._save(attempt, measures, answer)
+                answer = await self._ask(attempt, measured)
+                await self._save(attempt, measured, answer)
         except LeaseLost:
             await self._outcomes.release(attempt)
         except CancelRequested:
@@ -145,16 +155,7 @@ class FeedbackWork:
         JOB_WAIT_SECONDS.observe(job["waited_seconds"])
         return Attempt(job, Publisher(self._redis, job_id, job["attempts"]), self._gemini.model)
 
-    async def _measure(self, attempt: Attempt) -> SpeechMeasures:
-        job = attempt.job
-        return await asyncio.to_thread(
-            measure,
-            job["transcript"],
-            duration_seconds=job["duration_seconds"],
-            feature_type=job["feature_type"],
-        )
-
-    async def _ask(self, attempt: Attempt, measures: SpeechMeasures) -> GeminiAnswer:
+    async def _ask(self, attempt: Attempt, measured: MeasuredTalk) -> GeminiAnswer:
         """Streams the judgement; what it costs is recorded while Gemini writes.
 
         Raises:
@@ -162,7 +163,7 @@ class FeedbackWork:
             LeaseLost: the job or its reservation is not the attempt's any more.
             CancelRequested: the learner has requested that the job is cancelled.
         """
-        call = await self._call(attempt, measures)
+        call = await self._call(attempt, measured)
         sent = Sent(self._gemini.model, estimate_prompt(call))
         record = self._recorder.open(attempt.job["user_id"], attempt.job["reservation_id"], sent)
         async with self._gemini.stream(call, record) as stream:
@@ -178,19 +179,19 @@ class FeedbackWork:
         return stream.answer
 
     @retry_database
-    async def _call(self, attempt: Attempt, measures: SpeechMeasures) -> GeminiCall:
+    async def _call(self, attempt: Attempt, measured: MeasuredTalk) -> GeminiCall:
         """Returns the call for a judgement, which also sees the learner's latest action items."""
         job = attempt.job
         user_id, feature_type = job["user_id"], job["feature_type"]
         async with self._database.acquire() as connection:
             last = await jobs.newest_succeeded_job(connection, user_id, feature_type, job["session_id"])
             actions = await queries.action_items_of_job(connection, user_id, last) if last else []
-        call = feedback_call(feature_type, job["transcript"], measures, actions, self._thinking_level)
+        call = feedback_call(feature_type, measured.talk, measured.measures, actions, self._thinking_level)
         return replace(call, max_output_tokens=self._reservations.output_limit(job, call))
 
     @run_to_completion
     @retry_saving
-    async def _save(self, attempt: Attempt, measures: SpeechMeasures, answer: GeminiAnswer) -> None:
+    async def _save(self, attempt: Attempt, measured: MeasuredTalk, answer: GeminiAnswer) -> None:
         """Makes feedback of the answer and saves it, though the worker stops or the database is away.
 
         Safe to repeat: the answer is paid for, and Gemini is not asked for it again.
@@ -201,11 +202,11 @@ class FeedbackWork:
             Unavailable: the database was away for too long.
         """
         await self._progress.reach(attempt, "checking", CHECKING_PROGRESS)
-        feedback = await self._check(attempt, measures, answer)
+        feedback = await self._check(attempt, measured, answer)
         await self._progress.reach(attempt, "saving", SAVING_PROGRESS)
         await self._outcomes.succeed(attempt, feedback)
 
-    async def _check(self, attempt: Attempt, measures: SpeechMeasures, answer: GeminiAnswer) -> Feedback:
+    async def _check(self, attempt: Attempt, measured: MeasuredTalk, answer: GeminiAnswer) -> Feedback:
         """Returns the feedback from measures and judgement.
 
         Raises:
@@ -220,9 +221,9 @@ class FeedbackWork:
             raise GeminiBadAnswer("no_score", usage=answer.usage) from None
         return await asyncio.to_thread(
             assess,
-            attempt.job["transcript"],
+            measured.talk,
             attempt.job["feature_type"],
-            measures,
+            measured.measures,
             judgement,
             model=attempt.model,
             recent_mean_score=await self._recent_mean_score(attempt),
@@ -234,3 +235,11 @@ class FeedbackWork:
             return await practice.recent_mean_score(
                 connection, job["user_id"], job["feature_type"], job["session_id"], COMPARED_SESSIONS
             )
+
+
+def _measured(job: Record) -> MeasuredTalk:
+    """Reads the transcript as the request was understood, and measures it."""
+    transcript = read_transcript(job["transcript"], job["transcript_format"])
+    talk = talk_with(transcript, job["learner_labels"])
+    measures = measure_talk(talk, duration_seconds=job["duration_seconds"], feature_type=job["feature_type"])
+    return MeasuredTalk(talk, measures)

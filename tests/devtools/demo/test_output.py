@@ -16,6 +16,7 @@ from cara.feedback.assessment.assess import assess
 from cara.feedback.assessment.judgement import Judgement
 from cara.practice.feedback_schemas import Feedback
 from cara.speech import measure
+from cara.transcripts.talk import read_talk
 
 THAI = "สวัสดีครับ ผมชื่อต้น"
 
@@ -34,7 +35,8 @@ def feedback(transcript: str, seconds: int | None, feature_type: str = "conversa
         }
     )
     measures = measure(transcript, duration_seconds=seconds, feature_type=feature_type)
-    return assess(transcript, feature_type, measures, judgement, model="m", recent_mean_score=None)
+    talk = read_talk(transcript)
+    return assess(talk, feature_type, measures, judgement, model="m", recent_mean_score=None)
 
 
 def shown(transcript: str, seconds: int | None = 60) -> str:

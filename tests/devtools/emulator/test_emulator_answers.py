@@ -12,11 +12,12 @@ from cara.devtools.emulator.passages import Passages
 from cara.devtools.emulator.prompt import Facts, read_facts, read_prompt
 from cara.devtools.emulator.schema_answers import SchemaAnswer
 from cara.devtools.emulator.transcript import learner_text, split_sentences
-from cara.feedback.assessment.grounding import Transcript
+from cara.feedback.assessment.grounding import SpokenText
 from cara.feedback.assessment.judgement import judgement_schema
 from cara.feedback.assessment.prompt import question
 from cara.samples import SAMPLES
 from cara.speech import measure
+from cara.transcripts.talk import read_talk
 
 SCORE = {"type": "integer", "minimum": 0, "maximum": 100}
 PART = {
@@ -95,7 +96,7 @@ def texts(value):
 def judged(transcript, seconds=60, feature_type="conversation"):
     """The answer to Cara's own prompt, and the measures in it."""
     measures = measure(transcript, duration_seconds=seconds, feature_type=feature_type)
-    text = question(transcript, measures, [])
+    text = question(read_talk(transcript), measures, [])
     schema = judgement_schema()
     body = {
         "contents": [{"role": "user", "parts": [{"text": text}]}],
@@ -239,7 +240,7 @@ def test_no_text_contradicts_the_measures(sample):
         name = thing if thing.startswith("words") else thing.rstrip("s")
         assert float(number) == counted[name], (number, thing)
         assert thing.endswith("s") == (number != "1") or thing.startswith("words")
-    place = Transcript(sample.transcript())
+    place = SpokenText(read_talk(sample.transcript()))
     assert all(place.find(highlight["quote"]).text == highlight["quote"] for highlight in found["highlights"])
 
 
@@ -339,7 +340,7 @@ def test_facts_come_before_every_delimiter():
 def test_quotes_are_the_learners_however_turns_are_told_apart(transcript):
     found, _ = judged(transcript)
     assert {highlight["quote"] for highlight in found["highlights"]} == {"I like the work here."}
-    assert Transcript(transcript).find("I like the work here.") is not None
+    assert SpokenText(read_talk(transcript)).find("I like the work here.") is not None
 
 
 @pytest.mark.parametrize(

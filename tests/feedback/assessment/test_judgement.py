@@ -12,7 +12,7 @@ from cara.devtools.emulator.emulator import EmulatorSettings
 from cara.devtools.emulator.faults import Deviation, Fault, PlannedFault
 from cara.devtools.emulator.server import running_emulator
 from cara.feedback.assessment.assess import MAX_HIGHLIGHTS, assess, grounded
-from cara.feedback.assessment.grounding import MAX_QUOTE_CHARACTERS, Transcript
+from cara.feedback.assessment.grounding import MAX_QUOTE_CHARACTERS, SpokenText
 from cara.feedback.assessment.judgement import (
     MAX_ACTIONS,
     MAX_SENTENCES_CHARACTERS,
@@ -28,6 +28,7 @@ from cara.postgres.database import Database
 from cara.practice.feedback_schemas import Feedback
 from cara.settings import Settings
 from cara.speech import measure
+from cara.transcripts.talk import read_talk
 from tests.charges import fits_ledger
 from tests.conftest import RunningEmulator
 from tests.feedback.assessment.test_prompt import JUDGEMENT
@@ -52,7 +53,12 @@ def with_score(score: object) -> dict[str, Any]:
 def feedback_from(judgement: dict[str, Any], talk: str = "We grew. We hired. We left.") -> Feedback:
     measures = measure(talk, duration_seconds=60, feature_type="writing")
     return assess(
-        talk, "writing", measures, Judgement.read(judgement), model="gemini-test", recent_mean_score=None
+        read_talk(talk),
+        "writing",
+        measures,
+        Judgement.read(judgement),
+        model="gemini-test",
+        recent_mean_score=None,
     )
 
 
@@ -230,26 +236,26 @@ def quotes(*texts: str, kind: str = "strength") -> list[JudgedHighlight]:
 
 
 def test_a_quote_that_is_too_long_is_cut_to_sentences_that_stand_in_the_talk() -> None:
-    place = Transcript(LONG_TALK).find_sentence(LONG_TALK[:900])
+    place = SpokenText(read_talk(LONG_TALK)).find_sentence(LONG_TALK[:900])
     assert place is not None
     assert LONG_TALK.startswith(place.text)
     assert place.text.endswith("about it.")
     assert MAX_QUOTE_CHARACTERS - 90 < len(place.text) <= MAX_QUOTE_CHARACTERS
     invented = "Nobody said that. " * 20 + LONG_TALK[:900]
-    found = Transcript(LONG_TALK).find_sentence("Nobody said that. " + LONG_TALK[:900])
+    found = SpokenText(read_talk(LONG_TALK)).find_sentence("Nobody said that. " + LONG_TALK[:900])
     assert found is not None
     assert found.text == LONG_TALK[: found.end]
-    assert Transcript(LONG_TALK).find_sentence(invented[:500]) is None
+    assert SpokenText(read_talk(LONG_TALK)).find_sentence(invented[:500]) is None
     unpunctuated = LONG_TALK.replace(".", "")
-    cut = Transcript(unpunctuated).find_sentence(unpunctuated[:900])
+    cut = SpokenText(read_talk(unpunctuated)).find_sentence(unpunctuated[:900])
     assert cut is not None
     assert unpunctuated[cut.end] == " "
 
 
 def test_a_sentence_of_two_words_does_not_represent_a_long_quote() -> None:
     invented = "The board has never been so shaken by a single number in all its years. Yes. " * 8
-    assert Transcript(f"Yes. {LONG_TALK}").find_sentence(invented) is None
-    assert Transcript(f"Yes. {LONG_TALK}").find_sentence("Yes.") is not None
+    assert SpokenText(read_talk(f"Yes. {LONG_TALK}")).find_sentence(invented) is None
+    assert SpokenText(read_talk(f"Yes. {LONG_TALK}")).find_sentence("Yes.") is not None
 
 
 def test_of_too_many_highlights_the_first_are_kept_with_both_types() -> None:

@@ -9,7 +9,7 @@ from functools import cache
 
 from cara.gemini.prompts import read_instruction
 
-VERSION = "feedback-4"
+VERSION = "feedback-5"
 
 
 @cache
