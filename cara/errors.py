@@ -96,7 +96,7 @@ class CaraError(Exception):
         self.retry_after_seconds = retry_after_seconds
         super().__init__(self.detail)
 
-    def further_members(self) -> Mapping[str, int | str]:
+    def further_members(self) -> Mapping[str, Any]:
         """Returns the members that a problem of this kind has beside the usual ones, by name."""
         return {}
 

@@ -21,6 +21,10 @@ create table feedback_jobs (
     -- what is judged, as it was when the feedback was requested
     feature_type     text not null,
     transcript       text not null,
+    transcript_format text,
+    -- the labels of the learner, as they are compared; null: the only speaker, who has none
+    learner_labels   text[],
+    -- of the transcript, its format and the learner's labels
     transcript_hash  bytea not null,
     duration_seconds numeric,
     reservation_id   uuid not null,

@@ -69,8 +69,8 @@ SECTIONS: Final[Mapping[str, str]] = {
     """,
     "feedbackJobs": """
         select id, session_id, status, stage, progress, attempts, failures, answers, prompt_tokens,
-               more_output, feature_type, transcript, duration_seconds, cancel_requested, problem, created_at,
-               started_at, finished_at
+               more_output, feature_type, transcript, transcript_format, learner_labels, duration_seconds,
+               cancel_requested, problem, created_at, started_at, finished_at
         from feedback_jobs
         where user_id = $1
         order by id

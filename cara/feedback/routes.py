@@ -7,13 +7,15 @@ from uuid import UUID
 from aiohttp import web
 from pydantic import BeforeValidator, Field
 
+from cara.feedback import inspection_routes
 from cara.feedback.events.broker import JobEventBroker, TooManyStreams
 from cara.feedback.events.schemas import JOB_EVENTS
 from cara.feedback.events.stream import stream_job_events
 from cara.feedback.events.tickets import EVENTS_TICKET, Ticket, TicketInvalid, TicketIssuer
+from cara.feedback.inspection import LearnerNotKnown, NothingSaid, TooShort, TranscriptUnreadable
 from cara.feedback.schemas import EventsQuery, FeedbackJob, FeedbackRequest, JobAccepted, JobPage, JobsQuery
 from cara.feedback.work import requests
-from cara.feedback.work.requests import FeedbackRequests, JobNotFound, TranscriptMissing
+from cara.feedback.work.requests import FeedbackRequests, JobNotFound, TranscriptChanges, TranscriptMissing
 from cara.jobs.notifier import JobNotifier, final_number
 from cara.postgres.database import Connection, Database, Record
 from cara.practice.sessions import SessionNotFound
@@ -56,7 +58,11 @@ async def generate_feedback(
 ) -> ApiResponse[FeedbackJob] | ApiResponse[JobAccepted]:
     """Ask for feedback on a session.
 
-    A worker writes it: follow the job at `eventsUrl`, or ask for its status at `statusUrl`. Asking again
+    A transcript may be a file as people have them: WebVTT, SubRip, CHAT, the JSON of a speech recognizer, an
+    export of a meeting or a chat, or plain text. Only the learner is judged. What cannot be judged is refused
+    before anything is spent: `learner_unknown` lists the speakers, one of whom `learnerLabel` then names.
+
+    A worker writes the feedback: follow the job at `eventsUrl`, or ask for its status at `statusUrl`. Asking again
     while it is under way gets the same job. `Prefer: wait=20` answers with the finished job if it is
     done by then.
     """
@@ -214,6 +220,7 @@ def _wait_seconds(prefer: str | None) -> int:
 
 
 ROUTES = [
+    *inspection_routes.ROUTES,
     Route(
         "POST",
         "/api/gemini/generate-feedback",
@@ -226,6 +233,11 @@ ROUTES = [
         errors=(
             SessionNotFound,
             TranscriptMissing,
+            TranscriptChanges,
+            TranscriptUnreadable,
+            LearnerNotKnown,
+            NothingSaid,
+            TooShort,
             StorageLimitReached,
             QuotaExceeded,
             TooLongForQuota,

@@ -1,14 +1,23 @@
 """Requests and responses of feedback."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from typing_extensions import TypeAliasType
 
+from cara.errors import InvalidValue
 from cara.practice.feedback_schemas import Feedback
-from cara.practice.schemas import DurationSeconds, Transcript
+from cara.practice.schemas import (
+    MAX_DURATION_SECONDS,
+    MAX_TRANSCRIPT_CHARACTERS,
+    DurationSeconds,
+    Transcript,
+)
+from cara.transcripts.utterances import TranscriptFormat
 from cara.web.models import Instant, ProblemCode, QueryModel, RequestModel, ResponseModel, example
+
+MAX_UTTERANCES = 20_000
 
 JobStatus = TypeAliasType("JobStatus", Literal["queued", "running", "succeeded", "failed", "cancelled"])
 JobStage = TypeAliasType(
@@ -17,18 +26,95 @@ JobStage = TypeAliasType(
 FINISHED_STATUSES: frozenset[str] = frozenset({"succeeded", "failed", "cancelled"})
 
 
+Seconds = Annotated[float, Field(ge=0, le=MAX_DURATION_SECONDS, allow_inf_nan=False)]
+SpeakerLabel = Annotated[str, Field(min_length=1, max_length=100)]
+
+
+class _Timed(RequestModel):
+    start: Seconds | None = None
+    end: Seconds | None = None
+
+    @model_validator(mode="after")
+    def _check_order(self) -> Self:
+        if self.start is not None and self.end is not None and self.end < self.start:
+            raise InvalidValue("out_of_range", "must not end before it starts")
+        return self
+
+
+class SpokenWord(_Timed):
+    """A word with its times, in seconds from the beginning of the recording."""
+
+    word: Annotated[str, Field(max_length=200)]
+
+
+class SpokenUtterance(_Timed):
+    """What a speaker said at once; times are in seconds from the beginning of the recording."""
+
+    speaker: SpeakerLabel | None = None
+    text: Annotated[str, Field(max_length=MAX_TRANSCRIPT_CHARACTERS)]
+    words: Annotated[list[SpokenWord], Field(max_length=MAX_UTTERANCES)] | None = None
+
+
 class FeedbackRequest(RequestModel):
-    """Which session to judge; a transcript or duration given here is stored with the session."""
+    """Which session to judge, and what was said in it.
+
+    A transcript comes as text in any format that Cara reads, or as `utterances`. What is given here is stored
+    with the session, utterances as JSON; without either the session's transcript is judged.
+    `transcriptFormat` is needed only where the format is not found out. `learnerLabel` says which of the
+    speakers is the learner, spelled as in the transcript.
+    """
 
     model_config = example(
         sessionId="019a1f8e-5c3d-7a42-9b1e-3f6d2c8a7b50",
-        transcript="Um, thank you. I recommend that we hire two people.",
-        durationSeconds=6,
+        transcript="Interviewer: Why you?\nAnn: Um, thank you. I recommend that we hire two people this year.",
+        learnerLabel="Ann",
+        durationSeconds=8,
     )
 
     session_id: UUID
     transcript: Transcript | None = None
+    transcript_format: TranscriptFormat | None = None
+    utterances: Annotated[list[SpokenUtterance], Field(min_length=1, max_length=MAX_UTTERANCES)] | None = None
+    learner_label: SpeakerLabel | None = None
     duration_seconds: DurationSeconds | None = None
+
+
+class InspectionRequest(RequestModel):
+    """A transcript to look at; without a format it is found out."""
+
+    model_config = example(transcript="Bob Roe: Why you?\nAnn Lee: I like the work here.\nBob Roe: Good.")
+
+    transcript: Transcript
+    transcript_format: TranscriptFormat | None = None
+
+
+class Speaker(ResponseModel):
+    """A speaker of a transcript: null where the transcript names none. `seconds` needs times of both ends."""
+
+    model_config = example(label="Ann Lee", words=5, seconds=2.4)
+
+    label: str | None
+    words: int
+    seconds: float | None = None
+
+
+class InspectedSpeaker(Speaker):
+    """A speaker, and whether Cara takes them for the learner without being told."""
+
+    model_config = example(label="Ann Lee", words=5, seconds=None, isLearner=True)
+
+    is_learner: bool
+
+
+class Inspection(ResponseModel):
+    """What Cara reads in a transcript: its format, who speaks how much, and what the learner should know."""
+
+    model_config = example(format="labeled", durationSeconds=None, notes=[])
+
+    format: TranscriptFormat
+    speakers: list[InspectedSpeaker]
+    duration_seconds: float | None = None
+    notes: list[str]
 
 
 class JobAccepted(ResponseModel):

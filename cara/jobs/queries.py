@@ -7,6 +7,7 @@ Transcripts are long: they are read by `transitions.claim_job` alone.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -18,6 +19,8 @@ async def insert_job(
     user_id: UUID,
     job_id: UUID,
     session: Record,
+    transcript_format: str | None,
+    learner_labels: Sequence[str] | None,
     transcript_hash: bytes,
     reservation_id: UUID,
     prompt_tokens: int,
@@ -28,8 +31,8 @@ async def insert_job(
         """
         insert into feedback_jobs
             (user_id, id, session_id, feature_type, transcript, duration_seconds,
-             transcript_hash, reservation_id, prompt_tokens)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+             transcript_format, learner_labels, transcript_hash, reservation_id, prompt_tokens)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
         returning id, status, created_at
         """,
         user_id,
@@ -38,6 +41,8 @@ async def insert_job(
         session["feature_type"],
         session["transcript"],
         session["duration_seconds"],
+        transcript_format,
+        learner_labels,
         transcript_hash,
         reservation_id,
         prompt_tokens,

@@ -67,18 +67,21 @@ async def lock_session(connection: Connection, user_id: UUID, session_id: UUID) 
     )
 
 
+_TALK = """
+    select user_id, id, feature_type, transcript, transcript_format, learner_label, duration_seconds
+    from sessions
+    where user_id = $1 and id = $2
+"""
+
+
+async def talk_of_session(connection: Connection, user_id: UUID, session_id: UUID) -> Record | None:
+    """Returns what feedback on the session depends on."""
+    return await connection.fetchrow(_TALK, user_id, session_id)
+
+
 async def lock_talk(connection: Connection, user_id: UUID, session_id: UUID) -> Record | None:
-    """Locks the session like `lock_session`; returns what feedback on it depends on."""
-    return await connection.fetchrow(
-        """
-        select user_id, id, feature_type, transcript, duration_seconds
-        from sessions
-        where user_id = $1 and id = $2
-        for update
-        """,
-        user_id,
-        session_id,
-    )
+    """Locks the session like `lock_session`; returns the same as `talk_of_session`."""
+    return await connection.fetchrow(_TALK + "for update", user_id, session_id)
 
 
 async def hold_session(connection: Connection, user_id: UUID, session_id: UUID) -> None:

@@ -82,8 +82,9 @@ async def change_session(
     changes: dict[str, Any],
     *,
     expected_versions: Collection[int] | None = None,
+    moves_streak: bool = True,
 ) -> Record:
-    """Applies the changes in the transaction of the caller; the first completion awards XP.
+    """Applies the changes in the transaction of the caller; the first completion awards XP, and a streak day.
 
     Raises:
         SessionNotFound: the learner has no such session.
@@ -110,6 +111,7 @@ async def change_session(
             score=changed["score"],
             duration_seconds=changed["duration_seconds"],
             completed_at=changed["completed_at"],
+            moves_streak=moves_streak,
         )
     return changed
 

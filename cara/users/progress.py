@@ -100,13 +100,17 @@ async def award_completion(
     score: float | None,
     duration_seconds: float | None,
     completed_at: datetime,
+    moves_streak: bool = True,
 ) -> None:
-    """Updates XP, level and streak for one completed session, inside the transaction that completes it."""
+    """Updates XP, level and streak for one completed session, inside the transaction that completes it.
+
+    What is too short to be compared with other practice gives XP, and leaves the streak as it is.
+    """
     user = await queries.lock_progress(connection, user_id)
     xp = user["xp"] + experience_for(score, duration_seconds)
     zone = ZoneInfo(user["timezone"])
     before = Streak(
         user["streak"], user["longest_streak"], user["last_practice_at"], user["streak_started_at"]
     )
-    streak = streak_after(before, completed_at, zone)
+    streak = streak_after(before, completed_at, zone) if moves_streak else before
     await queries.save_progress(connection, user_id, xp, level_for(xp), *astuple(streak))

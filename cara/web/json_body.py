@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import zlib
+from collections.abc import Callable
 from typing import Final, TypeVar
 
 from aiohttp import HttpVersion11, web
@@ -28,11 +29,13 @@ from cara.web.strict_json import InvalidJson, parse_object
 from cara.web.tags import MarkupBudget
 
 Model = TypeVar("Model", bound=BaseModel)
+Outcome = TypeVar("Outcome")
 
 MAX_BODY_BYTES: Final = 1024 * 1024
 LARGE_BODY_BYTES: Final = 32_000
 MANY_VALUES: Final = 1_000
 MANY_SIGNS: Final = 100
+MANY_CHARACTERS: Final = 4_000
 STEPS_ON_THE_LOOP: Final = 500
 """A body that is larger, has more values or more signs of markup, or takes more steps to clean, is read in a
 thread: it may take longer than the event loop should be held up."""
@@ -122,6 +125,22 @@ async def read_body(
         if encoding == _PLAIN and (quickly_read := _read_quickly(model, raw)):
             return quickly_read
         return await _costly_bodies.run(lambda: _read_costly(request, model, raw, encoding), caller=caller)
+    except ShareUsed:
+        raise OwnBodiesBusy(retry_after_seconds=1) from None
+    except QueueFull:
+        raise BodiesBusy(retry_after_seconds=1) from None
+
+
+async def read_text(work: Callable[[], Outcome], characters: int, caller: str) -> Outcome:
+    """Returns what the work makes of a text of so many characters: in a thread like a body, if it is long.
+
+    Raises:
+        BodiesBusy, OwnBodiesBusy: as `read_body`.
+    """
+    if characters <= MANY_CHARACTERS:
+        return work()
+    try:
+        return await _costly_bodies.run(work, caller=caller)
     except ShareUsed:
         raise OwnBodiesBusy(retry_after_seconds=1) from None
     except QueueFull:

@@ -39,6 +39,7 @@ from cara.practice import sessions
 from cara.practice.feedback_schemas import Feedback
 from cara.quota.errors import QuotaExceeded, TooLongForQuota
 from cara.redis.queue import Queue
+from cara.speech.applicability import MIN_COMPARED_WORDS
 
 logger = logging.getLogger(__name__)
 
@@ -110,7 +111,13 @@ class Outcomes:
             await self._finish(connection, attempt, "succeeded")
             await queries.insert_feedback(connection, user_id, session_id, job["id"], written)
             if not await jobs.newer_job_succeeded(connection, job):
-                await sessions.change_session(connection, user_id, session_id, feedback.session_changes())
+                await sessions.change_session(
+                    connection,
+                    user_id,
+                    session_id,
+                    feedback.session_changes(),
+                    moves_streak=feedback.measures.fluent_words >= MIN_COMPARED_WORDS,
+                )
         await self._publish_end(attempt, "succeeded")
 
     @outcome

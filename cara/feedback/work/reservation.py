@@ -9,6 +9,7 @@ from cara.gemini.calls import GeminiCall
 from cara.gemini.tokens import estimate_prompt, thinking_room, with_margin
 from cara.postgres.database import Connection, Record
 from cara.quota.quota import Quota
+from cara.transcripts.talk import Talk
 
 REQUEST_TYPE = "feedback"
 
@@ -67,6 +68,6 @@ class AttemptReservations:
         return (ANSWER_TOKENS + self._thinking_tokens) * (2 if more_output else 1)
 
 
-def prompt_tokens_of(session: Record) -> int:
-    """Returns what the prompt for the session's transcript hardly exceeds, in tokens."""
-    return with_margin(estimate_judge_prompt(session["feature_type"], session["transcript"]))
+def prompt_tokens_of(feature_type: str, talk: Talk) -> int:
+    """Returns what the prompt for the talk hardly exceeds, in tokens."""
+    return with_margin(estimate_judge_prompt(feature_type, talk))

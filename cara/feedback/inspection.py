@@ -1,0 +1,138 @@
+"""What a transcript says of its speakers, and which transcripts cannot be judged: known before anything is spent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from cara.errors import Unprocessable
+from cara.feedback.schemas import InspectedSpeaker, Inspection, Speaker
+from cara.speech import count_fluent_words, count_spoken_words
+from cara.speech.applicability import MIN_JUDGED_WORDS
+from cara.transcripts.reading import read_transcript
+from cara.transcripts.speakers import LearnerUnknown, learner_labels
+from cara.transcripts.talk import Talk, spoken_seconds, talk_of, talk_with
+from cara.transcripts.utterances import Transcript, TranscriptFormat, UnreadableTranscript, speaker_key
+from cara.web.tags import MarkupBudget
+
+MAX_SPEAKERS = 50
+"""Of more speakers the first are told: a transcript of so many is hardly read as it was meant."""
+
+_UNKNOWN_NOTE = "Nothing in the transcript says which speaker you are: ask, and send the label as `learnerLabel`."
+
+
+class TranscriptUnreadable(Unprocessable):
+    code = "unreadable_transcript"
+    detail = "The transcript cannot be read in this format."
+
+
+class NothingSaid(Unprocessable):
+    code = "nothing_said"
+    detail = "The learner says nothing in this transcript."
+
+
+class TooShort(Unprocessable):
+    """There are too few words to judge; fillers and repairs do not count."""
+
+    code = "too_short"
+
+    def __init__(self, words: int) -> None:
+        super().__init__(
+            f"The learner says {words} word{'' if words == 1 else 's'} in this transcript, fillers and repairs left out. "
+            f"Feedback needs {MIN_JUDGED_WORDS} at least."
+        )
+
+
+class LearnerNotKnown(Unprocessable):
+    """Nothing says which of the speakers is the learner, or none of them has the label that was sent."""
+
+    code = "learner_unknown"
+    further_member_schemas: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "speakers": {
+            "type": "array",
+            "description": "With `learner_unknown`: the speakers, each with what to send as `learnerLabel`.",
+            "items": {"$ref": "#/components/schemas/Speaker"},
+            "examples": [[{"label": "Ann Lee", "words": 27, "seconds": None}]],
+        }
+    }
+
+    def __init__(self, speakers: list[Speaker], learner_label: str | None) -> None:
+        if learner_label is None:
+            said = "Nothing in this transcript says which speaker is the learner."
+        else:
+            said = "No speaker in this transcript has the label that `learnerLabel` names."
+        super().__init__(f"{said} Send the label of one of the speakers as `learnerLabel`.")
+        self.speakers = speakers
+
+    def further_members(self) -> Mapping[str, Any]:
+        return {"speakers": [speaker.model_dump(by_alias=True) for speaker in self.speakers]}
+
+
+def read_judgeable_talk(
+    text: str,
+    format: TranscriptFormat | None,
+    learner_label: str | None,
+    learner_name: str,
+) -> Talk:
+    """Returns the talk of a transcript that can be judged; `learner_name` is the name in the profile.
+
+    Raises:
+        TranscriptUnreadable: the text does not have the format.
+        LearnerNotKnown: nothing says which of the speakers is the learner.
+        NothingSaid, TooShort: the learner says no word, or fewer than `MIN_JUDGED_WORDS`.
+    """
+    transcript = _read(text, format)
+    try:
+        talk = talk_of(transcript, learner_label=learner_label, learner_name=learner_name)
+    except LearnerUnknown:
+        raise LearnerNotKnown(_speakers(transcript), learner_label) from None
+    if not count_spoken_words(talk.own):
+        raise NothingSaid
+    fluent = count_fluent_words(talk)
+    if fluent < MIN_JUDGED_WORDS:
+        raise TooShort(fluent)
+    return talk
+
+
+def inspect(text: str, format: TranscriptFormat | None, learner_name: str) -> Inspection:
+    """Returns what a transcript says of its speakers, and whom `read_judgeable_talk` takes for the learner.
+
+    Raises:
+        TranscriptUnreadable: the text does not have the format.
+    """
+    transcript = _read(text, format)
+    notes = list(transcript.notes)
+    try:
+        learners = learner_labels(transcript, None, learner_name)
+    except LearnerUnknown:
+        learners = frozenset()
+        notes.append(_UNKNOWN_NOTE)
+    return Inspection(
+        format=transcript.format,
+        speakers=[
+            InspectedSpeaker(**speaker.model_dump(), is_learner=speaker_key(speaker.label) in learners)
+            for speaker in _speakers(transcript)
+        ],
+        duration_seconds=transcript.known_seconds,
+        notes=notes,
+    )
+
+
+def _read(text: str, format: TranscriptFormat | None) -> Transcript:
+    try:
+        return read_transcript(text, format, MarkupBudget())
+    except UnreadableTranscript as error:
+        raise TranscriptUnreadable(f"The transcript {error}.") from None
+
+
+def _speakers(transcript: Transcript) -> list[Speaker]:
+    """Returns the speakers in the order in which they first speak."""
+    return [_speaker(transcript, label) for label in transcript.speakers[:MAX_SPEAKERS]]
+
+
+def _speaker(transcript: Transcript, label: str | None) -> Speaker:
+    own = talk_with(transcript, [speaker_key(label)]).own
+    seconds = spoken_seconds(own)
+    return Speaker(
+        label=label, words=count_spoken_words(own), seconds=None if seconds is None else round(seconds, 3)
+    )
