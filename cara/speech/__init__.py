@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cara.speech.measures import measure, measure_talk
+from cara.speech.measures import count_fluent_words, count_spoken_words, measure, measure_talk
 from cara.speech.schemas import Fillers, PaceNorm, PhraseUse, SpeechMeasures, Vocabulary
 
-__all__ = ["Fillers", "PaceNorm", "PhraseUse", "SpeechMeasures", "Vocabulary", "measure", "measure_talk"]
+__all__ = ["Fillers", "PaceNorm", "PhraseUse", "SpeechMeasures", "Vocabulary", "count_fluent_words", "count_spoken_words", "measure", "measure_talk"]

@@ -12,6 +12,7 @@ from cara.speech.words import Words, hesitations_among
 MIN_DURATION_SECONDS = 5
 """A shorter duration counts as unknown."""
 
+MIN_JUDGED_WORDS = 10
 MIN_COMPARED_WORDS = 50
 
 ENGLISH = "en"

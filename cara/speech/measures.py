@@ -87,6 +87,16 @@ def measure_talk(talk: Talk, *, duration_seconds: float | None, feature_type: st
     return SpeechMeasures.model_validate(members)
 
 
+def count_spoken_words(turns: Iterable[Turn]) -> int:
+    """Returns the words of turns, fillers included, without stage marks."""
+    return count_words(remove_stage_marks(_normalized(list(turns)))[0])
+
+
+def count_fluent_words(talk: Talk) -> int:
+    """Returns the learner's words less fillers and repairs."""
+    return count_spoken_words(talk.own)
+
+
 def _normalized(turns: list[Turn]) -> str:
     return f"\n{TURN}\n".join(normalize(to_nfc(turn.text.text)).text for turn in turns)
 
