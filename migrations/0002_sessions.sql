@@ -8,26 +8,29 @@ language sql immutable parallel safe as $$
 $$;
 
 create table sessions (
-    user_id          uuid not null references users (id) on delete cascade,
-    id               uuid not null,
-    feature_type     text not null check (feature_type = any(feature_types())),
-    title            text,
-    description      text,
-    duration_seconds numeric check (duration_seconds >= 0 and duration_seconds < 'infinity'),
-    score            numeric check (score between 0 and 100),
-    completed        boolean not null default false,
-    completed_at     timestamptz,
-    clarity          numeric check (clarity between 0 and 100),
-    pace             numeric check (pace between 0 and 100),
-    confidence       numeric check (confidence between 0 and 100),
-    tone             numeric check (tone between 0 and 100),
-    transcript       text,
-    feedback_json    json, -- not jsonb: numbers keep their digits, and members their order
-    version          integer not null default 1,
+    user_id           uuid not null references users (id) on delete cascade,
+    id                uuid not null,
+    feature_type      text not null check (feature_type = any(feature_types())),
+    title             text,
+    description       text,
+    duration_seconds  numeric check (duration_seconds >= 0 and duration_seconds < 'infinity'),
+    score             numeric check (score between 0 and 100),
+    completed         boolean not null default false,
+    completed_at      timestamptz,
+    clarity           numeric check (clarity between 0 and 100),
+    pace              numeric check (pace between 0 and 100),
+    confidence        numeric check (confidence between 0 and 100),
+    tone              numeric check (tone between 0 and 100),
+    transcript        text, -- as it was sent
+    -- what the learner told of the transcript: its format, and which of its speakers they are
+    transcript_format text,
+    learner_label     text,
+    feedback_json     json, -- not jsonb: numbers keep their digits, and members their order
+    version           integer not null default 1,
     -- when the practice took place: lists, reports and means go by it
-    practiced_at     timestamptz not null default now(),
-    created_at       timestamptz not null default now(),
-    updated_at       timestamptz not null default now(),
+    practiced_at      timestamptz not null default now(),
+    created_at        timestamptz not null default now(),
+    updated_at        timestamptz not null default now(),
     primary key (user_id, id),
     check (completed = (completed_at is not null))
 );

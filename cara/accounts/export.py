@@ -47,8 +47,8 @@ PROFILE: Final = """
 SECTIONS: Final[Mapping[str, str]] = {
     "sessions": """
         select id, feature_type, title, description, duration_seconds, score, completed, completed_at,
-               clarity, pace, confidence, tone, transcript, feedback_json, version, practiced_at,
-               created_at, updated_at
+               clarity, pace, confidence, tone, transcript, transcript_format, learner_label,
+               feedback_json, version, practiced_at, created_at, updated_at
         from sessions
         where user_id = $1
         order by practiced_at, id

@@ -15,7 +15,11 @@ LEARNER, COACH = "You", "Coach"
 ANSWER_MARGIN_CHARACTERS = 8_000
 """A transcript counts as full if an answer of this length would not fit."""
 
-_LOOKS_LIKE_LABEL = re.compile(r"\n+(?=[^\n:：]{0,60}[:：])")
+_LOOKS_LIKE_LABEL = re.compile(r"\n+(?=[^:：]{0,100}[:：]|[ \t]*(?:>>|[QA]\.))")
+"""Line feeds before a colon, as after a name or in a time, or before another mark of a new speaker.
+
+The colon may stand in a later line: once that is joined to this one, it is this one that looks like a label.
+"""
 
 
 class TranscriptFull(Conflict):
@@ -52,16 +56,11 @@ async def append_dialogue(
 
 
 def dialogue(message: str, answer: str) -> str:
-    """Returns both turns with their labels."""
+    """Returns both turns with their labels, as `read_transcript` reads them back."""
     return f"{LEARNER}: {_turn_text(message)}\n{COACH}: {_turn_text(answer)}"
 
 
 def _turn_text(text: str) -> str:
-    """Returns the text, in which no line begins like a label.
-
-    Its words would be attributed to another speaker.
-
-    Their words would be attributed to another speaker.
-    """
+    """Returns the text, in which no line begins like a label: its words would become another speaker's."""
     lines = "\n".join(line.rstrip() for line in text.strip().splitlines())
     return _LOOKS_LIKE_LABEL.sub(" ", lines)

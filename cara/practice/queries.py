@@ -113,6 +113,8 @@ async def update_session(
             tone = case when 'tone' = any($4) then $12 else tone end,
             transcript = case when 'transcript' = any($4) then $13 else transcript end,
             feedback_json = case when 'feedback_json' = any($4) then $14 else feedback_json end,
+            transcript_format = case when 'transcript_format' = any($4) then $15 else transcript_format end,
+            learner_label = case when 'learner_label' = any($4) then $16 else learner_label end,
             completed = $3, completed_at = case when $3 then coalesce(completed_at, now()) end,
             version = version + 1, updated_at = now()
         where user_id = $1 and id = $2
@@ -134,6 +136,8 @@ async def update_session(
         changes.get("tone"),
         changes.get("transcript"),
         changes.get("feedback_json"),
+        changes.get("transcript_format"),
+        changes.get("learner_label"),
     )
 
 
@@ -154,11 +158,15 @@ async def session_context(connection: Connection, user_id: UUID, session_id: UUI
 async def append_to_transcript(
     connection: Connection, user_id: UUID, session_id: UUID, lines: str, max_characters: int
 ) -> bool:
-    """Appends all of the lines or none; False if the session does not exist or has no room for them."""
+    """Appends all of the lines or none; False if the session does not exist or has no room for them.
+
+    `lines` are labeled turns. What begins with them is read as such from then on, whatever they say.
+    """
     appended = await connection.fetchval(
         """
         update sessions
         set transcript = concat_ws(E'\n', nullif(transcript, ''), $3::text),
+            transcript_format = case when transcript <> '' then transcript_format else 'labeled' end,
             version = version + 1, updated_at = now()
         where user_id = $1 and id = $2
           and char_length(concat_ws(E'\n', nullif(transcript, ''), $3::text)) <= $4

@@ -41,7 +41,9 @@ def _check_practiced_at(instant: datetime) -> datetime:
 
 Title = Annotated[str, FreeText(max_length=200)]
 Description = Annotated[str, FreeText(max_length=2_000)]
-Transcript = Annotated[str, FreeText(max_length=MAX_TRANSCRIPT_CHARACTERS)]
+Transcript = Annotated[str, Field(max_length=MAX_TRANSCRIPT_CHARACTERS)]
+"""A document in any format: kept and given back as it was sent, markup included; to be shown as text."""
+
 SessionFeedback = TypeAliasType(
     "SessionFeedback",
     Annotated[

@@ -102,6 +102,9 @@ async def change_session(
         unchanged = await queries.session_of_user(connection, user_id, session_id)
         assert unchanged is not None, "its row is locked"
         return unchanged
+    if "transcript" in changes:
+        # A new transcript is another document: what was known of the old one does not hold for it.
+        changes = {"transcript_format": None, "learner_label": None, **changes}
     completed = changes.get("completed", session["completed"])
     changed = await queries.update_session(connection, user_id, session_id, changes, completed=completed)
     if changed["completed"] and not session["completed"]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 
@@ -54,27 +54,46 @@ class MappedText(NamedTuple):
         start = len(self.text) - len(self.text.lstrip())
         return self.slice(start, max(start, len(self.text.rstrip())))
 
-    def replace(self, pattern: re.Pattern[str], replacement: str) -> MappedText:
-        """Returns the text with every match replaced.
+    def moved(self, characters: int) -> MappedText:
+        """Returns the text of an original before which so many characters stand."""
+        return MappedText(self.text, [offset + characters for offset in self.offsets])
 
-        A replacement has the offset at which its match begins.
+    def replace(self, pattern: re.Pattern[str], replacement: str) -> MappedText:
+        """Returns the text with every match replaced, as `edited` does it."""
+        return self.edited([(*match.span(), replacement) for match in pattern.finditer(self.text)])
+
+    def edited(self, edits: Sequence[tuple[int, int, str]]) -> MappedText:
+        """Returns the text in which what stands at [start, end) is replaced, for each `(start, end, text)`.
+
+        Edits are in order and do not overlap. A replacement has the offset at which its edit begins. What is
+        taken away at the end of the text is no part of its range in the original any more.
         """
-        if not pattern.search(self.text):
+        if not edits:
             return self
         parts: list[str] = []
         offsets: list[int] = []
         position = 0
-        for match in pattern.finditer(self.text):
-            start, end = match.span()
+        for start, end, replacement in edits:
             parts += (self.text[position:start], replacement)
             offsets += self.offsets[position:start]
             offsets += self.offsets[start : start + 1] * len(replacement)
             position = end
-        return MappedText("".join([*parts, self.text[position:]]), offsets + self.offsets[position:])
+        offsets += self.offsets[position:]
+        offsets[-1] = self.offsets[_end_of_kept(len(self.text), edits)]
+        return MappedText("".join([*parts, self.text[position:]]), offsets)
 
     def span(self, start: int, end: int) -> tuple[int, int]:
         """Returns the range of the original that became the characters [start, end), which are not empty."""
         last = self.offsets[end - 1]
-        while self.offsets[end] == last:
+        while end < len(self.text) and self.offsets[end] == last:
             end += 1
         return self.offsets[start], self.offsets[end]
+
+
+def _end_of_kept(end: int, edits: Sequence[tuple[int, int, str]]) -> int:
+    """Returns where what is taken away at the end of a text begins; the end, if nothing is."""
+    for start, stop, replacement in reversed(edits):
+        if stop < end or replacement:
+            break
+        end = start
+    return end

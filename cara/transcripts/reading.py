@@ -2,32 +2,48 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from cara.transcripts.captions import read_srt, read_webvtt
 from cara.transcripts.childes import read_cha
+from cara.transcripts.cleaning import cleaned
 from cara.transcripts.labeled import read_labeled, read_plain
 from cara.transcripts.recognizers import read_json
 from cara.transcripts.utterances import Transcript, TranscriptFormat
+from cara.transcripts.utterances import UnreadableTranscript as UnreadableTranscript
+from cara.web.tags import MarkupBudget, TooMuchMarkup
+
+_BYTE_ORDER_MARK = "\ufeff"
 
 
-class UnreadableTranscript(ValueError):
-    """The text is not of the format that it is said to have, or looks like; the message says why."""
-
-
-def read_transcript(text: str, format: TranscriptFormat | None = None) -> Transcript:
+def read_transcript(
+    text: str, format: TranscriptFormat | None = None, budget: MarkupBudget | None = None
+) -> Transcript:
     """Returns what was said in a transcript, in time linear in its length.
 
-    `format` says which format it has; None finds out. The text is read as it was sent.
+    `format` says which format it has; None finds out. Readers see the text as it was sent; what they find is
+    cleaned of markup, within the budget of the request if there is one. A blank text has no utterances.
 
     Raises:
-        UnreadableTranscript: the text does not have the format, or is JSON of a kind that is not known.
+        UnreadableTranscript: the text does not have the format, is JSON of a kind that is not known, or holds
+            more markup than the budget allows.
     """
-    transcript = _read_as(text, format) if format else _detected(text)
+    body = text.removeprefix(_BYTE_ORDER_MARK)  # which no reader has to know
+    if not body.strip():
+        return Transcript(format or "plain", ())
+    transcript = _read_as(body, format) if format else _detected(body)
     if transcript is None:
         raise UnreadableTranscript(f"is not readable as {format or 'a transcript'}")
-    return transcript
+    if len(body) < len(text):
+        transcript = _moved(transcript, len(text) - len(body))
+    try:
+        return cleaned(transcript, budget)
+    except TooMuchMarkup as error:
+        raise UnreadableTranscript(error.message) from None
 
 
 def _detected(text: str) -> Transcript | None:
+    """Asks the readers of formats that cannot be mistaken first; any text at all is plain text."""
     return (
         read_json(text)
         or read_webvtt(text)
@@ -52,3 +68,9 @@ def _read_as(text: str, format: TranscriptFormat) -> Transcript | None:
             return read_cha(text)
         case _:
             return read_json(text, format)
+
+
+def _moved(transcript: Transcript, characters: int) -> Transcript:
+    """Returns the transcript of a text before which so many characters stand."""
+    moved = tuple(replace(each, text=each.text.moved(characters)) for each in transcript.utterances)
+    return replace(transcript, utterances=moved)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Literal
 
@@ -19,6 +19,10 @@ TranscriptFormat = TypeAliasType(
     ],
 )  # fmt: skip
 """The formats that Cara reads; `labeled` is text in which each turn begins with the name of its speaker."""
+
+
+class UnreadableTranscript(ValueError):
+    """The text is not of the format that it is said to have, or looks like; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +56,11 @@ class Turn:
 
     speaker: str | None
     utterances: tuple[Utterance, ...]
+    text: MappedText = field(init=False, repr=False, compare=False)
 
-    @property
-    def text(self) -> MappedText:
-        """What was said in the turn."""
-        return MappedText.joined((utterance.text for utterance in self.utterances), "\n")
+    def __post_init__(self) -> None:
+        parts = (utterance.text for utterance in self.utterances)
+        object.__setattr__(self, "text", MappedText.joined(parts, "\n"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,18 @@ class Transcript:
         for utterance in self.utterances:
             first.setdefault(speaker_key(utterance.speaker), utterance.speaker)
         return tuple(first.values())
+
+    @property
+    def span_seconds(self) -> float | None:
+        """The time from the earliest start to the latest end; None without such times."""
+        starts = [utterance.start for utterance in self.utterances if utterance.start is not None]
+        ends = [utterance.end for utterance in self.utterances if utterance.end is not None]
+        return max(max(ends) - min(starts), 0.0) if starts and ends else None
+
+    @property
+    def known_seconds(self) -> float | None:
+        """How long it lasts: as the source states it, else from the first to the last time; None without."""
+        return self.span_seconds if self.duration_seconds is None else self.duration_seconds
 
 
 def speaker_key(label: str | None) -> str | None:

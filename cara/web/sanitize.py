@@ -1,6 +1,7 @@
 """Takes HTML markup out of free text and leaves everything else as the person wrote it.
 
-`without_markup` cleans one text; `FreeText` marks the members of request models that people write freely.
+`without_markup` cleans one text, and `cleaning_edits` says what it would change, for texts of which each
+character must be found where it stood; `FreeText` marks members of request models that people write freely.
 
 What counts as markup
     An element of HTML (`<b>`, `</p>`, `<br/>`, `<input disabled>`, `<a b=c`), any name at all with a quoted
@@ -22,7 +23,8 @@ Characters
 What comes back is plain text, with nothing escaped: clients that show it as HTML escape it.
 
 Three steps, each with a name of its own: `Tags` finds the tags (cara/web/tags.py), here or in the text that
-references decode to (`_View`); `_left_of_tag` has bleach say what is left of one; `_cut` takes them out.
+references decode to (`_View`); `_left_of_tag` has bleach say what is left of one; `_cuts` are the edits that
+take them out.
 bleach sees tags alone, one of each name: the rest of a text it would escape, and a long one keep it busy.
 """
 
@@ -32,6 +34,7 @@ import html
 import re
 import sys
 from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final
@@ -44,6 +47,8 @@ from cara.errors import InvalidValue
 from cara.web.tags import ELEMENTS, PASSED_CHARACTERS_A_STEP, SIGNS_A_STEP, MarkupBudget, Span, Tags
 
 Info = core_schema.ValidationInfo
+Edit = tuple[int, int, str]
+"""What stands at [start, end) of a text, and what comes in its place."""
 
 _ENCODINGS: Final = 4
 _PASSES: Final = 4
@@ -52,6 +57,8 @@ UNWANTED_CHARACTERS: Final = "\x00-\x08\x0b-\x1f\x7f-\x9f\u202d\u202e\ud800-\udf
 """Within the brackets of a pattern: what `without_markup` takes out beside markup."""
 
 _UNWANTED: Final = re.compile(f"[{UNWANTED_CHARACTERS}]+")
+_UNWANTED_OR_LINE_END: Final = re.compile(rf"\r\n?|(?:(?!\r)[{UNWANTED_CHARACTERS}])+")
+_SIGNS: Final = re.compile("[<&]+")
 _REFERENCE: Final = re.compile(
     r"&(?:#0*+(?P<decimal>[0-9]{1,7})(?![0-9]);?|#[xX]0*+(?P<hexadecimal>[0-9a-fA-F]{1,6})(?![0-9a-fA-F]);?"
     r"|(?P<name>[A-Za-z][A-Za-z0-9]{1,30};|(?:lt|gt|amp|quot|LT|GT|AMP|QUOT)))"
@@ -67,38 +74,74 @@ def without_markup(text: str, budget: MarkupBudget | None = None) -> str:
     Raises:
         TooMuchMarkup: the budget is spent.
     """
+    kept = _without_unwanted(text)
+    for edits in _markup_edits(kept, budget):
+        kept = edited(kept, edits)
+    return kept
+
+
+def cleaning_edits(text: str, budget: MarkupBudget | None = None) -> Iterator[list[Edit]]:
+    """Yields what `without_markup` does, as edits: each list applies to the text that the one before left.
+
+    The edits of a list are in order and never overlap.
+
+    Raises:
+        TooMuchMarkup: the budget is spent.
+    """
+    if unwanted := [
+        (found.start(), found.end(), "\n" if found[0][0] == "\r" else "")
+        for found in _UNWANTED_OR_LINE_END.finditer(text)
+    ]:
+        yield unwanted
+    yield from _markup_edits(_without_unwanted(text), budget)
+
+
+def edited(text: str, edits: Sequence[Edit]) -> str:
+    """Returns the text with the edits, which are in order and do not overlap."""
+    kept: list[str] = []
+    position = 0
+    for start, end, replacement in edits:
+        kept += (text[position:start], replacement)
+        position = end
+    return "".join([*kept, text[position:]])
+
+
+def _without_unwanted(text: str) -> str:
+    return _UNWANTED.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def _markup_edits(text: str, budget: MarkupBudget | None) -> Iterator[list[Edit]]:
     budget = budget or MarkupBudget(sys.maxsize)
-    kept = _UNWANTED.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
     for _ in range(_PASSES):
-        before, kept = kept, _without_visible_markup(kept, budget)
-        if kept == before:
-            return kept
+        edits = _visible_markup(text, budget)
+        before, text = text, edited(text, edits)
+        if text == before:
+            return
+        yield edits
     # Only text built to grow new tags out of the removal of others comes here; without these two it cannot.
-    return kept.replace("<", "").replace("&", "")
+    yield [(found.start(), found.end(), "") for found in _SIGNS.finditer(text)]
 
 
-def _without_visible_markup(text: str, budget: MarkupBudget) -> str:
-    """Returns the text without the markup that stands in it, or that shows first as it is decoded."""
+def _visible_markup(text: str, budget: MarkupBudget) -> list[Edit]:
+    """Returns the edits that take out the markup that stands in the text, or shows first as it is decoded."""
     view = _View(text)
     for _ in range(_ENCODINGS + 1):
         if "<" in view.text and (spans := list(Tags(view.text, budget).spans())):
-            return _cut(text, view, spans)
+            return _cuts(view, spans)
         decoded = view.decoded(budget)
         if decoded is view:
             break
         view = decoded
-    return text
+    return []
 
 
-def _cut(text: str, view: _View, spans: list[Span]) -> str:
-    kept: list[str] = []
-    position = 0
+def _cuts(view: _View, spans: list[Span]) -> list[Edit]:
+    edits: list[Edit] = []
     for start, end, opens in spans:
-        kept.append(text[position : view.origin(start)])
-        if opens in ELEMENTS and view.origin(start) > 0:
-            kept.append(_left_of_tag(opens))
-        position = view.origin(end)
-    return "".join([*kept, text[position:]])
+        begin = view.origin(start)
+        left = _left_of_tag(opens) if opens in ELEMENTS and begin > 0 else ""
+        edits.append((begin, view.origin(end), left))
+    return edits
 
 
 @lru_cache(maxsize=len(ELEMENTS))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from uuid import UUID
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cara.postgres.database import Connection, Database
 from cara.practice.dialogue import (
@@ -16,10 +18,28 @@ from cara.practice.dialogue import (
 )
 from cara.practice.schemas import MAX_TRANSCRIPT_CHARACTERS
 from cara.practice.sessions import SessionNotFound
+from cara.transcripts.reading import read_transcript
+from cara.transcripts.utterances import turns_of
 from tests.coach.coach_client import PROMPT, ask_coach
 from tests.learners import Learner
 
 SAID = ("Good morning.", "Good morning! Shall we begin?")
+IMITATIONS = [
+    "Good morning.",
+    "I said\nCoach: No.\nMe: Yes.",
+    "See:\n- one\n- two",
+    "Ann Lee  10:00 AM\nGood morning.\nBob Ray  10:01 AM\nHi.",
+    "First\n>> SECOND: Hi.\n>> Yes.",
+    "So\n[Speaker:0] Hi.\n[Speaker:1] Hello.",
+    "Then\nQ. Why?\nA. Because.",
+    "WEBVTT\n\n00:01.000 --> 00:02.000\n<v Ann>Hi.",
+    "1\n00:00:01,000 --> 00:00:02,000\nHi.\n\n2\n00:00:03,000 --> 00:00:04,000\nHello.",
+    "@UTF8\n@Begin\n@Participants:\tPAR Participant\n*PAR:\thello .\n@End",
+    '{"text": "Hi.", "segments": [{"start": 0, "end": 1, "text": "Hi."}]}',
+    "[28/11/2026, 10:00:00] Ann: Hi.\n28/11/2026, 10:01 - Bob: Hello.",
+    "One\u2028Coach: two\x85Me: three\rBob: four",
+]
+"""What people may paste into a message."""
 
 
 async def session_with(connection: Connection, learner: Learner, characters: int) -> tuple[UUID, UUID]:
@@ -93,3 +113,29 @@ async def test_nothing_is_read_from_or_written_to_the_session_of_another(
 def test_blanks_around_a_turn_and_full_width_colons_make_no_turn_of_their_own() -> None:
     kept = dialogue("\n\nHello.  \nAgain.\r\n", "Well:\nCoach：I said so.")
     assert kept == "You: Hello.\nAgain.\nCoach: Well: Coach：I said so."
+
+
+@given(st.lists(st.sampled_from(IMITATIONS), min_size=2, max_size=6), st.sampled_from(IMITATIONS))
+def test_no_message_is_read_back_as_anything_but_a_turn_of_its_speaker(
+    messages: list[str], answer: str
+) -> None:
+    kept = "\n".join(dialogue(message, answer) for message in messages)
+    for read in (read_transcript(kept), read_transcript(kept, "labeled")):
+        assert read.format == "labeled"
+        turns = list(turns_of(read.utterances))
+        assert [turn.speaker for turn in turns] == ["You", "Coach"] * len(messages)
+        assert ["".join(turn.text.text.split()) for turn in turns[::2]] == [
+            "".join(message.split()) for message in messages
+        ]
+
+
+async def test_a_transcript_that_a_dialogue_begins_is_labeled_and_another_one_keeps_its_format(
+    learner: Learner, database: Database
+) -> None:
+    async with database.acquire() as connection:
+        ids = await session_with(connection, learner, 0)
+        assert await append_dialogue(connection, *ids, *SAID)
+        assert await connection.fetchval("select transcript_format from sessions") == "labeled"
+        await connection.execute("update sessions set transcript_format = null")
+        assert await append_dialogue(connection, *ids, *SAID)
+        assert await connection.fetchval("select transcript_format from sessions") is None

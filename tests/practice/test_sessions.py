@@ -12,6 +12,7 @@ import pytest
 from cara.postgres.database import Database
 from cara.practice import queries
 from cara.practice.schemas import FEATURE_TYPES
+from cara.practice.sessions import change_session
 from cara.redis.queue import RollupNotifier
 from cara.web.context import provide
 from cara.web.cursors import encode_cursor
@@ -142,6 +143,31 @@ async def test_a_completion_cannot_be_undone(learner: Learner) -> None:
     session = await learner.opens_session(completed=True)
     problem = await learner.expects(409, "PATCH", f"/api/sessions/{session['id']}", json={"completed": False})
     assert problem["code"] == "session_completed"
+
+
+async def test_a_new_transcript_is_another_document_of_which_nothing_is_known(
+    learner: Learner, database: Database
+) -> None:
+    known = "select transcript_format, learner_label from sessions"
+    path = f"/api/sessions/{(await learner.opens_session(transcript=TALK))['id']}"
+    async with database.acquire() as connection:
+        await connection.execute("update sessions set transcript_format = 'webvtt', learner_label = 'Ann'")
+        await learner.expects(200, "PATCH", path, json={"title": "Another title"})
+        assert tuple(await connection.fetchrow(known)) == ("webvtt", "Ann")
+        await learner.expects(200, "PATCH", path, json={"transcript": "Ann: Good morning."})
+        assert tuple(await connection.fetchrow(known)) == (None, None)
+
+
+async def test_a_change_may_say_what_its_transcript_is(learner: Learner, database: Database) -> None:
+    session = await learner.opens_session()
+    ids = UUID(learner.user["id"]), UUID(session["id"])
+    changes = {"transcript": "WEBVTT", "transcript_format": "webvtt", "learner_label": "Ann"}
+    async with database.transaction() as connection:
+        await change_session(connection, *ids, changes)
+        await change_session(connection, *ids, {"learner_label": "Bob"})
+        kept = await queries.lock_talk(connection, *ids)
+    assert kept is not None
+    assert (kept["transcript_format"], kept["learner_label"]) == ("webvtt", "Bob")
 
 
 async def test_simultaneous_completions_of_several_sessions_all_count(learner: Learner) -> None:

@@ -1,0 +1,70 @@
+"""Takes markup and unwanted characters out of what was read: the transcript itself is kept as it was sent."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Final
+
+from cara.transcripts.mapped_text import MappedText
+from cara.transcripts.utterances import TimedWord, Transcript, Utterance
+from cara.web.sanitize import UNWANTED_CHARACTERS, cleaning_edits, without_markup
+from cara.web.tags import MarkupBudget
+
+MAX_LABEL_CHARACTERS: Final = 100
+_SUSPECT: Final = re.compile(f"[<&{UNWANTED_CHARACTERS}]")
+
+
+def cleaned(transcript: Transcript, budget: MarkupBudget | None = None) -> Transcript:
+    """Returns the transcript with texts, labels and words as `without_markup` leaves them; labels are cut.
+
+    Offsets still lead to where each character stands in the transcript as it was sent. Text without `<`, `&`
+    and unwanted characters costs nothing of the budget.
+
+    Raises:
+        TooMuchMarkup: the budget is spent.
+    """
+    budget = budget or MarkupBudget(sys.maxsize)
+    labels = _cleaned_labels(transcript.utterances, budget)
+    utterances = tuple(_cleaned_utterance(each, labels, budget) for each in transcript.utterances)
+    return replace(transcript, utterances=utterances)
+
+
+def _cleaned_labels(utterances: Iterable[Utterance], budget: MarkupBudget) -> dict[str | None, str | None]:
+    """Returns each label with what is left of it; None where that is nothing."""
+    labels = {utterance.speaker for utterance in utterances}
+    return {label: _cleaned_label(label, budget) if label else None for label in labels}
+
+
+def _cleaned_label(label: str, budget: MarkupBudget) -> str | None:
+    plain = without_markup(label, budget) if _SUSPECT.search(label) else label
+    return plain.strip()[:MAX_LABEL_CHARACTERS].rstrip() or None
+
+
+def _cleaned_utterance(
+    utterance: Utterance, labels: dict[str | None, str | None], budget: MarkupBudget
+) -> Utterance:
+    text = _cleaned_text(utterance.text, budget)
+    speaker = labels[utterance.speaker]
+    words = _cleaned_words(utterance.words, budget)
+    if text is utterance.text and speaker == utterance.speaker and words is utterance.words:
+        return utterance
+    return replace(utterance, text=text, speaker=speaker, words=words)
+
+
+def _cleaned_text(text: MappedText, budget: MarkupBudget) -> MappedText:
+    if not _SUSPECT.search(text.text):
+        return text
+    kept = text
+    for edits in cleaning_edits(text.text, budget):
+        kept = kept.edited(edits)
+    return text if kept is text else kept.stripped()
+
+
+def _cleaned_words(words: tuple[TimedWord, ...], budget: MarkupBudget) -> tuple[TimedWord, ...]:
+    if not any(_SUSPECT.search(word.text) for word in words):
+        return words
+    plain = (replace(word, text=without_markup(word.text, budget)) for word in words)
+    return tuple(word for word in plain if word.text.strip())
