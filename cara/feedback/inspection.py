@@ -18,7 +18,9 @@ from cara.web.tags import MarkupBudget
 MAX_SPEAKERS = 50
 """Of more speakers the first are told: a transcript of so many is hardly read as it was meant."""
 
-_UNKNOWN_NOTE = "Nothing in the transcript says which speaker you are: ask, and send the label as `learnerLabel`."
+_UNKNOWN_NOTE = (
+    "Nothing in the transcript says which speaker you are: ask, and send the label as `learnerLabel`."
+)
 
 
 class TranscriptUnreadable(Unprocessable):

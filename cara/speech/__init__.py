@@ -5,4 +5,14 @@ from __future__ import annotations
 from cara.speech.measures import count_fluent_words, count_spoken_words, measure, measure_talk
 from cara.speech.schemas import Fillers, PaceNorm, PhraseUse, SpeechMeasures, Vocabulary
 
-__all__ = ["Fillers", "PaceNorm", "PhraseUse", "SpeechMeasures", "Vocabulary", "count_fluent_words", "count_spoken_words", "measure", "measure_talk"]
+__all__ = [
+    "Fillers",
+    "PaceNorm",
+    "PhraseUse",
+    "SpeechMeasures",
+    "Vocabulary",
+    "count_fluent_words",
+    "count_spoken_words",
+    "measure",
+    "measure_talk",
+]
