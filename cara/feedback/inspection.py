@@ -1,4 +1,4 @@
-"""What a transcript says of its speakers, and which transcripts cannot be judged: known before anything is spent."""
+"""What a transcript says of its speakers, and what cannot be judged: known before anything is spent."""
 
 from __future__ import annotations
 
@@ -18,9 +18,7 @@ from cara.web.tags import MarkupBudget
 MAX_SPEAKERS = 50
 """Of more speakers the first are told: a transcript of so many is hardly read as it was meant."""
 
-_UNKNOWN_NOTE = (
-    "Nothing in the transcript says which speaker you are: ask, and send the label as `learnerLabel`."
-)
+_UNKNOWN_NOTE = "Nothing in the transcript says which of its speakers is the learner."
 
 
 class TranscriptUnreadable(Unprocessable):
@@ -40,8 +38,8 @@ class TooShort(Unprocessable):
 
     def __init__(self, words: int) -> None:
         super().__init__(
-            f"The learner says {words} word{'' if words == 1 else 's'} in this transcript, fillers and repairs left out. "
-            f"Feedback needs {MIN_JUDGED_WORDS} at least."
+            f"The learner says {words} word{'' if words == 1 else 's'} in this transcript, fillers and repairs "
+            f"left out. Feedback needs {MIN_JUDGED_WORDS} at least."
         )
 
 

@@ -62,8 +62,8 @@ async def generate_feedback(
     export of a meeting or a chat, or plain text. Only the learner is judged. What cannot be judged is refused
     before anything is spent: `learner_unknown` lists the speakers, one of whom `learnerLabel` then names.
 
-    A worker writes the feedback: follow the job at `eventsUrl`, or ask for its status at `statusUrl`. Asking again
-    while it is under way gets the same job. `Prefer: wait=20` answers with the finished job if it is
+    A worker writes the feedback: follow the job at `eventsUrl`, or ask for its status at `statusUrl`. Asking
+    again while it is under way gets the same job. `Prefer: wait=20` answers with the finished job if it is
     done by then.
     """
     requested = await feedback_requests.create(caller, body, idempotency_key)

@@ -66,7 +66,7 @@ class FeedbackRequest(RequestModel):
 
     model_config = example(
         sessionId="019a1f8e-5c3d-7a42-9b1e-3f6d2c8a7b50",
-        transcript="Interviewer: Why you?\nAnn: Um, thank you. I recommend that we hire two people this year.",
+        transcript="Interviewer: Why you?\nAnn: Um, thank you. I recommend that we hire two people now.",
         learnerLabel="Ann",
         durationSeconds=8,
     )

@@ -27,6 +27,6 @@ class PromptDelimiters:
         return self._tag.sub("<\u200b", text)
 
     def wrap(self, name: str, text: str, mark: str = "") -> str:
-        """Returns the escaped text on lines of its own between a pair of tags, whose names end in the mark."""
+        """Returns the escaped text on lines of its own between a pair of tags that carry the mark."""
         tag = f"{name}-{mark}" if mark else name
         return f"<{tag}>\n{self.escape(text)}\n</{tag}>"

@@ -35,7 +35,8 @@ async def claim_job(connection: Connection, job_id: UUID, lease_seconds: float) 
             started_at = coalesce(started_at, now())
         where id = $1 and status = 'queued' and run_after <= now() + interval '1 second'
         returning user_id, id, session_id, stage, progress, feature_type, transcript, transcript_format,
-                  learner_labels, duration_seconds, reservation_id, attempts, failures, answers, prompt_tokens, more_output, created_at,
+                  learner_labels, duration_seconds, reservation_id, attempts, failures, answers,
+                  prompt_tokens, more_output, created_at,
                   coalesce(
                       (
                           select tokens

@@ -53,7 +53,7 @@ def talk_of(
     return Talk(transcript, tuple(turns_of(transcript.utterances)), learners)
 
 
-def talk_with(transcript: Transcript, learners: Collection[str] | None) -> Talk:
+def talk_with(transcript: Transcript, learners: Collection[str | None] | None) -> Talk:
     """Returns the talk of a transcript by the learner's labels; None is the only speaker, who has none."""
     labels: frozenset[str | None] = frozenset({None} if learners is None else learners)
     return Talk(transcript, tuple(turns_of(transcript.utterances)), labels)

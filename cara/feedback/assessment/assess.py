@@ -40,8 +40,9 @@ def assess(
     breakdown = _breakdown(feature_type, measures, judgement)
     score = scores.overall(_components(breakdown), feature_type)
     assert score is not None, "a judgement always has a score"
-    compared = recent_mean_score is not None and measures.fluent_words >= MIN_COMPARED_WORDS
-    change = round(score - recent_mean_score, 2) if compared else None
+    if measures.fluent_words < MIN_COMPARED_WORDS:
+        recent_mean_score = None
+    change = None if recent_mean_score is None else round(score - recent_mean_score, 2)
     return Feedback(
         overview=Overview(score=score, score_change=change, summary=judgement.summary),
         breakdown=breakdown,

@@ -225,7 +225,7 @@ class FeedbackRequests:
             return requested
 
     async def _count_storage(
-        self, before: Record, stored: Record, requested: RequestedJob, key: str | None
+        self, before: Record, stored: Record | dict[str, Any], requested: RequestedJob, key: str | None
     ) -> None:
         """Counts what a request has stored: the changed session, a job with its transcript, and a key."""
         copies = [stored["transcript"] != before["transcript"], requested.new].count(True)
@@ -235,7 +235,7 @@ class FeedbackRequests:
             await self._storage.count(stored["user_id"], copies * transcript_bytes, rows=rows)
 
     async def _live_or_new_job(
-        self, connection: Connection, caller: Caller, session: Record, read: ReadRequest
+        self, connection: Connection, caller: Caller, session: Record | dict[str, Any], read: ReadRequest
     ) -> RequestedJob:
         """Returns the live job for the transcript of the locked session, else a new one."""
         user_id = caller.user_id
@@ -305,7 +305,7 @@ def _read_request(
 ) -> ReadRequest:
     """Reads what is to be judged; what the request does not say is taken from the session."""
     sent = _sent_transcript(request)
-    known = session if sent in (None, session["transcript"]) else {}
+    known: Record | dict[str, Any] = session if sent in (None, session["transcript"]) else {}
     text = session["transcript"] if sent is None else sent
     if not (text or "").strip():
         raise TranscriptMissing
@@ -318,8 +318,10 @@ def _read_request(
     return ReadRequest(request, key, text, format, label, talk, feature_type, tokens)
 
 
-async def _store_request(connection: Connection, session: Record, read: ReadRequest) -> Record:
-    """Stores what the request has given and the session has not, in the locked session; returns the session."""
+async def _store_request(
+    connection: Connection, session: Record, read: ReadRequest
+) -> Record | dict[str, Any]:
+    """Stores what the locked session has not yet; returns what it has then."""
     changes = {name: value for name, value in read.changes.items() if session[name] != value}
     if "transcript" in changes:
         changes = read.changes  # a new transcript takes the format and the label of the old one away
