@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 from cara.transcripts.utterances import Transcript, speaker_key
 
@@ -150,6 +151,11 @@ They are the learner's only when the learner says so.
 """
 
 
+_NUMBER = re.compile(r" ?#?\d{1,4}$")
+_BETWEEN_WORDS = re.compile(r"[\s,.;:|/()'’-]+")
+_TITLES = frozenset("mr mrs ms miss mx dr prof sir herr frau monsieur madame señor señora".split())
+
+
 class LearnerUnknown(Exception):
     """Nothing says which of the speakers is the learner."""
 
@@ -157,20 +163,87 @@ class LearnerUnknown(Exception):
 def learner_labels(
     transcript: Transcript, learner_label: str | None = None, learner_name: str | None = None
 ) -> frozenset[str | None]:
-    """Returns the labels of the learner, as `speaker_key` writes them.
+    """Returns the labels of the learner, as `speaker_key` writes them; none if only others speak.
 
     The learner is `learner_label`, else the label that is known to be the learner's (You, Me, Candidate, …),
-    else the one that is `learner_name`, the learner's own name, else the only speaker.
+    else the one that is `learner_name`, the learner's own name, else the only speaker who can be. Known
+    others (`OTHER_LABELS`) can be only as `learner_label`; so can guessed speakers, an `I` beside another
+    label, which is the interviewer in research, and what has no label in a transcript with labels.
 
     Raises:
         LearnerUnknown: none of it is in the transcript.
     """
     keys = [speaker_key(label) for label in transcript.speakers]
-    for wanted in (learner_label, learner_name):
-        if wanted and speaker_key(wanted) in keys:
-            return frozenset({speaker_key(wanted)})
-    if named := LEARNER_LABELS.intersection(key for key in keys if key):
-        return frozenset(named)
-    if len(keys) == 1:
+    labels = [key for key in keys if key is not None]
+    if not labels:
         return frozenset(keys)
+    if learner_label and learner_label.strip():
+        return frozenset({_spelled(labels, learner_label)})
+    if len(labels) > 1 and transcript.speakers_guessed:
+        raise LearnerUnknown
+    return _known(labels) or _named(labels, learner_name or "") or _only(labels)
+
+
+def _spelled(labels: list[str], wanted: str) -> str:
+    key = speaker_key(wanted)
+    if key in labels:
+        return key
+    folded = [label for label in labels if _words(label) == _words(wanted)]
+    if len(folded) == 1:
+        return folded[0]
     raise LearnerUnknown
+
+
+def _known(labels: list[str]) -> frozenset[str]:
+    """Returns the labels that are known to be the learner's.
+
+    What people call themselves comes first: with `Me` and `Candidate`, the learner is the one who interviews.
+    Of several parts with numbers (`Student 1`, `Student 2`), none is known to be the learner.
+    """
+    itself = SELF_LABELS.intersection(labels)
+    if len(labels) > 1:
+        itself -= {"i"}
+    if itself:
+        return itself
+    if parts := ROLE_LABELS.intersection(labels):
+        return parts
+    numbered = [label for label in labels if _NUMBER.sub("", label) in ROLE_LABELS]
+    return frozenset(numbered if len(numbered) == 1 else ())
+
+
+def _named(labels: list[str], name: str) -> frozenset[str]:
+    """Returns the one label that is the name, or a part of it that nobody else has; initials are no part."""
+    own = _words(name)
+    words = {label: _words(label) for label in labels if not _is_other(label)}
+    same = [label for label in words if words[label] == own]
+    if own and len(same) == 1:
+        return frozenset(same)
+    part = [
+        label
+        for label, its in words.items()
+        if (its <= own or its >= own) and any(len(word) > 1 or not word.isascii() for word in its & own)
+    ]
+    if len(part) == 1 and sum(words[part[0]] & own <= its for its in words.values()) == 1:
+        return frozenset(part)
+    return frozenset()
+
+
+def _only(labels: list[str]) -> frozenset[str]:
+    """Returns the only label that can be the learner's; none if nobody's can."""
+    possible = [label for label in labels if not _is_other(label)]
+    if len(possible) == 1 and (possible != ["i"] or len(labels) == 1):
+        return frozenset(possible)
+    if all(_NUMBER.sub("", label) in NEVER_THE_LEARNER for label in labels):
+        return frozenset()
+    raise LearnerUnknown
+
+
+def _is_other(label: str) -> bool:
+    return label in OTHER_LABELS or _NUMBER.sub("", label) in OTHER_LABELS
+
+
+def _words(name: str) -> frozenset[str]:
+    """Returns the words of a name, without accents, in any order: `Lee, Ann` is `Ann Lee`."""
+    letters = unicodedata.normalize("NFD", speaker_key(name) or "")
+    plain = "".join(letter for letter in letters if not unicodedata.combining(letter))
+    return frozenset(_BETWEEN_WORDS.split(plain)) - _TITLES - {""}

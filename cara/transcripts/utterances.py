@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import groupby
 from typing import Literal
 
@@ -100,11 +101,19 @@ def speaker_key(label: str | None) -> str | None:
     `Ann Lee`, `ANN  LEE:`, `**Ann Lee**`, `Ann Lee (she/her)` and `Ann Lee [Guest]` are one label. What has a
     digit is no addition: `Ann (2)` is another than `Ann`. The Turkish ı and İ are an i.
     """
-    if label is None:
-        return None
-    key = unicodedata.normalize("NFKC", label[:_MAX_LABEL]).casefold()
-    key = unicodedata.normalize("NFKC", key).replace("i\u0307", "i").replace("ı", "i").strip(_AROUND)
-    return " ".join(_ADDED.sub("", key).translate(_BRACKETS).strip(_AROUND).split())
+    return None if label is None else _key(label[:_MAX_LABEL])
+
+
+@lru_cache(maxsize=1000)
+def _key(label: str) -> str:
+    key = label.casefold()
+    if not key.isascii():
+        key = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", label).casefold())
+        key = key.replace("i\u0307", "i").replace("ı", "i")
+    key = key.strip(_AROUND)
+    if not key.isalnum():
+        key = " ".join(_ADDED.sub("", key).translate(_BRACKETS).strip(_AROUND).split())
+    return key
 
 
 def turns_of(utterances: Iterable[Utterance]) -> Iterator[Turn]:
