@@ -15,8 +15,8 @@ from cara.transcripts.utterances import Transcript, TranscriptFormat, Turn, spea
 class Talk:
     """The turns of a transcript, in order, and whose they are; what is measured, judged and quoted.
 
-    `learners` are the labels of the learner, as `speaker_key` writes them. What the learner says under several
-    labels (You and Me) without anybody between is one turn, with the first of them.
+    `learners` are the labels of the learner, as `speaker_key` writes them. What the learner says under
+    several labels (You and Me) with nobody between is one turn, with the first of them.
     """
 
     transcript: Transcript
