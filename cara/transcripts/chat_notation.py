@@ -33,8 +33,7 @@ _EVENT_SIGNS = str.maketrans(":_^", "   ")
 
 _TIMES = re.compile(
     r'[\x15•](?:%[a-z]{3}:"?[^"\x15•\n]{0,100}"?)?_?(?:\d{1,9}_\d{1,9})?-?[\x15•]'
-    r"|\d(?<![^\s.?!].)\d{0,8}_\d{1,9}[\x15•]?(?=[ ]{0,3}$)",  # its control characters were lost
-    re.MULTILINE,
+    r"|\d(?<![^\s.?!].)\d{0,8}_\d{1,9}[\x15•]?(?!\S)"  # its control characters were lost
 )
 
 # What stands before and behind the sign at hand. The sign comes first in each pattern: so a search is fast.
@@ -68,7 +67,7 @@ _TERMINATORS = {
     "+...": "…", "+…": "…", "+..?": "…?", "+…?": "?", "+/.": "—", "+//.": "—", "+/?": "—?", "+//?": "—?",
     "+!?": "?", '+"/.': ":", '+".': ".",
 }  # fmt: skip
-_PLUS = re.compile(rf'\+{_FREE}[-<^+,.?!/…≈≋"“”]{{0,5}}{_END}|\+(?:\.\.[.?]|//?[.?])')
+_PLUS = re.compile(rf'\+{_FREE}[-<^+,.?!/…≈≋"“”]{{1,5}}{_END}|\+(?:\.\.[.?]|//?[.?])')
 _BEFORE_PUNCTUATION = re.compile(
     rf"[ {GONE}](?<=[^ {GONE}\n].)[ {GONE}]*+(?=[,.?!;:…—]{{1,3}}(?:[ {GONE}\n]|$))"
 )
@@ -80,8 +79,8 @@ _LEFT_OVER = re.compile(r"&[=+~][^\s]{0,60}")
 def read_notation(text: str) -> MappedText:
     """Returns what was spoken in the lines of a text in which `GONE` stands for what is no main tier.
 
-    Words are as spoken: `(be)cause [: because]` is `cause`. Pauses, events and what is unintelligible are stage
-    marks, fragments end in a hyphen, interruptions in a dash.
+    Words are as spoken: `(be)cause [: because]` is `cause`. Pauses, events and what is unintelligible are
+    stage marks, fragments end in a hyphen, interruptions in a dash.
     """
     text = _replaced(_TIMES, "", text).translate(_CHARACTERS)
     text = _EVENT.sub(lambda event: f"[{GONE}{event[1].translate(_EVENT_SIGNS)}{_EVENT_END}", text)

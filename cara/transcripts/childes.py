@@ -10,14 +10,16 @@ from cara.transcripts.mapped_text import MappedText
 from cara.transcripts.utterances import TimedWord, Transcript, Utterance
 
 _CODE = r"\*[^\s:*]{1,20}:"
-_HEADER = re.compile(r"\s*+@(?:UTF8|Begin|Font|PID|Window|Color words|Languages|Participants|Options)\b")
-_BODY = re.compile(rf"^(?:@Begin\b|{_CODE})", re.MULTILINE)
+_HEADER = re.compile(
+    r"\s*+@(?:(?:UTF8|Begin)[ \t]*+(?:\n|\Z)|(?:Font|PID|Window|Color words|Languages|Participants|Options):)"
+)
+_BODY = re.compile(rf"^(?:@Begin[ \t]*+$|{_CODE})", re.MULTILINE)
 _EXCERPT = re.compile(r"\s*+(?:(?:\*[A-Z][A-Z0-9]{1,6}:|%[a-z]{3}:|@|\t)[^\n]*+(?:\n++|\Z))++\s*+\Z")
 _MAIN_TIER = re.compile(r"^\*[A-Z][A-Z0-9]{1,6}:(\t?)", re.MULTILINE)
 
 _CONTINUATION = re.compile(rf"\n(?!@|{_CODE}|%[a-z]\w{{0,11}}:)")
 _NOT_SPOKEN = re.compile(rf"^(?:{_CODE}[ \t]*+|[^\n]++)", re.MULTILINE)
-_TIMES = re.compile(r"(\d{1,9})_(\d{1,9})-?(?:[\x15•]|\s*\Z)")
+_TIMES = re.compile(r"(?<![^\s\x15•_.?!])(\d{1,9})_(\d{1,9})-?(?=[\s\x15•]|\Z)")
 _MAX_DEPENDENT_TIERS = 20
 _TIMED_WORD = re.compile(r"([^\s\x15•]{1,100}) {0,3}[\x15•](\d{1,9})_(\d{1,9})[\x15•]")
 
@@ -48,31 +50,29 @@ def _is_chat(text: str) -> bool:
 
 
 def _utterances(tiers: list[str], spoken: MappedText) -> Iterator[Utterance]:
-    """Yields the utterances of the tiers; each line of what was spoken is of the tier with the same number."""
+    """Yields the utterances of the tiers; what was spoken in each is the line with the same number."""
     position = 0
     for number, line in enumerate(spoken.text.split("\n")):
         if line.strip(" .,?!;:…—"):
             end = position + len(line.rstrip(" "))
             start = position + len(line) - len(line.lstrip(" "))
-            yield _utterance(tiers, number, spoken.slice(start, end))
+            tier = tiers[number]
+            speaker = tier[1 : tier.index(":")]
+            words = _timed_words(tiers, number + 1)
+            yield Utterance(spoken.slice(start, end), speaker, *_times(tier, words), words)
         position += len(line) + 1
 
 
-def _utterance(tiers: list[str], number: int, text: MappedText) -> Utterance:
-    tier = tiers[number]
-    speaker = tier[1 : tier.index(":")]
-    words = _timed_words(tiers, number)
+def _times(tier: str, words: tuple[TimedWord, ...]) -> tuple[float | None, float | None]:
     times = [(int(start), int(end)) for start, end in _TIMES.findall(tier)] if "_" in tier else []
     if times:
-        return Utterance(text, speaker, min(times)[0] / 1000, max(end for _, end in times) / 1000, words)
-    if words:
-        return Utterance(text, speaker, words[0].start, words[-1].end, words)
-    return Utterance(text, speaker)
+        return min(times)[0] / 1000, max(end for _, end in times) / 1000
+    return (words[0].start, words[-1].end) if words else (None, None)
 
 
 def _timed_words(tiers: list[str], number: int) -> tuple[TimedWord, ...]:
-    """Returns the words of the %wor tier that belongs to the main tier."""
-    for tier in tiers[number + 1 : number + 1 + _MAX_DEPENDENT_TIERS]:
+    """Returns the words of the %wor tier among the dependent tiers that begin there."""
+    for tier in tiers[number : number + _MAX_DEPENDENT_TIERS]:
         if not tier.startswith("%"):
             break
         if tier.startswith("%wor:"):
