@@ -108,8 +108,8 @@ def speaker_key(label: str | None) -> str | None:
 def _key(label: str) -> str:
     key = label.casefold()
     if not key.isascii():
-        key = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", label).casefold())
-        key = key.replace("i\u0307", "i").replace("ı", "i")
+        key = unicodedata.normalize("NFKC", label).casefold().replace("i\u0307", "i").replace("ı", "i")
+        key = unicodedata.normalize("NFKC", key)
     key = key.strip(_AROUND)
     if not key.isalnum():
         key = " ".join(_ADDED.sub("", key).translate(_BRACKETS).strip(_AROUND).split())
