@@ -13,13 +13,14 @@ from cara.transcripts.mapped_text import MappedText
 # Signs that take the place of others, so that every other one keeps its offset.
 GONE = "\x00"
 """Stands for a character that says nothing."""
-_PAUSE, _UNCLEAR, _EVENT_END, _CUT_OFF = "\x01\x02\x03\x04"
+_PAUSE, _UNCLEAR, _EVENT_END, _CUT_OFF, _SET_OFF = "\x01\x02\x03\x04\x05"
 _WRITTEN_OUT = (
     (re.compile(_PAUSE), "[pause]"),
     (re.compile(_UNCLEAR), "[unintelligible]"),
     (re.compile(rf"{_EVENT_END}(?=[,.?!])"), "]"),
     (re.compile(_EVENT_END), "] "),
     (re.compile(_CUT_OFF), "- "),
+    (re.compile(_SET_OFF), ", "),
     (re.compile("  +"), " "),
 )
 
@@ -39,6 +40,7 @@ _TIMES = re.compile(
 # What stands before and behind the sign at hand. The sign comes first in each pattern: so a search is fast.
 _FREE = rf"(?<![^ {GONE}\n<].)"
 _END = rf"(?=[ {GONE}\n,.?!>]|$)"
+_HESITATION = r"(?:u+[hm]+|e+r+m?|e+h+m*|a+h+|h+m+|m+h*m+)\b"
 
 # What says nothing, or stands for something else.
 _NOTATION = tuple(
@@ -51,7 +53,7 @@ _NOTATION = tuple(
         (r"[ἩΫ](?:(?=[a-z])|(?<=[a-z].))", ""),
         (r"&(?:\*[A-Z]\w{0,7}[:=][^ \n]{0,100}|[{}][a-z]=[^ \n]{0,60})", ""),  # another's word, a long event
         (r"&-(?=\w)", ""),
-        (rf"&{_FREE}(?=(?:u+[hm]+|e+r+m?|e+h+m*|a+h+|h+m+|m+h*m+)\b)", ""),  # a filler of older files
+        (rf"&{_FREE}(?={_HESITATION})", ""),  # a filler of older files
         (r"@(?<=[\w'’)]@)[a-z]{1,3}(?:[:$+&][\w+&:$-]{1,40})?(?!\w|\.\w)", ""),
         (r":(?<=[^\W\d]:):{0,20}", ""),  # drawn out
         (r"\((?:\.{1,3}|(?:\d{1,3}:)?(?:\d{1,4}\.?\d{0,3}|\.\d{1,3}))\)", _PAUSE),
@@ -71,6 +73,8 @@ _PLUS = re.compile(rf'\+{_FREE}[-<^+,.?!/…≈≋"“”]{{1,5}}{_END}|\+(?:\.\
 _BEFORE_PUNCTUATION = re.compile(
     rf"[ {GONE}](?<=[^ {GONE}\n].)[ {GONE}]*+(?=[,.?!;:…—]{{1,3}}(?:[ {GONE}\n]|$))"
 )
+# Commas set off a filler that is a word, so that it is not read as another: `it was, you know, slow`.
+_FILLER = re.compile(rf"(?:[ ](?<=\w.))?&-(?!{_HESITATION})([^\s{GONE}<>,.?!]{{1,60}})(?:[ ](?=[\w&<]))?")
 _EVENT = re.compile(rf"&=([^\s{GONE}<>\[\]]{{1,58}})[ {GONE}>]")
 _FRAGMENT = re.compile(rf"&(?:[+~]|{_FREE}(?=\w))([^\s{GONE}<>,.?!]{{1,60}})[ {GONE}>]")
 _LEFT_OVER = re.compile(r"&[=+~][^\s]{0,60}")
@@ -84,6 +88,7 @@ def read_notation(text: str) -> MappedText:
     """
     text = _replaced(_TIMES, "", text).translate(_CHARACTERS)
     text = _EVENT.sub(lambda event: f"[{GONE}{event[1].translate(_EVENT_SIGNS)}{_EVENT_END}", text)
+    text = _FILLER.sub(_set_off, text)
     for pattern, sign in _NOTATION:
         text = _replaced(pattern, sign, text)
     text = _PLUS.sub(lambda match: _TERMINATORS.get(match[0], "").ljust(len(match[0]), GONE), text)
@@ -95,6 +100,11 @@ def read_notation(text: str) -> MappedText:
     for pattern, written in _WRITTEN_OUT:
         mapped = mapped.replace(pattern, written)
     return mapped
+
+
+def _set_off(filler: re.Match[str]) -> str:
+    before = f", {GONE}" if filler[0].startswith(" ") else GONE * 2
+    return before + filler[1] + (_SET_OFF if filler[0].endswith(" ") else "")
 
 
 def _replaced(pattern: re.Pattern[str], sign: str, text: str) -> str:

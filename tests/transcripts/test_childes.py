@@ -51,7 +51,7 @@ def test_the_file_of_the_format_has_the_expected_values():
     own = [turn.text.text for turn in talk.own]
     assert own == [
         "Well um I moved the night shift and waiting times fell by a third.",
-        "We counted every hour for two months. It was you know slow work.",
+        "We counted every hour for two months. It was, you know, slow work.",
     ]
     assert len(talk.transcript.speakers) == expected["speakers"]
     assert len(" ".join(own).split()) == expected["learner"]["words"]
@@ -74,7 +74,12 @@ def test_the_participant_is_the_learner_beside_the_investigator():
         ("male [: female] [* s:r] [/] male [:: female] came [+ gram] .", "male male came."),
         ("we [=! whispers] go [= the team] now [% quickly] [x 3] [e] [!!] [^ points] .", "we go now."),
         ("[- spa] quiero agua@s:spa con b@l y wug@wp:x .", "quiero agua con b y wug."),
-        ("&-um &-you_know &uh it works .", "um you know uh it works."),
+        ("so &-um it &uh works .", "so um it uh works."),
+        (
+            "&-well it was &-you_know &-like &-um slow &-you_know .",
+            "well, it was, you know, like, um slow, you know.",
+        ),
+        ("it is , &-well , <&-sort_of> [/] old &-right ?", "it is, well, sort of old, right?"),
         ("&+w &+wa we went &~baba home .", "w- wa- we went baba- home."),
         (
             "&=laughs that is &=clears:throat funny &=cough .",
