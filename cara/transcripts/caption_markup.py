@@ -1,0 +1,130 @@
+"""The markup of captions: tags, voices, times between words, and character references."""
+
+from __future__ import annotations
+
+import html
+import re
+from bisect import bisect_right
+from collections.abc import Iterable
+from functools import lru_cache
+from itertools import groupby, pairwise
+from typing import NamedTuple
+
+from cara.transcripts.mapped_text import MappedText
+from cara.transcripts.utterances import TimedWord
+
+TIME = r"(?:[0-9]{1,6}:)?[0-9]{1,3}:[0-9]{1,2}(?:[.,][0-9]{1,9})?"
+"""A time in a caption file; hours and fraction may lack, and each number may have one digit."""
+
+_MARKUP = re.compile(
+    rf"""
+      <(?P<time>{TIME})>
+    | (?P<gap><br[ ]?/?>)
+    | <rt(?:[.\s][^<>]*+)?>[^<]*+(?:</rt>)?     # how a word of ruby text is pronounced
+    | </?[A-Za-z][^<>]*+> | </>
+    | \{{(?:\\|[A-Za-z]:)[^{{}}]*+\}}               # position and style in SubRip
+    | (?P<reference>&(?:\#[0-9]{{1,7}}|\#[xX][0-9A-Fa-f]{{1,6}}|[A-Za-z][A-Za-z0-9]{{1,31}});)
+    """,
+    re.VERBOSE,
+)
+_VOICE = re.compile(r"<v(?:\.[^\s<>]*+)?(?:[ \t]++([^<>]{0,200}+))?>")
+_SIGNS = re.compile(r"[<{&]")
+_WORD = re.compile(r"\S++")
+
+
+class Mark(NamedTuple):
+    """A time between words, in seconds, and the offset in the original at which it stands."""
+
+    offset: int
+    time: float
+
+
+class Line(NamedTuple):
+    """A line of a cue without its markup.
+
+    `voice` is the speaker whom a voice tag names: "" if the tag names nobody, None without a tag. `marks` are
+    the times between the words of the cue, if there are any in this line.
+    """
+
+    text: MappedText
+    marks: tuple[Mark, ...] = ()
+    voice: str | None = None
+
+
+def lines_of(shown: Iterable[MappedText]) -> list[Line]:
+    """Returns the lines that a cue shows, without markup; a line is parted where another voice begins."""
+    lines: list[Line] = []
+    for line in shown:
+        if _SIGNS.search(line.text):
+            lines += _unmarked(line)
+        else:
+            lines.append(Line(line))
+    if marks := tuple(mark for line in lines for mark in line.marks):
+        lines = [line._replace(marks=marks) if line.marks else line for line in lines]
+    return [line for line in lines if line.text.text or line.voice is not None]
+
+
+def seconds(time: str) -> float:
+    """Returns the seconds of a time such as `01:02:03.400`, `2:3,4` or `0:0:3.9`, to the millisecond."""
+    hours_and_minutes, _, rest = time.replace(",", ".").rpartition(":")
+    hours, _, minutes = hours_and_minutes.rpartition(":")
+    return round(int(hours or 0) * 3600 + int(minutes) * 60 + float(rest), 3)
+
+
+def timed_words(text: MappedText, marks: tuple[Mark, ...], start: float, end: float) -> tuple[TimedWord, ...]:
+    """Returns the words with their times; none if the times do not rise from `start` to `end`.
+
+    Words that no time parts from each other share their time evenly.
+    """
+    bounds = [start, *(mark.time for mark in marks), end]
+    if not marks or any(later < earlier for earlier, later in pairwise(bounds)):
+        return ()
+    offsets = [mark.offset for mark in marks]
+    words = [(bisect_right(offsets, text.offsets[word.start()]), word[0]) for word in _WORD.finditer(text.text)]
+    timed: list[TimedWord] = []
+    for number, group in groupby(words, key=lambda word: word[0]):
+        together = list(group)
+        begin, step = bounds[number], (bounds[number + 1] - bounds[number]) / len(together)
+        timed += (
+            TimedWord(word, round(begin + i * step, 3), round(begin + (i + 1) * step, 3))
+            for i, (_, word) in enumerate(together)
+        )
+    return tuple(timed)
+
+
+def _unmarked(line: MappedText) -> list[Line]:
+    voices = list(_VOICE.finditer(line.text))
+    begins = [0, *(voice.end() for voice in voices)]
+    ends = [*(voice.start() for voice in voices), len(line.text)]
+    labels = [None, *(html.unescape(voice[1] or "").strip() for voice in voices)]
+    return [
+        Line(*_plain(line.slice(begin, end)), voice=label)
+        for begin, end, label in zip(begins, ends, labels, strict=True)
+        if begin < end or label is not None
+    ]
+
+
+def _plain(text: MappedText) -> tuple[MappedText, tuple[Mark, ...]]:
+    """Returns the text without tags, character references replaced, and the times that stood in it."""
+    parts: list[str] = []
+    offsets: list[int] = []
+    marks: list[Mark] = []
+    position = 0
+    for match in _MARKUP.finditer(text.text):
+        start, end = match.span()
+        kind = match.lastgroup
+        character = _character(match[0]) if kind == "reference" else " " if kind == "gap" else ""
+        if kind == "time":
+            marks.append(Mark(text.offsets[start], seconds(match["time"])))
+        parts += (text.text[position:start], character)
+        offsets += text.offsets[position:start]
+        offsets += [text.offsets[start]] * len(character)
+        position = end
+    plain = MappedText("".join([*parts, text.text[position:]]), offsets + text.offsets[position:])
+    return plain.stripped(), tuple(marks)
+
+
+@lru_cache(maxsize=1024)
+def _character(reference: str) -> str:
+    """Returns what a character reference stands for, a space for each white space."""
+    return "".join(" " if character.isspace() else character for character in html.unescape(reference))
