@@ -2,38 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable
 from typing import Any, Final
 
+from cara.transcripts.json_names import KNOWN, MILLISECOND, names_in
 from cara.transcripts.located_json import Members, text_of
-
-MILLISECOND: Final = 1e-3
-TICK: Final = 1e-7
-"""100 nanoseconds, the unit of Azure."""
-
-Units = Mapping[str, float | None]
-"""The names that a member has, the best one first, and the unit of its numbers in seconds; None if the format
-says which."""
-
-STARTS: Final[Units] = {
-    "start": None, "starttime": None, "startoffset": None, "ts": None, "startts": None, "begin": None,
-    "starttimestamp": None, "startms": MILLISECOND, "starttimems": MILLISECOND, "startmillis": MILLISECOND,
-    "beginoffsetmillis": MILLISECOND, "offsetmilliseconds": MILLISECOND, "offsetms": MILLISECOND,
-    "startseconds": 1, "starttimeseconds": 1, "offsetinticks": TICK, "offsetinseconds": 1, "offset": None,
-    "timestamp": None, "time": None, "from": None,
-}  # fmt: skip
-ENDS: Final[Units] = {
-    "end": None, "endtime": None, "endoffset": None, "endts": None, "endtimestamp": None,
-    "endms": MILLISECOND, "endtimems": MILLISECOND, "endmillis": MILLISECOND, "endoffsetmillis": MILLISECOND,
-    "endseconds": 1, "endtimeseconds": 1, "to": None,
-}  # fmt: skip
-DURATIONS: Final[Units] = {
-    "durationinticks": TICK, "durationmilliseconds": MILLISECOND, "durationms": MILLISECOND,
-    "audioduration": None, "audiodurationsecs": 1, "durationseconds": 1, "durationinseconds": 1,
-    "duration": None,
-}  # fmt: skip
 
 _LONGEST: Final = 1e7
 """Seconds; more is no place in a recording, but a date."""
@@ -45,24 +19,29 @@ _ISO_8601: Final = re.compile(
 )
 
 
-def span_of(members: Members, unit: float) -> tuple[float | None, float | None]:
+def span_of(members: Members, unit: float = 1) -> tuple[float | None, float | None]:
     """Returns when what is told of begins and ends; None what is not told, or makes no sense.
 
     `unit` is that of numbers whose name says none, in seconds.
     """
-    start, end = time_of(members, STARTS, unit), time_of(members, ENDS, unit)
+    names = names_in(members)
+    start, end = _time_of(members, names.starts, unit), _time_of(members, names.ends, unit)
     if isinstance(pair := members.get("timestamp"), list) and len(pair) == 2:  # transformers
         start, end = seconds(pair[0], unit), seconds(pair[1], unit)
-    if end is None and start is not None and (length := time_of(members, DURATIONS, unit)) is not None:
-        end = start + length
+    if end is None and start is not None and (length := _time_of(members, names.durations, unit)) is not None:
+        end = round(start + length, 6)
     if start is not None and end is not None and end < start:
         return None, None
     return start, end
 
 
-def time_of(members: Members, names: Units, unit: float) -> float | None:
-    """Returns the first time that stands under one of the names; None if none does."""
-    for name, own in names.items():
+def duration_of(members: object, unit: float = 1) -> float | None:
+    """Returns the length of a recording that an object states, in seconds; None if it states none."""
+    return _time_of(members, KNOWN.durations, unit) if isinstance(members, dict) else None
+
+
+def _time_of(members: Members, names: Iterable[tuple[str, float | None]], unit: float) -> float | None:
+    for name, own in names:
         if (value := members.get(name)) is not None:
             return seconds(value, own or unit)
     return None
@@ -74,18 +53,17 @@ def seconds(value: Any, unit: float = 1) -> float | None:
     It is a number of the unit, the same as text, `1.3s`, `00:01:02,500`, `PT1M2.5S`, an object with `seconds`
     and `nanos`, or one with `relative`.
     """
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, int | float):
+    kind = type(value)
+    if kind is float or kind is int:
         return _within(value * unit)
-    if isinstance(value, dict):
+    if kind is dict:
         return _of_members(value, unit)
     text = text_of(value)
     return None if text is None else _of_text(text.strip(), unit)
 
 
 def _within(time: float) -> float | None:
-    return round(time, 6) if math.isfinite(time) and 0 <= time <= _LONGEST else None
+    return round(float(time), 6) if 0 <= time <= _LONGEST else None
 
 
 def _of_members(value: Members, unit: float) -> float | None:
@@ -102,10 +80,10 @@ def _of_text(text: str, unit: float) -> float | None:
     if number := _NUMBER.fullmatch(text):
         return _within(float(number[1]) * {"ms": MILLISECOND, "s": 1}.get(number[2], unit))
     if clock := _CLOCK.fullmatch(text):
-        parts = (0, *clock.groups("0"))
+        parts = ("0", *clock.groups("0"))
     elif iso := _ISO_8601.fullmatch(text):
         parts = iso.groups("0")
     else:
         return None
-    days, hours, minutes, rest = (float(str(part).replace(",", ".")) for part in parts)
+    days, hours, minutes, rest = (float(part.replace(",", ".")) for part in parts)
     return _within(days * 86_400 + hours * 3_600 + minutes * 60 + rest)

@@ -1,129 +1,125 @@
-"""Utterances from the two things that recognizers write: phrases, and words in a row.
-
-Names of members differ among recognizers far less than their nesting does, so one list of names serves all.
-"""
+"""Utterances from the two things that recognizers write: phrases, and words in a row."""
 
 from __future__ import annotations
 
 import heapq
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Any, Final, NamedTuple
 
-from cara.transcripts.json_times import DURATIONS, ENDS, MILLISECOND, STARTS, TICK, span_of
+from cara.transcripts.json_names import names_in
+from cara.transcripts.json_times import span_of
 from cara.transcripts.located_json import Members, first, mapped_of, objects, text_of
 from cara.transcripts.mapped_text import MappedText
-from cara.transcripts.utterances import TimedWord, Utterance, speaker_key
+from cara.transcripts.utterances import TimedWord, Transcript, TranscriptFormat, Utterance, speaker_key
 
-TEXTS: Final = (
-    "punctuatedword", "displaytext", "display", "text", "transcript", "word", "content", "sentence",
-    "spokentext", "message", "transcription", "lexical",
-)  # fmt: skip
-"""What was said; the form with punctuation first."""
-TEXTS_OF_WORDS: Final = (*TEXTS, "value")
-WORDS: Final = ("displaywords", "words", "elements", "items")
-SPEAKERS: Final = (
-    "speaker", "speakername", "speakerlabel", "speakerid", "speakertag", "participantrole", "participant",
-    "role", "user", "name", "author", "sender",
-)  # fmt: skip
+Json = Members | list[Any]
+
 _NAMES_OF_SPEAKERS: Final = ("name", "displayname", "label", "username", "speakerid", "id")
 _LONGEST_LABEL: Final = 100
 
+_OPENING: Final = "opening"
+_MARKS: Final = {"punctuation", "punct", "spacing"}
+_WITH_SPACE: Final = {"punct", "spacing"}
+"""Kinds of Rev.ai and of ElevenLabs, which write out the white space between words."""
 _CLOSING: Final = re.compile(r"[.,!?;:…%)\]}»”’、。！？，：；।؟،]+")
-_BEGINS_SPACELESS: Final = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
-_USUAL_CHARACTERS_A_SECOND: Final = 10
-_TOO_SLOW: Final = 100
-"""Times as long as is usual: no talk, but one whose times are no seconds."""
+_SPACELESS: Final = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
+_PAUSE: Final = 0.5
+"""Seconds."""
 
 
 class Word(NamedTuple):
-    """A word or a sign of punctuation in a row of them."""
+    """A word in a row of them; or a sign of punctuation, the white space between two, or a sound.
+
+    A mark is punctuation or white space, and belongs to the word before it.
+    """
 
     text: MappedText
+    kind: str
+    is_mark: bool
     speaker: str | None
     start: float | None
     end: float | None
-    is_punctuation: bool
-    opens: bool
 
     @property
     def timed(self) -> TimedWord | None:
-        """The word with its times; None if it has none, or is none."""
-        said = self.text.text.strip()
-        is_word = bool(said) and not self.is_punctuation and said[0] not in "[("
-        if not is_word or self.start is None or self.end is None:
+        """The word with its times; None if it has none, or is no word."""
+        if self.start is None or self.end is None:
             return None
-        return TimedWord(said, self.start, self.end)
+        said = self.text.text.strip()
+        is_word = any(map(str.isalnum, said)) and said[0] not in "(["
+        return TimedWord(said, self.start, self.end) if is_word else None
 
 
 def utterances_of_phrases(phrases: Iterable[Members], unit: float = 1) -> list[Utterance]:
-    """Returns an utterance of each phrase; of one without a text those of its words.
+    """Returns an utterance of each phrase; of one without a text or a speaker those of its words.
 
     `unit` is that of its times, in seconds. Phrases in which nothing is said are left out.
     """
     utterances: list[Utterance] = []
     for phrase in phrases:
-        text = mapped_of(first(phrase, TEXTS))
-        words = words_of(first(phrase, WORDS), unit)
-        text = mapped_of(phrase["words"]) if text is None and "words" in phrase else text
-        start, end = span_of(phrase, unit)
-        speaker = speaker_of(phrase)
+        names = names_in(phrase)
+        text = mapped_of(first(phrase, names.texts)) or mapped_of(phrase.get("words"))
+        words = words_of(first(phrase, names.words), unit) if names.words else []
+        speaker = label_of(first(phrase, names.speakers))
         if text is None or (speaker is None and any(word.speaker for word in words)):
             utterances += utterances_of_words(words, speaker)
-        elif text.text.strip():
+        else:
+            start, end = span_of(phrase, unit)
             start, end = (start, end) if start is not None else _span_of_words(words)
-            utterances.append(Utterance(text.stripped(), speaker, start, end, timed(words)))
-    return utterances
+            utterances.append(Utterance(text.stripped(), speaker, start, end, _timed(words)))
+    return [utterance for utterance in utterances if utterance.text.text]
 
 
-def utterances_of_words(words: Sequence[Word], speaker: str | None = None) -> Iterator[Utterance]:
-    """Yields an utterance of each run of words of one speaker; `speaker` is that of words without one.
-
-    Punctuation and white space belong to whom the word before them does.
-    """
-    spaced = _are_spaced(words)
+def utterances_of_words(words: Iterable[Word], speaker: str | None = None) -> Iterator[Utterance]:
+    """Yields an utterance of each run of words of one speaker; `speaker` is that of words without one."""
     whose: list[tuple[str | None, Word]] = []
     for word in words:
-        follows = whose and (word.is_punctuation or word.text.text.isspace())
-        whose.append((whose[-1][0] if follows else word.speaker or speaker, word))
+        whose.append((whose[-1][0] if whose and word.is_mark else word.speaker or speaker, word))
     for label, run in groupby(whose, lambda pair: pair[0]):
         same = [word for _, word in run]
-        text = _joined(same, spaced).stripped()
+        text = _joined(same).stripped()
         if text.text:
-            yield Utterance(text, label, *_span_of_words(same), timed(same))
+            yield Utterance(text, label, *_span_of_words(same), _timed(same))
 
 
-def _span_of_words(words: Sequence[Word]) -> tuple[float | None, float | None]:
-    start = next((word.start for word in words if word.start is not None), None)
-    end = next((word.end for word in reversed(words) if word.end is not None), None)
-    return (None, None) if start is not None and end is not None and end < start else (start, end)
+def utterances_of_channel(words: Iterable[Word], speaker: str | None) -> Iterator[Utterance]:
+    """Yields an utterance of each run of words without a pause: in between, another channel may speak."""
+    run: list[Word] = []
+    heard = 0.0
+    for word in words:
+        if run and word.start is not None and word.start - heard > _PAUSE:
+            yield from utterances_of_words(run, speaker)
+            run = []
+        run.append(word._replace(speaker=speaker))
+        heard = word.end or heard
+    yield from utterances_of_words(run, speaker)
 
 
-def words_of(value: Any, unit: float) -> list[Word]:
+def words_of(value: Any, unit: float = 1) -> list[Word]:
     """Returns the words in an array of objects; empty ones are left out."""
     words: list[Word] = []
     for item in objects(value):
-        if (text := mapped_of(first(item, TEXTS_OF_WORDS))) and text.text:
-            kind = text_of(item.get("type")) or ""
-            opens = text_of(item.get("attachesto")) == "next"
-            is_punctuation = kind.startswith("punct") or bool(_CLOSING.fullmatch(text.text))
-            words.append(Word(text, speaker_of(item), *span_of(item, unit), is_punctuation, opens))
+        names = names_in(item)
+        text = mapped_of(first(item, names.texts) or item.get("value"))
+        if text and text.text:
+            opens = "attachesto" in item and text_of(item["attachesto"]) == "next"
+            kind = _OPENING if opens else text_of(item.get("type")) or ""
+            is_mark = kind in _MARKS or _is_mark(text.text)
+            words.append(Word(text, kind, is_mark, label_of(first(item, names.speakers)), *span_of(item, unit)))
     return words
-
-
-def timed(words: Iterable[Word]) -> tuple[TimedWord, ...]:
-    """Returns the words that have times."""
-    return tuple(known for word in words if (known := word.timed))
 
 
 def speaker_of(members: Members) -> str | None:
     """Returns the label of who speaks, as it is written; None if there is none."""
-    return label_of(first(members, SPEAKERS))
+    return label_of(first(members, names_in(members).speakers))
 
 
 def label_of(value: Any) -> str | None:
     """Returns a label: a text, a whole number, or the name in an object; None if it is none of them."""
+    if value is None:
+        return None
     if isinstance(value, dict):
         value = first(value, _NAMES_OF_SPEAKERS)
     if isinstance(value, float) and value.is_integer():
@@ -133,7 +129,14 @@ def label_of(value: Any) -> str | None:
     return (text_of(value) or "").strip()[:_LONGEST_LABEL] or None
 
 
-def in_time(utterances: list[Utterance]) -> list[Utterance]:
+def read_as(
+    format: TranscriptFormat, utterances: Iterable[Utterance], duration_seconds: float | None = None
+) -> Transcript:
+    """Returns the transcript of utterances, which are put in the order of time."""
+    return Transcript(format, tuple(_in_time(list(utterances))), duration_seconds)
+
+
+def _in_time(utterances: list[Utterance]) -> list[Utterance]:
     """Returns utterances in the order of time, if all have one; those of each speaker stay in their order.
 
     Channels stand one after the other in many files. Within what one speaker says the offsets must not fall.
@@ -147,55 +150,39 @@ def in_time(utterances: list[Utterance]) -> list[Utterance]:
     return list(heapq.merge(*of_speakers.values(), key=lambda utterance: utterance.start or 0))
 
 
-def guessed_unit(phrases: Sequence[Members]) -> float:
-    """Returns the unit of times that have none, in seconds: seconds, milliseconds, or ticks of 100 ns.
-
-    Only whole numbers can be anything but seconds, and only where nobody could speak so slowly.
-    """
-    starts = _plain_times(phrases, STARTS)
-    times = [*starts, *_plain_times(phrases, ENDS), *_plain_times(phrases, DURATIONS)]
-    characters = sum(len(text_of(first(phrase, TEXTS)) or "") for phrase in phrases)
-    if not characters or not starts or not all(isinstance(time, int) for time in times):
-        return 1
-    spoken = sum(_plain_lengths(phrases)) or max(starts) - min(starts)
-    slowness = spoken * _USUAL_CHARACTERS_A_SECOND / characters
-    return 1 if slowness < _TOO_SLOW else MILLISECOND if slowness < _TOO_SLOW * 1000 else TICK
+def _is_mark(text: str) -> bool:
+    return not text[-1].isalnum() and (text.isspace() or _CLOSING.fullmatch(text) is not None)
 
 
-def _plain_times(phrases: Iterable[Members], names: Iterable[str]) -> list[float]:
-    times = (first(phrase, names) for phrase in phrases)
-    return [time for time in times if isinstance(time, int | float) and not isinstance(time, bool)]
+def _timed(words: Iterable[Word]) -> tuple[TimedWord, ...]:
+    return tuple(known for word in words if (known := word.timed))
 
 
-def _plain_lengths(phrases: Iterable[Members]) -> Iterator[float]:
-    for phrase in phrases:
-        start, end, length = (_plain_times([phrase], names) for names in (STARTS, ENDS, DURATIONS))
-        if end and start:
-            yield max(0, end[0] - start[0])
-        elif length:
-            yield length[0]
+def _span_of_words(words: Sequence[Word]) -> tuple[float | None, float | None]:
+    start = next((word.start for word in words if word.start is not None), None)
+    end = next((word.end for word in reversed(words) if word.end is not None), None)
+    return (None, None) if start is not None and end is not None and end < start else (start, end)
 
 
-def _are_spaced(words: Sequence[Word]) -> bool:
-    """Returns whether the words bring their own white space, as Whisper, Rev.ai and ElevenLabs write them."""
-    with_space = sum(word.text.text != word.text.text.strip() for word in words)
-    return with_space * 3 >= len(words) > 0
-
-
-def _joined(words: Sequence[Word], spaced: bool) -> MappedText:
-    parts: list[MappedText] = []
-    before: Word | None = None
-    for word in words:
-        if before and not spaced and _are_apart(before, word):
+def _joined(words: Sequence[Word]) -> MappedText:
+    """Returns the words with white space between them, but for that which they bring themselves."""
+    written_out = not _WITH_SPACE.isdisjoint(word.kind for word in words)
+    with_space = sum(word.text.text[0].isspace() or word.text.text[-1].isspace() for word in words)
+    if with_space * 3 >= len(words):
+        return MappedText.joined(word.text for word in words)
+    parts = [words[0].text]
+    for before, word in pairwise(words):
+        if _are_apart(before, word, written_out):
             end = before.text.offsets[-1]
             parts.append(MappedText(" ", [end, end]))
         parts.append(word.text)
-        before = word
     return MappedText.joined(parts)
 
 
-def _are_apart(before: Word, word: Word) -> bool:
-    if before.opens or (word.is_punctuation and not word.opens):
+def _are_apart(before: Word, word: Word, written_out: bool) -> bool:
+    if word.is_mark or before.kind == _OPENING or (written_out and before.is_mark):
         return False
-    last = before.text.text[-1]
-    return not (_BEGINS_SPACELESS.match(last) and _BEGINS_SPACELESS.match(word.text.text))
+    one, other = before.text.text[-1], word.text.text[0]
+    if one.isascii() or other.isascii():
+        return not (one.isspace() or other.isspace())
+    return not (_SPACELESS.match(one) and _SPACELESS.match(other))

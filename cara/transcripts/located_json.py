@@ -15,7 +15,8 @@ from typing import Any, Final
 from cara.transcripts.mapped_text import MappedText
 
 Members = dict[str, Any]
-"""A JSON object. The names of members are in lower case and without `_`, `-` and spaces."""
+"""A JSON object. The names of members are in lower case, without `_`, `-` and spaces, and cut where no known
+one is so long."""
 
 _BEGIN: Final = ("{", "[")
 _STRING: Final = re.compile(r'"([^"\\]*+(?:\\.[^"\\]*+)*+)"([ \t\r\n]*+:)?', re.DOTALL)
@@ -23,6 +24,7 @@ _CHARACTER: Final = re.compile(r"[^\\]|\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\u...
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _ESCAPED: Final = "!"
 _NAME_SIGNS: Final = str.maketrans("", "", "_- ")
+_LONGEST_NAME: Final = 64
 _LONGEST_NUMBER: Final = 20
 """Digits; longer whole numbers, which Python refuses or takes long to read, are read as fractions are."""
 
@@ -42,8 +44,8 @@ def parse_located(source: str) -> Members | list[Any] | None:
     if not _without_frame(source).startswith(_BEGIN):
         return None
     try:
-        _parsed(source)  # as it stands first: places are written only into what is JSON
-        value = _parsed(_STRING.sub(_with_place, source))
+        json.loads(_without_frame(source), strict=False, parse_int=float)  # places go into sound JSON only
+        value = _parsed(_without_frame(_STRING.sub(_with_place, source)))
     except ValueError:
         return None
     except RecursionError:
@@ -76,8 +78,14 @@ def mapped_of(value: object) -> MappedText | None:
 
 
 def objects(value: object) -> list[Members]:
-    """Returns the objects in an array; none if the value is no array."""
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+    """Returns the objects in an array, without empty ones; none if the value is no array."""
+    return [item for item in value if item and type(item) is dict] if isinstance(value, list) else []
+
+
+def member(value: object, name: str) -> Members:
+    """Returns the object that is a member of an object; an empty one if there is none."""
+    found = value.get(name) if isinstance(value, dict) else None
+    return found if isinstance(found, dict) else {}
 
 
 def first(members: Members, names: Iterable[str]) -> Any:
@@ -93,11 +101,18 @@ def _without_frame(text: str) -> str:
 
 
 def _parsed(text: str) -> Any:
-    return json.loads(_without_frame(text), strict=False, object_pairs_hook=_folded, parse_int=_number)
+    names = _FoldedNames()
+
+    def folded(pairs: list[tuple[str, Any]]) -> Members:
+        return {names[name]: value for name, value in pairs}
+
+    return json.loads(text, strict=False, object_pairs_hook=folded, parse_int=_number)
 
 
-def _folded(pairs: list[tuple[str, Any]]) -> Members:
-    return {name.translate(_NAME_SIGNS).lower(): value for name, value in pairs}
+class _FoldedNames(dict[str, str]):
+    def __missing__(self, name: str) -> str:
+        self[name] = folded = name[:_LONGEST_NAME].translate(_NAME_SIGNS).lower()
+        return folded
 
 
 def _number(digits: str) -> float:

@@ -31,7 +31,7 @@ _READERS_OF: Final[dict[TranscriptFormat, tuple[_Reader, ...]]] = {
 
 _ENVELOPES: Final = (
     "response", "result", "results", "output", "data", "transcript", "transcription", "inlineresult", "body",
-    "payload",
+    "payload", "audiofileresults",
 )  # fmt: skip
 """Members in which interfaces, queues and web hooks wrap what a recognizer returned."""
 _MOST_ENVELOPES: Final = 6
@@ -75,11 +75,11 @@ def _unwrapped(root: Members | list[Any]) -> Iterator[shapes.Json]:
         wrapped = _inside(wrapped)
 
 
-def _inside(envelope: shapes.Json) -> Members | None:
-    if isinstance(envelope, list):  # of one file
-        members = list(envelope) if len(envelope) == 1 else []
+def _inside(envelope: shapes.Json) -> shapes.Json | None:
+    if isinstance(envelope, list):
+        members = envelope if len(envelope) == 1 else []  # several would be several talks
     else:
         members = [
             value for name, value in envelope.items() if name in _ENVELOPES or name.startswith("gs://")
         ]
-    return next((member for member in members if isinstance(member, dict)), None)
+    return next((member for member in members if isinstance(member, dict | list)), None)
