@@ -2,10 +2,86 @@
 
 from __future__ import annotations
 
-from cara.transcripts.utterances import Transcript, TranscriptFormat
+import re
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from cara.transcripts import cloud_recognizers as clouds
+from cara.transcripts import whispers
+from cara.transcripts.json_utterances import Json
+from cara.transcripts.located_json import NestedTooDeeply, parse_located
+from cara.transcripts.utterances import Transcript, TranscriptFormat, UnreadableTranscript
+
+_Reader = Callable[[Json], Transcript | None]
+
+_READERS: Final[tuple[_Reader, ...]] = (
+    clouds.deepgram, clouds.aws, clouds.azure, clouds.google, clouds.speechmatics, clouds.assemblyai,
+    whispers.whisper, whispers.plain_utterances,
+)  # fmt: skip
+"""In this order: what any JSON of phrases is, is asked last."""
+
+_READERS_OF: Final[dict[TranscriptFormat, tuple[_Reader, ...]]] = {
+    "deepgram": (clouds.deepgram,),
+    "aws": (clouds.aws,),
+    "azure": (clouds.azure,),
+    "google": (clouds.google,),
+    "assemblyai": (clouds.assemblyai_as_told,),
+    "whisper": (whispers.whisper,),
+    "whisperx": (whispers.whisper,),
+    "utterances": (clouds.speechmatics, whispers.plain_utterances),
+}
+
+_ENVELOPES: Final = (
+    "response", "result", "results", "output", "data", "transcript", "transcription", "inlineresult", "body",
+    "payload", "audiofileresults",
+)  # fmt: skip
+"""Members in which interfaces, queues and web hooks wrap what a recognizer returned."""
+_MOST_ENVELOPES: Final = 6
+_AN_OBJECT_BEGINS: Final = re.compile(r'[\s\ufeff]*+(?:\[\s*+)?\{\s*+"[^"\\\n]{1,100}+"\s*+:')
 
 
 def read_json(text: str, format: TranscriptFormat | None = None) -> Transcript | None:
-    """Returns what was said in the JSON of a recognizer; None if it is none that is known."""
-    del text, format
+    """Returns what was said in the JSON of a recognizer; None if the text is no JSON.
+
+    `format` says which one it has; None finds out. None too, if it has another one; Whisper and WhisperX are
+    read as each other.
+
+    Raises:
+        UnreadableTranscript: it is JSON of a kind that is not known, or broken, or nested too deeply.
+    """
+    try:
+        root = parse_located(text)
+    except NestedTooDeeply:
+        raise UnreadableTranscript("is JSON with too many levels") from None
+    if root is None and format is None and _AN_OBJECT_BEGINS.match(text):
+        raise UnreadableTranscript("is broken JSON")
+    if root is None:
+        return None
+    readers = _READERS if format is None else _READERS_OF.get(format, ())
+    for wrapped in _unwrapped(root):
+        for reader in readers:
+            if transcript := reader(wrapped):
+                return transcript
+    if format is None:
+        raise UnreadableTranscript("is JSON of a kind that is not known")
     return None
+
+
+def _unwrapped(root: Json) -> Iterator[Json]:
+    """Yields the JSON, and what is in its envelopes."""
+    wrapped: Json | None = root
+    for _ in range(_MOST_ENVELOPES):
+        if wrapped is None:
+            return
+        yield wrapped
+        wrapped = _inside(wrapped)
+
+
+def _inside(envelope: Json) -> Json | None:
+    if isinstance(envelope, list):
+        members = envelope if len(envelope) == 1 else []  # several would be several talks
+    else:
+        members = [
+            value for name, value in envelope.items() if name in _ENVELOPES or name.startswith("gs://")
+        ]
+    return next((member for member in members if isinstance(member, dict | list)), None)
