@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain, groupby
 
 from cara.transcripts.reading import read_transcript
 from cara.transcripts.speakers import learner_labels
@@ -13,7 +15,8 @@ from cara.transcripts.utterances import Transcript, TranscriptFormat, Turn, spea
 class Talk:
     """The turns of a transcript, in order, and whose they are; what is measured, judged and quoted.
 
-    `learners` are the labels of the learner, as `speaker_key` writes them.
+    `learners` are the labels of the learner, as `speaker_key` writes them. What the learner says under several
+    labels (You and Me) without anybody between is one turn, with the first of them.
     """
 
     transcript: Transcript
@@ -49,7 +52,15 @@ def talk_of(
         LearnerUnknown: nothing says which of the speakers is the learner.
     """
     learners = learner_labels(transcript, learner_label, learner_name)
-    return Talk(transcript, tuple(turns_of(transcript.utterances)), learners)
+    turns = turns_of(transcript.utterances)
+    return Talk(transcript, tuple(_joined(turns, learners) if len(learners) > 1 else turns), learners)
+
+
+def _joined(turns: Iterable[Turn], learners: frozenset[str | None]) -> Iterator[Turn]:
+    for own, group in groupby(turns, lambda turn: speaker_key(turn.speaker) in learners):
+        same = list(group)
+        utterances = tuple(chain.from_iterable(turn.utterances for turn in same))
+        yield from [Turn(same[0].speaker, utterances)] if own else same
 
 
 def read_talk(
@@ -67,3 +78,21 @@ def read_talk(
     """
     transcript = read_transcript(text, format)
     return talk_of(transcript, learner_label=learner_label, learner_name=learner_name)
+
+
+def spoken_seconds(turns: Iterable[Turn]) -> float | None:
+    """Returns how long somebody speaks in the turns, by the times of their utterances; None without times.
+
+    What overlaps counts once. Silence inside an utterance counts as speech: the source doesn't show it.
+    """
+    times = sorted(
+        (utterance.start, utterance.end)
+        for turn in turns
+        for utterance in turn.utterances
+        if utterance.start is not None and utterance.end is not None
+    )
+    seconds, spoken_until = 0.0, 0.0
+    for start, end in times:
+        seconds += max(0.0, end - max(start, spoken_until))
+        spoken_until = max(spoken_until, end)
+    return round(seconds, 3) if times else None

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import groupby
 from typing import Literal
 
@@ -19,6 +22,16 @@ TranscriptFormat = TypeAliasType(
     ],
 )  # fmt: skip
 """The formats that Cara reads; `labeled` is text in which each turn begins with the name of its speaker."""
+
+
+_MAX_LABEL = 100
+_AROUND = " \t\r\n*_~@|:.,;\"'`“”„«»<>‹›-–—\u200b\u200e\u200f\u2060\ufeff"
+_BRACKETS = str.maketrans("()[]", "    ")
+# Pronouns and roles behind a name.
+_ADDED = re.compile(
+    r"(?:[ ]{0,3}(?<=.)[(\[][^()\[\]\d]{1,60}[)\]])++$"
+    r"|[ |,–—-]{1,3}(?:she|he|they|ze|xe|ella|él|elle|il)(?:/\w{1,8}){1,3}$"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +96,24 @@ class Transcript:
 
 
 def speaker_key(label: str | None) -> str | None:
-    """Returns the label as labels are compared: without case, marks around it, and runs of white space."""
-    return None if label is None else " ".join(label.casefold().strip(" \t*:.[]()").split())
+    """Returns the label as labels are compared: without case, width, marks around it and additions behind it.
+
+    `Ann Lee`, `ANN  LEE:`, `**Ann Lee**`, `Ann Lee (she/her)` and `Ann Lee [Guest]` are one label. What has a
+    digit is no addition: `Ann (2)` is another than `Ann`. The Turkish ı and İ are an i.
+    """
+    return None if label is None else _key(label[:_MAX_LABEL])
+
+
+@lru_cache(maxsize=1000)
+def _key(label: str) -> str:
+    key = label.casefold()
+    if not key.isascii():
+        key = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", label).casefold())
+        key = key.replace("i\u0307", "i").replace("ı", "i")
+    key = key.strip(_AROUND)
+    if not key.isalnum():
+        key = " ".join(_ADDED.sub("", key).translate(_BRACKETS).strip(_AROUND).split())
+    return key
 
 
 def turns_of(utterances: Iterable[Utterance]) -> Iterator[Turn]:
