@@ -3,28 +3,154 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from functools import partial
 
+from cara.transcripts.chevrons import GUESSED_NOTE, alternating
+from cara.transcripts.clocks import CLOCK, TO, has_clocks, seconds, starts, without_times
+from cara.transcripts.dialogues import dialogue_labels
+from cara.transcripts.label_shapes import SHAPES, Label, Shape, labels_in, lines_of
 from cara.transcripts.mapped_text import MappedText
 from cara.transcripts.utterances import Transcript, Utterance
 
-_LABEL = re.compile(r"^[ \t]*([^\W\d_][^\n:：]{0,40}?)[ \t]*[:：][ \t]*", re.MULTILINE)
+_FOOTER = re.compile(
+    r"(?:(?:transcribed|transcript(?:ion)?|generated|exported|recorded|subtitles?|captions?)\b[^\n]{0,60}"
+    r"\b(?:by|with|from|at|using)\b[^\n]{0,40}(?:https?://|www\.|\w\.(?:ai|com|io|org|net|example)\b)[^\n]{0,80}"
+    r"|(?:meeting|transcription|recording|transcript|call)[ ](?:has[ ])?ended\b[^\n]{0,40}"
+    r"|this[ ](?:editable[ ])?transcript[ ]was[ ][^\n]{0,160}"
+    r"|\[?end[ ]of[ ](?:transcript(?:ion)?|recording|audio|interview)\]?\.?"
+    r"|https?://\S{1,100}"
+    r"|[^\n]{1,60}[ ](?:started|stopped)[ ](?:the[ ])?(?:transcription|recording)\.?)",
+    re.IGNORECASE,
+)
+_FOOTER_CHARACTERS = 200
+_LAST_LINE = re.compile(r"[^\r\n]*+\Z")
+# What messengers write of their own where a message stands.
+_NO_MESSAGE = re.compile(
+    r"\s*+(?:\u200e[^\n]{0,300}|<(?:media omitted|attached: [^<>\n]{1,200})>|(?:image|video|audio|sticker|GIF|document) omitted"
+    r"|null|(?:this message was|you) deleted(?: this message)?\.?|missed (?:voice|video) call[^\n]{0,40}"
+    r"|messages and calls are end-to-end encrypted[^\n]{0,300})\s*+",
+    re.IGNORECASE,
+)
+_EDITED = re.compile(r"[ \u200e]*+(?:\(edited\)|<this message was edited>)[ \t]*+$", re.IGNORECASE | re.MULTILINE)
+_SYSTEM_LINE = re.compile(
+    r"(?<=[\r\n])[^\r\n:]{1,60}[ ](?:started|stopped)[ ](?:the[ ])?(?:transcription|recording)\.?[ \t]*+$"
+    r"|(?<=[\r\n])[ \t]*+[-–—_=*]{3,}+[ \t]*+$",
+    re.IGNORECASE | re.MULTILINE,
+)
+_MARGIN = re.compile(r"^[ \t]*+(?:[1-9]|1\d|2[0-5])(?:[ \t]{1,12}|[ \t]*+$)", re.MULTILINE)
+_CHANGE = re.compile(r"(?<=[.!?\])])[ \t]++>>>?[ \t]*+")
+_RANGE = re.compile(rf"^[ \t\ufeff]*+\[({CLOCK}){TO}({CLOCK})\][ \t]*+", re.MULTILINE)
 
 
 def read_labeled(text: str) -> Transcript | None:
-    """Returns the turns of a dialogue in which labels begin lines; None if the text is no dialogue."""
-    labels = list(_LABEL.finditer(text))
-    if len(labels) < 2 or text[: labels[0].start()].strip():
+    """Returns the turns of a dialogue in which labels begin lines; None if the text is no dialogue.
+
+    The shape of the label that comes first decides: lines of other shapes are text. Starts are the times at
+    the labels; there are no ends.
+    """
+    found = _labels(text)
+    if found is None:
         return None
-    ends = [label.start() for label in labels[1:]] + [len(text)]
+    shape, labels = found
+    if shape.kind == "chevrons":
+        return _guessed(text, labels)
+    return Transcript("labeled", _utterances(text, shape, labels))
+
+
+def read_plain(text: str) -> Transcript:
+    """Returns the text as one utterance of one speaker without a name.
+
+    Where ranges of times begin lines, as whisper.cpp writes them, each line is an utterance with its times.
+    """
+    end = _end_of_words(text)
+    ranges = list(_RANGE.finditer(text, 0, end))
+    if not ranges or text[: ranges[0].start()].strip():
+        return Transcript("plain", (Utterance(_words(text, 0, end)),))
+    ends = [match.start() for match in ranges[1:]] + [end]
     return Transcript(
-        "labeled",
+        "plain",
         tuple(
-            Utterance(MappedText.part(text, label.end(), end).stripped(), label[1])
-            for label, end in zip(labels, ends, strict=True)
+            Utterance(_words(text, match.end(), until), None, seconds(match[1]), seconds(match[2]))
+            for match, until in zip(ranges, ends, strict=True)
         ),
     )
 
 
-def read_plain(text: str) -> Transcript:
-    """Returns the text as one utterance of one speaker without a name."""
-    return Transcript("plain", (Utterance(MappedText.whole(text).stripped()),))
+def _labels(text: str) -> tuple[Shape, list[Label]] | None:
+    """Returns the shape of the first label and all labels of that shape; None if the text is no dialogue."""
+    lines = lines_of(text)
+    dialogues = []
+    for shape in SHAPES:
+        labels = list(labels_in(lines, shape))
+        if shape.kind != "chevrons":
+            labels = dialogue_labels(text, shape, labels)
+        elif len(labels) < 2:
+            continue
+        if labels:
+            dialogues.append((shape, labels))
+    return min(dialogues, key=lambda dialogue: dialogue[1][0].start, default=None)
+
+
+def _utterances(text: str, shape: Shape, labels: Sequence[Label]) -> tuple[Utterance, ...]:
+    end = max(labels[-1].end, _end_of_words(text))
+    bodies = zip(labels, [label.start for label in labels[1:]] + [end], strict=True)
+    clocks = starts([label.clock for label in labels])
+    return tuple(
+        Utterance(said, _written(label.name), start)
+        for (label, until), start in zip(bodies, clocks, strict=True)
+        if label.name and (said := _said(text, shape, label.end, until)).text
+    )
+
+
+def _written(name: str) -> str:
+    return name.split(" to ")[0].strip(" ~,*\u200e\u202a\u202c")
+
+
+def _said(text: str, shape: Shape, start: int, end: int) -> MappedText:
+    words = _words(text, start, end)
+    if shape.timed:
+        words = words.replace(_EDITED, "")
+        if _NO_MESSAGE.fullmatch(text, start, end):
+            return words.slice(0, 0)
+    if shape.kind == "court":
+        words = words.replace(_MARGIN, "")
+    return words.replace(_SYSTEM_LINE, "").stripped()
+
+
+def _words(text: str, start: int, end: int) -> MappedText:
+    part = MappedText.part(text, start, end)
+    if has_clocks(part.text):
+        part = without_times(part)
+    return part.stripped()
+
+
+def _end_of_words(text: str) -> int:
+    """Returns where the footer of the tool that wrote the transcript begins; the end if there is none."""
+    end = len(text.rstrip())
+    for _ in range(5):
+        start = max(text.rfind("\n", 0, end), text.rfind("\r", 0, end)) + 1
+        line = text[start:end].strip()
+        if not start or len(line) > _FOOTER_CHARACTERS or not _FOOTER.fullmatch(line):
+            break
+        end = len(text[:start].rstrip())
+    return end
+
+
+def _guessed(text: str, labels: Sequence[Label]) -> Transcript:
+    parts = []
+    spans = [(0, labels[0].start)] + [
+        (label.end, end)
+        for label, end in zip(labels, [label.start for label in labels[1:]] + [_end_of_words(text)], strict=True)
+    ]
+    for start, end in spans:
+        parts += _changes(text, start, end)
+    turns = [part for part in parts if part.text]
+    return Transcript("labeled", alternating(turns), speakers_guessed=True, notes=(GUESSED_NOTE,))
+
+
+def _changes(text: str, start: int, end: int) -> list[MappedText]:
+    """Returns what is said between the changes of the speaker inside a line."""
+    cuts = [match.span() for match in _CHANGE.finditer(text, start, end)]
+    edges = [start, *(edge for cut in cuts for edge in cut), end]
+    return [_words(text, *edges[place : place + 2]) for place in range(0, len(edges), 2)]

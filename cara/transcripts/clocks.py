@@ -1,0 +1,79 @@
+"""Times in a text: what they look like, where an utterance starts by them, and the text without them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from cara.transcripts.mapped_text import MappedText
+
+CLOCK = r"\d{1,3}:\d{1,2}(?::\d{1,2}){0,2}+(?:[.,]\d{1,3})?+(?![\d:])"
+"""A time of a recording (`0:03`, `00:00:12.5`) or of the day."""
+HALF = r"(?:[ ]?[AaPp]\.?[Mm]\b\.?)"
+"""The half of the day behind a time of twelve hours."""
+TO = r"[ \t]{0,3}(?:-{1,3}>?|[–—>])[ \t]{0,3}"
+"""What stands between two times of a range."""
+
+_HOUR_SECONDS = 3_600
+_DAY_SECONDS = 24 * _HOUR_SECONDS
+# A recording whose first time is later than this does not begin at zero: its times are those of the day.
+_LATE_MINUTES = 5
+_PARTS = re.compile(r"\d{1,3}")
+
+_INLINE = re.compile(
+    rf"[\[(<][ \t]{{0,3}}{CLOCK}{HALF}?+(?:{TO}{CLOCK})?+[ \t]{{0,3}}[\])>]"
+    rf"|(?<![\w:.,])\d{{1,2}}:\d{{2}}:\d{{2}}(?:[.,]\d{{1,3}})?+(?:{TO}{CLOCK})?+(?![\w:])"
+    rf"|^[ \t\ufeff]*+\d{{1,3}}:\d{{2}}(?:[.,]\d{{1,3}})?+(?:{TO}{CLOCK})?+(?=[\s>–—-]|\Z)",
+    re.MULTILINE,
+)
+_HAS_CLOCK = re.compile(r"\d:\d")
+
+
+def has_clocks(text: str) -> bool:
+    """Returns whether a time may stand in the text."""
+    return bool(_HAS_CLOCK.search(text))
+
+
+def without_times(mapped: MappedText) -> MappedText:
+    """Returns the text without times of the recording.
+
+    These are times in brackets (`[00:12]`), those of three parts (`00:12:03`), and those of two parts that
+    begin a line. Another time of two parts is a time of the day, which was said.
+    """
+    return mapped.replace(_INLINE, "")
+
+
+def seconds(clock: str) -> float | None:
+    """Returns the seconds of a time; None if it is a time of the day without seconds (`10:00 AM`)."""
+    parts = [int(part) for part in _PARTS.findall(re.split(r"[.,]", clock)[0])]
+    half = re.search(r"[AaPp]\.?[Mm]", clock)
+    if half and len(parts) < 3:
+        return None
+    fraction = re.search(r"[.,](\d{1,3})", clock)
+    hours, minutes, rest = parts[:3] if len(parts) > 2 else (0, *parts)
+    if half:
+        hours = hours % 12 + (12 if half[0][0] in "Pp" else 0)
+    return hours * _HOUR_SECONDS + minutes * 60 + rest + (float(f"0.{fraction[1]}") if fraction else 0.0)
+
+
+def starts(clocks: Sequence[str | None]) -> list[float | None]:
+    """Returns the seconds from the beginning of the recording for each time.
+
+    Times of the day count from the first one. None stands where no time is, for times of the day without
+    seconds, and for all if they fall.
+    """
+    times = [seconds(clock) if clock else None for clock in clocks]
+    known = [(clock, time) for clock, time in zip(clocks, times, strict=True) if clock and time is not None]
+    if not known:
+        return times
+    clock, first = known[0]
+    of_day = first >= _HOUR_SECONDS
+    if clock.count(":") == 1 and first > _LATE_MINUTES * 60:
+        return [None] * len(times)
+    shifted = [None if time is None else _since(time, first) if of_day else time for time in times]
+    rising = [time for time in shifted if time is not None]
+    return shifted if rising == sorted(rising) else [None] * len(times)
+
+
+def _since(time: float, first: float) -> float:
+    return round(time - first if time >= first else time - first + _DAY_SECONDS, 3)

@@ -1,0 +1,130 @@
+"""Whether a text is a dialogue, and which of the lines that look like labels are."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from itertools import pairwise
+
+from cara.transcripts.label_names import is_capitalized, is_known, is_stage_mark, may_be_name
+from cara.transcripts.label_shapes import Label, Shape
+from cara.transcripts.utterances import speaker_key
+
+# A header states the title, the date and who takes part. What is longer, or is written in sentences, is a talk.
+_HEADER_WORDS = 60
+_HEADER_LINE_WORDS = 14
+_ENDS_SENTENCE = re.compile(r"[.!?。！？…]['\"”’)]?\s*$")
+_STATES_FACT = re.compile(r"[^\n:：]{1,40}[:：]|\W")
+_SHAPES_WITHOUT_PROOF = frozenset({"colon", "tab", "brackets", "screenplay"})
+
+
+def dialogue_labels(text: str, shape: Shape, found: Sequence[Label]) -> list[Label]:
+    """Returns the labels of a dialogue among lines of a shape; none if the text is no such dialogue.
+
+    A label is a fact about the whole text: its name is known (You, Coach, Speaker 1, …) or it recurs, labels
+    begin the text or follow a short header, and words follow them.
+    """
+    named = [label for label in found if label.name is None or _possible(label.name, shape)]
+    if not named:
+        return []
+    labels = _of_first_style(named) if shape.kind == "colon" else named
+    keys = _speakers(labels, shape)
+    chosen = [label for label in labels if label.name is None or speaker_key(label.name) in keys]
+    return chosen if chosen and _is_dialogue(text, shape, chosen, keys) else []
+
+
+def _possible(name: str, shape: Shape) -> bool:
+    if shape.kind in ("dated", "zoom chat", "chat"):
+        return True
+    if shape.kind == "screenplay" and not name.isupper():
+        return False
+    if shape.kind == "brackets" and is_stage_mark(name):
+        return False
+    return is_known(speaker_key(name) or "") or may_be_name(name)
+
+
+def _of_first_style(labels: list[Label]) -> list[Label]:
+    """Returns the labels that are decorated with times as the first one is.
+
+    Where the first has a time, a later one may lack it if its name is known or has stood at a time.
+    """
+    if not labels[0].decorated:
+        return [label for label in labels if not label.decorated]
+    timed = {speaker_key(label.name) for label in labels if label.decorated}
+    return [label for label in labels if label.decorated or _is_sure(speaker_key(label.name), timed)]
+
+
+def _is_sure(key: str | None, timed: set[str | None]) -> bool:
+    return key in timed or is_known(key or "")
+
+
+def _speakers(labels: list[Label], shape: Shape) -> set[str | None]:
+    """Returns the keys of the names that are speakers' by what they are and how they recur."""
+    names = {key: label.name for label in reversed(labels) if (key := speaker_key(label.name))}
+    counts = Counter(key for label in labels if (key := speaker_key(label.name)))
+    if shape.timed or shape.kind == "court" or labels[0].decorated:
+        return {key for key in counts if counts[key] > 1 or is_known(key) or is_capitalized(names[key] or "")}
+    keys: set[str | None] = {key for key in counts if counts[key] > 1 or is_known(key)}
+    single = [key for key in counts if key not in keys and is_capitalized(names[key] or "")]
+    full = {key for key in single if " " in key and not key[-1].isdigit()}
+    if keys and all(" " in (key or "") for key in keys):
+        return keys | full
+    if len(keys) == 1 and len(single) == 1 and _answers(labels, keys, single[0]):
+        return keys | set(single)
+    return keys
+
+
+def _answers(labels: list[Label], keys: set[str | None], single: str) -> bool:
+    """Returns whether the name that occurs once answers the one that is sure, rather than begins a line of it."""
+    order = [speaker_key(label.name) for label in labels]
+    if any(is_known(key or "") for key in keys):
+        return True
+    return single in order[:-1] and order.index(single) > 0
+
+
+def _is_dialogue(text: str, shape: Shape, labels: list[Label], keys: set[str | None]) -> bool:
+    if not _say_something(text, labels):
+        return False
+    header = text[: labels[0].start].strip("\ufeff \t\r\n")
+    sure = any(is_known(key or "") for key in keys)
+    if header and not _is_header(header, len(text), len(labels), timed=shape.timed or labels[0].decorated):
+        return False
+    if shape.timed or labels[0].decorated:
+        return len(labels) > 1 or not header
+    if shape.kind == "tab" or shape.kind == "screenplay":
+        return len(keys) > 1 and len(labels) > 2
+    if shape.kind == "court":
+        return len(keys) > 1
+    if sure:
+        return len(labels) > 1 or not header
+    return _alternate(text, labels, keys, header)
+
+
+def _alternate(text: str, labels: list[Label], keys: set[str | None], header: str) -> bool:
+    """Returns whether unknown names recur as speakers do: two in turn, or one that begins the paragraphs."""
+    if len(keys) > 1:
+        return len(labels) > 2
+    paragraphs = sum(1 for paragraph in re.split(r"[\r\n]+", text) if paragraph.strip())
+    return not header and len(labels) > 1 and 2 * len(labels) >= paragraphs and is_capitalized(labels[0].name or "")
+
+
+def _say_something(text: str, labels: list[Label]) -> bool:
+    """Returns whether words follow at least half of the labels."""
+    ends = [label.start for label in labels[1:]] + [len(text)]
+    silent = sum(1 for label, end in zip(labels, ends, strict=True) if text[label.end : end].isspace() or label.end >= end)
+    return 2 * silent <= len(labels)
+
+
+def _is_header(header: str, characters: int, labels: int, *, timed: bool) -> bool:
+    words = len(header.split())
+    if timed or labels > 5:
+        return words <= _HEADER_WORDS and (timed or 6 * len(header) < characters)
+    lines = [line for line in header.splitlines() if line.strip()]
+    return words <= _HEADER_WORDS and all(_is_header_line(line) for line in lines)
+
+
+def _is_header_line(line: str) -> bool:
+    if _STATES_FACT.match(line.strip()):
+        return True
+    return len(line.split()) <= _HEADER_LINE_WORDS and not _ENDS_SENTENCE.search(line[-80:])

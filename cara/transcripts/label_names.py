@@ -1,0 +1,75 @@
+"""What may be the name of a speaker, and what begins lines of prose instead."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from cara.transcripts.speakers import LEARNER_LABELS, OTHER_LABELS
+
+_NUMBERED = re.compile(
+    r"(?:speaker|person|participant|voice|interviewer|interviewee|candidate|guest|host|student|teacher|caller"
+    r"|agent|customer|user|unknown speaker|unidentified speaker|male|female|man|woman|sprecher|orador|hablante"
+    r"|locuteur|intervenant|falante|spk|channel|話者|说话人|發言人|发言人|참석자|화자)[ _:#-]{0,2}[a-z\d]{1,3}"
+    r"|[a-z]{1,2}\d{1,3}"
+)
+_UNKNOWN = frozenset({"unknown", "unknown speaker", "unidentified", "unidentified speaker", "speaker"})
+
+# Words that begin a line and have a colon in ordinary prose, minutes and letters: they name no speaker.
+_NOT_A_NAME = frozenset(
+    "first second third fourth fifth finally last lastly next then now so and or but also because however "
+    "therefore note notes nb example examples problem problems solution solutions result results reason "
+    "reasons remember fact facts title subject topic topics agenda summary conclusion introduction overview "
+    "yes no ok okay well step steps point points goal goals today tomorrow yesterday http https ftp mailto "
+    "date time duration location place venue re fw fwd cc bcc url link links email mail phone tel fax ps "
+    "p.s pros cons plan plans option options tip tips warning update updates status risk risks decision "
+    "decisions deadline budget cost costs price total action actions background attendees participants "
+    "present absent apologies meeting transcript transcription recording minutes chapter section part page "
+    "question questions answer answers quote source sources see ingredients method instructions day week "
+    "month year monday tuesday wednesday thursday friday saturday sunday to dear ref owner next.steps task "
+    "tasks issue issues priority category name address language format version file created recorded "
+    "exported hinweis beispiel problem fazit thema datum zeit ort nota ejemplo fecha hora tema exemple "
+    "remarque sujet exemplo data bonus moral lesson key idea ideas aim purpose context situation evidence "
+    "claim argument advantages disadvantages benefits strengths weaknesses".split()
+)
+# Words that begin a clause; a name begins with one only if its other words begin with capitals (`THE COURT`).
+_OPENERS = frozenset(
+    "the a an my our your his her its their this that these those here there it we they he she what which who "
+    "how why when where if in on at for from with by as of one two three some all any each every just only "
+    "let is are was were do does did not i'm i've it's that's here's there's you i me us".split()
+)
+_STAGE_MARK = re.compile(
+    r"(?:\w{1,20} )?(?:music|applause|laugh\w{0,5}|pause\w?|silence|inaudible|unintelligible|crosstalk|cough\w{0,3}"
+    r"|sigh\w{0,3}|noise|cheer\w{0,4}|beat|breath\w{0,3}|blank_audio|blank audio|foreign|sound\w?|chuckl\w{1,4}|overlap\w{0,5})",
+    re.IGNORECASE,
+)
+
+
+def is_known(key: str) -> bool:
+    """Returns whether a label, as `speaker_key` writes it, is one in every transcript."""
+    return (
+        key in LEARNER_LABELS or key in OTHER_LABELS or key in _UNKNOWN or _NUMBERED.fullmatch(key) is not None
+    )
+
+
+def is_stage_mark(name: str) -> bool:
+    """Returns whether what stands in brackets is a sound or a silence rather than a name."""
+    return _STAGE_MARK.fullmatch(name) is not None
+
+
+@lru_cache(4_096)
+def may_be_name(name: str) -> bool:
+    """Returns whether a speaker may be called so; what begins a line of prose is none."""
+    first, *others = name.split()
+    word = first.casefold().strip(".,")
+    if word in _NOT_A_NAME:
+        return False
+    if word in _OPENERS and others:
+        return not any(other[0].islower() for other in others)
+    return not name.endswith((",", "…")) and (not others or not first.endswith(","))
+
+
+@lru_cache(4_096)
+def is_capitalized(name: str) -> bool:
+    """Returns whether the name is written as names are: no word of it begins with a small letter."""
+    return not any(word[0].islower() for word in name.split())
