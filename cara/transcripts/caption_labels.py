@@ -55,7 +55,7 @@ def label_of(line: str) -> Label | None:
     words = _ASIDE.sub("", name).split()
     if not words or not _may_be_name(name, words):
         return None
-    if match["name"] is None and (_STAGE.search(name) or match["capitals"] and not name.isupper()):
+    if match["name"] is None and (_STAGE.search(name) or (match["capitals"] and not name.isupper())):
         return None
     return Label(name, match.end(), match["bracketed"] is None and _is_strong(words))
 

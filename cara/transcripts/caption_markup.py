@@ -80,7 +80,9 @@ def timed_words(text: MappedText, marks: tuple[Mark, ...], start: float, end: fl
     if not marks or any(later < earlier for earlier, later in pairwise(bounds)):
         return ()
     offsets = [mark.offset for mark in marks]
-    words = [(bisect_right(offsets, text.offsets[word.start()]), word[0]) for word in _WORD.finditer(text.text)]
+    words = [
+        (bisect_right(offsets, text.offsets[word.start()]), word[0]) for word in _WORD.finditer(text.text)
+    ]
     timed: list[TimedWord] = []
     for number, group in groupby(words, key=lambda word: word[0]):
         together = list(group)

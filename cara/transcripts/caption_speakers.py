@@ -44,7 +44,9 @@ def spoken(cues: Sequence[Cue]) -> Spoken:
     """
     pieces = list(_pieces(cues))
     names = accepted([(piece.cue, piece.label, piece.changes) for piece in pieces if _says(piece)])
-    guessed = not names and any(piece.changes for piece in pieces) and not any(piece.line.voice for piece in pieces)
+    guessed = (
+        not names and any(piece.changes for piece in pieces) and not any(piece.line.voice for piece in pieces)
+    )
     attributed = _guessed(pieces) if guessed else _named(pieces, names)
     return Spoken(tuple(_utterances(cues, attributed)), guessed)
 

@@ -129,7 +129,9 @@ def _drop_identifier(paragraphs: list[_Paragraph], identified: bool) -> None:
     if not last:
         return
     alone = len(last) == 1 and len(paragraphs) > 1
-    if (alone and (identified or any(paragraphs[:-1]))) or (identified and _IDENTIFIER.fullmatch(last[-1].text)):
+    if (alone and (identified or any(paragraphs[:-1]))) or (
+        identified and _IDENTIFIER.fullmatch(last[-1].text)
+    ):
         last.pop()
 
 

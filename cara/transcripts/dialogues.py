@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from itertools import pairwise
 
 from cara.transcripts.label_names import is_capitalized, is_known, is_stage_mark, may_be_name
 from cara.transcripts.label_shapes import Label, Shape
@@ -106,13 +105,22 @@ def _alternate(text: str, labels: list[Label], keys: set[str | None], header: st
     if len(keys) > 1:
         return len(labels) > 2
     paragraphs = sum(1 for paragraph in re.split(r"[\r\n]+", text) if paragraph.strip())
-    return not header and len(labels) > 1 and 2 * len(labels) >= paragraphs and is_capitalized(labels[0].name or "")
+    return (
+        not header
+        and len(labels) > 1
+        and 2 * len(labels) >= paragraphs
+        and is_capitalized(labels[0].name or "")
+    )
 
 
 def _say_something(text: str, labels: list[Label]) -> bool:
     """Returns whether words follow at least half of the labels."""
     ends = [label.start for label in labels[1:]] + [len(text)]
-    silent = sum(1 for label, end in zip(labels, ends, strict=True) if text[label.end : end].isspace() or label.end >= end)
+    silent = sum(
+        1
+        for label, end in zip(labels, ends, strict=True)
+        if text[label.end : end].isspace() or label.end >= end
+    )
     return 2 * silent <= len(labels)
 
 

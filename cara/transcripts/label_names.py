@@ -48,7 +48,10 @@ _STAGE_MARK = re.compile(
 def is_known(key: str) -> bool:
     """Returns whether a label, as `speaker_key` writes it, is one in every transcript."""
     return (
-        key in LEARNER_LABELS or key in OTHER_LABELS or key in _UNKNOWN or _NUMBERED.fullmatch(key) is not None
+        key in LEARNER_LABELS
+        or key in OTHER_LABELS
+        or key in _UNKNOWN
+        or _NUMBERED.fullmatch(key) is not None
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import partial
 
 from cara.transcripts.chevrons import GUESSED_NOTE, alternating
 from cara.transcripts.clocks import CLOCK, TO, has_clocks, seconds, starts, without_times
@@ -32,7 +31,9 @@ _NO_MESSAGE = re.compile(
     r"|messages and calls are end-to-end encrypted[^\n]{0,300})\s*+",
     re.IGNORECASE,
 )
-_EDITED = re.compile(r"[ \u200e]*+(?:\(edited\)|<this message was edited>)[ \t]*+$", re.IGNORECASE | re.MULTILINE)
+_EDITED = re.compile(
+    r"[ \u200e]*+(?:\(edited\)|<this message was edited>)[ \t]*+$", re.IGNORECASE | re.MULTILINE
+)
 _SYSTEM_LINE = re.compile(
     r"(?<=[\r\n])[^\r\n:]{1,60}[ ](?:started|stopped)[ ](?:the[ ])?(?:transcription|recording)\.?[ \t]*+$"
     r"|(?<=[\r\n])[ \t]*+[-–—_=*]{3,}+[ \t]*+$",
@@ -141,7 +142,9 @@ def _guessed(text: str, labels: Sequence[Label]) -> Transcript:
     parts = []
     spans = [(0, labels[0].start)] + [
         (label.end, end)
-        for label, end in zip(labels, [label.start for label in labels[1:]] + [_end_of_words(text)], strict=True)
+        for label, end in zip(
+            labels, [label.start for label in labels[1:]] + [_end_of_words(text)], strict=True
+        )
     ]
     for start, end in spans:
         parts += _changes(text, start, end)
