@@ -38,8 +38,8 @@ class TooShort(Unprocessable):
 
     def __init__(self, words: int) -> None:
         super().__init__(
-            f"The learner says {words} word{'' if words == 1 else 's'} in this transcript, fillers and repairs "
-            f"left out. Feedback needs {MIN_JUDGED_WORDS} at least."
+            f"The learner says {words} word{'' if words == 1 else 's'} in this transcript, without fillers and "
+            f"repairs. Feedback needs {MIN_JUDGED_WORDS} at least."
         )
 
 
