@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 import re
 from bisect import bisect_right
-from collections.abc import Iterable
 from functools import lru_cache
 from itertools import groupby, pairwise
 from typing import NamedTuple
@@ -29,6 +28,8 @@ _MARKUP = re.compile(
 )
 _VOICE = re.compile(r"<v(?:\.[^\s<>]*+)?(?:[ \t]++([^<>]{0,200}+))?>")
 _SIGNS = re.compile(r"[<{&]")
+_BREAK = re.compile(r"(?<![^\S\n])[^\S\n]*+\n\s*+")
+_UNEVEN = re.compile(r"[^\S\n]\n|\n\s")
 _WORD = re.compile(r"\S++")
 
 
@@ -39,29 +40,45 @@ class Mark(NamedTuple):
     time: float
 
 
-class Line(NamedTuple):
-    """A line of a cue without its markup.
+class Part(NamedTuple):
+    """What a cue shows, or what one voice says in it, without markup; lines are parted by one line feed each.
 
     `voice` is the speaker whom a voice tag names: "" if the tag names nobody, None without a tag. `marks` are
-    the times between the words of the cue, if there are any in this line.
+    the times between the words of the cue.
     """
 
     text: MappedText
-    marks: tuple[Mark, ...] = ()
     voice: str | None = None
+    marks: tuple[Mark, ...] = ()
 
 
-def lines_of(shown: Iterable[MappedText]) -> list[Line]:
-    """Returns the lines that a cue shows, without markup; a line is parted where another voice begins."""
-    lines: list[Line] = []
-    for line in shown:
-        if _SIGNS.search(line.text):
-            lines += _unmarked(line)
-        else:
-            lines.append(Line(line))
-    if marks := tuple(mark for line in lines for mark in line.marks):
-        lines = [line._replace(marks=marks) if line.marks else line for line in lines]
-    return [line for line in lines if line.text.text or line.voice is not None]
+def parts_of(shown: MappedText) -> list[Part]:
+    """Returns what a cue shows, without markup: the parts in which there are words or another voice."""
+    if not _SIGNS.search(shown.text):
+        text = _even(shown)
+        return [Part(text)] if text.text else []
+    voices = list(_VOICE.finditer(shown.text))
+    begins = [0, *(voice.end() for voice in voices)]
+    ends = [*(voice.start() for voice in voices), len(shown.text)]
+    labels = [None, *(html.unescape(voice[1] or "").strip() for voice in voices)]
+    marks: list[Mark] = []
+    parts = [
+        Part(_even(_plain(shown.slice(begin, end), marks)), label)
+        for begin, end, label in zip(begins, ends, labels, strict=True)
+        if begin < end or label is not None
+    ]
+    times = tuple(marks)
+    return [
+        part._replace(marks=times) if times else part
+        for part in parts
+        if part.text.text or part.voice is not None
+    ]
+
+
+def _even(text: MappedText) -> MappedText:
+    """Returns the text without white space at the ends of its lines, and without empty lines."""
+    stripped = text.stripped()
+    return stripped.replace(_BREAK, "\n") if _UNEVEN.search(stripped.text) else stripped
 
 
 def seconds(time: str) -> float:
@@ -80,7 +97,9 @@ def timed_words(text: MappedText, marks: tuple[Mark, ...], start: float, end: fl
     if not marks or any(later < earlier for earlier, later in pairwise(bounds)):
         return ()
     offsets = [mark.offset for mark in marks]
-    words = [(bisect_right(offsets, text.offsets[word.start()]), word[0]) for word in _WORD.finditer(text.text)]
+    words = [
+        (bisect_right(offsets, text.offsets[word.start()]), word[0]) for word in _WORD.finditer(text.text)
+    ]
     timed: list[TimedWord] = []
     for number, group in groupby(words, key=lambda word: word[0]):
         together = list(group)
@@ -92,23 +111,10 @@ def timed_words(text: MappedText, marks: tuple[Mark, ...], start: float, end: fl
     return tuple(timed)
 
 
-def _unmarked(line: MappedText) -> list[Line]:
-    voices = list(_VOICE.finditer(line.text))
-    begins = [0, *(voice.end() for voice in voices)]
-    ends = [*(voice.start() for voice in voices), len(line.text)]
-    labels = [None, *(html.unescape(voice[1] or "").strip() for voice in voices)]
-    return [
-        Line(*_plain(line.slice(begin, end)), voice=label)
-        for begin, end, label in zip(begins, ends, labels, strict=True)
-        if begin < end or label is not None
-    ]
-
-
-def _plain(text: MappedText) -> tuple[MappedText, tuple[Mark, ...]]:
-    """Returns the text without tags, character references replaced, and the times that stood in it."""
+def _plain(text: MappedText, marks: list[Mark]) -> MappedText:
+    """Returns the text without tags, with the characters of references, and appends the times in it."""
     parts: list[str] = []
     offsets: list[int] = []
-    marks: list[Mark] = []
     position = 0
     for match in _MARKUP.finditer(text.text):
         start, end = match.span()
@@ -120,8 +126,7 @@ def _plain(text: MappedText) -> tuple[MappedText, tuple[Mark, ...]]:
         offsets += text.offsets[position:start]
         offsets += [text.offsets[start]] * len(character)
         position = end
-    plain = MappedText("".join([*parts, text.text[position:]]), offsets + text.offsets[position:])
-    return plain.stripped(), tuple(marks)
+    return MappedText("".join([*parts, text.text[position:]]), offsets + text.offsets[position:])
 
 
 @lru_cache(maxsize=1024)
