@@ -67,25 +67,22 @@ def parts_of(shown: MappedText) -> list[Part]:
         for begin, end, label in zip(begins, ends, labels, strict=True)
         if begin < end or label is not None
     ]
+    spoken = [part for part in parts if part.text.text or part.voice is not None]
     times = tuple(marks)
-    return [
-        part._replace(marks=times) if times else part
-        for part in parts
-        if part.text.text or part.voice is not None
-    ]
+    return [part._replace(marks=times) for part in spoken] if times else spoken
 
 
 def _even(text: MappedText) -> MappedText:
     """Returns the text without white space at the ends of its lines, and without empty lines."""
-    stripped = text.stripped()
+    ends = text.text[:1] + text.text[-1:]
+    stripped = text.stripped() if ends.strip() != ends else text
     return stripped.replace(_BREAK, "\n") if _UNEVEN.search(stripped.text) else stripped
 
 
 def seconds(time: str) -> float:
     """Returns the seconds of a time such as `01:02:03.400`, `2:3,4` or `0:0:3.9`, to the millisecond."""
-    hours_and_minutes, _, rest = time.replace(",", ".").rpartition(":")
-    hours, _, minutes = hours_and_minutes.rpartition(":")
-    return round(int(hours or 0) * 3600 + int(minutes) * 60 + float(rest), 3)
+    *hours, minutes, rest = time.replace(",", ".").split(":")
+    return round((int(hours[0]) * 3600 if hours else 0) + int(minutes) * 60 + float(rest), 3)
 
 
 def timed_words(text: MappedText, marks: tuple[Mark, ...], start: float, end: float) -> tuple[TimedWord, ...]:
@@ -113,6 +110,8 @@ def timed_words(text: MappedText, marks: tuple[Mark, ...], start: float, end: fl
 
 def _plain(text: MappedText, marks: list[Mark]) -> MappedText:
     """Returns the text without tags, with the characters of references, and appends the times in it."""
+    if not _SIGNS.search(text.text):
+        return text
     parts: list[str] = []
     offsets: list[int] = []
     position = 0

@@ -16,7 +16,7 @@ from cara.transcripts.utterances import Utterance, speaker_key
 
 _CHANGE = re.compile(r"^>>", re.MULTILINE)
 _MAYBE_LABEL = re.compile(r"^(?=[^:：\])\n]{1,100}+[:：\])])", re.MULTILINE)
-_CHANGE_OR_LABEL = re.compile(r"(?:^|(?<=\s))>>++[ \t]*+|" + _MAYBE_LABEL.pattern, re.MULTILINE)
+_CHANGE_OR_LABEL = re.compile(r"(?:^|(?<=\s))(?:>>++\s*+)++|" + _MAYBE_LABEL.pattern, re.MULTILINE)
 _SIGNS = re.compile(r"[:：>\[(]")
 _DASHES = re.compile(r"^[-–—‐]\s*+", re.MULTILINE)
 _PRONOUNS = re.compile(r"\s*+\([^\W\d_]{1,12}(?:\s?/\s?[^\W\d_]{1,12}){1,3}\)$")
@@ -84,8 +84,8 @@ def _parted(cue: int, part: Part, changes: bool) -> Iterator[_Piece]:
     if ends[0]:
         yield _Piece(cue, part._replace(text=part.text.slice(0, ends[0]).stripped()))
     for (start, begin, label), end in zip(starts, ends[1:], strict=True):
-        piece = part._replace(text=part.text.slice(begin, max(begin, end)).stripped())
-        yield _Piece(cue, piece, begin > start, label)
+        stop = begin + len(text[begin:end].rstrip())
+        yield _Piece(cue, Part(part.text.slice(begin, stop), None, part.marks), begin > start, label)
 
 
 def _guessed(pieces: Iterable[_Piece]) -> Iterator[tuple[_Piece, str | None]]:

@@ -43,7 +43,7 @@ def without_repeats(cues: Sequence[Cue]) -> list[Cue]:
 def _rest(before: Cue, cue: Cue) -> list[Part] | None:
     """Returns what a cue shows after the lines with which the one before ended; None if it begins anew."""
     old, new = before.parts[-1], cue.parts[0]
-    if old.voice != new.voice:
+    if old.voice != new.voice or new.text.text.partition("\n")[0] not in old.text.text:
         return None
     shown = old.text.text.rsplit("\n", _ROWS)[-_ROWS:]
     lines = new.text.text.split("\n", _ROWS)[:_ROWS]
