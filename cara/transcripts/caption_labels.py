@@ -31,7 +31,7 @@ _PROSE = frozenset(
     remember warning tip tips question answer example examples ps p.s result results reason reasons
     problem solution conclusion summary step part chapter lesson point rule option section day week month
     year phase stage number goal objective idea fact again also and but or because well okay ok yes no
-    why what how when where who which that this it the a an is my our your
+    why what how when where who which that this it the an is my our your
     """.split()
 )
 

@@ -26,7 +26,7 @@ _MARKUP = re.compile(
     """,
     re.VERBOSE,
 )
-_VOICE = re.compile(r"<v(?:\.[^\s<>]*+)?(?:[ \t]++([^<>]{0,200}+))?>")
+_VOICE = re.compile(r"<[vV](?:\.[^\s<>]*+)?(?:[ \t]++([^<>]{0,200}+))?>")
 _SIGNS = re.compile(r"[<{&]")
 _BREAK = re.compile(r"(?<![^\S\n])[^\S\n]*+\n\s*+")
 _UNEVEN = re.compile(r"[^\S\n]\n|\n\s")

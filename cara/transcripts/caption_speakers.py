@@ -118,5 +118,6 @@ def _utterances(cues: Sequence[Cue], attributed: Iterable[tuple[_Piece, str | No
         cue = cues[number]
         parts = [piece.part for piece, _ in group]
         text = parts[0].text if len(parts) == 1 else MappedText.joined((part.text for part in parts), "\n")
-        words = timed_words(text, parts[0].marks, cue.start, cue.end)
+        marks = parts[0].marks
+        words = timed_words(text, marks, cue.start, cue.end) if marks else ()
         yield Utterance(text, speaker, cue.start, cue.end, words)

@@ -157,6 +157,11 @@ def test_markup_is_no_word(cue: str, text: str) -> None:
         (["(ANN) a", "(BOB) b", "(ANN) c"], ["ANN", "BOB", "ANN"]),
         (["Ann Lee:\na", "Bob Roe:\nb", "Ann Lee:\nc"], ["Ann Lee", "Bob Roe", "Ann Lee"]),
         (["Ann Lee: a"], ["Ann Lee"]),
+        (["Q: a", "A: b", "Q: c", "A: d"], ["Q", "A", "Q", "A"]),
+        (["Ann Lee: a", "Bob Roe: b", "Ann Lee: c", "Cy Doe: d"], ["Ann Lee", "Bob Roe", "Ann Lee", "Cy Doe"]),
+        (["Speaker 1: a", "b", "c", "Speaker 2: d", "e"],
+         ["Speaker 1", "Speaker 1", "Speaker 1", "Speaker 2", "Speaker 2"]),
+        (["+1555: a", "Ann Lee: c", "+1555: d"], ["+1555", "Ann Lee", "+1555"]),
     ],
 )  # fmt: skip
 def test_a_label_that_behaves_like_one_is_the_speaker(cues: list[str], expected: list[str]) -> None:
@@ -183,8 +188,11 @@ def test_prose_with_a_colon_or_brackets_has_no_speaker(cues: list[str]) -> None:
 def test_changes_of_the_speaker_without_names_are_guessed() -> None:
     transcript = read(webvtt("[Music]", "&gt;&gt; Welcome. What", "did you do? >> Well, um", "&gt;&gt; Why?"))
     assert [(u.speaker, u.text.text) for u in transcript.utterances[1:]] == [
-        ("Speaker 1", "Welcome. What"), ("Speaker 1", "did you do?"), ("Speaker 2", "Well, um"), ("Speaker 1", "Why?"),
-    ]  # fmt: skip
+        ("Speaker 1", "Welcome. What"),
+        ("Speaker 1", "did you do?"),
+        ("Speaker 2", "Well, um"),
+        ("Speaker 1", "Why?"),
+    ]
     assert transcript.speakers_guessed
     assert len(transcript.notes) == 1
 
@@ -308,8 +316,8 @@ def test_neither_wrapping_nor_timing_changes_a_word(words: list[str], data: st.D
 
 
 SHAPES = [
-    "<", "<v ", "<v a>a", "&", "&amp;", "{\\", ">> ", ">> a\n", "[", "(", "a: ", "a:\n", "- ", "a\n", "\n", "\r", "\u00a0",
-    "NOTE\n\n", "1\n", "0:1 --> ", "<0:1.0>a ", "0:1.0 --> 0:2.0\na\n\n",
+    "<", "<v ", "<v a>a", "&", "&amp;", "{\\", ">> ", ">> a\n", "[", "(", "a: ", "a:\n", "- ", "a\n", "\n",
+    "\r", "\u00a0", "NOTE\n\n", "1\n", "0:1 --> ", "<0:1.0>a ", "0:1.0 --> 0:2.0\na\n\n",
 ]  # fmt: skip
 
 
