@@ -9,12 +9,13 @@ from typing import NamedTuple
 from cara.transcripts.caption_markup import TIME, Part, parts_of, seconds
 from cara.transcripts.mapped_text import MappedText
 
+_SBV_END = r"[0-9]{1,3}:[0-9]{2}:[0-9]{2}\.[0-9]{3}[ \t\r]*+$"
 _SETTINGS = r"(?:[ \t]++[A-Za-z][\w-]*+:[^\s]++)*+"
 
 # Between the times of YouTube's own format (.sbv) there is a comma; the command line of Whisper writes
 # `[00:00.000 --> 00:02.000]  text`.
 _TIMING = re.compile(
-    rf"^[ \t\ufeff]*+(\[?)({TIME})[ \t]*+(?:-->|[-–—]>|→|,)[ \t]*+({TIME})"
+    rf"^[ \t\ufeff]*+(\[?)({TIME})[ \t]*+(?:-->|[–—]>|→|,(?={_SBV_END}))[ \t]*+({TIME})"
     rf"(?:\][ \t]*+|{_SETTINGS}[ \t\r]*+$|(?=[ \t]))",
     re.MULTILINE,
 )
@@ -119,18 +120,18 @@ def _shown(view: str, start: int, end: int, identified: bool) -> tuple[tuple[int
     if not paragraphs:
         return None, False
     parted = view.count("\n", start, paragraphs[0][0]) > 1
+    comment_follows = False
     last = paragraphs[-1]
     if end < len(view) and _is_direct(view, last[1], end):
-        if (parted or len(paragraphs) > 1) and _BLOCK.match(view, last[0]):
-            return (paragraphs[0] if len(paragraphs) > 1 else None), True
+        comment_follows = (parted or len(paragraphs) > 1) and bool(_BLOCK.match(view, last[0]))
         line = _last_line(view, *last)
         alone = line == last[0] and (len(paragraphs) > 1 or (parted and identified))
         if alone or (identified and _IDENTIFIER.fullmatch(view[line : last[1]].rstrip())):
             paragraphs[-1] = last[0], line
     # Editors that strip white space make an empty line of the one with which YouTube begins a cue.
     if parted and _BLOCK.match(view, paragraphs[0][0]):
-        return None, False
-    return paragraphs[0], False
+        return None, comment_follows
+    return paragraphs[0], comment_follows
 
 
 def _paragraphs(view: str, start: int, end: int) -> list[tuple[int, int]]:
