@@ -16,6 +16,7 @@ from tests.streams import SentEvent, read_events
 TALK = (
     "Um, thank you for having me. I think we should, you know, start with the budget. "
     "The result was clear: sales rose by ten percent. So, I recommend that we hire two people. "
+    "They would answer the calls that wait for longer than an hour, and the others could rest. "
     "Could we decide this today?"
 )
 

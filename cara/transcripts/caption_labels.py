@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from cara.transcripts.utterances import speaker_key
@@ -25,39 +26,46 @@ _STAGE = re.compile(
     re.IGNORECASE,
 )
 _PROSE = frozenset(
-    "note notes so now first firstly second secondly third thirdly fourth finally last lastly next then remember "
-    "warning tip tips question answer example examples ps p.s result results reason reasons problem solution "
-    "conclusion summary step part chapter lesson point rule option section day week month year phase stage number "
-    "goal objective idea fact again also and but or because well okay ok yes no why what how when where who "
-    "which that this it the a an is my our your".split()
+    """
+    note notes so now first firstly second secondly third thirdly fourth finally last lastly next then
+    remember warning tip tips question answer example examples ps p.s result results reason reasons
+    problem solution conclusion summary step part chapter lesson point rule option section day week month
+    year phase stage number goal objective idea fact again also and but or because well okay ok yes no
+    why what how when where who which that this it the an is my our your
+    """.split()
 )
 
 
 class Label(NamedTuple):
-    """What may be a label at the start of a line, and where what is said begins after it.
+    """What may be a label at the start of a line, and how many characters it and the signs around it have.
 
     `is_strong` if it looks like nothing else: capitals, several names, or a name and a number.
     """
 
     name: str
-    end: int
+    length: int
     is_strong: bool
 
 
-def label_of(line: str) -> Label | None:
-    """Returns what may be the label of a line."""
-    if ":" not in line and "：" not in line and line[:1] not in ("[", "("):
-        return None
-    match = _LABEL.match(line)
+def label_at(text: str, position: int) -> Label | None:
+    """Returns what may be a label at a position."""
+    match = _LABEL.match(text, position)
     if match is None:
         return None
-    name = (match[match.lastgroup or 0]).strip()
+    name = match[match.lastgroup or 0].strip()
+    is_strong = _looks_strong(name, match.lastgroup)
+    return None if is_strong is None else Label(name, match.end() - position, is_strong)
+
+
+@lru_cache(maxsize=1024)
+def _looks_strong(name: str, kind: str | None) -> bool | None:
+    """Returns whether a label is a strong one, None if it is no label."""
     words = _ASIDE.sub("", name).split()
     if not words or not _may_be_name(name, words):
         return None
-    if match["name"] is None and (_STAGE.search(name) or (match["capitals"] and not name.isupper())):
+    if kind != "name" and (_STAGE.search(name) or (kind == "capitals" and not name.isupper())):
         return None
-    return Label(name, match.end(), match["bracketed"] is None and _is_strong(words))
+    return kind == "name" and _is_strong(words)
 
 
 def _may_be_name(name: str, words: list[str]) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 import re
 from bisect import bisect_right
-from collections.abc import Iterable
 from functools import lru_cache
 from itertools import groupby, pairwise
 from typing import NamedTuple
@@ -27,8 +26,10 @@ _MARKUP = re.compile(
     """,
     re.VERBOSE,
 )
-_VOICE = re.compile(r"<v(?:\.[^\s<>]*+)?(?:[ \t]++([^<>]{0,200}+))?>")
+_VOICE = re.compile(r"<[vV](?:\.[^\s<>]*+)?(?:[ \t]++([^<>]{0,200}+))?>")
 _SIGNS = re.compile(r"[<{&]")
+_BREAK = re.compile(r"(?<![^\S\n])[^\S\n]*+\n\s*+")
+_UNEVEN = re.compile(r"[^\S\n]\n|\n\s")
 _WORD = re.compile(r"\S++")
 
 
@@ -39,36 +40,49 @@ class Mark(NamedTuple):
     time: float
 
 
-class Line(NamedTuple):
-    """A line of a cue without its markup.
+class Part(NamedTuple):
+    """What a cue shows, or what one voice says in it, without markup; lines are parted by one line feed each.
 
     `voice` is the speaker whom a voice tag names: "" if the tag names nobody, None without a tag. `marks` are
-    the times between the words of the cue, if there are any in this line.
+    the times between the words of the cue.
     """
 
     text: MappedText
-    marks: tuple[Mark, ...] = ()
     voice: str | None = None
+    marks: tuple[Mark, ...] = ()
 
 
-def lines_of(shown: Iterable[MappedText]) -> list[Line]:
-    """Returns the lines that a cue shows, without markup; a line is parted where another voice begins."""
-    lines: list[Line] = []
-    for line in shown:
-        if _SIGNS.search(line.text):
-            lines += _unmarked(line)
-        else:
-            lines.append(Line(line))
-    if marks := tuple(mark for line in lines for mark in line.marks):
-        lines = [line._replace(marks=marks) if line.marks else line for line in lines]
-    return [line for line in lines if line.text.text or line.voice is not None]
+def parts_of(shown: MappedText) -> list[Part]:
+    """Returns what a cue shows, without markup: the parts in which there are words or another voice."""
+    if not _SIGNS.search(shown.text):
+        text = _even(shown)
+        return [Part(text)] if text.text else []
+    voices = list(_VOICE.finditer(shown.text))
+    begins = [0, *(voice.end() for voice in voices)]
+    ends = [*(voice.start() for voice in voices), len(shown.text)]
+    labels = [None, *(html.unescape(voice[1] or "").strip() for voice in voices)]
+    marks: list[Mark] = []
+    parts = [
+        Part(_even(_plain(shown.slice(begin, end), marks)), label)
+        for begin, end, label in zip(begins, ends, labels, strict=True)
+        if begin < end or label is not None
+    ]
+    spoken = [part for part in parts if part.text.text or part.voice is not None]
+    times = tuple(marks)
+    return [part._replace(marks=times) for part in spoken] if times else spoken
+
+
+def _even(text: MappedText) -> MappedText:
+    """Returns the text without white space at the ends of its lines, and without empty lines."""
+    ends = text.text[:1] + text.text[-1:]
+    stripped = text.stripped() if ends.strip() != ends else text
+    return stripped.replace(_BREAK, "\n") if _UNEVEN.search(stripped.text) else stripped
 
 
 def seconds(time: str) -> float:
     """Returns the seconds of a time such as `01:02:03.400`, `2:3,4` or `0:0:3.9`, to the millisecond."""
-    hours_and_minutes, _, rest = time.replace(",", ".").rpartition(":")
-    hours, _, minutes = hours_and_minutes.rpartition(":")
-    return round(int(hours or 0) * 3600 + int(minutes) * 60 + float(rest), 3)
+    *hours, minutes, rest = time.replace(",", ".").split(":")
+    return round((int(hours[0]) * 3600 if hours else 0) + int(minutes) * 60 + float(rest), 3)
 
 
 def timed_words(text: MappedText, marks: tuple[Mark, ...], start: float, end: float) -> tuple[TimedWord, ...]:
@@ -94,23 +108,12 @@ def timed_words(text: MappedText, marks: tuple[Mark, ...], start: float, end: fl
     return tuple(timed)
 
 
-def _unmarked(line: MappedText) -> list[Line]:
-    voices = list(_VOICE.finditer(line.text))
-    begins = [0, *(voice.end() for voice in voices)]
-    ends = [*(voice.start() for voice in voices), len(line.text)]
-    labels = [None, *(html.unescape(voice[1] or "").strip() for voice in voices)]
-    return [
-        Line(*_plain(line.slice(begin, end)), voice=label)
-        for begin, end, label in zip(begins, ends, labels, strict=True)
-        if begin < end or label is not None
-    ]
-
-
-def _plain(text: MappedText) -> tuple[MappedText, tuple[Mark, ...]]:
-    """Returns the text without tags, character references replaced, and the times that stood in it."""
+def _plain(text: MappedText, marks: list[Mark]) -> MappedText:
+    """Returns the text without tags, with the characters of references, and appends the times in it."""
+    if not _SIGNS.search(text.text):
+        return text
     parts: list[str] = []
     offsets: list[int] = []
-    marks: list[Mark] = []
     position = 0
     for match in _MARKUP.finditer(text.text):
         start, end = match.span()
@@ -122,8 +125,7 @@ def _plain(text: MappedText) -> tuple[MappedText, tuple[Mark, ...]]:
         offsets += text.offsets[position:start]
         offsets += [text.offsets[start]] * len(character)
         position = end
-    plain = MappedText("".join([*parts, text.text[position:]]), offsets + text.offsets[position:])
-    return plain.stripped(), tuple(marks)
+    return MappedText("".join([*parts, text.text[position:]]), offsets + text.offsets[position:])
 
 
 @lru_cache(maxsize=1024)

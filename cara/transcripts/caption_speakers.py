@@ -7,26 +7,29 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
-from cara.transcripts.caption_labels import Label, accepted, label_of
-from cara.transcripts.caption_markup import Line, timed_words
+from cara.transcripts.caption_labels import Label, accepted, label_at
+from cara.transcripts.caption_markup import Part, timed_words
 from cara.transcripts.chevrons import guessed_speaker
 from cara.transcripts.cues import Cue
 from cara.transcripts.mapped_text import MappedText
 from cara.transcripts.utterances import Utterance, speaker_key
 
-_CHEVRONS = re.compile(r"(?:(?<=\s)|^)>>++[ \t]*+")
-_DASH = re.compile(r"[-–—‐]\s*+")
+_CHANGE = re.compile(r"^>>", re.MULTILINE)
+_MAYBE_LABEL = re.compile(r"^(?=[^:：\])\n]{1,100}+[:：\])])", re.MULTILINE)
+_CHANGE_OR_LABEL = re.compile(r"(?:^|(?<=\s))(?:>>++\s*+)++|" + _MAYBE_LABEL.pattern, re.MULTILINE)
+_SIGNS = re.compile(r"[:：>\[(]")
+_DASHES = re.compile(r"^[-–—‐]\s*+", re.MULTILINE)
 _PRONOUNS = re.compile(r"\s*+\([^\W\d_]{1,12}(?:\s?/\s?[^\W\d_]{1,12}){1,3}\)$")
 _MARK = re.compile(r"(?:\[[^\[\]]*+\]|\([^()]*+\)|[♪\s])*+")
 
 
 class _Piece(NamedTuple):
-    """A line, or the part of one that follows a `>>`; `cue` counts the cues."""
+    """A part of a cue, or what follows a `>>` or what may be a label in it; `cue` counts the cues."""
 
     cue: int
-    line: Line
-    changes: bool
-    label: Label | None
+    part: Part
+    changes: bool = False
+    label: Label | None = None
 
 
 class Spoken(NamedTuple):
@@ -45,41 +48,44 @@ def spoken(cues: Sequence[Cue]) -> Spoken:
     pieces = list(_pieces(cues))
     names = accepted([(piece.cue, piece.label, piece.changes) for piece in pieces if _says(piece)])
     guessed = (
-        not names and any(piece.changes for piece in pieces) and not any(piece.line.voice for piece in pieces)
+        not names and any(piece.changes for piece in pieces) and not any(piece.part.voice for piece in pieces)
     )
     attributed = _guessed(pieces) if guessed else _named(pieces, names)
     return Spoken(tuple(_utterances(cues, attributed)), guessed)
 
 
 def _says(piece: _Piece) -> bool:
-    return not _MARK.fullmatch(piece.line.text.text) or piece.label is not None
+    return not _MARK.fullmatch(piece.part.text.text) or piece.label is not None
 
 
 def _pieces(cues: Sequence[Cue]) -> Iterator[_Piece]:
-    marked = any(line.text.text.startswith(">>") for cue in cues for line in cue.lines)
+    has_voices = any(part.voice for cue in cues for part in cue.parts)
+    changes = any(_CHANGE.search(part.text.text) for cue in cues for part in cue.parts)
     for number, cue in enumerate(cues):
-        dashed = sum(line.text.text[:1] in "-–—‐" for line in cue.lines if line.text.text) > 1
-        for line in cue.lines:
-            parts = _parted(line) if marked and ">>" in line.text.text else ((line, False),)
-            for part, changes in parts:
-                undashed = _without_dash(part) if dashed else part
-                yield _Piece(number, undashed, changes, label_of(undashed.text.text))
+        for part in cue.parts:
+            text = part.text.text
+            if "\n" in text and text[0] in "-–—‐" and len(_DASHES.findall(text)) > 1:
+                part = part._replace(text=part.text.replace(_DASHES, ""))
+            if has_voices or not _SIGNS.search(text):
+                yield _Piece(number, part)
+            else:
+                yield from _parted(number, part, changes)
 
 
-def _parted(line: Line) -> Iterator[tuple[Line, bool]]:
-    """Yields the parts of a line between `>>`, and whether one stands before the part."""
-    changes = list(_CHEVRONS.finditer(line.text.text))
-    ends = [change.start() for change in changes] + [len(line.text.text)]
-    if before := line.text.slice(0, ends[0]).stripped():
-        if before.text:
-            yield line._replace(text=before), False
-    for change, end in zip(changes, ends[1:], strict=True):
-        yield line._replace(text=line.text.slice(change.end(), end).stripped(), voice=None), True
-
-
-def _without_dash(line: Line) -> Line:
-    dash = _DASH.match(line.text.text)
-    return line._replace(text=line.text.slice(dash.end(), len(line.text.text))) if dash else line
+def _parted(cue: int, part: Part, changes: bool) -> Iterator[_Piece]:
+    """Yields the pieces of a part that begin with a `>>` or what may be a label."""
+    text = part.text.text
+    starts = [
+        (start.start(), start.end(), label)
+        for start in (_CHANGE_OR_LABEL if changes else _MAYBE_LABEL).finditer(text)
+        if (label := label_at(text, start.end())) or start.end() > start.start()
+    ]
+    ends = [start for start, _, _ in starts] + [len(text)]
+    if ends[0]:
+        yield _Piece(cue, part._replace(text=part.text.slice(0, ends[0]).stripped()))
+    for (start, begin, label), end in zip(starts, ends[1:], strict=True):
+        stop = begin + len(text[begin:end].rstrip())
+        yield _Piece(cue, Part(part.text.slice(begin, stop), None, part.marks), begin > start, label)
 
 
 def _guessed(pieces: Iterable[_Piece]) -> Iterator[tuple[_Piece, str | None]]:
@@ -93,24 +99,25 @@ def _guessed(pieces: Iterable[_Piece]) -> Iterator[tuple[_Piece, str | None]]:
 def _named(pieces: Iterable[_Piece], names: frozenset[str | None]) -> Iterator[tuple[_Piece, str | None]]:
     speaker: str | None = None
     for piece in pieces:
-        line, label = piece.line, piece.label
-        if line.voice is not None:
-            speaker = _PRONOUNS.sub("", line.voice) or None
-        elif piece.changes:
-            speaker = None
+        part, label = piece.part, piece.label
         if label and speaker_key(label.name) in names:
             speaker = _PRONOUNS.sub("", label.name)
-            line = line._replace(text=line.text.slice(label.end, len(line.text.text)))
-        yield piece._replace(line=line), speaker
+            piece = piece._replace(
+                part=part._replace(text=part.text.slice(label.length, len(part.text.text)))
+            )
+        elif part.voice is not None:
+            speaker = _PRONOUNS.sub("", part.voice) or None
+        elif piece.changes:
+            speaker = None
+        yield piece, speaker
 
 
 def _utterances(cues: Sequence[Cue], attributed: Iterable[tuple[_Piece, str | None]]) -> Iterator[Utterance]:
-    said = ((piece, speaker) for piece, speaker in attributed if piece.line.text.text)
+    said = ((piece, speaker) for piece, speaker in attributed if piece.part.text.text)
     for (number, speaker), group in groupby(said, lambda item: (item[0].cue, item[1])):
         cue = cues[number]
-        lines = [piece.line for piece, _ in group]
-        text = lines[0].text if len(lines) == 1 else MappedText.joined((line.text for line in lines), "\n")
-        words = ()
-        if all(line.marks for line in lines):
-            words = timed_words(text, lines[0].marks, cue.start, cue.end)
+        parts = [piece.part for piece, _ in group]
+        text = parts[0].text if len(parts) == 1 else MappedText.joined((part.text for part in parts), "\n")
+        marks = parts[0].marks
+        words = timed_words(text, marks, cue.start, cue.end) if marks else ()
         yield Utterance(text, speaker, cue.start, cue.end, words)

@@ -6,15 +6,16 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from cara.transcripts.caption_markup import TIME, Line, lines_of, seconds
+from cara.transcripts.caption_markup import TIME, Part, parts_of, seconds
 from cara.transcripts.mapped_text import MappedText
 
+_SBV_END = r"[0-9]{1,3}:[0-9]{2}:[0-9]{2}\.[0-9]{3}[ \t\r]*+$"
 _SETTINGS = r"(?:[ \t]++[A-Za-z][\w-]*+:[^\s]++)*+"
 
 # Between the times of YouTube's own format (.sbv) there is a comma; the command line of Whisper writes
 # `[00:00.000 --> 00:02.000]  text`.
 _TIMING = re.compile(
-    rf"^[ \t\ufeff]*+(\[?)({TIME})[ \t]*+(?:-->|[-–—]>|→|,)[ \t]*+({TIME})"
+    rf"^[ \t\ufeff]*+(\[?)({TIME})[ \t]*+(?:-->|[–—]>|→|,(?={_SBV_END}))[ \t]*+({TIME})"
     rf"(?:\][ \t]*+|{_SETTINGS}[ \t\r]*+$|(?=[ \t]))",
     re.MULTILINE,
 )
@@ -24,18 +25,16 @@ _SURE_TIME = re.compile(r"[.,]|:.*:")
 _NUMBER = re.compile(r"[0-9]{1,9}")
 _IDENTIFIER = re.compile(r"(?=\D*+[0-9])\S++")
 _BLOCK = re.compile(r"(?:NOTE|STYLE|REGION)(?!\S)")
+_PARAGRAPH = re.compile(r"\S[^\n]*+(?:\n[^\S\n]*+\S[^\n]*+)*+")
 _LONE_RETURN = re.compile(r"\r(?!\n)")
 
 
 class Cue(NamedTuple):
-    """What is shown from `start` to `end`, in seconds; there is at least one line, and none is empty."""
+    """What is shown from `start` to `end`, in seconds; there is at least one part."""
 
     start: float
     end: float
-    lines: Sequence[Line]
-
-
-_Paragraph = list[MappedText]
+    parts: Sequence[Part]
 
 
 def webvtt_cues(text: str) -> list[Cue] | None:
@@ -75,78 +74,84 @@ def _with_line_feeds(text: str) -> str:
     return _LONE_RETURN.sub("\n", text) if "\r" in text else text
 
 
-def _chunks(view: str, timings: list[re.Match[str]]) -> Iterator[tuple[re.Match[str], list[_Paragraph]]]:
+def _chunks(view: str, timings: list[re.Match[str]]) -> Iterator[tuple[re.Match[str], int, int]]:
+    """Yields each timing, and the range between it and the next one."""
     ends = [timing.start() for timing in timings[1:]] + [len(view)]
     for timing, end in zip(timings, ends, strict=True):
-        yield timing, _paragraphs(view, timing.end(), end)
+        yield timing, timing.end(), end
 
 
-def _paragraphs(view: str, start: int, end: int) -> list[_Paragraph]:
-    """Returns the paragraphs after a timing: the first is empty if an empty line follows the timing, the
-    last one if an empty line stands before the next timing.
-    """
-    position = start
-    paragraphs: list[_Paragraph] = [[]]
-    lines = view[start:end].split("\n")
-    if not lines[-1]:
-        lines.pop()
-    for number, line in enumerate(lines):
-        if text := line.strip():
-            begin = position + line.index(text)
-            paragraphs[-1].append(MappedText.part(view, begin, begin + len(text)))
-        elif number and (paragraphs[-1] or len(paragraphs) == 1):
-            paragraphs.append([])
-        position += len(line) + 1
-    return paragraphs
+def _cue(timing: re.Match[str], shown: MappedText) -> Cue | None:
+    if parts := parts_of(shown):
+        start = seconds(timing[2])
+        return Cue(start, max(start, seconds(timing[3])), parts)
+    return None
 
 
 def _webvtt_cues(view: str, timings: list[re.Match[str]]) -> Iterator[Cue]:
     if not timings:
         return
-    before = _paragraphs(view, 0, timings[0].start())
-    commented = _is_comment(before)
-    identified = len(before) > 1 and len(before[-1]) == 1
-    for timing, paragraphs in _chunks(view, timings):
-        comment_follows = len(paragraphs) > 1 and _is_comment(paragraphs)
-        if timing is not timings[-1] and not comment_follows:
-            _drop_identifier(paragraphs, identified)
-        shown = paragraphs[0]
-        # Editors that strip white space make an empty line of the one with which YouTube begins a cue.
-        if not shown and len(paragraphs) > 1 and paragraphs[1] and not _BLOCK.match(paragraphs[1][0].text):
-            shown = paragraphs[1]
-        if not commented and (cue := _cue(timing, shown)):
+    identified, commented = _before_first(view, timings[0].start())
+    for timing, start, end in _chunks(view, timings):
+        line_end = max(view.find("\n", start, end), start)
+        shown, comment_follows = _shown(view, line_end, end, identified)
+        if shown and not commented and (cue := _cue(timing, MappedText.part(view, *shown))):
             yield cue
         commented = comment_follows
 
 
-def _is_comment(paragraphs: list[_Paragraph]) -> bool:
-    """Returns whether the paragraph before a timing is a comment, which goes on to the next empty line."""
-    return bool(paragraphs[-1]) and bool(_BLOCK.match(paragraphs[-1][0].text))
+def _before_first(view: str, end: int) -> tuple[bool, bool]:
+    """Returns whether the cues have identifiers, and whether the first one is in a comment."""
+    paragraphs = _paragraphs(view, 0, end)
+    start, stop = paragraphs[-1]
+    if not _is_direct(view, stop, end):
+        return False, False
+    line = view[_last_line(view, start, stop) : stop]
+    if len(paragraphs) > 1:
+        return line == view[start:stop], bool(_BLOCK.match(view, start))
+    return bool(_IDENTIFIER.fullmatch(line)) and not set(line) & set(":="), False
 
 
-def _drop_identifier(paragraphs: list[_Paragraph], identified: bool) -> None:
+def _shown(view: str, start: int, end: int, identified: bool) -> tuple[tuple[int, int] | None, bool]:
+    """Returns the range of what is shown between a timing and the next one, and whether a comment follows
+    that the next timing is a part of.
+    """
+    paragraphs = _paragraphs(view, start, end)
+    if not paragraphs:
+        return None, False
+    parted = view.count("\n", start, paragraphs[0][0]) > 1
+    comment_follows = False
     last = paragraphs[-1]
-    if not last:
-        return
-    alone = len(last) == 1 and len(paragraphs) > 1
-    if (alone and (identified or any(paragraphs[:-1]))) or (
-        identified and _IDENTIFIER.fullmatch(last[-1].text)
-    ):
-        last.pop()
+    if end < len(view) and _is_direct(view, last[1], end):
+        comment_follows = (parted or len(paragraphs) > 1) and bool(_BLOCK.match(view, last[0]))
+        line = _last_line(view, *last)
+        alone = line == last[0] and (len(paragraphs) > 1 or (parted and identified))
+        if alone or (identified and _IDENTIFIER.fullmatch(view[line : last[1]].rstrip())):
+            paragraphs[-1] = last[0], line
+    # Editors that strip white space make an empty line of the one with which YouTube begins a cue.
+    if parted and _BLOCK.match(view, paragraphs[0][0]):
+        return None, comment_follows
+    return paragraphs[0], comment_follows
+
+
+def _paragraphs(view: str, start: int, end: int) -> list[tuple[int, int]]:
+    return [paragraph.span() for paragraph in _PARAGRAPH.finditer(view, start, end)]
+
+
+def _is_direct(view: str, stop: int, end: int) -> bool:
+    """Returns whether no empty line stands between a paragraph and the timing at `end`."""
+    return view.count("\n", stop, end) < 2
+
+
+def _last_line(view: str, start: int, stop: int) -> int:
+    return max(view.rfind("\n", start, stop) + 1, start)
 
 
 def _srt_cues(view: str, timings: list[re.Match[str]], *, numbered: bool) -> Iterator[Cue]:
-    for timing, paragraphs in _chunks(view, timings):
-        lines = [line for paragraph in paragraphs for line in paragraph]
-        if numbered and lines and timing is not timings[-1] and _NUMBER.fullmatch(lines[-1].text):
-            lines.pop()
-        if cue := _cue(timing, lines):
+    for timing, start, end in _chunks(view, timings):
+        stop = start + len(view[start:end].rstrip())
+        line = _last_line(view, start, stop)
+        if numbered and end < len(view) and _NUMBER.fullmatch(view[line:stop].strip()):
+            stop = line
+        if cue := _cue(timing, MappedText.part(view, start, stop)):
             yield cue
-
-
-def _cue(timing: re.Match[str], shown: _Paragraph) -> Cue | None:
-    lines = lines_of(shown)
-    if not lines:
-        return None
-    start = seconds(timing[2])
-    return Cue(start, max(start, seconds(timing[3])), lines)

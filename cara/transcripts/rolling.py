@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from cara.transcripts.caption_markup import Line
+from cara.transcripts.caption_markup import Part
 from cara.transcripts.cues import Cue
 
 _ROWS = 4
@@ -27,24 +27,31 @@ def without_repeats(cues: Sequence[Cue]) -> list[Cue]:
     """
     if not cues:
         return []
-    repeated = [0, *(_repeated(before.lines, cue.lines) for before, cue in pairwise(cues))]
-    goes_on = sum(0 < again < len(cue.lines) for again, cue in zip(repeated, cues, strict=True))
-    first, *others = cues
-    kept = [first]
-    for before, cue, again in zip(cues, others, repeated[1:], strict=False):
-        if again < len(cue.lines):
-            kept.append(cue._replace(lines=cue.lines[again:]) if again else cue)
-        elif goes_on < _ROLLING and cue.end - cue.start > _INSTANT and cue[:2] != before[:2]:
+    rests = [_rest(before, cue) for before, cue in pairwise(cues)]
+    rolls = sum(bool(rest) for rest in rests) >= _ROLLING
+    kept = [cues[0]]
+    for (before, cue), rest in zip(pairwise(cues), rests, strict=True):
+        if rest is None:
+            kept.append(cue)
+        elif rest:
+            kept.append(cue._replace(parts=rest))
+        elif not rolls and cue.end - cue.start > _INSTANT and cue[:2] != before[:2]:
             kept.append(cue)
     return kept
 
 
-def _repeated(before: Sequence[Line], lines: Sequence[Line]) -> int:
-    """Returns how many lines at the end of one cue begin the next one."""
-    for count in range(min(len(before), len(lines), _ROWS), 0, -1):
-        if all(
-            old.text.text == new.text.text and old.voice == new.voice
-            for old, new in zip(before[-count:], lines, strict=False)
-        ):
-            return count
-    return 0
+def _rest(before: Cue, cue: Cue) -> list[Part] | None:
+    """Returns what a cue shows after the lines with which the one before ended; None if it begins anew."""
+    old, new = before.parts[-1], cue.parts[0]
+    if old.voice != new.voice or new.text.text.partition("\n")[0] not in old.text.text:
+        return None
+    shown = old.text.text.rsplit("\n", _ROWS)[-_ROWS:]
+    lines = new.text.text.split("\n", _ROWS)[:_ROWS]
+    if lines[0] not in shown:
+        return None
+    for count in range(min(len(shown), len(lines)), 0, -1):
+        if shown[-count:] == lines[:count]:
+            length = sum(map(len, lines[:count])) + count
+            rest = new.text.slice(min(length, len(new.text.text)), len(new.text.text))
+            return [*([new._replace(text=rest)] if rest.text else []), *cue.parts[1:]]
+    return None

@@ -102,7 +102,7 @@ class _Folded:
 
     def __init__(self) -> None:
         self.letters: list[str] = []
-        self._places: list[tuple[int, int]] = []
+        self._places: list[tuple[int, int, int]] = []
         self._starts = bytearray()
         self._ends = bytearray(1)
         self._joined = ""
@@ -110,30 +110,30 @@ class _Folded:
     def add_turn(self, number: int, text: str) -> None:
         """Adds the words of a turn; no match runs over its end."""
         if self.letters:
-            self._add(_TURN, (number, 0))
+            self._add(_TURN, (number, 0, 0))
         mapped = normalize(text)
         for word in _WORD.finditer(blank_stage_marks(mapped.text)):
             first = len(self.letters)
             for place in range(*word.span()):
                 for letter in _fold(mapped.text[place]):
-                    self._add(letter, (number, mapped.offsets[place]))
+                    self._add(letter, (number, mapped.offsets[place], mapped.offsets[place + 1]))
             if first < len(self.letters):
                 self._starts[first] = self._ends[-1] = 1
 
-    def _add(self, letter: str, place: tuple[int, int]) -> None:
+    def _add(self, letter: str, place: tuple[int, int, int]) -> None:
         self.letters.append(letter)
         self._places.append(place)
         self._starts.append(0)
         self._ends.append(0)
 
     def find(self, wanted: str) -> tuple[int, int, int] | None:
-        """Returns the turn, and the places of the first and last letter of the first match in whole words."""
+        """Returns the turn, and the range in it, of the first match of whole words."""
         self._joined = self._joined or "".join(self.letters)
         at = self._joined.find(wanted)
         while at >= 0:
             end = at + len(wanted)
             if self._starts[at] and self._ends[end]:
-                (turn, first), (_, last) = self._places[at], self._places[end - 1]
+                (turn, first, _), (_, _, last) = self._places[at], self._places[end - 1]
                 return turn, first, last
             # On to the next beginning of a word: trying each letter would take quadratic time.
             start = self._starts.find(1, at + 1)
@@ -148,11 +148,8 @@ def _fold(character: str) -> str:
     return "".join(letter for letter in folded if letter not in _IGNORED)
 
 
-def _passage(turn: MappedText, first: int, last: int, quote: str) -> Passage:
-    """Returns the passage from the first to the last letter, with the marks around it that the quote has."""
-    end = last + 1
-    while end < len(turn.text) and unicodedata.combining(turn.text[end]):
-        end += 1
+def _passage(turn: MappedText, first: int, end: int, quote: str) -> Passage:
+    """Returns the passage at [first, end) of the turn, with the marks around it that the quote has."""
     if not quote[-1].isalnum() and (closing := _CLOSING.match(turn.text, end)):
         end = closing.end()
     if quote[0] in _OPENING_MARKS and first and turn.text[first - 1] in _OPENING_MARKS:

@@ -53,7 +53,7 @@ def question(talk: Talk, measures: SpeechMeasures, last_actions: list[dict[str, 
     action items may repeat what was said then. The delimiters have a mark that is new in each call, and the
     rules stand once more behind them.
     """
-    mark = token_hex(8)
+    mark = token_hex(4)
     parts = [f"Measures (counted, take as facts):\n{_facts(measures)}", _BEFORE.format(mark=mark)]
     if last_actions:
         titles = _listed([str(item.get("title", "")) for item in last_actions])

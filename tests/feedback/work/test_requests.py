@@ -84,7 +84,7 @@ async def test_a_job_that_does_not_fit_what_is_left_of_the_quota_is_refused_and_
     reserved = (await learner.expects(200, "GET", "/api/gemini/quota"))["reserved"]
     async with database.acquire() as connection:
         await connection.execute("update users set daily_token_quota = $1", reserved + 1_000)
-    session = await learner.opens_session(transcript="The second talk of the day.")
+    session = await learner.opens_session(transcript="The second talk of the day is about the night shift.")
     path, asked = "/api/gemini/generate-feedback", {"sessionId": session["id"]}
     problem = await learner.expects(429, "POST", path, json=asked)
     assert problem["code"] == "quota_exceeded"
