@@ -7,10 +7,7 @@ from cara.transcripts.childes import read_cha
 from cara.transcripts.labeled import read_labeled, read_plain
 from cara.transcripts.recognizers import read_json
 from cara.transcripts.utterances import Transcript, TranscriptFormat
-
-
-class UnreadableTranscript(ValueError):
-    """The text is not of the format that it is said to have, or looks like; the message says why."""
+from cara.transcripts.utterances import UnreadableTranscript as UnreadableTranscript
 
 
 def read_transcript(text: str, format: TranscriptFormat | None = None) -> Transcript:

@@ -2,10 +2,84 @@
 
 from __future__ import annotations
 
-from cara.transcripts.utterances import Transcript, TranscriptFormat
+import re
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+from cara.transcripts import recognizer_shapes as shapes
+from cara.transcripts.located_json import Members, NestedTooDeeply, parse_located
+from cara.transcripts.utterances import Transcript, TranscriptFormat, UnreadableTranscript
+
+_Reader = Callable[[shapes.Json], Transcript | None]
+
+_READERS: Final[tuple[_Reader, ...]] = (
+    shapes.deepgram, shapes.aws, shapes.azure, shapes.google, shapes.speechmatics, shapes.assemblyai,
+    shapes.whisper, shapes.plain_utterances,
+)  # fmt: skip
+"""In this order: what any JSON of phrases is, is asked last."""
+
+_READERS_OF: Final[dict[TranscriptFormat, tuple[_Reader, ...]]] = {
+    "deepgram": (shapes.deepgram,),
+    "aws": (shapes.aws,),
+    "azure": (shapes.azure,),
+    "google": (shapes.google,),
+    "assemblyai": (shapes.assemblyai_as_told,),
+    "whisper": (shapes.whisper,),
+    "whisperx": (shapes.whisper,),
+    "utterances": (shapes.speechmatics, shapes.plain_utterances),
+}
+
+_ENVELOPES: Final = (
+    "response", "result", "results", "output", "data", "transcript", "transcription", "inlineresult", "body",
+    "payload", "audiofileresults",
+)  # fmt: skip
+"""Members in which interfaces, queues and web hooks wrap what a recognizer returned."""
+_MOST_ENVELOPES: Final = 6
+_AN_OBJECT_BEGINS: Final = re.compile(r'[\s\ufeff]*+(?:\[\s*+)?\{\s*+"[^"\\\n]{1,100}+"\s*+:')
 
 
 def read_json(text: str, format: TranscriptFormat | None = None) -> Transcript | None:
-    """Returns what was said in the JSON of a recognizer; None if it is none that is known."""
-    del text, format
+    """Returns what was said in the JSON of a recognizer; None if the text is no JSON.
+
+    `format` says which one it has; None finds out. None too, if it has another one; Whisper and WhisperX are
+    read as each other.
+
+    Raises:
+        UnreadableTranscript: it is JSON of a kind that is not known, or broken, or nested too deeply.
+    """
+    try:
+        root = parse_located(text)
+    except NestedTooDeeply:
+        raise UnreadableTranscript("is JSON with too many levels") from None
+    if root is None and format is None and _AN_OBJECT_BEGINS.match(text):
+        raise UnreadableTranscript("is broken JSON")
+    if root is None:
+        return None
+    readers = _READERS if format is None else _READERS_OF.get(format, ())
+    for wrapped in _unwrapped(root):
+        for reader in readers:
+            if transcript := reader(wrapped):
+                return transcript
+    if format is None:
+        raise UnreadableTranscript("is JSON of a kind that is not known")
     return None
+
+
+def _unwrapped(root: Members | list[Any]) -> Iterator[shapes.Json]:
+    """Yields the JSON, and what is in its envelopes."""
+    wrapped: shapes.Json | None = root
+    for _ in range(_MOST_ENVELOPES):
+        if wrapped is None:
+            return
+        yield wrapped
+        wrapped = _inside(wrapped)
+
+
+def _inside(envelope: shapes.Json) -> shapes.Json | None:
+    if isinstance(envelope, list):
+        members = envelope if len(envelope) == 1 else []  # several would be several talks
+    else:
+        members = [
+            value for name, value in envelope.items() if name in _ENVELOPES or name.startswith("gs://")
+        ]
+    return next((member for member in members if isinstance(member, dict | list)), None)

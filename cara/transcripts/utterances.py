@@ -21,6 +21,10 @@ TranscriptFormat = TypeAliasType(
 """The formats that Cara reads; `labeled` is text in which each turn begins with the name of its speaker."""
 
 
+class UnreadableTranscript(ValueError):
+    """The text is not of the format that it is said to have, or looks like; the message says why."""
+
+
 @dataclass(frozen=True, slots=True)
 class TimedWord:
     """A word with its times, in seconds from the beginning of the recording."""
