@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from typing import Any, Final
 
-from cara.transcripts.json_names import KNOWN, MILLISECOND, names_in
+from cara.transcripts.json_names import KNOWN, MILLISECOND, Times, names_in
 from cara.transcripts.located_json import Members, text_of
 
 _LONGEST: Final = 1e7
@@ -40,7 +39,7 @@ def duration_of(members: object, unit: float = 1) -> float | None:
     return _time_of(members, KNOWN.durations, unit) if isinstance(members, dict) else None
 
 
-def _time_of(members: Members, names: Iterable[tuple[str, float | None]], unit: float) -> float | None:
+def _time_of(members: Members, names: Times, unit: float) -> float | None:
     for name, own in names:
         if (value := members.get(name)) is not None:
             return seconds(value, own or unit)

@@ -65,10 +65,10 @@ def utterances_of_phrases(phrases: Iterable[Members], unit: float = 1) -> list[U
         speaker = label_of(first(phrase, names.speakers))
         if text is None or (speaker is None and any(word.speaker for word in words)):
             utterances += utterances_of_words(words, speaker)
-        else:
-            start, end = span_of(phrase, unit)
-            start, end = (start, end) if start is not None else _span_of_words(words)
-            utterances.append(Utterance(text.stripped(), speaker, start, end, _timed(words)))
+            continue
+        start, end = span_of(phrase, unit)
+        start, end = (start, end) if start is not None or not words else _span_of_words(words)
+        utterances.append(Utterance(text.stripped(), speaker, start, end, _timed(words) if words else ()))
     return [utterance for utterance in utterances if utterance.text.text]
 
 
@@ -107,7 +107,9 @@ def words_of(value: Any, unit: float = 1) -> list[Word]:
             opens = "attachesto" in item and text_of(item["attachesto"]) == "next"
             kind = _OPENING if opens else text_of(item.get("type")) or ""
             is_mark = kind in _MARKS or _is_mark(text.text)
-            words.append(Word(text, kind, is_mark, label_of(first(item, names.speakers)), *span_of(item, unit)))
+            words.append(
+                Word(text, kind, is_mark, label_of(first(item, names.speakers)), *span_of(item, unit))
+            )
     return words
 
 

@@ -4,29 +4,31 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from typing import Any, Final
+from typing import Final
 
-from cara.transcripts import recognizer_shapes as shapes
-from cara.transcripts.located_json import Members, NestedTooDeeply, parse_located
+from cara.transcripts import cloud_recognizers as clouds
+from cara.transcripts import whispers
+from cara.transcripts.json_utterances import Json
+from cara.transcripts.located_json import NestedTooDeeply, parse_located
 from cara.transcripts.utterances import Transcript, TranscriptFormat, UnreadableTranscript
 
-_Reader = Callable[[shapes.Json], Transcript | None]
+_Reader = Callable[[Json], Transcript | None]
 
 _READERS: Final[tuple[_Reader, ...]] = (
-    shapes.deepgram, shapes.aws, shapes.azure, shapes.google, shapes.speechmatics, shapes.assemblyai,
-    shapes.whisper, shapes.plain_utterances,
+    clouds.deepgram, clouds.aws, clouds.azure, clouds.google, clouds.speechmatics, clouds.assemblyai,
+    whispers.whisper, whispers.plain_utterances,
 )  # fmt: skip
 """In this order: what any JSON of phrases is, is asked last."""
 
 _READERS_OF: Final[dict[TranscriptFormat, tuple[_Reader, ...]]] = {
-    "deepgram": (shapes.deepgram,),
-    "aws": (shapes.aws,),
-    "azure": (shapes.azure,),
-    "google": (shapes.google,),
-    "assemblyai": (shapes.assemblyai_as_told,),
-    "whisper": (shapes.whisper,),
-    "whisperx": (shapes.whisper,),
-    "utterances": (shapes.speechmatics, shapes.plain_utterances),
+    "deepgram": (clouds.deepgram,),
+    "aws": (clouds.aws,),
+    "azure": (clouds.azure,),
+    "google": (clouds.google,),
+    "assemblyai": (clouds.assemblyai_as_told,),
+    "whisper": (whispers.whisper,),
+    "whisperx": (whispers.whisper,),
+    "utterances": (clouds.speechmatics, whispers.plain_utterances),
 }
 
 _ENVELOPES: Final = (
@@ -65,9 +67,9 @@ def read_json(text: str, format: TranscriptFormat | None = None) -> Transcript |
     return None
 
 
-def _unwrapped(root: Members | list[Any]) -> Iterator[shapes.Json]:
+def _unwrapped(root: Json) -> Iterator[Json]:
     """Yields the JSON, and what is in its envelopes."""
-    wrapped: shapes.Json | None = root
+    wrapped: Json | None = root
     for _ in range(_MOST_ENVELOPES):
         if wrapped is None:
             return
@@ -75,7 +77,7 @@ def _unwrapped(root: Members | list[Any]) -> Iterator[shapes.Json]:
         wrapped = _inside(wrapped)
 
 
-def _inside(envelope: shapes.Json) -> shapes.Json | None:
+def _inside(envelope: Json) -> Json | None:
     if isinstance(envelope, list):
         members = envelope if len(envelope) == 1 else []  # several would be several talks
     else:
