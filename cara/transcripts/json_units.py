@@ -35,6 +35,7 @@ def guessed_unit(phrases: Sequence[Members]) -> float:
 
 def _number(phrase: Members, names: Times) -> float | None:
     for name, unit in names:
-        if unit is None and type(value := phrase[name]) in (int, float):
+        value = phrase[name]
+        if unit is None and isinstance(value, (int, float)) and not isinstance(value, bool):
             return value
     return None

@@ -22,6 +22,7 @@ _BEGIN: Final = ("{", "[")
 _STRING: Final = re.compile(r'"([^"\\]*+(?:\\.[^"\\]*+)*+)"([ \t\r\n]*+:)?', re.DOTALL)
 _CHARACTER: Final = re.compile(r"[^\\]|\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\u....|\\.")
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_DECODER: Final = json.JSONDecoder(strict=False)
 _ESCAPED: Final = "!"
 _NAME_SIGNS: Final = str.maketrans("", "", "_- ")
 _LONGEST_NAME: Final = 64
@@ -130,5 +131,5 @@ def _with_place(string: re.Match[str]) -> str:
 
 
 def _unescaped(written: str) -> str:
-    text: str = json.loads(f'"{written}"', strict=False)
+    text: str = _DECODER.decode(f'"{written}"')
     return _SURROGATE.sub("\ufffd", text)

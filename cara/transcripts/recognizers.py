@@ -37,6 +37,7 @@ _ENVELOPES: Final = (
 )  # fmt: skip
 """Members in which interfaces, queues and web hooks wrap what a recognizer returned."""
 _MOST_ENVELOPES: Final = 6
+_FEWEST_MEMBERS: Final = 3
 _AN_OBJECT_BEGINS: Final = re.compile(r'[\s\ufeff]*+(?:\[\s*+)?\{\s*+"[^"\\\n]{1,100}+"\s*+:')
 
 
@@ -53,7 +54,7 @@ def read_json(text: str, format: TranscriptFormat | None = None) -> Transcript |
         root = parse_located(text)
     except NestedTooDeeply:
         raise UnreadableTranscript("is JSON with too many levels") from None
-    if root is None and format is None and _AN_OBJECT_BEGINS.match(text):
+    if root is None and format is None and _is_broken_json(text):
         raise UnreadableTranscript("is broken JSON")
     if root is None:
         return None
@@ -65,6 +66,11 @@ def read_json(text: str, format: TranscriptFormat | None = None) -> Transcript |
     if format is None:
         raise UnreadableTranscript("is JSON of a kind that is not known")
     return None
+
+
+def _is_broken_json(text: str) -> bool:
+    """Returns whether a text that is no JSON was some: a file that was cut off, say."""
+    return _AN_OBJECT_BEGINS.match(text) is not None and text.count('":') >= _FEWEST_MEMBERS
 
 
 def _unwrapped(root: Json) -> Iterator[Json]:
