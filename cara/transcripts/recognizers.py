@@ -26,8 +26,8 @@ _READERS_OF: Final[dict[TranscriptFormat, tuple[_Reader, ...]]] = {
     "azure": (clouds.azure,),
     "google": (clouds.google,),
     "assemblyai": (clouds.assemblyai_as_told,),
-    "whisper": (whispers.whisper,),
-    "whisperx": (whispers.whisper,),
+    "whisper": (whispers.whisper_as_told,),
+    "whisperx": (whispers.whisper_as_told,),
     "utterances": (clouds.speechmatics, whispers.plain_utterances),
 }
 
