@@ -38,6 +38,7 @@ _ENVELOPES: Final = (
 """Members in which interfaces, queues and web hooks wrap what a recognizer returned."""
 _MOST_ENVELOPES: Final = 6
 _FEWEST_MEMBERS: Final = 3
+_JSON_BEGINS: Final = re.compile(r"[\s\ufeff]*+(?:```(?:json)?\s*+)?[{\[]")
 _AN_OBJECT_BEGINS: Final = re.compile(r'[\s\ufeff]*+(?:\[\s*+)?\{\s*+"[^"\\\n]{1,100}+"\s*+:')
 
 
@@ -50,6 +51,8 @@ def read_json(text: str, format: TranscriptFormat | None = None) -> Transcript |
     Raises:
         UnreadableTranscript: it is JSON of a kind that is not known, or broken, or nested too deeply.
     """
+    if not _JSON_BEGINS.match(text):
+        return None
     try:
         root = parse_located(text)
     except NestedTooDeeply:
