@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -30,32 +30,30 @@ def deepgram(root: Json) -> Transcript | None:
         return None
     utterances = utterances_of_phrases(of_channels(objects(results.get("utterances"))))
     if not utterances:
-        channels = results.get("channels")
-        alternatives = [_best(channel) for channel in objects(channels)]
-        if len(alternatives) == 1:
-            utterances = _of_deepgram_words(alternatives[0])
-        else:
-            utterances = [
-                said for at, best in enumerate(alternatives) for said in _of_deepgram_channel(best, at)
-            ]
+        alternatives = [_best(channel) for channel in objects(results.get("channels"))]
+        utterances = [said for one in _of_deepgram_channels(alternatives) for said in one]
     return read_as("deepgram", utterances, duration_of(member(root, "metadata")))
 
 
-def _of_deepgram_words(best: Members) -> list[Utterance]:
-    if words := words_of(best.get("words")):
-        return list(utterances_of_words(words))
+def _of_deepgram_channels(alternatives: list[Members]) -> Iterator[Iterable[Utterance]]:
+    """Yields the utterances of each channel; if there are several, each is a speaker."""
+    for channel, best in enumerate(alternatives):
+        words = words_of(best.get("words"))
+        if len(alternatives) == 1:
+            yield utterances_of_words(words) if words else _of_deepgram_sentences(best)
+        elif words:
+            yield utterances_of_channel(words, str(channel))
+        else:
+            yield (replace(said, speaker=str(channel)) for said in _of_deepgram_sentences(best))
+
+
+def _of_deepgram_sentences(best: Members) -> list[Utterance]:
     sentences = [
         {**sentence, "speaker": paragraph.get("speaker")}
         for paragraph in objects(member(best, "paragraphs").get("paragraphs"))
         for sentence in objects(paragraph.get("sentences"))
     ]
     return utterances_of_phrases(sentences or [best])
-
-
-def _of_deepgram_channel(best: Members, channel: int) -> list[Utterance]:
-    if words := words_of(best.get("words")):
-        return list(utterances_of_channel(words, str(channel)))
-    return [replace(said, speaker=str(channel)) for said in _of_deepgram_words(best)]
 
 
 def aws(root: Json) -> Transcript | None:
@@ -146,11 +144,12 @@ def _without_tag_0(word: Members) -> Members:
 
 def _without_repetition(results: list[Members]) -> list[Members]:
     """Returns the results; the last one alone if it says all words once more, and whose they are."""
-    beginning, last = results[0]["words"], results[-1]["words"]
-    if not any(speaker_of(word) for word in last):
+    *before, last = [result["words"] for result in results]
+    if not before or not any(map(speaker_of, last)):
         return results
-    untold = not any(speaker_of(word) for result in results[:-1] for word in result["words"])
-    return results[-1:] if untold or _begins_with(last, beginning) else results
+    earlier = [word for words in before for word in words]
+    repeats = len(last) >= len(earlier) and not any(map(speaker_of, earlier))
+    return results[-1:] if repeats or _begins_with(last, before[0]) else results
 
 
 def _begins_with(words: list[Members], beginning: list[Members]) -> bool:
@@ -182,8 +181,10 @@ def assemblyai(root: Json) -> Transcript | None:
 
 def assemblyai_as_told(root: Json) -> Transcript | None:
     """Reads the utterances of AssemblyAI, else its sentences, its paragraphs, or its text."""
+    if isinstance(root, list):
+        return read_as("assemblyai", utterances_of_phrases(objects(root), MILLISECOND))
     names = ("utterances", "sentences", "paragraphs")
-    if not isinstance(root, dict) or root.keys().isdisjoint((*names, "words", "text")):
+    if root.keys().isdisjoint((*names, "words", "text")):
         return None
     phrases = next((found for name in names if (found := objects(root.get(name)))), [root])
     return read_as("assemblyai", utterances_of_phrases(phrases, MILLISECOND), duration_of(root))

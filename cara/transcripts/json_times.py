@@ -24,8 +24,10 @@ def span_of(members: Members, unit: float = 1) -> tuple[float | None, float | No
     `unit` is that of numbers whose name says none, in seconds.
     """
     names = names_in(members)
+    if not names.starts and not names.ends:
+        return None, None
     start, end = _time_of(members, names.starts, unit), _time_of(members, names.ends, unit)
-    if isinstance(pair := members.get("timestamp"), list) and len(pair) == 2:  # transformers
+    if "timestamp" in members and isinstance(pair := members["timestamp"], list) and len(pair) == 2:
         start, end = seconds(pair[0], unit), seconds(pair[1], unit)
     if end is None and start is not None and (length := _time_of(members, names.durations, unit)) is not None:
         end = round(start + length, 6)

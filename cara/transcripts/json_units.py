@@ -22,19 +22,23 @@ def guessed_unit(phrases: Sequence[Members]) -> float:
     starts: list[int] = []
     for phrase in phrases:
         names = names_in(phrase)
-        start, end, length = (_number(phrase, known) for known in (names.starts, names.ends, names.durations))
-        if any(type(time) is float for time in (start, end, length)):
+        start, end = _number(phrase, names.starts), _number(phrase, names.ends)
+        if start is None:
+            continue
+        length = _number(phrase, names.durations) if end is None else end - start
+        if isinstance(start, float) or isinstance(length, float):
             return 1
-        starts += [] if start is None else [int(start)]
-        spoken += max(0, int(length or 0) if start is None or end is None else int(end - start))
+        starts.append(start)
+        spoken += max(0, length or 0)
         characters += len(text_of(first(phrase, names.texts)) or "")
     spoken = spoken or max(starts, default=0) - min(starts, default=0)
     slowness = spoken * _CHARACTERS_A_SECOND / (characters or spoken or 1)
     return 1 if slowness < _TOO_SLOW else MILLISECOND if slowness < _TOO_SLOW * 1000 else TICK
 
 
-def _number(phrase: Members, names: Times) -> float | None:
+def _number(phrase: Members, names: Times) -> int | float | None:
     for name, unit in names:
-        if unit is None and type(value := phrase[name]) in (int, float):
+        value = phrase[name]
+        if unit is None and isinstance(value, (int, float)) and not isinstance(value, bool):
             return value
     return None

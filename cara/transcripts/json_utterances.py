@@ -135,7 +135,8 @@ def read_as(
     format: TranscriptFormat, utterances: Iterable[Utterance], duration_seconds: float | None = None
 ) -> Transcript:
     """Returns the transcript of utterances, which are put in the order of time."""
-    return Transcript(format, tuple(_in_time(list(utterances))), duration_seconds)
+    as_written = sorted(utterances, key=lambda utterance: utterance.text.offsets[0])
+    return Transcript(format, tuple(_in_time(as_written)), duration_seconds)
 
 
 def _in_time(utterances: list[Utterance]) -> list[Utterance]:

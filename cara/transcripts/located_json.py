@@ -18,10 +18,10 @@ Members = dict[str, Any]
 """A JSON object. The names of members are in lower case, without `_`, `-` and spaces, and cut where no known
 one is so long."""
 
-_BEGIN: Final = ("{", "[")
 _STRING: Final = re.compile(r'"([^"\\]*+(?:\\.[^"\\]*+)*+)"([ \t\r\n]*+:)?', re.DOTALL)
 _CHARACTER: Final = re.compile(r"[^\\]|\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\u....|\\.")
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_DECODER: Final = json.JSONDecoder(strict=False)
 _ESCAPED: Final = "!"
 _NAME_SIGNS: Final = str.maketrans("", "", "_- ")
 _LONGEST_NAME: Final = 64
@@ -41,8 +41,6 @@ def parse_located(source: str) -> Members | list[Any] | None:
     Raises:
         NestedTooDeeply: it has more levels than Python reads.
     """
-    if not _without_frame(source).startswith(_BEGIN):
-        return None
     try:
         json.loads(_without_frame(source), strict=False, parse_int=float)  # places go into sound JSON only
         value = _parsed(_without_frame(_STRING.sub(_with_place, source)))
@@ -130,5 +128,5 @@ def _with_place(string: re.Match[str]) -> str:
 
 
 def _unescaped(written: str) -> str:
-    text: str = json.loads(f'"{written}"', strict=False)
+    text: str = _DECODER.decode(f'"{written}"')
     return _SURROGATE.sub("\ufffd", text)

@@ -26,8 +26,8 @@ _READERS_OF: Final[dict[TranscriptFormat, tuple[_Reader, ...]]] = {
     "azure": (clouds.azure,),
     "google": (clouds.google,),
     "assemblyai": (clouds.assemblyai_as_told,),
-    "whisper": (whispers.whisper,),
-    "whisperx": (whispers.whisper,),
+    "whisper": (whispers.whisper_as_told,),
+    "whisperx": (whispers.whisper_as_told,),
     "utterances": (clouds.speechmatics, whispers.plain_utterances),
 }
 
@@ -37,6 +37,8 @@ _ENVELOPES: Final = (
 )  # fmt: skip
 """Members in which interfaces, queues and web hooks wrap what a recognizer returned."""
 _MOST_ENVELOPES: Final = 6
+_FEWEST_MEMBERS: Final = 3
+_JSON_BEGINS: Final = re.compile(r"[\s\ufeff]*+(?:```(?:json)?\s*+)?[{\[]")
 _AN_OBJECT_BEGINS: Final = re.compile(r'[\s\ufeff]*+(?:\[\s*+)?\{\s*+"[^"\\\n]{1,100}+"\s*+:')
 
 
@@ -49,11 +51,13 @@ def read_json(text: str, format: TranscriptFormat | None = None) -> Transcript |
     Raises:
         UnreadableTranscript: it is JSON of a kind that is not known, or broken, or nested too deeply.
     """
+    if not _JSON_BEGINS.match(text):
+        return None
     try:
         root = parse_located(text)
     except NestedTooDeeply:
         raise UnreadableTranscript("is JSON with too many levels") from None
-    if root is None and format is None and _AN_OBJECT_BEGINS.match(text):
+    if root is None and format is None and _is_broken_json(text):
         raise UnreadableTranscript("is broken JSON")
     if root is None:
         return None
@@ -65,6 +69,11 @@ def read_json(text: str, format: TranscriptFormat | None = None) -> Transcript |
     if format is None:
         raise UnreadableTranscript("is JSON of a kind that is not known")
     return None
+
+
+def _is_broken_json(text: str) -> bool:
+    """Returns whether a text that is no JSON was some: a file that was cut off, say."""
+    return _AN_OBJECT_BEGINS.match(text) is not None and text.count('":') >= _FEWEST_MEMBERS
 
 
 def _unwrapped(root: Json) -> Iterator[Json]:

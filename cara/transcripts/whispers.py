@@ -21,26 +21,40 @@ from cara.transcripts.utterances import Transcript
 
 _OF_FASTER_WHISPER: Final = {"seek", "tokens", "temperature", "avglogprob", "nospeechprob"}
 
-_LISTS: Final = (
-    "utterances", "monologues", "sentences", "segments", "phrases", "turns", "messages", "entries",
-    "captions", "cues", "speakerblocks", "transcripts", "transcript", "transcription", "transcriptions",
-    "conversation", "dialogue", "words", "results", "result", "data", "paragraphs", "items",
+_PHRASES: Final = (
+    "utterances", "monologues", "sentences", "phrases", "turns", "turnleveltranscription", "messages",
+    "entries", "captions", "cues", "speakerblocks", "transcripts", "conversation", "dialogue", "paragraphs",
 )  # fmt: skip
+_LISTS: Final = (
+    *_PHRASES, "segments", "transcript", "transcription", "transcriptions", "words", "results", "result",
+    "data", "items",
+)  # fmt: skip
+_KINDS_OF_WORDS: Final = {"word", "spacing", "audio_event", "punctuation"}
 
 
 def whisper(root: Json) -> Transcript | None:
     """Reads the segments of Whisper and of its relatives, or its text alone."""
     if isinstance(root, list):
-        segments = objects(root)
-        return _of_segments(segments, {}) if _are_whispers(segments[:1]) else None
-    if isinstance(lines := root.get("transcription"), list):  # whisper.cpp
-        return read_as("whisper", utterances_of_phrases(map(_with_offsets, objects(lines)), MILLISECOND))
+        return whisper_as_told(root) if _are_whispers(objects(root)[:1]) else None
+    lines = objects(root.get("transcription"))
+    if any(member(line, "offsets") or member(line, "timestamps") for line in lines):  # whisper.cpp
+        return read_as("whisper", utterances_of_phrases(map(_with_offsets, lines), MILLISECOND))
     named = [objects(root[name]) for name in ("speakers", "segments", "chunks") if name in root]
     spoken = [segments for segments in named if any("text" in segment for segment in segments)]
     if spoken or isinstance(root.get("segments"), list):
         return _of_segments(spoken[0] if spoken else [], root)
+    return _of_text(root)
+
+
+def whisper_as_told(root: Json) -> Transcript | None:
+    """Reads the same, and any array of segments."""
+    return whisper(root) if isinstance(root, dict) else _of_segments(objects(root), {})
+
+
+def _of_text(root: Members) -> Transcript | None:
     words = objects(first(root, ("words", "wordsegments", "result")))
-    if text_of(root.get("text")) is None or any("type" in word for word in words):
+    is_other = any(objects(root.get(name)) for name in _PHRASES) or any("type" in word for word in words)
+    if is_other or text_of(root.get("text")) is None:
         return None
     return read_as("whisper", utterances_of_phrases([{**root, "words": words}]), duration_of(root))
 
@@ -56,8 +70,9 @@ def _of_segments(segments: list[Members], root: Members) -> Transcript:
     if words and not _words_in(segments):
         segments = _with_words(segments, words)
     is_whisperx = "wordsegments" in root or _are_whisperx(segments)
-    utterances = utterances_of_phrases(segments, guessed_unit(segments))
-    return read_as("whisperx" if is_whisperx else "whisper", utterances, duration_of(root))
+    unit = guessed_unit(segments)
+    utterances = utterances_of_phrases(segments, unit)
+    return read_as("whisperx" if is_whisperx else "whisper", utterances, duration_of(root, unit))
 
 
 def _are_whisperx(segments: list[Members]) -> bool:
@@ -85,8 +100,8 @@ def _with_words(segments: list[Members], words: list[Members]) -> list[Members]:
 
 
 def _with_offsets(line: Members) -> Members:
-    offsets = member(line, "offsets")
-    return {**line, "start": offsets.get("from"), "end": offsets.get("to")}
+    times = member(line, "offsets") or member(line, "timestamps")
+    return {**line, "start": times.get("from"), "end": times.get("to")}
 
 
 def plain_utterances(root: Json) -> Transcript | None:
@@ -98,12 +113,17 @@ def plain_utterances(root: Json) -> Transcript | None:
     if found and not any(map(_says_something, items)):
         return None
     unit = guessed_unit(items)
-    are_words = any(
-        {"word", "punctuatedword", "type"} & item.keys() and "words" not in item for item in items[:1]
-    )
-    if are_words:
-        return read_as("utterances", utterances_of_words(words_of(items, unit)), duration_of(root))
-    return read_as("utterances", utterances_of_phrases(of_channels(items), unit), duration_of(root))
+    if any(map(_is_word, items[:1])):
+        utterances = list(utterances_of_words(words_of(items, unit)))
+    else:
+        utterances = utterances_of_phrases(of_channels(items), unit)
+    return read_as("utterances", utterances, duration_of(root, unit))
+
+
+def _is_word(item: Members) -> bool:
+    if "words" in item:
+        return False
+    return bool({"word", "punctuatedword"} & item.keys()) or text_of(item.get("type")) in _KINDS_OF_WORDS
 
 
 def _list_in(root: Members) -> list[Any] | None:
