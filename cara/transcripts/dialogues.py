@@ -25,6 +25,8 @@ def dialogue_labels(text: str, shape: Shape, found: Sequence[Label]) -> list[Lab
     A label is a fact about the whole text: its name is known (You, Coach, Speaker 1, …) or it recurs, labels
     begin the text or follow a short header, and words follow them.
     """
+    if shape.kind == "chevrons":
+        return list(found) if len(found) > 1 else []
     named = [label for label in found if label.name is None or _possible(label.name, shape)]
     if not named:
         return []

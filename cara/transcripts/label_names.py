@@ -10,7 +10,8 @@ from cara.transcripts.speakers import LEARNER_LABELS, OTHER_LABELS
 _NUMBERED = re.compile(
     r"(?:speaker|person|participant|voice|interviewer|interviewee|candidate|guest|host|student|teacher|caller"
     r"|agent|customer|user|unknown speaker|unidentified speaker|male|female|man|woman|sprecher|orador|hablante"
-    r"|locuteur|intervenant|falante|spk|channel|話者|说话人|發言人|发言人|참석자|화자)[ _:#-]{0,2}[a-z\d]{1,3}"
+    r"|locuteur|intervenant|falante|spk|channel|話者|说话人|發言人|发言人|참석자|화자)"
+    r"(?:[ _:#-]{0,2}\d{1,4}|[ _:#-](?:[a-z]|one|two|three|four|five))"
     r"|[a-z]{1,2}\d{1,3}"
 )
 _UNKNOWN = frozenset({"unknown", "unknown speaker", "unidentified", "unidentified speaker", "speaker"})
@@ -66,7 +67,7 @@ def may_be_name(name: str) -> bool:
         return False
     if word in _OPENERS and others:
         return not any(other[0].islower() for other in others)
-    return not name.endswith((",", "…")) and (not others or not first.endswith(","))
+    return "," not in name or is_capitalized(name)
 
 
 @lru_cache(4_096)

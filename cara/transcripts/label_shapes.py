@@ -75,7 +75,8 @@ SHAPES = (
     # 11:02:00 From Ann Lee to Everyone: text
     _shape(
         "zoom chat",
-        rf"\n{_GAP}(?P<before>{CLOCK}{HALF}?+)[ \t]++From[ \t]++(?P<name>[^\n:]{{1,100}}+):{_GAP}",
+        rf"\n{_GAP}(?P<before>{CLOCK}{HALF}?+)[ \t]++From[ \t]++(?P<name>[^\n:]{{1,60}}?)"
+        rf"(?:[ ]to[ ][^\n:]{{1,60}}+)?+[ ]*+:{_GAP}",
         r"From",
         timed=True,
     ),
@@ -113,8 +114,9 @@ SHAPES = (
     # [00:00:00.000 --> 00:00:03.200] [SPEAKER_00] text   [Speaker:0] text
     _shape(
         "brackets",
-        rf"\n{_GAP}(?:{_BEFORE}{_GAP})?+\[(?P<name>(?!\d)[^\[\]\n]{{1,40}}+)\](?:{_GAP}{_BEHIND}(?=[ \t]))?+"
-        r"(?:[ \t]*+[:：]|(?=[ \t]*+[^\s:：(\[]))[ \t]*+",
+        rf"\n{_GAP}(?:{_BEFORE}{_GAP})?+\[(?:(?P<name>[^\W\d_][^\[\]\n:]{{0,39}}+)\](?![ ]{{0,3}}[:：])"
+        rf"|(?P<name2>[^\W\d_][^\[\]\n:]{{0,29}}+:[^\[\]\n:]{{1,10}}+)\]:?+)"
+        rf"(?:{_GAP}{_BEHIND}(?=[ \t]))?+[ \t]*+(?=[^\s(\[])",
         r"\[",
     ),
     # Q.  text, and the capitals of those who speak without the letter
@@ -156,11 +158,22 @@ def labels_in(lines: str, shape: Shape) -> Iterator[Label]:
     """Yields what looks like labels of the shape, in order."""
     if not shape.hint.search(lines):
         return
-    names = shape.pattern.groupindex
-    clocks = [name for name in ("before", "before2", "behind", "after") if name in names]
+    names, clocks = _groups(shape, "name", "name2"), _groups(shape, "before", "before2", "behind")
+    after = _groups(shape, "after")
     for match in shape.pattern.finditer(lines):
-        found = match.groupdict()
-        name = found.get("name") or found.get("name2")
-        clock = next((found[key] for key in clocks if found[key]), None)
         start, end = match.span()
-        yield Label(name, max(0, start - 1), end - 1, clock, bool(clock and not found.get("after")))
+        name, clock, decoration = _first(match, names), _first(match, clocks), True
+        if clock is None:
+            clock, decoration = _first(match, after), False
+        yield Label(name.rstrip(" ,") if name else None, max(0, start - 1), end - 1, clock, decoration)
+
+
+def _groups(shape: Shape, *names: str) -> list[int]:
+    return [number for name, number in shape.pattern.groupindex.items() if name in names]
+
+
+def _first(match: re.Match[str], groups: list[int]) -> str | None:
+    for group in groups:
+        if match[group] is not None:
+            return match[group]
+    return None

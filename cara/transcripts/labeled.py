@@ -80,16 +80,16 @@ def read_plain(text: str) -> Transcript:
 def _labels(text: str) -> tuple[Shape, list[Label]] | None:
     """Returns the shape of the first label and all labels of that shape; None if the text is no dialogue."""
     lines = lines_of(text)
-    dialogues = []
+    first: tuple[Shape, list[Label]] | None = None
     for shape in SHAPES:
-        labels = list(labels_in(lines, shape))
-        if shape.kind != "chevrons":
-            labels = dialogue_labels(text, shape, labels)
-        elif len(labels) < 2:
+        found = labels_in(lines, shape)
+        label = next(found, None)
+        if label is None or (first and first[1][0].start <= label.start):
             continue
-        if labels:
-            dialogues.append((shape, labels))
-    return min(dialogues, key=lambda dialogue: dialogue[1][0].start, default=None)
+        labels = dialogue_labels(text, shape, [label, *found])
+        if labels and (first is None or labels[0].start < first[1][0].start):
+            first = shape, labels
+    return first
 
 
 def _utterances(text: str, shape: Shape, labels: Sequence[Label]) -> tuple[Utterance, ...]:
@@ -104,7 +104,7 @@ def _utterances(text: str, shape: Shape, labels: Sequence[Label]) -> tuple[Utter
 
 
 def _written(name: str) -> str:
-    return name.split(" to ")[0].strip(" ~,*\u200e\u202a\u202c")
+    return name.strip(" ~*\u200e\u202a\u202c")
 
 
 def _said(text: str, shape: Shape, start: int, end: int) -> MappedText:
