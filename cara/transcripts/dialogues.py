@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from itertools import pairwise
+from functools import lru_cache
 
 from cara.transcripts.label_names import is_capitalized, is_known, is_stage_mark, may_be_name
 from cara.transcripts.label_shapes import Label, Shape
@@ -16,7 +16,8 @@ _HEADER_WORDS = 60
 _HEADER_LINE_WORDS = 14
 _ENDS_SENTENCE = re.compile(r"[.!?。！？…]['\"”’)]?\s*$")
 _STATES_FACT = re.compile(r"[^\n:：]{1,40}[:：]|\W")
-_SHAPES_WITHOUT_PROOF = frozenset({"colon", "tab", "brackets", "screenplay"})
+
+_key = lru_cache(4_096)(speaker_key)
 
 
 def dialogue_labels(text: str, shape: Shape, found: Sequence[Label]) -> list[Label]:
@@ -32,7 +33,7 @@ def dialogue_labels(text: str, shape: Shape, found: Sequence[Label]) -> list[Lab
         return []
     labels = _of_first_style(named) if shape.kind == "colon" else named
     keys = _speakers(labels, shape)
-    chosen = [label for label in labels if label.name is None or speaker_key(label.name) in keys]
+    chosen = [label for label in labels if label.name is None or _key(label.name) in keys]
     return chosen if chosen and _is_dialogue(text, shape, chosen, keys) else []
 
 
@@ -43,7 +44,7 @@ def _possible(name: str, shape: Shape) -> bool:
         return False
     if shape.kind == "brackets" and is_stage_mark(name):
         return False
-    return is_known(speaker_key(name) or "") or may_be_name(name)
+    return is_known(_key(name) or "") or may_be_name(name)
 
 
 def _of_first_style(labels: list[Label]) -> list[Label]:
@@ -53,8 +54,8 @@ def _of_first_style(labels: list[Label]) -> list[Label]:
     """
     if not labels[0].decorated:
         return [label for label in labels if not label.decorated]
-    timed = {speaker_key(label.name) for label in labels if label.decorated}
-    return [label for label in labels if label.decorated or _is_sure(speaker_key(label.name), timed)]
+    timed = {_key(label.name) for label in labels if label.decorated}
+    return [label for label in labels if label.decorated or _is_sure(_key(label.name), timed)]
 
 
 def _is_sure(key: str | None, timed: set[str | None]) -> bool:
@@ -63,8 +64,8 @@ def _is_sure(key: str | None, timed: set[str | None]) -> bool:
 
 def _speakers(labels: list[Label], shape: Shape) -> set[str | None]:
     """Returns the keys of the names that are speakers' by what they are and how they recur."""
-    names = {key: label.name for label in reversed(labels) if (key := speaker_key(label.name))}
-    counts = Counter(key for label in labels if (key := speaker_key(label.name)))
+    names = {key: label.name for label in reversed(labels) if (key := _key(label.name))}
+    counts = Counter(key for label in labels if (key := _key(label.name)))
     if shape.timed or shape.kind == "court" or labels[0].decorated:
         return {key for key in counts if counts[key] > 1 or is_known(key) or is_capitalized(names[key] or "")}
     keys: set[str | None] = {key for key in counts if counts[key] > 1 or is_known(key)}
@@ -79,7 +80,7 @@ def _speakers(labels: list[Label], shape: Shape) -> set[str | None]:
 
 def _answers(labels: list[Label], keys: set[str | None], single: str) -> bool:
     """Returns whether the name that occurs once answers the one that is sure, rather than begins a line of it."""
-    order = [speaker_key(label.name) for label in labels]
+    order = [_key(label.name) for label in labels]
     if any(is_known(key or "") for key in keys):
         return True
     return single in order[:-1] and order.index(single) > 0
@@ -108,13 +109,22 @@ def _alternate(text: str, labels: list[Label], keys: set[str | None], header: st
     if len(keys) > 1:
         return len(labels) > 2
     paragraphs = sum(1 for paragraph in re.split(r"[\r\n]+", text) if paragraph.strip())
-    return not header and len(labels) > 1 and 2 * len(labels) >= paragraphs and is_capitalized(labels[0].name or "")
+    return (
+        not header
+        and len(labels) > 1
+        and 2 * len(labels) >= paragraphs
+        and is_capitalized(labels[0].name or "")
+    )
 
 
 def _say_something(text: str, labels: list[Label]) -> bool:
     """Returns whether words follow at least half of the labels."""
     ends = [label.start for label in labels[1:]] + [len(text)]
-    silent = sum(1 for label, end in zip(labels, ends, strict=True) if text[label.end : end].isspace() or label.end >= end)
+    silent = sum(
+        1
+        for label, end in zip(labels, ends, strict=True)
+        if text[label.end : end].isspace() or label.end >= end
+    )
     return 2 * silent <= len(labels)
 
 

@@ -44,12 +44,19 @@ _STAGE_MARK = re.compile(
     r"|sigh\w{0,3}|noise|cheer\w{0,4}|beat|breath\w{0,3}|blank_audio|blank audio|foreign|sound\w?|chuckl\w{1,4}|overlap\w{0,5})",
     re.IGNORECASE,
 )
+_DATE = re.compile(
+    r"\b(?:19|20)\d\d\b|(?:jan|feb|mar|apr|may|june?|july?|aug|sep|oct|nov|dec)[a-z]{0,6}\.? \d",
+    re.IGNORECASE,
+)
 
 
 def is_known(key: str) -> bool:
     """Returns whether a label, as `speaker_key` writes it, is one in every transcript."""
     return (
-        key in LEARNER_LABELS or key in OTHER_LABELS or key in _UNKNOWN or _NUMBERED.fullmatch(key) is not None
+        key in LEARNER_LABELS
+        or key in OTHER_LABELS
+        or key in _UNKNOWN
+        or _NUMBERED.fullmatch(key) is not None
     )
 
 
@@ -67,7 +74,7 @@ def may_be_name(name: str) -> bool:
         return False
     if word in _OPENERS and others:
         return not any(other[0].islower() for other in others)
-    return "," not in name or is_capitalized(name)
+    return not _DATE.search(name) and ("," not in name or is_capitalized(name))
 
 
 @lru_cache(4_096)

@@ -66,8 +66,8 @@ SHAPES = (
     # 12/05/2026, 10:00 - Ann: text   [12/05/2026, 10:00:01] Ann: text
     _shape(
         "dated",
-        rf"\n{_GAP}(?:\[{_DATE},?[ T]{{1,2}}(?P<before>{CLOCK}{HALF}?+)\][ ]*+[-–]?[ ]*+"
-        rf"|{_DATE},?[ T]{{1,2}}(?P<before2>{CLOCK}{HALF}?+)[ ]{{1,2}}[-–][ ]{{1,2}})"
+        rf"\n{_GAP}(?:\[(?P<before>{_DATE},?[ T]{{1,2}}{CLOCK}{HALF}?+)\][ ]*+[-–]?[ ]*+"
+        rf"|(?P<before2>{_DATE},?[ T]{{1,2}}{CLOCK}{HALF}?+)[ ]{{1,2}}[-–][ ]{{1,2}})"
         r"(?:(?P<name>[^:\n]{1,60}+):(?=\s|$)[ \t]*+)?+",
         r"\d[./-]\d",
         timed=True,
@@ -161,19 +161,18 @@ def labels_in(lines: str, shape: Shape) -> Iterator[Label]:
     names, clocks = _groups(shape, "name", "name2"), _groups(shape, "before", "before2", "behind")
     after = _groups(shape, "after")
     for match in shape.pattern.finditer(lines):
-        start, end = match.span()
-        name, clock, decoration = _first(match, names), _first(match, clocks), True
-        if clock is None:
-            clock, decoration = _first(match, after), False
-        yield Label(name.rstrip(" ,") if name else None, max(0, start - 1), end - 1, clock, decoration)
+        groups = match.groups()
+        name, clock = _first(groups, names), _first(groups, clocks)
+        label = Label(name, max(0, match.start() - 1), match.end() - 1, clock, clock is not None)
+        yield label if clock or not after else label._replace(clock=_first(groups, after))
 
 
 def _groups(shape: Shape, *names: str) -> list[int]:
-    return [number for name, number in shape.pattern.groupindex.items() if name in names]
+    return [number - 1 for name, number in shape.pattern.groupindex.items() if name in names]
 
 
-def _first(match: re.Match[str], groups: list[int]) -> str | None:
-    for group in groups:
-        if match[group] is not None:
-            return match[group]
+def _first(groups: tuple[str | None, ...], places: list[int]) -> str | None:
+    for place in places:
+        if text := groups[place]:
+            return text.strip(" ,")
     return None

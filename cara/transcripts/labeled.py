@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from cara.transcripts.chevrons import GUESSED_NOTE, alternating
 from cara.transcripts.clocks import CLOCK, TO, has_clocks, seconds, starts, without_times
@@ -32,7 +32,9 @@ _NO_MESSAGE = re.compile(
     r"|messages and calls are end-to-end encrypted[^\n]{0,300})\s*+",
     re.IGNORECASE,
 )
-_EDITED = re.compile(r"[ \u200e]*+(?:\(edited\)|<this message was edited>)[ \t]*+$", re.IGNORECASE | re.MULTILINE)
+_EDITED = re.compile(
+    r"[ \u200e]*+(?:\(edited\)|<this message was edited>)[ \t]*+$", re.IGNORECASE | re.MULTILINE
+)
 _SYSTEM_LINE = re.compile(
     r"(?<=[\r\n])[^\r\n:]{1,60}[ ](?:started|stopped)[ ](?:the[ ])?(?:transcription|recording)\.?[ \t]*+$"
     r"|(?<=[\r\n])[ \t]*+[-–—_=*]{3,}+[ \t]*+$",
@@ -93,14 +95,20 @@ def _labels(text: str) -> tuple[Shape, list[Label]] | None:
 
 
 def _utterances(text: str, shape: Shape, labels: Sequence[Label]) -> tuple[Utterance, ...]:
-    end = max(labels[-1].end, _end_of_words(text))
-    bodies = zip(labels, [label.start for label in labels[1:]] + [end], strict=True)
-    clocks = starts([label.clock for label in labels])
+    times = starts([label.clock for label in labels])
     return tuple(
-        Utterance(said, _written(label.name), start)
-        for (label, until), start in zip(bodies, clocks, strict=True)
-        if label.name and (said := _said(text, shape, label.end, until)).text
+        Utterance(said, _written(label.name), time)
+        for label, (start, end), time in zip(labels, _bodies(text, labels), times, strict=True)
+        if label.name and (said := _said(text, shape, start, end)).text
     )
+
+
+def _bodies(text: str, labels: Sequence[Label]) -> Iterator[tuple[int, int]]:
+    """Yields the range of the text that each label is the speaker's of."""
+    end = max(labels[-1].end, _end_of_words(text))
+    for label, following in pairwise(labels):
+        yield label.end, max(label.end, following.start)
+    yield labels[-1].end, end
 
 
 def _written(name: str) -> str:
@@ -114,15 +122,16 @@ def _said(text: str, shape: Shape, start: int, end: int) -> MappedText:
         if _NO_MESSAGE.fullmatch(text, start, end):
             return words.slice(0, 0)
     if shape.kind == "court":
-        words = words.replace(_MARGIN, "")
-    return words.replace(_SYSTEM_LINE, "").stripped()
+        words = words.replace(_MARGIN, "").stripped()
+    return words.replace(_SYSTEM_LINE, "").stripped() if _SYSTEM_LINE.search(words.text) else words
 
 
 def _words(text: str, start: int, end: int) -> MappedText:
-    part = MappedText.part(text, start, end)
-    if has_clocks(part.text):
-        part = without_times(part)
-    return part.stripped()
+    """Returns what stands in a range, without white space around it and times inside."""
+    said = text[start:end]
+    first = start + len(said) - len(said.lstrip())
+    part = MappedText.part(text, first, max(first, start + len(said.rstrip())))
+    return without_times(part).stripped() if has_clocks(said) else part
 
 
 def _end_of_words(text: str) -> int:
@@ -138,19 +147,14 @@ def _end_of_words(text: str) -> int:
 
 
 def _guessed(text: str, labels: Sequence[Label]) -> Transcript:
-    parts = []
-    spans = [(0, labels[0].start)] + [
-        (label.end, end)
-        for label, end in zip(labels, [label.start for label in labels[1:]] + [_end_of_words(text)], strict=True)
-    ]
-    for start, end in spans:
-        parts += _changes(text, start, end)
-    turns = [part for part in parts if part.text]
+    places = [(0, labels[0].start), *_bodies(text, labels)]
+    turns = [turn for start, end in places for turn in _changes(text, start, end) if turn.text]
     return Transcript("labeled", alternating(turns), speakers_guessed=True, notes=(GUESSED_NOTE,))
 
 
-def _changes(text: str, start: int, end: int) -> list[MappedText]:
-    """Returns what is said between the changes of the speaker inside a line."""
-    cuts = [match.span() for match in _CHANGE.finditer(text, start, end)]
-    edges = [start, *(edge for cut in cuts for edge in cut), end]
-    return [_words(text, *edges[place : place + 2]) for place in range(0, len(edges), 2)]
+def _changes(text: str, start: int, end: int) -> Iterator[MappedText]:
+    """Yields what is said between the changes of the speaker inside a line."""
+    for change in _CHANGE.finditer(text, start, end):
+        yield _words(text, start, change.start())
+        start = change.end()
+    yield _words(text, start, end)

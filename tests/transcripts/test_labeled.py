@@ -158,7 +158,12 @@ def test_times_at_labels_are_starts_and_no_words(form: str, names: tuple[str, st
 )
 @pytest.mark.parametrize(
     "names",
-    [("Bob Roe", "Ann Lee"), ("Interviewer", "Candidate"), ("Dr. Bob O'Neil", "Ann Lee-Smith"), ("मोहन", "आन्या")],
+    [
+        ("Bob Roe", "Ann Lee"),
+        ("Interviewer", "Candidate"),
+        ("Dr. Bob O'Neil", "Ann Lee-Smith"),
+        ("मोहन", "आन्या"),
+    ],
 )
 def test_labels_without_a_time_of_the_recording(form: str, names: tuple[str, str]):
     text = _dialogue(form, names)
@@ -188,7 +193,10 @@ def test_messages_of_whatsapp_have_several_lines_and_the_system_says_nothing():
         "[12/05/2026, 10:00:07] Ann Lee: \u200eimage omitted\r\n"
         "[12/05/2026, 10:01:01] Ann\u202fLee: I like it: all of it.\r\n"
     )
-    assert _turns(read_labeled(text)) == [("Bob Roe", "Why us? Really?"), ("Ann Lee", "I like it: all of it.")]
+    assert _turns(read_labeled(text)) == [
+        ("Bob Roe", "Why us? Really?"),
+        ("Ann Lee", "I like it: all of it."),
+    ]
     android = (
         "5/12/26, 9:00 AM - Messages and calls are end-to-end encrypted.\n"
         "5/12/26, 9:00 AM - Bob added Ann\n5/12/26, 9:01 AM - +44 7700 900123: <Media omitted>\n"
@@ -244,7 +252,9 @@ def test_lines_of_a_court_have_numbers_at_the_margin():
 
 
 def test_names_above_the_lines_of_a_play_are_labels_if_they_recur():
-    text = "INTERVIEW\n\nBOB\nWhy us?\n\nANN (quietly)\nI like it.\n\nBOB\nWhat?\n\nANN\nAll of it.\nREALLY.\n"
+    text = (
+        "INTERVIEW\n\nBOB\nWhy us?\n\nANN (quietly)\nI like it.\n\nBOB\nWhat?\n\nANN\nAll of it.\nREALLY.\n"
+    )
     assert [speaker for speaker, _ in _turns(read_labeled(text))] == ["BOB", "ANN", "BOB", "ANN"]
     assert _turns(read_labeled(text))[-1][1] == "All of it. REALLY."
 
@@ -342,14 +352,20 @@ def test_what_is_no_dialogue_is_one_talk(text: str):
 
 
 def test_times_inside_are_no_words_but_a_time_of_the_day_is():
-    plain = read_plain("[00:12] We begin (0:15) here.\n0:20 We meet at 10:30 today.\n00:01:02.5 So <0:30> be it.")
-    assert " ".join(plain.utterances[0].text.text.split()) == "We begin here. We meet at 10:30 today. So be it."
+    plain = read_plain(
+        "[00:12] We begin (0:15) here.\n0:20 We meet at 10:30 today.\n00:01:02.5 So <0:30> be it."
+    )
+    assert (
+        " ".join(plain.utterances[0].text.text.split()) == "We begin here. We meet at 10:30 today. So be it."
+    )
     text = "You: [00:12] We begin at 9:30.\n0:15 So.\nCoach: 00:01:02 Fine (00:20)."
     assert _turns(read_labeled(text)) == [("You", "We begin at 9:30. So."), ("Coach", "Fine .")]
 
 
 def test_the_footer_of_a_tool_is_no_words():
-    plain = read_plain("We begin here.\nTranscribed by hand, it took a day.\n\nTranscribed by https://otter.example\n")
+    plain = read_plain(
+        "We begin here.\nTranscribed by hand, it took a day.\n\nTranscribed by https://otter.example\n"
+    )
     assert plain.utterances[0].text.text == "We begin here.\nTranscribed by hand, it took a day."
 
 
