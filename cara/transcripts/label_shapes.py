@@ -24,7 +24,10 @@ _NAME = (
 )
 _ASIDE = r"(?:[ ]{0,2}[(（](?!\d)[^()（）\n:]{1,40}[)）])?+"
 _TIME = rf"{CLOCK}{HALF}?+(?:{TO}{CLOCK}{HALF}?+)?+"
-_DATE = r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}\.?+"
+_DATE = (
+    r"(?:\d{1,4}[./-]\d{1,2}[./-]\d{1,4}\.?+"
+    r"|\d{1,2}[ ][^\W\d_]{3,9}\.?[ ]\d{4}|[^\W\d_]{3,9}\.?[ ]\d{1,2},?[ ]\d{4})"
+)
 _DAY = rf"(?:(?:Today|Yesterday)(?:[ ]at)?[ ]|{_DATE},?[ ]{{1,2}})"
 _BEFORE = rf"(?P<before>[\[(<]?[ ]?{_TIME}[ ]?[\])>]?)"
 _BEHIND = rf"(?P<behind>[\[(<]?[ ]?{_DAY}?+{_TIME}[ ]?[\])>]?)"
@@ -90,8 +93,8 @@ SHAPES = (
     # Ann Lee  0:03   Ann Lee (03/04/2026, 09:30 AM)   [Ann Lee] 11:02:00   Ann — Today at 10:00 AM
     _shape(
         "time behind",
-        rf"{_LEAD}{_OPEN}{_NAME}{_ASIDE}{_CLOSE}(?:[ ]{{1,2}}(?:APP|BOT))?+(?::[ \t])?+{_DASH}{_CLOSE}{_BEHIND}"
-        rf"{_CLOSE}{_GAP}(?=\n)",
+        rf"{_LEAD}{_OPEN}{_NAME}{_ASIDE}{_CLOSE}(?:[ ]{{1,2}}(?:APP|BOT))?+(?::[ \t])?+{_DASH}"
+        rf"{_CLOSE}{_BEHIND}{_CLOSE}{_GAP}(?=\n)",
         _ANY_CLOCK,
         timed=True,
     ),
@@ -122,9 +125,10 @@ SHAPES = (
     # Q.  text, and the capitals of those who speak without the letter
     _shape(
         "court",
-        rf"\n{_GAP}(?:\d{{1,2}}[ \t]++)?+(?:(?P<name>[QA])(?:\.[ \t]*+|[ \t]{{2,}}+)(?=[^\s.])"
+        rf"\n{_GAP}(?:\d{{1,2}}[ \t]++)?+(?:"
+        rf"(?P<name>[QA]|Question|Answer)(?:[.:][ \t]*+|[ \t]{{2,}}+)(?=[^\s.])"
         r"|(?P<name2>[A-Z][A-Z.'’ -]{1,40}+):[ \t]*+)",
-        r"\n[ \t]*+(?:\d{1,2}[ \t]++)?+[QA](?:\.|[ \t]{2})",
+        r"\n[ \t]*+(?:\d{1,2}[ \t]++)?+(?:[QA]|Question|Answer)(?:[.:]|[ \t]{2})",
     ),
     # Ann: text   [00:12] **Ann:** text   Ann (she/her) [00:12]: text
     _shape(

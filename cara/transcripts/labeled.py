@@ -27,7 +27,8 @@ _FOOTER_CHARACTERS = 200
 _LAST_LINE = re.compile(r"[^\r\n]*+\Z")
 # What messengers write of their own where a message stands.
 _NO_MESSAGE = re.compile(
-    r"\s*+(?:\u200e[^\n]{0,300}|<(?:media omitted|attached: [^<>\n]{1,200})>|(?:image|video|audio|sticker|GIF|document) omitted"
+    r"\s*+(?:\u200e[^\n]{0,300}|<(?:media omitted|attached: [^<>\n]{1,200})>"
+    r"|(?:image|video|audio|sticker|GIF|document) omitted"
     r"|null|(?:this message was|you) deleted(?: this message)?\.?|missed (?:voice|video) call[^\n]{0,40}"
     r"|messages and calls are end-to-end encrypted[^\n]{0,300})\s*+",
     re.IGNORECASE,

@@ -178,7 +178,8 @@ def test_labels_without_a_time_of_the_recording(form: str, names: tuple[str, str
         ("spk_0", "spk_1"), ("SPEAKER_00", "SPEAKER_01"), ("Speaker A", "Speaker B"), ("You", "Coach"),
         ("面接官", "田中"), ("Интервьюер", "Анна"), ("المحاور", "أحمد"), ("interviewer", "candidate"),
         ("Hiring manager", "Me"), ("THE COURT", "MR. SMITH"), ("María José de la Cruz", "Søren"), ("M", "W"),
-        ("Entrevistadora", "Élodie D'Arc"), ("ChatGPT", "User"), ("주희", "면접관"), ("A", "B"), ("AI", "Human"),
+        ("Entrevistadora", "Élodie D'Arc"), ("ChatGPT", "User"), ("주희", "면접관"), ("A", "B"),
+        ("AI", "Human"),
     ],
 )  # fmt: skip
 def test_names_of_any_script_and_case_are_labels(names: tuple[str, str]):
@@ -188,7 +189,8 @@ def test_names_of_any_script_and_case_are_labels(names: tuple[str, str]):
 
 def test_messages_of_whatsapp_have_several_lines_and_the_system_says_nothing():
     text = (
-        "[12/05/2026, 09:59:58] Interview: \u200eMessages and calls are end-to-end encrypted. Only we read them.\r\n"
+        "[12/05/2026, 09:59:58] Interview: \u200eMessages and calls are end-to-end encrypted. "
+        "Only we read them.\r\n"
         "\u200e[12/05/2026, 10:00:01] Bob Roe: Why us?\r\nReally?\r\n"
         "[12/05/2026, 10:00:07] Ann Lee: \u200eimage omitted\r\n"
         "[12/05/2026, 10:01:01] Ann\u202fLee: I like it: all of it.\r\n"
@@ -218,8 +220,8 @@ def test_google_meet_writes_times_between_paragraphs_and_a_footer():
     text = (
         "📝 Clinic review\nMar 4, 2026\nClinic review - Transcript\n00:00:00\n \nBob Roe: Why us?\n"
         "Ann Lee: I like it.\n \n00:05:00\n \nAnn Lee: All of it.\nBob Roe: Fine.\n"
-        "Transcription ended after 00:07:30\n\nThis editable transcript was computer generated and might contain "
-        "errors. People can also change the text after it was created.\n"
+        "Transcription ended after 00:07:30\n\nThis editable transcript was computer generated "
+        "and might contain errors. People can also change the text after it was created.\n"
     )
     assert _turns(read_labeled(text)) == [
         ("Bob Roe", "Why us?"),
@@ -230,7 +232,8 @@ def test_google_meet_writes_times_between_paragraphs_and_a_footer():
 
 def test_teams_says_who_started_the_transcription():
     text = (
-        "Clinic review\nMarch 4, 2026, 9:30AM\n1m 10s\n\nBob Roe started transcription\n\nBob Roe   0:03\nWhy us?\n\n"
+        "Clinic review\nMarch 4, 2026, 9:30AM\n1m 10s\n\nBob Roe started transcription\n\n"
+        "Bob Roe   0:03\nWhy us?\n\n"
         "Ann Lee   0:05\nI like it.\n\nBob Roe stopped transcription\n"
     )
     assert _turns(read_labeled(text)) == [("Bob Roe", "Why us?"), ("Ann Lee", "I like it.")]
@@ -238,7 +241,8 @@ def test_teams_says_who_started_the_transcription():
 
 def test_lines_of_a_court_have_numbers_at_the_margin():
     text = (
-        " 1           MR. SMITH:  Thank you.\n 2  BY MR. SMITH:\n 3      Q.  Where were you\n 4  on that day?\n"
+        " 1           MR. SMITH:  Thank you.\n 2  BY MR. SMITH:\n 3      Q.  Where were you\n"
+        " 4  on that day?\n"
         " 5      A.  At home.\n 6           THE WITNESS:  Asleep.\n 7      Q.  All day?\n 8      A.  Yes.\n"
     )
     assert _turns(read_labeled(text)) == [
@@ -249,6 +253,21 @@ def test_lines_of_a_court_have_numbers_at_the_margin():
         ("Q", "All day?"),
         ("A", "Yes."),
     ]
+
+
+def test_questions_and_answers_are_labels_and_so_are_the_capitals_between_them():
+    text = "Question: Where?\nAnswer: At home.\nMR. SMITH: Objection.\nQuestion: When?\nAnswer: At noon."
+    assert [name for name, _ in _turns(read_labeled(text))] == [
+        "Question", "Answer", "MR. SMITH", "Question", "Answer",
+    ]  # fmt: skip
+
+
+def test_a_header_in_sentences_is_no_words_if_known_labels_recur():
+    text = (
+        "Interview with Ann Lee, head nurse.\nIt was recorded with consent.\n\n"
+        "Interviewer: Why?\nAnn: Because.\nInterviewer: So?\nAnn: Yes."
+    )
+    assert [words for _, words in _turns(read_labeled(text))] == ["Why?", "Because.", "So?", "Yes."]
 
 
 def test_names_above_the_lines_of_a_play_are_labels_if_they_recur():
@@ -289,13 +308,18 @@ def test_known_labels_make_a_dialogue(label: str):
 @pytest.mark.parametrize(
     ("text", "own"),
     [
-        ("You: here is the plan\nFirst: we hire\nThen: we build\nCoach: fine", "here is the plan First: we hire Then: we build"),
-        ("You: see this\nURL: it.is\nPros: cheap\nhttps://x.y\nMailto://z\nCoach: fine", "see this URL: it.is Pros: cheap https://x.y Mailto://z"),
-        ("Ann: I said this:\nFlour: two cups\nSugar: one\nBob: ok\nAnn: So.\nBob: Yes.", "I said this: Flour: two cups Sugar: one"),
+        ("You: here is the plan\nFirst: we hire\nThen: we build\nCoach: fine",
+         "here is the plan First: we hire Then: we build"),
+        ("You: see this\nURL: it.is\nPros: cheap\nhttps://x.y\nMailto://z\nCoach: fine",
+         "see this URL: it.is Pros: cheap https://x.y Mailto://z"),
+        ("Ann: I said this:\nFlour: two cups\nSugar: one\nBob: ok\nAnn: So.\nBob: Yes.",
+         "I said this: Flour: two cups Sugar: one"),
         ("Ann: See [00:12] Bob: no\nBob: ok\nAnn: Go.\nBob: Yes.", "See Bob: no"),
-        ("You: one\n[00:12] Ann: two\n[00:14] Bob: three\n[00:15] Ann: four\nCoach: five", "one Ann: two Bob: three Ann: four"),
+        ("You: one\n[00:12] Ann: two\n[00:14] Bob: three\n[00:15] Ann: four\nCoach: five",
+         "one Ann: two Bob: three Ann: four"),
         ("You: one\nAnn  0:03\ntwo\nBob  0:05\nthree\nCoach: five", None),
-        ("You: one\n[Speaker:0] two\n[Speaker:1] three\nQ. four\nA. five\nCoach: five", "one [Speaker:0] two [Speaker:1] three Q. four A. five"),
+        ("You: one\n[Speaker:0] two\n[Speaker:1] three\nQ. four\nA. five\nCoach: five",
+         "one [Speaker:0] two [Speaker:1] three Q. four A. five"),
     ],
 )  # fmt: skip
 def test_lines_of_another_shape_and_names_that_do_not_recur_are_text(text: str, own: str | None):
@@ -328,7 +352,8 @@ TALK = "We moved the night shift last year. Waiting times fell by a third, and n
         "Time: 10:30\nPlace: Room 4\nTime: 11:30",
         "John 3:16 says so.\nJohn 3:17 goes on.\nMark 1:1 begins.",
         "Dear Ann:\n\nThank you for the time.\n\nYours, Bob\nPS: Call me.",
-        "Agenda:\n- Budget: approved\n- Hiring: two people\nDecisions:\n- Budget: approved again\nActions:\n- Ann: order",
+        "Agenda:\n- Budget: approved\n- Hiring: two people\nDecisions:\n"
+        "- Budget: approved again\nActions:\n- Ann: order",
         TALK * 5 + "Me: no idea.\n" + TALK,
         TALK * 5 + "You: no idea.\nCoach: why?\nYou: so.\n",
         "Thank you all.\nAI: it is everywhere.\nWe use it.",
@@ -342,6 +367,7 @@ TALK = "We moved the night shift last year. Waiting times fell by a third, and n
         "So I quoted it:\n>> once",
         "INTRODUCTION\nWe begin.\n\nRESULTS\nWe grew.\n\nEND\nThanks.",
         "Flour\ttwo cups\nSugar\tone cup\n",
+        "We have three goals\nGrowth: more shops\nPeople: more nurses\nGrowth: again more\nThanks.",
         "A. We hire.\nB. We build.\nC. We sell.",
         "", " \n\t", "\ufeff", ":", "::\n::", "Ann", "Ann:", "Ann:\nBob:\nAnn:",
     ],
