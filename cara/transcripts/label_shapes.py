@@ -93,7 +93,7 @@ SHAPES = (
     # Ann Lee  0:03   Ann Lee (03/04/2026, 09:30 AM)   [Ann Lee] 11:02:00   Ann — Today at 10:00 AM
     _shape(
         "time behind",
-        rf"{_LEAD}{_OPEN}{_NAME}{_ASIDE}{_CLOSE}(?:[ ]{{1,2}}(?:APP|BOT))?+(?::[ \t])?+{_DASH}"
+        rf"{_LEAD}{_OPEN}{_NAME}{_ASIDE}{_CLOSE}(?:[ ]{{1,2}}(?:APP|BOT))?+{_DASH}"
         rf"{_CLOSE}{_BEHIND}{_CLOSE}{_GAP}(?=\n)",
         _ANY_CLOCK,
         timed=True,
@@ -134,7 +134,8 @@ SHAPES = (
     _shape(
         "colon",
         rf"{_LEAD}{_OPEN}(?:{_BEFORE}{_DASH})?+{_OPEN}{_NAME}{_ASIDE}{_CLOSE}(?:{_DASH}{_BEHIND})?+"
-        rf"[ ]{{0,3}}+[:：](?!//|\d){_CLOSE}[ \t]*+(?P<after>\[{CLOCK}\]|\({CLOCK}\))?+[ \t]*+",
+        rf"[ ]{{0,3}}+[:：](?!//|\d){_CLOSE}[ \t]*+"
+        rf"(?P<after>\[{CLOCK}\]|\({CLOCK}\)|{CLOCK}(?=[ \t]*+\n))?+[ \t]*+",
         r"[:：]",
     ),
     # Ann<TAB>text   00:12<TAB>Ann<TAB>text
