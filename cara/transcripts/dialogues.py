@@ -74,7 +74,7 @@ def _speakers(labels: list[Label], shape: Shape) -> set[str | None]:
         return set(counts)
     if shape.timed or shape.kind == "court" or labels[0].clock:
         proven = {_key(label.name) for label in labels if label.clock or shape.kind == "court"}
-        capitalized = {key for key in proven if is_capitalized(names.get(key) or "")}
+        capitalized = {key for key in proven if is_capitalized(names.get(key or "") or "")}
         return capitalized | {key for key in counts if counts[key] > 1 or is_known(key)}
     keys: set[str | None] = {key for key in counts if counts[key] > 1 or is_known(key)}
     single = [key for key in counts if key not in keys and is_capitalized(names[key] or "")]
