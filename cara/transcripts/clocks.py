@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from cara.transcripts.mapped_text import MappedText
 
@@ -18,10 +19,13 @@ _HOUR_SECONDS = 3_600
 _DAY_SECONDS = 24 * _HOUR_SECONDS
 # A recording whose first time is later than this does not begin at zero: its times are those of the day.
 _LATE_MINUTES = 5
-_PARTS = re.compile(r"\d{1,3}")
+_TIME = re.compile(r"(\d{1,3}):(\d{1,2})(?::(\d{1,2}))?+(?::\d{1,2})?+(?:[.,](\d{1,3}))?+")
+_HALF = re.compile(r"([AaPp])\.?[Mm]")
+_DATE = re.compile(r"\d[./-]\d{1,2}[./-]\d")
 
 _INLINE = re.compile(
     rf"[\[(<][ \t]{{0,3}}{CLOCK}{HALF}?+(?:{TO}{CLOCK})?+[ \t]{{0,3}}[\])>]"
+    rf"|(?<![\w:.,]){CLOCK}[ \t]{{0,3}}-->[ \t]{{0,3}}{CLOCK}"
     rf"|(?<![\w:.,])\d{{1,2}}:\d{{2}}:\d{{2}}(?:[.,]\d{{1,3}})?+(?:{TO}{CLOCK})?+(?![\w:])"
     rf"|^[ \t\ufeff]*+\d{{1,3}}:\d{{2}}(?:[.,]\d{{1,3}})?+(?:{TO}{CLOCK})?+(?=[\s>–—-]|\Z)",
     re.MULTILINE,
@@ -43,17 +47,17 @@ def without_times(mapped: MappedText) -> MappedText:
     return mapped.replace(_INLINE, "")
 
 
+@lru_cache(4_096)
 def seconds(clock: str) -> float | None:
     """Returns the seconds of a time; None if it is a time of the day without seconds (`10:00 AM`)."""
-    parts = [int(part) for part in _PARTS.findall(re.split(r"[.,]", clock)[0])]
-    half = re.search(r"[AaPp]\.?[Mm]", clock)
-    if half and len(parts) < 3:
+    time = _TIME.search(clock)
+    if time is None or (time[3] is None and _is_of_day(clock)):
         return None
-    fraction = re.search(r"[.,](\d{1,3})", clock)
-    hours, minutes, rest = parts[:3] if len(parts) > 2 else (0, *parts)
-    if half:
-        hours = hours % 12 + (12 if half[0][0] in "Pp" else 0)
-    return hours * _HOUR_SECONDS + minutes * 60 + rest + (float(f"0.{fraction[1]}") if fraction else 0.0)
+    hours, minutes, rest = (time[1], time[2], time[3]) if time[3] else ("0", time[1], time[2])
+    total = int(hours) * _HOUR_SECONDS + int(minutes) * 60 + int(rest)
+    if half := _HALF.search(clock):
+        total += (12 * (half[1] in "Pp") - 12 * (int(hours) == 12)) * _HOUR_SECONDS
+    return total + (float(f"0.{time[4]}") if time[4] else 0.0)
 
 
 def starts(clocks: Sequence[str | None]) -> list[float | None]:
@@ -67,12 +71,16 @@ def starts(clocks: Sequence[str | None]) -> list[float | None]:
     if not known:
         return times
     clock, first = known[0]
-    of_day = first >= _HOUR_SECONDS
     if clock.count(":") == 1 and first > _LATE_MINUTES * 60:
         return [None] * len(times)
-    shifted = [None if time is None else _since(time, first) if of_day else time for time in times]
-    rising = [time for time in shifted if time is not None]
-    return shifted if rising == sorted(rising) else [None] * len(times)
+    if first >= _HOUR_SECONDS or _is_of_day(clock):
+        times = [None if time is None else _since(time, first) for time in times]
+    rising = [time for time in times if time is not None]
+    return times if rising == sorted(rising) else [None] * len(times)
+
+
+def _is_of_day(clock: str) -> bool:
+    return bool(_HALF.search(clock) or _DATE.search(clock))
 
 
 def _since(time: float, first: float) -> float:

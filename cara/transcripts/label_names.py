@@ -9,8 +9,9 @@ from cara.transcripts.speakers import LEARNER_LABELS, OTHER_LABELS
 
 _NUMBERED = re.compile(
     r"(?:speaker|person|participant|voice|interviewer|interviewee|candidate|guest|host|student|teacher|caller"
-    r"|agent|customer|user|unknown speaker|unidentified speaker|male|female|man|woman|sprecher|orador|hablante"
-    r"|locuteur|intervenant|falante|spk|channel|話者|说话人|發言人|发言人|참석자|화자)[ _:#-]{0,2}[a-z\d]{1,3}"
+    r"|agent|customer|user|unknown speaker|unidentified speaker|male|female|man|woman|sprecher|orador"
+    r"|hablante|locuteur|intervenant|falante|spk|channel|話者|说话人|發言人|发言人|참석자|화자)"
+    r"(?:[ _:#-]{0,2}\d{1,4}|[ _:#-](?:[a-z]|one|two|three|four|five))"
     r"|[a-z]{1,2}\d{1,3}"
 )
 _UNKNOWN = frozenset({"unknown", "unknown speaker", "unidentified", "unidentified speaker", "speaker"})
@@ -34,13 +35,19 @@ _NOT_A_NAME = frozenset(
 )
 # Words that begin a clause; a name begins with one only if its other words begin with capitals (`THE COURT`).
 _OPENERS = frozenset(
-    "the a an my our your his her its their this that these those here there it we they he she what which who "
-    "how why when where if in on at for from with by as of one two three some all any each every just only "
+    "the a an my our your his her its their this that these those here there it we they he she what which "
+    "who how why when where if in on at for from with by as of one two three some all any each every just "
     "let is are was were do does did not i'm i've it's that's here's there's you i me us".split()
 )
 _STAGE_MARK = re.compile(
-    r"(?:\w{1,20} )?(?:music|applause|laugh\w{0,5}|pause\w?|silence|inaudible|unintelligible|crosstalk|cough\w{0,3}"
-    r"|sigh\w{0,3}|noise|cheer\w{0,4}|beat|breath\w{0,3}|blank_audio|blank audio|foreign|sound\w?|chuckl\w{1,4}|overlap\w{0,5})",
+    r"(?:\w{1,20} )?(?:music|applause|laugh\w{0,5}|pause\w?|silence|inaudible|unintelligible|crosstalk"
+    r"|cough\w{0,3}|sigh\w{0,3}|noise|cheer\w{0,4}|beat|breath\w{0,3}|blank.audio"
+    r"|foreign|sound\w?|chuckl\w{1,4}"
+    r"|overlap\w{0,5})",
+    re.IGNORECASE,
+)
+_DATE = re.compile(
+    r"\b(?:19|20)\d\d\b|(?:jan|feb|mar|apr|may|june?|july?|aug|sep|oct|nov|dec)[a-z]{0,6}\.? \d",
     re.IGNORECASE,
 )
 
@@ -69,7 +76,7 @@ def may_be_name(name: str) -> bool:
         return False
     if word in _OPENERS and others:
         return not any(other[0].islower() for other in others)
-    return not name.endswith((",", "…")) and (not others or not first.endswith(","))
+    return not _DATE.search(name) and ("," not in name or is_capitalized(name))
 
 
 @lru_cache(4_096)

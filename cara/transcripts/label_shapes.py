@@ -24,7 +24,10 @@ _NAME = (
 )
 _ASIDE = r"(?:[ ]{0,2}[(（](?!\d)[^()（）\n:]{1,40}[)）])?+"
 _TIME = rf"{CLOCK}{HALF}?+(?:{TO}{CLOCK}{HALF}?+)?+"
-_DATE = r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}\.?+"
+_DATE = (
+    r"(?:\d{1,4}[./-]\d{1,2}[./-]\d{1,4}\.?+"
+    r"|\d{1,2}[ ][^\W\d_]{3,9}\.?[ ]\d{4}|[^\W\d_]{3,9}\.?[ ]\d{1,2},?[ ]\d{4})"
+)
 _DAY = rf"(?:(?:Today|Yesterday)(?:[ ]at)?[ ]|{_DATE},?[ ]{{1,2}})"
 _BEFORE = rf"(?P<before>[\[(<]?[ ]?{_TIME}[ ]?[\])>]?)"
 _BEHIND = rf"(?P<behind>[\[(<]?[ ]?{_DAY}?+{_TIME}[ ]?[\])>]?)"
@@ -66,8 +69,8 @@ SHAPES = (
     # 12/05/2026, 10:00 - Ann: text   [12/05/2026, 10:00:01] Ann: text
     _shape(
         "dated",
-        rf"\n{_GAP}(?:\[{_DATE},?[ T]{{1,2}}(?P<before>{CLOCK}{HALF}?+)\][ ]*+[-–]?[ ]*+"
-        rf"|{_DATE},?[ T]{{1,2}}(?P<before2>{CLOCK}{HALF}?+)[ ]{{1,2}}[-–][ ]{{1,2}})"
+        rf"\n{_GAP}(?:\[(?P<before>{_DATE},?[ T]{{1,2}}{CLOCK}{HALF}?+)\][ ]*+[-–]?[ ]*+"
+        rf"|(?P<before2>{_DATE},?[ T]{{1,2}}{CLOCK}{HALF}?+)[ ]{{1,2}}[-–][ ]{{1,2}})"
         r"(?:(?P<name>[^:\n]{1,60}+):(?=\s|$)[ \t]*+)?+",
         r"\d[./-]\d",
         timed=True,
@@ -75,7 +78,8 @@ SHAPES = (
     # 11:02:00 From Ann Lee to Everyone: text
     _shape(
         "zoom chat",
-        rf"\n{_GAP}(?P<before>{CLOCK}{HALF}?+)[ \t]++From[ \t]++(?P<name>[^\n:]{{1,100}}+):{_GAP}",
+        rf"\n{_GAP}(?P<before>{CLOCK}{HALF}?+)[ \t]++From[ \t]++(?P<name>[^\n:]{{1,60}}?)"
+        rf"(?:[ ]to[ ][^\n:]{{1,60}}+)?+[ ]*+:{_GAP}",
         r"From",
         timed=True,
     ),
@@ -89,8 +93,8 @@ SHAPES = (
     # Ann Lee  0:03   Ann Lee (03/04/2026, 09:30 AM)   [Ann Lee] 11:02:00   Ann — Today at 10:00 AM
     _shape(
         "time behind",
-        rf"{_LEAD}{_OPEN}{_NAME}{_ASIDE}{_CLOSE}(?:[ ]{{1,2}}(?:APP|BOT))?+(?::[ \t])?+{_DASH}{_CLOSE}{_BEHIND}"
-        rf"{_CLOSE}{_GAP}(?=\n)",
+        rf"{_LEAD}{_OPEN}{_NAME}{_ASIDE}{_CLOSE}(?:[ ]{{1,2}}(?:APP|BOT))?+{_DASH}"
+        rf"{_CLOSE}{_BEHIND}{_CLOSE}{_GAP}(?=\n)",
         _ANY_CLOCK,
         timed=True,
     ),
@@ -113,22 +117,25 @@ SHAPES = (
     # [00:00:00.000 --> 00:00:03.200] [SPEAKER_00] text   [Speaker:0] text
     _shape(
         "brackets",
-        rf"\n{_GAP}(?:{_BEFORE}{_GAP})?+\[(?P<name>(?!\d)[^\[\]\n]{{1,40}}+)\](?:{_GAP}{_BEHIND}(?=[ \t]))?+"
-        r"(?:[ \t]*+[:：]|(?=[ \t]*+[^\s:：(\[]))[ \t]*+",
+        rf"\n{_GAP}(?:{_BEFORE}{_GAP})?+\[(?:(?P<name>[^\W\d_][^\[\]\n:]{{0,39}}+)\](?![ ]{{0,3}}[:：])"
+        rf"|(?P<name2>[^\W\d_][^\[\]\n:]{{0,29}}+:[^\[\]\n:]{{1,10}}+)\]:?+)"
+        rf"(?:{_GAP}{_BEHIND}(?=[ \t]))?+[ \t]*+(?=[^\s(\[])",
         r"\[",
     ),
     # Q.  text, and the capitals of those who speak without the letter
     _shape(
         "court",
-        rf"\n{_GAP}(?:\d{{1,2}}[ \t]++)?+(?:(?P<name>[QA])(?:\.[ \t]*+|[ \t]{{2,}}+)(?=[^\s.])"
+        rf"\n{_GAP}(?:\d{{1,2}}[ \t]++)?+(?:"
+        rf"(?P<name>[QA]|Question|Answer)(?:[.:][ \t]*+|[ \t]{{2,}}+)(?=[^\s.])"
         r"|(?P<name2>[A-Z][A-Z.'’ -]{1,40}+):[ \t]*+)",
-        r"\n[ \t]*+(?:\d{1,2}[ \t]++)?+[QA](?:\.|[ \t]{2})",
+        r"\n[ \t]*+(?:\d{1,2}[ \t]++)?+(?:[QA]|Question|Answer)(?:[.:]|[ \t]{2})",
     ),
     # Ann: text   [00:12] **Ann:** text   Ann (she/her) [00:12]: text
     _shape(
         "colon",
         rf"{_LEAD}{_OPEN}(?:{_BEFORE}{_DASH})?+{_OPEN}{_NAME}{_ASIDE}{_CLOSE}(?:{_DASH}{_BEHIND})?+"
-        rf"[ ]{{0,3}}+[:：](?!//|\d){_CLOSE}[ \t]*+(?P<after>\[{CLOCK}\]|\({CLOCK}\))?+[ \t]*+",
+        rf"[ ]{{0,3}}+[:：](?!//|\d){_CLOSE}[ \t]*+"
+        rf"(?P<after>\[{CLOCK}\]|\({CLOCK}\)|{CLOCK}(?=[ \t]*+\n))?+[ \t]*+",
         r"[:：]",
     ),
     # Ann<TAB>text   00:12<TAB>Ann<TAB>text
@@ -156,11 +163,21 @@ def labels_in(lines: str, shape: Shape) -> Iterator[Label]:
     """Yields what looks like labels of the shape, in order."""
     if not shape.hint.search(lines):
         return
-    names = shape.pattern.groupindex
-    clocks = [name for name in ("before", "before2", "behind", "after") if name in names]
+    names, clocks = _groups(shape, "name", "name2"), _groups(shape, "before", "before2", "behind")
+    after = _groups(shape, "after")
     for match in shape.pattern.finditer(lines):
-        found = match.groupdict()
-        name = found.get("name") or found.get("name2")
-        clock = next((found[key] for key in clocks if found[key]), None)
-        start, end = match.span()
-        yield Label(name, max(0, start - 1), end - 1, clock, bool(clock and not found.get("after")))
+        groups = match.groups()
+        name, clock = _first(groups, names), _first(groups, clocks)
+        label = Label(name, max(0, match.start() - 1), match.end() - 1, clock, clock is not None)
+        yield label if clock or not after else label._replace(clock=_first(groups, after))
+
+
+def _groups(shape: Shape, *names: str) -> list[int]:
+    return [number - 1 for name, number in shape.pattern.groupindex.items() if name in names]
+
+
+def _first(groups: tuple[str | None, ...], places: list[int]) -> str | None:
+    for place in places:
+        if text := groups[place]:
+            return text.strip(" ,")
+    return None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from cara.transcripts.chevrons import GUESSED_NOTE, alternating
 from cara.transcripts.clocks import CLOCK, TO, has_clocks, seconds, starts, without_times
@@ -26,7 +27,8 @@ _FOOTER_CHARACTERS = 200
 _LAST_LINE = re.compile(r"[^\r\n]*+\Z")
 # What messengers write of their own where a message stands.
 _NO_MESSAGE = re.compile(
-    r"\s*+(?:\u200e[^\n]{0,300}|<(?:media omitted|attached: [^<>\n]{1,200})>|(?:image|video|audio|sticker|GIF|document) omitted"
+    r"\s*+(?:\u200e[^\n]{0,300}|<(?:media omitted|attached: [^<>\n]{1,200})>"
+    r"|(?:image|video|audio|sticker|GIF|document) omitted"
     r"|null|(?:this message was|you) deleted(?: this message)?\.?|missed (?:voice|video) call[^\n]{0,40}"
     r"|messages and calls are end-to-end encrypted[^\n]{0,300})\s*+",
     re.IGNORECASE,
@@ -81,31 +83,37 @@ def read_plain(text: str) -> Transcript:
 def _labels(text: str) -> tuple[Shape, list[Label]] | None:
     """Returns the shape of the first label and all labels of that shape; None if the text is no dialogue."""
     lines = lines_of(text)
-    dialogues = []
+    first: tuple[Shape, list[Label]] | None = None
     for shape in SHAPES:
-        labels = list(labels_in(lines, shape))
-        if shape.kind != "chevrons":
-            labels = dialogue_labels(text, shape, labels)
-        elif len(labels) < 2:
+        found = labels_in(lines, shape)
+        label = next(found, None)
+        if label is None or (first and first[1][0].start <= label.start):
             continue
-        if labels:
-            dialogues.append((shape, labels))
-    return min(dialogues, key=lambda dialogue: dialogue[1][0].start, default=None)
+        labels = dialogue_labels(text, shape, [label, *found])
+        if labels and (first is None or labels[0].start < first[1][0].start):
+            first = shape, labels
+    return first
 
 
 def _utterances(text: str, shape: Shape, labels: Sequence[Label]) -> tuple[Utterance, ...]:
-    end = max(labels[-1].end, _end_of_words(text))
-    bodies = zip(labels, [label.start for label in labels[1:]] + [end], strict=True)
-    clocks = starts([label.clock for label in labels])
+    times = starts([label.clock for label in labels])
     return tuple(
-        Utterance(said, _written(label.name), start)
-        for (label, until), start in zip(bodies, clocks, strict=True)
-        if label.name and (said := _said(text, shape, label.end, until)).text
+        Utterance(said, _written(label.name), time)
+        for label, (start, end), time in zip(labels, _bodies(text, labels), times, strict=True)
+        if label.name and (said := _said(text, shape, start, end)).text
     )
 
 
+def _bodies(text: str, labels: Sequence[Label]) -> Iterator[tuple[int, int]]:
+    """Yields the range of the text that each label is the speaker's of."""
+    end = max(labels[-1].end, _end_of_words(text))
+    for label, following in pairwise(labels):
+        yield label.end, max(label.end, following.start)
+    yield labels[-1].end, end
+
+
 def _written(name: str) -> str:
-    return name.split(" to ")[0].strip(" ~,*\u200e\u202a\u202c")
+    return name.strip(" ~*\u200e\u202a\u202c")
 
 
 def _said(text: str, shape: Shape, start: int, end: int) -> MappedText:
@@ -115,15 +123,16 @@ def _said(text: str, shape: Shape, start: int, end: int) -> MappedText:
         if _NO_MESSAGE.fullmatch(text, start, end):
             return words.slice(0, 0)
     if shape.kind == "court":
-        words = words.replace(_MARGIN, "")
-    return words.replace(_SYSTEM_LINE, "").stripped()
+        words = words.replace(_MARGIN, "").stripped()
+    return words.replace(_SYSTEM_LINE, "").stripped() if _SYSTEM_LINE.search(words.text) else words
 
 
 def _words(text: str, start: int, end: int) -> MappedText:
-    part = MappedText.part(text, start, end)
-    if has_clocks(part.text):
-        part = without_times(part)
-    return part.stripped()
+    """Returns what stands in a range, without white space around it and times inside."""
+    said = text[start:end]
+    first = start + len(said) - len(said.lstrip())
+    part = MappedText.part(text, first, max(first, start + len(said.rstrip())))
+    return without_times(part).stripped() if has_clocks(said) else part
 
 
 def _end_of_words(text: str) -> int:
@@ -139,21 +148,14 @@ def _end_of_words(text: str) -> int:
 
 
 def _guessed(text: str, labels: Sequence[Label]) -> Transcript:
-    parts = []
-    spans = [(0, labels[0].start)] + [
-        (label.end, end)
-        for label, end in zip(
-            labels, [label.start for label in labels[1:]] + [_end_of_words(text)], strict=True
-        )
-    ]
-    for start, end in spans:
-        parts += _changes(text, start, end)
-    turns = [part for part in parts if part.text]
+    places = [(0, labels[0].start), *_bodies(text, labels)]
+    turns = [turn for start, end in places for turn in _changes(text, start, end) if turn.text]
     return Transcript("labeled", alternating(turns), speakers_guessed=True, notes=(GUESSED_NOTE,))
 
 
-def _changes(text: str, start: int, end: int) -> list[MappedText]:
-    """Returns what is said between the changes of the speaker inside a line."""
-    cuts = [match.span() for match in _CHANGE.finditer(text, start, end)]
-    edges = [start, *(edge for cut in cuts for edge in cut), end]
-    return [_words(text, *edges[place : place + 2]) for place in range(0, len(edges), 2)]
+def _changes(text: str, start: int, end: int) -> Iterator[MappedText]:
+    """Yields what is said between the changes of the speaker inside a line."""
+    for change in _CHANGE.finditer(text, start, end):
+        yield _words(text, start, change.start())
+        start = change.end()
+    yield _words(text, start, end)
