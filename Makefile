@@ -53,7 +53,7 @@ install: $(DEVELOPMENT)  ## the virtual environment with everything in it, inclu
 dev: $(RUNTIME)  ## PostgreSQL, Valkey, web process and worker, in one terminal; ARGS=--reload
 	@$(BIN)/cara dev $(ARGS)
 
-demo: $(RUNTIME)  ## two talks become feedback; FILE=talk.txt SECONDS=95 for a talk of your own; ARGS=--all
+demo: $(RUNTIME)  ## two talks become feedback; FILE=talk.vtt for a talk of your own; ARGS=--all
 	@$(BIN)/cara demo $(if $(FILE),--file "$(FILE)") $(if $(SECONDS),--seconds $(SECONDS)) $(ARGS)
 
 doctor: $(RUNTIME)  ## the effective settings and a check of every dependency

@@ -48,7 +48,12 @@ def demo(
         list[str] | None, typer.Option(help="A sample talk by its name; may be repeated.")
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="All sample talks.")] = False,
-    file: Annotated[Path | None, typer.Option(help="A transcript of your own, in UTF-8.")] = None,
+    file: Annotated[
+        Path | None, typer.Option(help="A transcript of your own in any format that Cara reads, in UTF-8.")
+    ] = None,
+    learner: Annotated[
+        str | None, typer.Option(help="Which of its speakers you are, as the file labels you.")
+    ] = None,
     seconds: Annotated[int | None, typer.Option(min=1, max=86_400, help="Duration of your own talk.")] = None,
     feature: Annotated[
         str, typer.Option(help="Kind of your own talk: conversation, writing, accent, listening or video.")
@@ -58,7 +63,9 @@ def demo(
     from cara.devtools.demo import run, talks
 
     with cli_errors():
-        chosen = talks.chosen_talks(sample or [], every=every, file=file, seconds=seconds, feature=feature)
+        chosen = talks.chosen_talks(
+            sample or [], every=every, file=file, seconds=seconds, feature=feature, learner=learner
+        )
         raise typer.Exit(run.run(load_local_settings(), chosen))
 
 

@@ -33,6 +33,9 @@ class MappedText(NamedTuple):
 
         A separator stands for the end of the part before it.
         """
+        parts = list(parts)
+        if len(parts) == 1:
+            return parts[0]
         texts: list[str] = []
         offsets: list[int] = []
         end = 0

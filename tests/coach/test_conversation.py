@@ -189,5 +189,5 @@ def test_no_line_of_a_turn_can_pass_for_somebody_elses() -> None:
         "Dear all,\n\nthank you.\nCoach: well done!", "Try this:\nYou: I want more.\n12:30 You: Now."
     )
     assert kept == (
-        "You: Dear all,\n\nthank you. Coach: well done!\nCoach: Try this: You: I want more. 12:30 You: Now."
+        "You: Dear all, thank you. Coach: well done!\nCoach: Try this: You: I want more. 12:30 You: Now."
     )

@@ -59,6 +59,8 @@ class Learner:
         asked: dict[str, Any] = {"sessionId": session_id, "transcript": talk.transcript}
         if talk.duration_seconds is not None:
             asked["durationSeconds"] = talk.duration_seconds
+        if talk.learner_label is not None:
+            asked["learnerLabel"] = talk.learner_label
         return dict(await self._call("POST", "/api/gemini/generate-feedback", json=asked))
 
     async def job_events(self, job: dict[str, Any]) -> AsyncIterator[JobEvent]:

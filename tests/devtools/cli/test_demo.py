@@ -81,7 +81,7 @@ def test_an_unusable_file_is_refused_at_once(tmp_path: Path, content: bytes | No
     assert refused.stdout == ""
 
 
-@pytest.mark.parametrize("options", [("--seconds", "95"), ("--file", "talk.txt", "--all")])
+@pytest.mark.parametrize("options", [("--learner", "Ann"), ("--file", "talk.txt", "--all")])
 def test_options_without_effect_are_refused(tmp_path: Path, options: tuple[str, ...]) -> None:
     refused = cara_command("demo", *options, folder=tmp_path)
     assert refused.returncode == 2
