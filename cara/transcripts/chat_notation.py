@@ -10,7 +10,8 @@ import re
 
 from cara.transcripts.mapped_text import MappedText
 
-# Signs that take the place of others, so that every other one keeps its offset.
+# Signs that take the place of others until all is read: no offset changes before. Files can't contain them,
+# since control characters are replaced first.
 GONE = "\x00"
 """Stands for a character that says nothing."""
 _PAUSE, _UNCLEAR, _EVENT_END, _CUT_OFF, _SET_OFF = "\x01\x02\x03\x04\x05"
@@ -38,8 +39,8 @@ _TIMES = re.compile(
 )
 
 # What stands before and behind the sign at hand. The sign comes first in each pattern: so a search is fast.
-_FREE = rf"(?<![^ {GONE}\n<].)"
-_END = rf"(?=[ {GONE}\n,.?!>]|$)"
+_FREE = rf"(?<![^ {GONE}\n<“].)"
+_END = rf"(?=[ {GONE}\n,.?!>”]|$)"
 _HESITATION = r"(?:u+[hm]+|e+r+m?|e+h+m*|a+h+|h+m+|m+h*m+)\b"
 
 # What says nothing, or stands for something else.
@@ -49,12 +50,12 @@ _NOTATION = tuple(
         # [: target], [* error], [//], [=! whispers], [+ code], [x 3], [e]; but [Music] is no annotation
         (r"\[(?:[^\w\s\[\]]|x ?\d|c?e(?=\])|[ ])[^\[\]\n]{0,300}\]", ""),
         (r"[⌈⌉⌊⌋]\d?", ""),
-        (r"↫[^↫\s]{0,30}↫", ""),
-        (r"[ἩΫ](?:(?=[a-z])|(?<=[a-z].))", ""),
+        (r"↫[^↫\s]{0,30}↫", ""),  # a stutter
+        (r"[ἩΫ](?:(?=[a-z])|(?<=[a-z].))", ""),  # laughs or yawns in a word
         (r"&(?:\*[A-Z]\w{0,7}[:=][^ \n]{0,100}|[{}][a-z]=[^ \n]{0,60})", ""),  # another's word, a long event
         (r"&-(?=\w)", ""),
         (rf"&{_FREE}(?={_HESITATION})", ""),  # a filler of older files
-        (r"@(?<=[\w'’)]@)[a-z]{1,3}(?:[:$+&][\w+&:$-]{1,40})?(?!\w|\.\w)", ""),
+        (r"@(?<=[\w'’)]@)[a-z]{1,3}(?:[:$+&][\w+&:$-]{1,40})?(?!\w|\.\w)", ""),  # of which kind a word is
         (r":(?<=[^\W\d]:):{0,20}", ""),  # drawn out
         (r"\((?:\.{1,3}|(?:\d{1,3}:)?(?:\d{1,4}\.?\d{0,3}|\.\d{1,3}))\)", _PAUSE),
         (rf"#{_FREE}#{{0,2}}(?:\d{{1,3}}(?:_\d{{1,3}})?)?{_END}", _PAUSE),

@@ -20,7 +20,7 @@ _MAIN_TIER = re.compile(r"^\*[A-Z][A-Z0-9]{1,6}:(\t?)", re.MULTILINE)
 _CONTINUATION = re.compile(rf"\n(?!@|{_CODE}|%[a-z]\w{{0,11}}:)")
 _NOT_SPOKEN = re.compile(rf"^(?:{_CODE}[ \t]*+|[^\n]++)", re.MULTILINE)
 _TIMES = re.compile(r"(?<![^\s\x15•_.?!])(\d{1,9})_(\d{1,9})-?(?=[\s\x15•]|\Z)")
-_MAX_DEPENDENT_TIERS = 20
+_MAX_DEPENDENT_TIERS = 20  # those after them are not searched for the times of words
 _TIMED_WORD = re.compile(r"([^\s\x15•]{1,100}) {0,3}[\x15•](\d{1,9})_(\d{1,9})[\x15•]")
 
 
@@ -64,9 +64,9 @@ def _utterances(tiers: list[str], spoken: MappedText) -> Iterator[Utterance]:
 
 
 def _times(tier: str, words: tuple[TimedWord, ...]) -> tuple[float | None, float | None]:
-    times = [(int(start), int(end)) for start, end in _TIMES.findall(tier)] if "_" in tier else []
-    if times:
-        return min(times)[0] / 1000, max(end for _, end in times) / 1000
+    times = [(int(start) / 1000, int(end) / 1000) for start, end in _TIMES.findall(tier)]
+    if times := [(start, end) for start, end in times if start <= end]:
+        return min(times)[0], max(end for _, end in times)
     return (words[0].start, words[-1].end) if words else (None, None)
 
 
@@ -79,5 +79,6 @@ def _timed_words(tiers: list[str], number: int) -> tuple[TimedWord, ...]:
             return tuple(
                 TimedWord(word, int(start) / 1000, int(end) / 1000)
                 for word, start, end in _TIMED_WORD.findall(tier)
+                if int(start) <= int(end)
             )
     return ()

@@ -123,7 +123,7 @@ OTHER_LABELS = NEVER_THE_LEARNER | _labels(
     moderatrice | esaminatore | esaminatrice | insegnante | professore | professoressa | narratore
     pubblico
     recrutador | recrutadora | chefe | apresentador | apresentadora | professora | plateia
-    recruteur | leidinggevende | baas | gastheer | gastvrouw | examinator | docent | docente | leraar
+    leidinggevende | baas | gastheer | gastvrouw | examinator | docent | docente | leraar
     lerares
     klant | collega | verteller | publiek
     rekruter | rekruterka | kierownik | kierowniczka | szef | szefowa | prowadzący | prowadząca
@@ -133,14 +133,11 @@ OTHER_LABELS = NEVER_THE_LEARNER | _labels(
     yönetici | müdür | patron | işe alım uzmanı | insan kaynakları | sunucu | moderatör | sınav görevlisi
     öğretmen | hoca | eğitmen | müşteri | meslektaş | anlatıcı | seyirci
     マネージャー | 上司 | 採用担当 | 採用担当者 | 人事 | 人事担当 | 司会 | 司会者 | モデレーター | 試験官
-    先生 | 教師 | 講師 | 顧客
-    お客様 | 客 | 同僚 | ナレーター | ナレーション | 観客
+    先生 | 教師 | 講師 | 顧客 | お客様 | 客 | 同僚 | ナレーター | ナレーション | 観客
     经理 | 經理 | 老板 | 老闆 | 上司 | 招聘人员 | 招聘官 | 猎头 | 人力资源 | 人事 | 主持人 | 考官 | 老师
-    老師 | 教师 | 教師 | 导师 | 導師
-    客户 | 客戶 | 顾客 | 顧客 | 同事 | 旁白 | 观众 | 觀眾
+    老師 | 教师 | 教師 | 导师 | 導師 | 客户 | 客戶 | 顾客 | 顧客 | 同事 | 旁白 | 观众 | 觀眾
     매니저 | 관리자 | 상사 | 사장 | 채용 담당자 | 채용담당자 | 인사 담당자 | 인사담당자 | 사회자 | 진행자
-    시험관 | 선생님 | 교사 | 강사
-    고객 | 손님 | 동료 | 내레이터 | 청중
+    시험관 | 선생님 | 교사 | 강사 | 고객 | 손님 | 동료 | 내레이터 | 청중
     प्रबंधक | मैनेजर | बॉस | भर्तीकर्ता | नियोक्ता | मेज़बान | मेजबान | संचालक | परीक्षक | शिक्षक
     अध्यापक | ग्राहक | सहकर्मी | श्रोता
     """
@@ -149,7 +146,6 @@ OTHER_LABELS = NEVER_THE_LEARNER | _labels(
 
 They are the learner's only when the learner says so.
 """
-
 
 _NUMBER = re.compile(r" ?#?\d{1,4}$")
 _BETWEEN_WORDS = re.compile(r"[\s,.;:|/()'’-]+")
@@ -166,9 +162,9 @@ def learner_labels(
     """Returns the labels of the learner, as `speaker_key` writes them; none if only others speak.
 
     The learner is `learner_label`, else the label that is known to be the learner's (You, Me, Candidate, …),
-    else the one that is `learner_name`, the learner's own name, else the only speaker who can be. Known
-    others (`OTHER_LABELS`) can be only as `learner_label`; so can guessed speakers, an `I` beside another
-    label, which is the interviewer in research, and what has no label in a transcript with labels.
+    else the one that is `learner_name`, the learner's own name, else the only speaker who can be. Only as
+    `learner_label` can be: known others (`OTHER_LABELS`), one of several guessed speakers, and an `I` beside
+    other labels, which is the interviewer in research. What has no label beside labels is nobody's.
 
     Raises:
         LearnerUnknown: none of it is in the transcript.
@@ -181,16 +177,17 @@ def learner_labels(
         return frozenset({_spelled(labels, learner_label)})
     if len(labels) > 1 and transcript.speakers_guessed:
         raise LearnerUnknown
-    return _known(labels) or _named(labels, learner_name or "") or _only(labels)
+    possible = [label for label in labels if _without_number(label) not in OTHER_LABELS]
+    return _known(labels) or _named(possible, learner_name or "") or _only(labels, possible)
 
 
 def _spelled(labels: list[str], wanted: str) -> str:
-    key = speaker_key(wanted)
+    key, words = speaker_key(wanted), _words(wanted)
     if key in labels:
         return key
-    folded = [label for label in labels if _words(label) == _words(wanted)]
-    if len(folded) == 1:
-        return folded[0]
+    same = [label for label in labels if _words(label) == words]
+    if len(same) == 1:
+        return same[0]
     raise LearnerUnknown
 
 
@@ -207,16 +204,16 @@ def _known(labels: list[str]) -> frozenset[str]:
         return itself
     if parts := ROLE_LABELS.intersection(labels):
         return parts
-    numbered = [label for label in labels if _NUMBER.sub("", label) in ROLE_LABELS]
+    numbered = [label for label in labels if _without_number(label) in ROLE_LABELS]
     return frozenset(numbered if len(numbered) == 1 else ())
 
 
 def _named(labels: list[str], name: str) -> frozenset[str]:
     """Returns the one label that is the name, or a part of it that nobody else has; initials are no part."""
     own = _words(name)
-    words = {label: _words(label) for label in labels if not _is_other(label)}
+    words = {label: _words(label) for label in labels if any(word in _unaccented(label) for word in own)}
     same = [label for label in words if words[label] == own]
-    if own and len(same) == 1:
+    if len(same) == 1:
         return frozenset(same)
     part = [
         label
@@ -228,22 +225,25 @@ def _named(labels: list[str], name: str) -> frozenset[str]:
     return frozenset()
 
 
-def _only(labels: list[str]) -> frozenset[str]:
-    """Returns the only label that can be the learner's; none if nobody's can."""
-    possible = [label for label in labels if not _is_other(label)]
+def _only(labels: list[str], possible: list[str]) -> frozenset[str]:
+    """Returns the only label that can be the learner's; none if only those speak who never are."""
     if len(possible) == 1 and (possible != ["i"] or len(labels) == 1):
         return frozenset(possible)
-    if all(_NUMBER.sub("", label) in NEVER_THE_LEARNER for label in labels):
+    if all(_without_number(label) in NEVER_THE_LEARNER for label in labels):
         return frozenset()
     raise LearnerUnknown
 
 
-def _is_other(label: str) -> bool:
-    return label in OTHER_LABELS or _NUMBER.sub("", label) in OTHER_LABELS
+def _without_number(label: str) -> str:
+    return _NUMBER.sub("", label) if label[-1:].isdigit() else label
 
 
 def _words(name: str) -> frozenset[str]:
     """Returns the words of a name, without accents, in any order: `Lee, Ann` is `Ann Lee`."""
-    letters = unicodedata.normalize("NFD", speaker_key(name) or "")
-    plain = "".join(letter for letter in letters if not unicodedata.combining(letter))
-    return frozenset(_BETWEEN_WORDS.split(plain)) - _TITLES - {""}
+    return frozenset(_BETWEEN_WORDS.split(_unaccented(speaker_key(name) or ""))) - _TITLES - {""}
+
+
+def _unaccented(key: str) -> str:
+    if key.isascii():
+        return key
+    return "".join(sign for sign in unicodedata.normalize("NFD", key) if not unicodedata.combining(sign))

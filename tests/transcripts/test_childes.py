@@ -94,6 +94,7 @@ def test_the_participant_is_the_learner_beside_the_investigator():
             "so [unintelligible] and [unintelligible] or [unintelligible], xxl wow.",
         ),
         ("he 0is 0aux going 0 .", "he going."),
+        ("she said “xxx ice” .", "she said “[unintelligible] ice”."),
         ("(be)cause I do(n't) kno(w) (really) .", "cause I do kno (really)."),
         ("ice+cream and New_York are merry-go-round .", "ice cream and New York are merry-go-round."),
         ("no:: I do:n't ˈwa:nt o^kay af~gedroog ba↑na:na .", "no I don't want okay afgedroog banana."),
@@ -142,6 +143,13 @@ def test_words_have_the_times_of_their_own_tier():
     own, other = _read(HEAD + tiers).utterances
     assert [(word.text, word.start, word.end) for word in own.words] == [("hello", 0.0, 0.5)]
     assert other.words == ()
+
+
+def test_times_that_run_backwards_are_left_out():
+    (utterance,) = _read(
+        f"{HEAD}*PAR:\thello . \x153400_1200\x15\n%wor:\thello \x15900_100\x15 .\n"
+    ).utterances
+    assert (utterance.start, utterance.end, utterance.words) == (None, None, ())
 
 
 def test_headers_and_dependent_tiers_say_nothing():
