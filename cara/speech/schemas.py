@@ -49,7 +49,11 @@ class PaceNorm(_Measure):
 
 
 class SpeechMeasures(_Measure):
-    """Everything that is counted in the learner's own turns."""
+    """Everything that is counted in the learner's own turns.
+
+    `fluent_words` are the words less fillers and repairs: what would be left of the talk if it were fluent.
+    In languages other than English the fillers are hesitation sounds alone.
+    """
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -57,6 +61,7 @@ class SpeechMeasures(_Measure):
                 {
                     "language": "en",
                     "words": 10,
+                    "fluentWords": 9,
                     "sentences": 2,
                     "turns": 1,
                     "durationSeconds": 6,
@@ -88,6 +93,7 @@ class SpeechMeasures(_Measure):
 
     language: str
     words: int
+    fluent_words: int
     sentences: int
     turns: int
     duration_seconds: Number | None

@@ -7,8 +7,9 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from cara.speech.text import TIMESTAMP, TURN, normalize
+from cara.speech.text import TURN, normalize
 
+TIMESTAMP = "\x1d"
 LEARNER_LABELS = frozenset({"you", "me", "user", "learner", "i", "myself"})
 NEVER_THE_LEARNER = frozenset(
     {

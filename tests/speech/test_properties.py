@@ -55,6 +55,7 @@ def test_counts_are_not_negative_and_parts_do_not_exceed_the_whole(text: str, se
     )  # fmt: skip
     assert min(count for count in counts if count is not None) >= 0
     assert measures.sentences <= measures.words
+    assert measures.fluent_words <= measures.words
     assert (measures.repetitions or 0) + (measures.false_starts or 0) <= measures.words
     assert measures.talk_share is None or 0 <= measures.talk_share <= 1
     for found in (measures.fillers, measures.hedges, measures.assertives):
@@ -173,6 +174,9 @@ _HOSTILE = {
     "accents out of order": "\u0301\u0323",
     "jamo": "\u1112\u1161\u11ab",
     "kana": "あ",
+    "spaced kana": "あ ",
+    "Han and Latin": "𠮷a",
+    "Thai": "ก",
     "question marks": "?",
     "control characters": "\x1c",
     "cues": "1\n00:01 --> ",
