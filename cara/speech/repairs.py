@@ -7,7 +7,8 @@ from itertools import compress, count
 from operator import eq
 
 from cara.speech.phrases import per_hundred
-from cara.speech.words import CUT, DASH, END, Words, is_unspaced
+from cara.speech.segmenter import is_unspaced
+from cara.speech.words import CUT, DASH, END, Words
 
 # Repeated for emphasis, by grammar (`had had`), or as digits that are read out.
 _MAY_BE_REPEATED = frozenset(

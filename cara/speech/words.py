@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import compress
 
-from icu4py.breakers import WordBreaker
-
 from cara.speech.hesitations import hesitations_among
+from cara.speech.segmenter import WORD_END, with_word_ends
 from cara.speech.text import PAUSE, TURN
 
 # What follows a word, as bits.
@@ -45,20 +44,6 @@ COMBINING = (
     r"\u0eb1\u0eb4-\u0ebc\u0ec8-\u0ecd"  # Lao
     r"\u102b-\u103e\u17b4-\u17d3"  # Myanmar, Khmer
 )
-UNSPACED = (
-    r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"  # Thai, Lao, Myanmar, Khmer
-    r"\u3005\u3007\u3040-\u30ff\u31f0-\u31ff\uff66-\uff9f"  # kana
-    r"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"  # Han
-)
-"""Letters of scripts in which nothing stands between the words, as the inside of a character class."""
-
-_UNSPACED_LETTER = re.compile(f"[{UNSPACED}]")
-# ICU counts in UTF-16 units, in which these are two; and a lone surrogate is no text to it.
-_NOT_ONE_UNIT = re.compile("[\ud800-\udfff\U00010000-\U0010ffff]")
-_RARE_HAN = "\u3400"
-"""Begins no word of a dictionary."""
-_WORD_END = "\x1f"
-
 _WORD_AND_GAP = re.compile(
     rf"([\w{COMBINING}]+(?:['-][\w{COMBINING}]+|(?<=\d)[.,:](?=\d)[\w{COMBINING}]+)*)([^\w{COMBINING}]*)"
 )
@@ -129,9 +114,9 @@ def tokenize(text: str) -> Words:
     A full stop before a lower-case word ends no sentence (`3 p.m. today`), unless the text has no capitals.
     An ellipsis ends a sentence only when the next word, hesitations left out, is capitalized.
     """
-    pairs = _WORD_AND_GAP.findall(_with_word_ends(text) + "\n")
+    pairs = _WORD_AND_GAP.findall(with_word_ends(text) + "\n")
     raw = [word for word, _ in pairs]
-    gaps = [gap.replace(_WORD_END, "") for _, gap in pairs]
+    gaps = [gap.replace(WORD_END, "") for _, gap in pairs]
     lower = [word.lower() for word in raw]
     bits = _GapBits({" ": 0})
     words = Words(raw, lower, [bits[gap] for gap in gaps], gaps)
@@ -143,21 +128,7 @@ def tokenize(text: str) -> Words:
 
 def count_words(text: str) -> int:
     """Returns the number of words in the text."""
-    return len(_WORD_AND_GAP.findall(_with_word_ends(text)))
-
-
-def is_unspaced(word: str) -> bool:
-    """Returns whether the word begins in a script without spaces between words."""
-    return bool(_UNSPACED_LETTER.match(word))
-
-
-def _with_word_ends(text: str) -> str:
-    """Returns the text with a mark around each word of a script without spaces."""
-    if text.isascii() or not _UNSPACED_LETTER.search(text):
-        return text
-    units = _NOT_ONE_UNIT.sub(lambda match: _RARE_HAN if is_unspaced(match[0]) else "a", text)
-    pieces = (text[start:end] for start, end in WordBreaker(units, "en").segments())
-    return "".join(f"{_WORD_END}{piece}{_WORD_END}" if is_unspaced(piece) else piece for piece in pieces)
+    return len(_WORD_AND_GAP.findall(with_word_ends(text)))
 
 
 def drop_words(words: Words, dropped: Collection[int]) -> Words:

@@ -116,3 +116,11 @@ def test_fluent_words_are_those_without_fillers_and_repairs(text: str, spoken: i
     measures, talk = _measured(text), read_talk(text)
     assert (measures.words, measures.fluent_words) == (spoken, fluent)
     assert (count_spoken_words(talk.turns), count_fluent_words(talk)) == (spoken, fluent)
+
+
+def test_fluent_words_are_counted_no_further_than_enough():
+    talk = read_talk("We sold the shop in may, um, and the house. " * 1000)
+    assert count_fluent_words(talk) == 9000
+    assert 50 <= count_fluent_words(talk, enough=50) < 1500
+    hesitant = read_talk("um " * 3000 + "We sold the shop in may.")
+    assert count_fluent_words(hesitant, enough=50) == count_fluent_words(hesitant) == 6
