@@ -1,75 +1,46 @@
-"""Which measures a transcript allows: its language, duration and punctuation decide."""
+"""Which measures a transcript allows, and what its numbers cannot tell: notes for the learner."""
 
 from __future__ import annotations
 
-import unicodedata
-from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 
-from cara.speech.words import Words, hesitations_among
+from cara.speech.hesitations import KNOWN_IN
+from cara.speech.languages import ENGLISH, UNDETERMINED, UNSPACED_LANGUAGES, language_name
 
 MIN_DURATION_SECONDS = 5
 """A shorter duration counts as unknown."""
 
 MIN_JUDGED_WORDS = 10
+"""Fewer fluent words are not judged: one or two sentences say nothing about a speaker."""
+
 MIN_COMPARED_WORDS = 50
+"""Fewer fluent words are not compared with earlier sessions: each filler moves a rate by two in a hundred."""
 
-ENGLISH = "en"
-UNDETERMINED = "und"
-_UNSPACED = frozenset({"zh", "ja", "th", "lo", "km", "my"})
-
-_NAMES = {
-    "es": "Spanish", "fr": "French", "de": "German", "it": "Italian", "pt": "Portuguese", "nl": "Dutch",
-    "sv": "Swedish", "pl": "Polish", "tr": "Turkish", "ja": "Japanese", "zh": "Chinese", "ko": "Korean",
-    "th": "Thai", "lo": "Lao", "km": "Khmer", "my": "Burmese", "el": "Greek", "he": "Hebrew",
-    "und-Cyrl": "one in Cyrillic letters", "und-Arab": "one in Arabic letters",
-    "und-Deva": "one in Devanagari letters",
-}  # fmt: skip
-_WORDS_EXAMINED = 3000
-_MIN_WORDS_TO_DOUBT_ENGLISH = 30
-_MIN_STOP_WORD_SHARE = 0.1
-_STOP_WORDS = {
-    ENGLISH: "the and to of a in is that it for you was on are with as have this be at not we they but i my "
-    "what so like well know mean just kind sort right actually basically literally",
-    "es": "que de la el en los las del por con para una un no "
-    "se está es pero más como muy yo mi lo su al y esto",
-    "fr": "le la les de des du et est que qui un une dans pour "
-    "pas je nous vous il elle ce sur avec mais très au c'est j'ai",
-    "de": "der die das und ist nicht ein eine ich wir sie es zu "
-    "den mit von für auf dem auch aber dass war wie im sich",
-    "it": "il la che di e un una per non sono con è si "
-    "del della in ma anche come più mi questo io lo gli nel",
-    "pt": "que de o a os as do da em um uma para com não é se por mais mas como eu nós no na isso muito foi",
-    "nl": "de het een en van is dat niet ik wij we zijn op te met voor aan maar ook er om was naar die",
-    "sv": "och att det som en ett är på jag vi inte för med av har den till men om så var man",
-    "pl": "i w na nie to że się z do jest jak ale o po tak co za jestem był był przez",
-    "tr": "ve bir bu da de için ile çok ben biz ama ne gibi daha var değil olarak o kadar",
-}
-# Stop words of other languages that are English words too.
-_ALSO_ENGLISH = frozenset(
-    "no me do so die war man men an am has he by om con per van ten most son ton".split()
-)
-_MIN_DISTINCT_STOP_WORDS = 2
-_STOP_SETS = {language: frozenset(words.split()) for language, words in _STOP_WORDS.items()}
-_SCRIPTS = {
-    "HIRAGANA": "ja", "KATAKANA": "ja", "CJK": "zh", "HANGUL": "ko", "THAI": "th", "LAO": "lo", "KHMER": "km",
-    "MYANMAR": "my", "GREEK": "el", "HEBREW": "he", "CYRILLIC": "und-Cyrl", "ARABIC": "und-Arab",
-    "DEVANAGARI": "und-Deva",
-}  # fmt: skip
+_MIN_WORDS_TO_HESITATE = 150
+"""Who speaks freely hesitates about once in 30 words (Bortfeld et al. 2001): five times in so many."""
 
 _ENGLISH_ONLY = ("fillers", "hedges", "assertives", "readingEase")
-_WORD_BASED = (
-    "words", "wordsPerMinute", "repetitions", "falseStarts", "repairsPerHundredWords", "meanSentenceWords",
-    "longestSentenceWords", "vocabulary", "talkShare",
-)  # fmt: skip
 _SENTENCE_BASED = ("meanSentenceWords", "longestSentenceWords", "readingEase")
 
 _UNSPACED_NOTE = (
-    "The script has no spaces between words: words can't be counted, nor can speed or repetitions."
+    "The script has no spaces between words: they are told apart by a dictionary, so that counts of words "
+    "are approximate."
 )
 _UNPUNCTUATED_NOTE = (
     "The transcript has no punctuation: its sentences are unknown, and fillers are undercounted."
+)
+_CLEANED_NOTE = (
+    "The transcript may have been cleaned: nobody hesitates in it, not even once, so fillers and pauses may "
+    "be missing."
+)
+_IMPLAUSIBLE_NOTE = (
+    "The pace is implausible (under 20 or over 400 words a minute): the duration may not be that of the "
+    "transcript, so no speed is judged."
+)
+_SHORT_NOTE = (
+    f"Fewer than {MIN_COMPARED_WORDS} words besides fillers and repairs: rates vary widely in so short a "
+    "talk, and it can't be compared with earlier sessions."
 )
 
 
@@ -83,12 +54,20 @@ class Restriction:
 
 @dataclass(frozen=True, slots=True)
 class Applicability:
-    """What decides which measures can be taken; `spoken` is false for writing."""
+    """What decides which measures can be taken.
+
+    `other_languages` are those of a substantial part of the talk, `hesitates` tells whether there is a
+    hesitation in it; `spoken` is false for writing, `speaking_seconds` None if unknown.
+    """
 
     language: str
+    other_languages: tuple[str, ...]
     words: int
-    duration_seconds: float | None
+    fluent_words: int
+    hesitates: bool
     spoken: bool
+    speaking_seconds: float | None
+    implausible_pace: bool
     unpunctuated: bool
 
     @property
@@ -97,87 +76,60 @@ class Applicability:
         return self.language == ENGLISH
 
     @property
-    def spaced(self) -> bool:
-        """Whether the script has spaces between words, so that words can be counted."""
-        return self.language not in _UNSPACED
-
-    @property
-    def speaking_seconds(self) -> float | None:
-        """The duration, if it is known and the learner spoke."""
-        known = self.duration_seconds is not None and self.duration_seconds >= MIN_DURATION_SECONDS
-        return self.duration_seconds if known and self.spoken else None
+    def may_have_been_cleaned(self) -> bool:
+        """Whether a person who speaks so many words would have hesitated."""
+        long = self.spoken and self.words >= _MIN_WORDS_TO_HESITATE
+        return long and self.language in KNOWN_IN and not self.hesitates
 
     def restrictions(self) -> list[Restriction]:
         """Returns every reason that applies, with the measures that it excludes."""
-        found: list[Restriction] = []
         if not self.words:
-            found.append(Restriction((), "The transcript has no words of the learner."))
+            return [Restriction((), "The transcript has no words of the learner."), *self._of_the_pace()]
+        return [*self._of_the_language(), *self._of_the_pace(), *self._of_the_text()]
+
+    def _of_the_language(self) -> Iterator[Restriction]:
         if not self.english:
-            found.append(Restriction(_ENGLISH_ONLY, _language_note(self.language)))
-        if not self.spaced:
-            found.append(Restriction(_WORD_BASED, _UNSPACED_NOTE))
+            yield Restriction(_ENGLISH_ONLY, _language_note(self.language))
+        if self.language in UNSPACED_LANGUAGES:
+            yield Restriction((), _UNSPACED_NOTE)
+        if self.other_languages:
+            yield Restriction((), _mixed_note(self.other_languages, self.language))
+
+    def _of_the_pace(self) -> Iterator[Restriction]:
         if not self.spoken:
-            found.append(Restriction(("wordsPerMinute",), "Writing has no pace."))
+            yield Restriction(("wordsPerMinute",), "Writing has no pace.")
         elif self.speaking_seconds is None:
             note = f"Words a minute need a known duration of at least {MIN_DURATION_SECONDS} seconds."
-            found.append(Restriction(("wordsPerMinute",), note))
+            yield Restriction(("wordsPerMinute",), note)
+        elif self.implausible_pace:
+            yield Restriction((), _IMPLAUSIBLE_NOTE)
+
+    def _of_the_text(self) -> Iterator[Restriction]:
         if self.unpunctuated:
-            found.append(Restriction(_SENTENCE_BASED, _UNPUNCTUATED_NOTE))
-        return found
+            yield Restriction(_SENTENCE_BASED, _UNPUNCTUATED_NOTE)
+        if self.may_have_been_cleaned:
+            yield Restriction((), _CLEANED_NOTE)
+        if self.fluent_words < MIN_COMPARED_WORDS:
+            yield Restriction((), _SHORT_NOTE)
 
 
-def detect_language(words: Words) -> str:
-    """Returns the language as a BCP 47 tag, from the script and, for Latin letters, the share of stop words.
-
-    Distinguishes English, nine other languages with Latin letters, and scripts; the rest is `und`
-    (undetermined). Another language than English needs two different stop words that English doesn't have
-    (`no` is an English word); without them, fewer than 30 words are taken as English.
-    Limit: only the first 3,000 words are examined, hesitations left out; later changes are missed.
-    """
-    examined = list(islice(words.lower, _WORDS_EXAMINED))
-    hesitations = hesitations_among(set(examined))
-    counts = Counter(word for word in examined if word not in hesitations and not word[0].isdigit())
-    script = _script(counts)
-    return _by_stop_words(counts) if script == "LATIN" else _SCRIPTS.get(script, UNDETERMINED)
-
-
-def _script(counts: Counter[str]) -> str:
-    """Returns the script of most first and last letters. Han with enough kana beside it is Japanese."""
-    scripts: Counter[str] = Counter()
-    for word, count in counts.items():
-        for letter in (word[0], word[-1]):
-            if letter.isalpha():
-                scripts[unicodedata.name(letter, "LATIN").split()[0]] += count
-    kana = scripts["HIRAGANA"] + scripts["KATAKANA"]
-    if kana and scripts["CJK"] < 10 * kana and scripts["LATIN"] < kana:
-        return "HIRAGANA"
-    return max(scripts, key=scripts.__getitem__) if scripts else "LATIN"
-
-
-def _by_stop_words(counts: Counter[str]) -> str:
-    total = counts.total()
-    shares = {
-        language: sum(counts[word] for word in stop_words) / max(1, total)
-        for language, stop_words in _STOP_SETS.items()
-        if language == ENGLISH or _has_stop_words_of(language, counts)
-    }
-    best = max(shares, key=shares.__getitem__)
-    if shares[best] >= _MIN_STOP_WORD_SHARE and (best == ENGLISH or shares[best] > 1.3 * shares[ENGLISH]):
-        return best
-    if shares[ENGLISH] >= _MIN_STOP_WORD_SHARE or total < _MIN_WORDS_TO_DOUBT_ENGLISH:
-        return ENGLISH
-    return UNDETERMINED
-
-
-def _has_stop_words_of(language: str, counts: Counter[str]) -> bool:
-    distinctive = _STOP_SETS[language] - _STOP_SETS[ENGLISH] - _ALSO_ENGLISH
-    return sum(1 for word in distinctive if counts[word]) >= _MIN_DISTINCT_STOP_WORDS
+def speaking_seconds(duration_seconds: float | None) -> float | None:
+    """Returns the duration, if it is known: None under `MIN_DURATION_SECONDS`."""
+    known = duration_seconds is not None and duration_seconds >= MIN_DURATION_SECONDS
+    return duration_seconds if known else None
 
 
 def _language_note(language: str) -> str:
-    what = (
-        "could not be told" if language == UNDETERMINED else f"seems to be {_NAMES.get(language, language)}"
-    )
+    unknown = language == UNDETERMINED
+    what = "could not be told" if unknown else f"seems to be {language_name(language)}"
     return (
         f"The language {what}: fillers, hedges, reading ease and the usual pace are known for English only."
+    )
+
+
+def _mixed_note(others: tuple[str, ...], main: str) -> str:
+    names = " and ".join(language_name(language) for language in others)
+    return (
+        f"The transcript is in more than one language: a substantial part seems to be {names}, and is "
+        f"counted as if it were {language_name(main)}."
     )

@@ -1,15 +1,15 @@
-"""Disfluencies: hesitations, discourse markers, repetitions and false starts."""
+"""Fillers: hesitations, and words where they are no more than discourse markers."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from itertools import compress, count, pairwise
-from operator import eq
+from itertools import pairwise
 
+from cara.speech.hesitations import hesitations_among
 from cara.speech.phrases import FoundPhrase, PhraseList, per_hundred
 from cara.speech.schemas import Fillers
-from cara.speech.words import BREAK, CUT, DASH, END, SILENCE, Words, drop_words, hesitations_among
+from cara.speech.words import BREAK, END, SILENCE, Words, drop_words
 
 _BEFORE_KIND_OF = frozenset(
     "a an the this that these those what which some any every each all one another no same other different "
@@ -80,29 +80,11 @@ _MARKERS = {
 }
 _MARKER_PHRASES = PhraseList(_MARKERS)
 
-# Repeated for emphasis, by grammar (`had had`), or as digits that are read out.
-_MAY_BE_REPEATED = frozenset(
-    "very really so much many more far long never no yes yeah okay ok ha bye that had is again "
-    "zero one two three four five six seven eight nine".split()
-)
-_AFTER_PREFIX = frozenset({"and", "or", "to"})  # `pre- and post-war`
-_RESTART_WORDS = 3
-_MAX_REPEATED_WORDS = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Repairs:
-    """Counts of repetitions and false starts, and of both per 100 fluent words."""
-
-    repetitions: int
-    false_starts: int
-    per_hundred_words: float | None
-
 
 def count_fillers(words: Words, seconds: float | None) -> tuple[Fillers, Words]:
     """Counts fillers in English speech: in all, per 100 words, per minute (None without `seconds`), by word.
 
-    Returns the counts and the fluent words: those that are no fillers.
+    Returns the counts and the words that are no fillers.
 
     um, uh, er, erm, ah and hmm (drawn out or not) always count, except in capitals (`the ER`) and for `mm`
     after a number. like, you know, I mean, sort of, kind of, basically, actually, literally, right, so and
@@ -132,23 +114,10 @@ def count_fillers(words: Words, seconds: float | None) -> tuple[Fillers, Words]:
     return fillers, drop_words(words, marked | hesitations.keys())
 
 
-def count_repairs(fluent: Words) -> Repairs:
-    """Counts repetitions and false starts in the words without fillers.
-
-    A repetition is one to three words that are said again at once within a sentence (`I want to, I want to`);
-    said three times, they count twice. Not counted: emphasis (`very very`), grammar (`had had`), digits.
-    A false start is a word that is broken off with a hyphen (`I wan- I need`), or with a dash when one of the
-    last three words follows again. A repetition is never counted as a false start too.
-    Norm: about 6 disfluencies in 100 words of spontaneous speech, of which repetitions and restarts are about
-    half (Bortfeld et al. 2001). Source of the classes: Shriberg 1994, Preliminaries to a Theory of Speech
-    Disfluencies.
-    Limit: edited transcripts show none.
-    """
-    repeated = _repetitions(fluent)
-    false_starts = sum(
-        1 for index in range(len(fluent) - 1) if _is_false_start(fluent, index) and index not in repeated
-    )
-    return Repairs(len(repeated), false_starts, per_hundred(len(repeated) + false_starts, len(fluent)))
+def without_hesitations(words: Words, language: str) -> Words:
+    """Returns the words without the hesitations of the language, which its other fillers are not known of."""
+    sounds = hesitations_among(set(words.lower), language)
+    return drop_words(words, {index for index, word in enumerate(words.lower) if word in sounds})
 
 
 def _hesitations_by_index(words: Words) -> dict[int, str]:
@@ -204,48 +173,3 @@ def _is_marker(words: Words, candidate: FoundPhrase, opening: bool, said_twice: 
     if opening and rule.opens:
         return following not in rule.not_before
     return bool(after & SILENCE) and (rule.only_after is None or before in rule.only_after)
-
-
-def _repetitions(words: Words) -> set[int]:
-    """Returns the index of the last word of each run of words that is then said again."""
-    # The distance to the next occurrence of the same word, for words that recur within that many.
-    distances = {
-        index: length
-        for length in range(_MAX_REPEATED_WORDS, 0, -1)
-        for index in compress(count(), map(eq, words.lower, words.lower[length:]))
-    }
-    found: set[int] = set()
-    free_from = 0
-    for index in sorted(distances):
-        if index >= free_from and (length := _repeated_length(words, index, distances[index])):
-            found.add(index + length - 1)
-            free_from = index + length
-    return found
-
-
-def _repeated_length(words: Words, index: int, least: int) -> int:
-    """Returns how many words from the index on are said again at once, if `least` or more; else 0."""
-    lower = words.lower
-    if least == 1:
-        return 0 if words.after[index] & END or _may_be_repeated(lower[index]) else 1
-    for length in range(least, _MAX_REPEATED_WORDS + 1):
-        run = lower[index : index + length]
-        if run == lower[index + length : index + 2 * length]:
-            if all(map(_may_be_repeated, run)) or words.sentence_ends(index, index + 2 * length - 1):
-                return 0
-            return length
-    return 0
-
-
-def _may_be_repeated(word: str) -> bool:
-    return word in _MAY_BE_REPEATED or word.isdigit()
-
-
-def _is_false_start(words: Words, index: int) -> bool:
-    bits = words.after[index]
-    if bits & CUT:
-        return not bits & END and words.lower[index + 1] not in _AFTER_PREFIX
-    if not bits & DASH or bits & END:
-        return False
-    new, broken = words.lower[index + 1], words.lower[index]
-    return new.startswith(broken) or new in words.lower[max(0, index + 1 - _RESTART_WORDS) : index + 1]

@@ -1,21 +1,20 @@
 """Measures the learner's part of a transcript: `measure` is the entry of the room, the steps are called here.
 
-Pace and vocabulary are defined here too. Nothing in this package does I/O.
+Pace is defined here too. Nothing in this package does I/O.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from cara.speech import sentences
-from cara.speech.applicability import MIN_DURATION_SECONDS, Applicability, detect_language
-from cara.speech.disfluencies import count_fillers, count_repairs
+from cara.speech.applicability import Applicability, speaking_seconds
+from cara.speech.fluency import Fluency, count_spoken_words, measure_fluency, spoken_text
+from cara.speech.hesitations import hesitations_among
+from cara.speech.languages import detect_language, other_languages
 from cara.speech.phrases import count_assertives, count_hedges
-from cara.speech.schemas import PaceNorm, SpeechMeasures, Vocabulary
-from cara.speech.text import TURN, normalize, remove_stage_marks, to_nfc
-from cara.speech.words import Words, count_words, tokenize
+from cara.speech.schemas import PaceNorm, SpeechMeasures
+from cara.speech.vocabulary import measure_vocabulary
+from cara.speech.words import Words, tokenize
 from cara.transcripts.talk import Talk, read_talk
-from cara.transcripts.utterances import Turn
 
 MIN_PLAUSIBLE_WORDS_PER_MINUTE = 20
 MAX_PLAUSIBLE_WORDS_PER_MINUTE = 400
@@ -30,9 +29,6 @@ PACE_NORMS: dict[str, PaceNorm | None] = {
     "video": _PRESENTATION,
     "writing": None,
 }
-
-_MTLD_RATIO = 0.72
-_MIN_MTLD_WORDS = 50
 
 
 def measure(
@@ -62,43 +58,38 @@ def measure_talk(talk: Talk, *, duration_seconds: float | None, feature_type: st
     if duration_seconds is not None and duration_seconds < 0:
         raise ValueError("the duration is negative")
     norm = pace_norm(feature_type)
-    own_text, stage_marks = remove_stage_marks(_normalized(talk.own))
+    own_text, stage_marks = spoken_text(talk.own)
     words = tokenize(own_text)
+    language = detect_language(words)
+    seconds = speaking_seconds(duration_seconds) if norm else None
+    fluency = measure_fluency(words, language, seconds)
+    pace = _pace(talk, len(words), seconds, norm)
     applicability = Applicability(
-        language=detect_language(words),
+        language=language,
+        other_languages=other_languages(words, language),
         words=len(words),
-        duration_seconds=duration_seconds,
+        fluent_words=fluency.fluent_words,
+        hesitates=bool(hesitations_among(set(words.lower), language)),
         spoken=norm is not None,
+        speaking_seconds=seconds,
+        implausible_pace=is_implausible(pace["words_per_minute"]),
         unpunctuated=sentences.is_unpunctuated(own_text, len(words)),
     )
     members = {
-        **_pace(talk, norm, applicability),
-        **_wording(words, applicability),
-        "language": applicability.language,
+        **pace,
+        **_wording(words, fluency, applicability),
+        "language": language,
         "words": len(words),
-        "fluent_words": len(words),
+        "fluent_words": fluency.fluent_words,
         "sentences": len(words.sentences),
         "turns": len(talk.own),
         "duration_seconds": duration_seconds,
+        "words_per_minute_implausible": applicability.implausible_pace,
         "pace_norm": norm if applicability.english else None,
         "stage_marks": stage_marks,
         **_restrictions(talk, applicability),
     }
     return SpeechMeasures.model_validate(members)
-
-
-def count_spoken_words(turns: Iterable[Turn]) -> int:
-    """Returns the words of turns, fillers included, without stage marks."""
-    return count_words(remove_stage_marks(_normalized(list(turns)))[0])
-
-
-def count_fluent_words(talk: Talk) -> int:
-    """Returns the learner's words less fillers and repairs."""
-    return count_spoken_words(talk.own)
-
-
-def _normalized(turns: list[Turn]) -> str:
-    return f"\n{TURN}\n".join(normalize(to_nfc(turn.text.text)).text for turn in turns)
 
 
 def pace_norm(feature_type: str) -> PaceNorm | None:
@@ -123,9 +114,8 @@ def words_per_minute(words: int, seconds: float | None) -> float | None:
     Limit: the minutes are those of the whole session, with the turns of others and all silences, since a
     transcript doesn't show pauses.
     """
-    if not words or seconds is None or seconds < MIN_DURATION_SECONDS:
-        return None
-    return round(60 * words / seconds, 1)
+    known = speaking_seconds(seconds)
+    return round(60 * words / known, 1) if words and known else None
 
 
 def speaking_words_per_minute(
@@ -168,48 +158,6 @@ def talk_share(own_words: int, others_words: int) -> float | None:
     return round(own_words / total, 3) if total else None
 
 
-def measure_vocabulary(fluent: Words) -> Vocabulary | None:
-    """Returns the diversity of the words, fillers left out: MTLD, or the type-token ratio under 50 words.
-
-    `kind` says which one it is: they can't be compared with each other. None without words.
-    Norm: only the learner's own past. Source: McCarthy & Jarvis 2010, Behavior Research Methods 42.
-    Limit: forms of one word (go, goes) count as different words; MTLD varies widely under 100 words.
-    """
-    if not fluent.lower:
-        return None
-    distinct = len(set(fluent.lower))
-    if len(fluent) < _MIN_MTLD_WORDS:
-        ratio = round(distinct / len(fluent), 3)
-        return Vocabulary(kind="typeTokenRatio", value=ratio, distinct_words=distinct)
-    return Vocabulary(kind="mtld", value=round(mtld(fluent.lower), 1), distinct_words=distinct)
-
-
-def mtld(words: list[str]) -> float:
-    """Returns the measure of textual lexical diversity (MTLD) of at least one word.
-
-    It is the mean length, in words, of the runs that keep a type-token ratio above 0.72, over both directions
-    of reading. Unlike the ratio itself it hardly depends on the length of the text. Words that never recur
-    give their number.
-    """
-    return (_mean_run(words, len(words)) + _mean_run(reversed(words), len(words))) / 2
-
-
-def _mean_run(words: Iterable[str], total: int) -> float:
-    factors = 0.0
-    seen: set[str] = set()
-    length = 0
-    for word in words:
-        seen.add(word)
-        length += 1
-        if len(seen) <= _MTLD_RATIO * length:
-            factors += 1
-            seen.clear()
-            length = 0
-    if length:
-        factors += (1 - len(seen) / length) / (1 - _MTLD_RATIO)
-    return total / factors if factors else float(total)
-
-
 def _restrictions(talk: Talk, applicability: Applicability) -> dict[str, object]:
     restrictions = applicability.restrictions()
     excluded = [name for restriction in restrictions for name in restriction.measures]
@@ -219,59 +167,39 @@ def _restrictions(talk: Talk, applicability: Applicability) -> dict[str, object]
     }
 
 
-def _pace(talk: Talk, norm: PaceNorm | None, applicability: Applicability) -> dict[str, object]:
-    words = applicability.words
-    seconds = applicability.speaking_seconds if applicability.spaced else None
-    others_words = count_words(remove_stage_marks(_normalized(talk.others))[0])
-    own = words_per_minute(words, seconds)
+def _pace(talk: Talk, words: int, seconds: float | None, norm: PaceNorm | None) -> dict[str, float | None]:
+    others_words = count_spoken_words(talk.others)
     return {
-        "words_per_minute": own,
+        "words_per_minute": words_per_minute(words, seconds),
         "speaking_words_per_minute": speaking_words_per_minute(words, seconds, others_words, norm),
-        "words_per_minute_implausible": is_implausible(own),
-        "talk_share": talk_share(words, others_words) if talk.is_dialogue and applicability.spaced else None,
+        "talk_share": talk_share(words, others_words) if talk.is_dialogue else None,
     }
 
 
-def _wording(words: Words, applicability: Applicability) -> dict[str, object]:
-    if applicability.english:
-        fillers, fluent = count_fillers(words, applicability.speaking_seconds)
-    else:
-        fillers, fluent = None, words
+def _wording(words: Words, fluency: Fluency, applicability: Applicability) -> dict[str, object]:
+    unfilled, repairs = fluency.unfilled, fluency.repairs
     opening, closing = sentences.opening_and_closing(words)
     return {
-        "fillers": fillers,
-        **_phrases(fluent, applicability),
-        **_repairs(fluent, applicability),
-        **_sentences(fluent, applicability),
-        "vocabulary": measure_vocabulary(fluent) if applicability.spaced else None,
-        "questions": sentences.count_questions(words, fluent, english=applicability.english),
+        "fillers": fluency.fillers,
+        "hedges": count_hedges(unfilled, len(words)) if applicability.english else None,
+        "assertives": count_assertives(unfilled, len(words)) if applicability.english else None,
+        "repetitions": repairs.repetitions,
+        "false_starts": repairs.false_starts,
+        "repairs_per_hundred_words": repairs.per_hundred_words,
+        **_sentences(unfilled, applicability),
+        "vocabulary": measure_vocabulary(unfilled),
+        "questions": sentences.count_questions(words, unfilled, english=applicability.english),
         "opening_words": opening,
         "closing_words": closing,
     }
 
 
-def _phrases(fluent: Words, applicability: Applicability) -> dict[str, object]:
-    english, words = applicability.english, applicability.words
+def _sentences(unfilled: Words, applicability: Applicability) -> dict[str, object]:
+    if applicability.unpunctuated:
+        return {"mean_sentence_words": None, "longest_sentence_words": None, "reading_ease": None}
+    lengths = sentences.sentence_lengths(unfilled)
     return {
-        "hedges": count_hedges(fluent, words) if english else None,
-        "assertives": count_assertives(fluent, words) if english else None,
-    }
-
-
-def _repairs(fluent: Words, applicability: Applicability) -> dict[str, object]:
-    repairs = count_repairs(fluent) if applicability.spaced else None
-    return {
-        "repetitions": repairs and repairs.repetitions,
-        "false_starts": repairs and repairs.false_starts,
-        "repairs_per_hundred_words": repairs and repairs.per_hundred_words,
-    }
-
-
-def _sentences(fluent: Words, applicability: Applicability) -> dict[str, object]:
-    known = not applicability.unpunctuated
-    lengths = sentences.sentence_lengths(fluent)
-    return {
-        "mean_sentence_words": lengths.mean if known and applicability.spaced else None,
-        "longest_sentence_words": lengths.longest if known and applicability.spaced else None,
-        "reading_ease": sentences.reading_ease(fluent) if known and applicability.english else None,
+        "mean_sentence_words": lengths.mean,
+        "longest_sentence_words": lengths.longest,
+        "reading_ease": sentences.reading_ease(unfilled) if applicability.english else None,
     }

@@ -86,8 +86,8 @@ _AFTER_JUST = frozenset(
 _BEFORE_MIGHT_AS_NOUN = frozenset("my your his her its our their all the with".split())
 
 
-def count_hedges(fluent: Words, all_words: int) -> PhraseUse:
-    """Counts hedges: in all, per 100 words and by phrase. `fluent` are the words without fillers.
+def count_hedges(unfilled: Words, all_words: int) -> PhraseUse:
+    """Counts hedges: in all, per 100 words and by phrase. `unfilled` are the words without fillers.
 
     Counted: I think, I guess, I feel like, maybe, perhaps, possibly, probably, might, could be, a bit, a
     little, somewhat, kind of, sort of, just (where it minimizes: `I just wanted`, not `just now`), if that
@@ -97,11 +97,11 @@ def count_hedges(fluent: Words, all_words: int) -> PhraseUse:
     Journal of Philosophical Logic 2; Hyland 1998, Hedging in Scientific Research Articles.
     Limit: a word list can't tell polite caution from doubt, nor `a little` of degree from one of size.
     """
-    softening = (found for found in _HEDGES.find(fluent) if _softens(fluent, found))
+    softening = (found for found in _HEDGES.find(unfilled) if _softens(unfilled, found))
     return _phrase_use((found.phrase for found in softening), all_words)
 
 
-def count_assertives(fluent: Words, all_words: int) -> PhraseUse:
+def count_assertives(unfilled: Words, all_words: int) -> PhraseUse:
     """Counts assertives, phrases that commit to a claim or a deed: in all, per 100 words and by phrase.
 
     Such are `I will`, `I recommend`, `we decided`, `the result was`, `definitely`.
@@ -110,7 +110,7 @@ def count_assertives(fluent: Words, all_words: int) -> PhraseUse:
     speakers say of their own deeds.
     Limit: a word list can't tell a serious promise from a light one.
     """
-    return _phrase_use((found.phrase for found in _ASSERTIVES.find(fluent)), all_words)
+    return _phrase_use((found.phrase for found in _ASSERTIVES.find(unfilled)), all_words)
 
 
 def per_hundred(count: int, all_words: int) -> float | None:

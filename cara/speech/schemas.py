@@ -49,7 +49,11 @@ class PaceNorm(_Measure):
 
 
 class SpeechMeasures(_Measure):
-    """Everything that is counted in the learner's own turns."""
+    """Everything that is counted in the learner's own turns.
+
+    `fluent_words` are the words less fillers and repairs: what would be left of the talk if it were fluent.
+    In languages other than English the fillers are hesitation sounds alone.
+    """
 
     model_config = ConfigDict(
         json_schema_extra={

@@ -15,7 +15,7 @@ from cara.speech.words import ASKED, BREAK, Words
 # syllapy logs the words that its list doesn't have; transcripts must never reach a log.
 logging.getLogger("syllapy").setLevel(logging.WARNING)
 
-_TERMINAL = re.compile(r"[.!?…。！？؟।](?:[\s'\")\]»”]|$)")
+_TERMINAL = re.compile(r"[.!?…؟।](?:[\s'\")\]»”]|$)|[。！？｡។៕။]")
 _MIN_WORDS_UNPUNCTUATED = 60
 _MAX_QUOTED_WORDS = 60
 _MAX_QUOTED_CHARACTERS = 600
@@ -62,7 +62,7 @@ def is_unpunctuated(text: str, words: int) -> bool:
     return words > _MIN_WORDS_UNPUNCTUATED and not _TERMINAL.search(text)
 
 
-def sentence_lengths(fluent: Words) -> SentenceLengths:
+def sentence_lengths(unfilled: Words) -> SentenceLengths:
     """Returns the mean and the maximum length of a sentence, in words without fillers.
 
     Fillers have a measure of their own; sentences of nothing but fillers are left out.
@@ -70,13 +70,13 @@ def sentence_lengths(fluent: Words) -> SentenceLengths:
     and plainlanguage.gov.
     Limit: in a machine transcript this measures where the machine put full stops.
     """
-    lengths = [end - start for start, end in fluent.sentences]
+    lengths = [end - start for start, end in unfilled.sentences]
     if not lengths:
         return SentenceLengths(None, None)
     return SentenceLengths(round(sum(lengths) / len(lengths), 1), max(lengths))
 
 
-def count_questions(words: Words, fluent: Words, *, english: bool) -> int:
+def count_questions(words: Words, unfilled: Words, *, english: bool) -> int:
     """Counts sentences that end in a question mark or, in English, begin as a question.
 
     A question begins with a verb and a subject (`Could you`, `Don't you`), with a question word and a verb
@@ -85,15 +85,16 @@ def count_questions(words: Words, fluent: Words, *, english: bool) -> int:
     Norm: none. Limit: a statement that begins like a question (`What is true is that …`) counts too.
     """
     marked = sum(1 for bits in words.after if bits & ASKED)
-    ranges = fluent.sentences if english else []
+    ranges = unfilled.sentences if english else []
     return marked + sum(
         1
         for start, end in ranges
-        if _begins_as_question(fluent, start, end) and not any(map(ASKED.__and__, fluent.after[start:end]))
+        if _begins_as_question(unfilled, start, end)
+        and not any(map(ASKED.__and__, unfilled.after[start:end]))
     )
 
 
-def reading_ease(fluent: Words) -> float | None:
+def reading_ease(unfilled: Words) -> float | None:
     """Returns Flesch reading ease: 206.835 − 1.015 · words/sentence − 84.6 · syllables/word.
 
     Fillers are left out. None without words.
@@ -102,11 +103,11 @@ def reading_ease(fluent: Words) -> float | None:
     Limit: the formula is made for printed English of 100 words or more; it varies widely below, and depends
     on how the transcript was split into sentences.
     """
-    if not fluent.lower:
+    if not unfilled.lower:
         return None
-    counts = Counter(fluent.lower)
+    counts = Counter(unfilled.lower)
     total = sum(count_syllables(word) * count for word, count in counts.items())
-    return round(206.835 - 1.015 * len(fluent) / len(fluent.sentences) - 84.6 * total / len(fluent), 1)
+    return round(206.835 - 1.015 * len(unfilled) / len(unfilled.sentences) - 84.6 * total / len(unfilled), 1)
 
 
 def count_syllables(word: str) -> int:

@@ -1,18 +1,20 @@
 """Words, and what follows each of them: the one tokenization that all measures share.
 
 A word is a run of letters, digits, apostrophes and inner hyphens. Numbers keep their inner points and commas
-(`1,000`, `3.5`, `10:30`), so that each is one word. Hesitation sounds are recognized here, because they never
-decide where a sentence ends.
+(`1,000`, `3.5`, `10:30`), so that each is one word. In scripts without spaces the dictionaries of ICU tell
+words apart. Hesitation sounds never decide where a sentence ends.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Container, Iterable
+from collections.abc import Collection, Container
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import compress
 
+from cara.speech.hesitations import hesitations_among
+from cara.speech.segmenter import WORD_END, with_word_ends
 from cara.speech.text import PAUSE, TURN
 
 # What follows a word, as bits.
@@ -53,7 +55,7 @@ _HYPHEN_CUT = re.compile(r"-(?:[\s.,…]|$)")
 _DASH_CUT = re.compile(r"--|[–—―]")
 _BREAK_MARKS = frozenset(",;:()，、；：،؛")
 _QUESTION_MARKS = frozenset("?？؟")
-_TERMINAL_MARKS = frozenset("!！。।॥։｡۔‽")
+_TERMINAL_MARKS = frozenset("!！。।॥։｡۔‽။។៕")
 _ABBREVIATIONS = frozenset(
     {"mr", "mrs", "ms", "dr", "prof", "st", "vs", "jr", "sr", "approx", "dept", "inc", "ltd"}
 )
@@ -64,17 +66,6 @@ _SENTENCE_OPENERS = frozenset(
     "The We It He She They You This That These There But And So Then If When My Our What How".split()
 )
 _FIRST_PERSON = frozenset({"I", "I'm", "I'd", "I'll", "I've"})
-
-# Hesitation sounds by their usual spelling, however long they are drawn out.
-_HESITATIONS = (
-    ("um", re.compile(r"u++h*+m++|e++h++m++")),
-    ("uh", re.compile(r"u++h++")),
-    ("erm", re.compile(r"e++r++m++")),
-    ("er", re.compile(r"e++r(?:r{2,}+)?")),
-    ("ah", re.compile(r"a++h++")),
-    ("hmm", re.compile(r"h++m++|m{2,}+")),
-)
-_MAX_HESITATION_LETTERS = 20
 
 
 @dataclass(frozen=True)
@@ -123,9 +114,9 @@ def tokenize(text: str) -> Words:
     A full stop before a lower-case word ends no sentence (`3 p.m. today`), unless the text has no capitals.
     An ellipsis ends a sentence only when the next word, hesitations left out, is capitalized.
     """
-    pairs = _WORD_AND_GAP.findall(text + "\n")
+    pairs = _WORD_AND_GAP.findall(with_word_ends(text) + "\n")
     raw = [word for word, _ in pairs]
-    gaps = [gap for _, gap in pairs]
+    gaps = [gap.replace(WORD_END, "") for _, gap in pairs]
     lower = [word.lower() for word in raw]
     bits = _GapBits({" ": 0})
     words = Words(raw, lower, [bits[gap] for gap in gaps], gaps)
@@ -137,7 +128,7 @@ def tokenize(text: str) -> Words:
 
 def count_words(text: str) -> int:
     """Returns the number of words in the text."""
-    return len(_WORD_AND_GAP.findall(text))
+    return len(_WORD_AND_GAP.findall(with_word_ends(text)))
 
 
 def drop_words(words: Words, dropped: Collection[int]) -> Words:
@@ -162,19 +153,6 @@ def drop_words(words: Words, dropped: Collection[int]) -> Words:
         after=list(compress(after, kept)),
         gaps=list(compress(words.gaps, kept)),
     )
-
-
-def hesitations_among(words: Iterable[str]) -> dict[str, str]:
-    """Returns the hesitation sounds among lower-case words, each with its usual spelling: `ummm` is `um`."""
-    return {word: name for word in words if (name := _hesitation(word))}
-
-
-def _hesitation(word: str) -> str | None:
-    if len(word) <= _MAX_HESITATION_LETTERS and word[:1] in "ueahm":
-        for name, sound in _HESITATIONS:
-            if sound.fullmatch(word):
-                return name
-    return None
 
 
 def _bits_of(gap: str) -> int:

@@ -41,6 +41,11 @@ def test_other_languages_get_the_applicable_measures_and_name_the_others():
         ("No. No, I said no.", "en"),
         ("No, no, die so, no. Me too.", "en"),
         ("No. Yo no lo sé.", "es"),  # `yo` and `lo`
+        ("Hallo, ich möchte mehr Gehalt. Weil ich viel arbeite.", "de"),
+        ("Die Straße ist laut.", "de"),  # `ist`, and the letter of `Straße`
+        ("Hola, me llamo Ana y trabajo en una tienda.", "es"),
+        ("We met Herr Müller and José in São Paulo.", "en"),
+        ("Mon ami, we will go to la plage and les jardins.", "en"),
         ("um " * 100, "en"),
         ("kvetch blorp snarf " * 20, "und"),
     ],
@@ -49,13 +54,15 @@ def test_the_language_is_detected_from_script_and_stop_words(text: str, language
     assert _measured(text).language == language
 
 
-def test_a_script_without_spaces_claims_no_word_counts():
-    measures = measure("我们今天讨论计划。谢谢大家。", duration_seconds=60, feature_type="video")
-    assert measures.sentences == 2
-    assert measures.words_per_minute is measures.vocabulary is measures.mean_sentence_words is None
-    assert measures.repetitions is measures.false_starts is None
-    assert {"words", "wordsPerMinute", "repetitions", "falseStarts"} <= set(measures.not_applicable)
-    assert any("words can't be counted, nor can speed or repetitions" in note for note in measures.notes)
+def test_a_script_without_spaces_is_measured_word_by_word_and_a_note_says_how():
+    measures = measure("我们今天讨论计划。谢谢大家。", duration_seconds=6, feature_type="video")
+    assert (measures.sentences, measures.words, measures.fluent_words) == (2, 6, 6)
+    assert (measures.words_per_minute, measures.mean_sentence_words) == (60.0, 3.0)
+    assert (measures.repetitions, measures.false_starts) == (0, 0)
+    assert measures.vocabulary is not None
+    assert measures.pace_norm is None
+    assert measures.not_applicable == ["fillers", "hedges", "assertives", "readingEase"]
+    assert any("told apart by a dictionary" in note for note in measures.notes)
 
 
 @pytest.mark.parametrize("text", ["", "   \n\t\n", "[pause] (laughs) ...", "\x00\x01\x1c\x1d\x1e\x7f", "👍"])
@@ -86,3 +93,56 @@ def test_writing_has_no_pace():
     assert measures.words_per_minute is None
     assert measures.pace_norm is None
     assert "wordsPerMinute" in measures.not_applicable
+
+
+_SPANISH = "Hola, me llamo Ana y vivo aquí. Trabajo en una tienda muy grande. "
+_ENGLISH = "We talked about the plan. And so we left it there. "
+
+
+def _notes(text: str, seconds: int | None = 60, feature_type: str = "conversation") -> str:
+    return "\n".join(_measured(text, seconds, feature_type).notes)
+
+
+@pytest.mark.parametrize(
+    ("text", "noted"),
+    [
+        (_ENGLISH * 3 + _SPANISH * 2, "a substantial part seems to be Spanish"),
+        (_SPANISH * 3 + _ENGLISH * 2, "a substantial part seems to be English"),
+        (_ENGLISH * 3 + "我们今天讨论计划，谢谢大家。" * 3, "a substantial part seems to be Chinese"),
+        ((_ENGLISH * 4).replace(".", "") + (_SPANISH * 4).replace(".", ""), "seems to be Spanish"),
+    ],
+)
+def test_a_substantial_part_in_another_language_is_noted(text: str, noted: str):
+    assert "The transcript is in more than one language" in _notes(text)
+    assert noted in _notes(text)
+
+
+def test_a_few_foreign_words_are_not_noted():
+    assert "more than one language" not in _notes(_ENGLISH * 9 + _SPANISH)
+    assert "more than one language" not in _notes("We said hasta la vista and muy bien. " * 9)
+    assert "more than one language" not in _notes("今天讨论计划。我们谢谢大家。これは本です。" * 3)
+
+
+@pytest.mark.parametrize(
+    ("text", "feature_type", "noted"),
+    [
+        ("we sold the shop in may. " * 25, "video", True),
+        ("we sold the shop in may. " * 24, "video", False),  # 144 words
+        ("we sold the shop in may. " * 25 + "um.", "video", False),
+        ("we sold the shop in may. " * 25, "writing", False),
+        ("Ich weiß, dass wir den Laden um neun öffnen. " * 18, "video", True),  # `um` is a word here
+        ("Ich weiß, äh, dass wir den Laden um neun öffnen. " * 18, "video", False),
+        ("今日は天気がいいですね。" * 30, "video", True),
+        ("今日は、えーと、天気がいいですね。" * 30, "video", False),
+    ],
+)
+def test_a_long_talk_without_a_hesitation_may_have_been_cleaned(text: str, feature_type: str, noted: bool):
+    assert ("may have been cleaned" in _notes(text, 120, feature_type)) is noted
+
+
+def test_an_implausible_pace_and_a_short_talk_are_noted():
+    assert "The pace is implausible" in _notes("we go. " * 300)
+    assert "The pace is implausible" not in _notes("we go. " * 60)
+    assert "The pace is implausible" not in _notes("we go. " * 300, None)
+    assert "Fewer than 50 words besides fillers and repairs" in _notes("um, we sell. " * 24)
+    assert "Fewer than 50 words" not in _notes("we sell. " * 25)

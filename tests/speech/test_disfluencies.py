@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from cara.speech import SpeechMeasures, measure
+from cara.speech import SpeechMeasures, count_fluent_words, count_spoken_words, measure
+from cara.transcripts.talk import read_talk
 
 
 def _measured(text: str) -> SpeechMeasures:
@@ -84,6 +85,7 @@ def test_fillers_have_no_rate_in_a_transcript_without_words():
         ("The goal—growth—is near.", 0, 0),
         ("I— I left.", 1, 0),
         ("Pre- and post-war years.", 0, 0),
+        ("我们我们去看看。", 1, 0),
     ],
 )
 def test_repairs_are_distinguished_from_emphasis_and_grammar(text: str, repetitions: int, false_starts: int):
@@ -93,3 +95,32 @@ def test_repairs_are_distinguished_from_emphasis_and_grammar(text: str, repetiti
 
 def test_repairs_are_counted_per_hundred_fluent_words():
     assert _measured("We um we left uh now.").repairs_per_hundred_words == 25.0
+
+
+@pytest.mark.parametrize(
+    ("text", "spoken", "fluent"),
+    [
+        ("we went to the shop and bought some bread " + "um " * 40, 49, 9),
+        ("Um, you know, well, [pause] uh.", 5, 0),
+        ("The the the end.", 4, 2),
+        ("I want to, I want to go.", 7, 4),
+        ("I wan- I need to go.", 6, 4),
+        ("I met the— I saw the auditor.", 7, 4),
+        ("Very, very good.", 3, 3),
+        ("Ich gehe, äh, ich gehe um neun nach Hause, und, ähm, du nicht.", 13, 9),
+        ("今日は、えーと、天気がいいですね。", 8, 7),
+        ("", 0, 0),
+    ],
+)
+def test_fluent_words_are_those_without_fillers_and_repairs(text: str, spoken: int, fluent: int):
+    measures, talk = _measured(text), read_talk(text)
+    assert (measures.words, measures.fluent_words) == (spoken, fluent)
+    assert (count_spoken_words(talk.turns), count_fluent_words(talk)) == (spoken, fluent)
+
+
+def test_fluent_words_are_counted_no_further_than_enough():
+    talk = read_talk("We sold the shop in may, um, and the house. " * 1000)
+    assert count_fluent_words(talk) == 9000
+    assert 50 <= count_fluent_words(talk, enough=50) < 1500
+    hesitant = read_talk("um " * 3000 + "We sold the shop in may.")
+    assert count_fluent_words(hesitant, enough=50) == count_fluent_words(hesitant) == 6

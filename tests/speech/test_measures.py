@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cara.speech import SpeechMeasures, measure
-from cara.speech.measures import mtld
+from cara.speech.vocabulary import mtld
 
 
 def _measured(text: str, seconds: int | None = 60, feature_type: str = "conversation") -> SpeechMeasures:

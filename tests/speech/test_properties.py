@@ -7,7 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from cara.feedback.assessment.scores import clarity_measured
-from cara.speech import SpeechMeasures, measure
+from cara.speech import SpeechMeasures, count_fluent_words, measure_talk
+from cara.transcripts.labeled import read_plain
+from cara.transcripts.reading import read_transcript
+from cara.transcripts.speakers import LearnerUnknown
+from cara.transcripts.talk import Talk, talk_of
+from cara.transcripts.utterances import speaker_key, turns_of
 from tests.growth import grows_linearly
 
 _SOUNDS = ("um", "uh", "er", "erm", "ah", "hmm", "Umm")
@@ -33,7 +38,20 @@ _SPEECH = some.lists(
 
 
 def _measured(text: str, seconds: int | None = 60) -> SpeechMeasures:
-    return measure(text, duration_seconds=seconds, feature_type="conversation")
+    return measure_talk(_talk(text), duration_seconds=seconds, feature_type="conversation")
+
+
+def _talk(text: str) -> Talk:
+    """The talk of the learner, or else the first speaker; what is no transcript is one of plain text."""
+    try:
+        transcript = read_transcript(text)
+    except ValueError:
+        transcript = read_plain(text)
+    try:
+        return talk_of(transcript)
+    except LearnerUnknown:
+        first = next(iter(transcript.speakers), None)
+        return Talk(transcript, tuple(turns_of(transcript.utterances)), frozenset({speaker_key(first)}))
 
 
 def _clarity(measures: SpeechMeasures) -> float:
@@ -55,6 +73,7 @@ def test_counts_are_not_negative_and_parts_do_not_exceed_the_whole(text: str, se
     )  # fmt: skip
     assert min(count for count in counts if count is not None) >= 0
     assert measures.sentences <= measures.words
+    assert measures.fluent_words == count_fluent_words(_talk(text)) <= measures.words
     assert (measures.repetitions or 0) + (measures.false_starts or 0) <= measures.words
     assert measures.talk_share is None or 0 <= measures.talk_share <= 1
     for found in (measures.fillers, measures.hedges, measures.assertives):
@@ -173,6 +192,9 @@ _HOSTILE = {
     "accents out of order": "\u0301\u0323",
     "jamo": "\u1112\u1161\u11ab",
     "kana": "あ",
+    "spaced kana": "あ ",
+    "Han and Latin": "𠮷a",
+    "Thai": "ก",
     "question marks": "?",
     "control characters": "\x1c",
     "cues": "1\n00:01 --> ",

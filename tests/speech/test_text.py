@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from cara.speech import SpeechMeasures, measure
-from cara.speech.text import compose, to_nfc
+from cara.speech.text import compose, normalize, normalized, to_nfc
 
 
 def _measured(text: str, seconds: int | None = 60, feature_type: str = "conversation") -> SpeechMeasures:
@@ -23,6 +23,10 @@ def test_composed_and_decomposed_letters_are_equivalent():
 def test_control_and_invisible_characters_are_ignored():
     assert _measured("he\x00llo\u200b wor\x1dld\ufeff").words == 2
     assert _measured("he\x00llo world") == _measured("hello world")
+
+
+def test_a_zero_width_space_separates_words():
+    assert _measured("hello\u200bworld").words == 2
 
 
 def test_timestamps_are_no_words_but_times_of_day_are():
@@ -78,3 +82,11 @@ def test_composed_text_is_nfc_and_every_offset_leads_to_the_original(text: str):
     for index in range(len(mapped.text)):
         start, end = mapped.span(index, index + 1)
         assert mapped.text[index] in unicodedata.normalize("NFC", text[start:end])
+
+
+@given(_LETTERS)
+@settings(max_examples=100, deadline=None)
+def test_normalization_is_the_same_with_and_without_the_way_back(text: str):
+    mapped = normalize(text)
+    assert mapped.text == normalized(text)
+    assert len(mapped.offsets) == len(mapped.text) + 1

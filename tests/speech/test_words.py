@@ -23,6 +23,17 @@ def _measured(text: str, seconds: int | None = 60, feature_type: str = "conversa
         ("नमस्ते दुनिया", 2),
         ("yes_no *bold* 'quoted'", 4),
         ("👍 fine 🎉", 1),
+        ("iPhone を 買う", 3),
+        ("iPhoneを買う。", 3),
+        ("ฉันไปโรงเรียนทุกวัน", 5),
+        ("ຂ້ອຍໄປໂຮງຮຽນ", 3),
+        ("ខ្ញុំទៅសាលារៀន", 3),
+        ("ကျွန်တော်ကျောင်းသွားတယ်", 4),
+        ("ខ្ញុំ\u200bទៅ\u200bសាលារៀន", 3),
+        ("저는 학교에 갑니다", 3),
+        ("😀今日は😀天気😀", 3),
+        ("𠮷と𠮷は今日も天気", 7),  # Han beyond the first plane
+        ("我们don't讨论1,000个计划。", 6),
     ],
 )
 def test_words_are_counted_as_a_person_would(text: str, words: int):

@@ -1,0 +1,73 @@
+"""Hesitation sounds of many languages, by their usual spelling, however long they are drawn out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+# In every language, except where one is a word.
+_SOUNDS = (
+    ("um", re.compile(r"u++h*+m++|e++h++m++")),
+    ("uh", re.compile(r"u++h++")),
+    ("erm", re.compile(r"e++r++m++")),
+    ("er", re.compile(r"e++r(?:r{2,}+)?")),
+    ("ah", re.compile(r"a++h++")),
+    ("hmm", re.compile(r"h++m++|m{2,}+")),
+    ("äh", re.compile(r"ä++h++")),
+    ("ähm", re.compile(r"ä++h*+m++")),
+    ("öh", re.compile(r"ö++h++m*+|ö{2,}+")),
+    ("euh", re.compile(r"e++u++h++")),
+    ("eee", re.compile(r"e{3,}+")),
+    ("ııı", re.compile(r"ı{2,}+")),
+    ("yyy", re.compile(r"y{3,}+")),
+    ("эм", re.compile(r"э++м++|м{2,}+")),
+    ("э", re.compile(r"э++(?:-э++)*+")),
+    ("えーと", re.compile(r"え[ーえぇ]*+っ?と[ーお]*+|え[ーえぇ]++|ええっと")),
+    ("あのー", re.compile(r"あの[ーう]++|その[ーう]++")),
+    ("うーん", re.compile(r"う[ーう]++ん*+|ん[ーん]++|あー++")),
+    ("嗯", re.compile(r"嗯++")),
+    ("呃", re.compile(r"呃++")),
+    ("음", re.compile(r"으*음++|어{2,}+|으{2,}+")),
+    ("เอ่อ", re.compile(r"เอ่อ++|อืม++")),
+    ("हम्म", re.compile(r"हम्+म|अम्+म")),
+)  # fmt: skip
+_FIRST_LETTERS = frozenset("ueahmäöıyэмえあそうん嗯呃으음어เอहअ")
+_MAX_LETTERS = 20
+
+# Hesitations that are words, names or sounds of another kind in other languages.
+_ALSO = {
+    "es": frozenset({"eh", "em"}),
+    "fr": frozenset({"heu", "hum"}),
+    "it": frozenset({"eh"}),
+    "pt": frozenset({"hum", "hã", "ahn", "eh"}),
+    "nl": frozenset({"eh"}),
+    "sv": frozenset({"eh"}),
+    "tr": frozenset({"hım"}),
+    "ko": frozenset({"어"}),
+}
+_WORDS = {
+    "de": frozenset({"um", "er"}),
+    "nl": frozenset({"er"}),
+    "pt": frozenset({"um"}),
+    "sv": frozenset({"er", "um"}),
+    "tr": frozenset({"er"}),
+    "und": frozenset({"um", "er"}),
+}
+
+KNOWN_IN = frozenset("en es fr de it pt nl sv pl tr ja zh ko th und-Cyrl und-Deva".split())
+"""The languages of which we know how people hesitate."""
+
+
+def hesitations_among(words: Iterable[str], language: str = "en") -> dict[str, str]:
+    """Returns the hesitation sounds among lower-case words, each with its usual spelling: `ummm` is `um`."""
+    no_sounds, also = _WORDS.get(language, frozenset()), _ALSO.get(language, frozenset())
+    found = ((word, _sound(word) or (word if word in also else None)) for word in words)
+    return {word: name for word, name in found if name and word not in no_sounds}
+
+
+def _sound(word: str) -> str | None:
+    if word[:1] in _FIRST_LETTERS and len(word) <= _MAX_LETTERS:
+        for name, sound in _SOUNDS:
+            if sound.fullmatch(word):
+                return name
+    return None

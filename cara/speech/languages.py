@@ -1,0 +1,156 @@
+"""The language of a talk: by its script and, for Latin letters, by its stop words."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
+from cara.speech.hesitations import hesitations_among
+from cara.speech.stop_words import ENGLISH_TOO, LETTERS, STOP_WORDS
+from cara.speech.words import Words
+
+ENGLISH = "en"
+UNDETERMINED = "und"
+UNSPACED_LANGUAGES = frozenset({"zh", "ja", "th", "lo", "km", "my"})
+
+_NAMES = {
+    "en": "English", "es": "Spanish", "fr": "French", "de": "German", "it": "Italian", "pt": "Portuguese",
+    "nl": "Dutch",
+    "sv": "Swedish", "pl": "Polish", "tr": "Turkish", "ja": "Japanese", "zh": "Chinese", "ko": "Korean",
+    "th": "Thai", "lo": "Lao", "km": "Khmer", "my": "Burmese", "el": "Greek", "he": "Hebrew",
+    "und-Cyrl": "one in Cyrillic letters", "und-Arab": "one in Arabic letters",
+    "und-Deva": "one in Devanagari letters",
+}  # fmt: skip
+_WORDS_EXAMINED = 3000
+_MIN_WORDS_TO_DOUBT_ENGLISH = 30
+_MIN_STOP_WORD_SHARE = 0.1
+_MIN_DISTINCT_WORDS = 2
+
+_MAX_WINDOWS = 200
+_MIN_WINDOW_WORDS, _MAX_WINDOW_WORDS = 4, 12
+_SUBSTANTIAL_SHARE = 0.25
+
+_SCRIPTS = {
+    "HIRAGANA": "ja", "KATAKANA": "ja", "CJK": "zh", "HANGUL": "ko", "THAI": "th", "LAO": "lo", "KHMER": "km",
+    "MYANMAR": "my", "GREEK": "el", "HEBREW": "he", "CYRILLIC": "und-Cyrl", "ARABIC": "und-Arab",
+    "DEVANAGARI": "und-Deva",
+}  # fmt: skip
+
+
+def _by_word() -> dict[str, tuple[str, ...]]:
+    languages: defaultdict[str, list[str]] = defaultdict(list)
+    for language, words in STOP_WORDS.items():
+        for word in words.split():
+            languages[word].append(language)
+    return {word: tuple(found) for word, found in languages.items()}
+
+
+_LANGUAGES_OF = _by_word()
+
+
+def language_name(language: str) -> str:
+    """Returns the English name of a language, as it stands in a sentence."""
+    return _NAMES.get(language, "another language")
+
+
+def detect_language(words: Words) -> str:
+    """Returns the language as a BCP 47 tag, from the script and, for Latin letters, the share of stop words.
+
+    Distinguishes English, nine other languages with Latin letters, and scripts; the rest is `und`
+    (undetermined). Another language than English needs two different words that English doesn't have: stop
+    words (`no` is an English word), or one of these beside a word with letters of its own. Without them,
+    fewer than 30 words are taken as English.
+    Limit: only the first 3,000 words are examined, hesitations left out; later changes are missed.
+    """
+    counts = _examined(islice(words.lower, _WORDS_EXAMINED))
+    return _language_of(counts, counts.total() < _MIN_WORDS_TO_DOUBT_ENGLISH)
+
+
+def other_languages(words: Words, main: str) -> tuple[str, ...]:
+    """Returns the languages besides the main one in which a quarter of the talk or more is.
+
+    Sentences of four words or more are looked at one by one, longer ones in runs of twelve, and at most 200
+    of these, spread over the talk. Those of no certain language are not counted, and foreign words inside a
+    sentence change nothing. None if the main one is undetermined.
+    """
+    if main == UNDETERMINED:
+        return ()
+    windows = list(_windows(words))
+    every = -(-len(windows) // _MAX_WINDOWS) or 1
+    sizes: Counter[str] = Counter()
+    for start, end in windows[::every]:
+        sizes[_language_of(_examined(words.lower[start:end]), doubtful=False)] += end - start
+    least = _SUBSTANTIAL_SHARE * sizes.total()
+    return tuple(
+        language for language, size in sizes.most_common() if size >= least and not _is_same(language, main)
+    )
+
+
+def _is_same(language: str, main: str) -> bool:
+    """A Japanese sentence may have no kana."""
+    return language in (main, UNDETERMINED) or {language, main} == {"ja", "zh"}
+
+
+def _windows(words: Words) -> Iterator[tuple[int, int]]:
+    for begin, sentence_end in words.sentences:
+        for start in range(begin, sentence_end, _MAX_WINDOW_WORDS):
+            end = min(start + _MAX_WINDOW_WORDS, sentence_end)
+            if end - start >= _MIN_WINDOW_WORDS:
+                yield start, end
+
+
+def _examined(words: Iterable[str]) -> Counter[str]:
+    counts = Counter(words)
+    hesitations = hesitations_among(counts)
+    return Counter(
+        {word: n for word, n in counts.items() if word not in hesitations and not word[0].isdigit()}
+    )
+
+
+def _language_of(counts: Counter[str], doubtful: bool) -> str:
+    """Returns the language of the words; `doubtful` says that it is English unless it is another one."""
+    script = _script(counts)
+    return _by_stop_words(counts, doubtful) if script == "LATIN" else _SCRIPTS.get(script, UNDETERMINED)
+
+
+def _script(counts: Counter[str]) -> str:
+    """Returns the script of most first and last letters. Han with enough kana beside it is Japanese."""
+    scripts: Counter[str] = Counter()
+    for word, count in counts.items():
+        for letter in (word[0], word[-1]):
+            if letter.isalpha():
+                scripts[unicodedata.name(letter, "LATIN").split()[0]] += count
+    kana = scripts["HIRAGANA"] + scripts["KATAKANA"]
+    if kana and scripts["CJK"] < 10 * kana and scripts["LATIN"] < kana:
+        return "HIRAGANA"
+    return max(scripts, key=scripts.__getitem__) if scripts else "LATIN"
+
+
+def _by_stop_words(counts: Counter[str], doubtful: bool) -> str:
+    """Returns the language with Latin letters that has most stop words, and words with letters of its own."""
+    hits: Counter[str] = Counter()
+    distinct: Counter[str] = Counter()
+    certain: set[str] = set()
+    for word, count in counts.items():
+        languages, letters = _LANGUAGES_OF.get(word, ()), _languages_of_letters(word)
+        hits.update(dict.fromkeys({*languages, *letters}, count))
+        if ENGLISH not in languages and word not in ENGLISH_TOO:
+            distinct.update({*languages, *letters})
+            certain.update(languages)
+    least = max(_MIN_STOP_WORD_SHARE * counts.total(), 1)
+    others = [
+        language
+        for language in sorted(certain)
+        if distinct[language] >= _MIN_DISTINCT_WORDS and hits[language] >= max(least, 1.3 * hits[ENGLISH])
+    ]
+    if others:
+        return max(others, key=lambda language: (hits[language], distinct[language]))
+    return ENGLISH if doubtful or hits[ENGLISH] >= least else UNDETERMINED
+
+
+def _languages_of_letters(word: str) -> set[str]:
+    if word.isascii():
+        return set()
+    return {language for letter in word for language in LETTERS.get(letter, "").split()}
