@@ -7,8 +7,7 @@ from typing import Any, ClassVar
 
 from cara.errors import Unprocessable
 from cara.feedback.schemas import InspectedSpeaker, Inspection, Speaker
-from cara.speech import count_fluent_words, count_spoken_words
-from cara.speech.applicability import MIN_JUDGED_WORDS
+from cara.speech import MIN_COMPARED_WORDS, MIN_JUDGED_WORDS, count_fluent_words, count_spoken_words
 from cara.transcripts.reading import read_transcript
 from cara.transcripts.speakers import LearnerUnknown, learner_labels
 from cara.transcripts.talk import Talk, spoken_seconds, talk_of, talk_with
@@ -38,8 +37,8 @@ class TooShort(Unprocessable):
 
     def __init__(self, words: int) -> None:
         super().__init__(
-            f"The learner says {words} word{'' if words == 1 else 's'} in this transcript, without fillers and "
-            f"repairs. Feedback needs {MIN_JUDGED_WORDS} at least."
+            f"The learner says {words} word{'' if words == 1 else 's'} in this transcript, without fillers "
+            f"and repairs. Feedback needs {MIN_JUDGED_WORDS} at least."
         )
 
 
@@ -88,7 +87,7 @@ def read_judgeable_talk(
         raise LearnerNotKnown(_speakers(transcript), learner_label) from None
     if not count_spoken_words(talk.own):
         raise NothingSaid
-    fluent = count_fluent_words(talk)
+    fluent = count_fluent_words(talk, enough=MIN_COMPARED_WORDS)
     if fluent < MIN_JUDGED_WORDS:
         raise TooShort(fluent)
     return talk

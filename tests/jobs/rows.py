@@ -45,7 +45,9 @@ async def insert_job(database: Database) -> Record:
 async def insert_job_of(connection: Connection, session: Record) -> Record:
     """A queued job of the session."""
     job_id = new_id()
-    await jobs.insert_job(connection, session["user_id"], job_id, session, None, None, job_id.bytes, new_id(), 1_500)
+    await jobs.insert_job(
+        connection, session["user_id"], job_id, session, None, None, job_id.bytes, new_id(), 1_500
+    )
     return await one_row(connection, "select * from feedback_jobs where id = $1", job_id)
 
 

@@ -16,8 +16,7 @@ from cara.practice.feedback_schemas import (
     Highlight,
     Overview,
 )
-from cara.speech import SpeechMeasures
-from cara.speech.applicability import MIN_COMPARED_WORDS
+from cara.speech import MIN_COMPARED_WORDS, SpeechMeasures
 from cara.transcripts.talk import Talk
 
 MAX_HIGHLIGHTS = 8

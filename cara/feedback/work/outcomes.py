@@ -39,7 +39,7 @@ from cara.practice import sessions
 from cara.practice.feedback_schemas import Feedback
 from cara.quota.errors import QuotaExceeded, TooLongForQuota
 from cara.redis.queue import Queue
-from cara.speech.applicability import MIN_COMPARED_WORDS
+from cara.speech import MIN_COMPARED_WORDS
 
 logger = logging.getLogger(__name__)
 

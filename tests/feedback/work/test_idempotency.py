@@ -58,7 +58,7 @@ async def test_a_key_gets_the_same_job_and_refuses_another_request(learner: Lear
 async def test_a_request_repeated_under_its_key_changes_nothing_in_a_changed_session(
     learner: Learner,
 ) -> None:
-    session = await learner.opens_session(transcript="The first version of it says too little about the plan.")
+    session = await learner.opens_session(transcript="The first version of it says little about the plan.")
     path, own = "/api/gemini/generate-feedback", f"/api/sessions/{session['id']}"
     requests = [
         {"sessionId": session["id"]},
