@@ -265,7 +265,7 @@ def test_of_too_many_highlights_the_first_are_kept_with_both_types() -> None:
     )
     assert [highlight.quote for highlight in kept[:-1]] == [*words[: MAX_HIGHLIGHTS - 1]]
     assert (kept[-1].quote, kept[-1].type) == (words[13], "improvement")
-    assert len(grounded(talk, quotes(words[0], words[0], "Never said."))) == 1
+    assert len(grounded(read_talk(LONG_TALK), quotes(words[0], words[0], "Never said."))) == 1
 
 
 # What the learner sees of each deviation, beyond that it is feedback.
