@@ -70,36 +70,49 @@ ROLE_LABELS = _labels(
 LEARNER_LABELS = SELF_LABELS | ROLE_LABELS
 """The labels that are known to be the learner's, as `speaker_key` writes them."""
 
-NEVER_THE_LEARNER = _labels(
+MACHINES_AND_COACHES = _labels(
     """
     ai | artificial intelligence | assistant | ai assistant | ai coach | ai interviewer
     virtual assistant
     bot | chatbot | robot | model | language model | llm | system | cara | gemini | chatgpt | chatgpt said
     gpt
-    copilot | coach | voice coach | speech coach | interviewer | interviewer/coach | int | inv
-    investigator
-    ia | asistente | asistente virtual | modelo | sistema | entrenador | entrenadora | entrevistador
-    entrevistadora | entrevistador/a
-    assistante | assistant·e | modèle | système | entraîneur | entraîneuse | intervieweur | intervieweuse
-    intervieweur·euse | enquêteur | enquêteuse
-    ki | assistent | assistentin | ki-assistent | ki-coach | modell | trainer | trainerin | interviewerin
-    interviewer/in | interviewer*in | interviewer:in
-    assistente | assistente virtuale | modello | allenatore | allenatrice | intervistatore | intervistatrice
+    copilot | coach | voice coach | speech coach
+    ia | asistente | asistente virtual | modelo | sistema | entrenador | entrenadora
+    assistante | assistant·e | modèle | système | entraîneur | entraîneuse
+    ki | assistent | assistentin | ki-assistent | ki-coach | modell | trainer | trainerin
+    assistente | assistente virtuale | modello | allenatore | allenatrice
     treinador | treinadora | robô
-    systeem | interviewster
-    asystent | asystentka | sztuczna inteligencja | trener | trenerka | ankieter | ankieterka
-    yz | yapay zeka | asistan | sistem | koç | mülakatçı | görüşmeci | röportajcı
-    人工知能 | アシスタント | ボット | チャットボット | ロボット | モデル | システム | コーチ | 面接官
-    インタビュアー | 聞き手
-    人工智能 | 智能助手 | 助手 | 助理 | 机器人 | 機器人 | 模型 | 系统 | 系統 | 教练 | 教練 | 面试官
-    面試官 | 采访者 | 採訪者
-    采访人 | 採訪人 | 访谈者 | 訪談者
-    인공지능 | 어시스턴트 | 봇 | 챗봇 | 로봇 | 모델 | 시스템 | 코치 | 면접관 | 인터뷰어 | 질문자
-    एआई | कृत्रिम बुद्धिमत्ता | सहायक | बॉट | चैटबॉट | मॉडल | सिस्टम | कोच | प्रशिक्षक | साक्षात्कारकर्ता
-    इंटरव्यूअर
+    systeem
+    asystent | asystentka | sztuczna inteligencja | trener | trenerka
+    yz | yapay zeka | asistan | sistem | koç
+    人工知能 | アシスタント | ボット | チャットボット | ロボット | モデル | システム | コーチ
+    人工智能 | 智能助手 | 助手 | 助理 | 机器人 | 機器人 | 模型 | 系统 | 系統 | 教练 | 教練
+    인공지능 | 어시스턴트 | 봇 | 챗봇 | 로봇 | 모델 | 시스템 | 코치
+    एआई | कृत्रिम बुद्धिमत्ता | सहायक | बॉट | चैटबॉट | मॉडल | सिस्टम | कोच | प्रशिक्षक
     """
 )
-"""The labels of machines, coaches and interviewers, as `speaker_key` writes them."""
+"""The labels of machines and coaches, as `speaker_key` writes them: the learner talks with them."""
+
+INTERVIEWERS = _labels(
+    """
+    interviewer | interviewer/coach | int | inv | investigator
+    entrevistador | entrevistadora | entrevistador/a
+    intervieweur | intervieweuse | intervieweur·euse | enquêteur | enquêteuse
+    interviewerin | interviewer/in | interviewer*in | interviewer:in
+    intervistatore | intervistatrice
+    interviewster
+    ankieter | ankieterka
+    mülakatçı | görüşmeci | röportajcı
+    面接官 | インタビュアー | 聞き手
+    面试官 | 面試官 | 采访者 | 採訪者 | 采访人 | 採訪人 | 访谈者 | 訪談者
+    면접관 | 인터뷰어 | 질문자
+    साक्षात्कारकर्ता | इंटरव्यूअर
+    """
+)
+"""The labels of who asks in an interview. That may be what the learner practises: they are asked."""
+
+NEVER_THE_LEARNER = MACHINES_AND_COACHES | INTERVIEWERS
+"""The labels that are not taken for the learner's even where nobody else speaks."""
 
 OTHER_LABELS = NEVER_THE_LEARNER | _labels(
     """
@@ -162,9 +175,10 @@ def learner_labels(
     """Returns the labels of the learner, as `speaker_key` writes them; none if only others speak.
 
     The learner is `learner_label`, else the label that is known to be the learner's (You, Me, Candidate, …),
-    else the one that is `learner_name`, the learner's own name, else the only speaker who can be. Only as
-    `learner_label` can be: known others (`OTHER_LABELS`), one of several guessed speakers, and an `I` beside
-    other labels, which is the interviewer in research. What has no label beside labels is nobody's.
+    else the one that is `learner_name`, the learner's own name, else the only speaker beside machines and
+    coaches. Only as `learner_label` can be: known others (`OTHER_LABELS`), one of several guessed speakers,
+    and an `I` beside other labels, which is the interviewer in research. What has no label beside labels is
+    nobody's.
 
     Raises:
         LearnerUnknown: none of it is in the transcript.
@@ -226,9 +240,13 @@ def _named(labels: list[str], name: str) -> frozenset[str]:
 
 
 def _only(labels: list[str], possible: list[str]) -> frozenset[str]:
-    """Returns the only label that can be the learner's; none if only those speak who never are."""
-    if len(possible) == 1 and (possible != ["i"] or len(labels) == 1):
-        return frozenset(possible)
+    """Returns the only label beside machines and coaches; none if only those speak who never are learners.
+
+    Of an interviewer and another, either may be the learner.
+    """
+    people = [label for label in labels if _without_number(label) not in MACHINES_AND_COACHES]
+    if len(people) == 1 and people == possible and (people != ["i"] or len(labels) == 1):
+        return frozenset(people)
     if all(_without_number(label) in NEVER_THE_LEARNER for label in labels):
         return frozenset()
     raise LearnerUnknown

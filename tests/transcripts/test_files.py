@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
@@ -66,9 +65,6 @@ def test_the_speakers_are_told_apart(name: str) -> None:
 
 @pytest.mark.parametrize("name", DIALOGUES)
 def test_no_speaker_is_taken_for_the_learner_without_a_word(name: str) -> None:
-    if re.search(r"interviewer|investigator", sent(name), re.IGNORECASE):
-        assert read_talk(sent(name)).learners == frozenset({EXPECTED[name]["learnerLabel"].lower()})
-        return
     with pytest.raises(LearnerUnknown):
         read_talk(sent(name))
 
