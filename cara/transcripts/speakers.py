@@ -160,8 +160,11 @@ OTHER_LABELS = NEVER_THE_LEARNER | _labels(
 They are the learner's only when the learner says so.
 """
 
+_MAX_NOBODYS_SHARE = 0.2
+"""Where more than this has no label, the only label may not be that of the only speaker."""
+
 _NUMBER = re.compile(r" ?#?\d{1,4}$")
-_BETWEEN_WORDS = re.compile(r"[\s,.;:|/()'’-]+")
+_BETWEEN_WORDS = re.compile(r"[\s,.;:|/()'’_-]+")
 _TITLES = frozenset("mr mrs ms miss mx dr prof sir herr frau monsieur madame señor señora".split())
 
 
@@ -178,21 +181,27 @@ def learner_labels(
     else the one that is `learner_name`, the learner's own name, else the only speaker beside machines and
     coaches. Only as `learner_label` can be: known others (`OTHER_LABELS`), one of several guessed speakers,
     and an `I` beside other labels, which is the interviewer in research. What has no label beside labels is
-    nobody's.
+    nobody's; where that is much, the only label may not be that of the only speaker.
 
     Raises:
         LearnerUnknown: none of it is in the transcript.
     """
     keys = [speaker_key(label) for label in transcript.speakers]
     labels = [key for key in keys if key is not None]
-    if not labels:
-        return frozenset(keys)
+    if not keys:
+        return frozenset()
     if learner_label and learner_label.strip():
         return frozenset({_spelled(labels, learner_label)})
+    if not labels:
+        return frozenset(keys)
     if len(labels) > 1 and transcript.speakers_guessed:
         raise LearnerUnknown
     possible = [label for label in labels if _without_number(label) not in OTHER_LABELS]
-    return _known(labels) or _named(possible, learner_name or "") or _only(labels, possible)
+    if found := _known(labels) or _named(possible, learner_name or ""):
+        return found
+    if _nobodys_share(transcript) > _MAX_NOBODYS_SHARE:
+        raise LearnerUnknown
+    return _only(labels, possible)
 
 
 def _spelled(labels: list[str], wanted: str) -> str:
@@ -250,6 +259,12 @@ def _only(labels: list[str], possible: list[str]) -> frozenset[str]:
     if all(_without_number(label) in NEVER_THE_LEARNER for label in labels):
         return frozenset()
     raise LearnerUnknown
+
+
+def _nobodys_share(transcript: Transcript) -> float:
+    """Returns the share of the text that has no label, in a transcript with labels: from 0 to 1."""
+    nobodys = sum(len(one.text.text) for one in transcript.utterances if one.speaker is None)
+    return nobodys / max(1, sum(len(one.text.text) for one in transcript.utterances))
 
 
 def _without_number(label: str) -> str:
