@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from cara.transcripts.childes import read_cha
+from cara.transcripts.speakers import LearnerUnknown
 from cara.transcripts.talk import read_talk, spoken_seconds
 from cara.transcripts.utterances import Transcript
 from tests.growth import grows_linearly
@@ -62,8 +63,10 @@ def test_the_file_of_the_format_has_the_expected_values():
     _assert_offsets(CHILDES, talk.transcript)
 
 
-def test_the_participant_is_the_learner_beside_the_investigator():
-    assert read_talk(CHILDES).learners == {"par"}
+def test_a_participant_is_asked_for_beside_an_investigator():
+    with pytest.raises(LearnerUnknown):
+        read_talk(CHILDES)
+    assert read_talk(CHILDES, learner_label="PAR").learners == {"par"}
 
 
 @pytest.mark.parametrize(
