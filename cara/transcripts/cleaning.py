@@ -51,7 +51,7 @@ def _cleaned_utterance(
     words = _cleaned_words(utterance.words, budget)
     if text is utterance.text and speaker == utterance.speaker and words is utterance.words:
         return utterance
-    return replace(utterance, text=text, speaker=speaker, words=words)
+    return Utterance(text, speaker, utterance.start, utterance.end, words)
 
 
 def _cleaned_text(text: MappedText, budget: MarkupBudget) -> MappedText:
@@ -66,5 +66,5 @@ def _cleaned_text(text: MappedText, budget: MarkupBudget) -> MappedText:
 def _cleaned_words(words: tuple[TimedWord, ...], budget: MarkupBudget) -> tuple[TimedWord, ...]:
     if not any(_SUSPECT.search(word.text) for word in words):
         return words
-    plain = (replace(word, text=without_markup(word.text, budget)) for word in words)
+    plain = (word._replace(text=without_markup(word.text, budget)) for word in words)
     return tuple(word for word in plain if word.text.strip())

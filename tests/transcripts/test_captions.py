@@ -31,7 +31,7 @@ def read(text: str) -> Transcript:
 
 def assert_stands_in(said: MappedText, text: str) -> None:
     assert len(said.offsets) == len(said.text) + 1
-    assert said.offsets == sorted(said.offsets)
+    assert list(said.offsets) == sorted(said.offsets)
     for character, offset in zip(said.text, said.offsets, strict=False):
         assert not character.isalpha() or text[offset] == character
 
