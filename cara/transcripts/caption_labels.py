@@ -8,7 +8,10 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
+from cara.transcripts.speakers import LEARNER_LABELS, OTHER_LABELS
 from cara.transcripts.utterances import speaker_key
+
+_KNOWN = LEARNER_LABELS | OTHER_LABELS
 
 _LABEL = re.compile(
     r"[\s\u200b-\u200f\u202a-\u202e\u2066-\u2069]*+(?:[-–—‐][ \t]*+)?"
@@ -68,6 +71,18 @@ def _looks_strong(name: str, kind: str | None) -> bool | None:
     return kind == "name" and _is_strong(words)
 
 
+def is_name_alone(line: str) -> bool:
+    """Returns whether a line of its own may be a name: it is short, and written as names are."""
+    words = line.split()
+    is_short = len(line) <= 60 and (line[-1].isalnum() or line[-1] == ")")
+    return is_short and not any(word[0].islower() for word in words) and _may_be_name(line, words)
+
+
+def is_full_name(line: str) -> bool:
+    """Returns whether a name has several words that begin with capitals and go on otherwise."""
+    return not line.isupper() and _is_strong(line.split())
+
+
 def _may_be_name(name: str, words: list[str]) -> bool:
     if len(words) > 5 or _SENTENCE.search(name) or words[0].casefold().strip(".,") in _PROSE:
         return False
@@ -94,11 +109,11 @@ def accepted(lines: Sequence[tuple[int, Label | None, bool]]) -> frozenset[str |
     recurring = {key for key, count in counts.items() if count > 1}
     recurrences = sum(counts[key] for key in recurring)
     share = len({cue for cue, _, _ in labels}) / len({cue for cue, _, _ in lines})
-    if share > 0.5 and (2 * recurrences >= len(labels) or (share == 1 and len(counts) <= 2)):
+    if share > 0.5 and (2 * recurrences >= len(labels) or (share == 1 and len(counts) == 1)):
         return frozenset(counts)
     if lines[0][1] and recurring and len(counts) > 1 and len(labels) > 2:
         return frozenset(counts)
-    strong = {key for _, key, label in labels if label.is_strong}
+    strong = {key for _, key, label in labels if label.is_strong or key in _KNOWN}
     if len(strong) < 2 and not strong & recurring:
         strong.clear()
     changed = {speaker_key(label.name) for _, label, changes in lines if label and changes}

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
-from cara.transcripts.caption_labels import Label, accepted, label_at
+from cara.transcripts.caption_labels import Label, accepted, is_full_name, is_name_alone, label_at
 from cara.transcripts.caption_markup import Part, timed_words
 from cara.transcripts.chevrons import guessed_speaker
 from cara.transcripts.cues import Cue
@@ -52,6 +52,34 @@ def spoken(cues: Sequence[Cue]) -> Spoken:
     )
     attributed = _guessed(pieces) if guessed else _named(pieces, names)
     return Spoken(tuple(_utterances(cues, attributed)), guessed)
+
+
+def with_names(cues: Sequence[Cue]) -> Sequence[Cue]:
+    """Returns the cues; a name in a line of its own above the text of each cue is the voice of the cue.
+
+    Teams writes its documents so. Names recur, or are full ones.
+    """
+    heads: list[str] = []
+    for cue in cues:
+        if not (head := _head(cue)):
+            return cues
+        heads.append(head)
+    recur = 2 * len(set(map(speaker_key, heads))) <= len(heads)
+    if not recur and (len(heads) < 2 or not all(map(is_full_name, heads))):
+        return cues
+    return [cue._replace(parts=[_below(cue.parts[0], head)]) for cue, head in zip(cues, heads, strict=True)]
+
+
+def _head(cue: Cue) -> str:
+    """Returns the first line of a cue that has more lines, if it may be a name; else nothing."""
+    part = cue.parts[0]
+    head, feed, _ = part.text.text.partition("\n")
+    may_be = feed and len(cue.parts) == 1 and part.voice is None and is_name_alone(head)
+    return head if may_be else ""
+
+
+def _below(part: Part, head: str) -> Part:
+    return part._replace(text=part.text.slice(len(head) + 1, len(part.text.text)), voice=head)
 
 
 def _says(piece: _Piece) -> bool:
