@@ -42,10 +42,12 @@ _PROSE = frozenset(
 class Label(NamedTuple):
     """What may be a label at the start of a line, and how many characters it and the signs around it have.
 
-    `is_strong` if it looks like nothing else: capitals, several names, or a name and a number.
+    `key` is the name as labels are compared. `is_strong` if it looks like nothing else: capitals, several
+    names, or a name and a number.
     """
 
     name: str
+    key: str | None
     length: int
     is_strong: bool
 
@@ -53,14 +55,16 @@ class Label(NamedTuple):
 def label_at(text: str, position: int) -> Label | None:
     """Returns what may be a label at a position."""
     match = _LABEL.match(text, position)
-    if match is None:
-        return None
-    name = match[match.lastgroup or 0].strip()
-    is_strong = _looks_strong(name, match.lastgroup)
-    return None if is_strong is None else Label(name, match.end() - position, is_strong)
+    return match and _label(match[0], match[match.lastgroup or 0], match.lastgroup)
 
 
 @lru_cache(maxsize=1024)
+def _label(written: str, name: str, kind: str | None) -> Label | None:
+    name = name.strip()
+    is_strong = _looks_strong(name, kind)
+    return None if is_strong is None else Label(name, speaker_key(name), len(written), is_strong)
+
+
 def _looks_strong(name: str, kind: str | None) -> bool | None:
     """Returns whether a label is a strong one, None if it is no label."""
     words = _ASIDE.sub("", name).split()
@@ -102,7 +106,7 @@ def accepted(lines: Sequence[tuple[int, Label | None, bool]]) -> frozenset[str |
     `lines` are those of all cues: the number of the cue, what may be its label, and whether a `>>` stands
     before it. Labels recur, stand in most cues, follow a `>>`, or are several that look like nothing else.
     """
-    labels = [(cue, speaker_key(label.name), label) for cue, label, _ in lines if label]
+    labels = [(cue, label.key, label) for cue, label, _ in lines if label]
     if not labels:
         return frozenset()
     counts = Counter(key for _, key, _ in labels)
@@ -116,5 +120,5 @@ def accepted(lines: Sequence[tuple[int, Label | None, bool]]) -> frozenset[str |
     strong = {key for _, key, label in labels if label.is_strong or key in _KNOWN}
     if len(strong) < 2 and not strong & recurring:
         strong.clear()
-    changed = {speaker_key(label.name) for _, label, changes in lines if label and changes}
+    changed = {label.key for _, label, changes in lines if label and changes}
     return frozenset(strong | changed | (recurring if len(recurring) > 1 else set()))

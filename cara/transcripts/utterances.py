@@ -132,7 +132,8 @@ def _key(label: str) -> str:
 
 def turns_of(utterances: Iterable[Utterance]) -> Iterator[Turn]:
     """Yields the turns of utterances; those without words are left out."""
-    spoken = (utterance for utterance in utterances if utterance.text.text.strip())
-    for _, group in groupby(spoken, lambda utterance: speaker_key(utterance.speaker)):
+    spoken = [utterance for utterance in utterances if utterance.text.text.strip()]
+    keys = {label: speaker_key(label) for label in {utterance.speaker for utterance in spoken}}
+    for _, group in groupby(spoken, lambda utterance: keys[utterance.speaker]):
         same = tuple(group)
         yield Turn(same[0].speaker, same)
