@@ -54,6 +54,8 @@ class MappedText(NamedTuple):
 
     def stripped(self) -> MappedText:
         """Returns the text without the white space at its ends."""
+        if len(self.text.strip()) == len(self.text):
+            return self
         start = len(self.text) - len(self.text.lstrip())
         return self.slice(start, max(start, len(self.text.rstrip())))
 
