@@ -28,6 +28,7 @@ QUARTERS = 4
 
 CUE = "00:00.000 --> 00:00.001\na\n\n"
 TINY_CUE = "1\n00:00:00,000 --> 00:00:00,001\na\n\n"
+ONE_CUE = "WEBVTT\n\n00:01.000 --> 00:02.000\n"
 HOSTILE = {
     "<": "<",
     "<a b=": "<a b=",
@@ -38,6 +39,11 @@ HOSTILE = {
     "tiny cues of SubRip": TINY_CUE,
     "voices never closed": "WEBVTT\n\n00:00.000 --> 00:00.001\n" + "<v a>" * 40_000,
     "times in WebVTT": "WEBVTT\n\n00:00.000 --> 00:00.001\n" + "<00:00:00.000>" * 20_000,
+    "labels in a cue": ONE_CUE + "a:\n" * 70_000,
+    "names in brackets in a cue": ONE_CUE + "[A] a\n" * 40_000,
+    "labels in a cue that differ": ONE_CUE + "".join(f"S{number}: a\n" for number in range(30_000)),
+    "chevrons in a cue": ONE_CUE + ">> a\n" * 40_000,
+    "times of words in a cue": ONE_CUE + "<0:1.0>a " * 30_000,
     "[": "[",
     "[ in WebVTT": "WEBVTT\n\n00:00.000 --> 00:00.001\n" + "[" * 200_000,
     "(": "(",
@@ -52,6 +58,7 @@ HOSTILE = {
     "carriage returns": "\r",
     "one line of blanks": " ",
     "bullets": "\x15",
+    "tiers of a letter": "@UTF8\n@Begin\n" + "*A:\ta\n" * 40_000,
     "bullets in CHAT": "@UTF8\n@Begin\n*A:\t" + "\x15" * 200_000,
     "scopes in CHAT": "@UTF8\n@Begin\n*A:\t" + "<" * 200_000,
     "retracings in CHAT": "@UTF8\n@Begin\n*A:\t" + "<a> [//] " * 30_000,

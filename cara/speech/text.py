@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from functools import cache
 
 from cara.transcripts.mapped_text import MappedText
+from cara.transcripts.stage_marks import STAGE_MARK
 
 # Sentinels of one character. They are control characters, which no normalized text has otherwise.
 TURN = "\x1c"
@@ -30,16 +31,6 @@ _REPLACEMENTS = (
     ("\u2011", "-"), ("\u2010", "-"), ("_", " "),
 )  # fmt: skip
 
-_BRACKETED_MARKS = (
-    "pause|silence|beat|breath|break|laugh|chuckle|giggle|sigh|cough|applause|clap|cheer|music|noise|inaudible|"
-    "unintelligible|unclear|crosstalk|cross-talk|whisper|cry|sob|sniff|gasp|smile|nod|clears|"
-    "long pause|short pause"
-)
-_STAGE_MARK = re.compile(
-    r"\[[ \t]{0,3}([^\[\]\n]{1,60})\]"
-    rf"|\([ \t]{{0,3}}((?:{_BRACKETED_MARKS})[^()\n]{{0,40}})\)",
-    re.IGNORECASE,
-)
 _SILENT_MARK = re.compile(r"pause|silence|beat|breath|break")
 
 
@@ -67,24 +58,22 @@ def _replaced(text: str) -> str:
 def remove_stage_marks(text: str) -> tuple[str, dict[str, int]]:
     """Returns the text without `[pause]`, `(laughs)` and the like, and the count of each mark.
 
-    Anything of up to 60 characters in square brackets is a stage mark; in round brackets only the usual words
-    are, since people put asides there. A silence leaves the `PAUSE` sentinel. The `MAX_STAGE_MARKS` most
-    frequent marks are returned.
+    A silence leaves the `PAUSE` sentinel. The `MAX_STAGE_MARKS` most frequent marks are returned.
     """
     counts: Counter[str] = Counter()
 
     def replace_mark(match: re.Match[str]) -> str:
-        name = " ".join((match[1] or match[2]).lower().split())
+        name = " ".join(match[match.lastindex or 0].lower().split())
         counts[name] += 1
         return f" {PAUSE} " if _SILENT_MARK.search(name) else " "
 
-    cleaned = _STAGE_MARK.sub(replace_mark, text)
+    cleaned = STAGE_MARK.sub(replace_mark, text)
     return cleaned, dict(counts.most_common(MAX_STAGE_MARKS))
 
 
 def blank_stage_marks(text: str) -> str:
     """Returns the text of the same length with blanks in place of stage marks."""
-    return _STAGE_MARK.sub(lambda mark: " " * len(mark[0]), text)
+    return STAGE_MARK.sub(lambda mark: " " * len(mark[0]), text)
 
 
 def to_nfc(text: str) -> str:

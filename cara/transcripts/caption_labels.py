@@ -8,7 +8,10 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
+from cara.transcripts.speakers import LEARNER_LABELS, OTHER_LABELS
 from cara.transcripts.utterances import speaker_key
+
+_KNOWN = LEARNER_LABELS | OTHER_LABELS
 
 _LABEL = re.compile(
     r"[\s\u200b-\u200f\u202a-\u202e\u2066-\u2069]*+(?:[-–—‐][ \t]*+)?"
@@ -39,10 +42,12 @@ _PROSE = frozenset(
 class Label(NamedTuple):
     """What may be a label at the start of a line, and how many characters it and the signs around it have.
 
-    `is_strong` if it looks like nothing else: capitals, several names, or a name and a number.
+    `key` is the name as labels are compared. `is_strong` if it looks like nothing else: capitals, several
+    names, or a name and a number.
     """
 
     name: str
+    key: str | None
     length: int
     is_strong: bool
 
@@ -50,14 +55,16 @@ class Label(NamedTuple):
 def label_at(text: str, position: int) -> Label | None:
     """Returns what may be a label at a position."""
     match = _LABEL.match(text, position)
-    if match is None:
-        return None
-    name = match[match.lastgroup or 0].strip()
-    is_strong = _looks_strong(name, match.lastgroup)
-    return None if is_strong is None else Label(name, match.end() - position, is_strong)
+    return match and _label(match[0], match[match.lastgroup or 0], match.lastgroup)
 
 
 @lru_cache(maxsize=1024)
+def _label(written: str, name: str, kind: str | None) -> Label | None:
+    name = name.strip()
+    is_strong = _looks_strong(name, kind)
+    return None if is_strong is None else Label(name, speaker_key(name), len(written), is_strong)
+
+
 def _looks_strong(name: str, kind: str | None) -> bool | None:
     """Returns whether a label is a strong one, None if it is no label."""
     words = _ASIDE.sub("", name).split()
@@ -66,6 +73,18 @@ def _looks_strong(name: str, kind: str | None) -> bool | None:
     if kind != "name" and (_STAGE.search(name) or (kind == "capitals" and not name.isupper())):
         return None
     return kind == "name" and _is_strong(words)
+
+
+def is_name_alone(line: str) -> bool:
+    """Returns whether a line of its own may be a name: it is short, and written as names are."""
+    words = line.split()
+    is_short = len(line) <= 60 and (line[-1].isalnum() or line[-1] == ")")
+    return is_short and not any(word[0].islower() for word in words) and _may_be_name(line, words)
+
+
+def is_full_name(line: str) -> bool:
+    """Returns whether a name has several words that begin with capitals and go on otherwise."""
+    return not line.isupper() and _is_strong(line.split())
 
 
 def _may_be_name(name: str, words: list[str]) -> bool:
@@ -87,19 +106,19 @@ def accepted(lines: Sequence[tuple[int, Label | None, bool]]) -> frozenset[str |
     `lines` are those of all cues: the number of the cue, what may be its label, and whether a `>>` stands
     before it. Labels recur, stand in most cues, follow a `>>`, or are several that look like nothing else.
     """
-    labels = [(cue, speaker_key(label.name), label) for cue, label, _ in lines if label]
+    labels = [(cue, label.key, label) for cue, label, _ in lines if label]
     if not labels:
         return frozenset()
     counts = Counter(key for _, key, _ in labels)
     recurring = {key for key, count in counts.items() if count > 1}
     recurrences = sum(counts[key] for key in recurring)
     share = len({cue for cue, _, _ in labels}) / len({cue for cue, _, _ in lines})
-    if share > 0.5 and (2 * recurrences >= len(labels) or (share == 1 and len(counts) <= 2)):
+    if share > 0.5 and (2 * recurrences >= len(labels) or (share == 1 and len(counts) == 1)):
         return frozenset(counts)
     if lines[0][1] and recurring and len(counts) > 1 and len(labels) > 2:
         return frozenset(counts)
-    strong = {key for _, key, label in labels if label.is_strong}
+    strong = {key for _, key, label in labels if label.is_strong or key in _KNOWN}
     if len(strong) < 2 and not strong & recurring:
         strong.clear()
-    changed = {speaker_key(label.name) for _, label, changes in lines if label and changes}
+    changed = {label.key for _, label, changes in lines if label and changes}
     return frozenset(strong | changed | (recurring if len(recurring) > 1 else set()))

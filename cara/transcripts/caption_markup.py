@@ -125,7 +125,8 @@ def _plain(text: MappedText, marks: list[Mark]) -> MappedText:
         offsets += text.offsets[position:start]
         offsets += [text.offsets[start]] * len(character)
         position = end
-    return MappedText("".join([*parts, text.text[position:]]), offsets + text.offsets[position:])
+    offsets += text.offsets[position:]
+    return MappedText("".join([*parts, text.text[position:]]), offsets)
 
 
 @lru_cache(maxsize=1024)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
-from cara.transcripts.caption_labels import Label, accepted, label_at
+from cara.transcripts.caption_labels import Label, accepted, is_full_name, is_name_alone, label_at
 from cara.transcripts.caption_markup import Part, timed_words
 from cara.transcripts.chevrons import guessed_speaker
 from cara.transcripts.cues import Cue
@@ -24,12 +24,22 @@ _MARK = re.compile(r"(?:\[[^\[\]]*+\]|\([^()]*+\)|[♪\s])*+")
 
 
 class _Piece(NamedTuple):
-    """A part of a cue, or what follows a `>>` or what may be a label in it; `cue` counts the cues."""
+    """The characters [start, end) of a part of a cue, where a `>>` or what may be a label can stand before.
+
+    `cue` counts the cues. What may be a label is the beginning of the piece.
+    """
 
     cue: int
     part: Part
+    start: int
+    end: int
     changes: bool = False
     label: Label | None = None
+
+    def text(self) -> MappedText:
+        """Returns what is said in the piece."""
+        whole = self.part.text
+        return whole.slice(self.start, self.end) if self.end - self.start < len(whole.text) else whole
 
 
 class Spoken(NamedTuple):
@@ -54,8 +64,36 @@ def spoken(cues: Sequence[Cue]) -> Spoken:
     return Spoken(tuple(_utterances(cues, attributed)), guessed)
 
 
+def with_names(cues: Sequence[Cue]) -> Sequence[Cue]:
+    """Returns the cues; a name in a line of its own above the text of each cue is the voice of the cue.
+
+    Teams writes its documents so. Names recur, or are full ones.
+    """
+    heads: list[str] = []
+    for cue in cues:
+        if not (head := _head(cue)):
+            return cues
+        heads.append(head)
+    recur = 2 * len(set(map(speaker_key, heads))) <= len(heads)
+    if not recur and (len(heads) < 2 or not all(map(is_full_name, heads))):
+        return cues
+    return [cue._replace(parts=[_below(cue.parts[0], head)]) for cue, head in zip(cues, heads, strict=True)]
+
+
+def _head(cue: Cue) -> str:
+    """Returns the first line of a cue that has more lines, if it may be a name; else nothing."""
+    part = cue.parts[0]
+    head, feed, _ = part.text.text.partition("\n")
+    may_be = feed and len(cue.parts) == 1 and part.voice is None and is_name_alone(head)
+    return head if may_be else ""
+
+
+def _below(part: Part, head: str) -> Part:
+    return part._replace(text=part.text.slice(len(head) + 1, len(part.text.text)), voice=head)
+
+
 def _says(piece: _Piece) -> bool:
-    return not _MARK.fullmatch(piece.part.text.text) or piece.label is not None
+    return piece.label is not None or not _MARK.fullmatch(piece.part.text.text, piece.start, piece.end)
 
 
 def _pieces(cues: Sequence[Cue]) -> Iterator[_Piece]:
@@ -67,7 +105,7 @@ def _pieces(cues: Sequence[Cue]) -> Iterator[_Piece]:
             if "\n" in text and text[0] in "-–—‐" and len(_DASHES.findall(text)) > 1:
                 part = part._replace(text=part.text.replace(_DASHES, ""))
             if has_voices or not _SIGNS.search(text):
-                yield _Piece(number, part)
+                yield _Piece(number, part, 0, len(part.text.text))
             else:
                 yield from _parted(number, part, changes)
 
@@ -82,10 +120,9 @@ def _parted(cue: int, part: Part, changes: bool) -> Iterator[_Piece]:
     ]
     ends = [start for start, _, _ in starts] + [len(text)]
     if ends[0]:
-        yield _Piece(cue, part._replace(text=part.text.slice(0, ends[0]).stripped()))
+        yield _Piece(cue, part, 0, len(text[: ends[0]].rstrip()))
     for (start, begin, label), end in zip(starts, ends[1:], strict=True):
-        stop = begin + len(text[begin:end].rstrip())
-        yield _Piece(cue, Part(part.text.slice(begin, stop), None, part.marks), begin > start, label)
+        yield _Piece(cue, part, begin, begin + len(text[begin:end].rstrip()), begin > start, label)
 
 
 def _guessed(pieces: Iterable[_Piece]) -> Iterator[tuple[_Piece, str | None]]:
@@ -99,25 +136,27 @@ def _guessed(pieces: Iterable[_Piece]) -> Iterator[tuple[_Piece, str | None]]:
 def _named(pieces: Iterable[_Piece], names: frozenset[str | None]) -> Iterator[tuple[_Piece, str | None]]:
     speaker: str | None = None
     for piece in pieces:
-        part, label = piece.part, piece.label
-        if label and speaker_key(label.name) in names:
-            speaker = _PRONOUNS.sub("", label.name)
-            piece = piece._replace(
-                part=part._replace(text=part.text.slice(label.length, len(part.text.text)))
-            )
-        elif part.voice is not None:
-            speaker = _PRONOUNS.sub("", part.voice) or None
+        label, voice = piece.label, piece.part.voice
+        if label and label.key in names:
+            speaker = _without_pronouns(label.name)
+            piece = piece._replace(start=min(piece.start + label.length, piece.end))
+        elif voice is not None:
+            speaker = _without_pronouns(voice) or None
         elif piece.changes:
             speaker = None
         yield piece, speaker
 
 
+def _without_pronouns(name: str) -> str:
+    return _PRONOUNS.sub("", name) if name.endswith(")") else name
+
+
 def _utterances(cues: Sequence[Cue], attributed: Iterable[tuple[_Piece, str | None]]) -> Iterator[Utterance]:
-    said = ((piece, speaker) for piece, speaker in attributed if piece.part.text.text)
+    said = (item for item in attributed if item[0].start < item[0].end)
     for (number, speaker), group in groupby(said, lambda item: (item[0].cue, item[1])):
         cue = cues[number]
-        parts = [piece.part for piece, _ in group]
-        text = parts[0].text if len(parts) == 1 else MappedText.joined((part.text for part in parts), "\n")
-        marks = parts[0].marks
+        pieces = [piece for piece, _ in group]
+        text = MappedText.joined((piece.text() for piece in pieces), "\n")
+        marks = pieces[0].part.marks
         words = timed_words(text, marks, cue.start, cue.end) if marks else ()
         yield Utterance(text, speaker, cue.start, cue.end, words)

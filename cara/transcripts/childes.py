@@ -52,19 +52,22 @@ def _is_chat(text: str) -> bool:
 def _utterances(tiers: list[str], spoken: MappedText) -> Iterator[Utterance]:
     """Yields the utterances of the tiers; what was spoken in each is the line with the same number."""
     position = 0
+    timed = any(tier.startswith("%wor:") for tier in tiers)
     for number, line in enumerate(spoken.text.split("\n")):
         if line.strip(" .,?!;:…—"):
             end = position + len(line.rstrip(" "))
             start = position + len(line) - len(line.lstrip(" "))
             tier = tiers[number]
             speaker = tier[1 : tier.index(":")]
-            words = _timed_words(tiers, number + 1)
+            words = _timed_words(tiers, number + 1) if timed else ()
             yield Utterance(spoken.slice(start, end), speaker, *_times(tier, words), words)
         position += len(line) + 1
 
 
 def _times(tier: str, words: tuple[TimedWord, ...]) -> tuple[float | None, float | None]:
-    times = [(int(start) / 1000, int(end) / 1000) for start, end in _TIMES.findall(tier)]
+    times = (
+        [(int(start) / 1000, int(end) / 1000) for start, end in _TIMES.findall(tier)] if "_" in tier else []
+    )
     if times := [(start, end) for start, end in times if start <= end]:
         return min(times)[0], max(end for _, end in times)
     return (words[0].start, words[-1].end) if words else (None, None)

@@ -28,8 +28,17 @@ def cleaned(transcript: Transcript, budget: MarkupBudget | None = None) -> Trans
     """
     budget = budget or MarkupBudget(sys.maxsize)
     labels = _cleaned_labels(transcript.utterances, budget)
+    if not _has_suspects(transcript.utterances) and all(label == kept for label, kept in labels.items()):
+        return transcript
     utterances = tuple(_cleaned_utterance(each, labels, budget) for each in transcript.utterances)
     return replace(transcript, utterances=utterances)
+
+
+def _has_suspects(utterances: Iterable[Utterance]) -> bool:
+    """Returns whether anything is to be done in a text or word: one search in all of them is the quickest."""
+    texts = "\n".join(utterance.text.text for utterance in utterances)
+    words = "\n".join(word.text for utterance in utterances for word in utterance.words)
+    return bool(_SUSPECT.search(texts) or _SUSPECT.search(words))
 
 
 def _cleaned_labels(utterances: Iterable[Utterance], budget: MarkupBudget) -> dict[str | None, str | None]:
@@ -51,7 +60,7 @@ def _cleaned_utterance(
     words = _cleaned_words(utterance.words, budget)
     if text is utterance.text and speaker == utterance.speaker and words is utterance.words:
         return utterance
-    return replace(utterance, text=text, speaker=speaker, words=words)
+    return Utterance(text, speaker, utterance.start, utterance.end, words)
 
 
 def _cleaned_text(text: MappedText, budget: MarkupBudget) -> MappedText:
@@ -66,5 +75,5 @@ def _cleaned_text(text: MappedText, budget: MarkupBudget) -> MappedText:
 def _cleaned_words(words: tuple[TimedWord, ...], budget: MarkupBudget) -> tuple[TimedWord, ...]:
     if not any(_SUSPECT.search(word.text) for word in words):
         return words
-    plain = (replace(word, text=without_markup(word.text, budget)) for word in words)
+    plain = (word._replace(text=without_markup(word.text, budget)) for word in words)
     return tuple(word for word in plain if word.text.strip())

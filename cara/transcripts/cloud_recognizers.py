@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from typing import Any
 
 from cara.transcripts.json_names import KNOWN, MILLISECOND, TICK, names_in
@@ -44,7 +43,7 @@ def _of_deepgram_channels(alternatives: list[Members]) -> Iterator[Iterable[Utte
         elif words:
             yield utterances_of_channel(words, str(channel))
         else:
-            yield (replace(said, speaker=str(channel)) for said in _of_deepgram_sentences(best))
+            yield (said._replace(speaker=str(channel)) for said in _of_deepgram_sentences(best))
 
 
 def _of_deepgram_sentences(best: Members) -> list[Utterance]:

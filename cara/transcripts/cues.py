@@ -26,6 +26,11 @@ _NUMBER = re.compile(r"[0-9]{1,9}")
 _IDENTIFIER = re.compile(r"(?=\D*+[0-9])\S++")
 _BLOCK = re.compile(r"(?:NOTE|STYLE|REGION)(?!\S)")
 _PARAGRAPH = re.compile(r"\S[^\n]*+(?:\n[^\S\n]*+\S[^\n]*+)*+")
+_CUT_OFF = re.compile(
+    r"\n[^\S\n]*+\n\s*+(?:([0-9]{1,9})[^\S\n]*+(?:\n[0-9:.,> \t-]*+)?|[0-9]{1,6}:[0-9:.,> \t-]*+)\s*+\Z"
+)
+"""The number and the beginning of a timing with which a file ends that was cut off."""
+_LONGEST_TIMING = 100
 _LONE_RETURN = re.compile(r"\r(?!\n)")
 
 
@@ -150,8 +155,16 @@ def _last_line(view: str, start: int, stop: int) -> int:
 def _srt_cues(view: str, timings: list[re.Match[str]], *, numbered: bool) -> Iterator[Cue]:
     for timing, start, end in _chunks(view, timings):
         stop = start + len(view[start:end].rstrip())
+        if end == len(view):
+            stop = _before_cut(view, start, stop, numbered=numbered)
         line = _last_line(view, start, stop)
         if numbered and end < len(view) and _NUMBER.fullmatch(view[line:stop].strip()):
             stop = line
         if cue := _cue(timing, MappedText.part(view, start, stop)):
             yield cue
+
+
+def _before_cut(view: str, start: int, stop: int, *, numbered: bool) -> int:
+    """Returns the end of what the last cue shows: a timing that was cut off, and its number, are no words."""
+    cut = _CUT_OFF.search(view, max(start, stop - _LONGEST_TIMING), stop)
+    return cut.start() if cut and (numbered or cut[1] is None) else stop

@@ -61,16 +61,18 @@ KNOWN: Final = Names(
     ),
 )  # fmt: skip
 
-_MANY_NAMES: Final = 32
+_OF_TIMES: Final = (*KNOWN.starts, *KNOWN.ends, *KNOWN.durations)
+_ALL: Final = frozenset(
+    {*KNOWN.texts, *KNOWN.words, *KNOWN.speakers, *KNOWN.channels, *(name for name, _ in _OF_TIMES)}
+)
 
 
 def names_in(members: Members) -> Names:
     """Returns those of the known names that the object has."""
-    names = tuple(members)
-    return _known_of(names) if len(names) <= _MANY_NAMES else _known_of.__wrapped__(names)
+    return _known_of(tuple(filter(_ALL.__contains__, members)))
 
 
-@lru_cache(maxsize=256)  # names are short, and the objects of an array have the same ones
+@lru_cache(maxsize=256)  # the objects of an array have the same names
 def _known_of(names: _Names) -> Names:
     there = set(names)
     return Names(

@@ -69,7 +69,7 @@ def mapped_of(value: object) -> MappedText | None:
     place, _, written = value.partition(":")
     if place[0] != _ESCAPED:
         start = int(place)
-        return MappedText(written, list(range(start, start + len(written) + 1)))
+        return MappedText(written, range(start, start + len(written) + 1))
     start = int(place[1:])
     offsets = [start + character.start() for character in _CHARACTER.finditer(written)]
     return MappedText(_unescaped(written), [*offsets, start + len(written)])

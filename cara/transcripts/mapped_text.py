@@ -11,21 +11,21 @@ class MappedText(NamedTuple):
     """A text, and for each of its characters the offset in the original; the last offset ends the original.
 
     Offsets never fall. Characters with the same offset became of one character, or stand for a place between
-    two of them.
+    two of them. Those of an unchanged text are a range.
     """
 
     text: str
-    offsets: list[int]
+    offsets: Sequence[int]
 
     @classmethod
     def whole(cls, text: str) -> MappedText:
         """Returns the unchanged text."""
-        return cls(text, list(range(len(text) + 1)))
+        return cls(text, range(len(text) + 1))
 
     @classmethod
     def part(cls, text: str, start: int, end: int) -> MappedText:
         """Returns the part [start, end) of the original, unchanged."""
-        return cls(text[start:end], list(range(start, end + 1)))
+        return cls(text[start:end], range(start, end + 1))
 
     @classmethod
     def joined(cls, parts: Iterable[MappedText], separator: str = "") -> MappedText:
@@ -54,12 +54,16 @@ class MappedText(NamedTuple):
 
     def stripped(self) -> MappedText:
         """Returns the text without the white space at its ends."""
+        if len(self.text.strip()) == len(self.text):
+            return self
         start = len(self.text) - len(self.text.lstrip())
         return self.slice(start, max(start, len(self.text.rstrip())))
 
     def moved(self, characters: int) -> MappedText:
         """Returns the text of an original before which so many characters stand."""
-        return MappedText(self.text, [offset + characters for offset in self.offsets])
+        if isinstance(offsets := self.offsets, range):
+            return MappedText(self.text, range(offsets.start + characters, offsets.stop + characters))
+        return MappedText(self.text, [offset + characters for offset in offsets])
 
     def replace(self, pattern: re.Pattern[str], replacement: str) -> MappedText:
         """Returns the text with every match replaced, as `edited` does it."""
@@ -79,7 +83,7 @@ class MappedText(NamedTuple):
         for start, end, replacement in edits:
             parts += (self.text[position:start], replacement)
             offsets += self.offsets[position:start]
-            offsets += self.offsets[start : start + 1] * len(replacement)
+            offsets += [self.offsets[start]] * len(replacement)
             position = end
         offsets += self.offsets[position:]
         offsets[-1] = self.offsets[_end_of_kept(len(self.text), edits)]

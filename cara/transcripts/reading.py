@@ -72,5 +72,5 @@ def _read_as(text: str, format: TranscriptFormat) -> Transcript | None:
 
 def _moved(transcript: Transcript, characters: int) -> Transcript:
     """Returns the transcript of a text before which so many characters stand."""
-    moved = tuple(replace(each, text=each.text.moved(characters)) for each in transcript.utterances)
+    moved = tuple(each._replace(text=each.text.moved(characters)) for each in transcript.utterances)
     return replace(transcript, utterances=moved)

@@ -38,7 +38,10 @@ _ENVELOPES: Final = (
 """Members in which interfaces, queues and web hooks wrap what a recognizer returned."""
 _MOST_ENVELOPES: Final = 6
 _FEWEST_MEMBERS: Final = 3
-_JSON_BEGINS: Final = re.compile(r"[\s\ufeff]*+(?:```(?:json)?\s*+)?[{\[]")
+_JSON_BEGINS: Final = re.compile(
+    r"[\s\ufeff]*+(?:```(?:json)?\s*+)?"
+    r"(?:\{\s*+[\"}]|(?:\[\s*+)++(?:\{\s*+[\"}]|[\"\]\d-]|(?:true|false|null)\b))"
+)
 _AN_OBJECT_BEGINS: Final = re.compile(r'[\s\ufeff]*+(?:\[\s*+)?\{\s*+"[^"\\\n]{1,100}+"\s*+:')
 
 
@@ -56,6 +59,8 @@ def read_json(text: str, format: TranscriptFormat | None = None) -> Transcript |
     try:
         root = parse_located(text)
     except NestedTooDeeply:
+        if format is None and not (_is_broken_json(text) or text.rstrip("` \t\r\n").endswith(("]", "}"))):
+            return None  # a text that begins with many brackets
         raise UnreadableTranscript("is JSON with too many levels") from None
     if root is None and format is None and _is_broken_json(text):
         raise UnreadableTranscript("is broken JSON")

@@ -23,7 +23,7 @@ def without_repeats(cues: Sequence[Cue]) -> list[Cue]:
 
     Repeated are the lines with which a cue begins, if those before it ended with them, and if the cue goes on
     after them, lasts an instant, has the times of the one before, or stands in a file that rolls up. What
-    somebody says again in a cue of its own stays.
+    somebody says again in a cue of its own stays. An instant of repeats belongs to the cue before.
     """
     if not cues:
         return []
@@ -35,9 +35,16 @@ def without_repeats(cues: Sequence[Cue]) -> list[Cue]:
             kept.append(cue)
         elif rest:
             kept.append(cue._replace(parts=rest))
-        elif not rolls and cue.end - cue.start > _INSTANT and cue[:2] != before[:2]:
+        elif cue.end - cue.start <= _INSTANT:
+            kept[-1] = _until(kept[-1], cue)
+        elif not rolls and cue[:2] != before[:2]:
             kept.append(cue)
     return kept
+
+
+def _until(cue: Cue, repeat: Cue) -> Cue:
+    """Returns the cue, which lasts until the end of a repeat that follows at once."""
+    return cue._replace(end=repeat.end) if 0 <= repeat.start - cue.end <= _INSTANT else cue
 
 
 def _rest(before: Cue, cue: Cue) -> list[Part] | None:

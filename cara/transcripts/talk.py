@@ -8,6 +8,7 @@ from itertools import chain, groupby
 
 from cara.transcripts.reading import read_transcript
 from cara.transcripts.speakers import learner_labels
+from cara.transcripts.stage_marks import is_stage_mark
 from cara.transcripts.utterances import Transcript, TranscriptFormat, Turn, speaker_key, turns_of
 
 
@@ -88,13 +89,16 @@ def read_talk(
 def spoken_seconds(turns: Iterable[Turn]) -> float | None:
     """Returns how long somebody speaks in the turns, by the times of their utterances; None without times.
 
-    What overlaps counts once. Silence inside an utterance counts as speech: the source doesn't show it.
+    What overlaps counts once, and an utterance of nothing but stage marks not at all. Silence inside an
+    utterance counts as speech: the source doesn't show it.
     """
     times = sorted(
         (utterance.start, utterance.end)
         for turn in turns
         for utterance in turn.utterances
-        if utterance.start is not None and utterance.end is not None
+        if utterance.start is not None
+        and utterance.end is not None
+        and not is_stage_mark(utterance.text.text)
     )
     seconds, spoken_until = 0.0, 0.0
     for start, end in times:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from itertools import groupby
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from typing_extensions import TypeAliasType
 
@@ -38,8 +38,7 @@ _ADDED = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class TimedWord:
+class TimedWord(NamedTuple):
     """A word with its times, in seconds from the beginning of the recording."""
 
     text: str
@@ -47,8 +46,7 @@ class TimedWord:
     end: float
 
 
-@dataclass(frozen=True, slots=True)
-class Utterance:
+class Utterance(NamedTuple):
     """What somebody said at once, with the offset of each character in the transcript as it was sent.
 
     The text holds what was said alone: no label, time or markup. The speaker is the label as it was written,
@@ -63,17 +61,17 @@ class Utterance:
     words: tuple[TimedWord, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Turn:
     """Neighboring utterances of one speaker, which are one turn; their texts are joined by line feeds."""
 
     speaker: str | None
     utterances: tuple[Utterance, ...]
-    text: MappedText = field(init=False, repr=False, compare=False)
 
-    def __post_init__(self) -> None:
-        parts = (utterance.text for utterance in self.utterances)
-        object.__setattr__(self, "text", MappedText.joined(parts, "\n"))
+    @cached_property
+    def text(self) -> MappedText:
+        """What is said in the turn."""
+        return MappedText.joined((utterance.text for utterance in self.utterances), "\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +132,8 @@ def _key(label: str) -> str:
 
 def turns_of(utterances: Iterable[Utterance]) -> Iterator[Turn]:
     """Yields the turns of utterances; those without words are left out."""
-    spoken = (utterance for utterance in utterances if utterance.text.text.strip())
-    for _, group in groupby(spoken, lambda utterance: speaker_key(utterance.speaker)):
+    spoken = [utterance for utterance in utterances if utterance.text.text.strip()]
+    keys = {label: speaker_key(label) for label in {utterance.speaker for utterance in spoken}}
+    for _, group in groupby(spoken, lambda utterance: keys[utterance.speaker]):
         same = tuple(group)
         yield Turn(same[0].speaker, same)

@@ -17,7 +17,7 @@ def require_true_offsets(source: str, transcript: Transcript) -> None:
     for utterance in transcript.utterances:
         text, offsets = utterance.text
         assert len(offsets) == len(text) + 1
-        assert offsets == sorted(offsets)
+        assert list(offsets) == sorted(offsets)
         for character, offset in zip(text, offsets, strict=False):
             if character.isalnum() and source[offset] != "\\":
                 assert source[offset] == character

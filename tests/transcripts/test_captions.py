@@ -31,7 +31,7 @@ def read(text: str) -> Transcript:
 
 def assert_stands_in(said: MappedText, text: str) -> None:
     assert len(said.offsets) == len(said.text) + 1
-    assert said.offsets == sorted(said.offsets)
+    assert list(said.offsets) == sorted(said.offsets)
     for character, offset in zip(said.text, said.offsets, strict=False):
         assert not character.isalpha() or text[offset] == character
 
@@ -73,9 +73,9 @@ def test_line_ends_and_a_byte_order_mark_change_nothing(path: Path, line_end: st
 
 def test_what_rolls_up_is_said_once_and_its_words_have_times() -> None:
     transcript = read((HERE / "files" / "youtube-rolling.vtt").read_text())
-    assert [(u.start, u.end) for u in transcript.utterances] == [(0, 2.9), (2.91, 5.6), (5.61, 8), (8, 9.5)]
+    assert [(u.start, u.end) for u in transcript.utterances] == [(0, 2.91), (2.91, 5.61), (5.61, 8), (8, 9.5)]
     assert [(word.text, word.start, word.end) for word in transcript.utterances[1].words] == [
-        ("and", 2.91, 3.4), ("waiting", 3.4, 4.1), ("times", 4.1, 4.8), ("fell", 4.8, 5.6),
+        ("and", 2.91, 3.4), ("waiting", 3.4, 4.1), ("times", 4.1, 4.8), ("fell", 4.8, 5.61),
     ]  # fmt: skip
     assert transcript.duration_seconds is None
 
@@ -158,6 +158,7 @@ def test_markup_is_no_word(cue: str, text: str) -> None:
         (["(ANN) a", "(BOB) b", "(ANN) c"], ["ANN", "BOB", "ANN"]),
         (["Ann Lee:\na", "Bob Roe:\nb", "Ann Lee:\nc"], ["Ann Lee", "Bob Roe", "Ann Lee"]),
         (["Ann Lee: a"], ["Ann Lee"]),
+        (["You: a", "Coach: b"], ["You", "Coach"]),
         (["Q: a", "A: b", "Q: c", "A: d"], ["Q", "A", "Q", "A"]),
         (["Ann Lee: a", "Bob Roe: b", "Ann Lee: c", "Cy Doe: d"],
          ["Ann Lee", "Bob Roe", "Ann Lee", "Cy Doe"]),
@@ -179,12 +180,41 @@ def test_a_label_that_behaves_like_one_is_the_speaker(cues: list[str], expected:
         ["First: we moved it", "Second: we counted"],
         ["[Music] We moved", "the shift [Music]", "[Music] by a third"],
         ["Flour: two cups", "Sugar: one cup", "Eggs: three"],
+        ["Flour: two cups", "Sugar: one cup"],
         ["we type >> in the shell", "and go on"],
         ["and then he said: no", "so I said: yes"],
     ],
 )
 def test_prose_with_a_colon_or_brackets_has_no_speaker(cues: list[str]) -> None:
     assert said(webvtt(*cues)) == [(None, cue) for cue in cues]
+
+
+@pytest.mark.parametrize(
+    ("cues", "expected"),
+    [
+        (["Ann Lee\na b", "Bob Roe\nc"], [("Ann Lee", "a b"), ("Bob Roe", "c")]),
+        (["Ann\n\na b", "Ann\n\nc"], [("Ann", "a b"), ("Ann", "c")]),
+        (["Lee, Ann\na\nb", "Bo\nc", "Lee, Ann\nd", "Bo\ne"],
+         [("Lee, Ann", "a\nb"), ("Bo", "c"), ("Lee, Ann", "d"), ("Bo", "e")]),
+        (["WE MOVED\nIT", "AND IT\nWORKED"], [(None, "WE MOVED\nIT"), (None, "AND IT\nWORKED")]),
+        (["Ann Lee\na b", "we moved\nit"], [(None, "Ann Lee\na b"), (None, "we moved\nit")]),
+    ],
+)  # fmt: skip
+def test_a_name_above_the_text_of_each_cue_is_the_speaker(
+    cues: list[str], expected: list[tuple[str | None, str]]
+) -> None:
+    timed = [f"0:0:{number}.0 --> 0:0:{number}.9\n{cue}" for number, cue in enumerate(cues)]
+    assert said("\n\n".join(timed)) == expected
+
+
+SECOND = "2\n00:00:05,000 --> 00:00:06,000"
+
+
+@pytest.mark.parametrize("length", range(1, len(SECOND)))
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+def test_a_file_that_is_cut_off_inside_a_timing_ends_before_it(length: int, line_end: str) -> None:
+    text = "1\n" + CUE + "We moved\n\n" + SECOND[:length]
+    assert said(text.replace("\n", line_end)) == [(None, "We moved")]
 
 
 def test_changes_of_the_speaker_without_names_are_guessed() -> None:

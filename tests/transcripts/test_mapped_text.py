@@ -40,7 +40,7 @@ def test_edits_give_the_text_that_cleaning_gives_and_offsets_that_never_fall(sen
         text, mapped = edited(text, edits), mapped.edited(edits)
     assert text == mapped.text == without_markup(sent)
     assert len(mapped.offsets) == len(mapped.text) + 1
-    assert mapped.offsets == sorted(mapped.offsets)
+    assert list(mapped.offsets) == sorted(mapped.offsets)
     letters = [at for at, character in enumerate(mapped.text) if character in "bé>"]
     assert all(sent[mapped.offsets[at] - 2] == mapped.text[at] for at in letters)
 

@@ -95,3 +95,15 @@ def test_neighboring_utterances_of_one_speaker_are_one_turn_and_silent_ones_are_
     assert (turn.speaker, turn.text.text) == ("Ann", "one\ntwo\nthree")
     assert turn == Turn("Ann", (utterances[0], utterances[1], utterances[3]))
     assert sent[slice(*turn.text.span(8, 13))] == "three"
+
+
+@pytest.mark.parametrize("talk", ["[[[[ we moved it", "{{{ we moved it", "[" * 5_000 + ' "so" we moved it'])
+def test_a_talk_that_begins_with_brackets_is_text(talk: str) -> None:
+    transcript = read_transcript(talk)
+    assert (transcript.format, transcript.utterances[0].text.text) == ("plain", talk)
+
+
+@pytest.mark.parametrize("text", ["[" * 5_000 + "]" * 5_000, '{"a":' * 5_000])
+def test_json_with_too_many_levels_is_refused(text: str) -> None:
+    with pytest.raises(UnreadableTranscript, match="too many levels"):
+        read_transcript(text)

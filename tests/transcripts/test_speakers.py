@@ -229,3 +229,14 @@ def test_what_overlaps_is_spoken_once(times: list[tuple[float | None, float | No
     said = MappedText.whole("Hello.")
     turns = [Turn("Ann", (Utterance(said, "Ann", start, end),)) for start, end in times]
     assert spoken_seconds(turns) == seconds
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("[Music]", 1.0), ("(laughs)", 1.0), ("♪ la la ♪", 1.0), ("[Music] (laughs)", 1.0),
+     ("[Music] Yes.", 3.0), ("(I mean it)", 3.0)],
+)  # fmt: skip
+def test_stage_marks_are_no_time_in_which_somebody_speaks(text: str, seconds: float):
+    said = [(text, 0.0, 2.0), ("Hello.", 2.0, 3.0)]
+    turn = Turn("Ann", tuple(Utterance(MappedText.whole(one), "Ann", *times) for one, *times in said))
+    assert spoken_seconds([turn]) == seconds
