@@ -56,7 +56,7 @@ def read_labeled(text: str) -> Transcript | None:
     if found is None:
         return None
     shape, labels = found
-    if shape.kind == "chevrons":
+    if shape.proof == "change":
         return _guessed(text, labels)
     return Transcript("labeled", _utterances(text, shape, labels))
 
@@ -122,8 +122,10 @@ def _said(text: str, shape: Shape, start: int, end: int) -> MappedText:
         words = words.replace(_EDITED, "")
         if _NO_MESSAGE.fullmatch(text, start, end):
             return words.slice(0, 0)
-    if shape.kind == "court":
+    if shape.proof == "court":
         words = words.replace(_MARGIN, "").stripped()
+    if "\n" not in words.text and "\r" not in words.text:
+        return words  # a line of the system is never the first one
     return words.replace(_SYSTEM_LINE, "").stripped() if _SYSTEM_LINE.search(words.text) else words
 
 
