@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
-from cara.transcripts.clocks import CLOCK, HALF, TO
+from cara.transcripts.clocks import CLOCK, HALF, TO, has_clocks
 
 # Each is one character for one character, so that offsets stay the same.
 _LINE_ENDS = ("\r", "\x85", "\u2028", "\u2029", "\x0c")
@@ -198,7 +198,8 @@ def labels_in(lines: str, shape: Shape) -> Iterator[Label]:
     """Yields what looks like labels of the shape, in order."""
     if not shape.hint.search(lines):
         return
-    names, clocks = _groups(shape, "name"), _groups(shape, "before", "behind", "after")
+    names = _groups(shape, "name")
+    clocks = _groups(shape, "before", "behind", "after") if has_clocks(lines) else []
     for match in shape.pattern.finditer(lines):
         start, end = match.span()
         name = _first(match, names)
