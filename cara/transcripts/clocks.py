@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from cara.transcripts.mapped_text import MappedText
 
-CLOCK = r"\d{1,3}:\d{1,2}(?::\d{1,2}){0,2}+(?:[.,]\d{1,3})?+(?![\d:])"
+CLOCK = r"\d{1,3}:\d{1,2}(?::\d{1,2}){0,2}+(?:[.,]\d{1,3})?+(?!\d|:\d)"
 """A time of a recording (`0:03`, `00:00:12.5`) or of the day."""
 HALF = r"(?:[ ]?[AaPp]\.?[Mm]\b\.?)"
 """The half of the day behind a time of twelve hours."""
@@ -25,6 +25,7 @@ _DATE = re.compile(r"\d[./-]\d{1,2}[./-]\d")
 
 _INLINE = re.compile(
     rf"[\[(<][ \t]{{0,3}}{CLOCK}{HALF}?+(?:{TO}{CLOCK})?+[ \t]{{0,3}}[\])>]"
+    rf"|\#{CLOCK}(?:-\d)?\#"
     rf"|(?<![\w:.,]){CLOCK}[ \t]{{0,3}}-->[ \t]{{0,3}}{CLOCK}"
     rf"|(?<![\w:.,])\d{{1,2}}:\d{{2}}:\d{{2}}(?:[.,]\d{{1,3}})?+(?:{TO}{CLOCK})?+(?![\w:])"
     rf"|^[ \t\ufeff]*+\d{{1,3}}:\d{{2}}(?:[.,]\d{{1,3}})?+(?:{TO}{CLOCK})?+(?=[\s>–—-]|\Z)",
@@ -41,8 +42,8 @@ def has_clocks(text: str) -> bool:
 def without_times(mapped: MappedText) -> MappedText:
     """Returns the text without times of the recording.
 
-    These are times in brackets (`[00:12]`), those of three parts (`00:12:03`), and those of two parts that
-    begin a line. Another time of two parts is a time of the day, which was said.
+    These are times in brackets (`[00:12]`, `#00:12-1#`), those of three parts (`00:12:03`), and those of two
+    parts that begin a line. Another time of two parts is a time of the day, which was said.
     """
     return mapped.replace(_INLINE, "")
 

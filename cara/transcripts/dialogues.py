@@ -3,140 +3,225 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Callable, Sequence
 
-from cara.transcripts.label_names import is_capitalized, is_known, is_stage_mark, may_be_name
-from cara.transcripts.label_shapes import Label, Shape
+from cara.transcripts.evidence import Evidence
+from cara.transcripts.label_names import is_known, is_stage_mark, may_be_name
+from cara.transcripts.label_shapes import Label, Proof, Shape
 from cara.transcripts.utterances import speaker_key
 
 # A header states the title, the date and who takes part; what is longer or is in sentences is a talk.
 _HEADER_WORDS = 60
 _HEADER_LINE_WORDS = 14
 _ENDS_SENTENCE = re.compile(r"[.!?。！？…]['\"”’)]?\s*$")
-_LINE_ENDS = re.compile(r"[\r\n]+")
 _STATES_FACT = re.compile(r"[^\n:：]{1,40}[:：]|\W")
 
-# What stands before the names of messengers' exports is proof enough.
-_ANY_NAME = frozenset({"dated", "zoom chat", "chat"})
-
-_key = lru_cache(4_096)(speaker_key)
+_SENTENCE = re.compile(r"[.!?。！？…]['\"”’)]?[ \t]*+$|\S[ \t]++\S+[ \t]++\S", re.MULTILINE)
+_FEW = 200
 
 
 def dialogue_labels(text: str, shape: Shape, found: Sequence[Label]) -> list[Label]:
     """Returns the labels of a dialogue among lines of a shape; none if the text is no such dialogue.
 
-    A label is a fact about the whole text: its name is known (You, Coach, Speaker 1, …) or it recurs, labels
-    begin the text or follow a short header, and words follow them.
+    A label is a fact about the whole text: its name is known (You, Coach, Speaker 1, …), it recurs, or a time
+    stands at it; labels begin the text or follow a short header, and words follow them.
     """
-    if shape.kind == "chevrons":
+    if shape.proof == "change":
         return list(found) if len(found) > 1 else []
-    named = [label for label in found if label.name is None or _possible(label.name, shape)]
-    if not named:
+    looks = _evidence(text, shape, found)
+    speakers = _SPEAKERS[shape.proof](looks)
+    if not speakers:
         return []
-    labels = _of_first_style(named) if shape.kind == "colon" else named
-    keys = _speakers(labels, shape)
-    chosen = [label for label in labels if label.name is None or _key(label.name) in keys]
-    return chosen if chosen and _is_dialogue(text, shape, chosen, keys) else []
+    said = looks.only(speakers)
+    if not any(reason(said) for reason in _REASONS[shape.proof]):
+        return []
+    return list(said.labels) if _say_something(said) and _follows_header(said) else []
 
 
-def _possible(name: str, shape: Shape) -> bool:
-    if shape.kind in _ANY_NAME or shape.kind == "court":
-        return True
-    if shape.kind == "screenplay" and not name.isupper():
-        return False
-    if shape.kind == "brackets" and is_stage_mark(name):
-        return False
-    return is_known(_key(name) or "") or may_be_name(name)
+def _evidence(text: str, shape: Shape, found: Sequence[Label]) -> Evidence:
+    """Returns the evidence of what may be labels; names are looked at once, however often they recur."""
+    keys = {name: _speaker_key(name, shape) for name in {label.name for label in found}}
+    labels = [label for label in found if label.name is None or keys[label.name]]
+    return Evidence(text, shape, labels, [keys[label.name] for label in labels])
 
 
-def _of_first_style(labels: list[Label]) -> list[Label]:
-    """Returns the labels that are decorated with times as the first one is.
-
-    Where the first has a time, a later one may lack it if its name is known or has stood at a time.
-    """
-    if not labels[0].decorated:
-        return [label for label in labels if not label.decorated]
-    timed = {_key(label.name) for label in labels if label.decorated}
-    return [label for label in labels if label.decorated or _is_sure(_key(label.name), timed)]
-
-
-def _is_sure(key: str | None, timed: set[str | None]) -> bool:
-    return key in timed or is_known(key or "")
+def _speaker_key(name: str | None, shape: Shape) -> str | None:
+    """Returns the key of a name; None if nobody is called so in lines of the shape."""
+    key = speaker_key(name)
+    if not key or not name:
+        return None
+    if shape.proof in ("message", "court") or (shape.proof != "capitals" and is_known(key)):
+        return key
+    if shape.proof == "capitals" and not name.isupper():
+        return None
+    return None if is_stage_mark(name) or not may_be_name(name) else key
 
 
-def _speakers(labels: list[Label], shape: Shape) -> set[str | None]:
-    """Returns the keys of the names that are speakers' by what they are and how they recur."""
-    names = {key: label.name for label in reversed(labels) if (key := _key(label.name))}
-    counts = Counter(key for label in labels if (key := _key(label.name)))
-    if shape.kind in _ANY_NAME:
-        return set(counts)
-    if shape.timed or shape.kind == "court" or labels[0].clock:
-        proven = {_key(label.name) for label in labels if label.clock or shape.kind == "court"}
-        capitalized = {key for key in proven if is_capitalized(names.get(key or "") or "")}
-        return capitalized | {key for key in counts if counts[key] > 1 or is_known(key)}
-    keys: set[str | None] = {key for key in counts if counts[key] > 1 or is_known(key)}
-    single = [key for key in counts if key not in keys and is_capitalized(names[key] or "")]
-    full = {key for key in single if " " in key and not key[-1].isdigit()}
-    if keys and all(" " in (key or "") for key in keys):
-        return keys | full
-    if len(keys) == 1 and len(single) == 1 and _answers(labels, keys, single[0]):
-        return keys | set(single)
-    return keys
+# --- whose the names are that may be labels ---
 
 
-def _answers(labels: list[Label], keys: set[str | None], single: str) -> bool:
+def _all(looks: Evidence) -> set[str]:
+    return set(looks.counts)
+
+
+def _at_times(looks: Evidence) -> set[str]:
+    return looks.known | looks.recurring | (looks.timed & looks.capitalized)
+
+
+def _by_what_they_are(looks: Evidence) -> set[str]:
+    """Returns known names and those that recur, and the names beside them that prove themselves by form."""
+    speakers = looks.known | looks.recurring
+    if looks.follows_recording:
+        speakers |= looks.timed & looks.capitalized
+    single = (looks.capitalized & looks.counts.keys()) - speakers
+    if speakers <= looks.full:
+        return speakers | (single & looks.full)
+    if len(speakers) == 1 and len(single) == 1 and _answers(looks, speakers, *single):
+        return speakers | single
+    return speakers
+
+
+def _answers(looks: Evidence, speakers: set[str], single: str) -> bool:
     """Returns whether the name that occurs once is of who answers, not the beginning of a line."""
-    order = [_key(label.name) for label in labels]
-    if any(is_known(key or "") for key in keys):
+    if speakers & looks.known:
         return True
-    return single in order[:-1] and order.index(single) > 0
+    both = looks.only(speakers | {single})
+    return both.heads_nearly_all and 0 < both.keys.index(single) < len(both.keys) - 1
 
 
-def _is_dialogue(text: str, shape: Shape, labels: list[Label], keys: set[str | None]) -> bool:
-    header = text[: labels[0].start].strip("\ufeff \t\r\n")
-    timed = shape.timed or labels[0].clock is not None
-    sure = any(is_known(key or "") for key in keys)
-    if not _say_something(text, labels) or (
-        header and not _is_header(header, len(text), len(labels), timed=timed, sure=sure)
-    ):
-        return False
-    if timed or (sure and shape.kind in ("colon", "brackets")):
-        return len(labels) > 1 or not header
-    if shape.kind == "court" or (sure and shape.kind == "screenplay"):
-        return len(keys) > 1
-    if len(keys) > 1:
-        return len(labels) > (3 if header else 2)
-    return shape.kind in ("colon", "brackets") and not header and _begins_paragraphs(text, labels)
+def _known_or_recurring(looks: Evidence) -> set[str]:
+    return looks.known | looks.recurring
 
 
-def _begins_paragraphs(text: str, labels: list[Label]) -> bool:
-    """Returns whether the one name recurs at paragraphs as that of the only speaker does."""
-    paragraphs = sum(1 for paragraph in _LINE_ENDS.split(text) if paragraph.strip())
-    return len(labels) > 1 and 2 * len(labels) >= paragraphs and is_capitalized(labels[0].name or "")
+_SPEAKERS: dict[Proof, Callable[[Evidence], set[str]]] = {
+    "message": _all,
+    "time": _at_times,
+    "court": _all,
+    "colon": _by_what_they_are,
+    "capitals": _known_or_recurring,
+    "heading": _known_or_recurring,
+    "layout": _known_or_recurring,
+}
 
 
-def _say_something(text: str, labels: list[Label]) -> bool:
-    """Returns whether words follow at least half of the labels."""
-    ends = [label.start for label in labels[1:]] + [len(text)]
-    silent = sum(
-        1
-        for label, end in zip(labels, ends, strict=True)
-        if text[label.end : end].isspace() or label.end >= end
+# --- why a text with such labels is a dialogue ---
+
+
+def _is_no_lone_line(said: Evidence) -> bool:
+    return len(said.labels) > 1 or not said.header
+
+
+def _knows_somebody(said: Evidence) -> bool:
+    return bool(said.known) and _is_no_lone_line(said)
+
+
+def _knows_one_of_several(said: Evidence) -> bool:
+    return bool(said.known) and len(said.counts) > 1
+
+
+def _names_recur(said: Evidence) -> bool:
+    """At least two names take turns, and one of them recurs."""
+    return len(said.counts) > 1 and len(said.labels) > (3 if said.header else 2) and _in_sentences(said)
+
+
+def _all_recur(said: Evidence) -> bool:
+    return len(said.counts) > 1 and len(said.recurring) == len(said.counts)
+
+
+def _recur_at_times(said: Evidence) -> bool:
+    return (
+        bool(said.timed)
+        and bool(said.recurring)
+        and (len(said.counts) > 1 or said.counts.keys() <= said.full)
     )
-    return 2 * silent <= len(labels)
 
 
-def _is_header(header: str, characters: int, labels: int, *, timed: bool, sure: bool) -> bool:
-    words = len(header.split())
-    if words > _HEADER_WORDS:
+def _follows_a_recording(said: Evidence) -> bool:
+    if not said.follows_recording:
         return False
-    if timed or (sure and labels > 3 and words <= _HEADER_WORDS // 2):
+    return len(said.labels) > 1 or (not said.header and said.counts.keys() <= said.full)
+
+
+def _are_two_full_names(said: Evidence) -> bool:
+    """Two people who say one thing each, and nothing else is written."""
+    return len(said.labels) == 2 and len(said.full) == 2 and said.heads_nearly_all and _in_sentences(said)
+
+
+def _is_the_only_speaker(said: Evidence) -> bool:
+    return (
+        len(said.counts) == 1 < len(said.labels)
+        and not said.header
+        and not said.timed
+        and said.counts.keys() <= said.capitalized
+        and (said.heads_nearly_all or (said.counts.keys() <= said.full and said.heads_half))
+    )
+
+
+def _examines(said: Evidence) -> bool:
+    return len(said.counts) > 1 and (len(said.labels) > 2 or not said.header)
+
+
+def _take_turns(said: Evidence) -> bool:
+    """The names of a layout that says little: all recur or are known, and they alternate everywhere."""
+    certain = said.recurring | said.known
+    return (
+        len(said.counts) > 1
+        and said.counts.keys() <= certain
+        and said.alternates
+        and said.heads_nearly_all
+        and _in_sentences(said)
+    )
+
+
+_REASONS: dict[Proof, tuple[Callable[[Evidence], bool], ...]] = {
+    "message": (_is_no_lone_line,),
+    "time": (_knows_somebody, _follows_a_recording, _recur_at_times, _are_two_full_names),
+    "court": (_examines,),
+    "colon": (
+        _knows_somebody,
+        _follows_a_recording,
+        _recur_at_times,
+        _names_recur,
+        _are_two_full_names,
+        _is_the_only_speaker,
+    ),
+    "capitals": (_knows_one_of_several, _all_recur),
+    "heading": (_knows_one_of_several, _all_recur),
+    "layout": (_take_turns,),
+}
+
+
+# --- what all of them need ---
+
+
+def _in_sentences(said: Evidence) -> bool:
+    """Returns whether sentences follow the first labels, not values as in a list of data."""
+    return any(_SENTENCE.search(said.text, start, end) for start, end in _said(said.text, said.labels[:_FEW]))
+
+
+def _say_something(said: Evidence) -> bool:
+    """Returns whether words follow most of the labels."""
+    words = sum(1 for start, end in _said(said.text, said.labels) if not said.text[start:end].isspace())
+    return 2 * words > len(said.labels)
+
+
+def _said(text: str, labels: Sequence[Label]) -> list[tuple[int, int]]:
+    ends = [label.start for label in labels[1:]] + [len(text)]
+    return [(label.end, end) for label, end in zip(labels, ends, strict=True) if label.end < end]
+
+
+def _follows_header(said: Evidence) -> bool:
+    """Returns whether the labels begin the text, or what stands before them is a header."""
+    words = len(said.header.split())
+    if not words or words > _HEADER_WORDS:
+        return not words
+    if said.shape.proof == "time" and speaker_key(said.header.splitlines()[0]) in said.counts:
+        return False  # the times stand below what is said: each belongs to the name before it
+    if said.timed or (said.known and len(said.labels) > 3 and words <= _HEADER_WORDS // 2):
         return True
-    if labels > 5 and 6 * len(header) < characters:
+    if len(said.labels) > 5 and 6 * len(said.header) < len(said.text):
         return True
-    return all(_is_header_line(line) for line in header.splitlines() if line.strip())
+    return all(_is_header_line(line) for line in said.header.splitlines() if line.strip())
 
 
 def _is_header_line(line: str) -> bool:

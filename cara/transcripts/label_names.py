@@ -12,7 +12,7 @@ _NUMBERED = re.compile(
     r"|agent|customer|user|unknown speaker|unidentified speaker|male|female|man|woman|sprecher|orador"
     r"|hablante|locuteur|intervenant|falante|spk|channel|話者|说话人|發言人|发言人|참석자|화자)"
     r"(?:[ _:#-]{0,2}\d{1,4}|[ _:#-](?:[a-z]|one|two|three|four|five))"
-    r"|[a-z]{1,2}\d{1,3}"
+    r"|(?![qa]\d)[a-z]{1,2}\d{1,3}"  # Q1 and A1 are a question and its answer
 )
 _UNKNOWN = frozenset({"unknown", "unknown speaker", "unidentified", "unidentified speaker", "speaker"})
 
@@ -31,13 +31,21 @@ _NOT_A_NAME = frozenset(
     "tasks issue issues priority category name address language format version file created recorded "
     "exported hinweis beispiel problem fazit thema datum zeit ort nota ejemplo fecha hora tema exemple "
     "remarque sujet exemplo data bonus moral lesson key idea ideas aim purpose context situation evidence "
-    "claim argument advantages disadvantages benefits strengths weaknesses".split()
+    "claim argument advantages disadvantages benefits strengths weaknesses from sent "
+    "attachments where when why how what which "
+    "who if to for with at in on by try except else elif finally while return class def case default "
+    "public private import type value key color width height".split()
 )
 # Words that begin a clause; a name begins with one only if its other words begin with capitals (`THE COURT`).
 _OPENERS = frozenset(
     "the a an my our your his her its their this that these those here there it we they he she what which "
     "who how why when where if in on at for from with by as of one two three some all any each every just "
     "let is are was were do does did not i'm i've it's that's here's there's you i me us".split()
+)
+# What stands behind a name where prose quotes somebody.
+_SAYS = frozenset("said says say asked asks replied replies wrote writes added adds is are was were".split())
+_PARTICLES = frozenset(
+    "de la las los del da do dos das di du van von der den ter af bin ibn al el y e and the of".split()
 )
 _STAGE_MARK = re.compile(
     r"(?:\w{1,20} )?(?:music|applause|laugh\w{0,5}|pause\w?|silence|inaudible|unintelligible|crosstalk"
@@ -76,6 +84,8 @@ def may_be_name(name: str) -> bool:
         return False
     if word in _OPENERS and others:
         return not any(other[0].islower() for other in others)
+    if others and others[-1].casefold() in _SAYS:
+        return False
     return not _DATE.search(name) and ("," not in name or is_capitalized(name))
 
 
@@ -83,3 +93,10 @@ def may_be_name(name: str) -> bool:
 def is_capitalized(name: str) -> bool:
     """Returns whether the name is written as names are: no word of it begins with a small letter."""
     return not any(word[0].islower() for word in name.split())
+
+
+@lru_cache(4_096)
+def is_full_name(name: str) -> bool:
+    """Returns whether the name is written as first and last names are: two to four words with capitals."""
+    words = [word for word in name.split() if word not in _PARTICLES]
+    return 2 <= len(words) <= 4 and all(word[0].isalpha() and not word[0].islower() for word in words)

@@ -41,7 +41,7 @@ _SYSTEM_LINE = re.compile(
     r"|(?<=[\r\n])[ \t]*+[-–—_=*]{3,}+[ \t]*+$",
     re.IGNORECASE | re.MULTILINE,
 )
-_MARGIN = re.compile(r"^[ \t]*+(?:[1-9]|1\d|2[0-5])(?:[ \t]{1,12}|[ \t]*+$)", re.MULTILINE)
+_MARGIN = re.compile(r"(?<=[\r\n])[ \t]*+(?:[1-9]|1\d|2[0-5])(?:[ \t]{1,12}|[ \t]*+$)", re.MULTILINE)
 _CHANGE = re.compile(r"(?<=[.!?\])])[ \t]++>>>?[ \t]*+")
 _RANGE = re.compile(rf"^[ \t\ufeff]*+\[({CLOCK}){TO}({CLOCK})\][ \t]*+", re.MULTILINE)
 
@@ -56,7 +56,7 @@ def read_labeled(text: str) -> Transcript | None:
     if found is None:
         return None
     shape, labels = found
-    if shape.kind == "chevrons":
+    if shape.proof == "change":
         return _guessed(text, labels)
     return Transcript("labeled", _utterances(text, shape, labels))
 
@@ -122,7 +122,9 @@ def _said(text: str, shape: Shape, start: int, end: int) -> MappedText:
         words = words.replace(_EDITED, "")
         if _NO_MESSAGE.fullmatch(text, start, end):
             return words.slice(0, 0)
-    if shape.kind == "court":
+    if "\n" not in words.text and "\r" not in words.text:
+        return words  # a margin and a line of the system are never on the first line
+    if shape.proof == "court":
         words = words.replace(_MARGIN, "").stripped()
     return words.replace(_SYSTEM_LINE, "").stripped() if _SYSTEM_LINE.search(words.text) else words
 

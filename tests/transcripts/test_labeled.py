@@ -106,6 +106,18 @@ def _dialogue(form: str, names: tuple[str, str]) -> str:
         "{t}\t{name}\t{words}",
         "{name}\t{t}\t{words}",
         "{name} (she/her) [{t}]: {words}",
+        "{name} {t}: {words}",
+        "**{name}** *00:{t}*\n{words}\n",
+        "[00:{t}.12] - {name}\n{words}\n",
+        "{t} - {name} (Acme Inc)\n  {words}\n",
+        "{t}-{t} {name}: {words}",
+        "[{t}] {name} - {words}",
+        "[{name} 00:{t}] {words}",
+        "({name} {t}) {words}",
+        "[00:{t} {name}]: {words}",
+        "#00:{t}-1# {name}: {words}",
+        "{name}\n0 minutes 3 seconds{t}\n{words}\n",
+        "{name}\n0 minutes 3 seconds{t}\n{name} 0 minutes 3 seconds\n{words}\n",
     ],
 )
 @pytest.mark.parametrize("names", [("Bob Roe", "Ann Lee"), ("Speaker 1", "Speaker 2")])
@@ -154,6 +166,26 @@ def test_times_at_labels_are_starts_and_no_words(form: str, names: tuple[str, st
         "12.05.26, 10:00 - {name}: {words}",
         "2026-05-12, 10:00 - {name}: {words}",
         "[12/05/2026, 10:00] {name}: {words}",
+        "[3/4/2026 10:00 AM] {name}: {words}",
+        "[3/4 10:00 AM] {name}\n{words}\n",
+        "{name} 3/4/2026 10:00 AM\n{words}\n",
+        "{name}  Yesterday 10:00 AM\n{words}\n",
+        "Mar 04, 2026 10:00 AM (Read by you)\n{name}\n{words}\n",
+        "[10:00] <{name}> {words}",
+        "<{name}> {words}",
+        "({name}) {words}",
+        "**{name}** {words}",
+        "**{name}**\n{words}\n",
+        "### {name}\n{words}\n",
+        "## {name}: {words}\n",
+        "{name} – {words}",
+        "{name} - {words}",
+        "{name} | {words}",
+        "— {name}: {words}",
+        "@{name}: {words}",
+        "<b>{name}:</b> {words}",
+        "(1) {name}: {words}",
+        "{name}: {words} #00:00:03-1#",
         "\u200e[12.05.26, 10:00] {name}: {words}",
     ],
 )
@@ -316,8 +348,7 @@ def test_known_labels_make_a_dialogue(label: str):
         ("Ann: I said this:\nFlour: two cups\nSugar: one\nBob: ok\nAnn: So.\nBob: Yes.",
          "I said this: Flour: two cups Sugar: one"),
         ("Ann: See [00:12] Bob: no\nBob: ok\nAnn: Go.\nBob: Yes.", "See Bob: no"),
-        ("You: one\n[00:12] Ann: two\n[00:14] Bob: three\n[00:15] Ann: four\nCoach: five",
-         "one Ann: two Bob: three Ann: four"),
+        ("You: one\nFrom: two\n- Bob: three\nCoach: five", "one From: two - Bob: three"),
         ("You: [0:01] list\nFlour: two\nCoach: [0:09] So.\nYou: [0:12] a", "list Flour: two"),
         ("You: one\n0:0:0.0 --> 0:0:3\nAnn\nhi 0:0:4.0 --> 0:0:5\nBob\nCoach: five", "one Ann hi Bob"),
         ("You: one\nAnn  0:03\ntwo\nBob  0:05\nthree\nCoach: five", None),
@@ -329,6 +360,30 @@ def test_lines_of_another_shape_and_names_that_do_not_recur_are_text(text: str, 
     turns = _turns(read_labeled(text))
     assert turns[1][0] in {"Coach", "Bob"}
     assert own is None or turns[0][1] == own
+
+
+def test_one_document_may_write_its_labels_in_several_ways():
+    text = (
+        "Coach: Why now?\r\n[00:12] You: We need a plan.\n**Coach:** Go on.\n"
+        "- You (0:20): So.\nCoach 00:30: Yes."
+    )
+    assert _turns(read_labeled(text)) == [
+        ("Coach", "Why now?"),
+        ("You", "We need a plan."),
+        ("Coach", "Go on."),
+        ("You", "So."),
+        ("Coach", "Yes."),
+    ]
+    assert [name for name, _ in _turns(read_labeled("Speaker:0: Why?\nSpeaker:1: So.\n"))] == [
+        "Speaker:0",
+        "Speaker:1",
+    ]
+
+
+def test_two_full_names_that_head_all_lines_are_speakers():
+    text = "Ann Lee: Why did you come?\nBob Roe: I like it here."
+    assert [name for name, _ in _turns(read_labeled(text))] == ["Ann Lee", "Bob Roe"]
+    assert read_labeled(text + "\nThat is what we said.\nNothing more was said.") is None
 
 
 def test_a_short_header_is_no_words():
@@ -372,6 +427,66 @@ TALK = "We moved the night shift last year. Waiting times fell by a third, and n
         "Flour\ttwo cups\nSugar\tone cup\n",
         "We have three goals\nGrowth: more shops\nPeople: more nurses\nGrowth: again more\nThanks.",
         "A. We hire.\nB. We build.\nC. We sell.",
+        "Nature: green and wide.\nSky: blue and deep.\nNature: calls me.\nI follow.\nI sleep.\n",
+        "Ingredients:\n2 eggs\nMethod:\nBeat the eggs.\nServe:\nAt once.\n",
+        "10:00 Welcome: Ann Lee\n10:30 Budget: Bob Roe\n11:00 Discussion: everybody\n",
+        "Registration 9:00\nCoffee and tea\nWelcome 9:30\nAnn speaks\nLunch 12:00\nSoup\n",
+        "9:00 - Registration\nCoffee\n9:30 - Welcome\nAnn Lee\n10:00 - Talk\nBob Roe\n",
+        "9:00 AM\nRegistration\nCoffee and tea.\n9:30 AM\nWelcome\nAnn speaks.\n",
+        "0:00 Intro\n1:20 What is yoga\n3:45 Outro\n",
+        "Chapters\n0:00 - Intro\n1:20 - Yoga\n3:45 - Outro\n\nWe begin with yoga.\n",
+        ("Minutes of 3 May\nPresent: Ann, Bob\nAbsent: Tom\n"
+        "Budget: approved.\nHiring: two people.\nBudget: to be sent by Ann.\nClosed at 10:30.\n"),
+        "Actions\nAnn: order beds by Monday.\nBob: call the agency.\nTom: write to the board.\n",
+        "Ann Lee: nurse\nBob Roe: doctor\nTom Poe: clerk\n",
+        "Dear Ms Lee:\n\nThank you for your letter. I write about the post.\n\nYours sincerely:\nBob Roe\n",
+        "From: Ann Lee\nTo: Bob Roe\nSubject: Shift\nDate: 3 May\n\nHi Bob,\nwe moved it.\n\nAnn\n",
+        ("From: Ann\nSent: Monday\nTo: Bob\nSubject: x\n"
+        "\nHi.\n\nFrom: Bob\nSent: Tuesday\nTo: Ann\nSubject: RE: x\n\nHello.\n"),
+        "On Monday, Ann wrote:\n> We move it.\n> Fine?\n\nYes.\n",
+        ("def f(x):\n    if x:\n        return 1\n"
+        "    else:\n        return 2\ntry:\n    f(1)\nexcept:\n    pass\n"),
+        "try:\n    f(1)\nexcept:\n    pass\ntry:\n    g(2)\nexcept:\n    pass\n",
+        "name: ann\nage: 3\nname: bob\nage: 4\n",
+        "- city: york\n  size: big\n- city: bath\n  size: small\n",
+        "color: red;\nmargin: 0;\ncolor: blue;\nmargin: 1px;\n",
+        "2026-05-12 10:00:00 INFO: started\n2026-05-12 10:00:01 ERROR: failed\n",
+        "- Buy: milk and bread\n- Call: the doctor\n- Write: the letter\n",
+        "1: We hire two people.\n2: We build the ward.\n3: We sell the rest.\n",
+        "FAQ\n\nQ: What do we do?\nA: We run a clinic for everybody.\n",
+        "Genesis 1:1: In the beginning.\nGenesis 1:2: And the earth.\nGenesis 1:3: And God said.\n",
+        "Triage: sorting of patients by need.\nWard: a room for them.\nShift: the hours of work.\n",
+        "Bass – the lowest voice.\nTenor – a high voice of men.\nAlto – a low voice of women.\n",
+        "My mother said: go home.\nMy father said: stay here.\nMy mother said: no.\nI went.\n",
+        "Mother said: go home.\nFather said: stay.\nMother said: no.\nFather said: yes.\n",
+        "Einstein once wrote: be simple.\nThen he added: not simpler.\nEinstein was right.\n",
+        "GOALS\nGrow by a third\n\nRISKS\nNo nurses\n\nGOALS AGAIN\nGrow\n",
+        "**Goals**\nGrow by a third\n\n**Risks**\nNo nurses\n\n**Next**\nHire\n",
+        "# Goals\nWe grow.\n## Risks\nNo nurses.\n# Next\nWe hire.\n",
+        "**Growth** is our goal.\n**People** are our risk.\n**Growth** needs people.\n",
+        "**Speed:** we are quick.\n**Cost:** we are cheap.\n**Care:** we listen.\n",
+        "(a) We hire.\n(b) We build.\n(a) We sell.\n",
+        "(Laughs) I said so.\n(Pause) Then I went.\n(Laughs) Fine.\n",
+        "Tea: 2.50\nCoffee: 3.00\nTea: 2.60 large\nCoffee: 3.20 large\n",
+        "Home: 2\nAway: 1\nHome: 3\nAway: 1\n",
+        "Monday - gym\nTuesday - rest\nMonday - gym\nTuesday - run\n",
+        "Name\tAge\nAnn\t3\nBob\t4\n",
+        "Ann Lee - 555 1234\nBob Roe - 555 9876\n",
+        "Speed - we are quick - matters.\nWe said it - and meant it.\nSpeed - again - matters.\n",
+        "<p> We hire.\n<li> We build.\n<p> We sell.\n<div> We go.\n",
+        ("Pros: it is quick to do.\nCons: it is dear to buy.\n"
+        "Pros: it lasts for years.\nCons: it is ugly to see.\n"),
+        "Step 1: we count.\nStep 2: we move.\nStep 3: we count again.\n",
+        "Q1: What is it?\nIt is a clinic.\nQ2: Where?\nIn York.\n",
+        ("Growth: more shops for all.\nPeople: more nurses for all.\n"
+        "Growth: again more.\nAnd this is what I wanted to say today.\nThank you all.\n"),
+        "Tip: breathe.\nTip: smile.\nTip: slow down.\n",
+        "x: the speed of it.\ny: the height of it.\n",
+        "10:00 we began the talk.\n10:30 we stopped it.\n11:00 we left for lunch.\n",
+        "John 3:16\nFor God so loved the world.\nJohn 3:17\nFor God did not send him.\n",
+        ("Flour: two cups of it.\nSugar: one cup.\nFlour: sift it first, then add the rest.\n"
+        "Then I mix all of it and bake the cake.\n"),
+        "O Rose thou art sick.\nThe invisible worm,\nIn the howling storm:\nHas found out thy bed.\n",
         "", " \n\t", "\ufeff", ":", "::\n::", "Ann", "Ann:", "Ann:\nBob:\nAnn:",
     ],
 )  # fmt: skip
