@@ -68,7 +68,10 @@ BODIES: Final[dict[str, list[Any]]] = {
         {"transcript": "<a b=" * 40_000},
     ],
     "POST /api/gemini/generate-feedback": [
-        {"sessionId": "{session}", "transcript": "You: hello, so we begin."},
+        {
+            "sessionId": "{session}",
+            "transcript": "You: hello, so we begin with the budget of the clinic for June.",
+        },
         {"sessionId": "{session}", "utterances": [_UTTERANCE], "learnerLabel": "Ann"},
         {"sessionId": "{session}", "utterances": [{**_UTTERANCE, "words": [_WORD] * 40}] * 450},
         {"sessionId": "{session}", "utterances": [{"text": "a"}] * 20_000},
