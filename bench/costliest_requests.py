@@ -41,6 +41,8 @@ _ACCOUNT: Final = {"email": "fuzz@example.com", "name": "A", "role": "B", "passw
 _EVENT: Final = {"eventType": "a", "metadata": {"a": "b"}, "occurredAt": "2026-01-31T09:30:00Z"}
 _PRACTICED: Final = {"practicedAt": "2026-01-31T09:30:00Z"}
 _TURN: Final = {"role": "user", "content": "hello"}
+_WORD: Final = {"word": "hello", "start": 0.5, "end": 0.75}
+_UTTERANCE: Final = {"speaker": "Ann", "text": "hello", "start": 0.5, "end": 0.75, "words": [_WORD]}
 _CHANGES: Final = {
     **{"title": "a", "description": "b", "transcript": "You: hello", "feedbackJson": {"a": ["b"]}},
     **{"score": 90.5, "durationSeconds": 60, "clarity": 1, "pace": 2, "confidence": 3, "tone": 4},
@@ -66,7 +68,17 @@ BODIES: Final[dict[str, list[Any]]] = {
         {"transcript": "<a b=" * 40_000},
     ],
     "POST /api/gemini/generate-feedback": [
-        {"sessionId": "{session}", "transcript": "You: hello, so we begin."}
+        {
+            "sessionId": "{session}",
+            "transcript": "You: hello, so we begin with the budget of the clinic for June.",
+        },
+        {"sessionId": "{session}", "utterances": [_UTTERANCE], "learnerLabel": "Ann"},
+        {"sessionId": "{session}", "utterances": [{**_UTTERANCE, "words": [_WORD] * 40}] * 450},
+        {"sessionId": "{session}", "utterances": [{"text": "a"}] * 20_000},
+    ],
+    "POST /api/transcripts/inspect": [
+        {"transcript": "Bob: Why you?\nAnn: I like it.", "transcriptFormat": "labeled"},
+        {"transcript": "Ann: <a b=\n" * 18_000},
     ],
     "POST /api/gemini/process": [
         {"prompt": "Tell me how to begin.", "conversationHistory": [_TURN]},

@@ -77,11 +77,12 @@ class CaraError(Exception):
 
     `code` is a stable word for programs and `detail` a sentence for people; `retry_after_seconds` says when
     another try makes sense. `further_member_schemas` describes by name, in JSON Schema, what
-    `further_members` adds.
+    `further_members` adds; `further_models` are the models that these schemas refer to.
     """
 
     code: ClassVar[str] = "internal_error"
     further_member_schemas: ClassVar[Mapping[str, Mapping[str, Any]]] = MappingProxyType({})
+    further_models: ClassVar[tuple[type, ...]] = ()
     detail: str = "Something went wrong."
 
     def __init__(

@@ -84,7 +84,10 @@ def test_a_request_in_progress_is_answered_when_the_web_process_stops(
         account = {"email": "user@example.com", "name": "John Doe", "password": "secure123"}
         token = request(f"{api}/auth/register", account)[1]["accessToken"]
         session = request(f"{api}/sessions", {"featureType": "conversation"}, token)[1]
-        asked = {"sessionId": session["id"], "transcript": "Thank you for having me."}
+        asked = {
+            "sessionId": session["id"],
+            "transcript": "Thank you for having me. I recommend that we hire two people.",
+        }
         with ThreadPoolExecutor(1) as pool:
             address = f"{api}/gemini/generate-feedback"
             waiting = pool.submit(request, address, asked, token, {"Prefer": "wait=30"})

@@ -18,12 +18,13 @@ export function storeTokens(pair) {
   else sessionStorage.removeItem(STORAGE_KEY);
 }
 
-/** An error with the detail of the problem, and when to try again. */
+/** An error with the detail of the problem, and when to try again; the problem is at hand as `problem`. */
 async function errorFrom(response) {
   const problem = await response.json().catch(() => ({}));
   const wait = response.headers.get("Retry-After");
   const message = problem.detail ?? `Cara answered ${response.status}.`;
-  return new Error(wait ? `${message} (Try again in ${duration(Number(wait))}.)` : message);
+  const text = wait ? `${message} (Try again in ${duration(Number(wait))}.)` : message;
+  return Object.assign(new Error(text), { problem });
 }
 
 function duration(seconds) {

@@ -37,7 +37,8 @@ function showSignInState() {
 async function signIn(pair) {
   storeTokens(pair);
   history.length = 0;
-  for (const node of document.querySelectorAll("#result > *, #said > div")) node.remove();
+  for (const node of document.querySelectorAll("#result > *, #speakers > *, #said > div")) node.remove();
+  at("which").hidden = true;
   await showProgress();
 }
 
@@ -114,13 +115,41 @@ function partialText() {
   };
 }
 
+/** Asks for feedback, and who the learner is if the transcript does not tell. */
+async function requestFeedback(asked) {
+  try {
+    return await read("POST", "/api/gemini/generate-feedback", asked);
+  } catch (error) {
+    if (error.problem?.code !== "learner_unknown") throw error;
+    return requestFeedback({ ...asked, learnerLabel: await chosenSpeaker(error) });
+  }
+}
+
+/** Shows the speakers; resolves to the label of the one that is chosen, or rejects with the refusal. */
+function chosenSpeaker(refusal) {
+  return new Promise((resolve, reject) => {
+    const choice = (text, kind, then) => {
+      const button = element("button", kind, text);
+      button.type = "button";
+      button.addEventListener("click", () => { at("which").hidden = true; then(); });
+      return button;
+    };
+    const named = refusal.problem.speakers.filter(({ label }) => label !== null);
+    at("speakers").replaceChildren(
+      ...named.map(({ label, words }) => choice(`${label} · ${counted(words, "word")}`, "", () => resolve(label))),
+      choice("None of them", "quiet", () => reject(refusal)));
+    at("which").hidden = false;
+    at("which").scrollIntoView({ block: "nearest" });
+  });
+}
+
 async function giveFeedback(form) {
   const before = await showProgress();
   const title = samples.find((sample) => sample.transcript === form.transcript.value)?.title ?? "From the console";
   const session = await read("POST", "/api/sessions", { featureType: form.featureType.value, title });
   const asked = { sessionId: session.id, transcript: form.transcript.value };
   if (form.duration.value) asked.durationSeconds = Number(form.duration.value);
-  const job = await read("POST", "/api/gemini/generate-feedback", asked);
+  const job = await requestFeedback(asked);
   at("result").hidden = true;
   at("writing").hidden = at("cancel").hidden = false;
   at("partial-text").replaceChildren();

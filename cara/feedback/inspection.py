@@ -10,8 +10,15 @@ from cara.feedback.schemas import InspectedSpeaker, Inspection, Speaker
 from cara.speech import MIN_COMPARED_WORDS, MIN_JUDGED_WORDS, count_fluent_words, count_spoken_words
 from cara.transcripts.reading import read_transcript
 from cara.transcripts.speakers import LearnerUnknown, learner_labels
-from cara.transcripts.talk import Talk, spoken_seconds, talk_of, talk_with
-from cara.transcripts.utterances import Transcript, TranscriptFormat, UnreadableTranscript, speaker_key
+from cara.transcripts.talk import Talk, spoken_seconds, talk_of
+from cara.transcripts.utterances import (
+    Transcript,
+    TranscriptFormat,
+    Turn,
+    UnreadableTranscript,
+    speaker_key,
+    turns_of,
+)
 from cara.web.tags import MarkupBudget
 
 MAX_SPEAKERS = 50
@@ -54,6 +61,7 @@ class LearnerNotKnown(Unprocessable):
             "examples": [[{"label": "Ann Lee", "words": 27, "seconds": None}]],
         }
     }
+    further_models = (Speaker,)
 
     def __init__(self, speakers: list[Speaker], learner_label: str | None) -> None:
         if learner_label is None:
@@ -126,11 +134,14 @@ def _read(text: str, format: TranscriptFormat | None) -> Transcript:
 
 def _speakers(transcript: Transcript) -> list[Speaker]:
     """Returns the speakers in the order in which they first speak."""
-    return [_speaker(transcript, label) for label in transcript.speakers[:MAX_SPEAKERS]]
+    turns: dict[str | None, list[Turn]] = {}
+    for turn in turns_of(transcript.utterances):
+        turns.setdefault(speaker_key(turn.speaker), []).append(turn)
+    labels = transcript.speakers[:MAX_SPEAKERS]
+    return [_speaker(label, turns.get(speaker_key(label), [])) for label in labels]
 
 
-def _speaker(transcript: Transcript, label: str | None) -> Speaker:
-    own = talk_with(transcript, [speaker_key(label)]).own
+def _speaker(label: str | None, own: list[Turn]) -> Speaker:
     seconds = spoken_seconds(own)
     return Speaker(
         label=label, words=count_spoken_words(own), seconds=None if seconds is None else round(seconds, 3)

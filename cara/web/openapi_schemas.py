@@ -138,7 +138,8 @@ def _keyed_types(routes: Sequence[Route]) -> Iterator[tuple[Any, Mode, TypeAdapt
             yield inputs.body, "validation", TypeAdapter(inputs.body)
         for parameter in parameters_of(inputs):
             yield parameter_key(route, parameter), "validation", parameter.adapter
-        for model in filter(is_model, answers_of(route)):
+        further = [model for error in route.errors for model in error.further_models]
+        for model in (*filter(is_model, answers_of(route)), *further):
             yield model, "serialization", TypeAdapter(model)
     for events in _event_types(routes):
         for model in filter(is_model, events.data.values()):

@@ -13,7 +13,7 @@ export const account = {
   password,
 };
 
-export const transcript = "Um, thank you. I recommend that we hire two people.";
+export const transcript = "Um, thank you. I recommend that we hire two people now.";
 
 /** A session that has something to lose. */
 export const practiced = {

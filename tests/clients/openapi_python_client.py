@@ -58,7 +58,7 @@ Kind = TypeVar("Kind")
 
 URL, ADMINISTRATOR = sys.argv[1:]
 PASSWORD = "secure123"
-TRANSCRIPT = "Um, thank you. I recommend that we hire two people."
+TRANSCRIPT = "Um, thank you. I recommend that we hire two people now."
 BERLIN = datetime.timezone(datetime.timedelta(hours=1))
 
 

@@ -27,6 +27,9 @@ async def test_a_transcript_gets_feedback_whose_quotes_stand_in_it(learner: Lear
         assert TALK[highlight["start"] : highlight["end"]] == highlight["quote"]
 
 
+HESITANT = "Um, uh, so we, um, talked about it, and I, uh, guess that it went well, um, in the end."
+
+
 async def two_jobs_of_one_session(learner: Learner) -> tuple[str, list[dict[str, Any]]]:
     """The path of the session, and the older and the newer job."""
     session = await learner.opens_session()
@@ -37,7 +40,7 @@ async def two_jobs_of_one_session(learner: Learner) -> tuple[str, list[dict[str,
             "/api/gemini/generate-feedback",
             json={"sessionId": session["id"], "transcript": transcript, "durationSeconds": 20.5},
         )
-        for transcript in ("Um, uh, like, well. Um. I, um, guess so.", TALK)
+        for transcript in (HESITANT, TALK)
     ]
     return f"/api/sessions/{session['id']}", jobs
 

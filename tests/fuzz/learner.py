@@ -31,7 +31,10 @@ class FuzzLearner:
         if next(self._is_administrator):
             self._promote(account["email"])
         session = self._call("POST", "/api/sessions", json={"featureType": "conversation"})["id"]
-        asked = {"sessionId": session, "transcript": "Um, I think we should start."}
+        asked = {
+            "sessionId": session,
+            "transcript": "Um, I think we should start with the budget of the clinic.",
+        }
         job = self._call("POST", "/api/gemini/generate-feedback", json=asked)
         self._call("DELETE", job["statusUrl"])
         self.ids = {"/api/sessions/": session, "/api/gemini/jobs/": job["jobId"]}

@@ -25,6 +25,7 @@ STORING_NOTHING = {
     "POST /api/auth/reauthenticate": "a time in the place of another",
     "POST /api/auth/password": "a hash in the place of another",
     "POST /api/analytics/beacon-addresses": "a token holds all that it says",
+    "POST /api/transcripts/inspect": "a transcript is looked at",
 }
 EVENTS = "/api/analytics/events"
 
@@ -80,7 +81,7 @@ async def test_each_row_counts_however_small_it_is(served, events: int, status: 
 @pytest.mark.parametrize(("limit_bytes", "status"), [(20_000, 429), (30_000, 202)])
 async def test_a_job_counts_the_transcript_that_it_copies(served, limit_bytes: int, status: int) -> None:
     learner = await Learner.registers(await served(storage_bytes_per_day=limit_bytes))
-    session = await learner.opens_session(transcript=TALK * 50)
+    session = await learner.opens_session(transcript=TALK * 40)
     asked = {"sessionId": session["id"]}
     await learner.expects(status, "POST", "/api/gemini/generate-feedback", json=asked)
 

@@ -330,8 +330,8 @@ def test_facts_come_before_every_delimiter():
     [
         "Interviewer: Why do you come?\nCandidate: I like the work here.\nInterviewer: Good for you.",
         "**You**: I like the work here.\n**Coach**: Good for you.",
-        "[Speaker 1]: I like the work here.\n[Speaker 2]: Good for you.",
-        "WEBVTT\n\n1\n00:01.000 --> 00:02.000\n<v Ann>I like the work here.</v>\n\n"
+        "[Candidate]: I like the work here.\n[Speaker 2]: Good for you.",
+        "WEBVTT\n\n1\n00:01.000 --> 00:02.000\n<v Candidate>I like the work here.</v>\n\n"
         "2\n00:02.000 --> 00:03.000\n<v Bob>Good for you.</v>",
         "1\n00:00:01,000 --> 00:00:02,000\nI like the work here.\n",
         "[00:01] You: [pause] I like the work here.",

@@ -29,7 +29,7 @@ from tests.accounts.signing import (
     refreshes,
     signs_in,
 )
-from tests.learners import Learner
+from tests.learners import TALK, Learner
 from tests.waiting import time_limit
 
 OpenClient = Callable[..., Awaitable[Client]]
@@ -143,7 +143,7 @@ async def test_a_sign_out_that_redis_does_not_tell_of_ends_streams_at_the_next_l
 async def test_a_request_that_waits_for_its_job_is_refused_when_its_sign_in_ends(
     learner: Learner, app: web.Application
 ) -> None:
-    session = await learner.opens_session(transcript="Um, I think we should start with the budget today.")
+    session = await learner.opens_session(transcript=TALK)
     asked = {"sessionId": session["id"], "durationSeconds": 6}
     waiting = asyncio.create_task(
         learner.call("POST", "/api/gemini/generate-feedback", json=asked, headers={"Prefer": "wait=30"})

@@ -62,7 +62,7 @@ async def test_a_request_repeated_under_its_key_changes_nothing_in_a_changed_ses
     path, own = "/api/gemini/generate-feedback", f"/api/sessions/{session['id']}"
     requests = [
         {"sessionId": session["id"]},
-        {"sessionId": session["id"], "transcript": "The second version of it.", "durationSeconds": 30},
+        {"sessionId": session["id"], "transcript": f"{TALK} Thank you.", "durationSeconds": 30},
     ]
     keys = [{"Idempotency-Key": f"practice-{number}"} for number in (1, 2)]
     jobs = [

@@ -54,7 +54,7 @@ async def test_another_transcript_gets_another_job(learner: Learner) -> None:
             "/api/gemini/generate-feedback",
             json={"sessionId": session["id"], "transcript": transcript},
         )
-        for transcript in ("The first version of it.", "The second version of it.")
+        for transcript in (TALK, f"{TALK} Thank you.")
     ]
     assert jobs[0]["jobId"] != jobs[1]["jobId"]
 
@@ -91,7 +91,7 @@ async def test_a_job_that_does_not_fit_what_is_left_of_the_quota_is_refused_and_
     assert (await learner.expects(200, "GET", "/api/gemini/quota"))["reserved"] == reserved
 
 
-@pytest.mark.parametrize("transcript", ["7 " * 99_000, "слово " * 33_000])
+@pytest.mark.parametrize("transcript", ["7 " * 99_000, " ".join(f"слово {n}" for n in range(16_000))])
 async def test_a_transcript_that_exceeds_the_quota_of_any_day_is_refused_for_good(
     learner: Learner, transcript: str
 ) -> None:

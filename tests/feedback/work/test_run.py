@@ -11,7 +11,7 @@ from cara.postgres.database import Database
 from cara.settings import Settings
 from tests.charges import fits_ledger
 from tests.conftest import RunningEmulator
-from tests.learners import Learner
+from tests.learners import TALK, Learner
 from tests.workers import running_worker
 
 
@@ -176,9 +176,8 @@ async def test_only_quotes_that_stand_in_the_transcript_reach_the_learner(learne
 @pytest.mark.usefixtures("worker")
 async def test_the_second_session_is_compared_with_the_first(learner: Learner) -> None:
     first = (await learner.follows(await learner.asks_for_feedback()))[-1].data["feedback"]["overview"]
-    second = (await learner.follows(await learner.asks_for_feedback("Um, uh, like, well. Um.")))[-1].data[
-        "feedback"
-    ]["overview"]
+    hesitant = await learner.asks_for_feedback(TALK.replace(". ", ". Um, uh, well, "))
+    second = (await learner.follows(hesitant))[-1].data["feedback"]["overview"]
     assert first["scoreChange"] is None
     assert second["scoreChange"] == second["score"] - first["score"]
 
@@ -188,7 +187,7 @@ async def test_the_judge_is_told_what_the_learner_was_last_asked_to_practise(
     learner: Learner, emulator: RunningEmulator
 ) -> None:
     feedback = (await learner.follows(await learner.asks_for_feedback()))[-1].data["feedback"]
-    await learner.follows(await learner.asks_for_feedback("So, we decided to hire two people."))
+    await learner.follows(await learner.asks_for_feedback(f"So, we decided to hire two people. {TALK}"))
     first, second = (json.dumps(asked.body, ensure_ascii=False) for asked in emulator.emulator.requests)
     for action in feedback["actionItems"]:
         assert action["title"] in second
