@@ -73,7 +73,7 @@ class SpeechMeasures(_Measure):
                     "hedges": {"count": 0, "perHundredWords": 0.0, "phrases": {}},
                     "assertives": {"count": 1, "perHundredWords": 10.0, "phrases": {"i recommend": 1}},
                     "repetitions": 0,
-                    "FalseStarts": 0,
+                    "falseStarts": 0,
                     "repairsPerHundredWords": 0.0,
                     "meanSentenceWords": 4.5,
                     "longestSentenceWords": 7,
