@@ -24,6 +24,7 @@ from cara.web.tags import MarkupBudget
 MAX_SPEAKERS = 50
 """Of more speakers the first are told: a transcript of so many is hardly read as it was meant."""
 
+_CHOOSE = "Send the label of one of the speakers as `learnerLabel`."
 _UNKNOWN_NOTE = "Nothing in the transcript says which of its speakers is the learner."
 
 
@@ -64,11 +65,16 @@ class LearnerNotKnown(Unprocessable):
     further_models = (Speaker,)
 
     def __init__(self, speakers: list[Speaker], learner_label: str | None) -> None:
-        if learner_label is None:
-            said = "Nothing in this transcript says which speaker is the learner."
+        named = any(speaker.label is not None for speaker in speakers)
+        if not named:
+            detail = (
+                "This transcript names no speakers: leave `learnerLabel` out, or name its `transcriptFormat`."
+            )
+        elif learner_label is None:
+            detail = f"Nothing in this transcript says which speaker is the learner. {_CHOOSE}"
         else:
-            said = "No speaker in this transcript has the label that `learnerLabel` names."
-        super().__init__(f"{said} Send the label of one of the speakers as `learnerLabel`.")
+            detail = f"No speaker in this transcript has the label that `learnerLabel` names. {_CHOOSE}"
+        super().__init__(detail)
         self.speakers = speakers
 
     def further_members(self) -> Mapping[str, Any]:
