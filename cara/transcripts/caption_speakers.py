@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
-from cara.transcripts.caption_labels import Label, accepted, is_full_name, is_name_alone, label_at
+from cara.transcripts.caption_labels import Label, Line, accepted, is_full_name, is_name_alone, label_at
 from cara.transcripts.caption_markup import Part, timed_words
 from cara.transcripts.chevrons import guessed_speaker
 from cara.transcripts.cues import Cue
@@ -36,6 +36,14 @@ class _Piece(NamedTuple):
     changes: bool = False
     label: Label | None = None
 
+    def line(self) -> Line:
+        """Returns how the piece begins."""
+        if self.label is None:
+            return Line(self.cue, None, self.changes)
+        behind = self.start + self.label.length
+        is_low = self.part.text.text[behind : min(behind + 1, self.end)].islower()
+        return Line(self.cue, self.label, self.changes, is_low)
+
     def text(self) -> MappedText:
         """Returns what is said in the piece."""
         whole = self.part.text
@@ -56,7 +64,7 @@ def spoken(cues: Sequence[Cue]) -> Spoken:
     not known; if it is all there is, two speakers are guessed to alternate.
     """
     pieces = list(_pieces(cues))
-    names = accepted([(piece.cue, piece.label, piece.changes) for piece in pieces if _says(piece)])
+    names = accepted([piece.line() for piece in pieces if _says(piece)])
     guessed = (
         not names and any(piece.changes for piece in pieces) and not any(piece.part.voice for piece in pieces)
     )
