@@ -153,6 +153,8 @@ def _named(pieces: Iterable[_Piece], names: frozenset[str | None]) -> Iterator[t
         elif piece.changes:
             speaker = None
         yield piece, speaker
+        if piece.part.is_closed:
+            speaker = None
 
 
 def _without_pronouns(name: str) -> str:
