@@ -26,7 +26,7 @@ _MARKUP = re.compile(
     """,
     re.VERBOSE,
 )
-_VOICE = re.compile(r"<[vV](?:\.[^\s<>]*+)?(?:[ \t]++([^<>]{0,200}+))?>")
+_VOICE = re.compile(r"<[vV](?:\.[^\s<>]*+)?(?:[ \t]++([^<>]{0,200}+))?>|(</[vV]>)")
 _SIGNS = re.compile(r"[<{&]")
 _BREAK = re.compile(r"(?<![^\S\n])[^\S\n]*+\n\s*+")
 _UNEVEN = re.compile(r"[^\S\n]\n|\n\s")
@@ -43,13 +43,15 @@ class Mark(NamedTuple):
 class Part(NamedTuple):
     """What a cue shows, or what one voice says in it, without markup; lines are parted by one line feed each.
 
-    `voice` is the speaker whom a voice tag names: "" if the tag names nobody, None without a tag. `marks` are
-    the times between the words of the cue.
+    `voice` is the speaker whom a voice tag names: "" if the tag names nobody, and behind a voice that is
+    closed; None without a tag. `is_closed` if the voice ends with a tag. `marks` are the times between the
+    words of the cue.
     """
 
     text: MappedText
     voice: str | None = None
     marks: tuple[Mark, ...] = ()
+    is_closed: bool = False
 
 
 def parts_of(shown: MappedText) -> list[Part]:
@@ -57,17 +59,15 @@ def parts_of(shown: MappedText) -> list[Part]:
     if not _SIGNS.search(shown.text):
         text = _even(shown)
         return [Part(text)] if text.text else []
-    voices = list(_VOICE.finditer(shown.text))
-    begins = [0, *(voice.end() for voice in voices)]
-    ends = [*(voice.start() for voice in voices), len(shown.text)]
-    labels = [None, *(html.unescape(voice[1] or "").strip() for voice in voices)]
     marks: list[Mark] = []
-    parts = [
-        Part(_even(_plain(shown.slice(begin, end), marks)), label)
-        for begin, end, label in zip(begins, ends, labels, strict=True)
-        if begin < end or label is not None
-    ]
-    spoken = [part for part in parts if part.text.text or part.voice is not None]
+    parts: list[Part] = []
+    begin, voice = 0, None
+    for tag in _VOICE.finditer(shown.text):
+        text = _even(_plain(shown.slice(begin, tag.start()), marks))
+        parts.append(Part(text, voice, is_closed=bool(tag[2]) and bool(voice)))
+        begin, voice = tag.end(), html.unescape(tag[1] or "").strip()
+    parts.append(Part(_even(_plain(shown.slice(begin, len(shown.text)), marks)), voice))
+    spoken = [part for part in parts if part.text.text or part.voice]
     times = tuple(marks)
     return [part._replace(marks=times) for part in spoken] if times else spoken
 
@@ -109,24 +109,41 @@ def timed_words(text: MappedText, marks: tuple[Mark, ...], start: float, end: fl
 
 
 def _plain(text: MappedText, marks: list[Mark]) -> MappedText:
-    """Returns the text without tags, with the characters of references, and appends the times in it."""
+    """Returns the text without tags, with the characters of references, and appends the times in it.
+
+    White space behind a tag, and the end, stand where the tag begins: it is no part of the word before.
+    """
     if not _SIGNS.search(text.text):
         return text
     parts: list[str] = []
     offsets: list[int] = []
-    position = 0
+    position = tag = 0
     for match in _MARKUP.finditer(text.text):
         start, end = match.span()
         kind = match.lastgroup
         character = _character(match[0]) if kind == "reference" else " " if kind == "gap" else ""
         if kind == "time":
             marks.append(Mark(text.offsets[start], seconds(match["time"])))
-        parts += (text.text[position:start], character)
-        offsets += text.offsets[position:start]
+        if start > position:
+            parts.append(text.text[position:start])
+            _append(offsets, text, position, start, tag)
+        if start > position or character:
+            tag = start
+        parts.append(character)
         offsets += [text.offsets[start]] * len(character)
         position = end
-    offsets += text.offsets[position:]
-    return MappedText("".join([*parts, text.text[position:]]), offsets)
+        if character:
+            tag = end
+    parts.append(text.text[position:])
+    _append(offsets, text, position, len(text.text) + 1, tag)
+    return MappedText("".join(parts), offsets)
+
+
+def _append(offsets: list[int], text: MappedText, start: int, end: int, tag: int) -> None:
+    """Appends the offsets of [start, end), before which markup stands that begins at `tag`."""
+    offsets += text.offsets[start:end]
+    if tag < start and not text.text[start : start + 1].strip():
+        offsets[start - end] = text.offsets[tag]
 
 
 @lru_cache(maxsize=1024)

@@ -1,4 +1,4 @@
-"""Who speaks in captions: voices, labels at the start of lines, and `>>` where the speaker changes."""
+"""Who speaks in captions: voices, labels at the start of lines, `>>` and dashes where the speaker changes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
-from cara.transcripts.caption_labels import Label, accepted, is_full_name, is_name_alone, label_at
+from cara.transcripts.caption_labels import Label, Line, accepted, is_full_name, is_name_alone, label_at
 from cara.transcripts.caption_markup import Part, timed_words
 from cara.transcripts.chevrons import guessed_speaker
 from cara.transcripts.cues import Cue
@@ -18,15 +18,18 @@ _CHANGE = re.compile(r"^>>", re.MULTILINE)
 _MAYBE_LABEL = re.compile(r"^(?=[^:：\])\n]{1,100}+[:：\])])", re.MULTILINE)
 _CHANGE_OR_LABEL = re.compile(r"(?:^|(?<=\s))(?:>>++\s*+)++|" + _MAYBE_LABEL.pattern, re.MULTILINE)
 _SIGNS = re.compile(r"[:：>\[(]")
-_DASHES = re.compile(r"^[-–—‐]\s*+", re.MULTILINE)
+_DASH = r"^[-–—‐](?![-\d])\s*+"
+_DASHES = re.compile(_DASH, re.MULTILINE)
+_DASH_OR_LABEL = re.compile(_DASH + "|" + _CHANGE_OR_LABEL.pattern, re.MULTILINE)
 _PRONOUNS = re.compile(r"\s*+\([^\W\d_]{1,12}(?:\s?/\s?[^\W\d_]{1,12}){1,3}\)$")
 _MARK = re.compile(r"(?:\[[^\[\]]*+\]|\([^()]*+\)|[♪\s])*+")
 
 
 class _Piece(NamedTuple):
-    """The characters [start, end) of a part of a cue, where a `>>` or what may be a label can stand before.
+    """The characters [start, end) of a part of a cue; `cue` counts the cues.
 
-    `cue` counts the cues. What may be a label is the beginning of the piece.
+    `changes` if a `>>` stands before, or a dash in a cue that has several. What may be a label is the
+    beginning of the piece.
     """
 
     cue: int
@@ -35,6 +38,14 @@ class _Piece(NamedTuple):
     end: int
     changes: bool = False
     label: Label | None = None
+
+    def line(self) -> Line:
+        """Returns how the piece begins."""
+        if self.label is None:
+            return Line(self.cue, None, self.changes)
+        behind = self.start + self.label.length
+        is_low = self.part.text.text[behind : min(behind + 1, self.end)].islower()
+        return Line(self.cue, self.label, self.changes, is_low)
 
     def text(self) -> MappedText:
         """Returns what is said in the piece."""
@@ -52,11 +63,12 @@ class Spoken(NamedTuple):
 def spoken(cues: Sequence[Cue]) -> Spoken:
     """Returns the utterances of cues: one for each speaker of a cue.
 
-    A cue without a label goes on with the speaker before. `>>` without a name is a change to somebody who is
-    not known; if it is all there is, two speakers are guessed to alternate.
+    A cue without a label goes on with the speaker before, unless the voice before is closed. `>>` without a
+    name, or each of several dashes in a cue, is a change to somebody who is not known; if it is all there is,
+    two speakers are guessed to alternate.
     """
     pieces = list(_pieces(cues))
-    names = accepted([(piece.cue, piece.label, piece.changes) for piece in pieces if _says(piece)])
+    names = accepted([piece.line() for piece in pieces if _says(piece)])
     guessed = (
         not names and any(piece.changes for piece in pieces) and not any(piece.part.voice for piece in pieces)
     )
@@ -102,20 +114,21 @@ def _pieces(cues: Sequence[Cue]) -> Iterator[_Piece]:
     for number, cue in enumerate(cues):
         for part in cue.parts:
             text = part.text.text
-            if "\n" in text and text[0] in "-–—‐" and len(_DASHES.findall(text)) > 1:
-                part = part._replace(text=part.text.replace(_DASHES, ""))
-            if has_voices or not _SIGNS.search(text):
-                yield _Piece(number, part, 0, len(part.text.text))
+            has_dashes = "\n" in text and text[0] in "-–—‐" and len(_DASHES.findall(text)) > 1
+            if has_voices or not (has_dashes or _SIGNS.search(text)):
+                yield _Piece(number, part, 0, len(text))
+            elif has_dashes:
+                yield from _parted(number, part, _DASH_OR_LABEL)
             else:
-                yield from _parted(number, part, changes)
+                yield from _parted(number, part, _CHANGE_OR_LABEL if changes else _MAYBE_LABEL)
 
 
-def _parted(cue: int, part: Part, changes: bool) -> Iterator[_Piece]:
-    """Yields the pieces of a part that begin with a `>>` or what may be a label."""
+def _parted(cue: int, part: Part, beginning: re.Pattern[str]) -> Iterator[_Piece]:
+    """Yields the pieces of a part that begin with a change of the speaker or what may be a label."""
     text = part.text.text
     starts = [
         (start.start(), start.end(), label)
-        for start in (_CHANGE_OR_LABEL if changes else _MAYBE_LABEL).finditer(text)
+        for start in beginning.finditer(text)
         if (label := label_at(text, start.end())) or start.end() > start.start()
     ]
     ends = [start for start, _, _ in starts] + [len(text)]
@@ -145,6 +158,8 @@ def _named(pieces: Iterable[_Piece], names: frozenset[str | None]) -> Iterator[t
         elif piece.changes:
             speaker = None
         yield piece, speaker
+        if piece.part.is_closed:
+            speaker = None
 
 
 def _without_pronouns(name: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from cara.transcripts.caption_speakers import spoken, with_names
 from cara.transcripts.chevrons import GUESSED_NOTE
+from cara.transcripts.credits import without_credits
 from cara.transcripts.cues import Cue, srt_cues, webvtt_cues
 from cara.transcripts.rolling import without_repeats
 from cara.transcripts.utterances import Transcript, TranscriptFormat
@@ -28,6 +29,6 @@ def read_srt(text: str) -> Transcript | None:
 def _transcript(format: TranscriptFormat, cues: Sequence[Cue] | None) -> Transcript | None:
     if cues is None:
         return None
-    utterances, guessed = spoken(without_repeats(with_names(cues)))
+    utterances, guessed = spoken(without_repeats(with_names(without_credits(cues))))
     notes = (GUESSED_NOTE,) if guessed else ()
     return Transcript(format, utterances, speakers_guessed=guessed, notes=notes)

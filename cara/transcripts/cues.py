@@ -24,6 +24,8 @@ _NUMBER_LINE = re.compile(r"[\s\ufeff]*+(?:([0-9]{1,9})[ \t\r]*+\n\s*+)?")
 _SURE_TIME = re.compile(r"[.,]|:.*:")
 _NUMBER = re.compile(r"[0-9]{1,9}")
 _IDENTIFIER = re.compile(r"(?=\D*+[0-9])\S++")
+_WEBEX_IDENTIFIER = re.compile(r'[0-9]{1,9} "(.{0,100})" \([0-9]{1,20}\)')
+"""Webex writes the speaker into the identifiers of cues: `1 "Ann Lee" (2834756672)`."""
 _BLOCK = re.compile(r"(?:NOTE|STYLE|REGION)(?!\S)")
 _PARAGRAPH = re.compile(r"\S[^\n]*+(?:\n[^\S\n]*+\S[^\n]*+)*+")
 _CUT_OFF = re.compile(
@@ -101,8 +103,21 @@ def _webvtt_cues(view: str, timings: list[re.Match[str]]) -> Iterator[Cue]:
         line_end = max(view.find("\n", start, end), start)
         shown, comment_follows = _shown(view, line_end, end, identified)
         if shown and not commented and (cue := _cue(timing, MappedText.part(view, *shown))):
-            yield cue
+            yield _with_voice(cue, _line_before(view, timing.start())) if identified else cue
         commented = comment_follows
+
+
+def _with_voice(cue: Cue, identifier: str) -> Cue:
+    """Returns the cue; the speaker whom its identifier names is its voice."""
+    named = _WEBEX_IDENTIFIER.fullmatch(identifier)
+    if not named:
+        return cue
+    return cue._replace(parts=[part._replace(voice=part.voice or named[1]) for part in cue.parts])
+
+
+def _line_before(view: str, position: int) -> str:
+    end = max(position - 1, 0)
+    return view[view.rfind("\n", 0, end) + 1 : end].strip()
 
 
 def _before_first(view: str, end: int) -> tuple[bool, bool]:
@@ -114,7 +129,7 @@ def _before_first(view: str, end: int) -> tuple[bool, bool]:
     line = view[_last_line(view, start, stop) : stop]
     if len(paragraphs) > 1:
         return line == view[start:stop], bool(_BLOCK.match(view, start))
-    return bool(_IDENTIFIER.fullmatch(line)) and not set(line) & set(":="), False
+    return _is_identifier(line) and not set(line) & set(":="), False
 
 
 def _shown(view: str, start: int, end: int, identified: bool) -> tuple[tuple[int, int] | None, bool]:
@@ -131,12 +146,16 @@ def _shown(view: str, start: int, end: int, identified: bool) -> tuple[tuple[int
         comment_follows = (parted or len(paragraphs) > 1) and bool(_BLOCK.match(view, last[0]))
         line = _last_line(view, *last)
         alone = line == last[0] and (len(paragraphs) > 1 or (parted and identified))
-        if alone or (identified and _IDENTIFIER.fullmatch(view[line : last[1]].rstrip())):
+        if alone or (identified and _is_identifier(view[line : last[1]])):
             paragraphs[-1] = last[0], line
     # Editors that strip white space make an empty line of the one with which YouTube begins a cue.
     if parted and _BLOCK.match(view, paragraphs[0][0]):
         return None, comment_follows
     return paragraphs[0], comment_follows
+
+
+def _is_identifier(line: str) -> bool:
+    return bool(_IDENTIFIER.fullmatch(line.rstrip()) or _WEBEX_IDENTIFIER.fullmatch(line.rstrip()))
 
 
 def _paragraphs(view: str, start: int, end: int) -> list[tuple[int, int]]:

@@ -114,10 +114,62 @@ def test_a_line_that_is_still_shown_is_a_repeat_and_what_is_said_again_is_none(
         ("<v Ann>We moved\nthe shift.</v>", [("Ann", "We moved\nthe shift.")]),
         ("<v Ann>Note: bring a pen.</v>", [("Ann", "Note: bring a pen.")]),
         ("<v >Who is it?</v>", [(None, "Who is it?")]),
+        ("<v Ann>Hi.</v> No.", [("Ann", "Hi."), (None, "No.")]),
     ],
 )
 def test_a_voice_is_the_speaker(cue: str, expected: list[tuple[str | None, str]]) -> None:
     assert said(webvtt(cue)) == expected
+
+
+def test_a_voice_that_is_closed_ends_and_one_that_is_open_goes_on() -> None:
+    assert said(webvtt("We moved.", "<v Bob>How?</v>", "Slowly.")) == [
+        (None, "We moved."), ("Bob", "How?"), (None, "Slowly."),
+    ]  # fmt: skip
+    assert said(webvtt("<v Bob>How?", "And when?")) == [("Bob", "How?"), ("Bob", "And when?")]
+
+
+@pytest.mark.parametrize("blank", ["", "\n"])
+def test_webex_names_the_speaker_in_the_identifier(blank: str) -> None:
+    cues = [('1 "Ann Lee" (28347)', "a 3:1 b"), ('2 "" (0)', "c"), ('3 "Bob Roe" (7)', "Note: d")]
+    text = "WEBVTT\n\n" + "".join(f"{name}\n{CUE}{cue}\n{blank}" for name, cue in cues)
+    assert said(text) == [("Ann Lee", "a 3:1 b"), (None, "c"), ("Bob Roe", "Note: d")]
+
+
+@pytest.mark.parametrize(
+    ("cue", "ends"),
+    [
+        ("<v Ann>I agree.</v>", ["I agree."]),
+        ("<i>I</i> agree.</i> </b>\n</v>", ["I agree."]),
+        ("I agree &amp;", ["I agree &amp;"]),
+        ("<i>- Why?</i>\n<i>- No.</i>", ["Why?", "No."]),
+    ],
+)
+def test_what_is_said_ends_with_its_last_character(cue: str, ends: list[str]) -> None:
+    text = webvtt(cue)
+    utterances = read(text).utterances
+    ranges = [utterance.text.span(0, len(utterance.text.text)) for utterance in utterances]
+    assert [re.sub("</?i>", "", text[start:end]) for start, end in ranges] == ends
+    assert not any(text[start:end].endswith(">") for start, end in ranges)
+
+
+@pytest.mark.parametrize(
+    "credit",
+    [
+        "Subtitles by the Amara.org community",
+        "Untertitel der Amara.org-Community",
+        "Sous-titres réalisés par la communauté d'Amara.org",
+        "Captions by Ann Lee",
+        "Synced & corrected by Bob",
+        "Transcribed by https://otter.ai",
+    ],
+)
+def test_nobody_says_who_made_the_subtitles(credit: str) -> None:
+    assert said(webvtt("a", "b", credit)) == [(None, "a"), (None, "b")]
+
+
+def test_what_is_said_about_subtitles_is_no_credit() -> None:
+    cues = ["Subtitles by hand are slow.", "a", "Captions by Ann Lee helped", "b", "We worked with amara.org"]
+    assert said(webvtt(*cues)) == [(None, cue) for cue in cues]
 
 
 @pytest.mark.parametrize(
@@ -134,7 +186,6 @@ def test_a_voice_is_the_speaker(cue: str, expected: list[tuple[str | None, str]]
         ("press --> to go on", "press --> to go on"),
         ("10:00, 11:00 or\n10:30,11:30", "10:00, 11:00 or\n10:30,11:30"),
         ("[Music]\nWe moved (laughs)", "[Music]\nWe moved (laughs)"),
-        ("- We moved.\n- Why?", "We moved.\nWhy?"),
         ("\u00a0\tWe moved \t\n  it\u00a0", "We moved\nit"),
         ("at 10:30 see https://cara.example/a", "at 10:30 see https://cara.example/a"),
     ],
@@ -165,6 +216,15 @@ def test_markup_is_no_word(cue: str, text: str) -> None:
         (["Speaker 1: a", "b", "c", "Speaker 2: d", "e"],
          ["Speaker 1", "Speaker 1", "Speaker 1", "Speaker 2", "Speaker 2"]),
         (["+1555: a", "Ann Lee: c", "+1555: d"], ["+1555", "Ann Lee", "+1555"]),
+        (["(415) 555-0199: a", "Ann Lee: c"], ["(415) 555-0199", "Ann Lee"]),
+        (["Dr. A. Lee, PhD, M.D. (she/her): a", "Bob Roe: b", "Bob Roe: c"],
+         ["Dr. A. Lee, PhD, M.D.", "Bob Roe", "Bob Roe"]),
+        (["Ana do Carmo de Souza Costa: a", "b", "Bob Roe: c", "Bob Roe: d"],
+         ["Ana do Carmo de Souza Costa"] * 2 + ["Bob Roe"] * 2),
+        (['Robert "Bob" Roe: a', "Room 4.01 | Berlin: b", 'Robert "Bob" Roe: c'],
+         ['Robert "Bob" Roe', "Room 4.01 | Berlin", 'Robert "Bob" Roe']),
+        (["We say hello to all! Yes; we do: a", "Bo: b", "We say hello to all! Yes; we do: c"],
+         ["We say hello to all! Yes; we do", "Bo", "We say hello to all! Yes; we do"]),
     ],
 )  # fmt: skip
 def test_a_label_that_behaves_like_one_is_the_speaker(cues: list[str], expected: list[str]) -> None:
@@ -187,6 +247,22 @@ def test_a_label_that_behaves_like_one_is_the_speaker(cues: list[str], expected:
 )
 def test_prose_with_a_colon_or_brackets_has_no_speaker(cues: list[str]) -> None:
     assert said(webvtt(*cues)) == [(None, cue) for cue in cues]
+
+
+@pytest.mark.parametrize(
+    ("cues", "speakers"),
+    [
+        (["Bob: Hi.", "Ann: We lost.", "Bottom line: we were slow.", "Bob: And?", "Big question: who?"],
+         ["Bob", "Ann", "Ann", "Bob", "Bob"]),
+        (["Bob: Hi.", "Ann: We lost.", "and", "Honestly: we did.", "Bob: And?"],
+         ["Bob", "Ann", "Ann", "Ann", "Bob"]),
+        (["Bob: Hi.", "Ann: We lost.", "I mean: a", "Bob: And?", "And", "I mean: b"],
+         ["Bob", "Ann", "Ann", "Bob", "Bob", "Bob"]),
+        (["Bob: Hi.", "Ann: We lost.", "and", "Cy: Why?", "Bob: And?"], ["Bob", "Ann", "Ann", "Cy", "Bob"]),
+    ],
+)  # fmt: skip
+def test_a_colon_in_what_is_said_is_no_label(cues: list[str], speakers: list[str]) -> None:
+    assert [speaker for speaker, _ in said(webvtt(*cues))] == speakers
 
 
 @pytest.mark.parametrize(
@@ -227,6 +303,20 @@ def test_changes_of_the_speaker_without_names_are_guessed() -> None:
     ]
     assert transcript.speakers_guessed
     assert len(transcript.notes) == 1
+
+
+def test_dashes_in_a_cue_are_speakers_whose_names_are_guessed() -> None:
+    transcript = read(webvtt("- Where\nwere you?\n- At home.", "All day.", "<i>- Why?</i>\n<i>- No.</i>"))
+    assert [(u.speaker, u.text.text) for u in transcript.utterances] == [
+        ("Speaker 1", "Where\nwere you?"),
+        ("Speaker 2", "At home."),
+        ("Speaker 2", "All day."),
+        ("Speaker 1", "Why?"),
+        ("Speaker 2", "No."),
+    ]
+    assert transcript.speakers_guessed
+    assert len(transcript.notes) == 1
+    assert said(webvtt("- It was\n-5 degrees")) == [(None, "- It was\n-5 degrees")]
 
 
 def test_two_speakers_are_guessed_to_alternate() -> None:
