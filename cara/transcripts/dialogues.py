@@ -16,7 +16,7 @@ _HEADER_LINE_WORDS = 14
 _ENDS_SENTENCE = re.compile(r"[.!?。！？…]['\"”’)]?\s*$")
 _STATES_FACT = re.compile(r"[^\n:：]{1,40}[:：]|\W")
 
-_SENTENCE = re.compile(r"[.!?。！？…]['\"”’)]?[ \t]*+$|\S[ \t]++\S+[ \t]++\S", re.MULTILINE)
+_SENTENCE = re.compile(r"[.!?。！？…]['\"”’)]?[ \t]*+(?:$|</?\w)|\S[ \t]++\S+[ \t]++\S", re.MULTILINE)
 _FEW = 200
 
 

@@ -12,11 +12,16 @@ from cara.transcripts.clocks import CLOCK, DATE, DAY, HALF, HALF_AHEAD, LETTERED
 _LINE_ENDS = ("\r", "\x85", "\u2028", "\u2029", "\x0c")
 _SPACES = ("\ufeff", "\u200b", "\u200e", "\u200f", "\u202f", "\xa0", "\u3000", "\u2009", "\u202a", "\u202c")
 
+_BLOCKS = "p|div|br|li|ul|ol|h[1-6]|tr|td|blockquote|section"
+_ELEMENT_END = re.compile(rf"</(?:{_BLOCKS}|b|i|em|strong|u|span|font)>|<br[ /]*>", re.IGNORECASE)
+_BLOCK = re.compile(rf"</?(?:{_BLOCKS})(?:[ /][^<>]{{0,300}})?+>", re.IGNORECASE)
+_INLINE = re.compile(r"</?(?:b|i|em|strong|u|span|font)(?:[ /][^<>]{0,300})?+>|&nbsp;", re.IGNORECASE)
+
 _GAP = r"[ \t]*+"
 # Marks of lists, headings and quotations, and the numbers of lines at the margin.
 _LEAD = r"\n[ \t]*+(?:(?:[-•–—>*]{1,3}|#{1,6}|\(?\d{1,2}[.)]?)[ \t]++|>{1,3}[ \t]*+|@)?+"
-_OPEN = r"(?:[*_\[]{1,3}+|<(?:b|i|em|strong)>)?+"
-_CLOSE = r"(?:[*_\]]{1,3}+|</(?:b|i|em|strong)>)?+"
+_OPEN = r"(?:[*_\[]{1,3}+)?+"
+_CLOSE = r"(?:[*_\]]{1,3}+)?+"
 _CHARACTER = r"[^\s:：\[\](){}<>|*\"“”!?;=\\…—]"
 _PHONE = r"(?=[\d ().+-]{7})\+?\(?\d[\d().-]*+(?:[ ][\d().-]++(?!:))*+"
 # No word of a name: a date or a time behind it, and what is said.
@@ -36,7 +41,7 @@ _CAPITAL = _CHARACTER.replace(r"[^\s", r"[^\sa-z")
 _CAPITALS = rf"(?P<name>[^\W\d_a-z]{_CAPITAL}{{0,39}}+(?:[ ]{{1,3}}{_CAPITAL}{{1,39}}+){{0,4}}+)"
 _ASIDE = r"(?:[ ]{0,2}[(（](?!\d)[^()（）\n:]{1,40}[)）])?+"
 _TIME = rf"{HALF_AHEAD}?+{CLOCK}Z?+{HALF}?+(?:{TO}{CLOCK}{HALF}?+)?+"
-_SPAN = rf"[\[(]{LETTERED}(?:{TO}{LETTERED})?+[\])]"
+_SPAN = rf"[\[(]?+{LETTERED}(?:{TO}{LETTERED})?+[\])]"
 _BEFORE = rf"(?P<before>[\[(<#]?[ ]?{DAY}?+{_TIME}(?:-\d#)?[ ]?[\])>#]?|{_SPAN})"
 _BEHIND = rf"(?P<behind>[\[(<]?[ ]?{DAY}?+{_TIME}[ ]?[\])>]?|{_SPAN})"
 _CHANNEL = r"(?P<name2>[^\W\d_]{2,20}:\d{1,3})(?=[ ]{0,3}[:：])"
@@ -148,7 +153,7 @@ SHAPES = (
     _shape(
         "colon",
         rf"{_LEAD}{_OPEN}(?:{_BEFORE}{_DASH})?+{_OPEN}(?:{_CHANNEL}|{_PLACED}{_ASIDE})"
-        rf"(?:[ ]said(?=:[ ]*+\n))?+{_CLOSE}(?:{_DASH}{_BEHIND})?+{_CLOSE}[ ]{{0,3}}+[:：](?!//|\d){_CLOSE}[ \t]*+"
+        rf"(?:[ ]said(?=:[ ]*+\n))?+{_CLOSE}(?:{_DASH}{_BEHIND})?+{_CLOSE}[ ]*+[:：](?!//|\d){_CLOSE}[ \t]*+"
         rf"(?P<after>\[{CLOCK}\]|\({CLOCK}\)|{CLOCK}(?=[ \t]*+\n))?+[ \t]*+",
         r"[:：]",
     ),
@@ -182,16 +187,24 @@ SHAPES = (
     ),
 )  # fmt: skip
 
+_AFTER_SENTENCE = re.compile(rf"(?<=[.!?…。？！])[ ](?={_NAME}{_ASIDE}[:：][ ])")
+
 
 def lines_of(text: str) -> str:
     """Returns the text as the shapes match it: a line feed before it and behind it, and plain spaces.
 
-    A character has an offset larger by one than in the text.
+    Tags of HTML are white space in it, and those of blocks line ends. Where the whole text is one line, it
+    is broken where labels may follow sentences. A character has an offset larger by one than in the text.
     """
+    if _ELEMENT_END.search(text):
+        text = _BLOCK.sub(lambda tag: "\n".ljust(len(tag[0])), text)
+        text = _INLINE.sub(lambda tag: " " * len(tag[0]), text)
     for end in _LINE_ENDS:
         text = text.replace(end, "\n")
     for space in _SPACES:
         text = text.replace(space, " ")
+    if "\n" not in text.strip():
+        text = _AFTER_SENTENCE.sub("\n", text)
     return f"\n{text}\n"
 
 
