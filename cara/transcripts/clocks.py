@@ -46,14 +46,20 @@ _HALF = re.compile(
 _LETTERED = re.compile(r"(?:(\d{1,2})h[ ]?)?+(?:(\d{1,3})m[ ]?)?+(\d{1,5}(?:\.\d{1,3})?+)s")
 _DATE = re.compile(r"\d[ ]?[./-][ ]?\d{1,2}[ ]?[./-][ ]?\d|\d[년年]")
 
-_INLINE = re.compile(
-    rf"[\[(<][ \t]{{0,3}}{CLOCK}{HALF}?+(?:{TO}{CLOCK})?+[ \t]{{0,3}}[\])>]"
+_RANGED = rf"{CLOCK}(?:{TO}{CLOCK})?+"
+_MARKED = (
+    rf"[\[(<][ \t]{{0,3}}(?:{CLOCK}{HALF}?+(?:{TO}{CLOCK})?+|{LETTERED}(?:{TO}{LETTERED})?+)[ \t]{{0,3}}[\])>]"
+    rf"|(?<=\w)[ ]{CLOCK}(?=\])"
     rf"|\#{CLOCK}(?:-\d)?\#"
     rf"|(?<![\w:.,]){CLOCK}[ \t]{{0,3}}-->[ \t]{{0,3}}{CLOCK}"
-    rf"|(?<![\w:.,])\d{{1,2}}:\d{{2}}:\d{{2}}(?:[.,]\d{{1,3}})?+(?:{TO}{CLOCK})?+(?![\w:])"
-    rf"|^[ \t\ufeff]*+\d{{1,3}}:\d{{2}}(?:[.,]\d{{1,3}})?+(?:{TO}{CLOCK})?+(?=[\s>–—-]|\Z)",
-    re.MULTILINE,
+    rf"|^[ \t\ufeff]*+(?=\d{{1,2}}:\d{{2}}:\d{{2}}){_RANGED}(?![\w:])"
 )
+_MARKS = re.compile(_MARKED, re.MULTILINE)
+_MARKS_AND_BARE = re.compile(rf"{_MARKED}|^[ \t\ufeff]*+{_RANGED}(?=[\s>–—-]|\Z)", re.MULTILINE)
+_BARE = re.compile(r"^[ \t\ufeff]*+(\d{1,3}:\d{2})(?=[\s>–—-]|\Z)", re.MULTILINE)
+# Times of a recording begin near zero, or fall on any second; those that are said are rounder.
+BEGINNING_SECONDS = 60
+_ROUND_SECONDS = 5
 _HAS_CLOCK = re.compile(r"\d:\d|\ds[\])]")
 
 
@@ -62,13 +68,21 @@ def has_clocks(text: str) -> bool:
     return bool(_HAS_CLOCK.search(text))
 
 
-def without_times(mapped: MappedText) -> MappedText:
-    """Returns the text without times of the recording.
+def marks_of_time(text: str) -> re.Pattern[str]:
+    """Returns what the times of the recording in a text look like.
 
-    These are times in brackets (`[00:12]`, `#00:12-1#`), those of three parts (`00:12:03`), and those of two
-    parts that begin a line. Another time of two parts is a time of the day, which was said.
+    These are times in brackets (`[00:12]`, `#00:12-1#`), those of three parts that begin a line (`00:12:03`),
+    and those of two parts that begin a line, if such lines look like a recording's: the first is near zero,
+    or they rise and are no round times. Another time is one that was said.
     """
-    return mapped.replace(_INLINE, "")
+    bare = [time for match in _BARE.finditer(text) if (time := seconds(match[1])) is not None]
+    return _MARKS_AND_BARE if _are_of_recording(bare) else _MARKS
+
+
+def _are_of_recording(times: Sequence[float]) -> bool:
+    if not times or times[0] <= BEGINNING_SECONDS:
+        return bool(times)
+    return len(times) > 2 and times == sorted(times) and any(time % _ROUND_SECONDS for time in times)
 
 
 @lru_cache(4_096)
