@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from cara.transcripts.evidence import Evidence
+from cara.transcripts.guests import guests, remarks
 from cara.transcripts.label_names import is_known, is_stage_mark, may_be_name
 from cara.transcripts.label_shapes import Label, Proof, Shape
 from cara.transcripts.utterances import speaker_key
@@ -17,7 +18,14 @@ _ENDS_SENTENCE = re.compile(r"[.!?。！？…]['\"”’)]?\s*$")
 _STATES_FACT = re.compile(r"[^\n:：]{1,40}[:：]|\W")
 
 _SENTENCE = re.compile(r"[.!?。！？…]['\"”’)]?[ \t]*+(?:$|</?\w)|\S[ \t]++\S+[ \t]++\S", re.MULTILINE)
+_BLANK_LINE = re.compile(r"(?:\r\n|\n|\r)[ \t]*+(?:\r\n|\n|\r)")
 _FEW = 200
+_WHOLE_SENTENCES = re.compile(r"\W*+[^\W\d_a-z].*[.!?。！？…]['\"”’)]?\s*", re.DOTALL)
+# Who tells of themselves gives a talk, and who quotes others does so behind a sentence of the same paragraph.
+_FIRST_PERSON = re.compile(
+    r"\b(?:I|me|my|myself|ich|mich|mir|mein\w{0,2}|je|moi|mon|ma|mes|yo|mi|mis|io|mio|mia|eu|meu|minha|ik|mij)\b"
+)
+_QUOTED_LABELS = 8
 
 
 def dialogue_labels(text: str, shape: Shape, found: Sequence[Label]) -> list[Label]:
@@ -70,10 +78,14 @@ def _at_times(looks: Evidence) -> set[str]:
 
 def _by_what_they_are(looks: Evidence) -> set[str]:
     """Returns known names and those that recur, and the names beside them that prove themselves by form."""
-    speakers = looks.known | looks.recurring
+    no_names = remarks(looks)
+    speakers = (looks.known | looks.recurring) - no_names
     if looks.follows_recording:
         speakers |= looks.timed & looks.capitalized
-    single = (looks.capitalized & looks.counts.keys()) - speakers
+    single = (looks.capitalized & looks.counts.keys()) - speakers - no_names
+    if not speakers and len(looks.labels) == len(single) == 2:
+        return single
+    speakers |= guests(looks, speakers)
     if speakers <= looks.full:
         return speakers | (single & looks.full)
     if len(speakers) == 1 and len(single) == 1 and _answers(looks, speakers, *single):
@@ -147,6 +159,16 @@ def _are_two_full_names(said: Evidence) -> bool:
     return len(said.labels) == 2 and len(said.full) == 2 and said.heads_nearly_all and _in_sentences(said)
 
 
+def _are_two_turns(said: Evidence) -> bool:
+    """Two people who say one thing each, in sentences from their first letter to their last sign."""
+    return (
+        len(said.labels) == len(said.counts) == 2
+        and not said.header
+        and said.heads_nearly_all
+        and all(_WHOLE_SENTENCES.fullmatch(said.text, *place) for place in _said(said.text, said.labels))
+    )
+
+
 def _is_the_only_speaker(said: Evidence) -> bool:
     return (
         len(said.counts) == 1 < len(said.labels)
@@ -183,6 +205,7 @@ _REASONS: dict[Proof, tuple[Callable[[Evidence], bool], ...]] = {
         _recur_at_times,
         _names_recur,
         _are_two_full_names,
+        _are_two_turns,
         _is_the_only_speaker,
     ),
     "capitals": (_knows_one_of_several, _all_recur),
@@ -217,11 +240,34 @@ def _follows_header(said: Evidence) -> bool:
         return not words
     if said.shape.proof == "time" and speaker_key(said.header.splitlines()[0]) in said.counts:
         return False  # the times stand below what is said: each belongs to the name before it
-    if said.timed or (said.known and len(said.labels) > 3 and words <= _HEADER_WORDS // 2):
+    if said.timed:
+        return True
+    if _is_told(said):
+        return False
+    if _introduces(said) or (said.known and len(said.labels) > 3 and words <= _HEADER_WORDS // 2):
         return True
     if len(said.labels) > 5 and 6 * len(said.header) < len(said.text):
         return True
     return all(_is_header_line(line) for line in said.header.splitlines() if line.strip())
+
+
+def _is_told(said: Evidence) -> bool:
+    """Returns whether what stands before the labels begins a story in which others are quoted."""
+    if not _ENDS_SENTENCE.search(said.header[-80:]):
+        return False
+    return bool(_FIRST_PERSON.search(said.header)) or (
+        len(said.labels) <= _QUOTED_LABELS and not _stands_apart(said)
+    )
+
+
+def _introduces(said: Evidence) -> bool:
+    """Returns whether a paragraph says what the dialogue is, in which names recur that begin every paragraph."""
+    return _stands_apart(said) and len(said.recurring) > 1 and said.heads_nearly_all
+
+
+def _stands_apart(said: Evidence) -> bool:
+    """Returns whether a blank line stands between the header and the first label."""
+    return bool(_BLANK_LINE.search(said.text[: said.labels[0].end], len(said.header)))
 
 
 def _is_header_line(line: str) -> bool:
