@@ -102,7 +102,8 @@ def _answers(looks: Evidence, speakers: set[str], single: str) -> bool:
 
 
 def _known_or_recurring(looks: Evidence) -> set[str]:
-    return looks.known | looks.recurring
+    speakers = looks.known | looks.recurring
+    return speakers | guests(looks, speakers)
 
 
 _SPEAKERS: dict[Proof, Callable[[Evidence], set[str]]] = {
@@ -136,8 +137,8 @@ def _names_recur(said: Evidence) -> bool:
     return len(said.counts) > 1 and len(said.labels) > (3 if said.header else 2) and _in_sentences(said)
 
 
-def _all_recur(said: Evidence) -> bool:
-    return len(said.counts) > 1 and len(said.recurring) == len(said.counts)
+def _several_recur(said: Evidence) -> bool:
+    return len(said.recurring) > 1
 
 
 def _recur_at_times(said: Evidence) -> bool:
@@ -184,11 +185,9 @@ def _examines(said: Evidence) -> bool:
 
 
 def _take_turns(said: Evidence) -> bool:
-    """The names of a layout that says little: all recur or are known, and they alternate everywhere."""
-    certain = said.recurring | said.known
+    """The names of a layout that says little: they recur or are known, and alternate everywhere."""
     return (
-        len(said.counts) > 1
-        and said.counts.keys() <= certain
+        len(said.recurring | said.known) > 1
         and said.alternates
         and said.heads_nearly_all
         and _in_sentences(said)
@@ -208,8 +207,8 @@ _REASONS: dict[Proof, tuple[Callable[[Evidence], bool], ...]] = {
         _are_two_turns,
         _is_the_only_speaker,
     ),
-    "capitals": (_knows_one_of_several, _all_recur),
-    "heading": (_knows_one_of_several, _all_recur),
+    "capitals": (_knows_one_of_several, _several_recur),
+    "heading": (_knows_one_of_several, _several_recur),
     "layout": (_take_turns,),
 }
 

@@ -14,7 +14,10 @@ _ANNOUNCES = re.compile(
 )
 _ANNOUNCEMENT_CHARACTERS = 120
 _SMALL = re.compile(r"\W*+[^\W\d_A-Z]")
-_SENTENCE = re.compile(r"[^\r\n]{0,400}?(?:[.!?。！？…]['\"”’)]?[ \t]*+(?:$|</?\w)|\S[ \t]++\S+[ \t]++\S++[ \t]++\S)", re.MULTILINE)
+_SENTENCE = re.compile(
+    r"[^\r\n]{0,400}?(?:[.!?。！？…]['\"”’)]?[ \t]*+(?:$|</?\w)|\S[ \t]++\S+[ \t]++\S++[ \t]++\S)",
+    re.MULTILINE,
+)
 
 
 def guests(looks: Evidence, speakers: set[str]) -> set[str]:

@@ -30,9 +30,7 @@ _NO_WORD = (
     r"|[-–][ ]|APP[ ]|BOT[ ]|[-–]\d|said:[ ]*+\n)"
 )
 _NICKNAME = r"[\"“][^\"“”\n]{1,20}[\"”]"
-_WORDS = (
-    rf"\d{{0,3}}+[^\W\d_]{_CHARACTER}{{0,39}}+(?:[ ]{{1,3}}{_NO_WORD}(?:{_CHARACTER}{{1,39}}+|{_NICKNAME})){{0,7}}+"
-)
+_WORDS = rf"\d{{0,3}}+[^\W\d_]{_CHARACTER}{{0,39}}+(?:[ ]{{1,3}}{_NO_WORD}(?:{_CHARACTER}{{1,39}}+|{_NICKNAME})){{0,7}}+"
 _NAME = rf"(?P<name>{_PHONE}|{_WORDS})"
 # Before a colon also a room and its place: `Room 2 | Berlin`.
 _PLACED = rf"(?P<name>{_PHONE}|{_WORDS}(?:[ ]\|[ ]{_WORDS})?+)"
