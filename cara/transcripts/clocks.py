@@ -46,7 +46,8 @@ _DATE = re.compile(r"\d[ ]?[./-][ ]?\d{1,2}[ ]?[./-][ ]?\d|\d[년年]")
 
 _RANGED = rf"{CLOCK}(?:{TO}{CLOCK})?+"
 _MARKED = (
-    rf"[\[(<][ \t]{{0,3}}(?:{CLOCK}{HALF}?+(?:{TO}{CLOCK})?+|{LETTERED}(?:{TO}{LETTERED})?+)[ \t]{{0,3}}[\])>]"
+    rf"[\[(<][ \t]{{0,3}}(?:{CLOCK}{HALF}?+(?:{TO}{CLOCK})?+|{LETTERED}(?:{TO}{LETTERED})?+)"
+    r"[ \t]{0,3}[\])>]"
     rf"|(?<=\w)[ ]{CLOCK}(?=\])"
     rf"|\#{CLOCK}(?:-\d)?\#"
     rf"|(?<![\w:.,]){CLOCK}[ \t]{{0,3}}-->[ \t]{{0,3}}{CLOCK}"

@@ -30,7 +30,10 @@ _NO_WORD = (
     r"|[-–][ ]|APP[ ]|BOT[ ]|[-–]\d|said:[ ]*+\n)"
 )
 _NICKNAME = r"[\"“][^\"“”\n]{1,20}[\"”]"
-_WORDS = rf"\d{{0,3}}+[^\W\d_]{_CHARACTER}{{0,39}}+(?:[ ]{{1,3}}{_NO_WORD}(?:{_CHARACTER}{{1,39}}+|{_NICKNAME})){{0,7}}+"
+_WORDS = (
+    rf"\d{{0,3}}+[^\W\d_]{_CHARACTER}{{0,39}}+"
+    rf"(?:[ ]{{1,3}}{_NO_WORD}(?:{_CHARACTER}{{1,39}}+|{_NICKNAME})){{0,7}}+"
+)
 _NAME = rf"(?P<name>{_PHONE}|{_WORDS})"
 # Before a colon also a room and its place: `Room 2 | Berlin`.
 _PLACED = rf"(?P<name>{_PHONE}|{_WORDS}(?:[ ]\|[ ]{_WORDS})?+)"
@@ -97,7 +100,8 @@ SHAPES = (
     # 11:02:00 From Ann Lee to Everyone: text
     _shape(
         "message",
-        rf"\n{_GAP}(?P<before>(?:{DATE}[ ,]{{1,2}})?+{CLOCK}{HALF}?+)[ \t]++From[ \t]++(?P<name>[^\n:]{{1,60}}?)"
+        rf"\n{_GAP}(?P<before>(?:{DATE}[ ,]{{1,2}})?+{CLOCK}{HALF}?+)[ \t]++From[ \t]++"
+        rf"(?P<name>[^\n:]{{1,60}}?)"
         rf"(?:[ ][Tt]o[ ][^\n:]{{1,60}}+)?+[ ]*+:{_GAP}",
         r"From",
     ),

@@ -31,8 +31,10 @@ _NO_MESSAGE = re.compile(
     r"\s*+(?:\u200e[^\n]{0,300}|<[^<>\n]{1,200}>"
     r"|(?:image|video|audio|sticker|GIF|document) omitted"
     r"|(?:diese nachricht wurde gelöscht|du hast diese nachricht gelöscht|(?:se )?eliminó este mensaje"
-    r"|este mensaje fue eliminado|eliminaste este mensaje|ce message a été supprimé|vous avez supprimé ce message"
-    r"|esta mensagem foi apagada|mensagem apagada|questo messaggio è stato eliminato|dit bericht is verwijderd)\.?"
+    r"|este mensaje fue eliminado|eliminaste este mensaje"
+    r"|ce message a été supprimé|vous avez supprimé ce message"
+    r"|esta mensagem foi apagada|mensagem apagada"
+    r"|questo messaggio è stato eliminato|dit bericht is verwijderd)\.?"
     r"|null|(?:this message was|you) deleted(?: this message)?\.?|missed (?:voice|video) call[^\n]{0,40}"
     r"|messages and calls are end-to-end encrypted[^\n]{0,300})\s*+",
     re.IGNORECASE,
