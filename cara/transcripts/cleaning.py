@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import html
 import re
 import sys
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import lru_cache
 from typing import Final
 
 from cara.transcripts.mapped_text import MappedText
 from cara.transcripts.utterances import TimedWord, Transcript, Utterance
-from cara.web.sanitize import UNWANTED_CHARACTERS, cleaning_edits, without_markup
+from cara.web.sanitize import UNWANTED_CHARACTERS, Edit, cleaning_edits, edited, without_markup
 from cara.web.tags import MarkupBudget
 
 MAX_LABEL_CHARACTERS: Final = 100
 _SUSPECT: Final = re.compile(f"[<&{UNWANTED_CHARACTERS}]")
+_REFERENCE: Final = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});")
+_UNWANTED: Final = re.compile(f"[{UNWANTED_CHARACTERS}]")
 
 
 def cleaned(transcript: Transcript, budget: MarkupBudget | None = None) -> Transcript:
-    """Returns the transcript with texts, labels and words as `without_markup` leaves them; labels are cut.
+    """Returns the transcript without markup and references in texts, labels and words; labels are cut.
+
+    What `without_markup` leaves is decoded once: `AT&amp;T` was said as `AT&T`.
 
     Offsets still lead to where each character stands in the transcript as it was sent. Text without `<`, `&`
     and unwanted characters costs nothing of the budget.
@@ -48,7 +54,7 @@ def _cleaned_labels(utterances: Iterable[Utterance], budget: MarkupBudget) -> di
 
 
 def _cleaned_label(label: str, budget: MarkupBudget) -> str | None:
-    plain = without_markup(label, budget) if _SUSPECT.search(label) else label
+    plain = _cleaned_string(label, budget)
     return plain.strip()[:MAX_LABEL_CHARACTERS].rstrip() or None
 
 
@@ -69,11 +75,31 @@ def _cleaned_text(text: MappedText, budget: MarkupBudget) -> MappedText:
     kept = text
     for edits in cleaning_edits(text.text, budget):
         kept = kept.edited(edits)
+    if "&" in kept.text:
+        kept = kept.edited(_decoding_edits(kept.text))
     return text if kept is text else kept.stripped()
 
 
 def _cleaned_words(words: tuple[TimedWord, ...], budget: MarkupBudget) -> tuple[TimedWord, ...]:
     if not any(_SUSPECT.search(word.text) for word in words):
         return words
-    plain = (word._replace(text=without_markup(word.text, budget)) for word in words)
+    plain = (word._replace(text=_cleaned_string(word.text, budget)) for word in words)
     return tuple(word for word in plain if word.text.strip())
+
+
+def _cleaned_string(text: str, budget: MarkupBudget) -> str:
+    if not _SUSPECT.search(text):
+        return text
+    plain = without_markup(text, budget)
+    return edited(plain, _decoding_edits(plain)) if "&" in plain else plain
+
+
+def _decoding_edits(text: str) -> list[Edit]:
+    """Returns the edits that put characters in the place of references which name one."""
+    found = ((match, _decoded(match[0])) for match in _REFERENCE.finditer(text))
+    return [(*match.span(), decoded) for match, decoded in found if decoded != match[0]]
+
+
+@lru_cache(maxsize=512)
+def _decoded(reference: str) -> str:
+    return _UNWANTED.sub("", html.unescape(reference))

@@ -6,18 +6,15 @@ import re
 from collections.abc import Callable, Sequence
 
 from cara.transcripts.evidence import Evidence
+from cara.transcripts.guests import guests, remarks
+from cara.transcripts.headers import follows_header
 from cara.transcripts.label_names import is_known, is_stage_mark, may_be_name
 from cara.transcripts.label_shapes import Label, Proof, Shape
 from cara.transcripts.utterances import speaker_key
 
-# A header states the title, the date and who takes part; what is longer or is in sentences is a talk.
-_HEADER_WORDS = 60
-_HEADER_LINE_WORDS = 14
-_ENDS_SENTENCE = re.compile(r"[.!?。！？…]['\"”’)]?\s*$")
-_STATES_FACT = re.compile(r"[^\n:：]{1,40}[:：]|\W")
-
-_SENTENCE = re.compile(r"[.!?。！？…]['\"”’)]?[ \t]*+$|\S[ \t]++\S+[ \t]++\S", re.MULTILINE)
+_SENTENCE = re.compile(r"[.!?。！？…]['\"”’)]?[ \t]*+(?:$|</?\w)|\S[ \t]++\S+[ \t]++\S", re.MULTILINE)
 _FEW = 200
+_WHOLE_SENTENCES = re.compile(r"\W*+[^\W\d_a-z].*[.!?。！？…]['\"”’)]?\s*", re.DOTALL)
 
 
 def dialogue_labels(text: str, shape: Shape, found: Sequence[Label]) -> list[Label]:
@@ -35,7 +32,7 @@ def dialogue_labels(text: str, shape: Shape, found: Sequence[Label]) -> list[Lab
     said = looks.only(speakers)
     if not any(reason(said) for reason in _REASONS[shape.proof]):
         return []
-    return list(said.labels) if _say_something(said) and _follows_header(said) else []
+    return list(said.labels) if _say_something(said) and follows_header(said) else []
 
 
 def _evidence(text: str, shape: Shape, found: Sequence[Label]) -> Evidence:
@@ -70,10 +67,14 @@ def _at_times(looks: Evidence) -> set[str]:
 
 def _by_what_they_are(looks: Evidence) -> set[str]:
     """Returns known names and those that recur, and the names beside them that prove themselves by form."""
-    speakers = looks.known | looks.recurring
+    no_names = remarks(looks)
+    speakers = (looks.known | looks.recurring) - no_names
     if looks.follows_recording:
         speakers |= looks.timed & looks.capitalized
-    single = (looks.capitalized & looks.counts.keys()) - speakers
+    single = (looks.capitalized & looks.counts.keys()) - speakers - no_names
+    if not speakers and len(looks.labels) == len(single) == 2:
+        return single
+    speakers |= guests(looks, speakers)
     if speakers <= looks.full:
         return speakers | (single & looks.full)
     if len(speakers) == 1 and len(single) == 1 and _answers(looks, speakers, *single):
@@ -90,7 +91,8 @@ def _answers(looks: Evidence, speakers: set[str], single: str) -> bool:
 
 
 def _known_or_recurring(looks: Evidence) -> set[str]:
-    return looks.known | looks.recurring
+    speakers = looks.known | looks.recurring
+    return speakers | guests(looks, speakers)
 
 
 _SPEAKERS: dict[Proof, Callable[[Evidence], set[str]]] = {
@@ -124,8 +126,8 @@ def _names_recur(said: Evidence) -> bool:
     return len(said.counts) > 1 and len(said.labels) > (3 if said.header else 2) and _in_sentences(said)
 
 
-def _all_recur(said: Evidence) -> bool:
-    return len(said.counts) > 1 and len(said.recurring) == len(said.counts)
+def _several_recur(said: Evidence) -> bool:
+    return len(said.recurring) > 1
 
 
 def _recur_at_times(said: Evidence) -> bool:
@@ -147,6 +149,16 @@ def _are_two_full_names(said: Evidence) -> bool:
     return len(said.labels) == 2 and len(said.full) == 2 and said.heads_nearly_all and _in_sentences(said)
 
 
+def _are_two_turns(said: Evidence) -> bool:
+    """Two people who say one thing each, in sentences from their first letter to their last sign."""
+    return (
+        len(said.labels) == len(said.counts) == 2
+        and not said.header
+        and said.heads_nearly_all
+        and all(_WHOLE_SENTENCES.fullmatch(said.text, *place) for place in _said(said.text, said.labels))
+    )
+
+
 def _is_the_only_speaker(said: Evidence) -> bool:
     return (
         len(said.counts) == 1 < len(said.labels)
@@ -162,11 +174,9 @@ def _examines(said: Evidence) -> bool:
 
 
 def _take_turns(said: Evidence) -> bool:
-    """The names of a layout that says little: all recur or are known, and they alternate everywhere."""
-    certain = said.recurring | said.known
+    """The names of a layout that says little: they recur or are known, and alternate everywhere."""
     return (
-        len(said.counts) > 1
-        and said.counts.keys() <= certain
+        len(said.recurring | said.known) > 1
         and said.alternates
         and said.heads_nearly_all
         and _in_sentences(said)
@@ -183,10 +193,11 @@ _REASONS: dict[Proof, tuple[Callable[[Evidence], bool], ...]] = {
         _recur_at_times,
         _names_recur,
         _are_two_full_names,
+        _are_two_turns,
         _is_the_only_speaker,
     ),
-    "capitals": (_knows_one_of_several, _all_recur),
-    "heading": (_knows_one_of_several, _all_recur),
+    "capitals": (_knows_one_of_several, _several_recur),
+    "heading": (_knows_one_of_several, _several_recur),
     "layout": (_take_turns,),
 }
 
@@ -208,23 +219,3 @@ def _say_something(said: Evidence) -> bool:
 def _said(text: str, labels: Sequence[Label]) -> list[tuple[int, int]]:
     ends = [label.start for label in labels[1:]] + [len(text)]
     return [(label.end, end) for label, end in zip(labels, ends, strict=True) if label.end < end]
-
-
-def _follows_header(said: Evidence) -> bool:
-    """Returns whether the labels begin the text, or what stands before them is a header."""
-    words = len(said.header.split())
-    if not words or words > _HEADER_WORDS:
-        return not words
-    if said.shape.proof == "time" and speaker_key(said.header.splitlines()[0]) in said.counts:
-        return False  # the times stand below what is said: each belongs to the name before it
-    if said.timed or (said.known and len(said.labels) > 3 and words <= _HEADER_WORDS // 2):
-        return True
-    if len(said.labels) > 5 and 6 * len(said.header) < len(said.text):
-        return True
-    return all(_is_header_line(line) for line in said.header.splitlines() if line.strip())
-
-
-def _is_header_line(line: str) -> bool:
-    if _STATES_FACT.match(line.strip()):
-        return True
-    return len(line.split()) <= _HEADER_LINE_WORDS and not _ENDS_SENTENCE.search(line[-80:])

@@ -9,14 +9,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 
-from cara.transcripts.clocks import seconds
+from cara.transcripts.clocks import BEGINNING_SECONDS, seconds
 from cara.transcripts.label_names import is_capitalized, is_full_name, is_known
 from cara.transcripts.label_shapes import Label, Shape
 
 _LINE = re.compile(r"[^\s][^\r\n]*+")
 _BLANK_LINE = re.compile(r"(?:\r\n|\n|\r)[ \t]*+(?:\r\n|\n|\r)\s*+(?=\S)")
-# Times of a recording begin near zero, those of an agenda and the verses of a book do not.
-_BEGINNING_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -67,10 +65,10 @@ class Evidence:
 
     @cached_property
     def follows_recording(self) -> bool:
-        """Whether the times at the names begin as those of a recording do."""
+        """Whether the times at the names begin as a recording does, not an agenda or the verses of a book."""
         first = next((label.clock for label in self.labels if label.clock), None)
         start = seconds(first) if first else None
-        return start is not None and start <= _BEGINNING_SECONDS
+        return start is not None and start <= BEGINNING_SECONDS
 
     @cached_property
     def heads_nearly_all(self) -> bool:

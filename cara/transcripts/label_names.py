@@ -45,8 +45,9 @@ _OPENERS = frozenset(
 # What stands behind a name where prose quotes somebody.
 _SAYS = frozenset("said says say asked asks replied replies wrote writes added adds is are was were".split())
 _PARTICLES = frozenset(
-    "de la las los del da do dos das di du van von der den ter af bin ibn al el y e and the of".split()
+    "de la las los del da do dos das di du van von der den ter af bin ibn al el y e".split()
 )
+_JOINING = _PARTICLES | {"and", "the", "of"}
 _STAGE_MARK = re.compile(
     r"(?:\w{1,20} )?(?:music|applause|laugh\w{0,5}|pause\w?|silence|inaudible|unintelligible|crosstalk"
     r"|cough\w{0,3}|sigh\w{0,3}|noise|cheer\w{0,4}|beat|breath\w{0,3}|blank.audio"
@@ -86,17 +87,20 @@ def may_be_name(name: str) -> bool:
         return not any(other[0].islower() for other in others)
     if others and others[-1].casefold() in _SAYS:
         return False
+    if len(others) > 4 and not is_capitalized(name):
+        return False
     return not _DATE.search(name) and ("," not in name or is_capitalized(name))
 
 
 @lru_cache(4_096)
 def is_capitalized(name: str) -> bool:
-    """Returns whether the name is written as names are: no word of it begins with a small letter."""
-    return not any(word[0].islower() for word in name.split())
+    """Returns whether the name is written as names are: no word but a particle begins with a small letter."""
+    first, *others = name.split()
+    return not first[0].islower() and not any(word[0].islower() for word in others if word not in _PARTICLES)
 
 
 @lru_cache(4_096)
 def is_full_name(name: str) -> bool:
     """Returns whether the name is written as first and last names are: two to four words with capitals."""
-    words = [word for word in name.split() if word not in _PARTICLES]
+    words = [word for word in name.split() if word not in _JOINING]
     return 2 <= len(words) <= 4 and all(word[0].isalpha() and not word[0].islower() for word in words)

@@ -6,38 +6,45 @@ import re
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
-from cara.transcripts.clocks import CLOCK, HALF, TO, has_clocks
+from cara.transcripts.clocks import CLOCK, DATE, DAY, HALF, HALF_AHEAD, LETTERED, MOMENT, TO, has_clocks
 
 # Each is one character for one character, so that offsets stay the same.
 _LINE_ENDS = ("\r", "\x85", "\u2028", "\u2029", "\x0c")
 _SPACES = ("\ufeff", "\u200b", "\u200e", "\u200f", "\u202f", "\xa0", "\u3000", "\u2009", "\u202a", "\u202c")
 
+_BLOCKS = "p|div|br|li|ul|ol|h[1-6]|tr|td|blockquote|section"
+_ELEMENT_END = re.compile(rf"</(?:{_BLOCKS}|b|i|em|strong|u|span|font)>|<br[ /]*>", re.IGNORECASE)
+_BLOCK = re.compile(rf"</?(?:{_BLOCKS})(?:[ /][^<>]{{0,300}})?+>", re.IGNORECASE)
+_INLINE = re.compile(r"</?(?:b|i|em|strong|u|span|font)(?:[ /][^<>]{0,300})?+>|&nbsp;", re.IGNORECASE)
+
 _GAP = r"[ \t]*+"
 # Marks of lists, headings and quotations, and the numbers of lines at the margin.
 _LEAD = r"\n[ \t]*+(?:(?:[-•–—>*]{1,3}|#{1,6}|\(?\d{1,2}[.)]?)[ \t]++|>{1,3}[ \t]*+|@)?+"
-_OPEN = r"(?:[*_\[]{1,3}+|<(?:b|i|em|strong)>)?+"
-_CLOSE = r"(?:[*_\]]{1,3}+|</(?:b|i|em|strong)>)?+"
+_OPEN = r"(?:[*_\[]{1,3}+)?+"
+_CLOSE = r"(?:[*_\]]{1,3}+)?+"
 _CHARACTER = r"[^\s:：\[\](){}<>|*\"“”!?;=\\…—]"
-_NAME = (
-    rf"(?P<name>[^\W\d_]{_CHARACTER}{{0,39}}+"
-    rf"(?:[ ]{{1,3}}(?!\d{{1,4}}[:./-]\d|(?:Toda|Yesterda)y[ ]|[-–][ ]|APP[ ]|BOT[ ])"
-    rf"(?![-–][\d]){_CHARACTER}{{1,39}}+){{0,4}}+)"
+_PHONE = r"(?=[\d ().+-]{7})\+?\(?\d[\d().-]{0,15}+(?:[ ][\d().-]{1,12}+(?!:)){0,5}+"
+# No word of a name: a date or a time behind it, and what is said.
+_NO_WORD = (
+    r"(?!\d{1,4}[:./-]\d|(?:Toda|Yesterda)y[ ]|(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]{0,6},?[ ]\d"
+    r"|[-–][ ]|APP[ ]|BOT[ ]|[-–]\d|said:[ ]*+\n)"
 )
+_NICKNAME = r"[\"“][^\"“”\n]{1,20}[\"”]"
+_WORDS = (
+    rf"\d{{0,3}}+[^\W\d_]{_CHARACTER}{{0,39}}+"
+    rf"(?:[ ]{{1,3}}{_NO_WORD}(?:{_CHARACTER}{{1,39}}+|{_NICKNAME})){{0,7}}+"
+)
+_NAME = rf"(?P<name>{_PHONE}|{_WORDS})"
+# Before a colon also a room and its place: `Room 2 | Berlin`.
+_PLACED = rf"(?P<name>{_PHONE}|{_WORDS}(?:[ ]\|[ ]{_WORDS})?+)"
 # What has no small letter of English: most lines of a text are out of question at once.
 _CAPITAL = _CHARACTER.replace(r"[^\s", r"[^\sa-z")
 _CAPITALS = rf"(?P<name>[^\W\d_a-z]{_CAPITAL}{{0,39}}+(?:[ ]{{1,3}}{_CAPITAL}{{1,39}}+){{0,4}}+)"
 _ASIDE = r"(?:[ ]{0,2}[(（](?!\d)[^()（）\n:]{1,40}[)）])?+"
-_TIME = rf"{CLOCK}{HALF}?+(?:{TO}{CLOCK}{HALF}?+)?+"
-_DATE = (
-    r"(?:\d{1,4}[./-]\d{1,2}[./-]\d{1,4}\.?+"
-    r"|\d{1,2}[ ][^\W\d_]{3,9}\.?[ ]\d{4}|[^\W\d_]{3,9}\.?[ ]\d{1,2},?[ ]\d{4})"
-)
-_DAY = (
-    r"(?:(?:Today|Yesterday|(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day)(?:,?[ ]at)?[ ]"
-    rf"|{_DATE},?[ ]{{1,2}}|\d{{1,2}}[./]\d{{1,2}}\.?[ ])"
-)
-_BEFORE = rf"(?P<before>[\[(<#]?[ ]?{_DAY}?+{_TIME}(?:-\d#)?[ ]?[\])>#]?)"
-_BEHIND = rf"(?P<behind>[\[(<]?[ ]?{_DAY}?+{_TIME}[ ]?[\])>]?)"
+_TIME = rf"{HALF_AHEAD}?+{CLOCK}Z?+{HALF}?+(?:{TO}{CLOCK}{HALF}?+)?+"
+_SPAN = rf"[\[(]?+{LETTERED}(?:{TO}{LETTERED})?+[\])]"
+_BEFORE = rf"(?P<before>[\[(<#]?[ ]?{DAY}?+{_TIME}(?:-\d#)?[ ]?[\])>#]?|{_SPAN})"
+_BEHIND = rf"(?P<behind>[\[(<]?[ ]?{DAY}?+{_TIME}[ ]?[\])>]?|{_SPAN})"
 _CHANNEL = r"(?P<name2>[^\W\d_]{2,20}:\d{1,3})(?=[ ]{0,3}[:：])"
 _SPELLED = r"(?:\d{1,3}[ ](?:hour|minute|second)s?[ ]?,?[ ]?){0,3}+"
 _NICK = r"(?P<name>[^\W\d][^<>\n]{0,39})"
@@ -80,21 +87,22 @@ def _shape(proof: Proof, pattern: str, hint: str) -> Shape:
     return Shape(proof, re.compile(pattern), re.compile(hint))
 
 
-_ANY_CLOCK = r"\d:\d"
+_ANY_CLOCK = r"\d:\d|\ds[\])]"
 SHAPES = (
     # 12/05/2026, 10:00 - Ann: text   [12/05/2026, 10:00:01] Ann: text
     _shape(
         "message",
-        rf"\n{_GAP}(?:\[(?P<before>{_DATE},?[ T]{{1,2}}{CLOCK}{HALF}?+)\][ ]*+[-–]?[ ]*+"
-        rf"|(?P<before2>{_DATE},?[ T]{{1,2}}{CLOCK}{HALF}?+)[ ]{{1,2}}[-–][ ]{{1,2}})"
-        r"(?:(?P<name>[^:\n]{1,60}+):(?=\s|$)[ \t]*+)?+",
-        r"\d[./-]\d",
+        rf"\n{_GAP}(?:\[(?P<before>{MOMENT})\][ ]*+[-–]?[ ]*+"
+        rf"|(?P<before2>{MOMENT})(?:[ ]{{1,2}}[-–][ ]{{1,2}}|,[ ]))"
+        rf"(?:(?P<name>(?:[^:\n\"“”„«»]|{_NICKNAME}){{1,60}}+):(?=\s|$)[ \t]*+)?+",
+        r"\d[ ]?[./-][ ]?\d|\d[년年]",
     ),
     # 11:02:00 From Ann Lee to Everyone: text
     _shape(
         "message",
-        rf"\n{_GAP}(?P<before>{CLOCK}{HALF}?+)[ \t]++From[ \t]++(?P<name>[^\n:]{{1,60}}?)"
-        rf"(?:[ ]to[ ][^\n:]{{1,60}}+)?+[ ]*+:{_GAP}",
+        rf"\n{_GAP}(?P<before>(?:{DATE}[ ,]{{1,2}})?+{CLOCK}{HALF}?+)[ \t]++From[ \t]++"
+        rf"(?P<name>[^\n:]{{1,60}}?)"
+        rf"(?:[ ][Tt]o[ ][^\n:]{{1,60}}+)?+[ ]*+:{_GAP}",
         r"From",
     ),
     # 0:0:0.0 --> 0:0:3.2 above Ann Lee above text; also a time or a date alone above a name
@@ -146,8 +154,8 @@ SHAPES = (
     # Ann: text   [00:12] **Ann:** text   Ann (she/her) [00:12]: text   Ann 00:12: text   Speaker:0: text
     _shape(
         "colon",
-        rf"{_LEAD}{_OPEN}(?:{_BEFORE}{_DASH})?+{_OPEN}(?:{_CHANNEL}|{_NAME}{_ASIDE})"
-        rf"{_CLOSE}(?:{_DASH}{_BEHIND})?+{_CLOSE}[ ]{{0,3}}+[:：](?!//|\d){_CLOSE}[ \t]*+"
+        rf"{_LEAD}{_OPEN}(?:{_BEFORE}{_DASH})?+{_OPEN}(?:{_CHANNEL}|{_PLACED}{_ASIDE})"
+        rf"(?:[ ]said(?=:[ ]*+\n))?+{_CLOSE}(?:{_DASH}{_BEHIND})?+{_CLOSE}[ ]*+[:：](?!//|\d){_CLOSE}[ \t]*+"
         rf"(?P<after>\[{CLOCK}\]|\({CLOCK}\)|{CLOCK}(?=[ \t]*+\n))?+[ \t]*+",
         r"[:：]",
     ),
@@ -181,16 +189,24 @@ SHAPES = (
     ),
 )  # fmt: skip
 
+_AFTER_SENTENCE = re.compile(rf"(?<=[.!?…。？！])[ ](?={_NAME}{_ASIDE}[:：][ ])")
+
 
 def lines_of(text: str) -> str:
     """Returns the text as the shapes match it: a line feed before it and behind it, and plain spaces.
 
-    A character has an offset larger by one than in the text.
+    Tags of HTML are white space in it, and those of blocks line ends. Where the whole text is one line, it
+    is broken where labels may follow sentences. A character has an offset larger by one than in the text.
     """
+    if _ELEMENT_END.search(text):
+        text = _BLOCK.sub(lambda tag: "\n".ljust(len(tag[0])), text)
+        text = _INLINE.sub(lambda tag: " " * len(tag[0]), text)
     for end in _LINE_ENDS:
         text = text.replace(end, "\n")
     for space in _SPACES:
         text = text.replace(space, " ")
+    if "\n" not in text.strip():
+        text = _AFTER_SENTENCE.sub("\n", text)
     return f"\n{text}\n"
 
 

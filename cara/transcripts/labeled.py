@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from cara.transcripts.chevrons import GUESSED_NOTE, alternating
-from cara.transcripts.clocks import CLOCK, TO, has_clocks, seconds, starts, without_times
+from cara.transcripts.clocks import CLOCK, LETTERED, TO, has_clocks, marks_of_time, seconds, starts
 from cara.transcripts.dialogues import dialogue_labels
 from cara.transcripts.label_shapes import SHAPES, Label, Shape, labels_in, lines_of
 from cara.transcripts.mapped_text import MappedText
@@ -19,7 +19,8 @@ _FOOTER = re.compile(
     r"|(?:meeting|transcription|recording|transcript|call)[ ](?:has[ ])?ended\b[^\n]{0,40}"
     r"|this[ ](?:editable[ ])?transcript[ ]was[ ][^\n]{0,160}"
     r"|\[?end[ ]of[ ](?:transcript(?:ion)?|recording|audio|interview)\]?\.?"
-    r"|https?://\S{1,100}"
+    r"|https?://\S{1,100}|Page[ ]\d{1,4}[ ]?(?:of|/)[ ]?\d{1,4}|[-–—_=*]{3,}"
+    r"|exported[ ]\d{1,9}[ ]message(?:s|\(s\))?"
     r"|[^\n]{1,60}[ ](?:started|stopped)[ ](?:the[ ])?(?:transcription|recording)\.?)",
     re.IGNORECASE,
 )
@@ -27,8 +28,13 @@ _FOOTER_CHARACTERS = 200
 _LAST_LINE = re.compile(r"[^\r\n]*+\Z")
 # What messengers write of their own where a message stands.
 _NO_MESSAGE = re.compile(
-    r"\s*+(?:\u200e[^\n]{0,300}|<(?:media omitted|attached: [^<>\n]{1,200})>"
+    r"\s*+(?:\u200e[^\n]{0,300}|<[^<>\n]{1,200}>"
     r"|(?:image|video|audio|sticker|GIF|document) omitted"
+    r"|(?:diese nachricht wurde gelöscht|du hast diese nachricht gelöscht|(?:se )?eliminó este mensaje"
+    r"|este mensaje fue eliminado|eliminaste este mensaje"
+    r"|ce message a été supprimé|vous avez supprimé ce message"
+    r"|esta mensagem foi apagada|mensagem apagada"
+    r"|questo messaggio è stato eliminato|dit bericht is verwijderd)\.?"
     r"|null|(?:this message was|you) deleted(?: this message)?\.?|missed (?:voice|video) call[^\n]{0,40}"
     r"|messages and calls are end-to-end encrypted[^\n]{0,300})\s*+",
     re.IGNORECASE,
@@ -38,12 +44,13 @@ _EDITED = re.compile(
 )
 _SYSTEM_LINE = re.compile(
     r"(?<=[\r\n])[^\r\n:]{1,60}[ ](?:started|stopped)[ ](?:the[ ])?(?:transcription|recording)\.?[ \t]*+$"
-    r"|(?<=[\r\n])[ \t]*+[-–—_=*]{3,}+[ \t]*+$",
+    r"|(?<=[\r\n])[ \t]*+[-–—_=*]{3,}+(?:[^\r\n]{1,60}?[-–—_=*]{3,}+)?+[ \t]*+$"
+    r"|(?<=[\r\n])[ \t]*+Page[ ]\d{1,4}(?:[ ](?:of|/)[ ]\d{1,4}|/\d{1,4})[ \t]*+$",
     re.IGNORECASE | re.MULTILINE,
 )
 _MARGIN = re.compile(r"(?<=[\r\n])[ \t]*+(?:[1-9]|1\d|2[0-5])(?:[ \t]{1,12}|[ \t]*+$)", re.MULTILINE)
 _CHANGE = re.compile(r"(?<=[.!?\])])[ \t]++>>>?[ \t]*+")
-_RANGE = re.compile(rf"^[ \t\ufeff]*+\[({CLOCK}){TO}({CLOCK})\][ \t]*+", re.MULTILINE)
+_RANGE = re.compile(rf"^[ \t\ufeff]*+\[({CLOCK}|{LETTERED}){TO}({CLOCK}|{LETTERED})\][ \t]*+", re.MULTILINE)
 
 
 def read_labeled(text: str) -> Transcript | None:
@@ -67,14 +74,15 @@ def read_plain(text: str) -> Transcript:
     Where ranges of times begin lines, as whisper.cpp writes them, each line is an utterance with its times.
     """
     end = _end_of_words(text)
+    marks = marks_of_time(text)
     ranges = list(_RANGE.finditer(text, 0, end))
     if not ranges or text[: ranges[0].start()].strip():
-        return Transcript("plain", (Utterance(_words(text, 0, end)),))
+        return Transcript("plain", (Utterance(_words(text, 0, end, marks)),))
     ends = [match.start() for match in ranges[1:]] + [end]
     return Transcript(
         "plain",
         tuple(
-            Utterance(_words(text, match.end(), until), None, seconds(match[1]), seconds(match[2]))
+            Utterance(_words(text, match.end(), until, marks), None, seconds(match[1]), seconds(match[2]))
             for match, until in zip(ranges, ends, strict=True)
         ),
     )
@@ -97,10 +105,11 @@ def _labels(text: str) -> tuple[Shape, list[Label]] | None:
 
 def _utterances(text: str, shape: Shape, labels: Sequence[Label]) -> tuple[Utterance, ...]:
     times = starts([label.clock for label in labels])
+    marks = marks_of_time(text)
     return tuple(
         Utterance(said, _written(label.name), time)
         for label, (start, end), time in zip(labels, _bodies(text, labels), times, strict=True)
-        if label.name and (said := _said(text, shape, start, end)).text
+        if label.name and (said := _said(text, shape, start, end, marks)).text
     )
 
 
@@ -116,8 +125,8 @@ def _written(name: str) -> str:
     return name.strip(" ~*\u200e\u202a\u202c")
 
 
-def _said(text: str, shape: Shape, start: int, end: int) -> MappedText:
-    words = _words(text, start, end)
+def _said(text: str, shape: Shape, start: int, end: int, marks: re.Pattern[str]) -> MappedText:
+    words = _words(text, start, end, marks)
     if shape.timed:
         words = words.replace(_EDITED, "")
         if _NO_MESSAGE.fullmatch(text, start, end):
@@ -129,12 +138,12 @@ def _said(text: str, shape: Shape, start: int, end: int) -> MappedText:
     return words.replace(_SYSTEM_LINE, "").stripped() if _SYSTEM_LINE.search(words.text) else words
 
 
-def _words(text: str, start: int, end: int) -> MappedText:
-    """Returns what stands in a range, without white space around it and times inside."""
+def _words(text: str, start: int, end: int, marks: re.Pattern[str]) -> MappedText:
+    """Returns what stands in a range, without white space around it and marks of time inside."""
     said = text[start:end]
     first = start + len(said) - len(said.lstrip())
     part = MappedText.part(text, first, max(first, start + len(said.rstrip())))
-    return without_times(part).stripped() if has_clocks(said) else part
+    return part.replace(marks, "").stripped() if has_clocks(said) else part
 
 
 def _end_of_words(text: str) -> int:
@@ -151,13 +160,14 @@ def _end_of_words(text: str) -> int:
 
 def _guessed(text: str, labels: Sequence[Label]) -> Transcript:
     places = [(0, labels[0].start), *_bodies(text, labels)]
-    turns = [turn for start, end in places for turn in _changes(text, start, end) if turn.text]
+    marks = marks_of_time(text)
+    turns = [turn for start, end in places for turn in _changes(text, start, end, marks) if turn.text]
     return Transcript("labeled", alternating(turns), speakers_guessed=True, notes=(GUESSED_NOTE,))
 
 
-def _changes(text: str, start: int, end: int) -> Iterator[MappedText]:
+def _changes(text: str, start: int, end: int, marks: re.Pattern[str]) -> Iterator[MappedText]:
     """Yields what is said between the changes of the speaker inside a line."""
     for change in _CHANGE.finditer(text, start, end):
-        yield _words(text, start, change.start())
+        yield _words(text, start, change.start(), marks)
         start = change.end()
-    yield _words(text, start, end)
+    yield _words(text, start, end, marks)

@@ -187,6 +187,16 @@ def test_times_at_labels_are_starts_and_no_words(form: str, names: tuple[str, st
         "(1) {name}: {words}",
         "{name}: {words} #00:00:03-1#",
         "\u200e[12.05.26, 10:00] {name}: {words}",
+        "4/3/26, 9:30 a.\xa0m. - {name}: {words}",
+        "04/03/2026 à 09:30 - {name} : {words}",
+        "2026/3/4 上午9:30 - {name}: {words}",
+        "2026. 3. 4. 오전 9:30 - {name} : {words}",
+        "4.3.2026 klo 9.30 - {name}: {words}",
+        "2026년 3월 4일 오전 9:30, {name} : {words}",
+        "[{name}] [오전 9:30] {words}",
+        "{name}, Mon 10:01 AM\n{words}\n",
+        "{name} said:\n{words}\n",
+        "<p><strong>{name}:</strong>&nbsp;{words}",
     ],
 )
 @pytest.mark.parametrize(
@@ -394,6 +404,33 @@ def test_a_short_header_is_no_words():
 def test_a_name_that_begins_each_paragraph_is_the_only_speaker():
     text = "Ann Lee: We grew.\n\nAnn Lee: We hired.\n\nAnn Lee: We sold."
     assert _turns(read_labeled(text)) == [("Ann Lee", "We grew. We hired. We sold.")]
+
+
+def test_names_of_many_words_phones_and_guests_are_speakers():
+    text = "".join(
+        f"{name}   0:0{at}\n{words}\n\n"
+        for at, (name, words) in enumerate(
+            zip(
+                ('Robert "Bob" Roe', "Maria do Carmo de Souza Costa", "+1 415-555-0100", "3M"),
+                FOUR,
+                strict=True,
+            )
+        )
+    )
+    assert len(_turns(read_labeled(text))) == 4
+    panel = "Ann: We start.\nBob: Good.\nAnn: So.\nCarl: May I?\nBob: Yes."
+    assert _turns(read_labeled(panel))[3] == ("Carl", "May I?")
+
+
+def test_points_of_a_list_and_times_that_were_said_are_words():
+    text = "Coach: Which?\nYou: Three things.\nSpeed: I ship.\nCare: I test.\n10:45 is late.\nCoach: Ok."
+    assert _turns(read_labeled(text))[1] == (
+        "You", "Three things. Speed: I ship. Care: I test. 10:45 is late."
+    )  # fmt: skip
+
+
+def test_a_told_story_is_no_dialogue():
+    assert read_labeled("A man called me.\nCustomer: I paid.\nMe: Oh.\nCustomer: So?\nMe: Fine.") is None
 
 
 TALK = "We moved the night shift last year. Waiting times fell by a third, and nobody left the ward.\n"
