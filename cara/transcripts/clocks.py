@@ -52,6 +52,7 @@ _MARKED = (
     rf"|\#{CLOCK}(?:-\d)?\#"
     rf"|(?<![\w:.,]){CLOCK}[ \t]{{0,3}}-->[ \t]{{0,3}}{CLOCK}"
     rf"|^[ \t\ufeff]*+(?=\d{{1,2}}:\d{{2}}:\d{{2}}){_RANGED}(?![\w:])"
+    rf"|(?<![\w:.,])(?=0?\d:\d{{2}}:\d{{2}}){CLOCK}(?![\w:])"
 )
 _MARKS = re.compile(_MARKED, re.MULTILINE)
 _MARKS_AND_BARE = re.compile(rf"{_MARKED}|^[ \t\ufeff]*+{_RANGED}(?=[\s>–—-]|\Z)", re.MULTILINE)
@@ -70,8 +71,8 @@ def has_clocks(text: str) -> bool:
 def marks_of_time(text: str) -> re.Pattern[str]:
     """Returns what the times of the recording in a text look like.
 
-    These are times in brackets (`[00:12]`, `#00:12-1#`), those of three parts that begin a line (`00:12:03`),
-    and those of two parts that begin a line, if such lines look like a recording's: the first is near zero,
+    These are times in brackets (`[00:12]`, `#00:12-1#`), those of three parts that begin a line or have an
+    hour of one digit (`00:12:03`), and those of two parts that begin a line, if such lines look like a recording's: the first is near zero,
     or they rise and are no round times. Another time is one that was said.
     """
     bare = [time for match in _BARE.finditer(text) if (time := seconds(match[1])) is not None]
