@@ -36,8 +36,8 @@ def deepgram(root: Json) -> Transcript | None:
 
 
 def _of_deepgram_stream(answers: list[Members]) -> Transcript | None:
-    final = [answer for answer in answers if answer.get("isfinal") is not False]
-    bests = [_best(member(answer, "channel")) for answer in final]
+    heard = [answer for answer in answers if "channel" in answer and answer.get("isfinal") is not False]
+    bests = [_best(member(answer, "channel")) for answer in heard]
     if not any("transcript" in best for best in bests):
         return None
     return read_as("deepgram", utterances_of_phrases(bests))

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from cara.transcripts.json_names import names_in
+from cara.transcripts.json_names import Names, names_in
 from cara.transcripts.json_times import seconds
 from cara.transcripts.located_json import Members, first, text_of
 
 _NAMES_OF_SPEAKERS: Final = (
     "name", "realname", "displayname", "label", "username", "speakerid", "role", "user", "id",
 )  # fmt: skip
+_TELLING: Final = frozenset({"speaker", "role", "from", "speakerlabels"})
 _LEVELS: Final = 2
 _LONGEST_LABEL: Final = 100
 
 
 def speaker_of(members: Members) -> str | None:
     """Returns the label of who speaks, as it is written; None if there is none."""
-    return label_of(first(members, names_in(members).speakers)) or _sender_of(members)
+    return speaker_in(members, names_in(members))
+
+
+def speaker_in(members: Members, names: Names) -> str | None:
+    """Returns the same; `names` are those that the object has."""
+    label = label_of(first(members, names.speakers)) if names.speakers else None
+    return label or (_sender_of(members) if "from" in members else None)
 
 
 def label_of(value: Any) -> str | None:
@@ -54,6 +61,8 @@ def tells_speakers(root: Members | list[Any]) -> bool:
 
 
 def _tells_one(members: Members) -> bool:
+    if _TELLING.isdisjoint(members):
+        return False
     table = members.get("speakerlabels")
     if isinstance(table, dict | list) and table:
         return True

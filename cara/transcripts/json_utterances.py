@@ -9,7 +9,7 @@ from itertools import groupby, pairwise
 from typing import Any, Final, NamedTuple
 
 from cara.transcripts.json_names import names_in
-from cara.transcripts.json_speakers import label_of, speaker_of
+from cara.transcripts.json_speakers import label_of, speaker_in
 from cara.transcripts.json_texts import written_in
 from cara.transcripts.json_times import span_of
 from cara.transcripts.located_json import Members, first, mapped_of, objects, text_of
@@ -18,7 +18,7 @@ from cara.transcripts.utterances import TimedWord, Transcript, TranscriptFormat,
 
 Json = Members | list[Any]
 
-_INNER: Final = ("message", "instances")
+_INNER: Final = frozenset({"message", "instances"})
 _OPENING: Final = "opening"
 _MARKS: Final = {"punctuation", "punct", "spacing"}
 _WITH_SPACE: Final = {"punct", "spacing"}
@@ -57,15 +57,13 @@ def utterances_of_phrases(phrases: Iterable[Members], unit: float = 1) -> list[U
 
     `unit` is that of its times, in seconds. Phrases in which nothing is said are left out.
     """
-    flat = [_flat(phrase) for phrase in phrases]
-    labels = {speaker_of(phrase) for phrase in flat}
+    told = [(phrase, names := names_in(phrase), speaker_in(phrase, names)) for phrase in map(_flat, phrases)]
+    labels = {speaker for _, _, speaker in told}
     utterances: list[Utterance] = []
-    for phrase in flat:
-        names = names_in(phrase)
+    for phrase, names, speaker in told:
         text = written_in(first(phrase, names.texts)) or mapped_of(phrase.get("words"))
         words = words_of(first(phrase, names.words), unit) if names.words else []
-        speaker = speaker_of(phrase)
-        if text is None or _are_of_others(words, speaker, labels):
+        if text is None or (words and _are_of_others(words, speaker, labels)):
             utterances += utterances_of_words(words, speaker)
             continue
         start, end = span_of(phrase, unit)
@@ -76,7 +74,9 @@ def utterances_of_phrases(phrases: Iterable[Members], unit: float = 1) -> list[U
 
 def _flat(phrase: Members) -> Members:
     """Returns the phrase with the members of the message in it, or of the first place where it is said."""
-    for name in _INNER:
+    if _INNER.isdisjoint(phrase):
+        return phrase
+    for name in sorted(_INNER):
         inner = phrase.get(name)
         if isinstance(inner, list):
             inner = next(iter(objects(inner)), None)

@@ -30,7 +30,7 @@ _LISTS: Final = (
     *_PHRASES, "segments", "transcript", "transcription", "transcriptions", "words", "results", "result",
     "data", "items", "value",
 )  # fmt: skip
-_MARKS_OF_FINAL: Final = ("isfinal", "final", "endofturn")
+_MARKS_OF_FINAL: Final = frozenset({"isfinal", "final", "endofturn"})
 _KINDS_OF_WORDS: Final = {"word", "spacing", "audio_event", "punctuation"}
 
 
@@ -124,8 +124,11 @@ def plain_utterances(root: Json) -> Transcript | None:
 
 def _final(items: list[Members]) -> list[Members]:
     """Returns the items without guesses that were put right later, if it is told which ones are final."""
-    final = [item for item in items if not any(item.get(name) is False for name in _MARKS_OF_FINAL)]
-    return final or items
+    return [item for item in items if _MARKS_OF_FINAL.isdisjoint(item) or not _is_guess(item)] or items
+
+
+def _is_guess(item: Members) -> bool:
+    return any(item.get(name) is False for name in _MARKS_OF_FINAL)
 
 
 def _is_word(item: Members) -> bool:
