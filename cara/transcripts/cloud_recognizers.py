@@ -6,13 +6,12 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from cara.transcripts.json_names import KNOWN, MILLISECOND, TICK, names_in
+from cara.transcripts.json_speakers import label_of, speaker_of
 from cara.transcripts.json_times import duration_of, seconds
 from cara.transcripts.json_units import guessed_unit
 from cara.transcripts.json_utterances import (
     Json,
-    label_of,
     read_as,
-    speaker_of,
     utterances_of_channel,
     utterances_of_phrases,
     utterances_of_words,
@@ -23,7 +22,9 @@ from cara.transcripts.utterances import Transcript, Utterance
 
 
 def deepgram(root: Json) -> Transcript | None:
-    """Reads the utterances of Deepgram, else the words of its channels."""
+    """Reads the utterances of Deepgram, else the words of its channels, or what it sent while it listened."""
+    if isinstance(root, list):
+        return _of_deepgram_stream(objects(root))
     results = member(root, "results")
     if not {"utterances", "channels"} & results.keys():
         return None
@@ -32,6 +33,14 @@ def deepgram(root: Json) -> Transcript | None:
         alternatives = [_best(channel) for channel in objects(results.get("channels"))]
         utterances = [said for one in _of_deepgram_channels(alternatives) for said in one]
     return read_as("deepgram", utterances, duration_of(member(root, "metadata")))
+
+
+def _of_deepgram_stream(answers: list[Members]) -> Transcript | None:
+    heard = [answer for answer in answers if "channel" in answer and answer.get("isfinal") is not False]
+    bests = [_best(member(answer, "channel")) for answer in heard]
+    if not any("transcript" in best for best in bests):
+        return None
+    return read_as("deepgram", utterances_of_phrases(bests))
 
 
 def _of_deepgram_channels(alternatives: list[Members]) -> Iterator[Iterable[Utterance]]:

@@ -34,12 +34,12 @@ class Names(NamedTuple):
 KNOWN: Final = Names(
     texts=(
         "punctuatedword", "displaytext", "display", "text", "transcript", "word", "content", "sentence",
-        "spokentext", "message", "transcription", "lexical",
+        "spokentext", "message", "transcription", "lexical", "parts", "segs", "body",
     ),
-    words=("displaywords", "words", "elements", "items"),
+    words=("displaywords", "words", "elements", "items", "result"),
     speakers=(
         "speaker", "speakername", "speakerlabel", "speakerid", "speakertag", "participantrole", "participant",
-        "role", "user", "name", "author", "sender",
+        "role", "userprofile", "user", "name", "author", "sendername", "sender",
     ),
     channels=("channel", "channeltag", "channelindex", "channellabel"),
     starts=(
@@ -47,7 +47,8 @@ KNOWN: Final = Names(
         ("begin", None), ("starttimestamp", None), ("startms", MILLISECOND), ("starttimems", MILLISECOND),
         ("startmillis", MILLISECOND), ("beginoffsetmillis", MILLISECOND), ("offsetmilliseconds", MILLISECOND),
         ("offsetms", MILLISECOND), ("startseconds", 1), ("starttimeseconds", 1), ("offsetinticks", TICK),
-        ("offsetinseconds", 1), ("offset", None), ("timestamp", None), ("time", None), ("from", None),
+        ("offsetinseconds", 1), ("tstartms", MILLISECOND), ("offset", None), ("timestamp", None),
+        ("time", None), ("from", None),
     ),
     ends=(
         ("end", None), ("endtime", None), ("endoffset", None), ("endts", None), ("endtimestamp", None),
@@ -57,6 +58,7 @@ KNOWN: Final = Names(
     durations=(
         ("durationinticks", TICK), ("durationmilliseconds", MILLISECOND), ("durationms", MILLISECOND),
         ("audioduration", None), ("audiodurationsecs", 1), ("durationseconds", 1), ("durationinseconds", 1),
+        ("ddurationms", MILLISECOND),
         ("duration", None),
     ),
 )  # fmt: skip

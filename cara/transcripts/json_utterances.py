@@ -9,6 +9,8 @@ from itertools import groupby, pairwise
 from typing import Any, Final, NamedTuple
 
 from cara.transcripts.json_names import names_in
+from cara.transcripts.json_speakers import label_of, speaker_in
+from cara.transcripts.json_texts import written_in
 from cara.transcripts.json_times import span_of
 from cara.transcripts.located_json import Members, first, mapped_of, objects, text_of
 from cara.transcripts.mapped_text import MappedText
@@ -16,15 +18,13 @@ from cara.transcripts.utterances import TimedWord, Transcript, TranscriptFormat,
 
 Json = Members | list[Any]
 
-_NAMES_OF_SPEAKERS: Final = ("name", "displayname", "label", "username", "speakerid", "id")
-_LONGEST_LABEL: Final = 100
-
+_INNER: Final = frozenset({"message", "instances"})
 _OPENING: Final = "opening"
 _MARKS: Final = {"punctuation", "punct", "spacing"}
 _WITH_SPACE: Final = {"punct", "spacing"}
 """Kinds of Rev.ai and of ElevenLabs, which write out the white space between words."""
 _CLOSING: Final = re.compile(r"[.,!?;:…%)\]}»”’、。！？，：；।؟،]+")
-_SPACELESS: Final = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
+SPACELESS: Final = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
 _PAUSE: Final = 0.5
 """Seconds."""
 
@@ -53,23 +53,46 @@ class Word(NamedTuple):
 
 
 def utterances_of_phrases(phrases: Iterable[Members], unit: float = 1) -> list[Utterance]:
-    """Returns an utterance of each phrase; of one without a text or a speaker those of its words.
+    """Returns an utterance of each phrase; of one without a text or one speaker those of its words.
 
     `unit` is that of its times, in seconds. Phrases in which nothing is said are left out.
     """
+    told = [(phrase, names := names_in(phrase), speaker_in(phrase, names)) for phrase in map(_flat, phrases)]
+    labels = {speaker for _, _, speaker in told}
     utterances: list[Utterance] = []
-    for phrase in phrases:
-        names = names_in(phrase)
-        text = mapped_of(first(phrase, names.texts)) or mapped_of(phrase.get("words"))
+    for phrase, names, speaker in told:
+        text = written_in(first(phrase, names.texts)) or mapped_of(phrase.get("words"))
         words = words_of(first(phrase, names.words), unit) if names.words else []
-        speaker = label_of(first(phrase, names.speakers))
-        if text is None or (speaker is None and any(word.speaker for word in words)):
+        if text is None or (words and _are_of_others(words, speaker, labels)):
             utterances += utterances_of_words(words, speaker)
             continue
         start, end = span_of(phrase, unit)
         start, end = (start, end) if start is not None or not words else _span_of_words(words)
         utterances.append(Utterance(text.stripped(), speaker, start, end, _timed(words) if words else ()))
     return [utterance for utterance in utterances if utterance.text.text]
+
+
+def _flat(phrase: Members) -> Members:
+    """Returns the phrase with the members of the message in it, or of the first place where it is said."""
+    if _INNER.isdisjoint(phrase):
+        return phrase
+    for name in sorted(_INNER):
+        inner = phrase.get(name)
+        if isinstance(inner, list):
+            inner = next(iter(objects(inner)), None)
+        if isinstance(inner, dict):
+            phrase = {**phrase, name: None, **inner}
+    return phrase
+
+
+def _are_of_others(words: Sequence[Word], speaker: str | None, labels: set[str | None]) -> bool:
+    """Returns whether words are said to be of others than their phrase.
+
+    Not if their labels are of another kind than those of phrases: numbers beside names, say.
+    """
+    whose = {word.speaker for word in words} - {None}
+    others = whose - {speaker}
+    return bool(others) and (speaker is None or speaker in whose or others <= labels)
 
 
 def utterances_of_words(words: Iterable[Word], speaker: str | None = None) -> Iterator[Utterance]:
@@ -111,24 +134,6 @@ def words_of(value: Any, unit: float = 1) -> list[Word]:
                 Word(text, kind, is_mark, label_of(first(item, names.speakers)), *span_of(item, unit))
             )
     return words
-
-
-def speaker_of(members: Members) -> str | None:
-    """Returns the label of who speaks, as it is written; None if there is none."""
-    return label_of(first(members, names_in(members).speakers))
-
-
-def label_of(value: Any) -> str | None:
-    """Returns a label: a text, a whole number, or the name in an object; None if it is none of them."""
-    if value is None:
-        return None
-    if isinstance(value, dict):
-        value = first(value, _NAMES_OF_SPEAKERS)
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)[:_LONGEST_LABEL]
-    return (text_of(value) or "").strip()[:_LONGEST_LABEL] or None
 
 
 def read_as(
@@ -188,4 +193,4 @@ def _are_apart(before: Word, word: Word, written_out: bool) -> bool:
     one, other = before.text.text[-1], word.text.text[0]
     if one.isascii() or other.isascii():
         return not (one.isspace() or other.isspace())
-    return not (_SPACELESS.match(one) and _SPACELESS.match(other))
+    return not (SPACELESS.match(one) and SPACELESS.match(other))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from cara.transcripts.mapped_text import MappedText
@@ -21,6 +21,7 @@ one is so long."""
 _STRING: Final = re.compile(r'"([^"\\]*+(?:\\.[^"\\]*+)*+)"([ \t\r\n]*+:)?', re.DOTALL)
 _CHARACTER: Final = re.compile(r"[^\\]|\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\u....|\\.")
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_BETWEEN_OBJECTS: Final = re.compile(r"\}[ \t\r]*+\n\s*+(?=\{)")
 _DECODER: Final = json.JSONDecoder(strict=False)
 _ESCAPED: Final = "!"
 _NAME_SIGNS: Final = str.maketrans("", "", "_- ")
@@ -36,16 +37,16 @@ class NestedTooDeeply(ValueError):
 def parse_located(source: str) -> Members | list[Any] | None:
     """Returns the object or array that the text is, in time linear in its length; None if it is neither.
 
-    A byte order mark, white space and the fence of a Markdown block around it are left out.
+    Objects on lines of their own are an array. A byte order mark, white space and the fence of a Markdown
+    block around it are left out.
 
     Raises:
         NestedTooDeeply: it has more levels than Python reads.
     """
     try:
-        json.loads(_without_frame(source), strict=False, parse_int=float)  # places go into sound JSON only
-        value = _parsed(_without_frame(_STRING.sub(_with_place, source)))
-    except ValueError:
-        return None
+        value = _located(source, _without_frame)
+        if value is None and _BETWEEN_OBJECTS.search(source):
+            value = _located(source, _lines_as_array)
     except RecursionError:
         raise NestedTooDeeply from None
     return value if isinstance(value, dict | list) else None
@@ -92,6 +93,19 @@ def first(members: Members, names: Iterable[str]) -> Any:
         if (value := members.get(name)) is not None:
             return value
     return None
+
+
+def _located(source: str, framed: Callable[[str], str]) -> Any:
+    """Returns the value that the text is once it has its frame; None if it is no JSON."""
+    try:
+        json.loads(framed(source), strict=False, parse_int=float)  # places go into sound JSON only
+        return _parsed(framed(_STRING.sub(_with_place, source)))
+    except ValueError:
+        return None
+
+
+def _lines_as_array(text: str) -> str:
+    return f"[{_BETWEEN_OBJECTS.sub('},', _without_frame(text))}]"
 
 
 def _without_frame(text: str) -> str:

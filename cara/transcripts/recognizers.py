@@ -8,15 +8,17 @@ from typing import Final
 
 from cara.transcripts import cloud_recognizers as clouds
 from cara.transcripts import whispers
+from cara.transcripts.json_speakers import tells_speakers
 from cara.transcripts.json_utterances import Json
 from cara.transcripts.located_json import NestedTooDeeply, parse_located
 from cara.transcripts.utterances import Transcript, TranscriptFormat, UnreadableTranscript
+from cara.transcripts.word_tables import soniox, watson
 
 _Reader = Callable[[Json], Transcript | None]
 
 _READERS: Final[tuple[_Reader, ...]] = (
-    clouds.deepgram, clouds.aws, clouds.azure, clouds.google, clouds.speechmatics, clouds.assemblyai,
-    whispers.whisper, whispers.plain_utterances,
+    clouds.deepgram, clouds.aws, clouds.azure, watson, clouds.google, clouds.speechmatics, soniox,
+    clouds.assemblyai, whispers.whisper, whispers.plain_utterances,
 )  # fmt: skip
 """In this order: what any JSON of phrases is, is asked last."""
 
@@ -28,12 +30,12 @@ _READERS_OF: Final[dict[TranscriptFormat, tuple[_Reader, ...]]] = {
     "assemblyai": (clouds.assemblyai_as_told,),
     "whisper": (whispers.whisper_as_told,),
     "whisperx": (whispers.whisper_as_told,),
-    "utterances": (clouds.speechmatics, whispers.plain_utterances),
+    "utterances": (clouds.speechmatics, soniox, watson, whispers.plain_utterances),
 }
 
 _ENVELOPES: Final = (
     "response", "result", "results", "output", "data", "transcript", "transcription", "inlineresult", "body",
-    "payload", "audiofileresults",
+    "payload", "audiofileresults", "call", "message", "artifact", "videos", "insights",
 )  # fmt: skip
 """Members in which interfaces, queues and web hooks wrap what a recognizer returned."""
 _MOST_ENVELOPES: Final = 6
@@ -52,7 +54,8 @@ def read_json(text: str, format: TranscriptFormat | None = None) -> Transcript |
     read as each other.
 
     Raises:
-        UnreadableTranscript: it is JSON of a kind that is not known, or broken, or nested too deeply.
+        UnreadableTranscript: it is JSON of a kind that is not known, or broken, or nested too deeply; or it
+            tells who speaks, in a way that is not known.
     """
     if not _JSON_BEGINS.match(text):
         return None
@@ -67,12 +70,25 @@ def read_json(text: str, format: TranscriptFormat | None = None) -> Transcript |
     if root is None:
         return None
     readers = _READERS if format is None else _READERS_OF.get(format, ())
-    for wrapped in _unwrapped(root):
-        for reader in readers:
-            if transcript := reader(wrapped):
-                return transcript
+    if transcript := _read(root, readers):
+        return transcript
     if format is None:
         raise UnreadableTranscript("is JSON of a kind that is not known")
+    return None
+
+
+def _read(root: Json, readers: tuple[_Reader, ...]) -> Transcript | None:
+    """Returns the first reading; if it has no speakers, but the JSON tells some, the first one that has."""
+    has_lost_speakers = False
+    found = (said for wrapped in _unwrapped(root) for reader in readers if (said := reader(wrapped)))
+    for transcript in found:
+        if any(utterance.speaker for utterance in transcript.utterances):
+            return transcript
+        if not has_lost_speakers and not (transcript.utterances and tells_speakers(root)):
+            return transcript
+        has_lost_speakers = True
+    if has_lost_speakers:
+        raise UnreadableTranscript("is JSON that tells who speaks in a way that is not known")
     return None
 
 

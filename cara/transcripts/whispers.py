@@ -6,12 +6,12 @@ from typing import Any, Final
 
 from cara.transcripts.cloud_recognizers import of_channels
 from cara.transcripts.json_names import MILLISECOND, names_in
+from cara.transcripts.json_speakers import speaker_of
 from cara.transcripts.json_times import duration_of, seconds
 from cara.transcripts.json_units import guessed_unit
 from cara.transcripts.json_utterances import (
     Json,
     read_as,
-    speaker_of,
     utterances_of_phrases,
     utterances_of_words,
     words_of,
@@ -24,11 +24,13 @@ _OF_FASTER_WHISPER: Final = {"seek", "tokens", "temperature", "avglogprob", "nos
 _PHRASES: Final = (
     "utterances", "monologues", "sentences", "phrases", "turns", "turnleveltranscription", "messages",
     "entries", "captions", "cues", "speakerblocks", "transcripts", "conversation", "dialogue", "paragraphs",
+    "transcriptobject", "contents", "history", "events",
 )  # fmt: skip
 _LISTS: Final = (
     *_PHRASES, "segments", "transcript", "transcription", "transcriptions", "words", "results", "result",
-    "data", "items",
+    "data", "items", "value",
 )  # fmt: skip
+_MARKS_OF_FINAL: Final = frozenset({"isfinal", "final", "endofturn"})
 _KINDS_OF_WORDS: Final = {"word", "spacing", "audio_event", "punctuation"}
 
 
@@ -109,7 +111,7 @@ def plain_utterances(root: Json) -> Transcript | None:
     found = root if isinstance(root, list) else _list_in(root)
     if found is None:
         return None
-    items = objects(found)
+    items = _final(objects(found))
     if found and not any(map(_says_something, items)):
         return None
     unit = guessed_unit(items)
@@ -120,6 +122,15 @@ def plain_utterances(root: Json) -> Transcript | None:
     return read_as("utterances", utterances, duration_of(root, unit))
 
 
+def _final(items: list[Members]) -> list[Members]:
+    """Returns the items without guesses that were put right later, if it is told which ones are final."""
+    return [item for item in items if _MARKS_OF_FINAL.isdisjoint(item) or not _is_guess(item)] or items
+
+
+def _is_guess(item: Members) -> bool:
+    return any(item.get(name) is False for name in _MARKS_OF_FINAL)
+
+
 def _is_word(item: Members) -> bool:
     if "words" in item:
         return False
@@ -127,10 +138,11 @@ def _is_word(item: Members) -> bool:
 
 
 def _list_in(root: Members) -> list[Any] | None:
-    """Returns the first array that is not empty, or the object itself as one if it is a phrase; else None."""
+    """Returns the first array in which something is said, or one of the object if it is a phrase, or None."""
     lists = [root[name] for name in _LISTS if isinstance(root.get(name), list)]
+    spoken = (found for found in lists if any(map(_says_something, objects(found))))
     if lists:
-        return next(filter(None, lists), [])
+        return next(spoken, None) or next(filter(None, lists), [])
     is_phrase = any(
         text_of(root[name]) is not None for name in ("transcript", "transcription") if name in root
     )
