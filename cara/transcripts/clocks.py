@@ -72,8 +72,9 @@ def marks_of_time(text: str) -> re.Pattern[str]:
     """Returns what the times of the recording in a text look like.
 
     These are times in brackets (`[00:12]`, `#00:12-1#`), those of three parts that begin a line or have an
-    hour of one digit (`00:12:03`), and those of two parts that begin a line, if such lines look like a recording's: the first is near zero,
-    or they rise and are no round times. Another time is one that was said.
+    hour of one digit (`00:12:03`), and those of two parts that begin a line, if such lines look like a
+    recording's: the first is near zero, or they rise and are no round times. Another time is one that was
+    said.
     """
     bare = [time for match in _BARE.finditer(text) if (time := seconds(match[1])) is not None]
     return _MARKS_AND_BARE if _are_of_recording(bare) else _MARKS
