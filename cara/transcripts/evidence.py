@@ -14,6 +14,7 @@ from cara.transcripts.label_names import is_capitalized, is_full_name, is_known
 from cara.transcripts.label_shapes import Label, Shape
 
 _LINE = re.compile(r"[^\s][^\r\n]*+")
+# Looked for up to the last word: line feeds with no word behind them would be tried one by one.
 _BLANK_LINE = re.compile(r"(?:\r\n|\n|\r)[ \t]*+(?:\r\n|\n|\r)\s*+(?=\S)")
 
 
@@ -73,7 +74,8 @@ class Evidence:
     @cached_property
     def heads_nearly_all(self) -> bool:
         """Whether four of five paragraphs of the talk begin with a label; lines, where none is blank."""
-        paragraphs = 1 + len(_BLANK_LINE.findall(self.text, self.labels[0].start))
+        end = len(self.text.rstrip())
+        paragraphs = 1 + len(_BLANK_LINE.findall(self.text, self.labels[0].start, end))
         if paragraphs < len(self.labels):
             paragraphs = len(_LINE.findall(self.text, self.labels[0].start))
         return 5 * len(self.labels) >= 4 * paragraphs

@@ -40,7 +40,7 @@ _NO_MESSAGE = re.compile(
     re.IGNORECASE,
 )
 _EDITED = re.compile(
-    r"[ \u200e]*+(?:\(edited\)|<this message was edited>)[ \t]*+$", re.IGNORECASE | re.MULTILINE
+    r"(?<![ \u200e])[ \u200e]*+(?:\(edited\)|<this message was edited>)[ \t]*+$", re.IGNORECASE | re.MULTILINE
 )
 _SYSTEM_LINE = re.compile(
     r"(?<=[\r\n])[^\r\n:]{1,60}[ ](?:started|stopped)[ ](?:the[ ])?(?:transcription|recording)\.?[ \t]*+$"

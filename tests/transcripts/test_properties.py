@@ -6,11 +6,14 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cara.speech import measure_talk
+from cara.transcripts.reading import read_transcript
 from cara.transcripts.talk import read_talk
+from tests.growth import grows_linearly
 
 SAID = (
     "Well, um, I moved the night shift.",
@@ -109,3 +112,15 @@ def test_the_form_of_a_dialogue_changes_no_count(turns: Turns, label: str, words
     expected = counts(plain, "You")
     for write in (webvtt, srt, labeled, headed, utterances):
         assert counts(write(turns, label, words, step), label) == expected, write.__name__
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", " \n"])
+@pytest.mark.parametrize(
+    "said", ["Bob Roe: Why?\nAnn Lee: I like it.", "Ann  0:01\nhello\n\nBob  0:03\nso\u200e"]
+)
+def test_what_follows_the_last_word_takes_linear_time(said: str, line_end: str) -> None:
+    def with_tail(tail: str) -> object:
+        return read_transcript(said + tail)
+
+    assert grows_linearly(with_tail, line_end * 20_000)
+    assert grows_linearly(with_tail, "\u200e" * 20_000)
