@@ -122,7 +122,6 @@ def _session(sample: Sample, speed: float, started_at: datetime) -> PastSession:
 def _measured_scores(transcript: str, seconds: int, feature_type: str) -> dict[str, float | None]:
     measures = measure(transcript, duration_seconds=seconds, feature_type=feature_type)
     fillers = measures.fillers.per_hundred_words if measures.fillers else None
-    hedges = measures.hedges.per_hundred_words if measures.hedges else None
     assertives = measures.assertives.per_hundred_words if measures.assertives else None
     clarity = scores.clarity_measured(
         fillers, measures.mean_sentence_words, measures.repairs_per_hundred_words
@@ -130,7 +129,7 @@ def _measured_scores(transcript: str, seconds: int, feature_type: str) -> dict[s
     parts: dict[str, float | None] = {
         "clarity": None if clarity is None else round(clarity),
         "pace": scores.pace_score(measures.scorable_words_per_minute, feature_type),
-        "confidence": scores.confidence_measured(hedges, assertives),
+        "confidence": scores.confidence_measured(measures.scorable_hedges_per_hundred_words, assertives),
     }
     return {**parts, "overall": scores.overall(parts, feature_type)}
 

@@ -36,7 +36,7 @@ _CLEANED_NOTE = (
 )
 _IMPLAUSIBLE_NOTE = (
     "The pace is implausible (under 20 or over 400 words a minute): the duration may not be that of the "
-    "transcript, so no speed is judged."
+    "transcript, and then pace and its score say nothing."
 )
 _SHORT_NOTE = (
     f"Fewer than {MIN_COMPARED_WORDS} words besides fillers and repairs: rates vary widely in so short a "

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from cara.speech.hesitations import hesitations_among
-from cara.speech.phrases import FoundPhrase, PhraseList, per_hundred
-from cara.speech.schemas import Fillers
+from cara.speech.phrases import FoundPhrase, PhraseList
 from cara.speech.words import BREAK, END, SILENCE, Words, drop_words
 
 _BEFORE_KIND_OF = frozenset(
@@ -81,10 +80,8 @@ _MARKERS = {
 _MARKER_PHRASES = PhraseList(_MARKERS)
 
 
-def count_fillers(words: Words, seconds: float | None) -> tuple[Fillers, Words]:
-    """Counts fillers in English speech: in all, per 100 words, per minute (None without `seconds`), by word.
-
-    Returns the counts and the words that are no fillers.
+def find_fillers(words: Words) -> tuple[Counter[str], Words]:
+    """Finds the fillers of English speech; returns the count of each, and the words that are no fillers.
 
     um, uh, er, erm, ah and hmm (drawn out or not) always count, except in capitals (`the ER`) and for `mm`
     after a number. like, you know, I mean, sort of, kind of, basically, actually, literally, right, so and
@@ -104,14 +101,7 @@ def count_fillers(words: Words, seconds: float | None) -> tuple[Fillers, Words]:
     by_word = Counter(hesitations.values())
     by_word.update(marker.phrase for marker in markers)
     marked = {indexes[index] for marker in markers for index in range(marker.start, marker.end)}
-    total = by_word.total()
-    fillers = Fillers(
-        count=total,
-        per_hundred_words=per_hundred(total, len(words)),
-        per_minute=round(60 * total / seconds, 2) if seconds else None,
-        by_word=dict(by_word.most_common()),
-    )
-    return fillers, drop_words(words, marked | hesitations.keys())
+    return by_word, drop_words(words, marked | hesitations.keys())
 
 
 def without_hesitations(words: Words, language: str) -> Words:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from cara.speech.disfluencies import count_fillers, without_hesitations
+from cara.speech.disfluencies import find_fillers, without_hesitations
 from cara.speech.languages import ENGLISH, detect_language
-from cara.speech.repairs import Repairs, count_repairs
+from cara.speech.phrases import per_hundred
+from cara.speech.repairs import Repairs, find_repairs
 from cara.speech.schemas import Fillers
 from cara.speech.text import TURN, normalized, remove_stage_marks
-from cara.speech.words import Words, count_words, tokenize
+from cara.speech.words import Words, count_words, drop_words, tokenize
 from cara.transcripts.talk import Talk
 from cara.transcripts.utterances import Turn
 
@@ -20,25 +22,41 @@ _BEGINNING = 6_000
 
 @dataclass(frozen=True, slots=True)
 class Fluency:
-    """Fillers (None where they are not known for the language), the words without them, and repairs."""
+    """What is said in vain, and the fluent words: what would be left of the talk without it.
 
-    fillers: Fillers | None
-    unfilled: Words
+    `fillers` are None where they are not known for the language; its hesitations are no fluent words then
+    either.
+    """
+
+    fillers: Counter[str] | None
     repairs: Repairs
+    fluent: Words
 
     @property
-    def fluent_words(self) -> int:
-        """The number of words without fillers and repairs."""
-        return len(self.unfilled) - self.repairs.repaired_words
+    def repairs_per_hundred_words(self) -> float | None:
+        """Repetitions and false starts per 100 fluent words; None without these."""
+        return per_hundred(self.repairs.count, len(self.fluent))
+
+    def filler_measures(self, seconds: float | None) -> Fillers | None:
+        """Returns the fillers in all, by word, per 100 fluent words, and per minute of the speaking time."""
+        if self.fillers is None:
+            return None
+        total = self.fillers.total()
+        return Fillers(
+            count=total,
+            per_hundred_words=per_hundred(total, len(self.fluent)),
+            per_minute=round(60 * total / seconds, 2) if seconds else None,
+            by_word=dict(self.fillers.most_common()),
+        )
 
 
-def measure_fluency(words: Words, language: str, seconds: float | None = None) -> Fluency:
-    """Returns what is fluent in the words and what is not: see `count_fillers` and `count_repairs`."""
-    if language == ENGLISH:
-        fillers, unfilled = count_fillers(words, seconds)
-        return Fluency(fillers, unfilled, count_repairs(unfilled))
-    unfilled = without_hesitations(words, language)
-    return Fluency(None, unfilled, count_repairs(unfilled))
+def measure_fluency(words: Words, language: str) -> Fluency:
+    """Returns what is fluent in the words and what is not: see `find_fillers` and `find_repairs`."""
+    fillers, unfilled = (
+        find_fillers(words) if language == ENGLISH else (None, without_hesitations(words, language))
+    )
+    repairs = find_repairs(unfilled)
+    return Fluency(fillers, repairs, drop_words(unfilled, repairs.in_vain))
 
 
 def count_fluent_words(talk: Talk, enough: int | None = None) -> int:
@@ -55,7 +73,7 @@ def count_fluent_words(talk: Talk, enough: int | None = None) -> int:
 
 def _fluent_words(text: str) -> int:
     words = tokenize(text)
-    return measure_fluency(words, detect_language(words)).fluent_words
+    return len(measure_fluency(words, detect_language(words)).fluent)
 
 
 def count_spoken_words(turns: Iterable[Turn]) -> int:

@@ -62,13 +62,13 @@ def measure_talk(talk: Talk, *, duration_seconds: float | None, feature_type: st
     words = tokenize(own_text)
     language = detect_language(words)
     seconds = speaking_seconds(duration_seconds) if norm else None
-    fluency = measure_fluency(words, language, seconds)
-    pace = _pace(talk, len(words), seconds, norm)
+    fluency = measure_fluency(words, language)
+    pace = _pace(talk, len(words), len(fluency.fluent), seconds, norm)
     applicability = Applicability(
         language=language,
         other_languages=other_languages(words, language),
         words=len(words),
-        fluent_words=fluency.fluent_words,
+        fluent_words=len(fluency.fluent),
         hesitates=bool(hesitations_among(set(words.lower), language)),
         spoken=norm is not None,
         speaking_seconds=seconds,
@@ -77,10 +77,11 @@ def measure_talk(talk: Talk, *, duration_seconds: float | None, feature_type: st
     )
     members = {
         **pace,
+        "fillers": fluency.filler_measures(seconds),
         **_wording(words, fluency, applicability),
         "language": language,
         "words": len(words),
-        "fluent_words": fluency.fluent_words,
+        "fluent_words": len(fluency.fluent),
         "sentences": len(words.sentences),
         "turns": len(talk.own),
         "duration_seconds": duration_seconds,
@@ -106,8 +107,8 @@ def pace_norm(feature_type: str) -> PaceNorm | None:
     return PACE_NORMS[feature_type]
 
 
-def words_per_minute(words: int, seconds: float | None) -> float | None:
-    """Returns the learner's words (with fillers) ÷ minutes, to one decimal.
+def words_per_minute(fluent_words: int, seconds: float | None) -> float | None:
+    """Returns the learner's fluent words ÷ minutes, to one decimal: fillers and repairs bring nobody on.
 
     None without words or under 5 seconds.
 
@@ -115,11 +116,11 @@ def words_per_minute(words: int, seconds: float | None) -> float | None:
     transcript doesn't show pauses.
     """
     known = speaking_seconds(seconds)
-    return round(60 * words / known, 1) if words and known else None
+    return round(60 * fluent_words / known, 1) if fluent_words and known else None
 
 
 def speaking_words_per_minute(
-    words: int, seconds: float | None, others_words: int, norm: PaceNorm | None
+    fluent_words: int, seconds: float | None, others_words: int, norm: PaceNorm | None
 ) -> float | None:
     """Returns the learner's speed while speaking, in words a minute, to be compared with the norm.
 
@@ -129,17 +130,17 @@ def speaking_words_per_minute(
     all speakers ÷ minutes. The others' words never make the learner seem too fast: they raise the speed at
     most to the norm's upper end, and above it only the learner's own words count.
     """
-    own = words_per_minute(words, seconds)
-    together = words_per_minute(words + others_words, seconds)
+    own = words_per_minute(fluent_words, seconds)
+    together = words_per_minute(fluent_words + others_words, seconds)
     if own is None or together is None or norm is None:
         return own
     return max(own, min(together, float(norm.high)))
 
 
 def is_implausible(words_per_minute: float | None) -> bool:
-    """Returns whether the learner's words a minute are under 20 or over 400: no speed can be inferred.
+    """Returns whether the learner's words a minute are under 20 or over 400.
 
-    Then duration and transcript don't match, or the learner said too little.
+    Then duration and transcript may not match, or the learner said too little: a note says so.
     """
     if words_per_minute is None:
         return False
@@ -167,39 +168,40 @@ def _restrictions(talk: Talk, applicability: Applicability) -> dict[str, object]
     }
 
 
-def _pace(talk: Talk, words: int, seconds: float | None, norm: PaceNorm | None) -> dict[str, float | None]:
+def _pace(
+    talk: Talk, words: int, fluent_words: int, seconds: float | None, norm: PaceNorm | None
+) -> dict[str, float | None]:
     others_words = count_spoken_words(talk.others)
     return {
-        "words_per_minute": words_per_minute(words, seconds),
-        "speaking_words_per_minute": speaking_words_per_minute(words, seconds, others_words, norm),
+        "words_per_minute": words_per_minute(fluent_words, seconds),
+        "speaking_words_per_minute": speaking_words_per_minute(fluent_words, seconds, others_words, norm),
         "talk_share": talk_share(words, others_words) if talk.is_dialogue else None,
     }
 
 
 def _wording(words: Words, fluency: Fluency, applicability: Applicability) -> dict[str, object]:
-    unfilled, repairs = fluency.unfilled, fluency.repairs
+    fluent = fluency.fluent
     opening, closing = sentences.opening_and_closing(words)
     return {
-        "fillers": fluency.fillers,
-        "hedges": count_hedges(unfilled, len(words)) if applicability.english else None,
-        "assertives": count_assertives(unfilled, len(words)) if applicability.english else None,
-        "repetitions": repairs.repetitions,
-        "false_starts": repairs.false_starts,
-        "repairs_per_hundred_words": repairs.per_hundred_words,
-        **_sentences(unfilled, applicability),
-        "vocabulary": measure_vocabulary(unfilled),
-        "questions": sentences.count_questions(words, unfilled, english=applicability.english),
+        "hedges": count_hedges(fluent) if applicability.english else None,
+        "assertives": count_assertives(fluent) if applicability.english else None,
+        "repetitions": fluency.repairs.repetitions,
+        "false_starts": fluency.repairs.false_starts,
+        "repairs_per_hundred_words": fluency.repairs_per_hundred_words,
+        **_sentences(fluent, applicability),
+        "vocabulary": measure_vocabulary(fluent),
+        "questions": sentences.count_questions(words, fluent, english=applicability.english),
         "opening_words": opening,
         "closing_words": closing,
     }
 
 
-def _sentences(unfilled: Words, applicability: Applicability) -> dict[str, object]:
+def _sentences(fluent: Words, applicability: Applicability) -> dict[str, object]:
     if applicability.unpunctuated:
         return {"mean_sentence_words": None, "longest_sentence_words": None, "reading_ease": None}
-    lengths = sentences.sentence_lengths(unfilled)
+    lengths = sentences.sentence_lengths(fluent)
     return {
         "mean_sentence_words": lengths.mean,
         "longest_sentence_words": lengths.longest,
-        "reading_ease": sentences.reading_ease(unfilled) if applicability.english else None,
+        "reading_ease": sentences.reading_ease(fluent) if applicability.english else None,
     }

@@ -86,8 +86,8 @@ _AFTER_JUST = frozenset(
 _BEFORE_MIGHT_AS_NOUN = frozenset("my your his her its our their all the with".split())
 
 
-def count_hedges(unfilled: Words, all_words: int) -> PhraseUse:
-    """Counts hedges: in all, per 100 words and by phrase. `unfilled` are the words without fillers.
+def count_hedges(fluent: Words) -> PhraseUse:
+    """Counts hedges in the fluent words: in all, per 100 of these, and by phrase.
 
     Counted: I think, I guess, I feel like, maybe, perhaps, possibly, probably, might, could be, a bit, a
     little, somewhat, kind of, sort of, just (where it minimizes: `I just wanted`, not `just now`), if that
@@ -97,12 +97,12 @@ def count_hedges(unfilled: Words, all_words: int) -> PhraseUse:
     Journal of Philosophical Logic 2; Hyland 1998, Hedging in Scientific Research Articles.
     Limit: a word list can't tell polite caution from doubt, nor `a little` of degree from one of size.
     """
-    softening = (found for found in _HEDGES.find(unfilled) if _softens(unfilled, found))
-    return _phrase_use((found.phrase for found in softening), all_words)
+    counts = Counter(found.phrase for found in _HEDGES.find(fluent) if _softens(fluent, found))
+    return _phrase_use(counts, len(fluent))
 
 
-def count_assertives(unfilled: Words, all_words: int) -> PhraseUse:
-    """Counts assertives, phrases that commit to a claim or a deed: in all, per 100 words and by phrase.
+def count_assertives(fluent: Words) -> PhraseUse:
+    """Counts assertives, phrases that commit to a claim or a deed, in the fluent words, as hedges are.
 
     Such are `I will`, `I recommend`, `we decided`, `the result was`, `definitely`.
 
@@ -110,12 +110,15 @@ def count_assertives(unfilled: Words, all_words: int) -> PhraseUse:
     speakers say of their own deeds.
     Limit: a word list can't tell a serious promise from a light one.
     """
-    return _phrase_use((found.phrase for found in _ASSERTIVES.find(unfilled)), all_words)
+    return _phrase_use(Counter(found.phrase for found in _ASSERTIVES.find(fluent)), len(fluent))
 
 
-def per_hundred(count: int, all_words: int) -> float | None:
-    """Returns the count per 100 words, to two decimals; None without words."""
-    return round(100 * count / all_words, 2) if all_words else None
+def per_hundred(count: int, fluent_words: int) -> float | None:
+    """Returns the count per 100 fluent words, to two decimals; None without words.
+
+    Fluent words, because a filler or a repair more must not make anything else seem rarer.
+    """
+    return round(100 * count / fluent_words, 2) if fluent_words else None
 
 
 def _is_unbroken(words: Words, start: int, end: int) -> bool:
@@ -123,11 +126,10 @@ def _is_unbroken(words: Words, start: int, end: int) -> bool:
     return not any(bits & (BREAK | END) for bits in words.after[start : end - 1])
 
 
-def _phrase_use(phrases: Iterable[str], all_words: int) -> PhraseUse:
-    counts = Counter(phrases)
+def _phrase_use(counts: Counter[str], fluent_words: int) -> PhraseUse:
     return PhraseUse(
         count=counts.total(),
-        per_hundred_words=per_hundred(counts.total(), all_words),
+        per_hundred_words=per_hundred(counts.total(), fluent_words),
         phrases=dict(counts.most_common()),
     )
 

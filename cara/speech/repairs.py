@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from itertools import compress, count
 from operator import eq
 
-from cara.speech.phrases import per_hundred
 from cara.speech.segmenter import is_unspaced
 from cara.speech.words import CUT, DASH, END, Words
 
@@ -22,20 +21,23 @@ _MAX_REPEATED_WORDS = 3
 
 @dataclass(frozen=True, slots=True)
 class Repairs:
-    """Counts of repetitions and false starts, of both per 100 words without fillers, and of their words.
+    """Counts of repetitions and false starts, and the indexes of the words that were said in vain.
 
-    `repaired_words` are the words that were said in vain: each copy of a repeated run but the last, and what
-    a false start takes back.
+    Those are each copy of a repeated run but the last, and what a false start takes back.
     """
 
     repetitions: int
     false_starts: int
-    per_hundred_words: float | None
-    repaired_words: int
+    in_vain: frozenset[int]
+
+    @property
+    def count(self) -> int:
+        """Repetitions and false starts together."""
+        return self.repetitions + self.false_starts
 
 
-def count_repairs(unfilled: Words) -> Repairs:
-    """Counts repetitions and false starts in the words without fillers.
+def find_repairs(unfilled: Words) -> Repairs:
+    """Finds repetitions and false starts in the words without fillers.
 
     A repetition is one to three words that are said again at once within a sentence (`I want to, I want to`);
     said three times, they count twice. Not counted: emphasis (`very very`), grammar (`had had`, `看看`),
@@ -53,11 +55,10 @@ def count_repairs(unfilled: Words) -> Repairs:
         for index in range(len(unfilled) - 1)
         if _is_false_start(unfilled, index) and index not in repeated
     ]
-    repaired = {word for last, length in repeated.items() for word in range(last + 1 - length, last + 1)}
+    in_vain = {word for last, length in repeated.items() for word in range(last + 1 - length, last + 1)}
     for index in broken_off:
-        repaired.update(range(_begin_of_false_start(unfilled, index), index + 1))
-    count = len(repeated) + len(broken_off)
-    return Repairs(len(repeated), len(broken_off), per_hundred(count, len(unfilled)), len(repaired))
+        in_vain.update(range(_begin_of_false_start(unfilled, index), index + 1))
+    return Repairs(len(repeated), len(broken_off), frozenset(in_vain))
 
 
 def _repetitions(words: Words) -> dict[int, int]:

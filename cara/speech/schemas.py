@@ -52,7 +52,8 @@ class SpeechMeasures(_Measure):
     """Everything that is counted in the learner's own turns.
 
     `fluent_words` are the words less fillers and repairs: what would be left of the talk if it were fluent.
-    In languages other than English the fillers are hesitation sounds alone.
+    In languages other than English the fillers are hesitation sounds alone. Words a minute, rates per 100
+    words, lengths of sentences and the variety of words are those of the fluent words.
     """
 
     model_config = ConfigDict(
@@ -120,8 +121,17 @@ class SpeechMeasures(_Measure):
     notes: list[str]
 
     @property
-    def scorable_words_per_minute(self) -> float | None:
-        """The speed that `pace_score` may judge; None when it is implausible or the talk has no norm."""
-        if self.words_per_minute_implausible or self.pace_norm is None:
+    def scorable_hedges_per_hundred_words(self) -> float | None:
+        """Hedges per 100 fluent words, with those that count as fillers (kind of, sort of).
+
+        A phrase softens no less when a filler beside it makes it one, too: no filler makes a talk surer.
+        """
+        if self.hedges is None or self.hedges.per_hundred_words is None or self.fillers is None:
             return None
-        return self.speaking_words_per_minute
+        softening = sum(self.fillers.by_word.get(phrase, 0) for phrase in ("kind of", "sort of"))
+        return self.hedges.per_hundred_words + 100 * softening / self.fluent_words
+
+    @property
+    def scorable_words_per_minute(self) -> float | None:
+        """The speed that `pace_score` may judge; None when the talk has no norm."""
+        return None if self.pace_norm is None else self.speaking_words_per_minute

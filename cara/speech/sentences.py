@@ -51,7 +51,7 @@ _AFTER_HOW = frozenset("many much often long far old soon big well good fast".sp
 
 @dataclass(frozen=True, slots=True)
 class SentenceLengths:
-    """Words per sentence, fillers left out."""
+    """Fluent words per sentence."""
 
     mean: float | None
     longest: int | None
@@ -62,21 +62,21 @@ def is_unpunctuated(text: str, words: int) -> bool:
     return words > _MIN_WORDS_UNPUNCTUATED and not _TERMINAL.search(text)
 
 
-def sentence_lengths(unfilled: Words) -> SentenceLengths:
-    """Returns the mean and the maximum length of a sentence, in words without fillers.
+def sentence_lengths(fluent: Words) -> SentenceLengths:
+    """Returns the mean and the maximum length of a sentence, in fluent words.
 
-    Fillers have a measure of their own; sentences of nothing but fillers are left out.
+    Fillers and repairs have measures of their own; sentences of nothing else are left out.
     Norm: 15 to 20 words read easily aloud, over 35 lose listeners. Source: plain-language guidance of GOV.UK
     and plainlanguage.gov.
     Limit: in a machine transcript this measures where the machine put full stops.
     """
-    lengths = [end - start for start, end in unfilled.sentences]
+    lengths = [end - start for start, end in fluent.sentences]
     if not lengths:
         return SentenceLengths(None, None)
     return SentenceLengths(round(sum(lengths) / len(lengths), 1), max(lengths))
 
 
-def count_questions(words: Words, unfilled: Words, *, english: bool) -> int:
+def count_questions(words: Words, fluent: Words, *, english: bool) -> int:
     """Counts sentences that end in a question mark or, in English, begin as a question.
 
     A question begins with a verb and a subject (`Could you`, `Don't you`), with a question word and a verb
@@ -85,29 +85,28 @@ def count_questions(words: Words, unfilled: Words, *, english: bool) -> int:
     Norm: none. Limit: a statement that begins like a question (`What is true is that …`) counts too.
     """
     marked = sum(1 for bits in words.after if bits & ASKED)
-    ranges = unfilled.sentences if english else []
+    ranges = fluent.sentences if english else []
     return marked + sum(
         1
         for start, end in ranges
-        if _begins_as_question(unfilled, start, end)
-        and not any(map(ASKED.__and__, unfilled.after[start:end]))
+        if _begins_as_question(fluent, start, end) and not any(map(ASKED.__and__, fluent.after[start:end]))
     )
 
 
-def reading_ease(unfilled: Words) -> float | None:
+def reading_ease(fluent: Words) -> float | None:
     """Returns Flesch reading ease: 206.835 − 1.015 · words/sentence − 84.6 · syllables/word.
 
-    Fillers are left out. None without words.
+    Of the fluent words; None without words.
     Norm: 60 to 70 is plain English; higher is easier, and simple talk may exceed 100. Source: Flesch 1948,
     Journal of Applied Psychology 32.
     Limit: the formula is made for printed English of 100 words or more; it varies widely below, and depends
     on how the transcript was split into sentences.
     """
-    if not unfilled.lower:
+    if not fluent.lower:
         return None
-    counts = Counter(unfilled.lower)
+    counts = Counter(fluent.lower)
     total = sum(count_syllables(word) * count for word, count in counts.items())
-    return round(206.835 - 1.015 * len(unfilled) / len(unfilled.sentences) - 84.6 * total / len(unfilled), 1)
+    return round(206.835 - 1.015 * len(fluent) / len(fluent.sentences) - 84.6 * total / len(fluent), 1)
 
 
 def count_syllables(word: str) -> int:

@@ -11,20 +11,20 @@ _MTLD_RATIO = 0.72
 _MIN_MTLD_WORDS = 50
 
 
-def measure_vocabulary(unfilled: Words) -> Vocabulary | None:
-    """Returns the diversity of the words, fillers left out: MTLD, or the type-token ratio under 50 words.
+def measure_vocabulary(fluent: Words) -> Vocabulary | None:
+    """Returns the diversity of the fluent words: MTLD, or the type-token ratio under 50 words.
 
     `kind` says which one it is: they can't be compared with each other. None without words.
     Norm: only the learner's own past. Source: McCarthy & Jarvis 2010, Behavior Research Methods 42.
     Limit: forms of one word (go, goes) count as different words; MTLD varies widely under 100 words.
     """
-    if not unfilled.lower:
+    if not fluent.lower:
         return None
-    distinct = len(set(unfilled.lower))
-    if len(unfilled) < _MIN_MTLD_WORDS:
-        ratio = round(distinct / len(unfilled), 3)
+    distinct = len(set(fluent.lower))
+    if len(fluent) < _MIN_MTLD_WORDS:
+        ratio = round(distinct / len(fluent), 3)
         return Vocabulary(kind="typeTokenRatio", value=ratio, distinct_words=distinct)
-    return Vocabulary(kind="mtld", value=round(mtld(unfilled.lower), 1), distinct_words=distinct)
+    return Vocabulary(kind="mtld", value=round(mtld(fluent.lower), 1), distinct_words=distinct)
 
 
 def mtld(words: list[str]) -> float:

@@ -13,11 +13,11 @@ def _measured(text: str, seconds: int | None = 60, feature_type: str = "conversa
 
 
 @pytest.mark.parametrize(("words", "implausible"), [(19, True), (20, False), (400, False), (401, True)])
-def test_an_implausible_speed_is_reported_and_not_scored(words: int, implausible: bool):
+def test_an_implausible_speed_is_reported(words: int, implausible: bool):
     measures = _measured("the. " * words)
     assert measures.words_per_minute == words
     assert measures.words_per_minute_implausible is implausible
-    assert (measures.scorable_words_per_minute is None) is implausible
+    assert any("pace is implausible" in note for note in measures.notes) is implausible
 
 
 def test_a_negative_duration_and_an_unknown_feature_type_are_refused():
@@ -38,7 +38,7 @@ def test_the_measures_are_frozen_and_serialized_in_camel_case():
 
 
 def test_speaking_speed_in_a_conversation_uses_the_learners_share_of_the_time():
-    measures = _measured("You: " + "this is the word " * 15 + "\nCoach: " + "yes it is so " * 15)
+    measures = _measured("You: " + "This is the word. " * 15 + "\nCoach: " + "yes it is so " * 15)
     assert measures.words_per_minute == 60
     assert measures.scorable_words_per_minute == 120
 
@@ -56,16 +56,16 @@ def test_speaking_speed_in_a_conversation_uses_the_learners_share_of_the_time():
 def test_the_others_words_never_make_the_learner_seem_too_fast(
     own: int, others: int, seconds: int, words_per_minute: float, speaking: float
 ):
-    measures = _measured(f"You: {'we go ' * (own // 2)}\nCoach: {'yes ' * others}", seconds=seconds)
+    measures = _measured(f"You: {'We go. ' * (own // 2)}\nCoach: {'yes ' * others}", seconds=seconds)
     assert measures.words_per_minute == words_per_minute
     assert measures.scorable_words_per_minute == speaking
 
 
 def test_plausibility_depends_on_the_learners_own_words():
-    few = _measured(f"You: {'go ' * 19}\nCoach: {'yes ' * 121}")
+    few = _measured(f"You: {'Go. ' * 19}\nCoach: {'yes ' * 121}")
     assert (few.words_per_minute, few.words_per_minute_implausible) == (19, True)
-    assert few.scorable_words_per_minute is None
-    many = _measured(f"You: {'go ' * 150}\nCoach: {'yes ' * 300}")
+    assert few.scorable_words_per_minute == 140
+    many = _measured(f"You: {'Go. ' * 150}\nCoach: {'yes ' * 300}")
     assert (many.words_per_minute, many.words_per_minute_implausible) == (150, False)
 
 

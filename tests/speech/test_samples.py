@@ -17,6 +17,9 @@ def _measured(name: str) -> SpeechMeasures:
     )
 
 
+_FLUENT_WORDS = 181 - 31 - 5 - 1 - 3  # fillers (five of two words), `the`, `we had to`
+
+
 def test_the_fillers_of_the_project_update_match_the_count_by_hand():
     found = _measured("project_update").fillers
     assert found is not None
@@ -30,7 +33,7 @@ def test_the_fillers_of_the_project_update_match_the_count_by_hand():
         "um": 9, "uh": 5, "so": 4, "like": 4, "you know": 3, "i mean": 2,
         "basically": 1, "right": 1, "actually": 1, "well": 1,
     }  # fmt: skip
-    assert found.per_hundred_words == pytest.approx(100 * 31 / 181, abs=0.01)
+    assert found.per_hundred_words == pytest.approx(100 * 31 / _FLUENT_WORDS, abs=0.01)
     assert found.per_minute == pytest.approx(31 / 80 * 60, abs=0.01)
 
 
@@ -38,7 +41,8 @@ def test_the_other_measures_of_the_project_update_match_the_count_by_hand():
     measures = _measured("project_update")
     assert measures.words == 181  # 182 runs between spaces, one of them [pause]
     assert measures.sentences == 5 + 6 + 3 + 4  # paragraph by paragraph; `like... way` doesn't end one
-    assert measures.words_per_minute == pytest.approx(181 / 80 * 60, abs=0.06)
+    assert measures.fluent_words == _FLUENT_WORDS
+    assert measures.words_per_minute == pytest.approx(_FLUENT_WORDS / 80 * 60, abs=0.06)
     assert measures.repetitions == 2  # `the, the`; `we had to, I mean, we had to`
     assert measures.questions == 2  # `right?`, `any questions?`
     assert measures.stage_marks == {"pause": 1}

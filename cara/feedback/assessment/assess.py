@@ -92,12 +92,11 @@ def _first_of_both_types(highlights: list[Highlight]) -> list[Highlight]:
 
 def _breakdown(feature_type: str, measures: SpeechMeasures, judgement: Judgement) -> Breakdown:
     fillers = measures.fillers.per_hundred_words if measures.fillers else None
-    hedges = measures.hedges.per_hundred_words if measures.hedges else None
     assertives = measures.assertives.per_hundred_words if measures.assertives else None
     clarity = scores.clarity_measured(
         fillers, measures.mean_sentence_words, measures.repairs_per_hundred_words
     )
-    confidence = scores.confidence_measured(hedges, assertives)
+    confidence = scores.confidence_measured(measures.scorable_hedges_per_hundred_words, assertives)
     pace = scores.pace_score(measures.scorable_words_per_minute, feature_type)
     return Breakdown(
         communication=Communication(

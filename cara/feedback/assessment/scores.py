@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from cara.speech.measures import is_implausible, pace_norm
+from cara.speech.measures import pace_norm
 
 # Percent of the overall score; those of each feature type add up to 100. Writing has no pace.
 WEIGHTS: dict[str, dict[str, int]] = {
@@ -78,11 +78,10 @@ _MEASURED_SHARE = 0.5
 def pace_score(words_per_minute: float | None, feature_type: str) -> int | None:
     """Returns 100 inside the norm of the feature type, 50 at 40 words a minute outside it (curve above).
 
-    Nothing without a speed, for an implausible one (under 20, over 400) and for writing. ValueError for an
-    unknown feature type.
+    Nothing without a speed and for writing. ValueError for an unknown feature type.
     """
     norm = pace_norm(feature_type)
-    if norm is None or words_per_minute is None or is_implausible(words_per_minute):
+    if norm is None or words_per_minute is None:
         return None
     distance = max(norm.low - words_per_minute, words_per_minute - norm.high)
     return round(_falling(distance, 0.0, _PACE_HALVED_AFTER))

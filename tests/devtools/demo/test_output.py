@@ -49,11 +49,11 @@ def shown(transcript: str, seconds: int | None = 60) -> str:
 
 
 def test_words_a_minute_are_those_that_a_hand_count_gives() -> None:
-    text = shown("Coach: " + "yes " * 50 + "\nYou: " + "we go " * 50)
+    text = shown("Coach: " + "yes " * 50 + "\nYou: " + "We go. " * 50)
     assert "100 words a minute, with the turns of others in the time" in text
     assert "about 150 words a minute while you speak, by your share of the words (usual: 120-160)" in text
     assert ["words", "a", "minute", "100"] in [line.split() for line in text.splitlines()]
-    alone = shown("we go " * 50)
+    alone = shown("We go. " * 50)
     assert "100 words a minute (usual: 120-160)" in alone
     assert "while you speak" not in alone
 
