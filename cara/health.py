@@ -82,7 +82,8 @@ async def openapi(document: OpenApiDocument) -> web.Response:
 
     Made from the annotations that the handlers run by; `cara openapi` prints the same.
     """
-    return web.Response(body=document.json, content_type="application/json")
+    body = await asyncio.to_thread(getattr, document, "json")
+    return web.Response(body=body, content_type="application/json")
 
 
 async def _database_problem(database: Database) -> str | None:
