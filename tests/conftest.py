@@ -123,6 +123,8 @@ def make_settings(**overrides: Any) -> Settings:
         "jwt_secret": "the-secret-of-the-tests-32-bytes-long",
         "gemini_api_key": "emulator",
         "rate_limits": "off",
+        "password_time_cost": 1,
+        "password_memory_kib": 64,
         "database_seconds": 30,
         "database_acquire_seconds": 10,
         "sweep_seconds": 1,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal, NamedTuple
 
 from cara.transcripts.clocks import CLOCK, DATE, DAY, HALF, HALF_AHEAD, LETTERED, MOMENT, TO, has_clocks
@@ -66,16 +68,26 @@ class Label(NamedTuple):
 Proof = Literal["message", "time", "court", "colon", "capitals", "heading", "layout", "change"]
 
 
-class Shape(NamedTuple):
-    """A kind of lines that name a speaker.
+@dataclass(frozen=True)
+class Shape:
+    """A kind of lines that name a speaker, as regular expressions that are compiled when a text needs them.
 
-    `proof` says what kind of evidence such a line is (`dialogues` decides by it). `hint` is in every text
-    that has such lines.
+    `proof` says what kind of evidence such a line is (`dialogues` decides by it).
     """
 
     proof: Proof
-    pattern: re.Pattern[str]
-    hint: re.Pattern[str]
+    line: str
+    sign: str
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """Matches each such line up to what is said."""
+        return re.compile(self.line)
+
+    @cached_property
+    def hint(self) -> re.Pattern[str]:
+        """Is found in every text that has such lines."""
+        return re.compile(self.sign)
 
     @property
     def timed(self) -> bool:
@@ -83,14 +95,10 @@ class Shape(NamedTuple):
         return self.proof in ("message", "time")
 
 
-def _shape(proof: Proof, pattern: str, hint: str) -> Shape:
-    return Shape(proof, re.compile(pattern), re.compile(hint))
-
-
 _ANY_CLOCK = r"\d:\d|\ds[\])]"
 SHAPES = (
     # 12/05/2026, 10:00 - Ann: text   [12/05/2026, 10:00:01] Ann: text
-    _shape(
+    Shape(
         "message",
         rf"\n{_GAP}(?:\[(?P<before>{MOMENT})\][ ]*+[-–]?[ ]*+"
         rf"|(?P<before2>{MOMENT})(?:[ ]{{1,2}}[-–][ ]{{1,2}}|,[ ]))"
@@ -98,7 +106,7 @@ SHAPES = (
         r"\d[ ]?[./-][ ]?\d|\d[년年]",
     ),
     # 11:02:00 From Ann Lee to Everyone: text
-    _shape(
+    Shape(
         "message",
         rf"\n{_GAP}(?P<before>(?:{DATE}[ ,]{{1,2}})?+{CLOCK}{HALF}?+)[ \t]++From[ \t]++"
         rf"(?P<name>[^\n:]{{1,60}}?)"
@@ -106,35 +114,35 @@ SHAPES = (
         r"From",
     ),
     # 0:0:0.0 --> 0:0:3.2 above Ann Lee above text; also a time or a date alone above a name
-    _shape(
+    Shape(
         "time",
         rf"\n{_GAP}{_BEFORE}{_ASIDE}{_GAP}\n\n?+{_GAP}{_NAME}{_ASIDE}{_GAP}:?+{_GAP}(?=\n)",
         _ANY_CLOCK,
     ),
     # Ann Lee  0:03   Ann Lee (03/04/2026, 09:30 AM)   [Ann Lee] 11:02:00   Ann — Today at 10:00 AM
-    _shape(
+    Shape(
         "time",
         rf"{_LEAD}{_OPEN}{_NAME}{_ASIDE}{_CLOSE}(?:[ ]{{1,2}}(?:APP|BOT))?+{_DASH}"
         rf"{_CLOSE}{_BEHIND}{_CLOSE}{_GAP}(?=\n)",
         _ANY_CLOCK,
     ),
     # [00:00:12] Ann Lee above text
-    _shape(
+    Shape(
         "time",
         rf"{_LEAD}{_OPEN}{_BEFORE}{_DASH}{_OPEN}{_NAME}{_ASIDE}{_CLOSE}{_GAP}(?=\n)",
         _ANY_CLOCK,
     ),
     # Ann Lee above 0:03 above text   Ann Lee above `0 minutes 3 seconds0:03` above text
-    _shape(
+    Shape(
         "time",
         rf"\n{_GAP}{_NAME}{_ASIDE}{_GAP}\n\n?+{_GAP}{_SPELLED}{_BEHIND}{_GAP}"
         rf"(?:\n{_GAP}(?P=name){_GAP}{_SPELLED}{_GAP})?+(?=\n)",
         _ANY_CLOCK,
     ),
     # 10:00 <ann> text
-    _shape("message", rf"\n{_GAP}{_BEFORE}[ ]++<[@+ ]?{_NICK}>{_GAP}", r"<"),
+    Shape("message", rf"\n{_GAP}{_BEFORE}[ ]++<[@+ ]?{_NICK}>{_GAP}", r"<"),
     # [00:00:00.000 --> 00:00:03.200] [SPEAKER_00] text   [Speaker:0] text   [Ann Lee 00:00:03] text
-    _shape(
+    Shape(
         "colon",
         rf"\n{_GAP}(?:{_BEFORE}{_GAP})?+\[(?:(?:(?P<before2>{_TIME})[ ,|–-]{{1,3}})?+"
         rf"(?P<name>[^\W\d_][^\[\]\n:]{{0,39}}?)(?:[ ,|–-]{{1,3}}(?P<behind2>{_TIME}))?+\]"
@@ -144,7 +152,7 @@ SHAPES = (
         r"\[",
     ),
     # Q.  text, and the capitals of those who speak without the letter
-    _shape(
+    Shape(
         "court",
         rf"\n{_GAP}(?:\d{{1,2}}[ \t]++)?+(?:"
         rf"(?P<name>[QA]|Question|Answer)(?:[.:][ \t]*+|[ \t]{{2,}}+)(?=[^\s.])"
@@ -152,7 +160,7 @@ SHAPES = (
         r"\n[ \t]*+(?:\d{1,2}[ \t]++)?+(?:[QA]|Question|Answer)(?:[.:]|[ \t]{2})",
     ),
     # Ann: text   [00:12] **Ann:** text   Ann (she/her) [00:12]: text   Ann 00:12: text   Speaker:0: text
-    _shape(
+    Shape(
         "colon",
         rf"{_LEAD}{_OPEN}(?:{_BEFORE}{_DASH})?+{_OPEN}(?:{_CHANNEL}|{_PLACED}{_ASIDE})"
         rf"(?:[ ]said(?=:[ ]*+\n))?+{_CLOSE}(?:{_DASH}{_BEHIND})?+{_CLOSE}[ ]*+[:：](?!//|\d){_CLOSE}[ \t]*+"
@@ -160,29 +168,29 @@ SHAPES = (
         r"[:：]",
     ),
     # Ann<TAB>text   00:12<TAB>Ann<TAB>text
-    _shape("layout", rf"\n(?:{_BEFORE}\t++)?+{_NAME}{_ASIDE}\t++(?:{_BEHIND}\t++)?+(?=\S)", r"\t"),
+    Shape("layout", rf"\n(?:{_BEFORE}\t++)?+{_NAME}{_ASIDE}\t++(?:{_BEHIND}\t++)?+(?=\S)", r"\t"),
     # **Ann Lee** text   (Ann Lee) text   <ann> text   Ann Lee – text
-    _shape("layout", rf"\n{_GAP}(?:\*\*|__){_NAME}{_ASIDE}(?:\*\*|__)[ \t]++(?=\S)", r"\*\*|__"),
-    _shape(
+    Shape("layout", rf"\n{_GAP}(?:\*\*|__){_NAME}{_ASIDE}(?:\*\*|__)[ \t]++(?=\S)", r"\*\*|__"),
+    Shape(
         "layout",
         rf"\n{_GAP}\({_NAME}(?:[ ,|–-]{{1,3}}(?P<behind>{_TIME}))?+\)[ \t]++(?=\S)",
         r"\n[ \t]*+\(",
     ),
-    _shape("layout", rf"\n{_GAP}<[@+ ]?{_NICK}>[ \t]++(?=\S)", r"\n[ \t]*+<"),
-    _shape(
+    Shape("layout", rf"\n{_GAP}<[@+ ]?{_NICK}>[ \t]++(?=\S)", r"\n[ \t]*+<"),
+    Shape(
         "layout",
         rf"\n{_GAP}(?:{_BEFORE}[ ]++)?+{_NAME}{_ASIDE}[ \t]{{1,3}}[-–—|][ \t]{{1,3}}(?=\S)",
         r"[ \t][-–—|][ \t]",
     ),
     # >> text
-    _shape("change", r"\n[ \t]*+(?:>>>?|&gt;&gt;(?:&gt;)?)(?!>)[ \t]*+", r">>|&gt;&gt;"),
+    Shape("change", r"\n[ \t]*+(?:>>>?|&gt;&gt;(?:&gt;)?)(?!>)[ \t]*+", r">>|&gt;&gt;"),
     # ANN (quietly) above text   **Ann Lee** or ### Ann Lee above text
-    _shape(
+    Shape(
         "capitals",
         rf"\n{_GAP}{_CAPITALS}{_ASIDE}{_GAP}(?=\n[ \t]*+\S)",
         rf"\n{_GAP}{_CAPITALS}{_ASIDE}{_GAP}\n",
     ),
-    _shape(
+    Shape(
         "heading",
         rf"\n{_GAP}(?:\#{{1,6}}[ ]|\*\*|__){_NAME}{_ASIDE}(?:\*\*|__)?+{_GAP}(?=\n)",
         r"\n[ \t]*+(?:\#{1,6}[ ]|\*\*|__)",
