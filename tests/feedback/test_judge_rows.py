@@ -28,8 +28,8 @@ LINES = sorted(set(WireDeviation) - set(USAGE))
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    """A stream that falls silent is waited for only briefly."""
-    return settings.model_copy(update={"gemini_between_chunks_seconds": 1, "gemini_attempts": 1})
+    """No call is repeated, so that each failure is seen."""
+    return settings.model_copy(update={"gemini_attempts": 1})
 
 
 async def judged(learner: Learner) -> SentEvent:
