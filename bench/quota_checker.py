@@ -109,7 +109,7 @@ class _Search:
     def _compare_with_tables(self, keys: Iterable[int | str]) -> str | None:
         """Compares days and rows that nothing can change any more with those of the end, and forgets them."""
         for key in keys:
-            if any(key in (one.id, one.day) for state, _ in self._configurations for one in state.open):
+            if any(key in self._named[one.id] for state, _ in self._configurations for one in state.open):
                 continue  # it changes when that expires: compared at the end
             row = self._final.days.get(key, (0, 0)) if isinstance(key, int) else self._final.ledger.get(key)
             self._configurations = {

@@ -155,6 +155,14 @@ RIGHT = {
         [Deadline(4, "a")],
         final(4, a=4),
     ),
+    "charged before it was reserved on another day, and once more when it expired": History(
+        [
+            settle("a", (1, 2), 1, seen=(1, 1, 0)),
+            reserve("a", (3, 6), 1, granted=1, expires_at=4, sent=2, day=2),
+        ],
+        [Deadline(5, "a")],
+        final(2, a=2),
+    ),
     "refused after an expired reservation was closed, which the refusal rolled back": recorded(
         [
             reserve_call("a", (1, 2), 6, 6),
