@@ -14,6 +14,10 @@ from cara.transcripts.utterances import UnreadableTranscript as UnreadableTransc
 from cara.web.tags import MarkupBudget, TooMuchMarkup
 
 _BYTE_ORDER_MARK = "\ufeff"
+_TEXT_FORMATS = frozenset({"plain", "labeled", "webvtt", "srt", "cha"})
+MAX_LINES = 20_000
+"""Of text, blank ones left out: people say more than ten characters in a line of the longest transcript that
+may be sent, and reading turns of a letter takes many times as long."""
 
 
 def read_transcript(
@@ -25,8 +29,8 @@ def read_transcript(
     cleaned of markup, within the budget of the request if there is one. A blank text has no utterances.
 
     Raises:
-        UnreadableTranscript: the text does not have the format, is JSON of a kind that is not known, or holds
-            more markup than the budget allows.
+        UnreadableTranscript: the text does not have the format, is JSON of a kind that is not known, has more
+            than `MAX_LINES` lines, or holds more markup than the budget allows.
     """
     body = text.removeprefix(_BYTE_ORDER_MARK)  # which no reader has to know
     if not body.strip():
@@ -44,17 +48,15 @@ def read_transcript(
 
 def _detected(text: str) -> Transcript | None:
     """Asks the readers of formats that cannot be mistaken first; any text at all is plain text."""
-    return (
-        read_json(text)
-        or read_webvtt(text)
-        or read_srt(text)
-        or read_cha(text)
-        or read_labeled(text)
-        or read_plain(text)
-    )
+    if found := read_json(text):
+        return found
+    _check_lines(text)
+    return read_webvtt(text) or read_srt(text) or read_cha(text) or read_labeled(text) or read_plain(text)
 
 
 def _read_as(text: str, format: TranscriptFormat) -> Transcript | None:
+    if format in _TEXT_FORMATS:
+        _check_lines(text)
     match format:
         case "plain":
             return read_plain(text)
@@ -68,6 +70,13 @@ def _read_as(text: str, format: TranscriptFormat) -> Transcript | None:
             return read_cha(text)
         case _:
             return read_json(text, format)
+
+
+def _check_lines(text: str) -> None:
+    if text.count("\n") + text.count("\r") >= MAX_LINES:
+        lines = sum(1 for line in text.splitlines() if line and not line.isspace())
+        if lines > MAX_LINES:
+            raise UnreadableTranscript(f"has more than {MAX_LINES:,} lines")
 
 
 def _moved(transcript: Transcript, characters: int) -> Transcript:

@@ -6,10 +6,11 @@ import pytest
 
 from cara.transcripts.cleaning import MAX_LABEL_CHARACTERS, cleaned
 from cara.transcripts.mapped_text import MappedText
-from cara.transcripts.reading import read_transcript
+from cara.transcripts.reading import MAX_LINES, read_transcript
 from cara.transcripts.utterances import (
     TimedWord,
     Transcript,
+    TranscriptFormat,
     Turn,
     UnreadableTranscript,
     Utterance,
@@ -107,3 +108,13 @@ def test_a_talk_that_begins_with_brackets_is_text(talk: str) -> None:
 def test_json_with_too_many_levels_is_refused(text: str) -> None:
     with pytest.raises(UnreadableTranscript, match="too many levels"):
         read_transcript(text)
+
+
+@pytest.mark.parametrize("format", [None, "labeled"])
+def test_more_lines_than_anybody_speaks_are_refused_and_blank_ones_are_no_lines(
+    format: TranscriptFormat | None,
+) -> None:
+    most = "You: a\n\nMe: b\n\n" * (MAX_LINES // 2)
+    assert len(read_transcript(most, format).utterances) == MAX_LINES
+    with pytest.raises(UnreadableTranscript, match="more than 20,000 lines"):
+        read_transcript(f"{most}You: a\n", format)
