@@ -115,7 +115,7 @@ def trend_of(days: Sequence[Sums], measure: str) -> float | None:
     if not half:
         return None
     earlier, later = _sum(measured[:half]), _sum(measured[-half:])
-    return round(_mean(later, measure) - _mean(earlier, measure), 2)
+    return round(_mean(later, measure) - _mean(earlier, measure), 2) + 0.0  # and never -0.0
 
 
 def mean(total: float, count: int) -> float | None:

@@ -211,5 +211,6 @@ def test_a_trend_compares_the_later_half_of_the_days_with_the_earlier() -> None:
     assert trend_of([day(50), Counter(), day(70)], "pace") == 20
     assert trend_of([day(50), day(99), day(45)], "pace") == -5
     assert trend_of([day(100, 2), day(60), day(70), day(90)], "pace") == 26.67
+    assert str(trend_of([day(1_001, 1_000), day(1)], "pace")) == "0.0"
     assert trend_of([day(50)], "pace") is None
     assert trend_of([], "pace") is None
