@@ -158,7 +158,9 @@ async def practise(
     await connection.execute(
         """
         update sessions set practiced_at = now() - random() * interval '90 days', score = 40 + random() * 60,
-            clarity = 50 + random() * 50, duration_seconds = 60 + random() * 600
+            clarity = 50 + random() * 50, duration_seconds = 60 + random() * 600,
+            words_per_minute = 90 + random() * 100, fillers_per_100_words = random() * 12,
+            hedges_per_100_words = random() * 4, pauses_per_minute = random() * 20
         """
     )
 

@@ -49,11 +49,11 @@ _PENDING = """
 
 _SESSIONS = f"""
     with made as (
-        insert into sessions (user_id, id, feature_type, score, clarity, duration_seconds, completed,
-                              completed_at, practiced_at)
+        insert into sessions (user_id, id, feature_type, score, clarity, words_per_minute,
+                              fillers_per_100_words, duration_seconds, completed, completed_at, practiced_at)
         select md5('learner' || (number / {SESSIONS_A_LEARNER}))::uuid, gen_random_uuid(),
                (array['conversation', 'writing', 'accent', 'listening', 'video'])[1 + number % 5],
-               number % 100, number % 100, 60 + number % 600, number % 3 > 0,
+               number % 100, number % 100, 90 + number % 100, number % 12, 60 + number % 600, number % 3 > 0,
                case when number % 3 > 0 then moment end, moment
         from (
             select number, $3::timestamptz - random() * interval '1 day' * {DAYS} as moment

@@ -21,6 +21,11 @@ create table sessions (
     pace              numeric check (pace between 0 and 100),
     confidence        numeric check (confidence between 0 and 100),
     tone              numeric check (tone between 0 and 100),
+    -- measures of the feedback that the session keeps, for lists and reports; clients do not set them
+    words_per_minute      numeric check (words_per_minute >= 0),
+    fillers_per_100_words numeric check (fillers_per_100_words >= 0),
+    hedges_per_100_words  numeric check (hedges_per_100_words >= 0),
+    pauses_per_minute     numeric check (pauses_per_minute >= 0),
     transcript        text, -- as it was sent
     -- what the learner told of the transcript: its format, and which of its speakers they are
     transcript_format text,

@@ -109,9 +109,6 @@ create table feedback (
     model          text not null,
     prompt_version text not null,
     created_at     timestamptz not null default now(),
-    -- two of the measures, for lists: all of them together are long
-    words_per_minute      double precision,
-    fillers_per_100_words double precision,
     primary key (user_id, job_id),
     foreign key (user_id, session_id) references sessions (user_id, id) on delete cascade
 );

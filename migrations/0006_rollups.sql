@@ -29,6 +29,14 @@ create table learner_quarter_hours (
     confidence_sum   numeric not null,
     tone_count       integer not null,
     tone_sum         numeric not null,
+    words_per_minute_count      integer not null,
+    words_per_minute_sum        numeric not null,
+    fillers_per_100_words_count integer not null,
+    fillers_per_100_words_sum   numeric not null,
+    hedges_per_100_words_count  integer not null,
+    hedges_per_100_words_sum    numeric not null,
+    pauses_per_minute_count     integer not null,
+    pauses_per_minute_sum       numeric not null,
     first_used_at    timestamptz not null,
     last_used_at     timestamptz not null,
     primary key (user_id, quarter_hour, feature_type)
@@ -141,6 +149,10 @@ language sql stable as $$
            count(pace)::integer, coalesce(sum(pace), 0),
            count(confidence)::integer, coalesce(sum(confidence), 0),
            count(tone)::integer, coalesce(sum(tone), 0),
+           count(words_per_minute)::integer, coalesce(sum(words_per_minute), 0),
+           count(fillers_per_100_words)::integer, coalesce(sum(fillers_per_100_words), 0),
+           count(hedges_per_100_words)::integer, coalesce(sum(hedges_per_100_words), 0),
+           count(pauses_per_minute)::integer, coalesce(sum(pauses_per_minute), 0),
            min(practiced_at), max(practiced_at)
     from sessions
     where user_id = learner and practiced_at >= since and practiced_at < until
@@ -454,10 +466,12 @@ create trigger analytics_stale after insert or delete on sessions
 create trigger analytics_stale_changed after update on sessions
     for each row when (
         (old.user_id, old.feature_type, old.practiced_at, old.completed, old.score, old.duration_seconds,
-         old.clarity, old.pace, old.confidence, old.tone)
+         old.clarity, old.pace, old.confidence, old.tone,
+         old.words_per_minute, old.fillers_per_100_words, old.hedges_per_100_words, old.pauses_per_minute)
         is distinct from
         (new.user_id, new.feature_type, new.practiced_at, new.completed, new.score, new.duration_seconds,
-         new.clarity, new.pace, new.confidence, new.tone)
+         new.clarity, new.pace, new.confidence, new.tone,
+         new.words_per_minute, new.fillers_per_100_words, new.hedges_per_100_words, new.pauses_per_minute)
     ) execute function mark_stale_quarter_hours();
 
 -- Sessions that were there before this migration, which may be applied again after a rollback.

@@ -47,7 +47,8 @@ PROFILE: Final = """
 SECTIONS: Final[Mapping[str, str]] = {
     "sessions": """
         select id, feature_type, title, description, duration_seconds, score, completed, completed_at,
-               clarity, pace, confidence, tone, transcript, transcript_format, learner_label,
+               clarity, pace, confidence, tone, words_per_minute, fillers_per_100_words,
+               hedges_per_100_words, pauses_per_minute, transcript, transcript_format, learner_label,
                feedback_json, version, practiced_at, created_at, updated_at
         from sessions
         where user_id = $1
@@ -61,8 +62,7 @@ SECTIONS: Final[Mapping[str, str]] = {
     """,
     "feedback": """
         select session_id, job_id, score, score_change, summary, communication, content, measures,
-               words_per_minute, fillers_per_100_words, highlights, action_items, model, prompt_version,
-               created_at
+               highlights, action_items, model, prompt_version, created_at
         from feedback
         where user_id = $1
         order by session_id, created_at
@@ -105,7 +105,12 @@ SECTIONS: Final[Mapping[str, str]] = {
     "practiceByQuarterHour": """
         select quarter_hour, feature_type, sessions, completed, scored, score_sum, duration_seconds,
                clarity_count, clarity_sum, pace_count, pace_sum, confidence_count, confidence_sum,
-               tone_count, tone_sum, first_used_at, last_used_at
+               tone_count, tone_sum,
+               words_per_minute_count, words_per_minute_sum,
+               fillers_per_100_words_count, fillers_per_100_words_sum,
+               hedges_per_100_words_count, hedges_per_100_words_sum,
+               pauses_per_minute_count, pauses_per_minute_sum,
+               first_used_at, last_used_at
         from learner_quarter_hours
         where user_id = $1
         order by quarter_hour, feature_type

@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from cara.analytics import report_queries, rollup_queries
+from cara.analytics import adoption_queries, rollup_queries
 from cara.analytics.periods import UTC_ZONE, Period, midnight, period_of
 from cara.analytics.report_schemas import (
     ActiveUsers,
@@ -74,15 +74,15 @@ async def _read(connection: Connection, period: Period, user_id: UUID | None) ->
     span = period.first, period.last
     weeks = _monday(period.last) - timedelta(weeks=COHORT_WEEKS - 1), _monday(period.last)
     if user_id is None:
-        users = await report_queries.users_of_all(connection, *span, (ANY_ACTIVITY, *FEATURE_TYPES))
-        sums = await report_queries.sums_of_all(connection, *span)
-        uses = await report_queries.uses_of_all(connection, FEATURE_TYPES)
-        cohorts = await report_queries.cohorts_of_all(connection, *weeks)
+        users = await adoption_queries.users_of_all(connection, *span, (ANY_ACTIVITY, *FEATURE_TYPES))
+        sums = await adoption_queries.sums_of_all(connection, *span)
+        uses = await adoption_queries.uses_of_all(connection, FEATURE_TYPES)
+        cohorts = await adoption_queries.cohorts_of_all(connection, *weeks)
     else:
-        users = await report_queries.users_of_learner(connection, user_id, *span)
-        sums = await report_queries.sums_of_learner(connection, user_id, *span)
-        uses = await report_queries.uses_of_learner(connection, user_id)
-        cohorts = await report_queries.cohort_of_learner(connection, user_id, *weeks)
+        users = await adoption_queries.users_of_learner(connection, user_id, *span)
+        sums = await adoption_queries.sums_of_learner(connection, user_id, *span)
+        uses = await adoption_queries.uses_of_learner(connection, user_id)
+        cohorts = await adoption_queries.cohort_of_learner(connection, user_id, *weeks)
     days = {row["day"]: row for row in sums if row["day"]}
     features = _by_feature(row for row in sums if row["day"] is None)
     return _Records(_by_feature(users), days, features, _by_feature(uses), cohorts)
@@ -181,7 +181,7 @@ async def adoption_lines(connection: Connection, period: Period) -> AsyncGenerat
     """
     yield _csv_lines([EXPORT_COLUMNS])
     features = (ANY_ACTIVITY, *FEATURE_TYPES)
-    cursor = await report_queries.export_rows(connection, period.first, period.last, features)
+    cursor = await adoption_queries.export_rows(connection, period.first, period.last, features)
     while page := await cursor.fetch(EXPORT_PAGE_ROWS):
         yield _csv_lines(tuple(row) for row in page)
 

@@ -138,11 +138,21 @@ async def fill_quarter_hours(connection: Connection, from_day: date, to_day: dat
         insert into learner_quarter_hours (
             user_id, quarter_hour, feature_type, sessions, completed, scored, score_sum, duration_seconds,
             clarity_count, clarity_sum, pace_count, pace_sum, confidence_count, confidence_sum,
-            tone_count, tone_sum, first_used_at, last_used_at
+            tone_count, tone_sum,
+            words_per_minute_count, words_per_minute_sum,
+            fillers_per_100_words_count, fillers_per_100_words_sum,
+            hedges_per_100_words_count, hedges_per_100_words_sum,
+            pauses_per_minute_count, pauses_per_minute_sum,
+            first_used_at, last_used_at
         )
         select computed.user_id, quarter_hour, feature_type, sessions, completed, scored, score_sum,
                duration_seconds, clarity_count, clarity_sum, pace_count, pace_sum,
-               confidence_count, confidence_sum, tone_count, tone_sum, first_used_at, last_used_at
+               confidence_count, confidence_sum, tone_count, tone_sum,
+               words_per_minute_count, words_per_minute_sum,
+               fillers_per_100_words_count, fillers_per_100_words_sum,
+               hedges_per_100_words_count, hedges_per_100_words_sum,
+               pauses_per_minute_count, pauses_per_minute_sum,
+               first_used_at, last_used_at
         from users
         cross join lateral quarter_hours_of_sessions(
             users.id, utc_midnight($1), utc_midnight($2::date + 1)

@@ -60,26 +60,60 @@ class FeatureStatistics(ResponseModel):
 
 
 class DayStatistics(ResponseModel):
-    """A learner's sessions of one day."""
+    """A learner's sessions of one day.
 
-    model_config = example(sessions=2, completed=1, averageScore=71.5, durationSeconds=310)
+    The score, words a minute, fillers and hedges per 100 words, and pauses a minute are means over the
+    sessions that have them, each of which counts once; null: none has.
+    """
+
+    model_config = example(
+        sessions=2,
+        completed=1,
+        averageScore=71.5,
+        durationSeconds=310,
+        wordsPerMinute=131.5,
+        fillersPer100Words=3.2,
+        hedgesPer100Words=1.4,
+        pausesPerMinute=None,
+    )
 
     day: date
     sessions: int
     completed: int
     average_score: float | None
     duration_seconds: Number
+    words_per_minute: float | None
+    fillers_per_100_words: float | None
+    hedges_per_100_words: float | None
+    pauses_per_minute: float | None
 
 
 class Trend(ResponseModel):
-    """How many points better the later half of the practised days was than the earlier one; null: unknown."""
+    """The mean of the later half of the practised days minus that of the earlier half; null: unknown.
 
-    model_config = example(clarity=3.5, pace=1.2, confidence=-0.8, tone=None)
+    The first four are in points of the scores, the others in the unit that they are named for: fewer fillers
+    are a trend below zero.
+    """
+
+    model_config = example(
+        clarity=3.5,
+        pace=1.2,
+        confidence=-0.8,
+        tone=None,
+        wordsPerMinute=6.5,
+        fillersPer100Words=-1.1,
+        hedgesPer100Words=-0.3,
+        pausesPerMinute=None,
+    )
 
     clarity: float | None
     pace: float | None
     confidence: float | None
     tone: float | None
+    words_per_minute: float | None
+    fillers_per_100_words: float | None
+    hedges_per_100_words: float | None
+    pauses_per_minute: float | None
 
 
 class Statistics(ResponseModel):

@@ -135,11 +135,21 @@ async def compute_quarter_hours(connection: Connection, stale: Sequence[Record])
         insert into learner_quarter_hours as known (
             user_id, quarter_hour, feature_type, sessions, completed, scored, score_sum, duration_seconds,
             clarity_count, clarity_sum, pace_count, pace_sum, confidence_count, confidence_sum,
-            tone_count, tone_sum, first_used_at, last_used_at
+            tone_count, tone_sum,
+            words_per_minute_count, words_per_minute_sum,
+            fillers_per_100_words_count, fillers_per_100_words_sum,
+            hedges_per_100_words_count, hedges_per_100_words_sum,
+            pauses_per_minute_count, pauses_per_minute_sum,
+            first_used_at, last_used_at
         )
         select computed.user_id, computed.quarter_hour, computed.feature_type, sessions, completed, scored,
                score_sum, duration_seconds, clarity_count, clarity_sum, pace_count, pace_sum,
-               confidence_count, confidence_sum, tone_count, tone_sum, first_used_at, last_used_at
+               confidence_count, confidence_sum, tone_count, tone_sum,
+               words_per_minute_count, words_per_minute_sum,
+               fillers_per_100_words_count, fillers_per_100_words_sum,
+               hedges_per_100_words_count, hedges_per_100_words_sum,
+               pauses_per_minute_count, pauses_per_minute_sum,
+               first_used_at, last_used_at
         from unnest($1::uuid[], $2::timestamptz[], $3::text[]) as stale (user_id, quarter_hour, feature_type)
         cross join lateral quarter_hours_of_sessions(
             stale.user_id, stale.quarter_hour, stale.quarter_hour + interval '15 minutes'
@@ -153,6 +163,14 @@ async def compute_quarter_hours(connection: Connection, stale: Sequence[Record])
             pace_count = excluded.pace_count, pace_sum = excluded.pace_sum,
             confidence_count = excluded.confidence_count, confidence_sum = excluded.confidence_sum,
             tone_count = excluded.tone_count, tone_sum = excluded.tone_sum,
+            words_per_minute_count = excluded.words_per_minute_count,
+            words_per_minute_sum = excluded.words_per_minute_sum,
+            fillers_per_100_words_count = excluded.fillers_per_100_words_count,
+            fillers_per_100_words_sum = excluded.fillers_per_100_words_sum,
+            hedges_per_100_words_count = excluded.hedges_per_100_words_count,
+            hedges_per_100_words_sum = excluded.hedges_per_100_words_sum,
+            pauses_per_minute_count = excluded.pauses_per_minute_count,
+            pauses_per_minute_sum = excluded.pauses_per_minute_sum,
             first_used_at = excluded.first_used_at, last_used_at = excluded.last_used_at
         """,
         *_columns(stale),

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from cara.analytics import report_queries, rollup_queries
+from cara.analytics import rollup_queries, statistics_queries
 from cara.analytics.periods import Period, period_of
 from cara.analytics.report_schemas import DayStatistics, FeatureStatistics, Statistics, StatisticsQuery, Trend
 from cara.errors import TokenInvalid
@@ -24,7 +24,8 @@ from cara.users import queries as users
 from cara.users.progress import streak_at
 from cara.web.guard import Caller
 
-MEASURES = ("clarity", "pace", "confidence", "tone")
+SCORES = ("clarity", "pace", "confidence", "tone")
+RATES = ("words_per_minute", "fillers_per_100_words", "hedges_per_100_words", "pauses_per_minute")
 
 Sums = Counter[str]
 
@@ -44,7 +45,7 @@ async def statistics_of(
     counted_from = day_starts[0] if query.from_ else None
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         as_of = await rollup_queries.fresh_as_of(connection)
-        rows = await report_queries.statistics_of_learner(
+        rows = await statistics_queries.statistics_of_learner(
             connection, caller.user_id, counted_from, day_starts, period.end()
         )
     return Statistics(
@@ -95,24 +96,26 @@ def _series(rows: Sequence[Record], period: Period) -> dict[str, Any]:
     days = list(by_day.values())
     return {
         "daily": [
-            DayStatistics(day=day, **_members(sums)) for day, sums in zip(period.days(), days, strict=True)
+            DayStatistics(day=day, **_members(sums), **_rates(sums))
+            for day, sums in zip(period.days(), days, strict=True)
         ],
-        "trend": Trend(**{measure: trend_of(days, measure) for measure in MEASURES}),
+        "trend": Trend(**{measure: trend_of(days, measure) for measure in (*SCORES, *RATES)}),
     }
 
 
 def trend_of(days: Sequence[Sums], measure: str) -> float | None:
     """Returns the mean of the later half of the days with the measure, minus that of the earlier half.
 
-    The trend is in points. Days count by their sessions. With an odd number of days the one in the middle is
-    left out; with fewer than two there is no trend.
+    The trend is in the unit of the measure: scores in points. Days count by their sessions that have the
+    measure. With an odd number of days the one in the middle is left out; with fewer than two there is no
+    trend.
     """
     measured = [sums for sums in days if sums[f"{measure}_count"]]
     half = len(measured) // 2
     if not half:
         return None
     earlier, later = _sum(measured[:half]), _sum(measured[-half:])
-    return round(_mean(later, measure) - _mean(earlier, measure), 2)
+    return round(_mean(later, measure) - _mean(earlier, measure), 2) + 0.0  # and never -0.0
 
 
 def mean(total: float, count: int) -> float | None:
@@ -131,6 +134,11 @@ def _members(sums: Sums) -> dict[str, Any]:
         "average_score": mean(sums["score_sum"], sums["scored"]),
         "duration_seconds": _seconds(sums),
     }
+
+
+def _rates(sums: Sums) -> dict[str, float | None]:
+    """Returns the mean of each rate over the sessions that have it, each of which counts once."""
+    return {rate: mean(sums[f"{rate}_sum"], sums[f"{rate}_count"]) for rate in RATES}
 
 
 def _seconds(sums: Sums) -> float:

@@ -15,9 +15,10 @@ from cara.devtools.dev import refuse_production
 from cara.feedback.assessment import scores
 from cara.postgres.database import Connection, Database, new_id
 from cara.postgres.migrations import up_to_date_database
+from cara.practice.feedback_schemas import measures_over_time
 from cara.samples import SAMPLES, Sample
 from cara.settings import Settings
-from cara.speech import measure
+from cara.speech import SpeechMeasures, measure
 from cara.users.progress import award_completion
 
 PASSWORD = "practice makes better"  # noqa: S105 - public, for development only
@@ -30,7 +31,7 @@ SLOWEST, FASTEST = 1.3, 0.75
 
 @dataclass(frozen=True)
 class PastSession:
-    """A completed session; it has only the scores that can be measured."""
+    """A completed session; it has only the scores that can be measured, and the measures of lists."""
 
     title: str
     feature_type: str
@@ -38,6 +39,7 @@ class PastSession:
     duration_seconds: int
     started_at: datetime
     scores: dict[str, float | None]
+    measures: dict[str, float | None]
 
     @property
     def completed_at(self) -> datetime:
@@ -109,18 +111,19 @@ def past_sessions(chance: random.Random, now: datetime, weeks: int) -> Iterator[
 def _session(sample: Sample, speed: float, started_at: datetime) -> PastSession:
     seconds = round(sample.duration_seconds * speed)
     transcript = sample.transcript()
+    measures = measure(transcript, duration_seconds=seconds, feature_type=sample.feature_type)
     return PastSession(
         sample.title,
         sample.feature_type,
         transcript,
         seconds,
         started_at,
-        _measured_scores(transcript, seconds, sample.feature_type),
+        _measured_scores(measures, sample.feature_type),
+        measures_over_time(measures),
     )
 
 
-def _measured_scores(transcript: str, seconds: int, feature_type: str) -> dict[str, float | None]:
-    measures = measure(transcript, duration_seconds=seconds, feature_type=feature_type)
+def _measured_scores(measures: SpeechMeasures, feature_type: str) -> dict[str, float | None]:
     fillers = measures.fillers.per_hundred_words if measures.fillers else None
     assertives = measures.assertives.per_hundred_words if measures.assertives else None
     clarity = scores.clarity_measured(
@@ -146,8 +149,9 @@ async def insert_past_session(
         """
         insert into sessions
             (user_id, id, feature_type, title, duration_seconds, score, clarity, pace, confidence,
+             words_per_minute, fillers_per_100_words, hedges_per_100_words, pauses_per_minute,
              transcript, completed, completed_at, practiced_at, created_at)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, true, $11, $12, $12)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, true, $15, $16, $16)
         """,
         user_id,
         session_id,
@@ -158,6 +162,10 @@ async def insert_past_session(
         past.scores["clarity"],
         past.scores["pace"],
         past.scores["confidence"],
+        past.measures["words_per_minute"],
+        past.measures["fillers_per_100_words"],
+        past.measures["hedges_per_100_words"],
+        past.measures["pauses_per_minute"],
         past.transcript,
         past.completed_at,
         past.started_at,

@@ -38,14 +38,13 @@ async def insert_feedback(
     connection: Connection, user_id: UUID, session_id: UUID, job_id: UUID, feedback: dict[str, Any]
 ) -> None:
     """Saves the feedback of a job that succeeds in this transaction."""
-    overview, breakdown, measures = feedback["overview"], feedback["breakdown"], feedback["measures"]
+    overview, breakdown = feedback["overview"], feedback["breakdown"]
     await connection.execute(
         """
         insert into feedback
             (user_id, session_id, job_id, score, score_change, summary, communication, content,
-             measures, words_per_minute, fillers_per_100_words, highlights, action_items, model,
-             prompt_version)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+             measures, highlights, action_items, model, prompt_version)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
         """,
         user_id,
         session_id,
@@ -55,9 +54,7 @@ async def insert_feedback(
         overview["summary"],
         breakdown["communication"],
         breakdown["content"],
-        measures,
-        measures["wordsPerMinute"],
-        measures["fillers"] and measures["fillers"]["perHundredWords"],
+        feedback["measures"],
         feedback["highlights"],
         feedback["actionItems"],
         feedback["model"],

@@ -124,6 +124,23 @@ class Feedback(ResponseModel):
             "pace": communication.pace.score,
             "confidence": communication.confidence.score,
             "tone": communication.tone.score,
+            **measures_over_time(self.measures),
             "feedback_json": JsonText(self.model_dump_json(by_alias=True).encode()),
             "completed": True,
         }
+
+
+def measures_over_time(measures: SpeechMeasures) -> dict[str, float | None]:
+    """Returns the columns of a session that lists and statistics show; None where it was not measured."""
+    fillers, hedges = measures.fillers, measures.hedges
+    return {
+        "words_per_minute": measures.words_per_minute,
+        "fillers_per_100_words": fillers.per_hundred_words if fillers else None,
+        "hedges_per_100_words": hedges.per_hundred_words if hedges else None,
+        "pauses_per_minute": _pauses_per_minute(measures),
+    }
+
+
+def _pauses_per_minute(measures: SpeechMeasures) -> float | None:
+    timing = getattr(measures, "timing", None)
+    return timing.pauses.per_minute if timing and timing.pauses else None

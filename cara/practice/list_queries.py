@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -27,7 +26,8 @@ async def sessions_of_user(
     return await connection.fetch(
         """
         select id, user_id, feature_type, title, description, duration_seconds, score, completed,
-               completed_at, clarity, pace, confidence, tone, practiced_at, created_at, updated_at
+               completed_at, clarity, pace, confidence, tone, words_per_minute, fillers_per_100_words,
+               hedges_per_100_words, pauses_per_minute, practiced_at, created_at, updated_at
         from sessions
         where user_id = $1
           and ($2::text is null or feature_type = $2)
@@ -74,24 +74,3 @@ async def count_sessions_of_user(
         practiced_to,
     )
     return count
-
-
-async def measures_of_sessions(
-    connection: Connection, user_id: UUID, session_ids: Sequence[UUID]
-) -> list[Record]:
-    """Returns what lists show of the newest job's feedback, for the sessions that have feedback.
-
-    Reads tables of feedback within one snapshot: which job is newer decides which feedback counts.
-    """
-    return await connection.fetch(
-        """
-        select distinct on (feedback.session_id)
-               feedback.session_id, words_per_minute, fillers_per_100_words
-        from feedback
-        join feedback_jobs as jobs on jobs.user_id = feedback.user_id and jobs.id = feedback.job_id
-        where feedback.user_id = $1 and feedback.session_id = any($2::uuid[])
-        order by feedback.session_id, jobs.created_at desc, jobs.id desc
-        """,
-        user_id,
-        session_ids,
-    )

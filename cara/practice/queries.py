@@ -91,6 +91,40 @@ async def hold_session(connection: Connection, user_id: UUID, session_id: UUID) 
     )
 
 
+_CHANGEABLE = (
+    "title",
+    "description",
+    "duration_seconds",
+    "score",
+    "clarity",
+    "pace",
+    "confidence",
+    "tone",
+    "words_per_minute",
+    "fillers_per_100_words",
+    "hedges_per_100_words",
+    "pauses_per_minute",
+    "transcript",
+    "feedback_json",
+    "transcript_format",
+    "learner_label",
+)
+_CHANGES = ", ".join(
+    f"{column} = case when '{column}' = any($4) then ${place} else {column} end"
+    for place, column in enumerate(_CHANGEABLE, 5)
+)
+_UPDATE = f"""
+    update sessions
+    set {_CHANGES},
+        completed = $3, completed_at = case when $3 then coalesce(completed_at, now()) end,
+        version = version + 1, updated_at = now()
+    where user_id = $1 and id = $2
+    returning id, user_id, feature_type, title, description, duration_seconds, score, completed,
+              completed_at, clarity, pace, confidence, tone, transcript, feedback_json, version,
+              practiced_at, created_at, updated_at
+"""  # noqa: S608 - the columns that stand above
+
+
 async def update_session(
     connection: Connection, user_id: UUID, session_id: UUID, changes: Mapping[str, Any], *, completed: bool
 ) -> Record:
@@ -99,46 +133,8 @@ async def update_session(
     `changes` maps names of columns to their new values. Columns that it does not name stay as they are, and
     long ones among them are not written anew.
     """
-    return await one_row(
-        connection,
-        """
-        update sessions
-        set title = case when 'title' = any($4) then $5 else title end,
-            description = case when 'description' = any($4) then $6 else description end,
-            duration_seconds = case when 'duration_seconds' = any($4) then $7 else duration_seconds end,
-            score = case when 'score' = any($4) then $8 else score end,
-            clarity = case when 'clarity' = any($4) then $9 else clarity end,
-            pace = case when 'pace' = any($4) then $10 else pace end,
-            confidence = case when 'confidence' = any($4) then $11 else confidence end,
-            tone = case when 'tone' = any($4) then $12 else tone end,
-            transcript = case when 'transcript' = any($4) then $13 else transcript end,
-            feedback_json = case when 'feedback_json' = any($4) then $14 else feedback_json end,
-            transcript_format = case when 'transcript_format' = any($4) then $15 else transcript_format end,
-            learner_label = case when 'learner_label' = any($4) then $16 else learner_label end,
-            completed = $3, completed_at = case when $3 then coalesce(completed_at, now()) end,
-            version = version + 1, updated_at = now()
-        where user_id = $1 and id = $2
-        returning id, user_id, feature_type, title, description, duration_seconds, score, completed,
-                  completed_at, clarity, pace, confidence, tone, transcript, feedback_json, version,
-                  practiced_at, created_at, updated_at
-        """,
-        user_id,
-        session_id,
-        completed,
-        list(changes),
-        changes.get("title"),
-        changes.get("description"),
-        changes.get("duration_seconds"),
-        changes.get("score"),
-        changes.get("clarity"),
-        changes.get("pace"),
-        changes.get("confidence"),
-        changes.get("tone"),
-        changes.get("transcript"),
-        changes.get("feedback_json"),
-        changes.get("transcript_format"),
-        changes.get("learner_label"),
-    )
+    values = [changes.get(column) for column in _CHANGEABLE]
+    return await one_row(connection, _UPDATE, user_id, session_id, completed, list(changes), *values)
 
 
 async def session_context(connection: Connection, user_id: UUID, session_id: UUID) -> Record | None:

@@ -69,7 +69,7 @@ async def list_sessions(caller: Caller, connection: Connection, query: SessionsQ
     """
     page, total, next_cursor = await sessions.page_of_sessions(connection, caller.user_id, query)
     return SessionPage(
-        sessions=[SessionSummary.model_validate(session) for session in page],
+        sessions=[SessionSummary.model_validate(dict(session)) for session in page],
         total=total,
         limit=query.limit,
         offset=query.offset,

@@ -121,13 +121,18 @@ class _SessionMembers(ResponseModel):
 class SessionSummary(_SessionMembers):
     """A session without its long parts; scores are 0-100 or null.
 
-    Pace and fillers are those of its newest feedback, null without one or where they could not be measured.
+    Pace, fillers, hedges and pauses are those of its newest feedback: null without one, and where they could
+    not be measured. Pauses need a transcript that tells times.
     """
 
-    model_config = example(**_SUMMARY, wordsPerMinute=100, fillersPer100Words=10)
+    model_config = example(
+        **_SUMMARY, wordsPerMinute=100, fillersPer100Words=10, hedgesPer100Words=0, pausesPerMinute=None
+    )
 
-    words_per_minute: float | None = None
-    fillers_per_100_words: float | None = None
+    words_per_minute: Number | None
+    fillers_per_100_words: Number | None
+    hedges_per_100_words: Number | None
+    pauses_per_minute: Number | None
 
 
 class PracticeSession(_SessionMembers):

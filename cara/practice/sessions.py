@@ -138,7 +138,7 @@ async def delete_session(
 
 async def page_of_sessions(
     connection: Connection, user_id: UUID, query: SessionsQuery
-) -> tuple[list[dict[str, Any]], int, str | None]:
+) -> tuple[list[Record], int, str | None]:
     """Returns one page, the number of all matching sessions, and the cursor of the next page, if any."""
     filters = (query.feature_type, query.completed, query.from_, query.to)
     before = decode_cursor(query.cursor) if query.cursor else None
@@ -149,10 +149,4 @@ async def page_of_sessions(
     total = await list_queries.count_sessions_of_user(connection, user_id, *filters)
     has_more = len(rows) > query.limit
     next_cursor = encode_cursor(page[-1]["practiced_at"], page[-1]["id"]) if has_more else None
-    return await _with_measures(connection, user_id, page), total, next_cursor
-
-
-async def _with_measures(connection: Connection, user_id: UUID, page: list[Record]) -> list[dict[str, Any]]:
-    found = await list_queries.measures_of_sessions(connection, user_id, [row["id"] for row in page])
-    measures = {row["session_id"]: row for row in found}
-    return [{**row, **measures.get(row["id"], {})} for row in page]
+    return page, total, next_cursor

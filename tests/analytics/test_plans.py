@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from cara.analytics import event_queries, report_queries, rollup_queries
+from cara.analytics import adoption_queries, event_queries, rollup_queries, statistics_queries
 from cara.postgres.database import Connection, Database
 from cara.practice.schemas import FEATURE_TYPES
 from tests.analytics.conftest import NewUser
@@ -26,19 +26,21 @@ Read = Callable[[Connection, UUID], Awaitable[Any]]
 
 def statistics(connection: Connection, user_id: UUID) -> Awaitable[Any]:
     begin = datetime(2026, 5, 1, tzinfo=UTC)
-    return report_queries.statistics_of_learner(connection, user_id, None, [begin], NOW)
+    return statistics_queries.statistics_of_learner(connection, user_id, None, [begin], NOW)
 
 
 READS: dict[str, Read] = {
     "statistics": statistics,
-    "users of all": lambda connection, _: report_queries.users_of_all(connection, *SPAN, FEATURES),
-    "users of a learner": lambda connection, user: report_queries.users_of_learner(connection, user, *SPAN),
-    "sums of all": lambda connection, _: report_queries.sums_of_all(connection, *SPAN),
-    "sums of a learner": lambda connection, user: report_queries.sums_of_learner(connection, user, *SPAN),
-    "uses of all": lambda connection, _: report_queries.uses_of_all(connection, FEATURE_TYPES),
-    "uses of a learner": lambda connection, user: report_queries.uses_of_learner(connection, user),
-    "cohorts of all": lambda connection, _: report_queries.cohorts_of_all(connection, *SPAN),
-    "cohort of a learner": lambda connection, user: report_queries.cohort_of_learner(connection, user, *SPAN),
+    "users of all": lambda connection, _: adoption_queries.users_of_all(connection, *SPAN, FEATURES),
+    "users of a learner": lambda connection, user: adoption_queries.users_of_learner(connection, user, *SPAN),
+    "sums of all": lambda connection, _: adoption_queries.sums_of_all(connection, *SPAN),
+    "sums of a learner": lambda connection, user: adoption_queries.sums_of_learner(connection, user, *SPAN),
+    "uses of all": lambda connection, _: adoption_queries.uses_of_all(connection, FEATURE_TYPES),
+    "uses of a learner": lambda connection, user: adoption_queries.uses_of_learner(connection, user),
+    "cohorts of all": lambda connection, _: adoption_queries.cohorts_of_all(connection, *SPAN),
+    "cohort of a learner": lambda connection, user: adoption_queries.cohort_of_learner(
+        connection, user, *SPAN
+    ),
     "freshness": lambda connection, _: rollup_queries.fresh_as_of(connection),
     "taking batches": lambda connection, _: rollup_queries.take_batches(connection, 100, 10),
     "folding": lambda connection, _: rollup_queries.fold_events(connection, [1, 2], NOW, NOW),

@@ -11,6 +11,7 @@ import pytest
 
 from cara.analytics import rollups
 from cara.analytics.rebuild import DaysPastRetention, DaysReversed, RebuiltDays, RollupsBusy, rebuild
+from cara.analytics.statistics import RATES
 from cara.postgres.database import Database
 from cara.practice import queries as practice
 from cara.practice.schemas import FEATURE_TYPES
@@ -53,6 +54,7 @@ async def test_rebuilt_tables_equal_those_that_concurrent_folds_made(
                 session_id = await insert_session(connection, user_id, NOW - ago, feature)
                 completed = chance.random() < 0.5
                 changes = {"score": float(chance.randrange(100)), "completed": completed}
+                changes |= {rate: chance.choice((None, chance.randrange(2_000) / 10)) for rate in RATES}
                 await practice.update_session(connection, user_id, session_id, changes, completed=completed)
                 if chance.random() < 0.4:
                     await practice.delete_session(connection, user_id, session_id)

@@ -9,6 +9,7 @@ from prometheus_client import REGISTRY
 
 from cara.analytics import rollup_queries, rollups
 from cara.analytics.event_queries import insert_events
+from cara.analytics.statistics import RATES
 from cara.postgres.database import Database
 from cara.practice import queries as practice
 from tests.analytics.conftest import NewUser
@@ -90,6 +91,13 @@ async def test_sessions_follow_their_changes_and_their_deletion(
         await rollups.fold(database)
         (quarter,) = (await contents(database))["learner_quarter_hours"]
         assert quarter[1:9] == (NOW, "accent", 2, 1, 1, 80.0, 90, 1)
+
+        for rate in (2.5, None, 4.1):
+            measures = dict.fromkeys(RATES, rate)
+            await practice.update_session(connection, user_id, kept, measures, completed=True)
+            await rollups.fold(database)
+            (quarter,) = (await contents(database))["learner_quarter_hours"]
+            assert quarter[16:24] == (int(rate is not None), rate or 0) * 4
 
         await practice.delete_session(connection, user_id, gone)
         await rollups.fold(database)

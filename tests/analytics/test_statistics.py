@@ -9,16 +9,19 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
+from pydantic.alias_generators import to_camel
 
 from cara.analytics import rollups
 from cara.analytics.periods import Period, period_of
-from cara.analytics.statistics import trend_of
+from cara.analytics.statistics import RATES, trend_of
 from cara.errors import InvalidInput
 from cara.postgres.database import Database
+from cara.practice.sessions import change_session
 from tests.learners import Learner
 from tests.waiting import time_limit
 
 STATS = "/api/analytics/stats"
+OVER_TIME = tuple(map(to_camel, RATES))
 
 
 async def practises(learner: Learner, database: Database, at: datetime, **changes: Any) -> UUID:
@@ -35,7 +38,9 @@ async def test_a_new_learner_has_a_series_of_empty_days(learner: Learner) -> Non
     stats = await learner.expects(200, "GET", STATS)
     assert stats["totalSessions"] == stats["completedSessions"] == stats["totalDurationSeconds"] == 0
     assert stats["averageScore"] is None
-    assert stats["trend"] == {"clarity": None, "pace": None, "confidence": None, "tone": None}
+    assert set(stats["trend"]) == {"clarity", "pace", "confidence", "tone", *OVER_TIME}
+    assert set(stats["trend"].values()) == {None}
+    assert {day[name] for day in stats["daily"] for name in OVER_TIME} == {None}
     assert [one["featureType"] for one in stats["byFeature"]] == [
         "conversation",
         "writing",
@@ -76,6 +81,26 @@ async def test_every_member_of_the_statistics_is_right(learner: Learner, databas
     assert [day["averageScore"] for day in stats["daily"][-3:]] == [60, None, 80]
     assert stats["trend"]["clarity"] == 20.0
     assert stats["trend"]["pace"] is None
+
+
+async def test_measures_are_means_of_the_sessions_that_have_them_and_their_trend_is_in_their_unit(
+    learner: Learner, database: Database
+) -> None:
+    noon = datetime(2026, 4, 10, 12, tzinfo=UTC)
+    practised = [(0, 100, 10.1, 2, 4), (0, 110.5, 8.2, None, None), (0, *[None] * 4), (2, 140, 1, 0, None)]
+    for days, *measures in practised:
+        session_id = await practises(learner, database, noon + timedelta(days=days))
+        async with database.transaction() as connection:
+            columns = dict(zip(RATES, measures, strict=True))
+            await change_session(connection, UUID(learner.user["id"]), session_id, columns)
+    await rollups.fold(database)
+    stats = await learner.expects(200, "GET", STATS, params={"from": "2026-04-10", "to": "2026-04-12"})
+    assert [[day[name] for name in OVER_TIME] for day in stats["daily"]] == [
+        [105.25, 9.15, 2, 4],
+        [None] * 4,
+        [140, 1, 0, None],
+    ]
+    assert [stats["trend"][name] for name in OVER_TIME] == [34.75, -8.15, -2, None]
 
 
 async def test_days_are_those_of_the_requested_time_zone(learner: Learner, database: Database) -> None:
@@ -186,5 +211,6 @@ def test_a_trend_compares_the_later_half_of_the_days_with_the_earlier() -> None:
     assert trend_of([day(50), Counter(), day(70)], "pace") == 20
     assert trend_of([day(50), day(99), day(45)], "pace") == -5
     assert trend_of([day(100, 2), day(60), day(70), day(90)], "pace") == 26.67
+    assert str(trend_of([day(1_001, 1_000), day(1)], "pace")) == "0.0"
     assert trend_of([day(50)], "pace") is None
     assert trend_of([], "pace") is None

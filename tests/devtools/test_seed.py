@@ -24,10 +24,13 @@ def test_learners_are_added_once(database_url: str, redis_url: str) -> None:
         query = "select s.id, score, s.created_at from sessions s join users u on u.id = user_id"
         after = connection.execute(f"{query} where email = 'learner1@example.com' order by s.id").fetchall()
         joined = connection.execute(
-            "select bool_and(u.created_at < s.created_at) from users u join sessions s on s.user_id = u.id"
+            """
+            select bool_and(u.created_at < s.created_at), bool_and(hedges_per_100_words is not null)
+            from users u join sessions s on s.user_id = u.id
+            """
         ).fetchone()
     assert after == before != []
-    assert joined == (True,)
+    assert joined == (True, True)
 
 
 def test_the_password_is_told_with_those_who_were_added() -> None:
@@ -45,3 +48,4 @@ def test_practice_is_at_most_once_a_day_in_the_past_and_the_same_for_the_same_se
     assert len(set(days_ago)) == len(sessions) > 10
     assert sessions == list(past_sessions(random.Random(7), NOW, 4))
     assert len({session.scores["overall"] for session in sessions}) > 3
+    assert len({session.measures["words_per_minute"] for session in sessions}) > 3

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from cara.analytics import rollups
 from cara.postgres.database import Database
 from cara.settings import Settings
 from tests.learners import TALK, Learner
@@ -45,17 +46,29 @@ async def two_jobs_of_one_session(learner: Learner) -> tuple[str, list[dict[str,
     return f"/api/sessions/{session['id']}", jobs
 
 
-def measures_of(session: dict[str, Any]) -> tuple[float, float]:
+OVER_TIME = ("wordsPerMinute", "fillersPer100Words", "hedgesPer100Words", "pausesPerMinute")
+
+
+def measures_of(session: dict[str, Any]) -> list[float | None]:
     measures = session["feedbackJson"]["measures"]
-    return measures["wordsPerMinute"], measures["fillers"]["perHundredWords"]
+    rates = (measures[kind]["perHundredWords"] for kind in ("fillers", "hedges"))
+    return [measures["wordsPerMinute"], *rates, None]
 
 
-async def listed_measures(learner: Learner) -> dict[str, tuple[float | None, float | None]]:
+async def listed_measures(learner: Learner) -> dict[str, list[float | None]]:
     page = await learner.expects(200, "GET", "/api/sessions")
-    return {each["id"]: (each["wordsPerMinute"], each["fillersPer100Words"]) for each in page["sessions"]}
+    return {each["id"]: [each[name] for name in OVER_TIME] for each in page["sessions"]}
 
 
-async def test_every_job_of_a_session_keeps_its_own_feedback(learner: Learner, settings: Settings) -> None:
+async def measures_of_today(learner: Learner, database: Database) -> list[float | None]:
+    await rollups.fold(database)
+    today = (await learner.expects(200, "GET", "/api/analytics/stats"))["daily"][-1]
+    return [today[name] for name in OVER_TIME]
+
+
+async def test_every_job_of_a_session_keeps_its_own_feedback(
+    learner: Learner, settings: Settings, database: Database
+) -> None:
     path, jobs = await two_jobs_of_one_session(learner)
     async with running_worker(settings):
         ends = [(await learner.follows(job))[-1] for job in jobs]
@@ -67,6 +80,7 @@ async def test_every_job_of_a_session_keeps_its_own_feedback(learner: Learner, s
     assert session["feedbackJson"] == ends[1].data["feedback"]
     assert session["score"] == ends[1].data["feedback"]["overview"]["score"]
     assert await listed_measures(learner) == {session["id"]: measures_of(session)}
+    assert await measures_of_today(learner, database) == measures_of(session)
     assert session["durationSeconds"] == session["feedbackJson"]["measures"]["durationSeconds"] == 20.5
 
 
@@ -88,8 +102,11 @@ async def test_an_older_job_that_ends_later_leaves_the_session_alone(
     after = await learner.expects(200, "GET", path)
     assert after == {**before, "liveJobId": None}
     silent = await learner.opens_session(feedbackJson={"measures": {"wordsPerMinute": 1}})
-    expected = {after["id"]: measures_of(before), silent["id"]: (None, None)}
+    expected = {after["id"]: measures_of(before), silent["id"]: [None] * 4}
     assert await listed_measures(learner) == expected
+    assert await measures_of_today(learner, database) == measures_of(before)
+    await learner.expects(200, "PATCH", path, json={"transcript": HESITANT})
+    assert await listed_measures(learner) == expected, "as the score, until there is feedback on it"
 
 
 @pytest.mark.usefixtures("worker")

@@ -22,7 +22,7 @@ LISTED = {
     "id", "userId", "featureType", "title", "description", "durationSeconds", "score", "completed",
     "completedAt", "clarity", "pace", "confidence", "tone", "practicedAt", "createdAt", "updatedAt",
 }  # fmt: skip
-MEASURES = {"wordsPerMinute", "fillersPer100Words"}
+MEASURES = {"wordsPerMinute", "fillersPer100Words", "hedgesPer100Words", "pausesPerMinute"}
 
 
 async def test_a_new_session_is_returned_with_all_members(learner: Learner) -> None:

@@ -1,50 +1,17 @@
-"""SQL of statistics and adoption, which read roll-ups only. Days are days in UTC, both ends included.
+"""SQL of adoption, which reads roll-ups only. Days are days in UTC, both ends included.
 
-Queries of adoption exist for one learner and for all learners, with the same columns. What the rows of one
-learner contribute is computed by the SQL functions that maintain the tables of all learners.
+Queries exist for one learner and for all learners, with the same columns. What the rows of one learner
+contribute is computed by the SQL functions that maintain the tables of all learners.
 """
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date
 from uuid import UUID
 
 from asyncpg.cursor import Cursor
 
 from cara.postgres.database import Connection, Record
-
-
-async def statistics_of_learner(
-    connection: Connection,
-    user_id: UUID,
-    counted_from: datetime | None,
-    day_starts: list[datetime],
-    end: datetime,
-) -> list[Record]:
-    """Returns sums by day and feature.
-
-    `day_number` counts from 1; it is 0 for all that is before the first day.
-    """
-    return await connection.fetch(
-        """
-        select width_bucket(quarter_hour, $3::timestamptz[]) as day_number, feature_type,
-               sum(sessions)::int as sessions, sum(completed)::int as completed,
-               sum(scored)::int as scored, sum(score_sum) as score_sum,
-               sum(duration_seconds) as duration_seconds,
-               sum(clarity_count)::int as clarity_count, sum(clarity_sum) as clarity_sum,
-               sum(pace_count)::int as pace_count, sum(pace_sum) as pace_sum,
-               sum(confidence_count)::int as confidence_count, sum(confidence_sum) as confidence_sum,
-               sum(tone_count)::int as tone_count, sum(tone_sum) as tone_sum
-        from learner_quarter_hours
-        where user_id = $1 and ($2::timestamptz is null or quarter_hour >= $2) and quarter_hour < $4
-        group by day_number, feature_type
-        order by day_number, feature_type
-        """,
-        user_id,
-        counted_from,
-        day_starts,
-        end,
-    )
 
 
 async def users_of_all(
