@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from cara.speech.closed_classes import UNFINISHED
 from cara.speech.repetitions import find_repetitions
 from cara.speech.stutters import is_stutter, mend_stutters
-from cara.speech.words import ASKED, CUT, DASH, END, SILENCE, Words, drop_words
+from cara.speech.words import CUT, DASH, END, SILENCE, Words, drop_words
 
 _AFTER_PREFIX = frozenset({"and", "or", "to"})  # `pre- and post-war`
 _MAX_PREFIXES = 4
@@ -52,21 +52,30 @@ def find_repairs(unfilled: Words) -> tuple[Repairs, Words]:
     repeated on purpose is known of English, and of other languages in a few words.
     """
     stutters, words = mend_stutters(unfilled)
-    fragments = [index for index in range(len(words) - 1) if is_stutter(words, index)]
-    repeated = find_repetitions(words) | dict.fromkeys(fragments, 1)
-    restarted = {index for index, length in repeated.items() if length > 1 and _has_dash(words, index)}
+    doubled = _doubled_words(words)
+    words = _without(words, doubled)
+    repeated = find_repetitions(words)
+    restarted = {index for index in repeated if _has_dash(words, index)}
     begins = {index: index + 1 - length for index, length in repeated.items()}
     begins |= {
         index: _begin_of_false_start(words, index)
         for index, bits in enumerate(words.after[:-1])
         if bits & (CUT | SILENCE) and index not in repeated and _is_false_start(words, index)
     }
-    in_vain = {word for index, begin in begins.items() for word in range(begin, index + 1)}
     repairs = Repairs(
-        repetitions=stutters + len(repeated) - len(restarted),
+        repetitions=stutters + len(doubled) + len(repeated) - len(restarted),
         false_starts=len(begins) - len(repeated) + len(restarted),
     )
-    return repairs, _without(words, in_vain)
+    return repairs, _without(words, {word for last in begins for word in range(begins[last], last + 1)})
+
+
+def _doubled_words(words: Words) -> set[int]:
+    """Returns the words of which the next one is a copy, or a completion.
+
+    They go first, since `we the the plan` is a copy of `we the plan`.
+    """
+    fragments = {index for index in range(len(words) - 1) if is_stutter(words, index)}
+    return fragments | find_repetitions(words, longest=1).keys()
 
 
 def _without(words: Words, in_vain: set[int]) -> Words:
@@ -75,7 +84,7 @@ def _without(words: Words, in_vain: set[int]) -> Words:
         return words
     after = words.after.copy()
     for index in in_vain:
-        after[index] &= END | ASKED
+        after[index] = 0
     return drop_words(replace(words, after=after), in_vain)
 
 

@@ -22,22 +22,22 @@ _WORDS_OF_QUESTION = 5
 _MAY_BE_REPEATED = EMPHATIC | NUMBERS
 
 
-def find_repetitions(words: Words) -> dict[int, int]:
+def find_repetitions(words: Words, longest: int = _MAX_REPEATED_WORDS) -> dict[int, int]:
     """Returns the index of the last word of each run of words that is then said again, and its length.
 
-    A run has up to eight words and is said again within its sentence, commas and dashes aside; three copies
-    are two repetitions. Function words (`the`, `I`, `to`) always count, alone or at the end of a run. Not
-    counted are emphasis (`very very`, `no, no`), grammar (`had had`, `看看`), digits, names (`Duran Duran`),
-    `more and more and more`, a content word that is said three times or more (`location, location,
+    A run has up to `longest` words and is said again within its sentence, commas and dashes aside; three
+    copies are two repetitions. Function words (`the`, `I`, `to`) always count, alone or at the end of a run.
+    Not counted are emphasis (`very very`, `no, no`), grammar (`had had`, `看看`), digits, names (`Duran
+    Duran`), `more and more and more`, a content word that is said three times or more (`location, location,
     location`), and a complete phrase that is, between commas.
     """
     found: dict[int, int] = {}
     free_from = 0
-    shortest = _shortest_runs(words.lower)
+    shortest = _shortest_runs(words.lower, longest)
     for index in sorted(shortest):
         if index < free_from:
             continue
-        lengths = _repeated_lengths(words, index, shortest[index])
+        lengths = _repeated_lengths(words, index, shortest[index], longest)
         length = next((each for each in lengths if not _is_on_purpose(words, index, each)), 0)
         if length:
             found[index + length - 1] = length
@@ -47,22 +47,22 @@ def find_repetitions(words: Words) -> dict[int, int]:
     return found
 
 
-def _shortest_runs(lower: list[str]) -> dict[int, int]:
+def _shortest_runs(lower: list[str], longest: int) -> dict[int, int]:
     """Returns where a word, or at least a pair, is said again at once, and after how few words."""
     found: dict[int, int] = {}
-    for length in range(_MAX_REPEATED_WORDS, 0, -1):
+    for length in range(longest, 0, -1):
         same = list(map(eq, lower, lower[length:]))
         pairs = same if length == 1 else map(and_, same, same[1:])
         found.update(dict.fromkeys(compress(count(), pairs), length))
     return found
 
 
-def _repeated_lengths(words: Words, index: int, shortest: int) -> list[int]:
+def _repeated_lengths(words: Words, index: int, shortest: int, longest: int) -> list[int]:
     """Returns how many words from the index on are said again at once in their sentence."""
     lower = words.lower
     return [
         length
-        for length in range(shortest, _MAX_REPEATED_WORDS + 1)
+        for length in range(shortest, longest + 1)
         if lower[index : index + length] == lower[index + length : index + 2 * length]
         and not words.sentence_ends(index, index + 2 * length - 1)
     ]
