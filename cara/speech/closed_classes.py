@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-_ARTICLES = frozenset("a an the".split())
-_POSSESSIVES = frozenset("my your our their its".split())
+DETERMINERS = frozenset("a an the my your our their its".split())
 _SUBJECTS = frozenset(
     "i we he she they i'm i've i'd i'll we're we've we'd we'll he's he'll she's she'll they're they've "
     "they'll it's that's there's".split()
 )
 _PREPOSITIONS = frozenset("of to for from at with by into onto as than".split())
-_CONJUNCTIONS = frozenset("and or but because if when while although that which who whose".split())
-_AUXILIARIES = frozenset(
+CONJUNCTIONS = frozenset("and or but because if when while although that which who whose".split())
+AUXILIARIES = frozenset(
     "am is are was were be been being have has had do does did will would can could shall should may might "
     "must cannot can't couldn't don't doesn't didn't won't wouldn't isn't aren't wasn't weren't haven't "
     "hasn't".split()
 )
 
-UNFINISHED = (
-    _ARTICLES | _POSSESSIVES | _SUBJECTS | _PREPOSITIONS | _CONJUNCTIONS | _AUXILIARIES | {"just", "very"}
-)
+UNFINISHED = DETERMINERS | _SUBJECTS | _PREPOSITIONS | CONJUNCTIONS | AUXILIARIES | {"just", "very"}
 """Words that promise another: who stops after one has broken off."""
 
 FUNCTION_WORDS = (UNFINISHED - {"very"}) | frozenset(
@@ -38,7 +35,7 @@ NUMBERS = frozenset(
 
 EMPHATIC = frozenset(
     # degree and size
-    "very really so too much many more most less far long way ever never always quite pretty super big "
+    "dear very really so too much many more most less far long way ever never always quite pretty super big "
     "bigger huge small little tiny great good bad nice hard fast slow high low old new young hot cold deep "
     "wide rich poor strong dark sad happy funny better worse best lovely wonderful special real true sure "
     "same different only all again forever "
@@ -62,6 +59,9 @@ EMPHATIC_PHRASES = frozenset(
     }
 )  # fmt: skip
 """Phrases that are said twice as one says a word twice: `thank you, thank you`."""
+
+PARTICLES = frozenset("in on up out off over about down round through".split())
+"""Function words that have a meaning of their own: `on and on and on`."""
 
 CONNECTIVES = frozenset("and or by after to on upon in for with".split())
 """Words between one that is said again on purpose: `more and more and more`, `day by day by day`."""

@@ -55,7 +55,7 @@ def measure_fluency(words: Words, language: str) -> Fluency:
     fillers, unfilled = (
         find_fillers(words) if language == ENGLISH else (None, without_hesitations(words, language))
     )
-    repairs, fluent = find_repairs(unfilled)
+    repairs, fluent = find_repairs(unfilled, language)
     return Fluency(fillers, repairs, fluent)
 
 

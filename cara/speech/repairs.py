@@ -6,12 +6,15 @@ import re
 from dataclasses import dataclass, replace
 
 from cara.speech.closed_classes import UNFINISHED
+from cara.speech.languages import ENGLISH
 from cara.speech.repetitions import find_repetitions
-from cara.speech.stutters import is_stutter, mend_stutters
+from cara.speech.stutters import mend_stutters, separate_stutters
 from cara.speech.words import CUT, DASH, END, SILENCE, Words, drop_words
 
 _AFTER_PREFIX = frozenset({"and", "or", "to"})  # `pre- and post-war`
 _MAX_PREFIXES = 4
+_DOUBLING_LANGUAGES = frozenset({"hi", "tr", "und-Deva"})  # `yavaş yavaş` is grammar
+_MAX_REPEATED_WORDS = 8
 _RESTART_WORDS = 6
 _RESTART_WORDS_OF_FINISHED = 3
 _DASH = re.compile(r"--|[–—―-]")
@@ -32,7 +35,7 @@ class Repairs:
         return self.repetitions + self.false_starts
 
 
-def find_repairs(unfilled: Words) -> tuple[Repairs, Words]:
+def find_repairs(unfilled: Words, language: str = ENGLISH) -> tuple[Repairs, Words]:
     """Finds the repairs in the words without fillers; returns their counts, and the words that are fluent.
 
     A repetition is a stutter (`I-I`, `th- the`: see `mend_stutters`) or a run of up to eight words that is
@@ -49,12 +52,15 @@ def find_repairs(unfilled: Words) -> tuple[Repairs, Words]:
     restarts are about half (Bortfeld et al. 2001). Source of the classes: Shriberg 1994, Preliminaries to a
     Theory of Speech Disfluencies.
     Limit: edited transcripts show none, and without a mark a restart in other words is not seen. What is
-    repeated on purpose is known of English, and of other languages in a few words.
+    repeated on purpose is known of English, and of other languages in a few words; where they double words by
+    grammar, as Hindi and Turkish do, only runs of two words or more count.
     """
     stutters, words = mend_stutters(unfilled)
-    doubled = _doubled_words(words)
+    shortest = 2 if language in _DOUBLING_LANGUAGES else 1
+    # Doubled words go first, since `we the the plan` is a copy of `we the plan`.
+    doubled = separate_stutters(words) | find_repetitions(words, range(shortest, 2)).keys()
     words = _without(words, doubled)
-    repeated = find_repetitions(words)
+    repeated = find_repetitions(words, range(shortest, _MAX_REPEATED_WORDS + 1))
     restarted = {index for index in repeated if _has_dash(words, index)}
     begins = {index: index + 1 - length for index, length in repeated.items()}
     begins |= {
@@ -67,15 +73,6 @@ def find_repairs(unfilled: Words) -> tuple[Repairs, Words]:
         false_starts=len(begins) - len(repeated) + len(restarted),
     )
     return repairs, _without(words, {word for last in begins for word in range(begins[last], last + 1)})
-
-
-def _doubled_words(words: Words) -> set[int]:
-    """Returns the words of which the next one is a copy, or a completion.
-
-    They go first, since `we the the plan` is a copy of `we the plan`.
-    """
-    fragments = {index for index in range(len(words) - 1) if is_stutter(words, index)}
-    return fragments | find_repetitions(words, longest=1).keys()
 
 
 def _without(words: Words, in_vain: set[int]) -> Words:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from cara.speech.closed_classes import FUNCTION_WORDS
 from cara.speech.words import BREAK, CUT, END, Words
 
@@ -32,26 +34,31 @@ def mend_stutters(words: Words) -> tuple[int, Words]:
     Source: part-word and word repetitions in Shriberg 1994.
     Limit: transcribers write few of them, and most services none.
     """
-    mended = {
-        index: stutters
+    stutters = {
+        index: count
         for index, word in enumerate(words.lower)
-        if "-" in word and (stutters := _stutters(words, index))
+        if "-" in word and (count := _stutters(words, index))
     }
-    if not mended:
+    if not stutters:
         return 0, words
     raw, lower = words.raw.copy(), words.lower.copy()
-    for index, stutters in mended.items():
-        raw[index] = raw[index].split("-", stutters)[-1]
-        lower[index] = lower[index].split("-", stutters)[-1]
-    return sum(mended.values()), Words(raw, lower, words.after, words.gaps)
+    for index, count in stutters.items():
+        raw[index] = raw[index].split("-", count)[-1]
+        lower[index] = lower[index].split("-", count)[-1]
+    return sum(stutters.values()), replace(words, raw=raw, lower=lower)
 
 
-def is_stutter(words: Words, index: int) -> bool:
-    """Returns whether a fragment is broken off by a hyphen and the next word completes it: `s- say`."""
-    if not words.after[index] & CUT or words.after[index] & END:
+def separate_stutters(words: Words) -> set[int]:
+    """Returns the indexes of the fragments that a hyphen ends and the next word completes: `s- say`."""
+    return {
+        index for index, bits in enumerate(words.after[:-1]) if bits & CUT and _is_completed(words, index)
+    }
+
+
+def _is_completed(words: Words, index: int) -> bool:
+    if words.after[index] & END or not words.lower[index + 1].startswith(words.lower[index]):
         return False
-    fragment, word = words.lower[index : index + 2]
-    return word.startswith(fragment) and _is_fragment(words, index, words.raw[index], words.raw[index + 1])
+    return _is_fragment(words, index, words.raw[index], words.raw[index + 1])
 
 
 def _stutters(words: Words, index: int) -> int:

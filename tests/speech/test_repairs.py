@@ -48,6 +48,7 @@ def test_a_stutter_is_one_word_and_a_repetition_for_each_of_its_starts(text: str
         ("we went to the shop we went to the shop and left", 1),
         ("I was… I was late. We paid, we paid the bill.", 2),
         ("THE THE PLAN PLAN WORKS.", 2),
+        ("they say that the gates the gates are narrow", 1),
         ("I— I left.", 1),
         ("we sold the the shop we we sold the shop", 3),
         ("我们我们去看看。", 1),
@@ -70,11 +71,18 @@ def test_a_run_of_words_that_is_said_again_at_once_is_a_repetition(text: str, re
         "We can win, we can win, we can win.",
         "We will fight. We will fight.",
         "No. No. We left. We left.",
-        "We love people, people who care.",
+        "We love people, people who care. I like apples, apples are good. We saw the plan the plan was good.",
+        "on and on and on, up and up and up",
     ],
 )
 def test_what_is_repeated_on_purpose_is_no_repetition(text: str):
     assert _repairs(text) == (0, 0)
+
+
+def test_languages_that_double_words_by_grammar_have_longer_repetitions_alone():
+    words = tokenize("yavaş yavaş geldik ve biz geldik ve biz gittik")
+    assert find_repairs(words, "tr")[0].repetitions == 1
+    assert find_repairs(words, "de")[0].repetitions == 2
 
 
 @pytest.mark.parametrize(
@@ -114,7 +122,7 @@ def test_punctuation_is_no_false_start(text: str):
 @pytest.mark.parametrize(
     ("text", "fluent"),
     [
-        ("I-I think th-the the plan, plan works.", "I think the plan works"),
+        ("I-I think th-the the plan plan works.", "I think the plan works"),
         ("I met the— I saw the auditor.", "I saw the auditor"),
         ("Last year we wan- we needed it.", "Last year we needed it"),
         ("It could be — could be fine.", "It could be fine"),
