@@ -20,7 +20,7 @@ UNFINISHED = DETERMINERS | _SUBJECTS | _PREPOSITIONS | CONJUNCTIONS | AUXILIARIE
 
 FUNCTION_WORDS = (UNFINISHED - {"very"}) | frozenset(
     "you it me him us them his this these those in on up out off over about there then what where how why "
-    "you're you've you'll let's not want need going gonna think".split()
+    "you're you've you'll let's not maybe perhaps some also want need going gonna think".split()
 )
 """Words that nobody repeats for effect, and the verbs in which speakers most often get stuck."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from itertools import compress, count
 
 from cara.speech.closed_classes import UNFINISHED
 from cara.speech.languages import ENGLISH
@@ -65,8 +66,8 @@ def find_repairs(unfilled: Words, language: str = ENGLISH) -> tuple[Repairs, Wor
     begins = {index: index + 1 - length for index, length in repeated.items()}
     begins |= {
         index: _begin_of_false_start(words, index)
-        for index, bits in enumerate(words.after[:-1])
-        if bits & (CUT | SILENCE) and index not in repeated and _is_false_start(words, index)
+        for index in compress(count(), map((CUT | SILENCE).__and__, words.after[:-1]))
+        if index not in repeated and _is_false_start(words, index)
     }
     repairs = Repairs(
         repetitions=stutters + len(doubled) + len(repeated) - len(restarted),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from itertools import compress, count
-from operator import and_, eq
+from itertools import compress, count, pairwise
+from operator import eq
 
 from cara.speech.closed_classes import (
     AUXILIARIES,
@@ -22,6 +22,7 @@ from cara.speech.words import BREAK, END, Words
 
 _QUESTION_WORDS = frozenset("what who where when why how all".split())
 _WORDS_OF_QUESTION = 5
+_NOT_REPEATED_ON_PURPOSE = FUNCTION_WORDS - PARTICLES
 _MAY_BE_REPEATED = EMPHATIC | NUMBERS
 
 
@@ -54,10 +55,15 @@ def find_repetitions(words: Words, lengths: range) -> dict[int, int]:
 def _shortest_runs(lower: list[str], lengths: range) -> dict[int, int]:
     """Returns where a word, or at least a pair, is said again at once, and after how few words."""
     found: dict[int, int] = {}
-    for length in reversed(lengths):
-        same = list(map(eq, lower, lower[length:]))
-        pairs = same if length == 1 else map(and_, same, same[1:])
-        found.update(dict.fromkeys(compress(count(), pairs), length))
+    if lengths.stop > 2:
+        said_at: dict[tuple[str, str], int] = {}
+        for index, pair in enumerate(pairwise(lower)):
+            before = said_at.get(pair, -lengths.stop)
+            if index - before in lengths:
+                found[before] = index - before
+            said_at[pair] = index
+    if lengths.start == 1:
+        found.update(dict.fromkeys(compress(count(), map(eq, lower, lower[1:])), 1))
     return found
 
 
@@ -148,7 +154,7 @@ def _is_connected(words: Words, index: int, run: list[str]) -> bool:
 
 def _is_grown(word: str, connective: str, beyond: list[str]) -> bool:
     """Returns whether a word with a connective is said again on purpose, as if it is said a third time."""
-    if connective not in CONNECTIVES or word in FUNCTION_WORDS - PARTICLES:
+    if connective not in CONNECTIVES or word in _NOT_REPEATED_ON_PURPOSE:
         return False
     return _may_be_repeated(word) or word.endswith("er") or beyond == [word]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import compress, count
 
 from cara.speech.closed_classes import FUNCTION_WORDS
 from cara.speech.words import BREAK, CUT, END, Words
@@ -34,25 +35,20 @@ def mend_stutters(words: Words) -> tuple[int, Words]:
     Source: part-word and word repetitions in Shriberg 1994.
     Limit: transcribers write few of them, and most services none.
     """
-    stutters = {
-        index: count
-        for index, word in enumerate(words.lower)
-        if "-" in word and (count := _stutters(words, index))
-    }
-    if not stutters:
-        return 0, words
     raw, lower = words.raw.copy(), words.lower.copy()
-    for index, count in stutters.items():
-        raw[index] = raw[index].split("-", count)[-1]
-        lower[index] = lower[index].split("-", count)[-1]
-    return sum(stutters.values()), replace(words, raw=raw, lower=lower)
+    total = 0
+    for index in (index for index, word in enumerate(words.lower) if "-" in word):
+        stutters = _stutters(words, index)
+        raw[index] = raw[index].split("-", stutters)[-1]
+        lower[index] = lower[index].split("-", stutters)[-1]
+        total += stutters
+    return total, replace(words, raw=raw, lower=lower)
 
 
 def separate_stutters(words: Words) -> set[int]:
     """Returns the indexes of the fragments that a hyphen ends and the next word completes: `s- say`."""
-    return {
-        index for index, bits in enumerate(words.after[:-1]) if bits & CUT and _is_completed(words, index)
-    }
+    cut = compress(count(), map(CUT.__and__, words.after[:-1]))
+    return {index for index in cut if _is_completed(words, index)}
 
 
 def _is_completed(words: Words, index: int) -> bool:
@@ -64,16 +60,17 @@ def _is_completed(words: Words, index: int) -> bool:
 def _stutters(words: Words, index: int) -> int:
     """Returns how many parts of the word stand for no more than the beginning of the next part."""
     parts = words.lower[index].split("-")
-    count = 0
-    while count < len(parts) - 1 and parts[count + 1].startswith(parts[count]):
-        count += 1
-    if count == 0:
+    stutters = 0
+    while stutters < len(parts) - 1 and parts[stutters + 1].startswith(parts[stutters]):
+        stutters += 1
+    if stutters == 0:
         return 0
-    fragments, word = parts[:count], parts[count]
-    if fragments[-1] == word:
-        return count if _is_said_twice(words, index, word) else 0
+    word = parts[stutters]
+    if parts[stutters - 1] == word:
+        return stutters if _is_said_twice(words, index, word) else 0
     raw = words.raw[index].split("-")
-    return count if all(_is_fragment(words, index, fragment, raw[count]) for fragment in raw[:count]) else 0
+    begin = (_is_fragment(words, index, fragment, raw[stutters]) for fragment in raw[:stutters])
+    return stutters if all(begin) else 0
 
 
 def _is_said_twice(words: Words, index: int, word: str) -> bool:
