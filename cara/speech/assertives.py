@@ -36,31 +36,30 @@ _CLAIMS = (
 )  # fmt: skip
 _CERTAINTIES = tuple(map(" ".join, product(("i'm", "i am", "we're", "we are"), ("sure", "certain"))))
 _BOOSTERS = ("definitely", "certainly", "undoubtedly", "unquestionably", "without doubt", "without a doubt")
-_DEEDS = frozenset(
-    map(
-        " ".join,
-        product(
-            ("i", "we", "i have", "we have", "i've", "we've", "i also", "we also", "i successfully",
-             "we successfully", "i personally"),
-            (
-                "accelerated accomplished achieved automated built closed coached completed convinced "
-                "coordinated created cut decided delivered designed developed directed doubled earned "
-                "established exceeded executed expanded finished fixed founded generated grew grown "
-                "hired implemented improved increased initiated introduced invented launched led "
-                "lowered managed mentored migrated modernized negotiated organised organized oversaw "
-                "pioneered produced published raised rebuilt recruited redesigned reduced resolved "
-                "restructured saved secured shipped simplified sold solved standardized streamlined "
-                "supervised surpassed trained transformed tripled won wrote written"
-            ).split(),
-        ),
-    )
+_ACTORS = (
+    "i", "we", "i have", "we have", "i've", "we've", "i also", "we also", "i successfully", "we successfully",
+    "i personally",
 )  # fmt: skip
+_ACHIEVED = (
+    "accelerated accomplished achieved automated beat built closed coached completed convinced coordinated "
+    "created cut decided delivered designed developed directed doubled earned established exceeded executed "
+    "expanded finished fixed founded generated grew grown halved hired implemented improved increased "
+    "initiated introduced invented launched led lowered managed mastered mentored migrated modernized "
+    "negotiated organised organized oversaw pioneered planned presented produced promoted published raised "
+    "rebuilt recruited redesigned reduced resolved restructured saved secured shipped simplified sold solved "
+    "standardized streamlined supervised surpassed taught trained transformed tripled won wrote written"
+).split()
+_DEEDS = frozenset(map(" ".join, product(_ACTORS, _ACHIEVED)))
+_EVERYDAY_DEEDS = map(" ".join, product(_ACTORS, ("cut", "closed", "raised", "saved")))  # `I raised my hand`
+_GROWN = map(" ".join, product(_ACTORS, ("grew", "grown")))
 _COMPANY = (
     dict.fromkeys(_PLANS, Company(not_after=_NOT_AFTER, not_before=_UNDECIDED))
     | dict.fromkeys(_CLAIMS, Company(not_after=_NOT_AFTER))
     | dict.fromkeys(_CERTAINTIES, Company(not_after=_NOT_AFTER, not_before=_OTHERS))
     | dict.fromkeys(_BOOSTERS, Company(not_after=_words("not never almost nearly"), not_before=_words("not")))
-    | dict.fromkeys(_DEEDS, Company(not_after=_NOT_AFTER, not_before=_words("up my myself ourselves")))
+    | dict.fromkeys(_DEEDS, Company(not_after=_NOT_AFTER))
+    | dict.fromkeys(_EVERYDAY_DEEDS, Company(not_after=_NOT_AFTER, not_before=_words("my myself")))
+    | dict.fromkeys(_GROWN, Company(not_after=_NOT_AFTER, not_before=_words("up tired")))
 )
 _PHRASES = PhraseList(_COMPANY)
 _WITHOUT_OBJECT = ("won", "grew", "grown")

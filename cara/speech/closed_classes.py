@@ -46,11 +46,13 @@ EMPHATIC = frozenset(
     # sounds
     "knock tick tock ding dong bang boom beep buzz woof meow quack blah bla la na da dum yada tut tsk hip "
     "clap chop choo click splash ring tap pow pew yum "
+    # names
+    "duran bora walla pago wagga baden boutros yo tuk cha piri mahi "
     # other languages
     "muy mucho sí si ja nein doch sehr viel très oui non molto tanto sempre muito sim çok evet hayır "
     "да нет очень".split()
 )
-"""Words that are doubled for emphasis, as an answer, or as a sound."""
+"""Words that are doubled for emphasis, as an answer, as a sound or in a name."""
 
 EMPHATIC_PHRASES = frozenset(
     {

@@ -55,11 +55,13 @@ _IN_COMPANY = {
     "i believe": Company(not_after=_QUESTIONING, not_before=_words("in every") | _PERSONS),
     "i guess": Company(not_after=_QUESTIONING, not_before=_words("at")),
     "i suppose": _OPINION,
+    "we think": Company(not_after=_QUESTIONING, not_before=_words("of about in like alike")),
+    "we believe": Company(not_after=_QUESTIONING, not_before=_words("in every") | _PERSONS),
     "i assume": Company(not_after=_QUESTIONING, not_before=_words("responsibility full the")),
     "i suspect": Company(not_after=_QUESTIONING, not_before=_PERSONS),
     "i imagine": Company(not_after=_QUESTIONING, not_before=_PERSONS | _words("a an what how being")),
     "i reckon": _OPINION,
-    "i feel like": Company(not_before=_words("a an going")),
+    "i feel like": Company(not_before=_words("a an")),
     "i feel that": _OPINION,
     "could be": Company(not_before=_words("heard seen found reached used done made bought felt")),
     "might": Company(not_after=_words("my your his her its our their all the with of")),
@@ -73,7 +75,7 @@ _IN_COMPANY = {
     "or something": Company(
         only_before=_words("and but so because when if at in on for before after") | {""}
     ),
-    "kind of": Company(not_after=_KINDS),
+    "kind of": Company(not_after=_KINDS, not_before=_PERSONS),
     "sort of": Company(not_after=_KINDS),
     "just": Company(
         only_before=_words(
@@ -125,6 +127,8 @@ def _softens(words: Words, hedge: FoundPhrase) -> bool:
             return is_degree(words, hedge)
         case "i believe":  # `I believe it.` asserts
             return word_after(words, hedge) != "it" or not _ends_clause(words, hedge.end)
+        case "i feel like":  # `I feel like dancing.` is a wish
+            return not word_after(words, hedge).removesuffix("thing").endswith("ing")
         case "in a way":
             return _is_aside(words, hedge)
         case "just":

@@ -34,7 +34,7 @@ def find_repetitions(words: Words, lengths: range) -> dict[int, int]:
     run. Not counted are emphasis (`very very`, `no, no`), grammar (`had had`, `看看`), digits, names (`Duran
     Duran`), `more and more and more`, what one clause takes up from another (`I read the plan, the plan is
     good`), a content word that is set off by a comma or said three times (`location, location, location`),
-    and a complete phrase that is both.
+    and a complete phrase that is both, or all of a sentence (`We won, we won!`).
     """
     found: dict[int, int] = {}
     free_from = 0
@@ -118,7 +118,7 @@ def _is_doubled(words: Words, index: int, word: str) -> bool:
 def _is_taken_up(words: Words, index: int, length: int) -> bool:
     """Returns whether the words end one clause and begin another: `I read the plan, the plan is good`."""
     lower, again = words.lower, index + length
-    if index == 0 or words.after[index - 1] & END or lower[again - 1] in FUNCTION_WORDS:
+    if _opens_sentence(words, index) or lower[again - 1] in FUNCTION_WORDS:
         return False
     if AUXILIARIES.isdisjoint(lower[again + length : again + length + 1]):
         return False
@@ -160,8 +160,16 @@ def _is_grown(word: str, connective: str, beyond: list[str]) -> bool:
 
 
 def _is_chant(words: Words, index: int, length: int) -> bool:
-    """Returns whether a complete phrase is said three times, each set off by punctuation."""
+    """Returns whether a complete phrase is said three times, or is all of its sentence, between commas."""
     run, third = words.lower[index : index + length], index + 2 * length
-    if run[-1] in FUNCTION_WORDS or words.lower[third : third + length] != run:
+    if run[-1] in FUNCTION_WORDS:
         return False
-    return all(words.after[index + copy * length - 1] & (BREAK | END) for copy in (1, 2, 3))
+    copies = 3 if words.lower[third : third + length] == run else 2
+    ends = [words.after[index + copy * length - 1] for copy in range(1, copies + 1)]
+    if not all(bits & (BREAK | END) for bits in ends):
+        return False
+    return copies > 2 or bool(_opens_sentence(words, index) and ends[-1] & END)
+
+
+def _opens_sentence(words: Words, index: int) -> bool:
+    return index == 0 or bool(words.after[index - 1] & END)

@@ -68,7 +68,7 @@ def test_a_run_of_words_that_is_said_again_at_once_is_a_repetition(text: str, re
         "Dial five five five or 2 2 2 or B B C, one two one two.",
         "more and more people came again and again and again, day by day by day",
         "knock knock, ha ha, thank you, thank you, come on, come on",
-        "We can win, we can win, we can win.",
+        "Now we can win, we can win, we can win. That is right, that is right.",
         "We will fight. We will fight.",
         "No. No. We left. We left.",
         "We love people, people who care. I like apples, apples are good. We saw the plan the plan was good.",
