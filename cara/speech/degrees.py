@@ -27,11 +27,15 @@ _GRADABLE = frozenset(
     "louder deeper wider cheaper safer simpler warmer colder nicer extra much up down out confusing "
     "boring annoying surprising worrying disappointing embarrassing challenging frustrating "
     "overwhelming misleading difficult expensive complex abrupt unfair concerned worried confused "
-    "scared aware skeptical critical optimistic pessimistic".split()
+    "scared aware harsh blunt naive formal informal unusual premature uneven bitter tense cautious "
+    "skeptical critical optimistic pessimistic".split()
 )
-_ADJECTIVAL = ("ly", "ous", "ful", "less", "ive", "ible", "ical", "ish", "ward", "ed")
+_ADJECTIVAL = tuple("ly ous ful less ive able ible ical istic atic onal ish ward ed".split())
 _MIN_ADJECTIVAL_LETTERS = 6
-_NOUNS = frozenset("family butterfly assembly hundred native olive archive handful english".split())
+_NOUNS = frozenset(
+    "family butterfly assembly vegetable timetable professional hundred native olive archive handful "
+    "english".split()
+)
 
 
 def is_degree(words: Words, phrase: FoundPhrase) -> bool:

@@ -92,7 +92,7 @@ _BEFORE_MONTH = _words(
     "in of since by until till from during before after for last next early late mid every each through "
     "between on to and or"
 )
-_AFTER_NO_MODAL = _words("i we the was is were has had") | NUMBERS | {""}
+_AFTER_NO_MODAL = _words("i we the was is were has had now begin enter proceed") | NUMBERS | {""}
 _MOMENTS = _words("moment minute second sec few while")  # `just a moment` asks for time
 _AFTER_MANNER = _words("that which of to")
 

@@ -100,7 +100,7 @@ def _is_false_start(words: Words, index: int) -> bool:
     last, following = words.lower[index : index + 2]
     cut_off = bits & DASH and _CUTTING_DASH.match(words.gaps[index])
     if begin == index:
-        return bool(cut_off) and following != last and following.startswith(last)
+        return bool(cut_off) and following != last and following.startswith(_uncontracted(last))
     if cut_off and index - begin < _RESTART_WORDS_OF_FINISHED:
         return True
     return last in UNFINISHED or _is_completed(words, begin, index)
@@ -129,10 +129,15 @@ def _is_completed(words: Words, begin: int, index: int) -> bool:
 
 def _begin_of_false_start(words: Words, index: int) -> int:
     """Returns the index of the word that follows again after the one at the index; else this index."""
-    new = words.lower[index + 1]
+    new = _uncontracted(words.lower[index + 1])
     for begin in range(index - 1, max(-1, index - _RESTART_WORDS), -1):
         if words.after[begin] & END:
             break
-        if words.lower[begin] == new:
+        if _uncontracted(words.lower[begin]) == new:
             return begin
     return index
+
+
+def _uncontracted(word: str) -> str:
+    """Returns the word without `'s`, `'m` and the like: who breaks off `it's` may go on with `it was`."""
+    return word.partition("'")[0]

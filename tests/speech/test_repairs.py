@@ -97,6 +97,7 @@ def test_languages_that_double_words_by_grammar_have_longer_repetitions_alone():
         ("She will— she can— she did it.", 2),
         ("We want to — we want to go.", 1),
         ("i wan- i wan- i need", 2),
+        ("It's— it was late. I'm going to— I went.", 2),
     ],
 )
 def test_speech_that_breaks_off_and_begins_anew_is_a_false_start(text: str, false_starts: int):
