@@ -12,7 +12,7 @@ from cara.speech.phrases import per_hundred
 from cara.speech.repairs import Repairs, find_repairs
 from cara.speech.schemas import Fillers
 from cara.speech.text import TURN, normalized, remove_stage_marks
-from cara.speech.words import Words, count_words, drop_words, tokenize
+from cara.speech.words import Words, count_words, tokenize
 from cara.transcripts.talk import Talk
 from cara.transcripts.utterances import Turn
 
@@ -55,8 +55,8 @@ def measure_fluency(words: Words, language: str) -> Fluency:
     fillers, unfilled = (
         find_fillers(words) if language == ENGLISH else (None, without_hesitations(words, language))
     )
-    repairs = find_repairs(unfilled)
-    return Fluency(fillers, repairs, drop_words(unfilled, repairs.in_vain))
+    repairs, fluent = find_repairs(unfilled, language)
+    return Fluency(fillers, repairs, fluent)
 
 
 def count_fluent_words(talk: Talk, enough: int | None = None) -> int:

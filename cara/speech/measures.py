@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from cara.speech import sentences
 from cara.speech.applicability import Applicability, speaking_seconds
+from cara.speech.assertives import count_assertives
 from cara.speech.fluency import Fluency, count_spoken_words, measure_fluency, spoken_text
+from cara.speech.hedges import count_hedges
 from cara.speech.hesitations import hesitations_among
 from cara.speech.languages import detect_language, other_languages
-from cara.speech.phrases import count_assertives, count_hedges
 from cara.speech.schemas import PaceNorm, SpeechMeasures
 from cara.speech.vocabulary import measure_vocabulary
 from cara.speech.words import Words, tokenize

@@ -1,4 +1,4 @@
-"""Finds the phrases of a list in a talk, and counts hedges and assertives: phrases that soften or commit."""
+"""Finds the phrases of a list in a talk, and tells by the words beside one whether it means what is meant."""
 
 from __future__ import annotations
 
@@ -32,85 +32,76 @@ class PhraseList:
             if len(words) > 1:
                 self._by_pair[words[0], words[1]].append(words)
 
-    def find(self, words: Words) -> Iterator[FoundPhrase]:
+    def find(self, words: Words, across: int = 0) -> Iterator[FoundPhrase]:
         """Yields every phrase in the words, from left to right.
 
-        None overlaps another, or crosses a comma or the end of a sentence.
+        None overlaps another, or crosses a comma or the end of a sentence, unless `across` has that bit.
         """
+        barriers = (BREAK | END) & ~across
         free_from = 0
         lower = words.lower
         for start, (word, following) in enumerate(zip_longest(lower, lower[1:], fillvalue="")):
             if word in self._first_words and start >= free_from:
                 longer = self._by_pair.get((word, following), ())
-                end = (
-                    self._phrase_end(words, start, longer) if longer or word in self._single_words else start
-                )
+                end = start
+                if longer or word in self._single_words:
+                    end = self._phrase_end(words, start, longer, barriers)
                 if end > start:
                     yield FoundPhrase(" ".join(lower[start:end]), start, end)
                     free_from = end
 
-    def _phrase_end(self, words: Words, start: int, longer: Iterable[list[str]]) -> int:
+    def _phrase_end(self, words: Words, start: int, longer: Iterable[list[str]], barriers: int) -> int:
         """Returns the end of the longest phrase that begins at the start; the start itself when none does."""
         lower = words.lower
         for phrase in longer:
             end = start + len(phrase)
-            if lower[start:end] == phrase and _is_unbroken(words, start, end):
+            if lower[start:end] == phrase and _is_unbroken(words, start, end, barriers):
                 return end
         return start + 1 if lower[start] in self._single_words else start
 
 
-_HEDGES = PhraseList(
-    (
-        "i think", "i guess", "i feel like", "maybe", "perhaps", "possibly", "probably", "might", "could be",
-        "a bit", "a little", "a little bit", "somewhat", "kind of", "sort of", "just", "if that makes sense",
-        "i'm not sure", "i am not sure", "to be honest",
-    )
-)  # fmt: skip
-_ASSERTIVES = PhraseList(
-    (
-        "i will", "i'll", "we will", "we'll", "i recommend", "we recommend", "i propose", "we propose",
-        "i decided", "we decided", "i led", "we led", "i built", "we built", "i delivered", "we delivered",
-        "i achieved", "we achieved", "i'm confident", "i am confident", "i'm sure", "i am sure",
-        "i'm certain", "i am certain", "the result was", "the result is", "the results were",
-        "my recommendation is", "our recommendation is", "definitely", "certainly", "undoubtedly",
-    )
-)  # fmt: skip
+@dataclass(frozen=True, slots=True)
+class Company:
+    """The words beside which a phrase has the meaning that is looked for; None is any.
 
-_BEFORE_KIND_OF = frozenset(
-    "a an the this that these those what which some any every each one another no same other".split()
-)
-_AFTER_JUST = frozenset(
-    "a an wanted want wondering wondered thinking thought saying say trying try need think feel checking "
-    "check asking ask hoping hope my some quickly curious suggesting suggest".split()
-)
-_BEFORE_MIGHT_AS_NOUN = frozenset("my your his her its our their all the with".split())
-
-
-def count_hedges(fluent: Words) -> PhraseUse:
-    """Counts hedges in the fluent words: in all, per 100 of these, and by phrase.
-
-    Counted: I think, I guess, I feel like, maybe, perhaps, possibly, probably, might, could be, a bit, a
-    little, somewhat, kind of, sort of, just (where it minimizes: `I just wanted`, not `just now`), if that
-    makes sense, I'm not sure, to be honest. Not counted: `I think of`, `a kind of tree`, `with all his
-    might`, and every phrase that counts as a filler.
-    Norm: hedges are a tone signal and no error; advice is due only above 4 in 100 words. Source: Lakoff 1973,
-    Journal of Philosophical Logic 2; Hyland 1998, Hedging in Scientific Research Articles.
-    Limit: a word list can't tell polite caution from doubt, nor `a little` of degree from one of size.
+    They are those of the same sentence, whether a comma comes between or not. Where it begins or ends, the
+    word is an empty string.
     """
-    counts = Counter(found.phrase for found in _HEDGES.find(fluent) if _softens(fluent, found))
-    return _phrase_use(counts, len(fluent))
+
+    not_after: frozenset[str] = frozenset()
+    not_before: frozenset[str] = frozenset()
+    only_before: frozenset[str] | None = None
+
+    def suits(self, words: Words, found: FoundPhrase) -> bool:
+        """Returns whether the phrase has its meaning where it is found."""
+        before, following = word_before(words, found), word_after(words, found)
+        return (
+            before not in self.not_after
+            and following not in self.not_before
+            and (self.only_before is None or following in self.only_before)
+        )
 
 
-def count_assertives(fluent: Words) -> PhraseUse:
-    """Counts assertives, phrases that commit to a claim or a deed, in the fluent words, as hedges are.
+def word_before(words: Words, found: FoundPhrase) -> str:
+    """Returns the word before the phrase in its sentence; an empty string if there is none."""
+    last = found.start - 1
+    return words.lower[last] if last >= 0 and not words.after[last] & END else ""
 
-    Such are `I will`, `I recommend`, `we decided`, `the result was`, `definitely`.
 
-    Norm: none; advice is due only together with hedges. Source: the boosters of Hyland 1998, limited to what
-    speakers say of their own deeds.
-    Limit: a word list can't tell a serious promise from a light one.
-    """
-    return _phrase_use(Counter(found.phrase for found in _ASSERTIVES.find(fluent)), len(fluent))
+def word_after(words: Words, found: FoundPhrase) -> str:
+    """Returns the word after the phrase in its sentence; an empty string if there is none."""
+    is_last = found.end == len(words) or words.after[found.end - 1] & END
+    return "" if is_last else words.lower[found.end]
+
+
+def phrase_use(phrases: Iterable[FoundPhrase], fluent: Words) -> PhraseUse:
+    """Returns how often the phrases are said among the fluent words: in all, per 100 of these, and each."""
+    counts = Counter(found.phrase for found in phrases)
+    return PhraseUse(
+        count=counts.total(),
+        per_hundred_words=per_hundred(counts.total(), len(fluent)),
+        phrases=dict(counts.most_common()),
+    )
 
 
 def per_hundred(count: int, fluent_words: int) -> float | None:
@@ -121,32 +112,5 @@ def per_hundred(count: int, fluent_words: int) -> float | None:
     return round(100 * count / fluent_words, 2) if fluent_words else None
 
 
-def _is_unbroken(words: Words, start: int, end: int) -> bool:
-    """Returns whether nothing but space separates the words of a phrase."""
-    return not any(bits & (BREAK | END) for bits in words.after[start : end - 1])
-
-
-def _phrase_use(counts: Counter[str], fluent_words: int) -> PhraseUse:
-    return PhraseUse(
-        count=counts.total(),
-        per_hundred_words=per_hundred(counts.total(), fluent_words),
-        phrases=dict(counts.most_common()),
-    )
-
-
-def _softens(words: Words, hedge: FoundPhrase) -> bool:
-    before = words.lower[hedge.start - 1] if hedge.start else ""
-    following = words.lower[hedge.end] if hedge.end < len(words) else ""
-    match hedge.phrase:
-        case "i think":
-            return following not in ("of", "about")
-        case "i feel like":
-            return following not in ("a", "an")
-        case "kind of" | "sort of":
-            return before not in _BEFORE_KIND_OF
-        case "just":
-            return following in _AFTER_JUST
-        case "might":
-            return before not in _BEFORE_MIGHT_AS_NOUN
-        case _:
-            return True
+def _is_unbroken(words: Words, start: int, end: int, barriers: int) -> bool:
+    return not any(bits & barriers for bits in words.after[start : end - 1])

@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from itertools import compress, count
-from operator import eq
 
-from cara.speech.segmenter import is_unspaced
-from cara.speech.words import CUT, DASH, END, Words
+from cara.speech.closed_classes import UNFINISHED
+from cara.speech.languages import ENGLISH
+from cara.speech.repetitions import find_repetitions
+from cara.speech.stutters import mend_stutters, separate_stutters
+from cara.speech.words import CUT, DASH, END, SILENCE, Words, drop_words
 
-# Repeated for emphasis, by grammar (`had had`), or as digits that are read out.
-_MAY_BE_REPEATED = frozenset(
-    "very really so much many more far long never no yes yeah okay ok ha bye that had is again "
-    "zero one two three four five six seven eight nine".split()
-)
 _AFTER_PREFIX = frozenset({"and", "or", "to"})  # `pre- and post-war`
-_RESTART_WORDS = 3
-_MAX_REPEATED_WORDS = 3
+_MAX_PREFIXES = 4
+_DOUBLING_LANGUAGES = frozenset({"hi", "tr", "und-Deva"})  # `yavaş yavaş` is grammar
+_MAX_REPEATED_WORDS = 8
+_RESTART_WORDS = 6
+_RESTART_WORDS_OF_FINISHED = 3
+_DASH = re.compile(r"--|[–—―-]")
+# A dash of punctuation has space on both sides or on none.
+_CUTTING_DASH = re.compile(r"(?:--|[–—―])\s")
 
 
 @dataclass(frozen=True, slots=True)
 class Repairs:
-    """Counts of repetitions and false starts, and the indexes of the words that were said in vain.
-
-    Those are each copy of a repeated run but the last, and what a false start takes back.
-    """
+    """Counts of repetitions and false starts."""
 
     repetitions: int
     false_starts: int
-    in_vain: frozenset[int]
 
     @property
     def count(self) -> int:
@@ -36,83 +36,108 @@ class Repairs:
         return self.repetitions + self.false_starts
 
 
-def find_repairs(unfilled: Words) -> Repairs:
-    """Finds repetitions and false starts in the words without fillers.
+def find_repairs(unfilled: Words, language: str = ENGLISH) -> tuple[Repairs, Words]:
+    """Finds the repairs in the words without fillers; returns their counts, and the words that are fluent.
 
-    A repetition is one to three words that are said again at once within a sentence (`I want to, I want to`);
-    said three times, they count twice. Not counted: emphasis (`very very`), grammar (`had had`, `看看`),
-    digits. A false start is a word that is broken off with a hyphen (`I wan- I need`), or with a dash when
-    one of the last three words follows again; it takes back the words from that one on. A repetition is never
-    counted as a false start too.
-    Norm: about 6 disfluencies in 100 words of spontaneous speech, of which repetitions and restarts are about
-    half (Bortfeld et al. 2001). Source of the classes: Shriberg 1994, Preliminaries to a Theory of Speech
-    Disfluencies.
-    Limit: edited transcripts show none.
+    A repetition is a stutter (`I-I`, `th- the`: see `mend_stutters`) or a run of up to eight words that is
+    said again at once (`I want to, I want to`: see `find_repetitions`); said three times, it counts twice.
+    A false start is speech that is broken off and begins anew. It is shown by a hyphen at a fragment (`I
+    wan- I need`), by a dash between a run and its repetition (`I met the -- I met the auditor`), or by a dash
+    or an ellipsis after which one of the last six words follows again, if the last one is a fragment of what
+    then comes (`the pro— the project`) or promises another word (`I was... I went`); where a dash is joined
+    to the last word alone (`I met— I saw`), one of the last three is enough. No repetition is counted as a
+    false start, too. Any other dash is punctuation (`the auditor — and we agreed`).
+    The fluent words are those without fragments, without each copy of a run but the last, and without what a
+    false start takes back: the words from the one on that follows again.
+    Unit: counts. Norm: about 6 disfluencies in 100 words of spontaneous speech, of which repetitions and
+    restarts are about half (Bortfeld et al. 2001). Source of the classes: Shriberg 1994, Preliminaries to a
+    Theory of Speech Disfluencies.
+    Limit: edited transcripts show none, and without a mark a restart in other words is not seen. What is
+    repeated on purpose is known of English, and of other languages in a few words; where they double words by
+    grammar, as Hindi and Turkish do, only runs of two words or more count.
     """
-    repeated = _repetitions(unfilled)
-    broken_off = [
-        index
-        for index in range(len(unfilled) - 1)
-        if _is_false_start(unfilled, index) and index not in repeated
-    ]
-    in_vain = {word for last, length in repeated.items() for word in range(last + 1 - length, last + 1)}
-    for index in broken_off:
-        in_vain.update(range(_begin_of_false_start(unfilled, index), index + 1))
-    return Repairs(len(repeated), len(broken_off), frozenset(in_vain))
-
-
-def _repetitions(words: Words) -> dict[int, int]:
-    """Returns the index of the last word of each run of words that is then said again, and its length."""
-    # The distance to the next occurrence of the same word, for words that recur within that many.
-    distances = {
-        index: length
-        for length in range(_MAX_REPEATED_WORDS, 0, -1)
-        for index in compress(count(), map(eq, words.lower, words.lower[length:]))
+    stutters, words = mend_stutters(unfilled)
+    shortest = 2 if language in _DOUBLING_LANGUAGES else 1
+    # Doubled words go first, since `we the the plan` is a copy of `we the plan`.
+    doubled = separate_stutters(words) | find_repetitions(words, range(shortest, 2)).keys()
+    words = _without(words, doubled)
+    repeated = find_repetitions(words, range(shortest, _MAX_REPEATED_WORDS + 1))
+    restarted = {index for index in repeated if _has_dash(words, index)}
+    begins = {index: index + 1 - length for index, length in repeated.items()}
+    begins |= {
+        index: _begin_of_false_start(words, index)
+        for index in compress(count(), map((CUT | SILENCE).__and__, words.after[:-1]))
+        if index not in repeated and _is_false_start(words, index)
     }
-    found: dict[int, int] = {}
-    free_from = 0
-    for index in sorted(distances):
-        if index >= free_from and (length := _repeated_length(words, index, distances[index])):
-            found[index + length - 1] = length
-            free_from = index + length
-    return found
+    repairs = Repairs(
+        repetitions=stutters + len(doubled) + len(repeated) - len(restarted),
+        false_starts=len(begins) - len(repeated) + len(restarted),
+    )
+    return repairs, _without(words, {word for last in begins for word in range(begins[last], last + 1)})
 
 
-def _repeated_length(words: Words, index: int, least: int) -> int:
-    """Returns how many words from the index on are said again at once, if `least` or more; else 0."""
-    lower = words.lower
-    if least == 1:
-        return 0 if words.after[index] & END or _may_be_repeated(lower[index]) else 1
-    for length in range(least, _MAX_REPEATED_WORDS + 1):
-        run = lower[index : index + length]
-        if run == lower[index + length : index + 2 * length]:
-            if all(map(_may_be_repeated, run)) or words.sentence_ends(index, index + 2 * length - 1):
-                return 0
-            return length
-    return 0
+def _without(words: Words, in_vain: set[int]) -> Words:
+    """Returns the words that are left; what broke the others off breaks nothing any more."""
+    if not in_vain:
+        return words
+    after = words.after.copy()
+    for index in in_vain:
+        after[index] = 0
+    return drop_words(replace(words, after=after), in_vain)
 
 
-def _may_be_repeated(word: str) -> bool:
-    """A syllable of Chinese and its neighbors is doubled by grammar, and digits are read out."""
-    return word in _MAY_BE_REPEATED or word.isdigit() or (len(word) == 1 and is_unspaced(word))
+def _has_dash(words: Words, index: int) -> bool:
+    return bool(_DASH.search(words.gaps[index]))
 
 
 def _is_false_start(words: Words, index: int) -> bool:
     bits = words.after[index]
-    if bits & CUT:
-        return not bits & END and words.lower[index + 1] not in _AFTER_PREFIX
-    if not bits & DASH or bits & END:
+    if bits & END:
         return False
-    new, broken = words.lower[index + 1], words.lower[index]
-    return new.startswith(broken) or new in words.lower[max(0, index + 1 - _RESTART_WORDS) : index + 1]
+    if bits & CUT:
+        return _is_broken_off(words, index)
+    begin = _begin_of_false_start(words, index)
+    last, following = words.lower[index : index + 2]
+    cut_off = bits & DASH and _CUTTING_DASH.match(words.gaps[index])
+    if begin == index:
+        return bool(cut_off) and following != last and following.startswith(_uncontracted(last))
+    if cut_off and index - begin < _RESTART_WORDS_OF_FINISHED:
+        return True
+    return last in UNFINISHED or _is_completed(words, begin, index)
+
+
+def _is_broken_off(words: Words, index: int) -> bool:
+    """Returns whether a hyphen ends a fragment; it may also end a number, a grade (`A-`) or a prefix."""
+    raw = words.raw[index]
+    if raw.isdigit() or (len(raw) == 1 and raw.isupper() and raw != "I"):
+        return False
+    return not any(
+        words.after[prefix] & CUT and words.lower[prefix + 1] in _AFTER_PREFIX
+        for prefix in range(index, min(index + _MAX_PREFIXES, len(words) - 1))
+    )
+
+
+def _is_completed(words: Words, begin: int, index: int) -> bool:
+    """Returns whether the words from the begin on follow again, and then one that the last one begins."""
+    length, lower = index - begin, words.lower
+    again = index + 1
+    completed = lower[again + length : again + length + 1]
+    return lower[begin:index] == lower[again : again + length] and any(
+        word.startswith(lower[index]) and word != lower[index] for word in completed
+    )
 
 
 def _begin_of_false_start(words: Words, index: int) -> int:
-    """Returns the index of the first word that the speaker takes back; the last one is at the index."""
-    new = words.lower[index + 1]
-    for begin in range(index, max(-1, index - _RESTART_WORDS), -1):
-        if begin < index and words.after[begin] & END:
+    """Returns the index of the word that follows again after the one at the index; else this index."""
+    new = _uncontracted(words.lower[index + 1])
+    for begin in range(index - 1, max(-1, index - _RESTART_WORDS), -1):
+        if words.after[begin] & END:
             break
-        if words.lower[begin] == new:
+        if _uncontracted(words.lower[begin]) == new:
             return begin
     return index
+
+
+def _uncontracted(word: str) -> str:
+    """Returns the word without `'s`, `'m` and the like: who breaks off `it's` may go on with `it was`."""
+    return word.partition("'")[0]

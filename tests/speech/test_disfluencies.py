@@ -1,4 +1,4 @@
-"""Fillers, and the same words in their ordinary use; repetitions and false starts."""
+"""Fillers, and the same words in their ordinary use; fluent words."""
 
 from __future__ import annotations
 
@@ -70,27 +70,6 @@ def test_fillers_have_no_rate_in_a_transcript_without_words():
     found = measure("", duration_seconds=60, feature_type="video").fillers
     assert found is not None
     assert found.per_hundred_words is None
-
-
-@pytest.mark.parametrize(
-    ("text", "repetitions", "false_starts"),
-    [
-        ("I want to, I want to go.", 1, 0),
-        ("The the the end.", 2, 0),
-        ("We um we left.", 1, 0),
-        ("It is very very good. We had had enough. Dial five five five.", 0, 0),
-        ("No. No. We left. We left.", 0, 0),
-        ("I wan- I need to go.", 0, 1),
-        ("I wen— went home. He is— he was late.", 0, 2),
-        ("The goal—growth—is near.", 0, 0),
-        ("I— I left.", 1, 0),
-        ("Pre- and post-war years.", 0, 0),
-        ("我们我们去看看。", 1, 0),
-    ],
-)
-def test_repairs_are_distinguished_from_emphasis_and_grammar(text: str, repetitions: int, false_starts: int):
-    measures = _measured(text)
-    assert (measures.repetitions, measures.false_starts) == (repetitions, false_starts)
 
 
 def test_repairs_are_counted_per_hundred_fluent_words():

@@ -1,0 +1,158 @@
+"""Hedges: phrases that soften a claim, apart from the same words in their literal use."""
+
+from __future__ import annotations
+
+from cara.speech.closed_classes import NUMBERS
+from cara.speech.degrees import is_degree
+from cara.speech.phrases import Company, FoundPhrase, PhraseList, phrase_use, word_after, word_before
+from cara.speech.schemas import PhraseUse
+from cara.speech.words import BREAK, END, Words
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_QUESTIONING = _words("what how when who do did does to why as if whatever")
+_OPINION = Company(not_after=_QUESTIONING)
+_PERSONS = _words("you him her them us me")
+_KINDS = _words(
+    "a an the this that these those what which some any every each one another no same other different "
+    "new my your his its our their certain right best only first two three many few all"
+)
+_QUANTITIES = _words("half a the twice double equal equally speaking one-third two-thirds") | NUMBERS
+_APPROXIMATELY = Company(only_before=_QUANTITIES)
+
+# Those that soften beside any words.
+_PLAIN = (
+    # opinions
+    "i'd guess", "i would guess", "i'd say", "i would say", "i'd think", "i would think", "i should think",
+    "i don't think", "in my opinion", "in my view", "i wonder if", "i wonder whether", "i was wondering",
+    "suppose so",
+    # likelihood
+    "maybe", "perhaps", "possibly", "probably", "presumably", "conceivably", "arguably", "most likely",
+    "could maybe", "could perhaps", "could possibly",
+    # appearance
+    "it seems", "it seemed", "seems", "seem to", "seems to", "seemed to", "it appears that", "appear to",
+    "appears to", "appeared to", "apparently", "supposedly", "tend to", "tends to",
+    # degree
+    "somewhat", "to some extent", "to a certain extent", "to some degree", "in some ways",
+    "or something like that", "or something along those lines",
+    # doubt about oneself
+    "not sure", "i'm not sure", "i am not sure", "we're not sure", "we are not sure", "not entirely sure",
+    "not quite sure", "not certain", "i'm unsure", "i might be wrong", "i may be wrong", "i could be wrong",
+    "i'm no expert", "as far as i know", "as far as i can tell", "as far as i can see", "to my knowledge",
+    "if i'm not mistaken", "if i am not mistaken", "if i remember correctly", "if i remember rightly",
+    "if that makes sense", "to be honest",
+    # attempts
+    "i'll try", "i will try", "we'll try", "we will try",
+)  # fmt: skip
+_IN_COMPANY = {
+    "i think": Company(
+        not_after=_QUESTIONING,
+        not_before=_words("of about in aloud twice ahead back hard through like fast clearly carefully"),
+    ),
+    "i believe": Company(not_after=_QUESTIONING, not_before=_words("in every") | _PERSONS),
+    "i guess": Company(not_after=_QUESTIONING, not_before=_words("at")),
+    "i suppose": _OPINION,
+    "we think": Company(not_after=_QUESTIONING, not_before=_words("of about in like alike")),
+    "we believe": Company(not_after=_QUESTIONING, not_before=_words("in every") | _PERSONS),
+    "i assume": Company(not_after=_QUESTIONING, not_before=_words("responsibility full the")),
+    "i suspect": Company(not_after=_QUESTIONING, not_before=_PERSONS),
+    "i imagine": Company(not_after=_QUESTIONING, not_before=_PERSONS | _words("a an what how being")),
+    "i reckon": _OPINION,
+    "i feel like": Company(not_before=_words("a an")),
+    "i feel that": _OPINION,
+    "could be": Company(not_before=_words("heard seen found reached used done made bought felt")),
+    "might": Company(not_after=_words("my your his her its our their all the with of")),
+    "likely": Company(
+        not_after=_words("more less equally as how not so the an a"),
+        not_before=_words("candidate candidates"),
+    ),
+    "roughly": _APPROXIMATELY,
+    "approximately": _APPROXIMATELY,
+    "more or less": Company(not_before=_words("than of")),
+    "or something": Company(
+        only_before=_words("and but so because when if at in on for before after") | {""}
+    ),
+    "kind of": Company(not_after=_KINDS, not_before=_PERSONS),
+    "sort of": Company(not_after=_KINDS),
+    "just": Company(
+        only_before=_words(
+            "a an wanted want wondering wondered thinking thought saying say trying try need think feel "
+            "checking check asking ask hoping hope my some quickly curious suggesting suggest"
+        )
+    ),
+}
+_IN_CONTEXT = ("a bit", "a little", "a little bit", "in a way", "may")
+_COMPANY = dict.fromkeys((*_PLAIN, *_IN_CONTEXT), Company()) | _IN_COMPANY
+_PHRASES = PhraseList(_COMPANY)
+
+_BEFORE_MONTH = _words(
+    "in of since by until till from during before after for last next early late mid every each through "
+    "between on to and or"
+)
+_AFTER_NO_MODAL = _words("i we the was is were has had now begin enter proceed") | NUMBERS | {""}
+_MOMENTS = _words("moment minute second sec few while")  # `just a moment` asks for time
+_AFTER_MANNER = _words("that which of to")
+
+
+def count_hedges(fluent: Words) -> PhraseUse:
+    """Counts hedges in the fluent words: in all, per 100 of these, and by phrase.
+
+    A hedge tells that the speaker holds a claim back. Counted are opinions and guesses (`I think`, `I don't
+    think`, `I believe`, `I suppose`, `I'd say`, `in my view`), likelihood (`maybe`, `probably`, `might`,
+    `may`, `could be`, `likely`), appearance (`it seems`, `appears to`, `apparently`), approximation
+    (`roughly` and `approximately` with a number, `more or less`, `or something`), degree (`a bit`, `a
+    little`, `somewhat`, `kind of`, `in a way`), doubt about oneself (`I'm not sure`, `as far as I know`, `if
+    that makes sense`), attempts (`I'll try`), `to be honest`, and `just` where it minimizes (`I just wanted`,
+    not `just now`). A comma within changes nothing.
+    Not counted: `I think of`, `I believe in`, quantity and size (`a little girl`, `a bit of bread`), the
+    month, the wish and the request (`in May`, `May I ask`), ability (`we could see it`), `with all his
+    might`, `a kind of tree`, `suppose that`, and every phrase that counts as a filler.
+    Norm: hedges are a tone signal and no error; advice is due only above 4 in 100 words. Source: Lakoff 1973,
+    Journal of Philosophical Logic 2; Hyland 1998, Hedging in Scientific Research Articles; for approximation
+    Prince, Frader & Bosk 1982, On hedging in physician-physician discourse.
+    Limit: words can't tell polite caution from doubt, nor permission (`you may go`) from possibility.
+    """
+    found = _PHRASES.find(fluent, across=BREAK)
+    return phrase_use((each for each in found if _softens(fluent, each)), fluent)
+
+
+def _softens(words: Words, hedge: FoundPhrase) -> bool:
+    if not _COMPANY[hedge.phrase].suits(words, hedge):
+        return word_after(words, hedge).isdigit() and hedge.phrase in ("roughly", "approximately")
+    match hedge.phrase:
+        case "a bit" | "a little" | "a little bit":
+            return is_degree(words, hedge)
+        case "i believe":  # `I believe it.` asserts
+            return word_after(words, hedge) != "it" or not _ends_clause(words, hedge.end)
+        case "i feel like":  # `I feel like dancing.` is a wish
+            return not word_after(words, hedge).removesuffix("thing").endswith("ing")
+        case "in a way":
+            return _is_aside(words, hedge)
+        case "just":
+            return _MOMENTS.isdisjoint(words.lower[hedge.end + 1 : hedge.end + 2])
+        case "may":
+            return _is_modal(words, hedge)
+        case _:
+            return True
+
+
+def _ends_clause(words: Words, index: int) -> bool:
+    return bool(words.after[index] & (BREAK | END))
+
+
+def _is_aside(words: Words, phrase: FoundPhrase) -> bool:
+    """Returns whether the phrase stands apart from the sentence, at its start or its end, or at a comma."""
+    if word_after(words, phrase) in _AFTER_MANNER:
+        return False
+    return not word_before(words, phrase) or _ends_clause(words, phrase.end - 1)
+
+
+def _is_modal(words: Words, may: FoundPhrase) -> bool:
+    """Returns whether `may` is a verb that tells what is possible: neither month nor wish nor request."""
+    before, following, raw = word_before(words, may), word_after(words, may), words.raw[may.start]
+    if not before or before in _BEFORE_MONTH or raw == "May":
+        return False
+    return following not in _AFTER_NO_MODAL and not following[0].isdigit()
