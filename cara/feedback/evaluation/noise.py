@@ -38,7 +38,7 @@ def _without_marks(word: str) -> str:
 
 
 class _Errors:
-    """Mishears words: half of the errors are other words of the talk, a quarter each are dropped or sound alike."""
+    """Mishears words: half become other words of the talk, a quarter are lost, a quarter sound alike."""
 
     def __init__(self, seed: str, words: list[str]) -> None:
         self._random = random.Random(seed)

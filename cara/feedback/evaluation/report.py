@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from statistics import fmean
 from typing import get_args
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 from pydantic.alias_generators import to_camel
 
 from cara.feedback.assessment import prompts
@@ -15,6 +15,16 @@ from cara.feedback.evaluation.agreement import deviation, mean_absolute_differen
 from cara.feedback.evaluation.folder import ScoreName
 from cara.feedback.evaluation.injections import INJECTION_NAMES
 from cara.feedback.evaluation.noise import NOISES
+from cara.feedback.evaluation.report_schemas import (
+    Agreement,
+    Disturbance,
+    FailedJudgement,
+    Quotes,
+    Report,
+    Shift,
+    Spread,
+    TalkScores,
+)
 from cara.feedback.evaluation.run import Outcomes
 from cara.feedback.evaluation.variants import Kind, Variant
 
@@ -24,92 +34,6 @@ OF_THE_WORDS = frozenset({"readingEase", "vocabulary.value", "vocabulary.distinc
 """What other words change although they are as many: syllables and variety."""
 
 Numbers = dict[str, float | None]
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True)
-
-
-class Agreement(_Part):
-    """Of one score with its labels: Spearman's rho and the mean absolute difference in points, over n talks."""
-
-    talks: int
-    spearman: float | None
-    mean_absolute_difference: float | None
-
-
-class Spread(_Part):
-    """The standard deviation of repeated judgements of one talk: its mean over the talks, and the largest."""
-
-    talks: int
-    mean: float | None
-    largest: float | None
-
-
-class Quotes(_Part):
-    """Passages that the judge quoted, and how many of them the learner said."""
-
-    given: int
-    true: int
-    share: float | None
-
-
-class Shift(_Part):
-    """By how much a number changed: the mean, and the change that is the largest either way.
-
-    `lost` counts the talks in which it could not be measured any more.
-    """
-
-    talks: int
-    mean: float | None
-    largest: float | None
-    lost: int
-
-
-class Disturbance(_Part):
-    """What an attack or a noise did: to what is measured, in all talks, and to the scores of those judged.
-
-    `of_the_words` are measures that other words change by being other words.
-    """
-
-    name: str
-    measured: dict[str, Shift]
-    of_the_words: dict[str, Shift]
-    scores: dict[str, Shift]
-
-
-class TalkScores(_Part):
-    """One talk: its labels, and the mean of its judgements."""
-
-    file: str
-    judgements: int
-    labels: dict[str, float]
-    scores: dict[str, float]
-
-
-class FailedJudgement(_Part):
-    """A judgement that could not be had."""
-
-    of: str
-    reason: str
-
-
-class Report(_Part):
-    """An evaluation as a whole. Without judgements there are no scores, but all that is measured."""
-
-    model: str
-    prompt_version: str
-    times: int
-    seed: int
-    judgements: int
-    tokens: int
-    agreement: dict[str, Agreement]
-    spread: dict[str, Spread]
-    quotes: Quotes
-    attacks: list[Disturbance]
-    noise: list[Disturbance]
-    talks: list[TalkScores]
-    failures: list[FailedJudgement]
 
 
 def report_on(variants: list[Variant], outcomes: Outcomes, *, times: int, seed: int) -> Report:
@@ -193,9 +117,7 @@ def _disturbance(
     """Compares each talk after the disturbance with the same talk before it."""
     # Talks as they are have no name: every noise is compared with them.
     undisturbed = {
-        variant.file: variant
-        for variant in variants
-        if variant.kind == before and variant.name in ("", name)
+        variant.file: variant for variant in variants if variant.kind == before and variant.name in ("", name)
     }
     pairs = [
         (undisturbed[variant.file], variant)
