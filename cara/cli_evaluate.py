@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -48,9 +49,9 @@ def evaluate(
     local = load_local_settings()
     if model is not None:
         local = local.model_copy(update={"gemini_model": model})
+    _check_writable(out)
     variants = _variants(folder, times, probes, seed)
     _introduce(local, variants, yes=yes)
-    _check_writable(out)
     outcomes = _judged(local, variants, at_once)
     report = report_on(variants, outcomes, times=times, seed=seed)
     written = report.model_dump_json(by_alias=True, indent=2) + "\n"
@@ -88,17 +89,18 @@ def _introduce(local: LocalSettings, variants: list[Variant], *, yes: bool) -> N
         )
     where = f" at {local.gemini_base_url}" if local.gemini_base_url else ""
     judge = f"{local.gemini_model}{where}"
-    typer.echo(f"{calls} judgements by {judge}: about {tokens:,} tokens, and those of its thoughts", err=True)
+    typer.echo(
+        f"{calls} judgements by {judge}: about {round(tokens, -3):,} tokens, and those of its thoughts",
+        err=True,
+    )
     if local.gemini_api_key is not None:
         confirm("Spend them?", yes=yes, otherwise="nothing was judged")
 
 
 def _check_writable(out: Path | None) -> None:
-    try:
-        if out is not None:
-            out.open("a").close()
-    except OSError as error:
-        raise exit_with(f"{out} cannot be written: {error.strerror}") from None
+    if out is None or (out.parent.is_dir() and os.access(out.parent, os.W_OK) and not out.is_dir()):
+        return
+    raise exit_with(f"{out} cannot be written")
 
 
 def _judged(local: LocalSettings, variants: list[Variant], at_once: int) -> Outcomes:

@@ -46,6 +46,7 @@ def report_on(variants: list[Variant], outcomes: Outcomes, *, times: int, seed: 
         times=times,
         seed=seed,
         judgements=len(outcomes.judged),
+        untried=outcomes.untried,
         tokens=outcomes.tokens,
         agreement={name: _agreement(plain, judged, name) for name in SCORES if _is_labeled(plain, name)},
         spread={name: _spread(plain, judged, name) for name in SCORES},

@@ -78,13 +78,17 @@ class FailedJudgement(_Part):
 
 
 class Report(_Part):
-    """An evaluation as a whole. Without judgements there are no scores, but all that is measured."""
+    """An evaluation as a whole. Without judgements there are no scores, but all that is measured.
+
+    `untried` judgements were given up after too many failures in a row.
+    """
 
     model: str
     prompt_version: str
     times: int
     seed: int
     judgements: int
+    untried: int
     tokens: int
     agreement: dict[str, Agreement]
     spread: dict[str, Spread]

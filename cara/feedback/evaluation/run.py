@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from rich.progress import Progress
@@ -12,13 +11,17 @@ from cara.feedback.assessment.assess import assess
 from cara.feedback.assessment.grounding import SpokenText
 from cara.feedback.assessment.judge import Judged, judge
 from cara.feedback.evaluation.variants import Variant
-from cara.gemini.client import GeminiClient, GeminiLimits
-from cara.gemini.errors import GeminiBadAnswer, GeminiError, GeminiMisconfigured
+from cara.gemini.client import GeminiCall, GeminiClient, GeminiLimits
+from cara.gemini.errors import GeminiBadAnswer, GeminiCircuitOpen, GeminiError, GeminiMisconfigured
 
 JUDGEMENT_SECONDS = 180.0
 ATTEMPTS = 5
 """More of both than a learner would wait for: an evaluation may take its time."""
 
+GIVE_UP_AFTER = 10
+"""When so many judgements fail with none between that succeeds, no more are tried."""
+
+_CIRCUIT_WAITS, _COOLDOWN_SECONDS = 3, 1.0
 _NEVER = 1_000_000
 
 
@@ -42,12 +45,30 @@ class Failure:
 
 @dataclass
 class Outcomes:
-    """What has come of an evaluation so far; `model` is the name that the model gives itself."""
+    """What has come of an evaluation so far; `model` is the name that the model gives itself.
+
+    `untried` judgements were given up, because nothing but failures came.
+    """
 
     judged: list[Outcome] = field(default_factory=list)
     failed: list[Failure] = field(default_factory=list)
     tokens: int = 0
     model: str = ""
+    failed_in_a_row: int = 0
+    untried: int = 0
+
+    def succeed(self, outcome: Outcome, judged: Judged) -> None:
+        """Adds a judgement."""
+        self.judged.append(outcome)
+        self.tokens += judged.tokens
+        self.model = judged.model
+        self.failed_in_a_row = 0
+
+    def fail(self, variant: Variant, error: GeminiError) -> None:
+        """Adds a failure, which may have cost tokens, too."""
+        self.failed.append(Failure(variant, _reason(error)))
+        self.tokens += error.usage.total_tokens
+        self.failed_in_a_row += 1
 
 
 def limits(at_once: int) -> GeminiLimits:
@@ -59,6 +80,7 @@ def limits(at_once: int) -> GeminiLimits:
         max_in_flight=at_once,
         attempts=ATTEMPTS,
         breaker_failures=_NEVER,
+        breaker_cooldown_seconds=_COOLDOWN_SECONDS,
     )
 
 
@@ -73,7 +95,7 @@ async def judge_all(
 ) -> None:
     """Adds the judgements of all variants to the outcomes, `at_once` at a time.
 
-    A judgement that fails is a `Failure` among the outcomes, and ends nothing.
+    A judgement that fails is a `Failure` among the outcomes; only `GIVE_UP_AFTER` in a row end the rest.
 
     Raises:
         GeminiMisconfigured: key, model or permission are wrong; no other judgement would succeed.
@@ -82,15 +104,18 @@ async def judge_all(
     bar = progress.add_task("judging", total=len(waiting))
     queue = iter(waiting)
 
-    async def work(queue: Iterator[Variant]) -> None:
+    async def work() -> None:
         for variant in queue:
-            await _judge(gemini, variant, outcomes, thinking_level)
+            if outcomes.failed_in_a_row >= GIVE_UP_AFTER:
+                outcomes.untried += 1
+            else:
+                await _judge(gemini, variant, outcomes, thinking_level)
             progress.advance(bar)
 
     try:
         async with asyncio.TaskGroup() as group:
             for _ in range(at_once):
-                group.create_task(work(queue))
+                group.create_task(work())
     except* GeminiMisconfigured as errors:
         raise errors.exceptions[0] from None
 
@@ -99,16 +124,23 @@ async def _judge(
     gemini: GeminiClient, variant: Variant, outcomes: Outcomes, thinking_level: str | None
 ) -> None:
     try:
-        judged = await judge(gemini, variant.call(thinking_level))
+        judged = await _try(gemini, variant.call(thinking_level))
     except GeminiMisconfigured:
         raise
     except GeminiError as error:
-        outcomes.failed.append(Failure(variant, _reason(error)))
-        outcomes.tokens += error.usage.total_tokens
+        outcomes.fail(variant, error)
     else:
-        outcomes.judged.append(_outcome(variant, judged))
-        outcomes.tokens += judged.tokens
-        outcomes.model = judged.model
+        outcomes.succeed(_outcome(variant, judged), judged)
+
+
+async def _try(gemini: GeminiClient, call: GeminiCall) -> Judged:
+    """Makes the call; while the circuit is open it waits for a while."""
+    for _ in range(_CIRCUIT_WAITS):
+        try:
+            return await judge(gemini, call)
+        except GeminiCircuitOpen as error:
+            await asyncio.sleep(error.retry_after_seconds or _COOLDOWN_SECONDS)
+    return await judge(gemini, call)
 
 
 def _reason(error: GeminiError) -> str:

@@ -22,14 +22,15 @@ def format_report(report: Report) -> str:
             *_section("Quotes", [[_quotes(report)]]),
             *_section("Attacks: shift against neutral words in their place", _attacks(report)),
             *_section("Noise: mean shift (largest)", _noise(report)),
-            *_section("Failed judgements", [[one.of, one.reason] for one in report.failures]),
+            *_section("Failed judgements", _failures(report)),
         ]
     )
 
 
 def _heading(report: Report) -> str:
+    often = "once" if report.times == 1 else f"{report.times} times"
     return (
-        f"{report.model or 'no model'} judged {len(report.talks)} talks {report.times} times, with prompt "
+        f"{report.model or 'no model'} judged {len(report.talks)} talks {often}, with prompt "
         f"{report.prompt_version}: {report.judgements:,} judgements in all, {report.tokens:,} tokens"
     )
 
@@ -98,10 +99,17 @@ def _noise(report: Report) -> list[list[str]]:
 
 
 def _shift(shift: Shift | None) -> str:
-    if shift is None or not (shift.talks or shift.lost):
-        return _NONE
-    told = f"{shift.mean:+.1f} ({shift.largest:+.1f})" if shift.largest else "0"
-    return f"{told}, lost in {shift.lost}" if shift.lost else told
+    told = []
+    if shift and shift.talks:
+        told.append(f"{shift.mean:+.1f} ({shift.largest:+.1f})" if shift.largest else "0")
+    if shift and shift.lost:
+        told.append(f"lost in {shift.lost}")
+    return ", ".join(told) or _NONE
+
+
+def _failures(report: Report) -> list[list[str]]:
+    rows = [[f"{one.of}: {one.reason}"] for one in report.failures]
+    return [*rows, [f"given up then: {report.untried} more"]] if report.untried else rows
 
 
 def _number(number: float | None, form: str) -> str:
