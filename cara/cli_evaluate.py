@@ -44,6 +44,7 @@ def evaluate(
 ) -> None:
     """Judge labeled talks several times: agreement with the labels, spread, true quotes, attacks, noise."""
     from cara.feedback.evaluation.report import report_on
+    from cara.feedback.evaluation.run import Outcomes
     from cara.feedback.evaluation.tables import format_report
 
     local = load_local_settings()
@@ -52,13 +53,15 @@ def evaluate(
     _check_writable(out)
     variants = _variants(folder, times, probes, seed)
     _introduce(local, variants, yes=yes)
-    outcomes = _judged(local, variants, at_once)
-    report = report_on(variants, outcomes, times=times, seed=seed)
-    written = report.model_dump_json(by_alias=True, indent=2) + "\n"
-    if out is not None:
-        out.write_text(written, encoding="utf-8")
-    typer.echo(written if as_json else format_report(report), nl=not as_json)
-    raise typer.Exit(0 if outcomes.judged else 1)
+    outcomes = Outcomes()
+    code = _judge_variants(local, variants, outcomes, at_once)
+    if outcomes.judged or outcomes.failed:
+        report = report_on(variants, outcomes, times=times, seed=seed)
+        written = report.model_dump_json(by_alias=True, indent=2)
+        if out is not None:
+            out.write_text(written + "\n", encoding="utf-8")
+        typer.echo(written if as_json else format_report(report))
+    raise typer.Exit(code)
 
 
 def _variants(folder: Path | None, times: int, probes: int, seed: int) -> list[Variant]:
@@ -103,21 +106,20 @@ def _check_writable(out: Path | None) -> None:
     raise exit_with(f"{out} cannot be written")
 
 
-def _judged(local: LocalSettings, variants: list[Variant], at_once: int) -> Outcomes:
-    from cara.feedback.evaluation.run import Outcomes
+def _judge_variants(local: LocalSettings, variants: list[Variant], outcomes: Outcomes, at_once: int) -> int:
+    """Adds the judgements to the outcomes, as many as there are to be had; returns the exit code."""
     from cara.gemini.errors import GeminiMisconfigured
 
-    outcomes = Outcomes()
     try:
         asyncio.run(_judge(local, variants, outcomes, at_once))
     except GeminiMisconfigured as error:
         typer.secho(f"cara: {local.gemini_model} cannot be used: {error.cause}", fg="red", err=True)
-        raise typer.Exit(1) from None
+        return 1
     except KeyboardInterrupt:
         spent = f"{len(outcomes.judged)} judgements, {outcomes.tokens:,} tokens"
         typer.echo(f"cara: interrupted after {spent}, without those that were under way", err=True)
-        raise typer.Exit(INTERRUPTED_EXIT_CODE) from None
-    return outcomes
+        return INTERRUPTED_EXIT_CODE
+    return 0 if outcomes.judged else 1
 
 
 async def _judge(local: LocalSettings, variants: list[Variant], outcomes: Outcomes, at_once: int) -> None:
