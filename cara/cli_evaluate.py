@@ -128,7 +128,8 @@ async def _judge(local: LocalSettings, variants: list[Variant], outcomes: Outcom
 
     from cara.feedback.evaluation.run import judge_all
 
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         async with _gemini(local, at_once) as gemini:
             await judge_all(
                 gemini, variants, outcomes, progress, at_once=at_once, thinking_level=local.thinking_level

@@ -101,7 +101,7 @@ def _noise(report: Report) -> list[list[str]]:
 def _shift(shift: Shift | None) -> str:
     told = []
     if shift and shift.talks:
-        told.append(f"{shift.mean:+.1f} ({shift.largest:+.1f})" if shift.largest else "0")
+        told.append(f"{shift.mean:+.3g} ({shift.largest:+.3g})" if shift.largest else "0")
     if shift and shift.lost:
         told.append(f"lost in {shift.lost}")
     return ", ".join(told) or _NONE
