@@ -40,7 +40,7 @@ class UnusableFolder(Exception):
 class Label(BaseModel):
     """What `labels.json` says of one talk; `comment` is for those who read the file."""
 
-    model_config = ConfigDict(alias_generator=to_camel, extra="forbid", frozen=True)
+    model_config = ConfigDict(alias_generator=to_camel, extra="forbid", frozen=True, strict=True)
 
     file: Annotated[str, Field(min_length=1)]
     feature_type: FeatureType

@@ -39,7 +39,7 @@ Numbers = dict[str, float | None]
 def report_on(variants: list[Variant], outcomes: Outcomes, *, times: int, seed: int) -> Report:
     """Returns what the outcomes of the variants say."""
     plain = [variant for variant in variants if variant.kind == "plain"]
-    judged = _Judged(outcomes)
+    judged = _Scores(outcomes)
     return Report(
         model=outcomes.model,
         prompt_version=prompts.VERSION,
@@ -58,7 +58,7 @@ def report_on(variants: list[Variant], outcomes: Outcomes, *, times: int, seed: 
     )
 
 
-class _Judged:
+class _Scores:
     """The scores of variants, however often each was judged."""
 
     def __init__(self, outcomes: Outcomes) -> None:
@@ -84,7 +84,7 @@ def _is_labeled(plain: Iterable[Variant], score: ScoreName) -> bool:
     return any(score in variant.labeled.label.scores for variant in plain)
 
 
-def _agreement(plain: list[Variant], judged: _Judged, score: ScoreName) -> Agreement:
+def _agreement(plain: list[Variant], judged: _Scores, score: ScoreName) -> Agreement:
     pairs = [
         (variant.labeled.label.scores[score], mean)
         for variant in plain
@@ -99,7 +99,7 @@ def _agreement(plain: list[Variant], judged: _Judged, score: ScoreName) -> Agree
     )
 
 
-def _spread(plain: list[Variant], judged: _Judged, score: str) -> Spread:
+def _spread(plain: list[Variant], judged: _Scores, score: str) -> Spread:
     found = [deviation(judged.all(variant, score)) for variant in plain]
     known = [one for one in found if one is not None]
     mean, largest = (fmean(known), max(known)) if known else (None, None)
@@ -113,7 +113,7 @@ def _quotes(outcomes: Outcomes) -> Quotes:
 
 
 def _disturbance(
-    variants: list[Variant], judged: _Judged, name: str, before: Kind, after: Kind
+    variants: list[Variant], judged: _Scores, name: str, before: Kind, after: Kind
 ) -> Disturbance:
     """Compares each talk after the disturbance with the same talk before it."""
     # Talks as they are have no name: every noise is compared with them.
@@ -166,7 +166,7 @@ def _numbers(model: BaseModel) -> Iterator[tuple[str, float | None]]:
             yield path, value
 
 
-def _talk_scores(variant: Variant, judged: _Judged) -> TalkScores:
+def _talk_scores(variant: Variant, judged: _Scores) -> TalkScores:
     means: Mapping[str, float | None] = judged.means(variant)
     return TalkScores(
         file=variant.file,

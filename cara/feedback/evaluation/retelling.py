@@ -94,6 +94,6 @@ def _read(text: str, said: list[Said]) -> Talk:
 
 
 def _time(seconds: float) -> str:
-    minutes, rest = divmod(seconds, 60)
-    hours, minutes = divmod(int(minutes), 60)
-    return f"{hours:02}:{minutes:02}:{rest:06.3f}"
+    minutes, milliseconds = divmod(round(1_000 * seconds), 60_000)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours:02}:{minutes:02}:{milliseconds / 1_000:06.3f}"

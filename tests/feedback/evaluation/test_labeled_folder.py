@@ -62,6 +62,7 @@ def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
         {**GOOD, "featureType": "singing"},
         {**GOOD, "scores": {"clarity": 101}},
         {**GOOD, "scores": {"charm": 50}},
+        {**GOOD, "scores": {"overall": True}, "durationSeconds": "60"},
         {**GOOD, "scores": {}, "mood": "good"},
         {**GOOD, "file": "missing.txt"},
         {**GOOD, "file": "../talk.txt"},
@@ -76,15 +77,19 @@ def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
     assert found[1] == "labels.json, entry 3: scores.clarity must be at most 100"
     assert found[2].startswith("labels.json, entry 4: scores.charm must be 'overall', 'clarity'")
     assert set(found[3:5]) == {
-        "labels.json, entry 5: scores must have at least 1 item",
-        "labels.json, entry 5: mood is unknown here",
+        "labels.json, entry 5: scores.overall must be a number",
+        "labels.json, entry 5: durationSeconds must be a number",
     }
-    assert found[5] == "talk.txt has more than one label"
-    assert found[6] == "missing.txt cannot be read: No such file or directory"
-    assert found[7] == "../talk.txt must be the name of a file in the folder"
-    assert found[8].startswith("short.txt: The learner says 3 words")
-    assert found[9].startswith("both.txt: Nothing in this transcript says which speaker is the learner.")
-    assert len(found) == 10
+    assert set(found[5:7]) == {
+        "labels.json, entry 6: scores must have at least 1 item",
+        "labels.json, entry 6: mood is unknown here",
+    }
+    assert found[7] == "talk.txt has more than one label"
+    assert found[8] == "missing.txt cannot be read: No such file or directory"
+    assert found[9] == "../talk.txt must be the name of a file in the folder"
+    assert found[10].startswith("short.txt: The learner says 3 words")
+    assert found[11].startswith("both.txt: Nothing in this transcript says which speaker is the learner.")
+    assert len(found) == 12
 
 
 @pytest.mark.parametrize(
