@@ -23,7 +23,7 @@ WITH        := with uv
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo doctor seed test browser fuzz clients openapi coverage lint constraints clean
+.PHONY: help install dev demo doctor evaluate seed test browser fuzz clients openapi coverage lint constraints clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -58,6 +58,9 @@ demo: $(RUNTIME)  ## two talks become feedback; FILE=talk.vtt for a talk of your
 
 doctor: $(RUNTIME)  ## the effective settings and a check of every dependency
 	@$(BIN)/cara doctor
+
+evaluate: $(RUNTIME)  ## how well a model judges labeled talks; ARGS="FOLDER --times 5"
+	@$(BIN)/cara evaluate $(ARGS)
 
 seed: $(RUNTIME)  ## learners with weeks of practice, in the database of make dev
 	@$(BIN)/cara seed $(ARGS)

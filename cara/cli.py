@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from cara import cli_operators
+from cara import cli_evaluate, cli_operators
 from cara.cli_support import (
     cli_errors,
     load_database_url,
@@ -27,6 +27,7 @@ app = typer.Typer(
 migrate_app = typer.Typer(no_args_is_help=True, help="Apply or roll back migrations of the database.")
 app.add_typer(migrate_app, name="migrate")
 app.add_typer(cli_operators.app)
+app.add_typer(cli_evaluate.app)
 
 
 @app.command()

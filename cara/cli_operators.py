@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from typing import TYPE_CHECKING, Annotated, TextIO
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cara.cli_support import cli_errors, exit_with, load_settings_or_running_dev
+from cara.cli_support import cli_errors, confirm, exit_with, is_terminal, load_settings_or_running_dev
 
 if TYPE_CHECKING:
     from cara.accounts.administration import Account
 
 app = typer.Typer()
+
+UNCHANGED = "nothing was changed"
 
 Email = Annotated[str, typer.Argument(help="Email of the account.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; for scripts.")]
@@ -43,7 +45,7 @@ def create_admin(
         if account.is_admin:
             typer.echo(f"{account.email} is an administrator already")
             return
-        _confirm("Make this account an administrator?", yes=yes)
+        confirm("Make this account an administrator?", yes=yes, otherwise=UNCHANGED)
         asyncio.run(administration.set_admin(settings, account.id, is_admin=True))
     typer.echo(f"{account.email} is an administrator now")
 
@@ -63,7 +65,7 @@ def remove_admin(email: Email, yes: Yes = False) -> None:
             typer.echo(f"{account.email} is no administrator")
             return
         warning = "There is no other administrator. " if account.is_last_admin else ""
-        _confirm(f"{warning}Remove the administrator rights of this account?", yes=yes)
+        confirm(f"{warning}Remove the administrator rights of this account?", yes=yes, otherwise=UNCHANGED)
         asyncio.run(administration.set_admin(settings, account.id, is_admin=False))
     typer.echo(f"{account.email} is no administrator any more" + ("; nobody is" if warning else ""))
 
@@ -113,38 +115,16 @@ def _visible(text: str) -> str:
     return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
 
 
-def _confirm(question: str, *, yes: bool) -> None:
-    """Returns if the answer is yes.
-
-    Raises:
-        typer.Exit: the answer is no (1), or there is no terminal to ask at (2).
-    """
-    if yes:
-        return
-    if not (_is_terminal(sys.stdin) and _is_terminal(sys.stderr)):
-        raise exit_with("there is no terminal to ask at: nothing was changed; with --yes nothing is asked")
-    # typer.confirm writes a part of its prompt to stdout.
-    typer.echo(f"{question} [y/N]: ", nl=False, err=True)
-    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        typer.echo("nothing was changed", err=True)
-        raise typer.Exit(1)
-
-
 def _new_password() -> str:
     """Returns the password, typed twice at a terminal or else read from the first line of stdin.
 
     Raises:
         typer.Exit: the line is not UTF-8, whatever the locale is: requests could never hold that password.
     """
-    if _is_terminal(sys.stdin):
+    if is_terminal(sys.stdin):
         return str(typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True))
     line = sys.stdin.buffer.readline() if sys.stdin else b""
     try:
         return line.decode().rstrip("\r\n")
     except UnicodeDecodeError:
         raise exit_with("the password on stdin is not UTF-8") from None
-
-
-def _is_terminal(stream: TextIO | None) -> bool:
-    """A stream that the shell has closed is None."""
-    return stream is not None and stream.isatty()

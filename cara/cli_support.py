@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TextIO
 
 import typer
 
@@ -84,3 +86,25 @@ def exit_with(*problems: str) -> typer.Exit:
     for problem in problems:
         typer.secho(f"cara: {problem}", fg="red", err=True)
     return typer.Exit(USAGE_EXIT_CODE)
+
+
+def confirm(question: str, *, yes: bool, otherwise: str) -> None:
+    """Returns if the answer is yes; `otherwise` says what has not been done.
+
+    Raises:
+        typer.Exit: the answer is no (1), or there is no terminal to ask at (2).
+    """
+    if yes:
+        return
+    if not (is_terminal(sys.stdin) and is_terminal(sys.stderr)):
+        raise exit_with(f"there is no terminal to ask at: {otherwise}; with --yes nothing is asked")
+    # typer.confirm writes a part of its prompt to stdout.
+    typer.echo(f"{question} [y/N]: ", nl=False, err=True)
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        typer.echo(otherwise, err=True)
+        raise typer.Exit(1)
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """A stream that the shell has closed is None."""
+    return stream is not None and stream.isatty()

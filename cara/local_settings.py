@@ -1,4 +1,4 @@
-"""The settings of `cara dev` and `cara demo`, which start whatever is not set."""
+"""The settings of `cara dev`, `cara demo` and `cara evaluate`, which start whatever is not set."""
 
 from __future__ import annotations
 
@@ -8,7 +8,15 @@ from typing import Literal
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from cara.setting_values import DatabaseUrl, GeminiKey, HttpUrl, RedisUrl
+from cara.setting_values import (
+    GEMINI_MODEL,
+    DatabaseUrl,
+    GeminiKey,
+    HttpUrl,
+    RedisUrl,
+    ThinkingLevel,
+    requested_level,
+)
 from cara.settings import masked_settings, unsafe_settings
 
 
@@ -27,8 +35,15 @@ class LocalSettings(BaseSettings):
     jwt_secret: SecretStr | None = None
     gemini_api_key: GeminiKey | None = None
     gemini_base_url: HttpUrl | None = None
+    gemini_model: str = GEMINI_MODEL
+    gemini_thinking_level: ThinkingLevel = "low"
     worker_drain_seconds: int = Field(2, gt=0, le=3_600)
     """Short, because unfinished jobs continue at the next start."""
+
+    @property
+    def thinking_level(self) -> str | None:
+        """As in `Settings`."""
+        return requested_level(self.gemini_thinking_level)
 
     def masked(self) -> dict[str, str]:
         """Returns the settings for display, without secrets and without passwords in URLs."""

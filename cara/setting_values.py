@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr
@@ -119,6 +119,9 @@ MinuteFraction = Annotated[int, Field(gt=0), AfterValidator(_check_divisor_of_mi
 
 HttpUrl = Annotated[str, AfterValidator(_check_http_url)]
 GeminiKey = Annotated[SecretStr, AfterValidator(_check_gemini_key)]
+GEMINI_MODEL: Final = "gemini-3.8-flash"
+"""The model where none is set."""
+ThinkingLevel = Literal["default", "minimal", "low", "medium", "high"]
 SentryDsn = Annotated[SecretStr, AfterValidator(_check_dsn)]
 DatabaseUrl = Annotated[
     SecretStr, _has_scheme("postgresql", "postgres"), AfterValidator(_check_database_parameters)
@@ -140,3 +143,8 @@ def mask_url(url: str) -> str:
     """Returns the URL with its passwords masked; in doubt more than the password is."""
     url = re.sub(r"(?<=://)([^:/?#@]*):.*@", rf"\1:{_MASK}@", url)
     return re.sub(r"(?i)([?&][^=&]*password)=[^&]*", rf"\1={_MASK}", url)
+
+
+def requested_level(level: ThinkingLevel) -> str | None:
+    """Returns the thinking level to request of Gemini; None requests the model's default."""
+    return None if level == "default" else level

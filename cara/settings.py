@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from cara import production_rules
 from cara.setting_values import (
+    GEMINI_MODEL,
     Bytes,
     Count,
     DatabaseUrl,
@@ -25,9 +26,11 @@ from cara.setting_values import (
     Seconds,
     SentryDsn,
     SessionDays,
+    ThinkingLevel,
     Tokens,
     mask_value,
     origin_of,
+    requested_level,
 )
 
 logger = logging.getLogger(__name__)
@@ -101,7 +104,7 @@ class Settings(BaseSettings):
     audit_retention_days: RetentionDays = 365
 
     gemini_api_key: GeminiKey | None = Field(None, validate_default=True)
-    gemini_model: str = "gemini-3.8-flash"
+    gemini_model: str = GEMINI_MODEL
     gemini_base_url: HttpUrl | None = None
     gemini_deadline_seconds: Seconds = 90
     gemini_first_token_seconds: Seconds = 30
@@ -111,7 +114,7 @@ class Settings(BaseSettings):
     gemini_attempts: Count = 3
     gemini_breaker_failures: Count = 5
     gemini_breaker_cooldown_seconds: Seconds = 10
-    gemini_thinking_level: Literal["default", "minimal", "low", "medium", "high"] = "low"
+    gemini_thinking_level: ThinkingLevel = "low"
     gemini_max_output_tokens: Tokens = 1_024
     gemini_history_tokens: Tokens = 4_000
 
@@ -223,7 +226,7 @@ class Settings(BaseSettings):
     @property
     def thinking_level(self) -> str | None:
         """The thinking level to request of Gemini; None requests the model's default."""
-        return None if self.gemini_thinking_level == "default" else self.gemini_thinking_level
+        return requested_level(self.gemini_thinking_level)
 
     @property
     def signing_keys(self) -> tuple[SigningKey, ...]:

@@ -8,13 +8,12 @@ from pathlib import Path
 
 from cara.practice.schemas import FEATURE_TYPES, MAX_TRANSCRIPT_CHARACTERS
 from cara.samples import SAMPLES, Sample
+from cara.transcripts.files import UnusableFile, read_text_file
 from cara.transcripts.reading import UnreadableTranscript, read_transcript
 from cara.transcripts.speakers import LearnerUnknown, learner_labels
 
 SHOWN_BY_DEFAULT = 2
 """Two, to show that feedback depends on the talk."""
-
-_BYTES_A_CHARACTER = 4
 
 
 class UnusableTalk(Exception):
@@ -73,13 +72,10 @@ def talk_from_file(path: Path, seconds: int | None, feature: str, learner: str |
     """
     if feature not in FEATURE_TYPES:
         raise UnusableTalk(f"--feature {feature} is unknown: choose from {', '.join(FEATURE_TYPES)}")
-    text = _text_of(path)
-    if not text.strip():
-        raise UnusableTalk(f"{path} is empty")
-    if len(text) > MAX_TRANSCRIPT_CHARACTERS:
-        raise UnusableTalk(
-            f"{path} has {len(text):,} characters; at most {MAX_TRANSCRIPT_CHARACTERS:,} are allowed"
-        )
+    try:
+        text = read_text_file(path, MAX_TRANSCRIPT_CHARACTERS)
+    except UnusableFile as error:
+        raise UnusableTalk(str(error)) from None
     _require_learner(path, text, learner)
     return Talk(path.name, feature, text, seconds, learner)
 
@@ -94,23 +90,6 @@ def _require_learner(path: Path, text: str, label: str | None) -> None:
         speakers = ", ".join(speaker or "one without a name" for speaker in transcript.speakers)
         missing = "--learner says which of them you are" if label is None else f"{label} is none of them"
         raise UnusableTalk(f"{path} has these speakers: {speakers}; {missing}") from None
-
-
-def _text_of(path: Path) -> str:
-    limit = MAX_TRANSCRIPT_CHARACTERS * _BYTES_A_CHARACTER
-    try:
-        with path.open("rb") as file:
-            raw = file.read(limit + 1)
-    except OSError as error:
-        raise UnusableTalk(f"{path} cannot be read: {error.strerror}") from None
-    if len(raw) > limit:
-        raise UnusableTalk(
-            f"{path} is too large; at most {MAX_TRANSCRIPT_CHARACTERS:,} characters are allowed"
-        )
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise UnusableTalk(f"{path} is not text in UTF-8") from None
 
 
 def _talk(sample: Sample) -> Talk:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from cara.feedback.assessment.judgement import Judgement, NoUsableScore
+from cara.feedback.assessment.judge import judge
 from cara.feedback.assessment.prompt import feedback_call
 from cara.gemini.client import GeminiClient
-from cara.gemini.errors import GeminiBadAnswer
 from cara.gemini.schemas import SchemaStep
 from cara.samples import SAMPLES
 from cara.speech import measure_talk
@@ -36,12 +35,6 @@ async def judge_sample(gemini: GeminiClient, thinking_level: str | None) -> Samp
         measure_talk, talk, duration_seconds=SAMPLE.duration_seconds, feature_type=SAMPLE.feature_type
     )
     call = feedback_call(SAMPLE.feature_type, talk, measures, [], thinking_level)
-    async with gemini.stream(call) as stream:
-        async for _ in stream:
-            pass
-    try:
-        Judgement.read(stream.answer.data)
-    except NoUsableScore:
-        raise GeminiBadAnswer("no_score", usage=stream.spent) from None
+    judged = await judge(gemini, call)
     assert call.response_schema is not None
-    return SampleJudgement(gemini.schema_accepted(call.response_schema) or "full", stream.spent.total_tokens)
+    return SampleJudgement(gemini.schema_accepted(call.response_schema) or "full", judged.tokens)

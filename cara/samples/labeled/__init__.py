@@ -1,0 +1,1 @@
+"""Short talks with labels, for `cara evaluate`."""
