@@ -13,6 +13,7 @@ from cara.transcripts.stage_marks import STAGE_MARK
 
 # Sentinels of one character. They are control characters, which no normalized text has otherwise.
 TURN = "\x1c"
+ITEM = "\x1d"
 PAUSE = "\x1e"
 
 MAX_STAGE_MARKS = 20

@@ -15,7 +15,7 @@ from functools import lru_cache
 from itertools import pairwise
 
 from cara.speech.text import blank_stage_marks, normalize
-from cara.speech.words import COMBINING
+from cara.speech.word_patterns import COMBINING
 from cara.transcripts.mapped_text import MappedText
 from cara.transcripts.talk import Talk
 
