@@ -21,16 +21,22 @@ MAX_STAGE_MARKS = 20
 # The most combining marks on one letter (UAX #15, stream-safe text): sorting more takes quadratic time.
 _MAX_COMBINING_MARKS = 30
 
+# What nobody sees, and is inside of words too: soft hyphens, joiners, directions, variations of a character.
 _CONTROLS = re.compile(
-    "[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u200c-\u200f\u202a-\u202e\u2060-\u2064\ufeff]+"
+    "[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u061c\u180b-\u180e\u200c-\u200f\u202a-\u202e\u2060-\u206f"
+    "\ufe00-\ufe0f\ufeff\ufff9-\ufffb\U000e0000-\U000e01ef]+"
 )
 _WINDOWS_LINE_END = re.compile("\r\n")
 # Each is one character for one character, so that offsets stay the same.
 _REPLACEMENTS = (
     ("\r", "\n"), ("\x85", "\n"), ("\u2028", "\n"), ("\u2029", "\n"), ("\x0b", " "),
     ("\x0c", " "), ("\u200b", " "), ("’", "'"), ("‘", "'"), ("ʼ", "'"), ("＇", "'"), ("`", "'"), ("´", "'"),
-    ("\u2011", "-"), ("\u2010", "-"), ("_", " "),
+    ("\u2011", "-"), ("\u2010", "-"),
 )  # fmt: skip
+
+# Underscores are emphasis, but in links, addresses, hashtags and names of files.
+_UNBROKEN = re.compile(r"\S+")
+_OF_ADDRESS = re.compile(r"://|[@#]|\.[A-Za-z0-9]")
 
 _SILENT_MARK = re.compile(r"pause|silence|beat|breath|break")
 
@@ -53,7 +59,12 @@ def normalized(text: str) -> str:
 def _replaced(text: str) -> str:
     for old, new in _REPLACEMENTS:
         text = text.replace(old, new)
-    return text
+    return _UNBROKEN.sub(_without_emphasis, text) if "_" in text else text
+
+
+def _without_emphasis(unbroken: re.Match[str]) -> str:
+    characters = unbroken[0]
+    return characters if _OF_ADDRESS.search(characters) else characters.replace("_", " ")
 
 
 def remove_stage_marks(text: str) -> tuple[str, dict[str, int]]:
