@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from functools import cache
 
 from cara.transcripts.mapped_text import MappedText
-from cara.transcripts.stage_marks import STAGE_MARK
+from cara.transcripts.stage_marks import find_stage_marks
 
 # Sentinels of one character. They are control characters, which no normalized text has otherwise.
 TURN = "\x1c"
@@ -37,8 +37,6 @@ _REPLACEMENTS = (
 # Underscores are emphasis, but in links, addresses, hashtags and names of files.
 _UNBROKEN = re.compile(r"\S+")
 _OF_ADDRESS = re.compile(r"://|[@#]|\.[A-Za-z0-9]")
-
-_SILENT_MARK = re.compile(r"pause|silence|beat|breath|break")
 
 
 def normalize(text: str) -> MappedText:
@@ -73,19 +71,13 @@ def remove_stage_marks(text: str) -> tuple[str, dict[str, int]]:
     A silence leaves the `PAUSE` sentinel. The `MAX_STAGE_MARKS` most frequent marks are returned.
     """
     counts: Counter[str] = Counter()
-
-    def replace_mark(match: re.Match[str]) -> str:
-        name = " ".join(match[match.lastindex or 0].lower().split())
-        counts[name] += 1
-        return f" {PAUSE} " if _SILENT_MARK.search(name) else " "
-
-    cleaned = STAGE_MARK.sub(replace_mark, text)
-    return cleaned, dict(counts.most_common(MAX_STAGE_MARKS))
-
-
-def blank_stage_marks(text: str) -> str:
-    """Returns the text of the same length with blanks in place of stage marks."""
-    return STAGE_MARK.sub(lambda mark: " " * len(mark[0]), text)
+    parts: list[str] = []
+    position = 0
+    for mark in find_stage_marks(text):
+        counts[mark.name] += 1
+        parts += (text[position : mark.start], f" {PAUSE} " if mark.is_silence else " ")
+        position = mark.end
+    return "".join([*parts, text[position:]]), dict(counts.most_common(MAX_STAGE_MARKS))
 
 
 def to_nfc(text: str) -> str:
