@@ -83,6 +83,6 @@ def count_spoken_words(turns: Iterable[Turn]) -> int:
 
 
 def spoken_text(turns: Iterable[Turn]) -> tuple[str, dict[str, int]]:
-    """Returns the text of the turns with sentinels between them and their items, and the stage marks taken out."""
+    """Returns the text of the turns with `TURN` and `ITEM` sentinels, and the stage marks taken out."""
     text = f"\n{TURN}\n".join(normalized(turn.text.text) for turn in turns)
     return remove_stage_marks(mark_items(text))

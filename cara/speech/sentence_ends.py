@@ -22,7 +22,8 @@ _NEVER_LAST = frozenset(
 )
 # Before a name, unless a sentence begins: `St. Paul`, but `He lives on Main St. He waved`.
 _BEFORE_NAMES = frozenset(
-    "mr mrs ms mx messrs dr prof st ste mme mlle mgr sr sra srta dra lic uds sig dott avv dhr mevr doç ул им".split()
+    "mr mrs ms mx messrs dr prof st ste mme mlle mgr sr sra srta dra lic uds sig dott avv dhr mevr doç ул "
+    "им".split()
 )
 _CAPITALS_BEFORE_NAMES = frozenset(
     "Gen Col Rev Rep Sen Hon Lt Sgt Capt Cpl Maj Gov Pres Mt Ft Fr Hr Ing Arch Dipl Univ".split()
@@ -46,9 +47,9 @@ _AFTER_ORDINALS = frozenset(
 )
 # No name begins with these: an initial before them ends its sentence (`It is plan B. We go on`).
 _SENTENCE_OPENERS = frozenset(
-    "The We It He She They You I This That These Those There Here But And Or So Then If When While Because My "
-    "Our His Her Their Its What How Why Where Who In On At For As After Before From Not Now Some Most Many "
-    "Every Each One Two Then However Also Next First Finally Later Der Das Ich Wir Er Es Und Aber Dann".split()
+    "The We It He She They You I This That These Those There Here But And Or So Then If When While Because "
+    "My Our His Her Their Its What How Why Where Who In On At For As After Before From Not Now Some Most "
+    "Many Every Each One Two However Also Next First Finally Later Der Das Ich Wir Er Es Und Aber".split()
 )
 _OPENERS_IN_LOWER_CASE = frozenset("we it he she they you i there this then so but".split())
 _FIRST_PERSON = frozenset({"I", "I'm", "I'd", "I'll", "I've"})

@@ -54,8 +54,11 @@ _REST_OF_LINK: Final = (
     rf"(?:[{_CLOSING}]*+(?:[^\s{_CLOSING}<>()\[{{|`«»“”„‘’\u3000-\u303f\uff00-\uff65{UNSPACED}]"
     r"|\([^\s()<>]{1,100}+\)))++"
 )
-# Endings that are English words (`in`, `is`, `me`) are no evidence: a space may be missing behind a full stop.
-_DOMAINS: Final = "com|org|net|edu|gov|mil|info|biz|io|ai|app|dev|co|uk|de|fr|jp|cn|ru|br|au|ca|ch|nl|pl|se|eu|tv|fm|example"
+# Endings that are English words (`in`, `is`) are no evidence: a space may be missing behind a full stop.
+_DOMAINS: Final = (
+    "com|org|net|edu|gov|mil|info|biz|io|ai|app|dev|co|uk|de|fr|jp|cn|ru|br|au|ca|ch|nl|pl|se|eu|tv|fm"
+    "|example"
+)
 _FILES: Final = (
     "txt|pdf|docx?|xlsx?|pptx?|odt|csv|tsv|json|xml|ya?ml|toml|md|html?|css|jsx?|tsx?|py|rb|java|cpp|php|sql|sh"
     "|exe|zip|gz|png|jpe?g|gif|svg|webp|mp[34]|m4a|wav|mov|avi|webm|srt|vtt|cha|ipynb|log"

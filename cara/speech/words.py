@@ -12,14 +12,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import compress
 
-from cara.speech.gaps import ASKED as ASKED
-from cara.speech.gaps import BREAK as BREAK
-from cara.speech.gaps import CUT, DASH, END, LAST, GapBits
-from cara.speech.gaps import SILENCE as SILENCE
+from cara.speech.gaps import ASKED, BREAK, CUT, DASH, END, LAST, SILENCE, GapBits
 from cara.speech.hesitations import hesitations_among
 from cara.speech.segmenter import WORD_END, with_word_ends
 from cara.speech.sentence_ends import resolve_sentence_ends
 from cara.speech.word_patterns import WORD_AND_GAP
+
+__all__ = [
+    "ASKED", "BREAK", "CUT", "DASH", "END", "SILENCE", "Words", "count_words", "drop_words", "tokenize",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
