@@ -48,7 +48,7 @@ _AFTER_ORDINALS = frozenset(
 # No name begins with these: an initial before them ends its sentence (`It is plan B. We go on`).
 _SENTENCE_OPENERS = frozenset(
     "The We It He She They You I This That These Those There Here But And Or So Then If When While Because "
-    "My Our His Her Their Its What How Why Where Who In On At For As After Before From Not Now Some Most "
+    "My Our His Her Their Its What How Why Where In On At For As After Before From Not Now Some Most "
     "Many Every Each One Two However Also Next First Finally Later Der Das Ich Wir Er Es Und Aber".split()
 )
 _OPENERS_IN_LOWER_CASE = frozenset("we it he she they you i there this then so but".split())
@@ -103,7 +103,7 @@ def _ends_sentence(words: Words, index: int, following: str, *, capitals: bool, 
 def _is_abbreviation(words: Words, index: int, following: str, *, capitals: bool) -> bool:
     """Returns whether the full stop behind a word belongs to it alone: to an abbreviation or a number."""
     raw, lower = words.raw[index], words.lower[index]
-    if (lower in _NEVER_LAST and not raw[1:].isupper()) or _is_in_pair(words, index):
+    if (lower in _NEVER_LAST and raw != raw.upper()) or _is_in_pair(words, index):
         return True
     if raw.isdigit():
         return following in _AFTER_ORDINALS or index == 0 or "\n" in words.gaps[index - 1]
