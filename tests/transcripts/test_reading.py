@@ -107,3 +107,19 @@ def test_a_talk_that_begins_with_brackets_is_text(talk: str) -> None:
 def test_json_with_too_many_levels_is_refused(text: str) -> None:
     with pytest.raises(UnreadableTranscript, match="too many levels"):
         read_transcript(text)
+
+
+@pytest.mark.parametrize(
+    "head", ["", "WEBVTT\n\n00:01.000 --> 00:02.000\n", "1\n00:00:01,000 --> 00:00:02,000\n"]
+)
+def test_character_references_are_decoded_once(head: str):
+    sent = f"{head}R&amp;D&nbsp;&#39;is&#x27; &quot;it&quot;&hellip; &amp;lt; &amp;amp;"
+    assert read_transcript(sent).utterances[0].text.text.replace("\xa0", " ") == "R&D 'is' \"it\"… &lt; &amp;"
+
+
+def test_the_credit_at_the_end_of_json_is_nobodys():
+    first, last = '{"start": 0, "end": 1, "text": " Hello."}', '{"start": 1, "end": 2, "text": " %s"}'
+    sent = f'{{"text": "", "segments": [{first}, {last}]}}'
+    said = [each.text.text for each in read_transcript(sent % "Transcribed by https://otter.ai").utterances]
+    assert said == ["Hello."]
+    assert len(read_transcript(sent % "It was transcribed by my sister.").utterances) == 2
