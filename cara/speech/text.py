@@ -36,6 +36,7 @@ _REPLACEMENTS = (
 
 # Underscores are emphasis, but in links, addresses, hashtags and names of files.
 _UNBROKEN = re.compile(r"\S+")
+_AROUND = "_*\"'“”.,;:!?…()[]"
 _OF_ADDRESS = re.compile(r"://|[@#]|\.[A-Za-z0-9]")
 
 
@@ -61,8 +62,10 @@ def _replaced(text: str) -> str:
 
 
 def _without_emphasis(unbroken: re.Match[str]) -> str:
-    characters = unbroken[0]
-    return characters if _OF_ADDRESS.search(characters) else characters.replace("_", " ")
+    before, address, after = unbroken[0], "", ""
+    if _OF_ADDRESS.search(before):
+        before, address, after = before.partition(before.strip(_AROUND))
+    return before.replace("_", " ") + address + after.replace("_", " ")
 
 
 def remove_stage_marks(text: str) -> tuple[str, dict[str, int]]:

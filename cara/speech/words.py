@@ -1,8 +1,8 @@
 """Words, and what follows each of them: the one tokenization that all measures share.
 
 Which runs of characters are words is told in `word_patterns`; in scripts without spaces the dictionaries of
-ICU tell words apart. What the gaps between them mean is told in `gaps`, and where sentences end in
-`sentence_ends`; hesitation sounds never decide that.
+ICU tell words apart. What the gaps between them mean, and where sentences end, is told in `gaps`; hesitation
+sounds never decide that.
 """
 
 from __future__ import annotations
@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import compress
 
-from cara.speech.gaps import ASKED, BREAK, CUT, DASH, END, LAST, SILENCE, GapBits
+from cara.speech.gaps import ASKED, BREAK, CUT, DASH, END, LAST, SILENCE, GapBits, resolve_sentence_ends
 from cara.speech.hesitations import hesitations_among
 from cara.speech.segmenter import WORD_END, with_word_ends
-from cara.speech.sentence_ends import resolve_sentence_ends
 from cara.speech.word_patterns import WORD_AND_GAP
 
 __all__ = [
