@@ -74,6 +74,7 @@ WORD: Final = rf"""
 (?: ['·\u05f3\u05f4-]{_SIGN}++
   | (?<=\d)[.,:/–](?=\d){_SIGN}++
   | &(?={_LETTER}{{1,2}}(?!{_LETTER})){_SIGN}++       # R&D, AT&T
+  | (?<=mailto):{_SIGN}++
   | @{_SIGN}++(?:[.-]{_SIGN}++)*+
   | [.+%](?=(?:{_SIGN}++[.+%-]){{0,6}}{_SIGN}++@{_SIGN}){_SIGN}++   # ann.lee@
   | {_SITE_OR_FILE}

@@ -37,7 +37,7 @@ def _measured(text: str, seconds: int | None = 60, feature_type: str = "conversa
         ("𠮷と𠮷は今日も天気", 7),  # Han beyond the first plane
         ("我们don't讨论1,000个计划。", 6),
         ("日本語はhttps://example.com/aです。", 4),
-        ("write to ann.lee+news@mail.example.co.uk, or first_last@x.com.", 5),
+        ("write to ann.lee+news@mail.example.co.uk, or mailto:first_last@x.com.", 5),
         ("see https://example.com/a_b?c=d&e=(f)#g. Or (www.example.org/x), ftp://a/b!", 5),
         ("otter.ai, example.com/path?q=1 and notes_v2.final.pdf run on Node.js", 7),
         ("he/she went there.Then we left", 7),
