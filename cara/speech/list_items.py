@@ -20,7 +20,7 @@ _MARK = re.compile(
     )(?=\S)""",
     re.VERBOSE | re.MULTILINE,
 )
-_BLANK_LINE = re.compile(r"\n[ \t]*+\n")
+_END_OF_ITEM = re.compile(r"\n(?=[ \t]*+\n|[A-Z\u00c0-\u00d6\u00d8-\u00de\u0391-\u03ab\u0400-\u042f¿¡“\"«])")
 _ROMAN = "i ii iii iv v vi vii viii ix x xi xii".split()
 _AFTER_ROMAN = dict(pairwise(_ROMAN))
 _FIRST = frozenset({"1", "a", "i"})
@@ -42,18 +42,18 @@ class _Mark(NamedTuple):
 def mark_items(text: str) -> str:
     """Returns the text with the `ITEM` sentinel in place of the bullets and numbers of lists.
 
-    It also stands at the blank line behind a list. Prose that wraps before a dash or a number is no list: one
-    bullet alone is none, nor a number that neither follows on another nor is followed, unless a colon
-    announces it or a turn begins with 1.
+    It also stands where an item ends: before a blank line, or one that begins with a capital. Prose that
+    wraps before a dash or a number is no list: one bullet alone is none, nor a number that neither follows on
+    another nor is followed, unless a colon announces it or a turn begins with 1.
     """
     marks = list(_marks_of_items(text))
     parts: list[str] = []
     position = 0
     for mark, end in zip(marks, [*(each.start for each in marks[1:]), len(text)], strict=False):
         parts += (text[position : mark.start], ITEM, " ")
-        blank = _BLANK_LINE.search(text, mark.end, end)
-        parts += (text[mark.end : blank.start()], "\n", ITEM) if blank else ()
-        position = blank.end() - 1 if blank else mark.end
+        after = _END_OF_ITEM.search(text, mark.end, end)
+        parts += (text[mark.end : after.end()], ITEM) if after else ()
+        position = after.end() if after else mark.end
     return "".join([*parts, text[position:]]) if marks else text
 
 

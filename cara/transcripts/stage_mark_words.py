@@ -22,7 +22,9 @@ _SOUNDS: Final = {
     clearing snort snorts snorting groan groans groaning moans grunt grunts yawn yawns yawning sneeze
     sneezes sneezing hiccup hiccups burps gulps swallows hums humming whistles whistling sings singing
     screams screaming shrugs lipsmack static beep beeps bleep bleeps ringing rings buzzing barking barks
-    knock knocks knocking typing footsteps unk spn nsn""",
+    knock knocks knocking slams honks honking typing footsteps chatter murmur murmurs murmuring mumbles
+    mumbling scoffs scoffing stammers stammering stutters stuttering shouts shouting yells yelling weeps
+    weeping singing sniffling wheezes hesitates hesitating unk spn nsn""",
     "es": """risa risas ríe ríen riendo carcajada carcajadas suspiro suspiros suspira suspirando tos
     tose tosiendo aplauso aplausos aplaude aplauden música ruido ininteligible llora llorando llanto
     carraspea carraspeo susurra susurro susurrando murmullos sonríe bosteza""",
@@ -57,11 +59,12 @@ BESIDE: Final = frozenset(
     they and the a an his her their in at of with for then background room phone bell dog baby mic
     microphone throat lips head voice voices long short brief awkward slight small big loud soft light
     heavy deep nervous polite more some scattered mild again together continues playing plays starts
-    stops begins ends fades upbeat gentle theme opening closing effect section word words portion audio
-    recording phrase speech second seconds sec secs s minute minutes se su sus el la los las un una y e
-    et en le les il elle tous público larga largo breve lange kurze kurz lang sie er laut leise und sich
-    alle beide publikum publiek longue long court courte ed il i o pubblico lunga tutti todos todas się
-    i publiczność ve seyirci и в зале हैं है हुए हुई और""".split()
+    stops begins ends fades upbeat gentle theme opening closing effect out under from to lot himself
+    herself themselves tongue section word words portion audio recording phrase speech second seconds
+    sec secs s minute minutes se su sus el la los las un una y e et en le les il elle tous público larga
+    largo breve lange kurze kurz lang sie er laut leise und sich alle beide publikum publiek longue long
+    court courte ed il i o pubblico lunga tutti todos todas się i publiczność ve seyirci и в зале हैं है
+    हुए हुई और""".split()
 )
 """What may stand beside a word of a mark, as adverbs in -ly may."""
 

@@ -12,12 +12,12 @@ from typing import Final, NamedTuple
 
 from cara.transcripts.stage_mark_words import BESIDE, SILENCES, SOUNDS, UNSPACED
 
-_INSIDE: Final = r"[^\[\](){}<>（）【】〔〕*♪♫♬\n]"
+_INSIDE: Final = r"[^\[\](){}<>（）【】〔〕*♪♫♬\x1c-\x1f]"
 _OPENING: Final = "[［(（【〔{<*♪♫♬"
 # One set of characters in front is what makes the search quick.
 _CANDIDATE: Final = re.compile(
     rf"""[{re.escape(_OPENING)}](?:
-      (?<=[\[［])(?P<square>[^\[\]［］\n]{{1,63}})[\]］]
+      (?<=[\[［])(?P<square>[^\[\]［］\x1c-\x1f]{{1,63}})[\]］]
     | (?<=(?P<sung>[♪♫♬]))[♪♫♬]{{0,3}}+[^♪♫♬\n]{{0,200}}[♪♫♬]{{1,4}}+
     | (?<=\()(?P<double>\({_INSIDE}{{1,60}}\))\)
     | (?<=[(（])(?P<round>{_INSIDE}{{1,60}})[)）]

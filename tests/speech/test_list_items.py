@@ -29,6 +29,8 @@ def _counted(text: str) -> tuple[int, int]:
         ("1、買い物\n2、掃除", 2, 2),
         ("1. Lower\n- at once\n- by half\n2. Call", 6, 4),
         ("We need:\n- money\n\nThen we go.", 6, 3),
+        ("- Lower\n- Call\nThat is it.", 5, 3),
+        ("- Lower the\nprice\n- Call", 4, 2),
         ("You: 1. Lower\n2. Call\nCoach: Good.\nYou: Fine.", 3, 3),
     ],
 )

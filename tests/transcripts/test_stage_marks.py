@@ -14,7 +14,7 @@ MARKS = (
     "(inaudible 00:12)", "((coughs))", "(lacht)", "(lachen)", "(rires)", "(risas)", "(se ríe)", "(risate)",
     "(risos)", "(śmiech)", "(gülüşmeler)", "(हँसी)", "(笑)", "（笑い）", "【拍手】", "（一同笑）", "(смех)",
     "(웃음)", "♪ la la ♪", "♪♪ la ♪♪", "*laughs*", "**sighs deeply**", "*pause*", "(2.5)", "(.)", "(…)",
-    "(3 s)", "(long pause)", "(pausa)", "（沈黙）",
+    "(3 s)", "[long\npause]", "(Laughs\nsoftly.)", "(long pause)", "(pausa)", "（沈黙）",
 )  # fmt: skip
 WORDS = (
     "(breakfast only)", "(noise levels are high)", "(break the rules)", "(smile at people)",
