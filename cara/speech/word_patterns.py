@@ -57,7 +57,7 @@ _REST_OF_LINK: Final = (
 # Endings that are English words (`in`, `is`) are no evidence: a space may be missing behind a full stop.
 _DOMAINS: Final = (
     "com|org|net|edu|gov|mil|info|biz|io|ai|app|dev|co|uk|de|fr|jp|cn|ru|br|au|ca|ch|nl|pl|se|eu|tv|fm"
-    "|example"
+    "|dk|fi|cz|gr|ie|nz|za|mx|kr|hk|sg|tw|ua|xyz|example"
 )
 _FILES: Final = (
     "txt|pdf|docx?|xlsx?|pptx?|odt|csv|tsv|json|xml|ya?ml|toml|md|html?|css|jsx?|tsx?|py|rb|java|cpp|php|sql|sh"
@@ -77,6 +77,8 @@ WORD: Final = rf"""
   | (?<=mailto):{_SIGN}++
   | @{_SIGN}++(?:[.-]{_SIGN}++)*+
   | [.+%](?=(?:{_SIGN}++[.+%-]){{0,6}}{_SIGN}++@{_SIGN}){_SIGN}++   # ann.lee@
+  | (?<=\d[ap])\.m(?!{_SIGN})                           # 3p.m.
+  | (?<=\b[Ww]{{3}})\.{_REST_OF_LINK}
   | {_SITE_OR_FILE}
   | ://{_REST_OF_LINK}
 )*+

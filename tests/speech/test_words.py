@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cara.speech import SpeechMeasures, measure
-from cara.speech.words import tokenize
+from cara.speech.words import count_words, tokenize
 from tests.growth import grows_linearly
 
 
@@ -38,9 +38,9 @@ def _measured(text: str, seconds: int | None = 60, feature_type: str = "conversa
         ("我们don't讨论1,000个计划。", 6),
         ("日本語はhttps://example.com/aです。", 4),
         ("write to ann.lee+news@mail.example.co.uk, or mailto:first_last@x.com.", 5),
-        ("see https://example.com/a_b?c=d&e=(f)#g. Or (www.example.org/x), ftp://a/b!", 5),
+        ("see https://example.com/a_b?c=d&e=(f)#g. Or (www.site.museum), ftp://a/b!", 5),
         ("otter.ai, example.com/path?q=1 and notes_v2.final.pdf run on Node.js", 7),
-        ("he/she went there.Then we left", 7),
+        ("he/she went at 3p.m. there.Then we left", 9),
         ("@ann_lee likes #TeamWork_now and _notes_1.txt_.", 5),
         ("3 p.m. in Washington, D.C. with a Ph.D., e.g. U.S.-based, т.е. z.B. this", 13),
         ("R&D at AT&T, Q&A on the S&P500, salt & pepper", 9),
@@ -102,6 +102,7 @@ def test_words_and_gaps_are_the_text():
     text = "Ann.lee@example.com met 1 000 people, at 3 p.m.; see https://example.com/a_(b)?c=d! 今日はhttp://x.com。"
     words = tokenize(text)
     assert "".join(raw + gap for raw, gap in zip(words.raw, words.gaps, strict=True)) == text + "\n"
+    assert count_words(text) == len(words) == 12
 
 
 def test_a_question_mark_in_a_link_asks_nothing():
