@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from cara.speech.disfluencies import find_fillers, without_hesitations
 from cara.speech.languages import ENGLISH, detect_language
+from cara.speech.list_items import mark_items
 from cara.speech.phrases import per_hundred
 from cara.speech.repairs import Repairs, find_repairs
 from cara.speech.schemas import Fillers
@@ -82,5 +83,6 @@ def count_spoken_words(turns: Iterable[Turn]) -> int:
 
 
 def spoken_text(turns: Iterable[Turn]) -> tuple[str, dict[str, int]]:
-    """Returns the text of the turns with the `TURN` sentinel between them, and the stage marks taken out."""
-    return remove_stage_marks(f"\n{TURN}\n".join(normalized(turn.text.text) for turn in turns))
+    """Returns the text of the turns with `TURN` and `ITEM` sentinels, and the stage marks taken out."""
+    text = f"\n{TURN}\n".join(normalized(turn.text.text) for turn in turns)
+    return remove_stage_marks(mark_items(text))

@@ -10,12 +10,13 @@ from itertools import pairwise
 
 import syllapy
 
-from cara.speech.words import ASKED, BREAK, Words
+from cara.speech.text import ITEM
+from cara.speech.words import ASKED, BREAK, END, Words
 
 # syllapy logs the words that its list doesn't have; transcripts must never reach a log.
 logging.getLogger("syllapy").setLevel(logging.WARNING)
 
-_TERMINAL = re.compile(r"[.!?…؟।](?:[\s'\")\]»”]|$)|[。！？｡។៕။]")
+_TERMINAL = re.compile(rf"[.!?…؟।॥։۔‽。！？｡។៕။{ITEM}]")
 _MIN_WORDS_UNPUNCTUATED = 60
 _MAX_QUOTED_WORDS = 60
 _MAX_QUOTED_CHARACTERS = 600
@@ -57,9 +58,14 @@ class SentenceLengths:
     longest: int | None
 
 
-def is_unpunctuated(text: str, words: int) -> bool:
-    """Returns whether more than 60 words have no terminal punctuation: their sentences are unknown."""
-    return words > _MIN_WORDS_UNPUNCTUATED and not _TERMINAL.search(text)
+def is_unpunctuated(words: Words) -> bool:
+    """Returns whether more than 60 words have no terminal punctuation: their sentences are unknown.
+
+    The full stops of abbreviations are none; items of a list end as sentences do.
+    """
+    return len(words) > _MIN_WORDS_UNPUNCTUATED and not any(
+        bits & END and _TERMINAL.search(gap) for bits, gap in zip(words.after, words.gaps, strict=True)
+    )
 
 
 def sentence_lengths(fluent: Words) -> SentenceLengths:

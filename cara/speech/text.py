@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from functools import cache
 
 from cara.transcripts.mapped_text import MappedText
-from cara.transcripts.stage_marks import STAGE_MARK
+from cara.transcripts.stage_marks import find_stage_marks
 
 # Sentinels of one character. They are control characters, which no normalized text has otherwise.
 TURN = "\x1c"
+ITEM = "\x1d"
 PAUSE = "\x1e"
 
 MAX_STAGE_MARKS = 20
@@ -20,18 +21,23 @@ MAX_STAGE_MARKS = 20
 # The most combining marks on one letter (UAX #15, stream-safe text): sorting more takes quadratic time.
 _MAX_COMBINING_MARKS = 30
 
+# What nobody sees, and is inside of words too: soft hyphens, joiners, directions, variations of a character.
 _CONTROLS = re.compile(
-    "[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u200c-\u200f\u202a-\u202e\u2060-\u2064\ufeff]+"
+    "[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u061c\u180b-\u180e\u200c-\u200f\u202a-\u202e\u2060-\u206f"
+    "\ufe00-\ufe0f\ufeff\ufff9-\ufffb\U000e0000-\U000e01ef]+"
 )
 _WINDOWS_LINE_END = re.compile("\r\n")
 # Each is one character for one character, so that offsets stay the same.
 _REPLACEMENTS = (
     ("\r", "\n"), ("\x85", "\n"), ("\u2028", "\n"), ("\u2029", "\n"), ("\x0b", " "),
     ("\x0c", " "), ("\u200b", " "), ("’", "'"), ("‘", "'"), ("ʼ", "'"), ("＇", "'"), ("`", "'"), ("´", "'"),
-    ("\u2011", "-"), ("\u2010", "-"), ("_", " "),
+    ("\u2011", "-"), ("\u2010", "-"),
 )  # fmt: skip
 
-_SILENT_MARK = re.compile(r"pause|silence|beat|breath|break")
+# Underscores are emphasis, but in links, addresses, hashtags and names of files.
+_UNBROKEN = re.compile(r"\S+")
+_AROUND = "_*\"'“”.,;:!?…()[]"
+_OF_ADDRESS = re.compile(r"://|[@#]|\.[A-Za-z0-9]")
 
 
 def normalize(text: str) -> MappedText:
@@ -52,7 +58,14 @@ def normalized(text: str) -> str:
 def _replaced(text: str) -> str:
     for old, new in _REPLACEMENTS:
         text = text.replace(old, new)
-    return text
+    return _UNBROKEN.sub(_without_emphasis, text) if "_" in text else text
+
+
+def _without_emphasis(unbroken: re.Match[str]) -> str:
+    before, address, after = unbroken[0], "", ""
+    if _OF_ADDRESS.search(before):
+        before, address, after = before.partition(before.strip(_AROUND))
+    return before.replace("_", " ") + address + after.replace("_", " ")
 
 
 def remove_stage_marks(text: str) -> tuple[str, dict[str, int]]:
@@ -61,19 +74,13 @@ def remove_stage_marks(text: str) -> tuple[str, dict[str, int]]:
     A silence leaves the `PAUSE` sentinel. The `MAX_STAGE_MARKS` most frequent marks are returned.
     """
     counts: Counter[str] = Counter()
-
-    def replace_mark(match: re.Match[str]) -> str:
-        name = " ".join(match[match.lastindex or 0].lower().split())
-        counts[name] += 1
-        return f" {PAUSE} " if _SILENT_MARK.search(name) else " "
-
-    cleaned = STAGE_MARK.sub(replace_mark, text)
-    return cleaned, dict(counts.most_common(MAX_STAGE_MARKS))
-
-
-def blank_stage_marks(text: str) -> str:
-    """Returns the text of the same length with blanks in place of stage marks."""
-    return STAGE_MARK.sub(lambda mark: " " * len(mark[0]), text)
+    parts: list[str] = []
+    position = 0
+    for mark in find_stage_marks(text):
+        counts[mark.name] += 1
+        parts += (text[position : mark.start], f" {PAUSE} " if mark.is_silence else " ")
+        position = mark.end
+    return "".join([*parts, text[position:]]), dict(counts.most_common(MAX_STAGE_MARKS))
 
 
 def to_nfc(text: str) -> str:

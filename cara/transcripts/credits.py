@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from cara.transcripts.cues import Cue
+from cara.transcripts.footers import is_credit
 
 _LONGEST = 100
 _ENDS = 2
@@ -41,6 +42,8 @@ def without_credits(cues: Sequence[Cue]) -> Sequence[Cue]:
 
 def _is_credit(cue: Cue, *, is_at_end: bool) -> bool:
     text = cue.parts[0].text.text
+    if is_at_end and len(cue.parts) == 1 and is_credit(text):
+        return True
     if len(text) > _LONGEST or len(cue.parts) > 1 or not (begin := _SUBTITLES.match(text)):
         return False
     return bool(_SITE.search(text) or (is_at_end and _MAKER.search(text, begin.end())))

@@ -9,23 +9,11 @@ from itertools import pairwise
 from cara.transcripts.chevrons import GUESSED_NOTE, alternating
 from cara.transcripts.clocks import CLOCK, LETTERED, TO, has_clocks, marks_of_time, seconds, starts
 from cara.transcripts.dialogues import dialogue_labels
+from cara.transcripts.footers import end_of_words
 from cara.transcripts.label_shapes import SHAPES, Label, Shape, labels_in, lines_of
 from cara.transcripts.mapped_text import MappedText
 from cara.transcripts.utterances import Transcript, Utterance
 
-_FOOTER = re.compile(
-    r"(?:(?:transcribed|transcript(?:ion)?|generated|exported|recorded|subtitles?|captions?)\b[^\n]{0,60}"
-    r"\b(?:by|with|from|at|using)\b[^\n]{0,40}(?:https?://|www\.|\w\.(?:ai|com|io|org|net|example)\b)[^\n]{0,80}"
-    r"|(?:meeting|transcription|recording|transcript|call)[ ](?:has[ ])?ended\b[^\n]{0,40}"
-    r"|this[ ](?:editable[ ])?transcript[ ]was[ ][^\n]{0,160}"
-    r"|\[?end[ ]of[ ](?:transcript(?:ion)?|recording|audio|interview)\]?\.?"
-    r"|https?://\S{1,100}|Page[ ]\d{1,4}[ ]?(?:of|/)[ ]?\d{1,4}|[-–—_=*]{3,}"
-    r"|exported[ ]\d{1,9}[ ]message(?:s|\(s\))?"
-    r"|[^\n]{1,60}[ ](?:started|stopped)[ ](?:the[ ])?(?:transcription|recording)\.?)",
-    re.IGNORECASE,
-)
-_FOOTER_CHARACTERS = 200
-_LAST_LINE = re.compile(r"[^\r\n]*+\Z")
 # What messengers write of their own where a message stands.
 _NO_MESSAGE = re.compile(
     r"\s*+(?:\u200e[^\n]{0,300}|<[^<>\n]{1,200}>"
@@ -73,7 +61,7 @@ def read_plain(text: str) -> Transcript:
 
     Where ranges of times begin lines, as whisper.cpp writes them, each line is an utterance with its times.
     """
-    end = _end_of_words(text)
+    end = end_of_words(text)
     marks = marks_of_time(text)
     ranges = list(_RANGE.finditer(text, 0, end))
     if not ranges or text[: ranges[0].start()].strip():
@@ -115,7 +103,7 @@ def _utterances(text: str, shape: Shape, labels: Sequence[Label]) -> tuple[Utter
 
 def _bodies(text: str, labels: Sequence[Label]) -> Iterator[tuple[int, int]]:
     """Yields the range of the text that each label is the speaker's of."""
-    end = max(labels[-1].end, _end_of_words(text))
+    end = max(labels[-1].end, end_of_words(text))
     for label, following in pairwise(labels):
         yield label.end, max(label.end, following.start)
     yield labels[-1].end, end
@@ -144,18 +132,6 @@ def _words(text: str, start: int, end: int, marks: re.Pattern[str]) -> MappedTex
     first = start + len(said) - len(said.lstrip())
     part = MappedText.part(text, first, max(first, start + len(said.rstrip())))
     return part.replace(marks, "").stripped() if has_clocks(said) else part
-
-
-def _end_of_words(text: str) -> int:
-    """Returns where the footer of the tool that wrote the transcript begins; the end if there is none."""
-    end = len(text.rstrip())
-    for _ in range(5):
-        start = max(text.rfind("\n", 0, end), text.rfind("\r", 0, end)) + 1
-        line = text[start:end].strip()
-        if not start or len(line) > _FOOTER_CHARACTERS or not _FOOTER.fullmatch(line):
-            break
-        end = len(text[:start].rstrip())
-    return end
 
 
 def _guessed(text: str, labels: Sequence[Label]) -> Transcript:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Final
 
 from cara.transcripts import cloud_recognizers as clouds
 from cara.transcripts import whispers
+from cara.transcripts.footers import is_credit
 from cara.transcripts.json_speakers import tells_speakers
 from cara.transcripts.json_utterances import Json
 from cara.transcripts.located_json import NestedTooDeeply, parse_located
@@ -71,7 +73,7 @@ def read_json(text: str, format: TranscriptFormat | None = None) -> Transcript |
         return None
     readers = _READERS if format is None else _READERS_OF.get(format, ())
     if transcript := _read(root, readers):
-        return transcript
+        return _without_footer(transcript)
     if format is None:
         raise UnreadableTranscript("is JSON of a kind that is not known")
     return None
@@ -90,6 +92,14 @@ def _read(root: Json, readers: tuple[_Reader, ...]) -> Transcript | None:
     if has_lost_speakers:
         raise UnreadableTranscript("is JSON that tells who speaks in a way that is not known")
     return None
+
+
+def _without_footer(transcript: Transcript) -> Transcript:
+    """Returns the transcript without credits at its end, which recognizers also hear in silence."""
+    end = len(transcript.utterances)
+    while end and is_credit(transcript.utterances[end - 1].text.text):
+        end -= 1
+    return replace(transcript, utterances=transcript.utterances[:end])
 
 
 def _is_broken_json(text: str) -> bool:

@@ -118,3 +118,19 @@ def test_more_lines_than_anybody_speaks_are_refused_and_blank_ones_are_no_lines(
     assert len(read_transcript(most, format).utterances) == MAX_LINES
     with pytest.raises(UnreadableTranscript, match="more than 20,000 lines"):
         read_transcript(f"{most}You: a\n", format)
+
+
+@pytest.mark.parametrize(
+    "head", ["", "WEBVTT\n\n00:01.000 --> 00:02.000\n", "1\n00:00:01,000 --> 00:00:02,000\n"]
+)
+def test_character_references_are_decoded_once(head: str):
+    sent = f"{head}R&amp;D&nbsp;&#39;is&#x27; &quot;it&quot;&hellip; &amp;lt; &amp;amp;"
+    assert read_transcript(sent).utterances[0].text.text.replace("\xa0", " ") == "R&D 'is' \"it\"… &lt; &amp;"
+
+
+def test_the_credit_at_the_end_of_json_is_nobodys():
+    first, last = '{"start": 0, "end": 1, "text": " Hello."}', '{"start": 1, "end": 2, "text": " %s"}'
+    sent = f'{{"text": "", "segments": [{first}, {last}]}}'
+    said = [each.text.text for each in read_transcript(sent % "Transcribed by https://otter.ai").utterances]
+    assert said == ["Hello."]
+    assert len(read_transcript(sent % "It was transcribed by my sister.").utterances) == 2

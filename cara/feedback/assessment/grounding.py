@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 
-from cara.speech.text import blank_stage_marks, normalize
-from cara.speech.words import COMBINING
+from cara.speech.text import normalize
+from cara.speech.word_patterns import COMBINING
 from cara.transcripts.mapped_text import MappedText
+from cara.transcripts.stage_marks import blank_stage_marks
 from cara.transcripts.talk import Talk
 
 # Scripts in which nothing stands between the words.
