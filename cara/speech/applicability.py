@@ -20,7 +20,7 @@ MIN_COMPARED_WORDS = 50
 _MIN_WORDS_TO_HESITATE = 150
 """Who speaks freely hesitates about once in 30 words (Bortfeld et al. 2001): five times in so many."""
 
-_ENGLISH_ONLY = ("fillers", "hedges", "assertives", "readingEase")
+_ENGLISH_ONLY = ("fillers", "hedges", "assertives", "readingEase", "openQuestions", "closedQuestions")
 _SENTENCE_BASED = ("meanSentenceWords", "longestSentenceWords", "readingEase")
 
 _UNSPACED_NOTE = (

@@ -81,6 +81,8 @@ class SpeechMeasures(_Measure):
                     "readingEase": 89.5,
                     "vocabulary": {"kind": "typeTokenRatio", "value": 1.0, "distinctWords": 9},
                     "questions": 0,
+                    "openQuestions": 0,
+                    "closedQuestions": 0,
                     "talkShare": None,
                     "stageMarks": {},
                     "openingWords": "Um, thank you.",
@@ -113,6 +115,8 @@ class SpeechMeasures(_Measure):
     reading_ease: float | None
     vocabulary: Vocabulary | None
     questions: int
+    open_questions: int | None
+    closed_questions: int | None
     talk_share: float | None
     stage_marks: dict[str, int]
     opening_words: str | None
