@@ -9,7 +9,9 @@ from cara.speech import sentences
 from cara.speech.applicability import Applicability, speaking_seconds
 from cara.speech.fluency import Fluency, count_spoken_words, measure_fluency, spoken_text
 from cara.speech.hesitations import hesitations_among
+from cara.speech.inclusive import inclusive_notes
 from cara.speech.languages import detect_language, other_languages
+from cara.speech.overused import overused_words
 from cara.speech.phrases import count_assertives, count_hedges
 from cara.speech.questions import find_questions
 from cara.speech.schemas import PaceNorm, SpeechMeasures
@@ -192,6 +194,8 @@ def _wording(words: Words, fluency: Fluency, applicability: Applicability) -> di
         "repairs_per_hundred_words": fluency.repairs_per_hundred_words,
         **_sentences(fluent, applicability),
         "vocabulary": measure_vocabulary(fluent),
+        "overused_words": overused_words(fluent, applicability.language),
+        "inclusive_language": inclusive_notes(words) if applicability.english else None,
         "questions": questions.count,
         "open_questions": questions.open,
         "closed_questions": questions.closed,
