@@ -21,6 +21,8 @@ create table sessions (
     pace              numeric check (pace between 0 and 100),
     confidence        numeric check (confidence between 0 and 100),
     tone              numeric check (tone between 0 and 100),
+    -- what the learner practises for, in the JSON of clients: audience, targetSeconds, focus
+    goal              jsonb,
     transcript        text, -- as it was sent
     -- what the learner told of the transcript: its format, and which of its speakers they are
     transcript_format text,

@@ -26,7 +26,7 @@ async def sessions_of_user(
     """
     return await connection.fetch(
         """
-        select id, user_id, feature_type, title, description, duration_seconds, score, completed,
+        select id, user_id, feature_type, title, description, goal, duration_seconds, score, completed,
                completed_at, clarity, pace, confidence, tone, practiced_at, created_at, updated_at
         from sessions
         where user_id = $1

@@ -10,8 +10,8 @@ from uuid import UUID
 from cara.postgres.database import Connection, Record, one_row
 
 _SESSION = """
-    select id, user_id, feature_type, title, description, duration_seconds, score, completed, completed_at,
-           clarity, pace, confidence, tone, transcript, feedback_json, version, practiced_at,
+    select id, user_id, feature_type, title, description, goal, duration_seconds, score, completed,
+           completed_at, clarity, pace, confidence, tone, transcript, feedback_json, version, practiced_at,
            created_at, updated_at
     from sessions
     where user_id = $1 and id = $2
@@ -25,15 +25,16 @@ async def insert_session(
     feature_type: str,
     title: str | None,
     description: str | None,
+    goal: dict[str, Any] | None,
     practiced_at: datetime | None,
 ) -> Record:
     """Inserts a session; without a time of its own it is practised now."""
     return await one_row(
         connection,
         """
-        insert into sessions (user_id, id, feature_type, title, description, practiced_at)
-        values ($1, $2, $3, $4, $5, coalesce($6, now()))
-        returning id, user_id, feature_type, title, description, duration_seconds, score, completed,
+        insert into sessions (user_id, id, feature_type, title, description, goal, practiced_at)
+        values ($1, $2, $3, $4, $5, $6, coalesce($7, now()))
+        returning id, user_id, feature_type, title, description, goal, duration_seconds, score, completed,
                   completed_at, clarity, pace, confidence, tone, transcript, feedback_json, version,
                   practiced_at, created_at, updated_at
         """,
@@ -42,6 +43,7 @@ async def insert_session(
         feature_type,
         title,
         description,
+        goal,
         practiced_at,
     )
 
@@ -56,6 +58,14 @@ async def version_of_session(connection: Connection, user_id: UUID, session_id: 
         "select version from sessions where user_id = $1 and id = $2", user_id, session_id
     )
     return version
+
+
+async def goal_of_session(connection: Connection, user_id: UUID, session_id: UUID) -> dict[str, Any] | None:
+    """Returns the goal as it is now; None if the session has none, or is gone."""
+    goal: dict[str, Any] | None = await connection.fetchval(
+        "select goal from sessions where user_id = $1 and id = $2", user_id, session_id
+    )
+    return goal
 
 
 async def lock_session(connection: Connection, user_id: UUID, session_id: UUID) -> Record | None:
@@ -115,10 +125,11 @@ async def update_session(
             feedback_json = case when 'feedback_json' = any($4) then $14 else feedback_json end,
             transcript_format = case when 'transcript_format' = any($4) then $15 else transcript_format end,
             learner_label = case when 'learner_label' = any($4) then $16 else learner_label end,
+            goal = case when 'goal' = any($4) then $17 else goal end,
             completed = $3, completed_at = case when $3 then coalesce(completed_at, now()) end,
             version = version + 1, updated_at = now()
         where user_id = $1 and id = $2
-        returning id, user_id, feature_type, title, description, duration_seconds, score, completed,
+        returning id, user_id, feature_type, title, description, goal, duration_seconds, score, completed,
                   completed_at, clarity, pace, confidence, tone, transcript, feedback_json, version,
                   practiced_at, created_at, updated_at
         """,
@@ -138,6 +149,7 @@ async def update_session(
         changes.get("feedback_json"),
         changes.get("transcript_format"),
         changes.get("learner_label"),
+        changes.get("goal"),
     )
 
 
