@@ -62,7 +62,8 @@ PracticedAt = Annotated[Rfc3339DateTime, AfterValidator(_check_practiced_at)]
 class SessionGoal(RequestModel):
     """What the learner practises for: who listens, how long it should take, and what to work on.
 
-    A goal is replaced as a whole. Feedback takes it into account as it is when the job runs.
+    A goal is replaced as a whole. Feedback takes it into account as it is when the job runs, in what is
+    judged; no measured number depends on it.
     """
 
     model_config = example(
