@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -12,10 +13,10 @@ _FIRST_WORDS = 8
 _PERSONS = "i you we they".split()
 _SUBJECTS = [*_PERSONS, *"he she it there this that".split()]
 _INVERTED_VERBS = (
-    "does did can could will would is are was has am isn't aren't wasn't doesn't didn't can't couldn't "
-    "won't wouldn't shouldn't hasn't"
+    "does did can could will would is are was has am isn't aren't wasn't weren't doesn't didn't can't "
+    "couldn't won't wouldn't shouldn't hasn't haven't"
 ).split()
-_VERBS_BEFORE_PERSONS = "do have don't haven't".split()  # `Do it` and `Have it ready` are orders
+_VERBS_BEFORE_PERSONS = "do have don't".split()  # `Do it` and `Have it ready` are orders
 _VERBS_BEFORE_NOUNS = "does did is are can could will would has".split()
 _DETERMINERS = "the my your our their these those anyone anybody everyone everybody".split()
 _INVERTED = {(verb, subject) for verb in _INVERTED_VERBS for subject in _SUBJECTS} | {
@@ -28,16 +29,19 @@ _VERB_FIRST = (
 )
 # These also begin a condition, which has a comma: `Should you need help, call`.
 _CONDITIONS = {("should", subject) for subject in _SUBJECTS} | {("were", person) for person in _PERSONS}
-# An order, and a wish: `Don't you worry`, `Would that it were so`.
-_NO_QUESTIONS = {("don't", "you", verb) for verb in ("dare", "ever", "forget", "worry")} | {
-    ("would", "that", subject) for subject in _SUBJECTS
-}
 
 _QUESTION_WORDS = "what why how who where when".split()
 _QUESTION_VERBS = "is are was were do does did can could will would should has have".split()
 _WORD_FIRST = {(word, verb) for word in _QUESTION_WORDS for verb in _QUESTION_VERBS} | {
-    ("how", "about"), ("how", "come"), ("what", "about"), ("why", "not")
+    ("how", "about"), ("how", "come"), ("what", "about"), ("what", "if"), ("why", "not"),
+    ("whose", "is"), ("whose", "are"), ("whose", "was"),
 }  # fmt: skip
+# Orders, wishes, and parts of statements: `Don't you worry`, `Would that it were so`, `What does not help harms`.
+_NO_QUESTIONS = {
+    *(("don't", "you", verb) for verb in ("dare", "ever", "forget", "worry")),
+    *(("would", "that", subject) for subject in _SUBJECTS),
+    *(("what", verb, "not") for verb in _QUESTION_VERBS),
+}
 _SHORT_FORMS = {
     word + short: (word, verb)
     for word in _QUESTION_WORDS
@@ -48,16 +52,25 @@ _WORDS_BEFORE_VERB = {"which": 3, "what": 1, "whose": 2, "how": 3}
 _AFTER_HOW = frozenset("many much often long far old soon big well good fast".split())
 # The verbs of a sentence of which the question word is a part, unless a subject or another clause has them:
 # `What is true is that we won`, but `What is the reason that you are here`.
-_VERBS_OF_STATEMENTS = frozenset("is are was were will would".split())
-_BEFORE_VERBS_OF_CLAUSES = frozenset([*_SUBJECTS, *_QUESTION_WORDS, "which"])
+_VERBS_OF_STATEMENTS = frozenset("is are was were will would can could might must should has".split())
+_BEFORE_VERBS_OF_CLAUSES = frozenset([*_SUBJECTS, *_QUESTION_WORDS, "which"]) - {"this"}
 
 _ASKING_WORDS = frozenset([*_QUESTION_WORDS, "which", "whose", "whom"])
 _NEVER_RELATIVE = frozenset("what why how".split())  # unlike `Ann, who runs the shop`
 _EXCLAMATIONS = {("what", "a"), ("what", "an")}
 _CONNECTIVES = frozenset("and but or then well okay ok now oh yes yeah no please".split())
-_TAGS = frozenset("right correct okay ok yes yeah no eh huh really".split())
-_TAG_VERBS = frozenset([*_INVERTED_VERBS, *_VERBS_BEFORE_PERSONS, "were", "weren't", "should", "shall"])
-_TOLD = frozenset("about more how what why".split())
+_PREPOSITIONS = frozenset("to in with for at on by from of about since until".split())
+_TAG_VERBS = [*_INVERTED_VERBS, *_VERBS_BEFORE_PERSONS, "were", "should", "shall"]
+_TAG = re.compile(
+    "right|correct|okay|ok|yes|yeah|no|eh|huh|really"
+    f"|(?:{'|'.join(_TAG_VERBS)}) (?:{'|'.join(_SUBJECTS)})(?: not)?"
+)
+_INVITATION = re.compile(
+    r"(?P<asked>(?:can|could|will|would) you )?(?:please )?"
+    r"(?:tell (?:me|us) (?:(?:all |a little |a bit )?(?:about|more)|how|what|why)\b"
+    r"|(?:talk|walk|take) (?:me|us) through\b"
+    r"|(?:describe|explain)\b(?(asked)| (?:how|what|why|your|to|for)\b))"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,14 +133,22 @@ def _begins_as_question(words: Words, start: int, end: int) -> bool:
     if two in _CONDITIONS and two not in _VERB_FIRST:
         return not any(bits & BREAK for bits in words.after[start:end])
     if two in _WORD_FIRST:
-        return opening[2:3] in [[subject] for subject in _SUBJECTS] or not _is_statement(words, start, end)
-    return two in _VERB_FIRST or _invites(opening) or _has_verb_after_noun(opening)
+        return three[-1] in _SUBJECTS or not _is_statement(words, start, end)
+    if two in _VERB_FIRST or _has_verb_after_noun(opening):
+        return True
+    return bool(_INVITATION.match(" ".join(opening)))
 
 
 def _opening(words: Words, start: int, end: int, skipped: Collection[str]) -> list[str]:
-    """Returns the first words of a sentence, without the skipped ones before them: `what's` as two."""
+    """Returns the first words of a sentence, `what's` as two, without the skipped ones before them.
+
+    Nor does a preposition before a question word count: `To whom`.
+    """
     lower = words.lower[start : min(end, start + _FIRST_WORDS)]
     begin = next((index for index, word in enumerate(lower) if word not in skipped), len(lower))
+    match lower[begin : begin + 2]:
+        case [preposition, word] if preposition in _PREPOSITIONS and word in _ASKING_WORDS:
+            begin += 1
     return [part for word in lower[begin:] for part in _SHORT_FORMS.get(word, (word,))]
 
 
@@ -154,19 +175,6 @@ def _has_verb_after_noun(opening: list[str]) -> bool:
     return any(pair in _INVERTED and pair[1] not in ("this", "that") for pair in pairs)
 
 
-def _invites(opening: list[str]) -> bool:
-    """Returns whether the words ask to tell, describe or explain something."""
-    asked = opening[:1] != [] and opening[0] in ("can", "could", "will", "would") and opening[1:2] == ["you"]
-    verb, *rest = [word for word in opening[2 if asked else 0 :] if word != "please"] or [""]
-    if verb in ("describe", "explain"):
-        return asked or rest[:1] in (["how"], ["what"], ["why"], ["your"], ["to"], ["for"])
-    if rest[:1] not in (["me"], ["us"]):
-        return False
-    return (verb == "tell" and not _TOLD.isdisjoint(rest)) or (
-        verb in ("talk", "walk", "take") and rest[1:2] == ["through"]
-    )
-
-
 def _is_open(words: Words, start: int, end: int) -> bool:
     """Returns whether a question is open; what stands before a comma may be a name or a clause."""
     if _ends_in_tag(words, start, end):
@@ -174,7 +182,7 @@ def _is_open(words: Words, start: int, end: int) -> bool:
     begin = start
     while begin < end:
         opening = _opening(words, begin, end, _CONNECTIVES | {"so"})
-        if _invites(opening):
+        if _INVITATION.match(" ".join(opening)):
             return True
         if tuple(opening[:2]) in _VERB_FIRST:
             return False
@@ -201,7 +209,4 @@ def _ends_in_tag(words: Words, start: int, end: int) -> bool:
         (index + 1 for index in range(end - 2, max(start, end - 4) - 1, -1) if words.after[index] & BREAK),
         end,
     )
-    tag = words.lower[last:end]
-    return (len(tag) == 1 and tag[0] in _TAGS) or (
-        len(tag) in (2, 3) and tag[0] in _TAG_VERBS and tag[1] in _SUBJECTS and tag[2:] in ([], ["not"])
-    )
+    return bool(_TAG.fullmatch(" ".join(words.lower[last:end])))

@@ -36,6 +36,7 @@ def _questions(text: str) -> tuple[int, int | None]:
         ("What did you learn? Did you like it? Are you sure?", 3, 1),
         ("Who won? What happened? Which team lost? How it works?", 4, 4),
         ("Ann, what do you think? If we lose, what then? In your view, why is that?", 3, 3),
+        ("To whom did you speak? In which year? Since when? What if we win. Whose is this.", 5, 5),
         ("When you left, why was that? When we met, did he leave?", 2, 1),
         ("Why don't we leave? How about Friday? Why not. How come.", 4, 4),
         ("You like it, don't you? It's late, is it not? How nice, isn't it? What a mess, right?", 4, 0),
@@ -64,6 +65,7 @@ def test_an_invitation_to_tell_is_an_open_question(text: str, questions: int) ->
     [
         "What is true is that we won. May this year be good. What's true is that we lost.",
         "What has to be done is clear. What was said was wrong. What can go wrong will go wrong.",
+        "What does not kill us helps us. What could be better than this is unclear. Which is why we left.",
         "What we need is time. When we left it rained. What we want is it. How people did it was odd.",
         "What a day! How nice. How dare you! Am I glad to see you!",
         "Had I known, I would have come. Should you need help, call. Were it not for you, we had lost.",
