@@ -36,7 +36,7 @@ _WORD_FIRST = {(word, verb) for word in _QUESTION_WORDS for verb in _QUESTION_VE
     ("how", "about"), ("how", "come"), ("what", "about"), ("what", "if"), ("why", "not"),
     ("whose", "is"), ("whose", "are"), ("whose", "was"),
 }  # fmt: skip
-# Orders, wishes, and parts of statements: `Don't you worry`, `Would that it were`, `What does not help harms`.
+# Orders, wishes, parts of statements: `Don't you worry`, `Would that it were so`, `What does not help harms`.
 _NO_QUESTIONS = {
     *(("don't", "you", verb) for verb in ("dare", "ever", "forget", "worry")),
     *(("would", "that", subject) for subject in _SUBJECTS),
