@@ -41,17 +41,11 @@ _ENGLISH_FUNCTION_WORDS = (
 _MENDED_TURKISH = str.maketrans("ýþð", "ışğ")
 """The list of Turkish words is in Latin-1, read as if it were that of Western Europe."""
 
-_SAME_LETTERS_OTHER_WORD = frozenset("news goods means thanks customs arms glasses".split())
+_SAME_LETTERS_OTHER_WORD = frozenset("news goods means thanks customs arms glasses evening united".split())
 _ENDINGS = (
-    ("ies", "y"),
-    ("es", ""),
-    ("s", ""),
-    ("ied", "y"),
-    ("ed", "e"),
-    ("ed", ""),
-    ("ing", "e"),
-    ("ing", ""),
-)
+    ("ies", "y"), ("es", ""), ("s", ""), ("ied", "y"), ("ed", "e"), ("ed", ""), ("ing", "e"), ("ing", "")
+)  # fmt: skip
+_BEFORE_ES = ("s", "x", "z", "ch", "sh", "o")  # `planes` are no plans
 _SHORT_STEM = re.compile(r"[^aeiouy]*[aeiou][^aeiouwxy]")
 
 
@@ -125,9 +119,9 @@ def _function_words(language: str) -> frozenset[str]:
     if language == ENGLISH:  # the list of the library has half of the content words that people overuse
         return frozenset([*own, *_ENGLISH_FUNCTION_WORDS])
     listed = safe_get_stop_words(language)
-    return frozenset(
-        [*own, *listed, *(word.translate(_MENDED_TURKISH) for word in listed if language == "tr")]
-    )
+    if language == "tr":
+        listed = [word.translate(_MENDED_TURKISH) for word in listed]
+    return frozenset([*own, *listed])
 
 
 def _by_stem(uses: Counter[str]) -> Counter[str]:
@@ -144,7 +138,7 @@ def _stems(word: str) -> Iterator[str]:
         return
     for ending, instead in _ENDINGS:
         stem = word.removesuffix(ending)
-        if stem == word or len(stem) < _MIN_LETTERS:
+        if stem == word or len(stem) < _MIN_LETTERS or (ending == "es" and not stem.endswith(_BEFORE_ES)):
             continue
         if ending in ("ed", "ing") and not instead:
             if stem[-1] == stem[-2]:
