@@ -22,7 +22,7 @@ create table sessions (
     confidence        numeric check (confidence between 0 and 100),
     tone              numeric check (tone between 0 and 100),
     -- what the learner practises for, in the JSON of clients: audience, targetSeconds, focus
-    goal              jsonb,
+    goal              jsonb check (jsonb_typeof(goal) = 'object'),
     transcript        text, -- as it was sent
     -- what the learner told of the transcript: its format, and which of its speakers they are
     transcript_format text,

@@ -114,7 +114,7 @@ def _marked(words: Words) -> Iterator[tuple[int, int]]:
     for index, bits in enumerate(words.after):
         if bits & ASKED:
             yield start, index + 1
-        if bits & (ASKED | END) or words.gaps[index].endswith(('"', "“", "«", "„")):
+        if bits & (ASKED | END) or words.gaps[index].endswith(('"', "“", "«", "„", " '")):
             start = index + 1
 
 

@@ -23,6 +23,7 @@ def _questions(text: str) -> tuple[int, int | None]:
     [
         ("Is it? What now? Fine.", 2, 1),
         ("He asked “Why not?” and left. “Is it?” she said.", 2, 1),
+        ("He asked 'Why not?' and left. They said “We came, and what is it?” to us.", 2, 2),
         ("Is it really so?! Why???", 2, 1),
         ("Whatever? And you? Right? Um? You know?", 5, 0),
         ("Could you help me. What is that. What's new. Yes.", 3, 2),
