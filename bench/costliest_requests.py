@@ -39,12 +39,13 @@ PASSWORD: Final = "correct horse battery"
 
 _ACCOUNT: Final = {"email": "fuzz@example.com", "name": "A", "role": "B", "password": PASSWORD}
 _EVENT: Final = {"eventType": "a", "metadata": {"a": "b"}, "occurredAt": "2026-01-31T09:30:00Z"}
+_GOAL: Final = {"goal": {"audience": "a", "targetSeconds": 60, "focus": ["b", "c"]}}
 _PRACTICED: Final = {"practicedAt": "2026-01-31T09:30:00Z"}
 _TURN: Final = {"role": "user", "content": "hello"}
 _WORD: Final = {"word": "hello", "start": 0.5, "end": 0.75}
 _UTTERANCE: Final = {"speaker": "Ann", "text": "hello", "start": 0.5, "end": 0.75, "words": [_WORD]}
 _CHANGES: Final = {
-    **{"title": "a", "description": "b", "transcript": "You: hello", "feedbackJson": {"a": ["b"]}},
+    **{"title": "a", "description": "b", "transcript": "You: hello", "feedbackJson": {"a": ["b"]}, **_GOAL},
     **{"score": 90.5, "durationSeconds": 60, "clarity": 1, "pace": 2, "confidence": 3, "tone": 4},
 }
 BODIES: Final[dict[str, list[Any]]] = {
@@ -56,7 +57,9 @@ BODIES: Final[dict[str, list[Any]]] = {
     "POST /api/auth/reauthenticate": [{"password": PASSWORD}],
     "DELETE /api/users/me": [{"password": PASSWORD}],
     "PATCH /api/users/me": [{"name": "A", "role": "B", "timezone": "Europe/Berlin"}],
-    "POST /api/sessions": [{"featureType": "conversation", "title": "a", "description": "b", **_PRACTICED}],
+    "POST /api/sessions": [
+        {"featureType": "conversation", "title": "a", "description": "b", **_GOAL, **_PRACTICED},
+    ],
     "PATCH /api/sessions/{id}": [
         _CHANGES,
         {"feedbackJson": {"a": ["<<<b>b>b>" * 5] * 19_000}},

@@ -21,6 +21,8 @@ create table sessions (
     pace              numeric check (pace between 0 and 100),
     confidence        numeric check (confidence between 0 and 100),
     tone              numeric check (tone between 0 and 100),
+    -- what the learner practises for, in the JSON of clients: audience, targetSeconds, focus
+    goal              jsonb check (jsonb_typeof(goal) = 'object'),
     -- measures of the feedback that the session keeps, for lists and reports; clients do not set them
     words_per_minute      numeric check (words_per_minute >= 0),
     fillers_per_100_words numeric check (fillers_per_100_words >= 0),

@@ -46,7 +46,7 @@ PROFILE: Final = """
 
 SECTIONS: Final[Mapping[str, str]] = {
     "sessions": """
-        select id, feature_type, title, description, duration_seconds, score, completed, completed_at,
+        select id, feature_type, title, description, goal, duration_seconds, score, completed, completed_at,
                clarity, pace, confidence, tone, words_per_minute, fillers_per_100_words,
                hedges_per_100_words, pauses_per_minute, transcript, transcript_format, learner_label,
                feedback_json, version, practiced_at, created_at, updated_at

@@ -104,7 +104,7 @@ class Feedback(ResponseModel):
             }
         ],
         model="gemini-3.8-flash",
-        promptVersion="feedback-5",
+        promptVersion="feedback-6",
     )
 
     overview: Overview

@@ -25,7 +25,7 @@ async def sessions_of_user(
     """
     return await connection.fetch(
         """
-        select id, user_id, feature_type, title, description, duration_seconds, score, completed,
+        select id, user_id, feature_type, title, description, goal, duration_seconds, score, completed,
                completed_at, clarity, pace, confidence, tone, words_per_minute, fillers_per_100_words,
                hedges_per_100_words, pauses_per_minute, practiced_at, created_at, updated_at
         from sessions

@@ -10,8 +10,8 @@ from uuid import UUID
 from cara.postgres.database import Connection, Record, one_row
 
 _SESSION = """
-    select id, user_id, feature_type, title, description, duration_seconds, score, completed, completed_at,
-           clarity, pace, confidence, tone, transcript, feedback_json, version, practiced_at,
+    select id, user_id, feature_type, title, description, goal, duration_seconds, score, completed,
+           completed_at, clarity, pace, confidence, tone, transcript, feedback_json, version, practiced_at,
            created_at, updated_at
     from sessions
     where user_id = $1 and id = $2
@@ -25,15 +25,16 @@ async def insert_session(
     feature_type: str,
     title: str | None,
     description: str | None,
+    goal: dict[str, Any] | None,
     practiced_at: datetime | None,
 ) -> Record:
     """Inserts a session; without a time of its own it is practised now."""
     return await one_row(
         connection,
         """
-        insert into sessions (user_id, id, feature_type, title, description, practiced_at)
-        values ($1, $2, $3, $4, $5, coalesce($6, now()))
-        returning id, user_id, feature_type, title, description, duration_seconds, score, completed,
+        insert into sessions (user_id, id, feature_type, title, description, goal, practiced_at)
+        values ($1, $2, $3, $4, $5, $6, coalesce($7, now()))
+        returning id, user_id, feature_type, title, description, goal, duration_seconds, score, completed,
                   completed_at, clarity, pace, confidence, tone, transcript, feedback_json, version,
                   practiced_at, created_at, updated_at
         """,
@@ -42,6 +43,7 @@ async def insert_session(
         feature_type,
         title,
         description,
+        goal,
         practiced_at,
     )
 
@@ -56,6 +58,14 @@ async def version_of_session(connection: Connection, user_id: UUID, session_id: 
         "select version from sessions where user_id = $1 and id = $2", user_id, session_id
     )
     return version
+
+
+async def goal_of_session(connection: Connection, user_id: UUID, session_id: UUID) -> dict[str, Any] | None:
+    """Returns the goal as it is now; None if the session has none, or is gone."""
+    goal: dict[str, Any] | None = await connection.fetchval(
+        "select goal from sessions where user_id = $1 and id = $2", user_id, session_id
+    )
+    return goal
 
 
 async def lock_session(connection: Connection, user_id: UUID, session_id: UUID) -> Record | None:
@@ -94,6 +104,7 @@ async def hold_session(connection: Connection, user_id: UUID, session_id: UUID) 
 _CHANGEABLE = (
     "title",
     "description",
+    "goal",
     "duration_seconds",
     "score",
     "clarity",
@@ -119,7 +130,7 @@ _UPDATE = f"""
         completed = $3, completed_at = case when $3 then coalesce(completed_at, now()) end,
         version = version + 1, updated_at = now()
     where user_id = $1 and id = $2
-    returning id, user_id, feature_type, title, description, duration_seconds, score, completed,
+    returning id, user_id, feature_type, title, description, goal, duration_seconds, score, completed,
               completed_at, clarity, pace, confidence, tone, transcript, feedback_json, version,
               practiced_at, created_at, updated_at
 """  # noqa: S608 - the columns that stand above

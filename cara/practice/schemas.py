@@ -1,10 +1,10 @@
 """Requests and responses of practice sessions."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 from uuid import UUID
 
-from pydantic import MISSING, AfterValidator, Field
+from pydantic import MISSING, AfterValidator, Field, PlainSerializer
 from typing_extensions import TypeAliasType
 
 from cara.errors import InvalidValue
@@ -59,6 +59,32 @@ DurationSeconds = Annotated[Number, Field(ge=0, le=MAX_DURATION_SECONDS, allow_i
 PracticedAt = Annotated[Rfc3339DateTime, AfterValidator(_check_practiced_at)]
 
 
+class SessionGoal(RequestModel):
+    """What the learner practises for: who listens, how long it should take, and what to work on.
+
+    A goal is replaced as a whole. Feedback takes it into account as it is when the job runs, in what is
+    judged; no measured number depends on it.
+    """
+
+    model_config = example(
+        audience="The board, which has not heard of the plan",
+        targetSeconds=120,
+        focus=["fewer fillers", "a clear request at the end"],
+    )
+
+    audience: Annotated[str, FreeText(1, 200)] | None = None
+    target_seconds: Annotated[int, Field(ge=5, le=36_000)] | None = None
+    focus: Annotated[list[Annotated[str, FreeText(1, 100)]], Field(max_length=5, default_factory=list)]
+
+
+def stored_goal(goal: SessionGoal) -> dict[str, Any] | None:
+    """Returns the goal as the database keeps it and clients see it; None for one that names nothing."""
+    return goal.model_dump(by_alias=True, exclude_defaults=True) or None
+
+
+Goal = Annotated[SessionGoal, PlainSerializer(stored_goal)]
+
+
 class NewSession(RequestModel):
     """A practice session to open; `practicedAt` is when the practice took place, by default now."""
 
@@ -67,6 +93,7 @@ class NewSession(RequestModel):
     feature_type: FeatureType
     title: Title | None = None
     description: Description | None = None
+    goal: Goal | None = None
     practiced_at: PracticedAt | None = None
 
 
@@ -77,6 +104,7 @@ class SessionChanges(PatchModel):
 
     title: Title | MISSING | None = MISSING
     description: Description | MISSING | None = MISSING
+    goal: Goal | MISSING | None = MISSING
     duration_seconds: DurationSeconds | MISSING | None = MISSING
     score: Score | MISSING | None = MISSING
     completed: bool | MISSING = MISSING
@@ -105,6 +133,7 @@ class _SessionMembers(ResponseModel):
     feature_type: FeatureType
     title: str | None
     description: str | None
+    goal: SessionGoal | None
     duration_seconds: Number | None
     score: Number | None
     completed: bool

@@ -10,7 +10,7 @@ from uuid import UUID
 from cara.errors import Conflict, NotFound, Outdated
 from cara.postgres.database import Connection, Record, new_id
 from cara.practice import key_queries, list_queries, queries
-from cara.practice.schemas import NewSession, SessionsQuery
+from cara.practice.schemas import NewSession, SessionsQuery, stored_goal
 from cara.users.progress import award_completion
 from cara.web.cursors import decode_cursor, encode_cursor
 from cara.web.idempotency import IdempotencyConflict, hash_of_request
@@ -70,8 +70,9 @@ async def session_of_key(connection: Connection, user_id: UUID, new: NewSession,
 
 
 async def _insert_session(connection: Connection, user_id: UUID, session_id: UUID, new: NewSession) -> Record:
+    goal = stored_goal(new.goal) if new.goal else None
     return await queries.insert_session(
-        connection, user_id, session_id, new.feature_type, new.title, new.description, new.practiced_at
+        connection, user_id, session_id, new.feature_type, new.title, new.description, goal, new.practiced_at
     )
 
 

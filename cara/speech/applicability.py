@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from cara.speech.hesitations import KNOWN_IN
 from cara.speech.languages import ENGLISH, UNDETERMINED, UNSPACED_LANGUAGES, language_name
+from cara.speech.stop_words import STOP_WORDS
 
 MIN_DURATION_SECONDS = 5
 """A shorter duration counts as unknown."""
@@ -20,12 +21,17 @@ MIN_COMPARED_WORDS = 50
 _MIN_WORDS_TO_HESITATE = 150
 """Who speaks freely hesitates about once in 30 words (Bortfeld et al. 2001): five times in so many."""
 
-_ENGLISH_ONLY = ("fillers", "hedges", "assertives", "readingEase")
+_ENGLISH_ONLY = (
+    "fillers", "hedges", "assertives", "readingEase", "inclusiveLanguage", "openQuestions", "closedQuestions"
+)  # fmt: skip
 _SENTENCE_BASED = ("meanSentenceWords", "longestSentenceWords", "readingEase")
 
 _UNSPACED_NOTE = (
     "The script has no spaces between words: they are told apart by a dictionary, so that counts of words "
     "are approximate."
+)
+_CONTENT_UNKNOWN_NOTE = (
+    "Overused words are not listed: content words can't be told from others in this language."
 )
 _UNPUNCTUATED_NOTE = (
     "The transcript has no punctuation: its sentences are unknown, and fillers are undercounted."
@@ -92,6 +98,8 @@ class Applicability:
             yield Restriction(_ENGLISH_ONLY, _language_note(self.language))
         if self.language in UNSPACED_LANGUAGES:
             yield Restriction((), _UNSPACED_NOTE)
+        if self.language not in STOP_WORDS:
+            yield Restriction(("overusedWords",), _CONTENT_UNKNOWN_NOTE)
         if self.other_languages:
             yield Restriction((), _mixed_note(self.other_languages, self.language))
 
@@ -110,7 +118,7 @@ class Applicability:
         if self.may_have_been_cleaned:
             yield Restriction((), _CLEANED_NOTE)
         if self.fluent_words < MIN_COMPARED_WORDS:
-            yield Restriction((), _SHORT_NOTE)
+            yield Restriction(("overusedWords",), _SHORT_NOTE)
 
 
 def speaking_seconds(duration_seconds: float | None) -> float | None:

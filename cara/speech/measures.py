@@ -11,7 +11,10 @@ from cara.speech.assertives import count_assertives
 from cara.speech.fluency import Fluency, count_spoken_words, measure_fluency, spoken_text
 from cara.speech.hedges import count_hedges
 from cara.speech.hesitations import hesitations_among
+from cara.speech.inclusive import inclusive_notes
 from cara.speech.languages import detect_language, other_languages
+from cara.speech.overused import overused_words
+from cara.speech.questions import find_questions
 from cara.speech.schemas import PaceNorm, SpeechMeasures
 from cara.speech.vocabulary import measure_vocabulary
 from cara.speech.words import Words, tokenize
@@ -183,6 +186,7 @@ def _pace(
 def _wording(words: Words, fluency: Fluency, applicability: Applicability) -> dict[str, object]:
     fluent = fluency.fluent
     opening, closing = sentences.opening_and_closing(words)
+    questions = find_questions(words, fluent, english=applicability.english)
     return {
         "hedges": count_hedges(fluent) if applicability.english else None,
         "assertives": count_assertives(fluent) if applicability.english else None,
@@ -191,7 +195,11 @@ def _wording(words: Words, fluency: Fluency, applicability: Applicability) -> di
         "repairs_per_hundred_words": fluency.repairs_per_hundred_words,
         **_sentences(fluent, applicability),
         "vocabulary": measure_vocabulary(fluent),
-        "questions": sentences.count_questions(words, fluent, english=applicability.english),
+        "overused_words": overused_words(fluent, applicability.language),
+        "inclusive_language": inclusive_notes(words) if applicability.english else None,
+        "questions": questions.count,
+        "open_questions": questions.open,
+        "closed_questions": questions.closed,
         "opening_words": opening,
         "closing_words": closing,
     }

@@ -48,6 +48,23 @@ class PaceNorm(_Measure):
     high: int
 
 
+class OverusedWord(_Measure):
+    """A content word that comes back too often."""
+
+    word: str
+    count: int
+    per_hundred_words: float | None
+
+
+class InclusiveNote(_Measure):
+    """A phrase that may exclude people: as it was said, what could be said instead, and why. Never scored."""
+
+    phrase: str
+    count: int
+    suggestions: list[str]
+    note: str
+
+
 class SpeechMeasures(_Measure):
     """Everything that is counted in the learner's own turns.
 
@@ -80,12 +97,16 @@ class SpeechMeasures(_Measure):
                     "longestSentenceWords": 7,
                     "readingEase": 89.5,
                     "vocabulary": {"kind": "typeTokenRatio", "value": 1.0, "distinctWords": 9},
+                    "overusedWords": None,
+                    "inclusiveLanguage": [],
                     "questions": 0,
+                    "openQuestions": 0,
+                    "closedQuestions": 0,
                     "talkShare": None,
                     "stageMarks": {},
                     "openingWords": "Um, thank you.",
                     "closingWords": "I recommend that we hire two people.",
-                    "notApplicable": [],
+                    "notApplicable": ["overusedWords"],
                     "notes": [],
                 },
             ]
@@ -112,7 +133,11 @@ class SpeechMeasures(_Measure):
     longest_sentence_words: int | None
     reading_ease: float | None
     vocabulary: Vocabulary | None
+    overused_words: list[OverusedWord] | None
+    inclusive_language: list[InclusiveNote] | None
     questions: int
+    open_questions: int | None
+    closed_questions: int | None
     talk_share: float | None
     stage_marks: dict[str, int]
     opening_words: str | None

@@ -1,4 +1,4 @@
-"""Sentences: their length, reading ease, the questions among them, the first and the last one."""
+"""Sentences: their length, reading ease, the first and the last one."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ import logging
 import re
 from collections import Counter
 from dataclasses import dataclass
-from itertools import pairwise
 
 import syllapy
 
 from cara.speech.text import ITEM
-from cara.speech.words import ASKED, BREAK, END, Words
+from cara.speech.words import END, Words
 
 # syllapy logs the words that its list doesn't have; transcripts must never reach a log.
 logging.getLogger("syllapy").setLevel(logging.WARNING)
@@ -23,31 +22,6 @@ _MAX_QUOTED_CHARACTERS = 600
 _MAX_QUOTED_GAP_CHARACTERS = 20
 _MAX_SYLLABLE_LETTERS = 45
 _SPACE = re.compile(r"\s+")
-
-_PERSONS = "i you we they".split()
-_SUBJECTS = [*_PERSONS, *"he she it there this that".split()]
-_INVERTED_VERBS = (
-    "does did can could will would is are was has may am isn't aren't wasn't doesn't didn't can't couldn't "
-    "won't wouldn't shouldn't hasn't"
-).split()
-_VERBS_BEFORE_PERSONS = "do have don't haven't".split()  # `Do it` and `Have it ready` are orders
-_QUESTION_WORDS = "what why how who where when".split()
-_QUESTION_VERBS = "is are was were do does did can could will would should has have".split()
-_INVERTED = {(verb, subject) for verb in _INVERTED_VERBS for subject in _SUBJECTS} | {
-    (verb, person) for verb in _VERBS_BEFORE_PERSONS for person in _PERSONS
-}
-_OPENINGS = (
-    _INVERTED
-    | {(word, verb) for word in _QUESTION_WORDS for verb in _QUESTION_VERBS}
-    | {(verb, person) for verb in ("should", "shall") for person in ("i", "we")}
-    | {("how", "about"), ("what", "about"), ("why", "not")}
-)
-# These also begin a condition, which has a comma: `Should you need help, call`.
-_CONDITIONS = {("should", subject) for subject in _SUBJECTS} | {("were", person) for person in _PERSONS}
-_OPENING_WORDS = frozenset({"what's", "who's", "where's", "how's", "why's"})
-# The most words between question word and verb: `What time is it`, `How many of them do you have`.
-_WORDS_BEFORE_VERB = {"which": 3, "what": 1, "whose": 2, "how": 3}
-_AFTER_HOW = frozenset("many much often long far old soon big well good fast".split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,23 +54,6 @@ def sentence_lengths(fluent: Words) -> SentenceLengths:
     if not lengths:
         return SentenceLengths(None, None)
     return SentenceLengths(round(sum(lengths) / len(lengths), 1), max(lengths))
-
-
-def count_questions(words: Words, fluent: Words, *, english: bool) -> int:
-    """Counts sentences that end in a question mark or, in English, begin as a question.
-
-    A question begins with a verb and a subject (`Could you`, `Don't you`), with a question word and a verb
-    (`What is`), or with a question word, its noun, verb and subject (`What time is it`). Orders (`Do it now`)
-    and conditions (`Should you need help, call`) don't count.
-    Norm: none. Limit: a statement that begins like a question (`What is true is that …`) counts too.
-    """
-    marked = sum(1 for bits in words.after if bits & ASKED)
-    ranges = fluent.sentences if english else []
-    return marked + sum(
-        1
-        for start, end in ranges
-        if _begins_as_question(fluent, start, end) and not any(map(ASKED.__and__, fluent.after[start:end]))
-    )
 
 
 def reading_ease(fluent: Words) -> float | None:
@@ -143,27 +100,3 @@ def _quoted(words: Words, start: int, end: int) -> str:
     gaps = (_SPACE.sub(" ", words.gaps[index])[:_MAX_QUOTED_GAP_CHARACTERS] for index in range(start, end))
     joined = "".join(raw + gap for raw, gap in zip(words.raw[start:end], gaps, strict=True))
     return _SPACE.sub(" ", joined).strip()[:_MAX_QUOTED_CHARACTERS]
-
-
-def _begins_as_question(words: Words, start: int, end: int) -> bool:
-    first, *rest = words.lower[start : min(end, start + 6)]
-    if first in _OPENING_WORDS:
-        return True
-    if not rest:
-        return False
-    opening = (first, rest[0])
-    if opening in _CONDITIONS and opening not in _OPENINGS:
-        return not any(bits & BREAK for bits in words.after[start:end])
-    return opening in _OPENINGS or _has_verb_after_noun(first, rest)
-
-
-def _has_verb_after_noun(first: str, rest: list[str]) -> bool:
-    """Returns whether verb and subject follow the noun of a question word: `Which one do you want`."""
-    if (
-        first not in _WORDS_BEFORE_VERB
-        or rest[0] in _SUBJECTS
-        or (first == "how" and rest[0] not in _AFTER_HOW)
-    ):
-        return False
-    pairs = list(pairwise(rest))[1 : 1 + _WORDS_BEFORE_VERB[first]]
-    return any(pair in _INVERTED and pair[1] not in ("this", "that") for pair in pairs)

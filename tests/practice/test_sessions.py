@@ -19,7 +19,7 @@ from cara.web.cursors import encode_cursor
 from tests.learners import TALK, Learner
 
 LISTED = {
-    "id", "userId", "featureType", "title", "description", "durationSeconds", "score", "completed",
+    "id", "userId", "featureType", "title", "description", "goal", "durationSeconds", "score", "completed",
     "completedAt", "clarity", "pace", "confidence", "tone", "practicedAt", "createdAt", "updatedAt",
 }  # fmt: skip
 MEASURES = {"wordsPerMinute", "fillersPer100Words", "hedgesPer100Words", "pausesPerMinute"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -34,8 +35,9 @@ class Action:
 class Advice:
     """The texts and scores of a judgement of one talk. Every number in them is one of the facts."""
 
-    def __init__(self, transcript: str, facts: Facts) -> None:
+    def __init__(self, transcript: str, facts: Facts, focus: Sequence[str] = ()) -> None:
         self.facts = facts
+        self._focus = focus
         self.talk = Passages(transcript, facts)
         self._first = self.talk.sentences[0] if self.talk.sentences else self.talk.text
         self._last = self.talk.sentences[-1] if self.talk.sentences else self.talk.text
@@ -80,7 +82,12 @@ class Advice:
     @cached_property
     def actions(self) -> list[Action]:
         """What to practise, the most useful first; at least three."""
-        needed = [self._fewer_fillers(), self._fewer_hedges(), self._shorter_sentences()]
+        needed = [
+            self._on_focus(),
+            self._fewer_fillers(),
+            self._fewer_hedges(),
+            self._shorter_sentences(),
+        ]
         opening = Action(
             "Open with your point",
             "Your first sentence decides what listeners expect of the rest.",
@@ -104,6 +111,15 @@ class Advice:
         )
         usual = [opening, strength, shortening] if self._ends_with_question else [opening, ending, strength]
         return [*filter(None, needed), *usual]
+
+    def _on_focus(self) -> Action | None:
+        if not self._focus:
+            return None
+        return Action(
+            f"Keep working on {shorten(self._focus[0], 80)}",
+            "You chose this as a focus of the session.",
+            f"Say “{shorten(self._first, 100)}” three times with nothing but this in mind.",
+        )
 
     def _fewer_fillers(self) -> Action | None:
         worst = next((one for one in improvements(self.talk.all) if one.fillers), None)

@@ -11,6 +11,7 @@ from typing import Any
 from cara.devtools.emulator.tokens import count_parts, count_schema
 
 TRANSCRIPT = re.compile(r"(?is)<(transcript[\w-]*)(?:\s[^>]*)?>[ \t]*\n(.*)\n[ \t]*</\1>")
+GOAL = re.compile(r"(?s)<(goal[\w-]*)>\n(.*?)\n</\1>")
 DELIMITED = re.compile(r"<([A-Za-z][\w-]*)(?:\s[^>]*)?>[ \t]*\n(.*?)\n[ \t]*</\1>", re.DOTALL)
 
 
@@ -55,7 +56,8 @@ class Prompt:
     """What a request asks for.
 
     `transcript` is the delimited transcript, or else the last message of the user; `turns` is the number of
-    contents; `thinking_level` is in lower case, None if the request leaves it to the model.
+    contents; `thinking_level` is in lower case, None if the request leaves it to the model. `focus` is what
+    the learner wants to work on.
     """
 
     transcript: str
@@ -67,6 +69,7 @@ class Prompt:
     schema: dict[str, Any] | None
     max_output_tokens: int | None
     thinking_level: str | None = None
+    focus: tuple[str, ...] = ()
 
 
 def read_prompt(body: Any) -> Prompt:
@@ -91,6 +94,7 @@ def read_prompt(body: Any) -> Prompt:
         schema=schema,
         max_output_tokens=int(limit) if limit is not None else None,
         thinking_level=_thinking_level(config),
+        focus=_focus(users[-1] if users else ""),
     )
 
 
@@ -106,6 +110,15 @@ def read_facts(text: str) -> Facts:
                 break
             return Facts(members)
     return Facts()
+
+
+def _focus(text: str) -> tuple[str, ...]:
+    """Returns the focus of the goal that stands before all that was said."""
+    goal = GOAL.search(text.partition("<transcript")[0])
+    try:
+        return tuple(json.loads(goal[2]).get("focus", ())) if goal else ()
+    except ValueError:
+        return ()
 
 
 def _thinking_level(config: dict[str, Any]) -> str | None:

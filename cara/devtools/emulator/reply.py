@@ -114,7 +114,7 @@ def _text(prompt: Prompt, switches: Collection[Switch]) -> str:
     if not prompt.wants_json:
         text = _chat_reply(prompt)
         return f"{BEYOND_BMP} {text}" if WireDeviation.SPLIT_SURROGATES in switches else text
-    advice = Advice(prompt.transcript, prompt.facts)
+    advice = Advice(prompt.transcript, prompt.facts, prompt.focus)
     instance = SchemaAnswer(prompt.schema or TALK_SCHEMA, advice).instance()
     text = _break(write_judgement(instance, advice.talk.text, switches), switches)
     if WireDeviation.SPLIT_SURROGATES in switches:

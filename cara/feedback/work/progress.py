@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from cara.errors import Unavailable
-from cara.feedback.assessment.prompt import GrowingTexts
+from cara.feedback.assessment.growing_texts import GrowingTexts
 from cara.feedback.work.attempt import Attempt, ensure_held
 from cara.gemini.streams import GeminiStream
 from cara.jobs import transitions

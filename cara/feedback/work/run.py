@@ -180,13 +180,16 @@ class FeedbackWork:
 
     @retry_database
     async def _call(self, attempt: Attempt, measured: MeasuredTalk) -> GeminiCall:
-        """Returns the call for a judgement, which also sees the learner's latest action items."""
+        """Returns the call for a judgement, which also sees the goal and the latest action items."""
         job = attempt.job
         user_id, feature_type = job["user_id"], job["feature_type"]
         async with self._database.acquire() as connection:
             last = await jobs.newest_succeeded_job(connection, user_id, feature_type, job["session_id"])
             actions = await queries.action_items_of_job(connection, user_id, last) if last else []
-        call = feedback_call(feature_type, measured.talk, measured.measures, actions, self._thinking_level)
+            goal = await practice.goal_of_session(connection, user_id, job["session_id"])
+        call = feedback_call(
+            feature_type, measured.talk, measured.measures, actions, self._thinking_level, goal=goal
+        )
         return replace(call, max_output_tokens=self._reservations.output_limit(job, call))
 
     @run_to_completion

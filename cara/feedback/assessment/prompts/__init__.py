@@ -9,7 +9,7 @@ from functools import cache
 
 from cara.gemini.prompts import read_instruction
 
-VERSION = "feedback-5"
+VERSION = "feedback-6"
 
 
 @cache
