@@ -266,15 +266,39 @@ _TURKISH = {
 }
 """Sources: Yılmaz 2004, A Pragmatic Analysis of Turkish Discourse Particles; Erdoğan 2013 (şey)."""
 
+_ROMANIZED_HINDI = {
+    "matlab": Marker(
+        anywhere=True,
+        not_after=_words("iska uska jiska kiska ka ke ki kya koi mera aapka tumhara yahi yeh do"),
+        not_before=_words("hai hain tha thi hota nahi nahin se ki ka ko"),
+    ),
+    "yaani": _OPENER,
+    "yani": _OPENER,
+    "haan toh": _OPENER,
+    "haan to": _OPENER,
+    "toh": Marker(opens=True, pauses=False, not_before=_words("kya")),
+    "woh": Marker(answers=False, detached=True),
+    "jaise ki": _SET_OFF,
+    "bas": _INSIDE,
+    "na": Marker(closes=True, pauses=False, starts=False, answers=False),
+    "accha": _ANSWER,
+    "achha": _ANSWER,
+    "actually": _ANYWHERE,
+    "basically": _ANYWHERE,
+    "you know": _SET_OFF,
+    "i mean": _SET_OFF,
+    "like": _SET_OFF,
+}
+"""Hindi as messengers and recognizers write it in Latin letters, with the English markers mixed into it."""
+
 FILLER_LISTS: dict[str, dict[str, Marker]] = {
     "es": _SPANISH, "fr": _FRENCH, "de": _GERMAN, "pt": _PORTUGUESE, "it": _ITALIAN, "hi": _HINDI,
-    "ja": _JAPANESE, "tr": _TURKISH,
+    "hi-Latn": _ROMANIZED_HINDI, "ja": _JAPANESE, "tr": _TURKISH,
 }  # fmt: skip
 """The discourse markers of each language that has a list; English has its own rules in `disfluencies`."""
 
 SPELLINGS: dict[str, dict[str, str]] = {
     "pt": {"ne": "né"},
-    "de": {"weisst du": "weißt du", "weisste": "weißte"},
     "hi": {"हां तो": "हाँ तो", "क्या कहते है": "क्या कहते हैं"},
     "ja": {
         "えっ と": "えっと", "えっ と ー": "えっと", "あの う": "あのー", "その う": "そのー", "ん ー": "うーん",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -12,12 +11,11 @@ from operator import or_
 
 from cara.speech.filler_lists import FILLER_LISTS, SPELLINGS, Marker
 from cara.speech.hesitations import hesitations_among
+from cara.speech.languages import DOTTED_I, without_accents
 from cara.speech.phrases import FoundPhrase, PhraseList
 from cara.speech.words import ASKED, BREAK, END, SILENCE, Words, drop_words
 
 _MIN_LETTERS_TO_FOLD = 3
-_DOTTED_I = "i̇"
-"""What `İ` becomes in lower case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +64,9 @@ def find_foreign_fillers(words: Words, language: str) -> tuple[Counter[str], Wor
 
 
 def _with_plain_i(words: Words) -> Words:
-    if not any(_DOTTED_I in word for word in words.lower):
+    if not any(DOTTED_I in word for word in words.lower):
         return words
-    return replace(words, lower=[word.replace(_DOTTED_I, "i") for word in words.lower])
+    return replace(words, lower=[word.replace(DOTTED_I, "i") for word in words.lower])
 
 
 def _discourse_markers(words: Words, language: str) -> Iterator[tuple[str, FoundPhrase]]:
@@ -89,17 +87,10 @@ def _discourse_markers(words: Words, language: str) -> Iterator[tuple[str, Found
 def _phrases(language: str) -> tuple[dict[str, str], PhraseList]:
     """Returns the phrase of the list for each of its spellings, and the spellings to look for."""
     listed = FILLER_LISTS.get(language, {})
-    plain = {_without_accents(phrase): phrase for phrase in listed}
+    plain = {without_accents(phrase): phrase for phrase in listed}
     plain = {spelling: phrase for spelling, phrase in plain.items() if len(spelling) >= _MIN_LETTERS_TO_FOLD}
     names = {**plain, **SPELLINGS.get(language, {}), **dict(zip(listed, listed, strict=True))}
     return names, PhraseList(names)
-
-
-def _without_accents(phrase: str) -> str:
-    """Returns the phrase in the letters of English; one in another script stays what it is."""
-    letters = unicodedata.normalize("NFD", phrase.replace("ı", "i"))
-    plain = "".join(letter for letter in letters if not unicodedata.combining(letter))
-    return plain if plain.isascii() else phrase
 
 
 def _places(words: Words, found: Iterable[FoundPhrase]) -> Iterator[_Place]:

@@ -6,6 +6,7 @@ import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from itertools import islice
+from operator import itemgetter
 
 from cara.speech.hesitations import hesitations_among
 from cara.speech.stop_words import ENGLISH_TOO, LETTERS, STOP_WORDS
@@ -21,12 +22,18 @@ _NAMES = {
     "sv": "Swedish", "pl": "Polish", "tr": "Turkish", "ja": "Japanese", "zh": "Chinese", "ko": "Korean",
     "th": "Thai", "lo": "Lao", "km": "Khmer", "my": "Burmese", "el": "Greek", "he": "Hebrew",
     "und-Cyrl": "one in Cyrillic letters", "und-Arab": "one in Arabic letters",
-    "und-Deva": "one in Devanagari letters",
+    "und-Deva": "one in Devanagari letters", "hi": "Hindi", "mr": "Marathi", "ne": "Nepali",
+    "hi-Latn": "Hindi in Latin letters",
 }  # fmt: skip
 _WORDS_EXAMINED = 3000
 _MIN_WORDS_TO_DOUBT_ENGLISH = 30
 _MIN_STOP_WORD_SHARE = 0.1
 _MIN_DISTINCT_WORDS = 2
+_MIN_HITS_BESIDE_ONE = 3
+_MIN_PLAIN_LETTERS = 3
+_PLAIN_LETTERS = str.maketrans({"ı": "i", "ß": "ss", "ł": "l", "œ": "oe"})
+DOTTED_I = "i̇"
+"""What the capital `İ` of Turkish becomes in lower case, where it should become `i`."""
 
 _MAX_WINDOWS = 200
 _MIN_WINDOW_WORDS, _MAX_WINDOW_WORDS = 4, 12
@@ -39,15 +46,29 @@ _SCRIPTS = {
 }  # fmt: skip
 
 
+def without_accents(text: str) -> str:
+    """Returns lower-case Latin text in the letters of English; text in another script stays what it is."""
+    letters = unicodedata.normalize("NFD", text.translate(_PLAIN_LETTERS))
+    plain = "".join(letter for letter in letters if not unicodedata.combining(letter))
+    return plain if plain.isascii() else text
+
+
+def _spellings(word: str) -> tuple[str, ...]:
+    """Returns a stop word as it is written, and as recognizers without accents do, if that says enough."""
+    plain = without_accents(word)
+    return (word, plain) if len(plain) >= _MIN_PLAIN_LETTERS else (word,)
+
+
 def _by_word() -> dict[str, tuple[str, ...]]:
     languages: defaultdict[str, list[str]] = defaultdict(list)
     for language, words in STOP_WORDS.items():
-        for word in words.split():
+        for word in {spelling for word in words.split() for spelling in _spellings(word)}:
             languages[word].append(language)
     return {word: tuple(found) for word, found in languages.items()}
 
 
 _LANGUAGES_OF = _by_word()
+_DEVANAGARI = ("hi", "mr", "ne")
 
 
 def language_name(language: str) -> str:
@@ -102,7 +123,7 @@ def _windows(words: Words) -> Iterator[tuple[int, int]]:
 
 
 def _examined(words: Iterable[str]) -> Counter[str]:
-    counts = Counter(words)
+    counts = Counter(word.replace(DOTTED_I, "i") for word in words)
     hesitations = hesitations_among(counts)
     return Counter(
         {word: n for word, n in counts.items() if word not in hesitations and not word[0].isdigit()}
@@ -112,6 +133,8 @@ def _examined(words: Iterable[str]) -> Counter[str]:
 def _language_of(counts: Counter[str], doubtful: bool) -> str:
     """Returns the language of the words; `doubtful` says that it is English unless it is another one."""
     script = _script(counts)
+    if script == "DEVANAGARI":
+        return _in_devanagari(counts)
     return _by_stop_words(counts, doubtful) if script == "LATIN" else _SCRIPTS.get(script, UNDETERMINED)
 
 
@@ -134,20 +157,36 @@ def _by_stop_words(counts: Counter[str], doubtful: bool) -> str:
     distinct: Counter[str] = Counter()
     certain: set[str] = set()
     for word, count in counts.items():
-        languages, letters = _LANGUAGES_OF.get(word, ()), _languages_of_letters(word)
+        stop_word = word if word in _LANGUAGES_OF else word[: word.find("'") + 1]  # `dell'` of `dell'anno`
+        languages, letters = _LANGUAGES_OF.get(stop_word, ()), _languages_of_letters(word)
         hits.update(dict.fromkeys({*languages, *letters}, count))
-        if ENGLISH not in languages and word not in ENGLISH_TOO:
+        if ENGLISH not in languages and stop_word not in ENGLISH_TOO:
             distinct.update({*languages, *letters})
             certain.update(languages)
     least = max(_MIN_STOP_WORD_SHARE * counts.total(), 1)
     others = [
         language
         for language in sorted(certain)
-        if distinct[language] >= _MIN_DISTINCT_WORDS and hits[language] >= max(least, 1.3 * hits[ENGLISH])
+        if hits[language] >= max(least, 1.3 * hits[ENGLISH])
+        and (
+            distinct[language] >= _MIN_DISTINCT_WORDS
+            or hits[language] >= _MIN_HITS_BESIDE_ONE + 3 * hits[ENGLISH]
+        )
     ]
     if others:
         return max(others, key=lambda language: (hits[language], distinct[language]))
     return ENGLISH if doubtful or hits[ENGLISH] >= least else UNDETERMINED
+
+
+def _in_devanagari(counts: Counter[str]) -> str:
+    """Returns the language that has most stop words; if two have as many, only the script is known."""
+    hits: Counter[str] = Counter()
+    for word, count in counts.items():
+        hits.update(dict.fromkeys(_LANGUAGES_OF.get(word, ()), count))
+    (best, most), (_, second) = sorted(
+        ((language, hits[language]) for language in _DEVANAGARI), key=itemgetter(1), reverse=True
+    )[:2]
+    return best if most > second else _SCRIPTS["DEVANAGARI"]
 
 
 def _languages_of_letters(word: str) -> set[str]:
