@@ -121,7 +121,7 @@ def _session(sample: Sample, speed: float, started_at: datetime) -> PastSession:
 
 def _measured_scores(transcript: str, seconds: int, feature_type: str) -> dict[str, float | None]:
     measures = measure(transcript, duration_seconds=seconds, feature_type=feature_type)
-    fillers = measures.fillers.per_hundred_words if measures.fillers else None
+    fillers = measures.scorable_fillers_per_hundred_words
     assertives = measures.assertives.per_hundred_words if measures.assertives else None
     clarity = scores.clarity_measured(
         fillers, measures.mean_sentence_words, measures.repairs_per_hundred_words

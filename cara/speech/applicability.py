@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from cara.speech.filler_lists import FILLER_LISTS
 from cara.speech.hesitations import KNOWN_IN
 from cara.speech.languages import ENGLISH, UNDETERMINED, UNSPACED_LANGUAGES, language_name
 
@@ -20,7 +21,7 @@ MIN_COMPARED_WORDS = 50
 _MIN_WORDS_TO_HESITATE = 150
 """Who speaks freely hesitates about once in 30 words (Bortfeld et al. 2001): five times in so many."""
 
-_ENGLISH_ONLY = ("fillers", "hedges", "assertives", "readingEase")
+_ENGLISH_ONLY = ("hedges", "assertives", "readingEase")
 _SENTENCE_BASED = ("meanSentenceWords", "longestSentenceWords", "readingEase")
 
 _UNSPACED_NOTE = (
@@ -89,7 +90,8 @@ class Applicability:
 
     def _of_the_language(self) -> Iterator[Restriction]:
         if not self.english:
-            yield Restriction(_ENGLISH_ONLY, _language_note(self.language))
+            uncounted = () if self.language in KNOWN_IN else ("fillers",)
+            yield Restriction((*uncounted, *_ENGLISH_ONLY), _language_note(self.language))
         if self.language in UNSPACED_LANGUAGES:
             yield Restriction((), _UNSPACED_NOTE)
         if self.other_languages:
@@ -120,10 +122,18 @@ def speaking_seconds(duration_seconds: float | None) -> float | None:
 
 
 def _language_note(language: str) -> str:
-    unknown = language == UNDETERMINED
-    what = "could not be told" if unknown else f"seems to be {language_name(language)}"
+    if language == UNDETERMINED:
+        return (
+            "The language could not be told: fillers, hedges, assertives and reading ease are not measured."
+        )
+    unknown = "Hedges, assertives and reading ease are measured in English only"
+    if language not in KNOWN_IN:
+        return f"The language seems to be {language_name(language)}: its fillers are not known. {unknown}."
+    listed = language in FILLER_LISTS
+    counted = "fillers are counted by its own list" if listed else "only hesitation sounds count as fillers"
     return (
-        f"The language {what}: fillers, hedges, reading ease and the usual pace are known for English only."
+        f"The language seems to be {language_name(language)}: {counted}. {unknown}, and so are the usual "
+        "rate of fillers and the usual pace, so that neither moves a score."
     )
 
 

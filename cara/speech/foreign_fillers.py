@@ -1,4 +1,4 @@
-"""Finds the fillers of other languages than English: hesitations, and the discourse markers of their lists."""
+"""The fillers of other languages than English: hesitations, and the discourse markers of their lists."""
 
 from __future__ import annotations
 
@@ -145,7 +145,11 @@ def _is_filler(marker: Marker, place: _Place) -> bool:
         return False
     return (
         marker.anywhere
-        or (marker.opens and place.opening and (place.following in marker.only_before or not marker.only_before))
+        or (
+            marker.opens
+            and place.opening
+            and (place.following in marker.only_before or not marker.only_before)
+        )
         or (marker.closes and place.closing)
         or (marker.pauses and bool(place.right & SILENCE))
         or place.before in marker.after

@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from itertools import islice
 from operator import itemgetter
 
@@ -29,7 +30,8 @@ _WORDS_EXAMINED = 3000
 _MIN_WORDS_TO_DOUBT_ENGLISH = 30
 _MIN_STOP_WORD_SHARE = 0.1
 _MIN_DISTINCT_WORDS = 2
-_MIN_HITS_BESIDE_ONE = 3
+_MIN_TIMES_ENGLISH = 1.3
+_MIN_HITS = 3
 _MIN_PLAIN_LETTERS = 3
 _PLAIN_LETTERS = str.maketrans({"ı": "i", "ß": "ss", "ł": "l", "œ": "oe"})
 DOTTED_I = "i̇"
@@ -62,8 +64,8 @@ def _spellings(word: str) -> tuple[str, ...]:
 def _by_word() -> dict[str, tuple[str, ...]]:
     languages: defaultdict[str, list[str]] = defaultdict(list)
     for language, words in STOP_WORDS.items():
-        for word in {spelling for word in words.split() for spelling in _spellings(word)}:
-            languages[word].append(language)
+        for spelling in {spelling for word in words.split() for spelling in _spellings(word)}:
+            languages[spelling].append(language)
     return {word: tuple(found) for word, found in languages.items()}
 
 
@@ -153,29 +155,56 @@ def _script(counts: Counter[str]) -> str:
 
 def _by_stop_words(counts: Counter[str], doubtful: bool) -> str:
     """Returns the language with Latin letters that has most stop words, and words with letters of its own."""
-    hits: Counter[str] = Counter()
-    distinct: Counter[str] = Counter()
-    certain: set[str] = set()
-    for word, count in counts.items():
-        stop_word = word if word in _LANGUAGES_OF else word[: word.find("'") + 1]  # `dell'` of `dell'anno`
-        languages, letters = _LANGUAGES_OF.get(stop_word, ()), _languages_of_letters(word)
-        hits.update(dict.fromkeys({*languages, *letters}, count))
-        if ENGLISH not in languages and stop_word not in ENGLISH_TOO:
-            distinct.update({*languages, *letters})
-            certain.update(languages)
+    found = _evidence(counts)
     least = max(_MIN_STOP_WORD_SHARE * counts.total(), 1)
+    english = found[ENGLISH].hits
     others = [
         language
-        for language in sorted(certain)
-        if hits[language] >= max(least, 1.3 * hits[ENGLISH])
-        and (
-            distinct[language] >= _MIN_DISTINCT_WORDS
-            or hits[language] >= _MIN_HITS_BESIDE_ONE + 3 * hits[ENGLISH]
-        )
+        for language, evidence in sorted(found.items())
+        if language != ENGLISH and evidence.hits >= least and evidence.outweighs(english)
     ]
     if others:
-        return max(others, key=lambda language: (hits[language], distinct[language]))
-    return ENGLISH if doubtful or hits[ENGLISH] >= least else UNDETERMINED
+        return max(others, key=lambda language: (found[language].hits, found[language].distinct))
+    return ENGLISH if doubtful or english >= least else UNDETERMINED
+
+
+@dataclass(slots=True)
+class _Evidence:
+    """What speaks for a language.
+
+    `hits` counts its stop words and the words with its letters, `in_english` those that are stop words of
+    English too. `distinct` are the different ones that are no English words, and `stop_words` those of these
+    that don't only have its letters.
+    """
+
+    hits: int = 0
+    in_english: int = 0
+    distinct: int = 0
+    stop_words: int = 0
+
+    def outweighs(self, english: int) -> bool:
+        """Returns whether it is this language rather than English, which has so many stop words."""
+        certain = self.distinct >= _MIN_DISTINCT_WORDS and self.stop_words > 0
+        if certain and self.hits >= _MIN_TIMES_ENGLISH * english:
+            return True
+        alone = english - self.in_english
+        return self.distinct > 0 and self.hits >= _MIN_HITS * (1 + alone)
+
+
+def _evidence(counts: Counter[str]) -> defaultdict[str, _Evidence]:
+    found: defaultdict[str, _Evidence] = defaultdict(_Evidence)
+    for word, count in counts.items():
+        stop_word = word if word in _LANGUAGES_OF else word[: word.find("'") + 1]  # `dell'` of `dell'anno`
+        languages = _LANGUAGES_OF.get(stop_word, ())
+        for language in {*languages, *_languages_of_letters(word)}:
+            evidence = found[language]
+            evidence.hits += count
+            if ENGLISH in languages:
+                evidence.in_english += count
+            elif stop_word not in ENGLISH_TOO:
+                evidence.distinct += 1
+                evidence.stop_words += language in languages
+    return found
 
 
 def _in_devanagari(counts: Counter[str]) -> str:

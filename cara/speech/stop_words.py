@@ -23,7 +23,7 @@ STOP_WORDS = {
         "mañana dos tres cuatro cinco veces casa día semana mes meses año tiempo trabajar trabajamos "
         "hermana hermano mejor nuevo nueva nuevos nuevas grande poco quiere quieren queremos dijo empresa "
         "equipo reunión proyecto problema hablar saber tener poder vivir vivo amigo amiga nosotras pienso "
-        "quería quisiera podría podemos deberíamos debemos hubo habrá dice dicen aún allí"
+        "quería quisiera podría podemos deberíamos debemos hubo habrá dice dicen aún allí varios varias"
     ),
     "fr": (
         "le la les de des du et est que qui un une dans pour pas je nous vous il elle ce sur avec mais "
@@ -39,7 +39,7 @@ STOP_WORDS = {
         "jour jours semaine mois année années ans parler savoir venir voir grand grande petit petite "
         "nouveau nouvelle nouvelles travail réunion équipe projet problème mieux assez quelqu'un personne "
         "gens pense crois sais doit doivent devrait devons pouvons voulons prends prendre donner l' d' c' "
-        "j' n' s' m' qu' aujourd'"
+        "j' n' s' m' qu' aujourd' bah lui plupart malgré"
     ),
     "de": (
         "der die das und ist nicht ein eine ich wir sie es zu den mit von für auf dem auch aber dass war "
@@ -55,7 +55,7 @@ STOP_WORDS = {
         "bis ob gestern morgen drei vier fünf haus zeit tag tage woche jahr jahre arbeit leute frau "
         "kinder neue neuen neuer neues großen große kleine denke glaube weiß sprechen reden sehen wissen "
         "finde lange besser zuerst dafür dabei davon darüber jemand niemand sollte sollten müsste könnte "
-        "könnten dürfen gerne wirklich"
+        "könnten dürfen gerne wirklich allen einfach recht"
     ),
     "it": (
         "il che di e un una per non sono con è si del della in ma anche come più mi questo io lo gli nel "
@@ -70,7 +70,7 @@ STOP_WORDS = {
         "giorni settimana mese anno tempo gente parlare sapere vedere venire grande piccolo nuovo nuova "
         "nuovi nuove ufficio riunione progetto problema penso credo dovremmo dobbiamo possiamo potrei "
         "andato detto visto comprato po' meglio amici mattina sera proprio l' un' dell' nell' all' sull' "
-        "dall' quest' d' c' m' s'"
+        "dall' quest' d' c' m' s' tanto subito secondo aveva avevamo"
     ),
     "pt": (
         "que de o a os as do da em um uma para com não é se por mais mas como eu nós no na isso muito foi "
@@ -84,20 +84,20 @@ STOP_WORDS = {
         "ontem amanhã três quatro cinco casa dias semana mês ano anos tempo falar saber ver vir grande "
         "pequeno novo nova novas novos trabalho reunião projeto problema penso acredito devia deveria "
         "devemos podemos poderia comprei vendo moro mora longe perto irmã irmão mãe pai escritório melhor "
-        "todo toda cedo tarde demais seus suas senhor senhora"
+        "todo toda cedo tarde demais seus suas senhor senhora boa bons apesar bem-vindos"
     ),
     "nl": (
-        "de het een en van is dat niet ik wij we zijn op te met voor aan maar ook er om was naar die in je "
-        "jij hij zij ze mijn jouw ons onze hun hem haar ben bent heb hebt heeft hebben had word wordt "
+        "de het een en van is dat niet ik wij we zijn op te met voor aan maar ook er om was naar die in "
+        "je jij hij zij ze mijn jouw ons onze hun hem haar ben bent heb hebt heeft hebben had word wordt "
         "worden kan kunnen moet moeten wil willen zal zullen omdat als of dan nog wel heel veel meer hier "
         "daar nu vandaag dank hallo goed ja nee bij uit over door deze dit wat wie waar waarom hoe geen "
         "iets alles goedemorgen"
     ),
     "sv": (
         "och att det som en ett är på jag vi inte för med av har den till men om så var man du han hon ni "
-        "mig dig oss er min mitt mina din vår sin hade vara varit blir kan kunde ska skulle vill måste när "
-        "där här nu idag eller också mycket mer bara från efter över under vid hej tack ja nej detta dessa "
-        "alla vad vem varför hur ingen något allt"
+        "mig dig oss er min mitt mina din vår sin hade vara varit blir kan kunde ska skulle vill måste "
+        "när där här nu idag eller också mycket mer bara från efter över under vid hej tack ja nej detta "
+        "dessa alla vad vem varför hur ingen något allt bra lite gick"
     ),
     "pl": (
         "i w na nie to że się z do jest jak ale o po tak co za jestem był przez ja ty on ona my wy oni mi "
@@ -106,14 +106,14 @@ STOP_WORDS = {
         "tutaj dziś dzień dobry dziękuję cześć dla od ten ta te tego tym jeszcze tylko więc wszystko nic"
     ),
     "tr": (
-        "ve bir bu da de için ile çok ben biz ama ne gibi daha var değil olarak o kadar sen siz onlar beni "
-        "bana bizim benim senin onun şu ki mi mı mu mü en her hiç şey olan oldu olduğu ise veya ya yok evet "
-        "hayır nasıl neden nerede zaman şimdi bugün burada teşekkürler merhaba sonra önce istiyorum çünkü "
-        "sadece fakat yarın dün hep biraz iyi güzel tamam bunu bunun buna bunlar şunu onu ona sana bize seni "
-        "bizi niye kim hangi göre rağmen beri oldum olur olmak olacak olması ediyorum ettim etmek yapmak "
-        "yaptım yapıyorum istedim istiyoruz gitmek gittim geldim diye dedim dedi vardı yoktu eğer belki bence "
-        "aslında yani hani işte çalışıyorum çalışmak bazı bütün hem ancak lütfen kendi biri şöyle böyle öyle "
-        "size sizin onların kadın üç iki"
+        "ve bir bu da de için ile çok ben biz ama ne gibi daha var değil olarak o kadar sen siz onlar "
+        "beni bana bizim benim senin onun şu ki mi mı mu mü en her hiç şey olan oldu olduğu ise veya ya "
+        "yok evet hayır nasıl neden nerede zaman şimdi bugün burada teşekkürler merhaba sonra önce "
+        "istiyorum çünkü sadece fakat yarın dün hep biraz iyi güzel tamam bunu bunun buna bunlar şunu onu "
+        "ona sana bize seni bizi niye kim hangi göre rağmen beri oldum olur olmak olacak olması ediyorum "
+        "ettim etmek yapmak yaptım yapıyorum istedim istiyoruz gitmek gittim geldim diye dedim dedi vardı "
+        "yoktu eğer belki bence aslında yani hani işte çalışıyorum çalışmak bazı bütün hem ancak lütfen "
+        "kendi biri şöyle böyle öyle size sizin onların kadın üç iki"
     ),
     "hi": (
         "है हैं था थे थी हूँ हूं में से को ने और यह वह ये वो मैं हम आप तुम नहीं क्या कि भी पर के लिए मेरा मेरी मेरे अपना अपने "
@@ -145,23 +145,24 @@ ENGLISH_TOO = frozenset(
         "dem den da das er ja i come non mi ho ha hai ci vi io lo sei a o e al su si te del os dos em is "
         "of had hem over door dan dit wat hoe ze min din var vid hon han ni under to go my co po za ty mu "
         "ne ki her ya sen bu ve tes ses bent till sind hallo ciao we word mam bo lub dig ska von der ben "
-        "lui leur fait dove pode mit ti tu uns tem ter ser sou im od nu dia bem bom sem alla lei noi dal "
-        "dei gli kan wel hier nee nie sie also mal gut ab ob bis alle hin tan solo vez cosa tout va trop "
-        "chose car puis entre prima male mai uno cui poco nun ora altro fra tra state fare comment met "
-        "heel ate for once sao ola nos ete tres anos dias senor senora dar fur uber pero antes durante "
-        "casi luego vai num pois tinha hep kim size biri iki uc hum main par sab tab mere kar ko ka ke ek "
-        "tum mein voila deja meme toute sous gibt pela cada gente soit vers ou vivo casa grande tag mann "
-        "morgen frau sera tempo credo visto nova novo pai liga mora mundo jour petit petite matin ans "
-        "gens trois personne nouveau nouvelle grand l' d' c' j' n' s' m' arbeit haus leute kinder lange "
-        "ver vir soir ano cedo tarde problema kal jo log agar mois maison mejor amigo maine"
+        "leur fait dove pode mit ti tu uns tem ter ser sou im od nu dia bem bom sem alla lei noi dal dei "
+        "gli kan wel nee nie sie also mal gut ab ob bis alle hin tan solo vez cosa tout va trop chose car "
+        "puis entre prima male mai uno cui poco nun ora altro fra tra state fare comment met heel ate for "
+        "once sao são ola nos ete tres anos dias senor senora dar fur uber pero antes durante casi luego "
+        "vai num pois tinha hep kim size biri iki uc hum main par sab tab mere kar ko ka ke ek tum mein "
+        "voila deja meme toute sous gibt pela cada gente soit vers ou vivo casa grande tag mann morgen "
+        "frau sera tempo credo visto nova novo pai liga mora mundo jour petit petite matin ans gens trois "
+        "personne nouveau nouvelle grand l' d' c' j' n' s' m' arbeit haus leute kinder lange ver vir soir "
+        "ano cedo tarde problema kal jo log agar mois maison mejor amigo maine lite bra boa subito"
     ).split()
 )
-"""Stop words of other languages that are words, names or abbreviations in English texts, with or without accents."""
+"""Stop words of other languages that are words, names or abbreviations in English texts."""
 
 LETTERS = {
     "ß": "de", "ä": "de sv", "ö": "de sv tr", "ü": "de tr", "ñ": "es", "ã": "pt", "õ": "pt", "ç": "fr pt tr",
     "œ": "fr", "ê": "fr pt", "è": "fr it", "ù": "fr it", "ò": "it", "ì": "it", "å": "sv", "ł": "pl",
     "ą": "pl", "ę": "pl", "ś": "pl", "ż": "pl", "ź": "pl", "ć": "pl", "ń": "pl es", "ğ": "tr", "ş": "tr",
-    "ı": "tr", "í": "es pt", "á": "es pt", "ó": "es pt pl", "ú": "es pt",
+    "ı": "tr", "í": "es pt", "á": "es pt", "é": "es fr it pt",
+    "à": "fr it pt", "â": "fr pt tr", "î": "fr", "ô": "fr pt", "û": "fr", "ó": "es pt pl", "ú": "es pt",
 }  # fmt: skip
 """Letters that English does not have, with the languages that have them."""
