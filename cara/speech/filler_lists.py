@@ -16,8 +16,8 @@ class Marker:
 
     `anywhere`; `opens`: at the start of a sentence, before any word or only before those of `only_before`;
     `closes`: at its end; `pauses`: before a pause; `after`: right after one of these words. None of these
-    holds after a word of `not_after`, unless a break comes between, and nothing holds before one of
-    `not_before`. A `tag` is a filler only as a question at the end (`¿no?`). Without `starts` a phrase is no
+    holds after a word of `not_after` or before one of `not_before`, unless a break comes between; before
+    these a phrase is none across a break either if its clause `has_comma`, as in German. A `tag` is a filler only as a question at the end (`¿no?`). Without `starts` a phrase is no
     filler as the first one of a sentence, without `answers` none as a whole sentence, without `asks` none
     before a question mark. What is `detached` is an ordinary word unless a break follows at once, for the
     markers beside it too.
@@ -35,6 +35,7 @@ class Marker:
     after: frozenset[str] = frozenset()
     not_after: frozenset[str] = frozenset()
     not_before: frozenset[str] = frozenset()
+    has_comma: bool = False
     only_before: frozenset[str] = frozenset()
 
 
@@ -56,9 +57,9 @@ _INSIDE = Marker(starts=False, answers=False, detached=True)
 _LAST = Marker(closes=True, pauses=False, starts=False, answers=False)
 
 
-def _parenthesis(clause: frozenset[str]) -> Marker:
+def _parenthesis(clause: frozenset[str], *, has_comma: bool = False) -> Marker:
     """Returns the marker of a verb such as `you know`, which is none where a clause follows it."""
-    return Marker(pauses=False, answers=False, not_before=clause)
+    return Marker(pauses=False, answers=False, not_before=clause, has_comma=has_comma)
 
 
 # Martín Zorraquino & Portolés 1999, Gramática descriptiva; Poblete 1998, Estudios filológicos 33;
@@ -125,14 +126,14 @@ _GERMAN = {
     **_each(_ANYWHERE, "sozusagen", "quasi", "ich sag mal", "ich sage mal", "sag ich mal", "sage ich mal"),
     **_each(_OPENER, "naja", "na ja", "tja"),
     **_each(Marker(closes=True), "ne", "nä", "gell"),
-    **_each(_parenthesis(_GERMAN_CLAUSE), "weißt du", "weißte", "wissen sie", "verstehst du"),
+    **_each(_parenthesis(_GERMAN_CLAUSE, has_comma=True), "weißt du", "weißte", "wissen sie", "verstehst du"),
     **_each(_NO_ANSWER, "irgendwie", "genau"),
     "also": Marker(opens=True, after=_words("ja aber")),
     "halt": Marker(
         anywhere=True,
         starts=False,
         answers=False,
-        not_after=_words("macht machen machte gemacht der den dem"),
+        not_after=_words("macht machen machte machten gemacht der den dem"),
     ),
     "eben": _INSIDE,
     "oder": _TAG,
@@ -221,7 +222,7 @@ _TURKISH = {
     **_each(_SET_OFF, "işte", "neyse"),
     **_each(_TAG, "değil mi", "tamam mı", "anladın mı"),
     "şey": Marker(opens=True, not_after=_words("bir her hiçbir çok birçok o bu şu aynı başka ne tek")),
-    "hani": Marker(anywhere=True, starts=False),
+    "hani": Marker(anywhere=True, asks=False),
     "aslında": _OPENER,
     "ya": Marker(pauses=False),
 }

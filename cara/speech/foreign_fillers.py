@@ -135,13 +135,16 @@ def _is_name(raw: str) -> bool:
 
 def _is_filler(marker: Marker, place: _Place) -> bool:
     after_break = place.opening or bool(place.left & BREAK)
-    if place.following in marker.not_before or _is_excluded(marker, place):
+    before_break = bool(place.right & (BREAK | END))
+    if _is_excluded(marker, place):
         return False
     if marker.tag:
         return after_break and not place.opening and bool(place.right & ASKED)
-    if after_break and place.right & (BREAK | END):
+    if after_break and before_break:
         return True
-    if not after_break and place.before in marker.not_after:
+    if (not after_break and place.before in marker.not_after) or (
+        not before_break and place.following in marker.not_before
+    ):
         return False
     return (
         marker.anywhere
@@ -159,7 +162,8 @@ def _is_filler(marker: Marker, place: _Place) -> bool:
 def _is_excluded(marker: Marker, place: _Place) -> bool:
     """Returns whether the place in the sentence alone rules a filler out."""
     return (
-        (not marker.starts and place.first)
+        (marker.has_comma and place.following in marker.not_before)
+        or (not marker.starts and place.first)
         or (not marker.answers and place.alone)
         or (not marker.asks and bool(place.right & ASKED))
     )

@@ -19,7 +19,7 @@ _SOUNDS = (
     ("öh", re.compile(r"ö++h++m*+|ö{2,}+")),
     ("euh", re.compile(r"e++u++h++")),
     ("eee", re.compile(r"e{3,}+")),
-    ("ııı", re.compile(r"ı{2,}+")),
+    ("ııı", re.compile(r"i?+ı{2,}+")),
     ("yyy", re.compile(r"y{3,}+")),
     ("эм", re.compile(r"э++м++|м{2,}+")),
     ("э", re.compile(r"э++(?:-э++)*+")),
@@ -37,7 +37,7 @@ _SOUNDS = (
     ("हम्म", re.compile(r"हम्+म")),
     ("उम्म", re.compile(r"[उअ]म्+म")),
 )  # fmt: skip
-_FIRST_LETTERS = frozenset("ueahmäöıyэмえあそうん嗯呃으음어เอहउअ")
+_FIRST_LETTERS = frozenset("ueahmäöıiyэмえあそうん嗯呃으음어เอहउअ")
 _MAX_LETTERS = 20
 _REPEATED = re.compile(r"(.)\1++")
 
