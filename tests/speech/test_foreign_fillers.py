@@ -24,8 +24,8 @@ _TALKS = {
     ),
     "fr": (
         "Euh, ben, je travaille dans une boulangerie. Du coup, je me lève tôt, quoi. C'est genre trois "
-        "heures du matin, tu vois ? Bon, en fait, j'aime ce genre de travail, hein. Voilà, je voudrais, enfin, "
-        "demander un jour de repos. Je ne sais pas quoi dire.",
+        "heures du matin, tu vois ? Bon, en fait, j'aime ce genre de travail, hein. Voilà, je voudrais, "
+        "enfin, demander un jour de repos. Je ne sais pas quoi dire.",
         {
             "euh": 1, "ben": 1, "du coup": 1, "quoi": 1, "genre": 1, "tu vois": 1, "bon": 1, "en fait": 1,
             "hein": 1, "voilà": 1, "enfin": 1,
@@ -54,8 +54,8 @@ _TALKS = {
     ),
     "it": (
         "Ehm, allora, io lavoro in un ufficio. Cioè, praticamente scrivo lettere, no? È un tipo di lavoro "
-        "che mi piace, insomma. Diciamo, ecco, vorrei un giorno libero. Dai colleghi non ho sentito niente. Boh, "
-        "era tipo un mese fa, ma da allora tace.",
+        "che mi piace, insomma. Diciamo, ecco, vorrei un giorno libero. Dai colleghi non ho sentito niente. "
+        "Boh, era tipo un mese fa, ma da allora tace.",
         {
             "ehm": 1, "allora": 1, "cioè": 1, "praticamente": 1, "no": 1, "insomma": 1, "diciamo": 1,
             "ecco": 1, "boh": 1, "tipo": 1,
@@ -125,7 +125,7 @@ def test_each_language_with_a_list_has_a_talk():
         ("fr", "Voilà le plan, et le voilà. Enfin libre ! Alors que tu vois bien. Ce genre de film est bon."),
         ("de", "Er ist krank, also bleibt er. Das ist eben so. Ich hab ne Idee. Wir machen halt. Genau."),
         ("de", "Weißt du, was das ist? Tee oder Kaffee? Irgendwie geht es. Er weiß genau, wie es geht."),
-        ("pt", "Ele é bom. É bom. Um tipo de carro. O que isso quer dizer? Bom dia. Ele não sabe. A pá caiu."),
+        ("pt", "Ele é bom. É bom. Um tipo de carro. O que isso quer dizer? Bom dia. Ele não sabe."),
         ("pt", "Assim, chegamos ao fim. Foi assim. Está bem feito. Sabe que horas são? E desde então chove."),
         ("it", "Ecco il pane. Da allora tace. Dai un libro. È un tipo di pane. Non lo so, no. Vieni o no?"),
         ("it", "Diciamo che va bene. Sai che ore sono? Dai, vieni. È praticamente finito."),
