@@ -31,8 +31,9 @@ _MIN_WORDS_TO_DOUBT_ENGLISH = 30
 _MIN_STOP_WORD_SHARE = 0.1
 _MIN_DISTINCT_WORDS = 2
 _MIN_TIMES_ENGLISH = 1.3
-_MIN_HITS = 3
+_MIN_HITS, _MIN_UNCERTAIN_HITS = 3, 4
 _MIN_PLAIN_LETTERS = 3
+_END_OF_LATIN = "\u0250"
 _PLAIN_LETTERS = str.maketrans({"ı": "i", "ß": "ss", "ł": "l", "œ": "oe"})
 DOTTED_I = "i̇"
 """What the capital `İ` of Turkish becomes in lower case, where it should become `i`."""
@@ -70,7 +71,9 @@ def _by_word() -> dict[str, tuple[str, ...]]:
 
 
 _LANGUAGES_OF = _by_word()
+_WITH_LETTER = {letter: set(languages.split()) for letter, languages in LETTERS.items()}
 _DEVANAGARI = ("hi", "mr", "ne")
+_OTHERS = frozenset(STOP_WORDS).difference({ENGLISH}, _DEVANAGARI)
 
 
 def language_name(language: str) -> str:
@@ -172,8 +175,8 @@ def _by_stop_words(counts: Counter[str], doubtful: bool) -> str:
 class _Evidence:
     """What speaks for a language.
 
-    `hits` counts its stop words and the words with its letters, `in_english` those that are stop words of
-    English too. `distinct` are the different ones that are no English words, and `stop_words` those of these
+    `hits` counts its stop words and the words with its letters, less those with letters that it doesn't have;
+    `in_english` those that are stop words of English too. `distinct` are the different ones that are no English words, and `stop_words` those of these
     that don't only have its letters.
     """
 
@@ -184,11 +187,11 @@ class _Evidence:
 
     def outweighs(self, english: int) -> bool:
         """Returns whether it is this language rather than English, which has so many stop words."""
-        certain = self.distinct >= _MIN_DISTINCT_WORDS and self.stop_words > 0
-        if certain and self.hits >= _MIN_TIMES_ENGLISH * english:
+        certain = self.stop_words > 0
+        if certain and self.distinct >= _MIN_DISTINCT_WORDS and self.hits >= _MIN_TIMES_ENGLISH * english:
             return True
-        alone = english - self.in_english
-        return self.distinct > 0 and self.hits >= _MIN_HITS * (1 + alone)
+        needed = _MIN_HITS if certain else _MIN_UNCERTAIN_HITS
+        return self.distinct > 0 and self.hits >= needed * (1 + english - self.in_english)
 
 
 def _evidence(counts: Counter[str]) -> defaultdict[str, _Evidence]:
@@ -196,7 +199,8 @@ def _evidence(counts: Counter[str]) -> defaultdict[str, _Evidence]:
     for word, count in counts.items():
         stop_word = word if word in _LANGUAGES_OF else word[: word.find("'") + 1]  # `dell'` of `dell'anno`
         languages = _LANGUAGES_OF.get(stop_word, ())
-        for language in {*languages, *_languages_of_letters(word)}:
+        with_letters = _languages_of_letters(word)
+        for language in {*languages, *with_letters}:
             evidence = found[language]
             evidence.hits += count
             if ENGLISH in languages:
@@ -204,6 +208,9 @@ def _evidence(counts: Counter[str]) -> defaultdict[str, _Evidence]:
             elif stop_word not in ENGLISH_TOO:
                 evidence.distinct += 1
                 evidence.stop_words += language in languages
+        if not word.isascii() and word[0] < _END_OF_LATIN:
+            for language in _OTHERS.difference(languages, with_letters):
+                found[language].hits -= count
     return found
 
 
@@ -219,6 +226,6 @@ def _in_devanagari(counts: Counter[str]) -> str:
 
 
 def _languages_of_letters(word: str) -> set[str]:
-    if word.isascii():
-        return set()
-    return {language for letter in word for language in LETTERS.get(letter, "").split()}
+    """Returns the languages that have all the letters of a word which English doesn't have."""
+    letters = [letter for letter in set(word) if not letter.isascii()]
+    return set.intersection(*(_WITH_LETTER.get(letter, set()) for letter in letters)) if letters else set()

@@ -159,10 +159,10 @@ ENGLISH_TOO = frozenset(
 """Stop words of other languages that are words, names or abbreviations in English texts."""
 
 LETTERS = {
-    "ß": "de", "ä": "de sv", "ö": "de sv tr", "ü": "de tr", "ñ": "es", "ã": "pt", "õ": "pt", "ç": "fr pt tr",
-    "œ": "fr", "ê": "fr pt", "è": "fr it", "ù": "fr it", "ò": "it", "ì": "it", "å": "sv", "ł": "pl",
-    "ą": "pl", "ę": "pl", "ś": "pl", "ż": "pl", "ź": "pl", "ć": "pl", "ń": "pl es", "ğ": "tr", "ş": "tr",
-    "ı": "tr", "í": "es pt", "á": "es pt", "é": "es fr it pt",
-    "à": "fr it pt", "â": "fr pt tr", "î": "fr", "ô": "fr pt", "û": "fr", "ó": "es pt pl", "ú": "es pt",
+    "ß": "de", "ä": "de sv", "ö": "de sv tr", "ü": "de es pt tr", "ñ": "es", "ã": "pt", "õ": "pt", "å": "sv",
+    "ç": "fr pt tr", "œ": "fr", "à": "fr it pt", "â": "fr pt tr", "á": "es pt", "è": "fr it", "é": "es fr it nl pt sv",
+    "ê": "fr pt", "ë": "fr nl", "ì": "it", "í": "es pt", "î": "fr tr", "ï": "fr nl", "ò": "it", "ó": "es pl pt",
+    "ô": "fr pt", "ù": "fr it", "ú": "es pt", "û": "fr tr", "ą": "pl", "ć": "pl", "ę": "pl", "ł": "pl", "ń": "pl",
+    "ś": "pl", "ź": "pl", "ż": "pl", "ğ": "tr", "ı": "tr", "ş": "tr",
 }  # fmt: skip
 """Letters that English does not have, with the languages that have them."""
