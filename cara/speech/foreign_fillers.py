@@ -51,8 +51,7 @@ def find_foreign_fillers(words: Words, language: str) -> tuple[Counter[str], Wor
     (`bueno, bonito y barato`) an adjective may count.
     """
     words = _with_plain_i(words)
-    sounds = hesitations_among(set(words.lower), language)
-    hesitations = {index: sounds[word] for index, word in enumerate(words.lower) if word in sounds}
+    hesitations = _hesitations(words, language)
     spoken = drop_words(words, hesitations)
     indexes = [index for index in range(len(words)) if index not in hesitations]
     by_word = Counter(hesitations.values())
@@ -61,6 +60,21 @@ def find_foreign_fillers(words: Words, language: str) -> tuple[Counter[str], Wor
         by_word[name] += 1
         dropped.update(indexes[found.start : found.end])
     return by_word, drop_words(words, dropped)
+
+
+def _hesitations(words: Words, language: str) -> dict[int, str]:
+    """Returns the hesitation sounds by their index; millimeters and `HH:MM` are none."""
+    sounds = hesitations_among(set(words.lower), language)
+    return {
+        index: sounds[word]
+        for index, word in enumerate(words.lower)
+        if word in sounds and (word != "mm" or _is_sound(words, index))
+    }
+
+
+def _is_sound(words: Words, index: int) -> bool:
+    after_number = index > 0 and words.lower[index - 1][-1].isdigit()
+    return words.raw[index] != "MM" and not after_number
 
 
 def _with_plain_i(words: Words) -> Words:
@@ -142,21 +156,21 @@ def _is_filler(marker: Marker, place: _Place) -> bool:
         return after_break and not place.opening and bool(place.right & ASKED)
     if after_break and before_break:
         return True
-    if (not after_break and place.before in marker.not_after) or (
-        not before_break and place.following in marker.not_before
-    ):
+    if not after_break and place.before in marker.not_after:
+        return False
+    if not before_break and place.following in marker.not_before:
         return False
     return (
         marker.anywhere
-        or (
-            marker.opens
-            and place.opening
-            and (place.following in marker.only_before or not marker.only_before)
-        )
+        or (marker.opens and place.opening and _may_open(marker, place.following))
         or (marker.closes and place.closing)
         or (marker.pauses and bool(place.right & SILENCE))
         or place.before in marker.after
     )
+
+
+def _may_open(marker: Marker, following: str) -> bool:
+    return not marker.only_before or following in marker.only_before
 
 
 def _is_excluded(marker: Marker, place: _Place) -> bool:

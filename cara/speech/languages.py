@@ -24,7 +24,8 @@ _NAMES = {
     "th": "Thai", "lo": "Lao", "km": "Khmer", "my": "Burmese", "el": "Greek", "he": "Hebrew",
     "und-Cyrl": "one in Cyrillic letters", "und-Arab": "one in Arabic letters",
     "und-Deva": "one in Devanagari letters", "hi": "Hindi", "mr": "Marathi", "ne": "Nepali",
-    "hi-Latn": "Hindi in Latin letters",
+    "hi-Latn": "Hindi in Latin letters", "ca": "Catalan", "da": "Danish", "fi": "Finnish", "ro": "Romanian",
+    "cs": "Czech",
 }  # fmt: skip
 _WORDS_EXAMINED = 3000
 _MIN_WORDS_TO_DOUBT_ENGLISH = 30
@@ -82,13 +83,14 @@ def language_name(language: str) -> str:
 
 
 def detect_language(words: Words) -> str:
-    """Returns the language as a BCP 47 tag, from the script and, for Latin letters, the share of stop words.
+    """Returns the language as a BCP 47 tag, from the script and the share of stop words.
 
-    Distinguishes English, nine other languages with Latin letters, and scripts; the rest is `und`
-    (undetermined). Another language than English needs two different words that English doesn't have: stop
-    words (`no` is an English word), or one of these beside a word with letters of its own. Without them,
-    fewer than 30 words are taken as English.
-    Limit: only the first 3,000 words are examined, hesitations left out; later changes are missed.
+    Distinguishes the languages of `STOP_WORDS`, and scripts; the rest is `und` (undetermined). Another
+    language than English needs words that English doesn't have (`no` is an English word): two different ones,
+    or one among more stop words of its own than English ones. Without them, fewer than 30 words are English.
+    Stop words without their accents are known too.
+    Limit: only the first 3,000 words are examined, hesitations left out; later changes are missed. A few
+    words that are none of the most frequent, such as a list of things, are taken as English.
     """
     counts = _examined(islice(words.lower, _WORDS_EXAMINED))
     return _language_of(counts, counts.total() < _MIN_WORDS_TO_DOUBT_ENGLISH)
@@ -163,10 +165,10 @@ def _by_stop_words(counts: Counter[str], doubtful: bool) -> str:
     english = found[ENGLISH].hits
     others = [
         language
-        for language, evidence in sorted(found.items())
-        if language != ENGLISH and evidence.hits >= least and evidence.outweighs(english)
+        for language in STOP_WORDS
+        if language != ENGLISH and found[language].hits >= least and found[language].outweighs(english)
     ]
-    if others:
+    if others:  # of equal ones, the first in the table
         return max(others, key=lambda language: (found[language].hits, found[language].distinct))
     return ENGLISH if doubtful or english >= least else UNDETERMINED
 
@@ -175,9 +177,9 @@ def _by_stop_words(counts: Counter[str], doubtful: bool) -> str:
 class _Evidence:
     """What speaks for a language.
 
-    `hits` counts its stop words and the words with its letters, less those with letters that it doesn't have;
-    `in_english` those that are stop words of English too. `distinct` are the different ones that are no English words, and `stop_words` those of these
-    that don't only have its letters.
+    `hits` counts its stop words and the words with its letters, less those with letters that it doesn't
+    have; `in_english` those that are stop words of English too. `distinct` are the different ones that are
+    no English words, and `stop_words` those of these that don't only have its letters.
     """
 
     hits: int = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+# Of languages that are equally likely the first one is taken.
 STOP_WORDS = {
     "en": (
         "the and to of a in is that it for you was on are with as have this be at not we they but i my "
@@ -115,6 +116,32 @@ STOP_WORDS = {
         "yoktu eğer belki bence aslında yani hani işte çalışıyorum çalışmak bazı bütün hem ancak lütfen "
         "kendi biri şöyle böyle öyle size sizin onların kadın üç iki"
     ),
+    "ca": (
+        "el la els les de del dels i en un una que és amb per no al als es va són està aquest aquesta "
+        "aquests més però com o si ho hem ha han era molt també perquè quan on jo tu ell ella nosaltres "
+        "meu meva seu seva l' d' s' n' ser fer tot tots sense fins altres pot bé gràcies bon dia això"
+    ),
+    "da": (
+        "og det som en er på jeg vi ikke for med af har den til at om så var man du han hun mig dig os "
+        "min mit dig din vores deres blev bliver kan kunne skal skulle vil må når der her nu men eller "
+        "også meget mere bare fra efter over under ved hej tak ja nej dette disse alle hvad hvem hvorfor "
+        "hvordan ingen noget alt de"
+    ),
+    "fi": (
+        "on ja ei se että oli hän mutta kun niin myös ovat tai ole minä sinä me he tämä joka mitä nyt "
+        "vain kaikki kuin jos olen olet olemme voi sitten vielä mun sun hyvä kiitos koska sekä ollut "
+        "olisi jo täällä siellä tänään"
+    ),
+    "ro": (
+        "și de la în cu nu pe este sunt un o am ai are au fost care din pentru mai ce că se să lui ei eu "
+        "tu el ea noi voi acest această acesta dar sau când unde foarte bine mult toate fi lor meu mea "
+        "mulțumesc bună ziua"
+    ),
+    "cs": (
+        "a se na je že v s z do o to jsem jsme jsou byl byla bylo být pro jak ale za po od tak co by si "
+        "mi mě ty on ona my oni můj moje jako nebo když kde už jen také velmi který která které není není "
+        "mám máme má dnes děkuji dobrý den ještě protože aby při podle"
+    ),
     "hi": (
         "है हैं था थे थी हूँ हूं में से को ने और यह वह ये वो मैं हम आप तुम नहीं क्या कि भी पर के लिए मेरा मेरी मेरे अपना अपने "
         "अपनी रहा रहे रही करना करने करता करते करती कर किया हो गया गई गए जो तो सब बहुत लेकिन क्योंकि मुझे हमें उसके इसके "
@@ -153,16 +180,21 @@ ENGLISH_TOO = frozenset(
         "voila deja meme toute sous gibt pela cada gente soit vers ou vivo casa grande tag mann morgen "
         "frau sera tempo credo visto nova novo pai liga mora mundo jour petit petite matin ans gens trois "
         "personne nouveau nouvelle grand l' d' c' j' n' s' m' arbeit haus leute kinder lange ver vir soir "
-        "ano cedo tarde problema kal jo log agar mois maison mejor amigo maine lite bra boa subito"
+        "ano cedo tarde problema kal jo log agar mois maison mejor amigo maine lite bra boa subito els "
+        "dels amb kun voi tai ole he mun sun og at bare til vil ved mig hun lui ei ea lor mea el bine fi "
+        "ale by jak tak aby alt skal jen nebo pot com than mult care are au foarte"
     ).split()
 )
 """Stop words of other languages that are words, names or abbreviations in English texts."""
 
 LETTERS = {
-    "ß": "de", "ä": "de sv", "ö": "de sv tr", "ü": "de es pt tr", "ñ": "es", "ã": "pt", "õ": "pt", "å": "sv",
-    "ç": "fr pt tr", "œ": "fr", "à": "fr it pt", "â": "fr pt tr", "á": "es pt", "è": "fr it", "é": "es fr it nl pt sv",
-    "ê": "fr pt", "ë": "fr nl", "ì": "it", "í": "es pt", "î": "fr tr", "ï": "fr nl", "ò": "it", "ó": "es pl pt",
-    "ô": "fr pt", "ù": "fr it", "ú": "es pt", "û": "fr tr", "ą": "pl", "ć": "pl", "ę": "pl", "ł": "pl", "ń": "pl",
-    "ś": "pl", "ź": "pl", "ż": "pl", "ğ": "tr", "ı": "tr", "ş": "tr",
+    "ß": "de", "à": "ca fr it pt", "á": "cs es pt", "â": "fr pt ro tr", "ã": "pt", "ä": "de fi sv",
+    "å": "da fi sv", "æ": "da", "ç": "ca fr pt tr", "è": "ca fr it", "é": "ca cs da es fr it nl pt sv",
+    "ê": "fr pt", "ë": "fr nl", "ì": "it", "í": "ca cs es pt", "î": "fr ro tr", "ï": "ca fr nl", "ñ": "es",
+    "ò": "ca it", "ó": "ca cs es pl pt", "ô": "fr pt", "õ": "pt", "ö": "de fi sv tr", "ø": "da",
+    "ù": "fr it", "ú": "ca cs es pt", "û": "fr tr", "ü": "ca de es pt tr", "ý": "cs", "ă": "ro", "ą": "pl",
+    "ć": "pl", "č": "cs", "ď": "cs", "ę": "pl", "ě": "cs", "ğ": "tr", "ı": "tr", "ł": "pl", "ń": "pl",
+    "ň": "cs", "œ": "fr", "ř": "cs", "ś": "pl", "ş": "ro tr", "š": "cs", "ţ": "ro", "ť": "cs", "ů": "cs",
+    "ź": "pl", "ż": "pl", "ž": "cs", "ș": "ro", "ț": "ro",
 }  # fmt: skip
 """Letters that English does not have, with the languages that have them."""

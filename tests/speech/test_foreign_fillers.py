@@ -131,6 +131,7 @@ def test_each_language_with_a_list_has_a_talk():
         ("it", "Diciamo che va bene. Sai che ore sono? Dai, vieni. È praticamente finito."),
         ("hi", "इसका मतलब है। वो घर अच्छा है। बस आ गई। मैं तो जाता हूँ। अच्छा।"),
         ("ja", "その本はここにあります。あの人はこうする。ちょっと待ってください。なんか食べます。"),
+        ("de", "Das Brett hat 5 mm, und die Uhr zeigt HH:MM an. Er kommt um neun."),
         ("tr", "Bir şey var. Yarın işte olacağım. Her şey güzel. Bu doğru değil mi?"),
     ],
 )  # fmt: skip

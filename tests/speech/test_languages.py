@@ -71,6 +71,20 @@ def test_the_language_is_detected_from_script_and_stop_words(text: str, language
         "mr": (_MARATHI, "माझी बहीण लांब राहते पण दर रविवारी फोन करते"),
         "ne": ("म आज तपाईंलाई मेरो कामको बारेमा भन्छु", "नमस्कार मेरो नाम रवि हो"),
         "und-Deva": ("रवि", "१ २ ३ रवि"),
+        "ca": ("la meva germana viu lluny però truca els diumenges", "això és molt bo però no ho hem fet"),
+        "cs": (
+            "moje sestra bydlí daleko ale volá každou neděli",
+            "nevím co mám říct ale děkuji že jste přišli",
+        ),
+        "da": ("min søster bor langt væk men ringer hver søndag", "jeg har arbejdet med det i mange år nu"),
+        "fi": (
+            "siskoni asuu kaukana mutta soittaa joka sunnuntai",
+            "en tiedä mitä sanoa mutta kiitos kaikille",
+        ),
+        "ro": (
+            "sora mea locuiește departe dar sună în fiecare duminică",
+            "nu știu ce să spun dar mulțumesc mult",
+        ),
         "nl": ("ik heb vijf jaar in de verkoop gewerkt hier", "het project ging goed maar we waren te laat"),
         "pl": (
             "pracowalem piec lat w dziale sprzedazy i bardzo lubilem",
