@@ -126,14 +126,16 @@ def _language_note(language: str) -> str:
         return (
             "The language could not be told: fillers, hedges, assertives and reading ease are not measured."
         )
-    unknown = "Hedges, assertives and reading ease are measured in English only"
-    if language not in KNOWN_IN:
-        return f"The language seems to be {language_name(language)}: its fillers are not known. {unknown}."
-    listed = language in FILLER_LISTS
-    counted = "fillers are counted by its own list" if listed else "only hesitation sounds count as fillers"
+    if language in FILLER_LISTS:
+        counted = "fillers are counted by its own list"
+    elif language in KNOWN_IN:
+        counted = "only hesitation sounds count as fillers"
+    else:
+        counted = "its fillers are not known"
     return (
-        f"The language seems to be {language_name(language)}: {counted}. {unknown}, and so are the usual "
-        "rate of fillers and the usual pace, so that neither moves a score."
+        f"The language seems to be {language_name(language)}: {counted}. Hedges, assertives and reading ease "
+        "are measured in English only. The usual pace and rate of fillers are known for English only, so "
+        "that neither moves a score here."
     )
 
 
