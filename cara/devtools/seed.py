@@ -124,7 +124,7 @@ def _session(sample: Sample, speed: float, started_at: datetime) -> PastSession:
 
 
 def _measured_scores(measures: SpeechMeasures, feature_type: str) -> dict[str, float | None]:
-    fillers = measures.fillers.per_hundred_words if measures.fillers else None
+    fillers = measures.scorable_fillers_per_hundred_words
     assertives = measures.assertives.per_hundred_words if measures.assertives else None
     clarity = scores.clarity_measured(
         fillers, measures.mean_sentence_words, measures.repairs_per_hundred_words

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from cara.speech.filler_lists import FILLER_LISTS
 from cara.speech.hesitations import KNOWN_IN
 from cara.speech.languages import ENGLISH, UNDETERMINED, UNSPACED_LANGUAGES, language_name
-from cara.speech.stop_words import STOP_WORDS
+from cara.speech.stop_words import FEW_ARE_KNOWN_IN, STOP_WORDS
 
 MIN_DURATION_SECONDS = 5
 """A shorter duration counts as unknown."""
@@ -22,7 +23,7 @@ _MIN_WORDS_TO_HESITATE = 150
 """Who speaks freely hesitates about once in 30 words (Bortfeld et al. 2001): five times in so many."""
 
 _ENGLISH_ONLY = (
-    "fillers", "hedges", "assertives", "readingEase", "inclusiveLanguage", "openQuestions", "closedQuestions"
+    "hedges", "assertives", "readingEase", "inclusiveLanguage", "openQuestions", "closedQuestions"
 )  # fmt: skip
 _SENTENCE_BASED = ("meanSentenceWords", "longestSentenceWords", "readingEase")
 
@@ -95,10 +96,11 @@ class Applicability:
 
     def _of_the_language(self) -> Iterator[Restriction]:
         if not self.english:
-            yield Restriction(_ENGLISH_ONLY, _language_note(self.language))
+            uncounted = () if self.language in KNOWN_IN else ("fillers",)
+            yield Restriction((*uncounted, *_ENGLISH_ONLY), _language_note(self.language))
         if self.language in UNSPACED_LANGUAGES:
             yield Restriction((), _UNSPACED_NOTE)
-        if self.language not in STOP_WORDS:
+        if not has_known_function_words(self.language):
             yield Restriction(("overusedWords",), _CONTENT_UNKNOWN_NOTE)
         if self.other_languages:
             yield Restriction((), _mixed_note(self.other_languages, self.language))
@@ -127,11 +129,26 @@ def speaking_seconds(duration_seconds: float | None) -> float | None:
     return duration_seconds if known else None
 
 
+def has_known_function_words(language: str) -> bool:
+    """Returns whether words of content can be told from others in the language."""
+    return language in STOP_WORDS and language not in FEW_ARE_KNOWN_IN
+
+
 def _language_note(language: str) -> str:
-    unknown = language == UNDETERMINED
-    what = "could not be told" if unknown else f"seems to be {language_name(language)}"
+    if language == UNDETERMINED:
+        return (
+            "The language could not be told: fillers, hedges, assertives and reading ease are not measured."
+        )
+    if language in FILLER_LISTS:
+        counted = "fillers are counted by its own list"
+    elif language in KNOWN_IN:
+        counted = "only hesitation sounds count as fillers"
+    else:
+        counted = "its fillers are not known"
     return (
-        f"The language {what}: fillers, hedges, reading ease and the usual pace are known for English only."
+        f"The language seems to be {language_name(language)}: {counted}. Hedges, assertives and reading ease "
+        "are measured in English only. The usual pace and rate of fillers are known for English only, so "
+        "that neither moves a score here."
     )
 
 

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from cara.speech.disfluencies import find_fillers, without_hesitations
+from cara.speech.foreign_fillers import find_foreign_fillers
+from cara.speech.hesitations import KNOWN_IN
 from cara.speech.languages import ENGLISH, detect_language
 from cara.speech.list_items import mark_items
 from cara.speech.phrases import per_hundred
@@ -52,12 +54,21 @@ class Fluency:
 
 
 def measure_fluency(words: Words, language: str) -> Fluency:
-    """Returns what is fluent in the words and what is not: see `find_fillers` and `find_repairs`."""
-    fillers, unfilled = (
-        find_fillers(words) if language == ENGLISH else (None, without_hesitations(words, language))
-    )
+    """Returns what is fluent in the words and what is not.
+
+    See `find_fillers` for those of English, `find_foreign_fillers` for others, and `find_repairs`.
+    """
+    fillers, unfilled = _without_fillers(words, language)
     repairs, fluent = find_repairs(unfilled, language)
     return Fluency(fillers, repairs, fluent)
+
+
+def _without_fillers(words: Words, language: str) -> tuple[Counter[str] | None, Words]:
+    if language == ENGLISH:
+        return find_fillers(words)
+    if language in KNOWN_IN:
+        return find_foreign_fillers(words, language)
+    return None, without_hesitations(words, language)
 
 
 def count_fluent_words(talk: Talk, enough: int | None = None) -> int:

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 
 # In every language, except where one is a word.
 _SOUNDS = (
-    ("um", re.compile(r"u++h*+m++|e++h++m++")),
+    ("um", re.compile(r"u++h*+m++")),
+    ("ehm", re.compile(r"e++h++m++")),
     ("uh", re.compile(r"u++h++")),
     ("erm", re.compile(r"e++r++m++")),
     ("er", re.compile(r"e++r(?:r{2,}+)?")),
@@ -18,31 +19,40 @@ _SOUNDS = (
     ("öh", re.compile(r"ö++h++m*+|ö{2,}+")),
     ("euh", re.compile(r"e++u++h++")),
     ("eee", re.compile(r"e{3,}+")),
-    ("ııı", re.compile(r"ı{2,}+")),
+    ("ııı", re.compile(r"i?+ı{2,}+")),
     ("yyy", re.compile(r"y{3,}+")),
     ("эм", re.compile(r"э++м++|м{2,}+")),
     ("э", re.compile(r"э++(?:-э++)*+")),
-    ("えーと", re.compile(r"え[ーえぇ]*+っ?と[ーお]*+|え[ーえぇ]++|ええっと")),
-    ("あのー", re.compile(r"あの[ーう]++|その[ーう]++")),
-    ("うーん", re.compile(r"う[ーう]++ん*+|ん[ーん]++|あー++")),
+    ("えーと", re.compile(r"え[ーえぇ]++っ?と[ーお]*+")),
+    ("えっと", re.compile(r"えっと[ーお]*+")),
+    ("えー", re.compile(r"え[ーえぇ]++")),
+    ("あのー", re.compile(r"あの[ーう]++")),
+    ("そのー", re.compile(r"その[ーう]++")),
+    ("うーん", re.compile(r"う[ーう]++ん*+|ん[ーん]++")),
+    ("あー", re.compile(r"あー++")),
     ("嗯", re.compile(r"嗯++")),
     ("呃", re.compile(r"呃++")),
     ("음", re.compile(r"으*음++|어{2,}+|으{2,}+")),
     ("เอ่อ", re.compile(r"เอ่อ++|อืม++")),
-    ("हम्म", re.compile(r"हम्+म|अम्+म")),
+    ("हम्म", re.compile(r"हम्+म")),
+    ("उम्म", re.compile(r"[उअ]म्+म")),
 )  # fmt: skip
-_FIRST_LETTERS = frozenset("ueahmäöıyэмえあそうん嗯呃으음어เอहअ")
+_FIRST_LETTERS = frozenset("ueahmäöıiyэмえあそうん嗯呃으음어เอहउअ")
 _MAX_LETTERS = 20
+_REPEATED = re.compile(r"(.)\1++")
 
 # Hesitations that are words, names or sounds of another kind in other languages.
 _ALSO = {
+    "de": frozenset({"aeh", "aehm"}),
     "es": frozenset({"eh", "em"}),
     "fr": frozenset({"heu", "hum"}),
     "it": frozenset({"eh"}),
-    "pt": frozenset({"hum", "hã", "ahn", "eh"}),
+    "pt": frozenset({"hum", "hã", "ahn", "eh", "ã", "ãh"}),
     "nl": frozenset({"eh"}),
     "sv": frozenset({"eh"}),
-    "tr": frozenset({"hım"}),
+    "tr": frozenset({"ee", "hım", "ıhm"}),
+    "hi": frozenset({"अं", "अँ", "उम"}),
+    "mr": frozenset({"अं"}),
     "ko": frozenset({"어"}),
 }
 _WORDS = {
@@ -54,15 +64,23 @@ _WORDS = {
     "und": frozenset({"um", "er"}),
 }
 
-KNOWN_IN = frozenset("en es fr de it pt nl sv pl tr ja zh ko th und-Cyrl und-Deva".split())
+KNOWN_IN = frozenset("en es fr de it pt nl sv pl tr hi hi-Latn mr ne ja zh ko th und-Cyrl und-Deva".split())
 """The languages of which we know how people hesitate."""
 
 
 def hesitations_among(words: Iterable[str], language: str = "en") -> dict[str, str]:
     """Returns the hesitation sounds among lower-case words, each with its usual spelling: `ummm` is `um`."""
     no_sounds, also = _WORDS.get(language, frozenset()), _ALSO.get(language, frozenset())
-    found = ((word, _sound(word) or (word if word in also else None)) for word in words)
+    found = ((word, _listed(word, also) or _sound(word)) for word in words)
     return {word: name for word, name in found if name and word not in no_sounds}
+
+
+def _listed(word: str, sounds: frozenset[str]) -> str | None:
+    """Returns which of the sounds a word is, drawn out or not: `ehhh` is `eh`."""
+    if not sounds or word in sounds:
+        return word if word in sounds else None
+    short = _REPEATED.sub(r"\1", word[:_MAX_LETTERS])
+    return short if short in sounds and len(word) <= _MAX_LETTERS else None
 
 
 def _sound(word: str) -> str | None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from itertools import islice
+from operator import itemgetter
 
 from cara.speech.hesitations import hesitations_among
 from cara.speech.stop_words import ENGLISH_TOO, LETTERS, STOP_WORDS
@@ -21,12 +23,21 @@ _NAMES = {
     "sv": "Swedish", "pl": "Polish", "tr": "Turkish", "ja": "Japanese", "zh": "Chinese", "ko": "Korean",
     "th": "Thai", "lo": "Lao", "km": "Khmer", "my": "Burmese", "el": "Greek", "he": "Hebrew",
     "und-Cyrl": "one in Cyrillic letters", "und-Arab": "one in Arabic letters",
-    "und-Deva": "one in Devanagari letters",
+    "und-Deva": "one in Devanagari letters", "hi": "Hindi", "mr": "Marathi", "ne": "Nepali",
+    "hi-Latn": "Hindi in Latin letters", "ca": "Catalan", "da": "Danish", "fi": "Finnish", "ro": "Romanian",
+    "cs": "Czech",
 }  # fmt: skip
 _WORDS_EXAMINED = 3000
 _MIN_WORDS_TO_DOUBT_ENGLISH = 30
 _MIN_STOP_WORD_SHARE = 0.1
 _MIN_DISTINCT_WORDS = 2
+_MIN_TIMES_ENGLISH = 1.3
+_MIN_HITS, _MIN_UNCERTAIN_HITS = 3, 4
+_MIN_PLAIN_LETTERS = 3
+_END_OF_LATIN = "\u0250"
+_PLAIN_LETTERS = str.maketrans({"ı": "i", "ß": "ss", "ł": "l", "œ": "oe"})
+DOTTED_I = "i̇"
+"""What the capital `İ` of Turkish becomes in lower case, where it should become `i`."""
 
 _MAX_WINDOWS = 200
 _MIN_WINDOW_WORDS, _MAX_WINDOW_WORDS = 4, 12
@@ -39,15 +50,31 @@ _SCRIPTS = {
 }  # fmt: skip
 
 
+def without_accents(text: str) -> str:
+    """Returns lower-case Latin text in the letters of English; text in another script stays what it is."""
+    letters = unicodedata.normalize("NFD", text.translate(_PLAIN_LETTERS))
+    plain = "".join(letter for letter in letters if not unicodedata.combining(letter))
+    return plain if plain.isascii() else text
+
+
+def _spellings(word: str) -> tuple[str, ...]:
+    """Returns a stop word as it is written, and as recognizers without accents do, if that says enough."""
+    plain = without_accents(word)
+    return (word, plain) if len(plain) >= _MIN_PLAIN_LETTERS else (word,)
+
+
 def _by_word() -> dict[str, tuple[str, ...]]:
     languages: defaultdict[str, list[str]] = defaultdict(list)
     for language, words in STOP_WORDS.items():
-        for word in words.split():
-            languages[word].append(language)
+        for spelling in {spelling for word in words.split() for spelling in _spellings(word)}:
+            languages[spelling].append(language)
     return {word: tuple(found) for word, found in languages.items()}
 
 
 _LANGUAGES_OF = _by_word()
+_WITH_LETTER = {letter: set(languages.split()) for letter, languages in LETTERS.items()}
+_DEVANAGARI = ("hi", "mr", "ne")
+_OTHERS = frozenset(STOP_WORDS).difference({ENGLISH}, _DEVANAGARI)
 
 
 def language_name(language: str) -> str:
@@ -56,13 +83,14 @@ def language_name(language: str) -> str:
 
 
 def detect_language(words: Words) -> str:
-    """Returns the language as a BCP 47 tag, from the script and, for Latin letters, the share of stop words.
+    """Returns the language as a BCP 47 tag, from the script and the share of stop words.
 
-    Distinguishes English, nine other languages with Latin letters, and scripts; the rest is `und`
-    (undetermined). Another language than English needs two different words that English doesn't have: stop
-    words (`no` is an English word), or one of these beside a word with letters of its own. Without them,
-    fewer than 30 words are taken as English.
-    Limit: only the first 3,000 words are examined, hesitations left out; later changes are missed.
+    Distinguishes the languages of `STOP_WORDS`, and scripts; the rest is `und` (undetermined). Another
+    language than English needs words that English doesn't have (`no` is an English word): two different ones,
+    or one among more stop words of its own than English ones. Without them, fewer than 30 words are English.
+    Stop words without their accents are known too.
+    Limit: only the first 3,000 words are examined, hesitations left out; later changes are missed. A few
+    words that are none of the most frequent, such as a list of things, are taken as English.
     """
     counts = _examined(islice(words.lower, _WORDS_EXAMINED))
     return _language_of(counts, counts.total() < _MIN_WORDS_TO_DOUBT_ENGLISH)
@@ -102,7 +130,7 @@ def _windows(words: Words) -> Iterator[tuple[int, int]]:
 
 
 def _examined(words: Iterable[str]) -> Counter[str]:
-    counts = Counter(words)
+    counts = Counter(word.replace(DOTTED_I, "i") for word in words)
     hesitations = hesitations_among(counts)
     return Counter(
         {word: n for word, n in counts.items() if word not in hesitations and not word[0].isdigit()}
@@ -112,6 +140,8 @@ def _examined(words: Iterable[str]) -> Counter[str]:
 def _language_of(counts: Counter[str], doubtful: bool) -> str:
     """Returns the language of the words; `doubtful` says that it is English unless it is another one."""
     script = _script(counts)
+    if script == "DEVANAGARI":
+        return _in_devanagari(counts)
     return _by_stop_words(counts, doubtful) if script == "LATIN" else _SCRIPTS.get(script, UNDETERMINED)
 
 
@@ -130,27 +160,74 @@ def _script(counts: Counter[str]) -> str:
 
 def _by_stop_words(counts: Counter[str], doubtful: bool) -> str:
     """Returns the language with Latin letters that has most stop words, and words with letters of its own."""
-    hits: Counter[str] = Counter()
-    distinct: Counter[str] = Counter()
-    certain: set[str] = set()
-    for word, count in counts.items():
-        languages, letters = _LANGUAGES_OF.get(word, ()), _languages_of_letters(word)
-        hits.update(dict.fromkeys({*languages, *letters}, count))
-        if ENGLISH not in languages and word not in ENGLISH_TOO:
-            distinct.update({*languages, *letters})
-            certain.update(languages)
+    found = _evidence(counts)
     least = max(_MIN_STOP_WORD_SHARE * counts.total(), 1)
+    english = found[ENGLISH].hits
     others = [
         language
-        for language in sorted(certain)
-        if distinct[language] >= _MIN_DISTINCT_WORDS and hits[language] >= max(least, 1.3 * hits[ENGLISH])
+        for language in STOP_WORDS
+        if language != ENGLISH and found[language].hits >= least and found[language].outweighs(english)
     ]
-    if others:
-        return max(others, key=lambda language: (hits[language], distinct[language]))
-    return ENGLISH if doubtful or hits[ENGLISH] >= least else UNDETERMINED
+    if others:  # of equal ones, the first in the table
+        return max(others, key=lambda language: (found[language].hits, found[language].distinct))
+    return ENGLISH if doubtful or english >= least else UNDETERMINED
+
+
+@dataclass(slots=True)
+class _Evidence:
+    """What speaks for a language.
+
+    `hits` counts its stop words and the words with its letters, less those with letters that it doesn't
+    have; `in_english` those that are stop words of English too. `distinct` are the different ones that are
+    no English words, and `stop_words` those of these that don't only have its letters.
+    """
+
+    hits: int = 0
+    in_english: int = 0
+    distinct: int = 0
+    stop_words: int = 0
+
+    def outweighs(self, english: int) -> bool:
+        """Returns whether it is this language rather than English, which has so many stop words."""
+        certain = self.stop_words > 0
+        if certain and self.distinct >= _MIN_DISTINCT_WORDS and self.hits >= _MIN_TIMES_ENGLISH * english:
+            return True
+        needed = _MIN_HITS if certain else _MIN_UNCERTAIN_HITS
+        return self.distinct > 0 and self.hits >= needed * (1 + english - self.in_english)
+
+
+def _evidence(counts: Counter[str]) -> defaultdict[str, _Evidence]:
+    found: defaultdict[str, _Evidence] = defaultdict(_Evidence)
+    for word, count in counts.items():
+        stop_word = word if word in _LANGUAGES_OF else word[: word.find("'") + 1]  # `dell'` of `dell'anno`
+        languages = _LANGUAGES_OF.get(stop_word, ())
+        with_letters = _languages_of_letters(word)
+        for language in {*languages, *with_letters}:
+            evidence = found[language]
+            evidence.hits += count
+            if ENGLISH in languages:
+                evidence.in_english += count
+            elif stop_word not in ENGLISH_TOO:
+                evidence.distinct += 1
+                evidence.stop_words += language in languages
+        if not word.isascii() and word[0] < _END_OF_LATIN:
+            for language in _OTHERS.difference(languages, with_letters):
+                found[language].hits -= count
+    return found
+
+
+def _in_devanagari(counts: Counter[str]) -> str:
+    """Returns the language that has most stop words; if two have as many, only the script is known."""
+    hits: Counter[str] = Counter()
+    for word, count in counts.items():
+        hits.update(dict.fromkeys(_LANGUAGES_OF.get(word, ()), count))
+    (best, most), (_, second) = sorted(
+        ((language, hits[language]) for language in _DEVANAGARI), key=itemgetter(1), reverse=True
+    )[:2]
+    return best if most > second else _SCRIPTS["DEVANAGARI"]
 
 
 def _languages_of_letters(word: str) -> set[str]:
-    if word.isascii():
-        return set()
-    return {language for letter in word for language in LETTERS.get(letter, "").split()}
+    """Returns the languages that have all the letters of a word which English doesn't have."""
+    letters = [letter for letter in set(word) if not letter.isascii()]
+    return set.intersection(*(_WITH_LETTER.get(letter, set()) for letter in letters)) if letters else set()

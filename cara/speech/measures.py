@@ -53,8 +53,9 @@ def measure_talk(talk: Talk, *, duration_seconds: float | None, feature_type: st
     """Measures the learner's own turns, in time linear in the length of the transcript.
 
     `duration_seconds` is that of the whole session; None, or less than 5 seconds, counts as unknown.
-    Languages other than English get only the measures without word lists; those left out are None and named
-    in `not_applicable`. What a transcript can't show (pauses, pitch, loudness) isn't measured.
+    Languages other than English get their fillers where these are known, and the measures without word
+    lists; those left out are None and named in `not_applicable`. What a transcript can't show (pauses, pitch,
+    loudness) isn't measured.
 
     Raises:
         ValueError: the duration is negative, or the feature type is unknown.

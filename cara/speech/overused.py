@@ -9,7 +9,7 @@ from functools import cache
 
 from stop_words import safe_get_stop_words
 
-from cara.speech.applicability import MIN_COMPARED_WORDS
+from cara.speech.applicability import MIN_COMPARED_WORDS, has_known_function_words
 from cara.speech.languages import ENGLISH
 from cara.speech.phrases import per_hundred
 from cara.speech.schemas import OverusedWord
@@ -61,7 +61,7 @@ def overused_words(fluent: Words, language: str) -> list[OverusedWord] | None:
     American English).
     Limit: the words of the topic are listed too: whether one of them is too many is for the speaker to say.
     """
-    if language not in STOP_WORDS or len(fluent) < MIN_COMPARED_WORDS:
+    if not has_known_function_words(language) or len(fluent) < MIN_COMPARED_WORDS:
         return None
     uses = Counter(_content_words(fluent, language))
     if language == ENGLISH:

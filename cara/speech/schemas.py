@@ -69,8 +69,9 @@ class SpeechMeasures(_Measure):
     """Everything that is counted in the learner's own turns.
 
     `fluent_words` are the words less fillers and repairs: what would be left of the talk if it were fluent.
-    In languages other than English the fillers are hesitation sounds alone. Words a minute, rates per 100
-    words, lengths of sentences and the variety of words are those of the fluent words.
+    Spanish, French, German, Portuguese, Italian, Hindi, Japanese and Turkish have lists of fillers of their
+    own; in other languages than these and English, fillers are hesitation sounds alone. Words a minute, rates
+    per 100 words, lengths of sentences and the variety of words are those of the fluent words.
     """
 
     model_config = ConfigDict(
@@ -144,6 +145,11 @@ class SpeechMeasures(_Measure):
     closing_words: str | None
     not_applicable: list[str]
     notes: list[str]
+
+    @property
+    def scorable_fillers_per_hundred_words(self) -> float | None:
+        """Fillers per 100 fluent words where their norm is known, as it is in English; else None."""
+        return self.fillers.per_hundred_words if self.fillers and self.language == "en" else None
 
     @property
     def scorable_hedges_per_hundred_words(self) -> float | None:

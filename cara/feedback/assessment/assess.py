@@ -91,7 +91,7 @@ def _first_of_both_types(highlights: list[Highlight]) -> list[Highlight]:
 
 
 def _breakdown(feature_type: str, measures: SpeechMeasures, judgement: Judgement) -> Breakdown:
-    fillers = measures.fillers.per_hundred_words if measures.fillers else None
+    fillers = measures.scorable_fillers_per_hundred_words
     assertives = measures.assertives.per_hundred_words if measures.assertives else None
     clarity = scores.clarity_measured(
         fillers, measures.mean_sentence_words, measures.repairs_per_hundred_words

@@ -170,7 +170,7 @@ def test_measures_and_earlier_action_items_come_as_facts() -> None:
 def test_measures_that_do_not_apply_are_no_facts() -> None:
     measures = measure("我们 今天 讨论 计划。", duration_seconds=60, feature_type="video")
     facts = json.loads(question(read_talk(""), measures, []).splitlines()[1])
-    assert {"fillers", "hedges", "assertives", "readingEase"} <= set(facts["notApplicable"])
+    assert {"hedges", "assertives", "readingEase"} <= set(facts["notApplicable"])
     assert not facts.keys() & set(facts["notApplicable"])
     assert facts["sentences"] == 1
 
