@@ -115,13 +115,12 @@ def _names(fluent: Words, bare: dict[str, str], language: str) -> set[str]:
 
 @cache
 def _function_words(language: str) -> frozenset[str]:
-    own = STOP_WORDS[language].split()
     if language == ENGLISH:  # the list of the library has half of the content words that people overuse
-        return frozenset([*own, *_ENGLISH_FUNCTION_WORDS])
+        return frozenset([*STOP_WORDS[language].split(), *_ENGLISH_FUNCTION_WORDS])
     listed = safe_get_stop_words(language)
     if language == "tr":
         listed = [word.translate(_MENDED_TURKISH) for word in listed]
-    return frozenset([*own, *listed])
+    return frozenset(listed)
 
 
 def _by_stem(uses: Counter[str]) -> Counter[str]:

@@ -110,7 +110,8 @@ def test_a_talk_has_the_fillers_and_fluent_words_counted_by_hand(language: str):
     assert measures.fillers is not None
     assert measures.fillers.by_word == fillers
     assert words is None or (measures.words, measures.fluent_words) == words
-    assert measures.not_applicable == ["hedges", "assertives", "readingEase"]
+    assert {"hedges", "assertives", "readingEase"} <= set(measures.not_applicable)
+    assert "fillers" not in measures.not_applicable
     assert any("fillers are counted by its own list" in note for note in measures.notes)
 
 

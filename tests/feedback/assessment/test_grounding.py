@@ -141,7 +141,7 @@ def test_a_quote_is_found_however_its_letters_are_composed(
     [
         ("a", "a" * 400),
         ("aa ", "aa " * 79 + "ab"),
-        ("You: a\nCoach: a\n", "a a"),
+        ("You: a a a a a\nCoach: a a a a\n", "a a a a a a"),
         ("\u0301\u0323", "\u0301a"),
         ("a'", "a'" * 100 + "x"),
         ("'", "a"),
