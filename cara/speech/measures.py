@@ -73,7 +73,7 @@ def measure_talk(talk: Talk, *, duration_seconds: float | None, feature_type: st
         spoken=norm is not None,
         speaking_seconds=seconds,
         implausible_pace=is_implausible(pace["words_per_minute"]),
-        unpunctuated=sentences.is_unpunctuated(own_text, len(words)),
+        unpunctuated=sentences.is_unpunctuated(own_text, len(fluency.fluent)),
     )
     members = {
         **pace,

@@ -14,6 +14,7 @@ from functools import cached_property
 from itertools import compress
 
 from cara.speech.hesitations import hesitations_among
+from cara.speech.markers import PHRASE_WORDS, is_in_phrase
 from cara.speech.segmenter import WORD_END, with_word_ends
 from cara.speech.text import PAUSE, TURN
 
@@ -194,7 +195,9 @@ def _resolve_sentence_ends(words: Words, hesitations: Container[str]) -> None:
         if bits >= _POINT:
             ends = _ends_sentence(words, index, following, continues=capitals and in_lower_case)
             words.after[index] = bits & (_POINT - 1) | (END if ends else 0)
-        if words.lower[index] in hesitations:
+        if words.lower[index] in hesitations or (
+            words.lower[index] in PHRASE_WORDS and is_in_phrase(words.lower, index)
+        ):
             in_lower_case = in_lower_case and raw[0].islower()
         else:
             following, in_lower_case = raw, raw[0].islower()
