@@ -3,105 +3,44 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
-from itertools import pairwise
+from collections.abc import Collection, Iterator
 
 from cara.speech.hesitations import hesitations_among
-from cara.speech.phrases import FoundPhrase, PhraseList
+from cara.speech.markers import MARKERS, Marker, Slots
+from cara.speech.phrases import FoundPhrase
+from cara.speech.surroundings import Place, Row, find_rows
+from cara.speech.word_classes import CLAUSE, CONJUNCTION, DETERMINER, OPEN, classes_after, classes_before
 from cara.speech.words import BREAK, END, SILENCE, Words, drop_words
 
-_BEFORE_KIND_OF = frozenset(
-    "a an the this that these those what which some any every each all one another no same other different "
-    "new my your his her its our their certain right best only first two three many few".split()
-)
-_BEFORE_VERB_LIKE = frozenset(
-    "i you we they he she it people to would do don't did didn't that's might may can".split()
-)
-_BEFORE_LIKENESS = frozenset(
-    "look looks looked feel feels felt sound sounds seem seems something things more just".split()
-)
-_CONJUNCTIONS = frozenset("and but or because then yeah yes no ok okay oh".split())
-_AFTER_LIKENESS = frozenset(
-    "this that these those i you we they he she it a an the my your his her our their me us him them many "
-    "most all any other in".split()
-)
-
-
-@dataclass(frozen=True, slots=True)
-class _Marker:
-    """When a phrase is a discourse marker, besides being set off by punctuation on both sides.
-
-    `opens`: at the start of a sentence, unless a word of `not_before` follows. `doubles`: when it is said
-    twice. Before a pause: after any word, or only after those of `only_after`. After a word of `not_after` it
-    is none, unless a comma comes between.
-    """
-
-    opens: bool = True
-    doubles: bool = True
-    not_before: frozenset[str] = frozenset()
-    not_after: frozenset[str] = frozenset()
-    only_after: frozenset[str] | None = None
-
-
-_BEFORE_VERB = frozenset(
-    "do did does don't didn't if as that what how when would let should can must to".split()
-)
-_MARKERS = {
-    "like": _Marker(not_before=_AFTER_LIKENESS, not_after=_BEFORE_VERB_LIKE | _BEFORE_LIKENESS),
-    "you know": _Marker(
-        not_before=frozenset(
-            "that what how who why when where if the it this him her them me my your".split()
-        ),
-        not_after=_BEFORE_VERB,
-    ),
-    "i mean": _Marker(
-        not_before=frozenset("it this that to".split()), not_after=_BEFORE_VERB | {"things", "which"}
-    ),
-    "sort of": _Marker(not_after=_BEFORE_KIND_OF),
-    "kind of": _Marker(not_after=_BEFORE_KIND_OF),
-    "basically": _Marker(),
-    "actually": _Marker(),
-    "literally": _Marker(),
-    "right": _Marker(opens=False, doubles=False, only_after=_CONJUNCTIONS),
-    "so": _Marker(
-        doubles=False,  # `so, so good` is emphasis
-        not_before=frozenset(
-            "that far much many long did do does be is was were are am can will would have had".split()
-        ),
-        only_after=_CONJUNCTIONS,
-    ),
-    "well": _Marker(
-        not_before=frozenset(
-            "done said known over before after into enough made planned prepared behaved".split()
-        ),
-        only_after=_CONJUNCTIONS,
-    ),
-}
-_MARKER_PHRASES = PhraseList(_MARKERS)
+_ACRONYMS = frozenset({"ER", "ERM", "MM"})
+_NEIGHBORS = 6
 
 
 def find_fillers(words: Words) -> tuple[Counter[str], Words]:
     """Finds the fillers of English speech; returns the count of each, and the words that are no fillers.
 
-    um, uh, er, erm, ah and hmm (drawn out or not) always count, except in capitals (`the ER`) and for `mm`
-    after a number. like, you know, I mean, sort of, kind of, basically, actually, literally, right, so and
-    well count only as discourse markers: set off by punctuation on both sides, at the start of a sentence,
-    said twice, or before a pause mark. They never count as verb, comparison or quantity (`I like tea`, `like
-    this`, `the right answer`, `so that`). Hesitations don't change whether another word is a filler.
+    um, uh, er, erm, ah and hmm (drawn out or stammered) always count; not the acronym ER in a text with small
+    letters, `mm` after a number, nor the answers `uh-huh` and `mm-hmm`. like, you know, I mean, you see, sort
+    of, kind of, right, so, well, okay, yeah and anyway count where they are discourse markers: set off by
+    punctuation on both sides, at the start of a sentence, said twice, before a pause mark, or where the words
+    around leave no ordinary use (`was like thinking`, `the like the`). They never count as verb, comparison,
+    quantity or quotative (`I like tea`, `like this`, `like ten people`, `she was like what`), in a series
+    (`left, right, and straight on`), nor as a whole answer (`Okay.`). basically, actually and literally count
+    anywhere but in their plain meaning (`what actually happened`, `taken literally`). ok is counted as okay.
+    A filler more never takes another one away: fillers see through each other to the words around.
     Norm: spontaneous speech has about 6 disfluencies in 100 words, of which fillers are a part; good prepared
     talk stays under 2 in 100. Source: Bortfeld et al. 2001, Language and Speech 44; Clark & Fox Tree 2002,
-    Cognition 84.
-    Limit: many transcription services leave hesitations out, and without punctuation few discourse markers
-    are recognized; the count is then too low.
+    Cognition 84; for what markers do, Schiffrin 1987, Discourse Markers.
+    Limit: many transcription services leave hesitations out. Without punctuation, many uses of like, right,
+    so, well, okay and you see can't be told from ordinary ones (`turn right`); the count is then too low.
     """
     hesitations = _hesitations_by_index(words)
-    spoken = drop_words(words, hesitations)
     indexes = [index for index in range(len(words)) if index not in hesitations]
-    markers = _discourse_markers(spoken)
+    markers = _find_markers(drop_words(words, hesitations), _without(words, hesitations))
     by_word = Counter(hesitations.values())
     by_word.update(marker.phrase for marker in markers)
     marked = {indexes[index] for marker in markers for index in range(marker.start, marker.end)}
-    return by_word, drop_words(words, marked | hesitations.keys())
+    return by_word, _without(words, marked | hesitations.keys())
 
 
 def without_hesitations(words: Words, language: str) -> Words:
@@ -117,49 +56,101 @@ def _hesitations_by_index(words: Words) -> dict[int, str]:
 
 
 def _is_other_word(words: Words, index: int) -> bool:
-    """Returns whether the letters of a hesitation are an acronym, or millimeters after a number."""
+    """Returns whether a hesitation is an acronym, millimeters after a number, or the agreement `uh huh`."""
     raw = words.raw[index]
-    if raw in ("ER", "ERM", "MM"):
-        return True
-    return raw == "mm" and index > 0 and words.lower[index - 1][-1].isdigit()
+    if raw in _ACRONYMS:
+        return not _is_in_capitals(words, index) or _names_a_place(words, index)
+    if raw == "mm":
+        return index > 0 and words.lower[index - 1][-1].isdigit()
+    return words.lower[index : index + 2] == ["uh", "huh"]
 
 
-def _discourse_markers(words: Words) -> list[FoundPhrase]:
-    """Returns the markers from left to right.
-
-    An `opening` one follows on nothing but markers in its sentence.
-    """
-    found: list[FoundPhrase] = []
-    opening_until = 0
-    candidates = list(_MARKER_PHRASES.find(words))
-    repeated = [_is_repeated(words, *pair) for pair in pairwise(candidates)]
-    for candidate, *said_twice in zip(candidates, [False, *repeated], [*repeated, False], strict=False):
-        start = candidate.start
-        opening = start == 0 or bool(words.after[start - 1] & END) or opening_until == start
-        if _is_marker(words, candidate, opening, any(said_twice)):
-            found.append(candidate)
-            opening_until = candidate.end if opening else opening_until
-    return found
+def _is_in_capitals(words: Words, index: int) -> bool:
+    """Returns whether the words around are in capitals too, which say nothing then."""
+    around = words.raw[max(0, index - _NEIGHBORS) : index + _NEIGHBORS + 1]
+    return not any(word.islower() for word in around)
 
 
-def _is_repeated(words: Words, one: FoundPhrase, other: FoundPhrase) -> bool:
-    """Returns whether a phrase is said twice in a row in one sentence (unlike `it went well. Well done`)."""
-    adjacent = one.phrase == other.phrase and one.end == other.start
-    return adjacent and not words.sentence_ends(one.end - 1, one.end)
-
-
-def _is_marker(words: Words, candidate: FoundPhrase, opening: bool, said_twice: bool) -> bool:
-    rule = _MARKERS[candidate.phrase]
-    before = words.lower[candidate.start - 1] if not opening else ""
-    following = words.lower[candidate.end] if candidate.end < len(words) else ""
-    after = words.after[candidate.end - 1]
-    set_off_before = opening or bool(words.after[candidate.start - 1] & BREAK)
-    if set_off_before and after & (BREAK | END):
-        return True
-    if not set_off_before and before in rule.not_after:
+def _names_a_place(words: Words, index: int) -> bool:
+    """Returns whether a determiner precedes the acronym, and no noun follows: `THE ER IS FULL`."""
+    if index == 0 or words.after[index - 1] & (BREAK | END) or index + 1 == len(words):
         return False
-    if said_twice and rule.doubles:
+    determined = classes_before(words.lower[index - 1], "") & DETERMINER
+    return bool(determined) and (
+        bool(words.after[index] & END) or not classes_after(words.lower[index + 1]) & OPEN
+    )
+
+
+def _without(words: Words, dropped: Collection[int]) -> Words:
+    """Returns the words without those dropped, nor the commas on both sides of these: `I, um, think`.
+
+    A pause behind one of them is no pause of what it stands in: `for the uh... people`.
+    """
+    after = words.after.copy()
+    anchor, previous = -1, -1
+    for index in sorted(dropped):
+        anchor = anchor if anchor >= 0 and index == previous + 1 else index - 1
+        previous = index
+        if anchor >= 0 and after[index] & BREAK:
+            after[anchor] &= ~BREAK
+        after[index] &= ~(BREAK | SILENCE)
+    return drop_words(Words(words.raw, words.lower, after, words.gaps), dropped)
+
+
+def _find_markers(words: Words, joined: Words) -> list[FoundPhrase]:
+    """Returns the discourse markers among words without hesitations, in no particular order.
+
+    What stands inside another phrase is a marker, and taken out before the others are looked for.
+    """
+    rows = find_rows(words, joined)
+    inside = [found for row in rows if row.splits_phrase for found in row.phrases]
+    if not inside:
+        return [found for row in rows for found in _markers_in(row)]
+    dropped = {index for found in inside for index in range(found.start, found.end)}
+    kept = [index for index in range(len(words)) if index not in dropped]
+    rest = find_rows(drop_words(words, dropped), _without(joined, dropped))
+    return inside + [
+        FoundPhrase(found.phrase, kept[found.start], kept[found.end - 1] + 1)
+        for row in rest
+        for found in _markers_in(row)
+    ]
+
+
+def _markers_in(row: Row) -> Iterator[FoundPhrase]:
+    return (place.found for place in row.places() if _is_marker(MARKERS[place.found.phrase], place, row))
+
+
+def _is_marker(rule: Marker, place: Place, row: Row) -> bool:
+    if rule.answers and row.is_answer:
+        return False
+    if _is_set_off(rule, place, row):
+        return not (rule.in_series and (row.is_direction or row.is_noun))
+    if row.is_resumed or _is_between(rule.intrudes, place, row):
         return True
-    if opening and rule.opens:
-        return following not in rule.not_before
-    return bool(after & SILENCE) and (rule.only_after is None or before in rule.only_after)
+    if row.before in rule.not_after and not place.break_before and not place.said_before:
+        return False
+    if rule.doubles and (place.said_before or place.said_again):
+        return True
+    if place.silence_after and (rule.only_after is None or row.before in rule.only_after):
+        return True
+    if row.following in rule.not_before or (rule.compares and _compares(place, row)):
+        return False
+    return (rule.opens and row.opens) or _is_between(rule.between, place, row)
+
+
+def _is_set_off(rule: Marker, place: Place, row: Row) -> bool:
+    if not place.break_after:
+        return False
+    joined = rule.joins and row.before_classes & CONJUNCTION and row.following
+    return bool(row.opens or place.break_before or joined)
+
+
+def _compares(place: Place, row: Row) -> bool:
+    """Returns whether the phrase begins what has no verb: `Like tea, coffee is hot`, `fruit, like apples`."""
+    after_noun = place.break_before and row.before_classes & OPEN
+    return bool(row.opens or after_noun or row.before_classes & CONJUNCTION) and row.is_verbless
+
+
+def _is_between(slots: Slots, place: Place, row: Row) -> bool:
+    before, following = row.before_classes | CLAUSE * place.break_before, row.following_classes
+    return any(before & one and following & other for one, other in slots)

@@ -12,6 +12,7 @@ import re
 from collections.abc import Container
 from typing import TYPE_CHECKING, Final
 
+from cara.speech.markers import PHRASE_WORDS, is_in_phrase
 from cara.speech.text import ITEM, PAUSE, TURN
 
 if TYPE_CHECKING:
@@ -125,7 +126,8 @@ def resolve_sentence_ends(words: Words, hesitations: Container[str]) -> None:
         if bits >= _POINT:
             ends = _ends_sentence(words, index, following, capitals=capitals, continues=in_lower_case)
             words.after[index] = bits & (_POINT - 1) | (END if ends else 0)
-        if words.lower[index] in hesitations:
+        lower = words.lower[index]
+        if lower in hesitations or (lower in PHRASE_WORDS and is_in_phrase(words.lower, index)):
             in_lower_case = in_lower_case and raw[0].islower()
         else:
             following, in_lower_case = _as_following(words, index), raw[0].islower()

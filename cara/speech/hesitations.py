@@ -64,6 +64,8 @@ _WORDS = {
     "und": frozenset({"um", "er"}),
 }
 
+_ANSWERS = frozenset({"uh", "hm", "hmm", "mm"})
+
 KNOWN_IN = frozenset("en es fr de it pt nl sv pl tr hi hi-Latn mr ne ja zh ko th und-Cyrl und-Deva".split())
 """The languages of which we know how people hesitate."""
 
@@ -84,8 +86,16 @@ def _listed(word: str, sounds: frozenset[str]) -> str | None:
 
 
 def _sound(word: str) -> str | None:
+    *stutter, word = word.split("-")
+    if stutter and not _stammers(stutter, word):
+        return None
     if word[:1] in _FIRST_LETTERS and len(word) <= _MAX_LETTERS:
         for name, sound in _SOUNDS:
             if sound.fullmatch(word):
                 return name
     return None
+
+
+def _stammers(parts: list[str], sound: str) -> bool:
+    """Returns whether the parts are beginnings of the sound: `u-um`, unlike `mm-hmm` and `uh-uh`."""
+    return sound not in _ANSWERS and all(part and sound.startswith(part) for part in parts)

@@ -78,7 +78,7 @@ def measure_talk(talk: Talk, *, duration_seconds: float | None, feature_type: st
         spoken=norm is not None,
         speaking_seconds=seconds,
         implausible_pace=is_implausible(pace["words_per_minute"]),
-        unpunctuated=sentences.is_unpunctuated(words),
+        unpunctuated=sentences.is_unpunctuated(words, len(fluency.fluent)),
     )
     members = {
         **pace,

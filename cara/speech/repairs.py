@@ -19,6 +19,8 @@ _MAX_REPEATED_WORDS = 8
 _RESTART_WORDS = 6
 _RESTART_WORDS_OF_FINISHED = 3
 _DASH = re.compile(r"--|[–—―-]")
+# A pause mark is none: who pauses need not begin anew.
+_BREAKING = re.compile(r"…|\.\.|--|[–—―-]")
 # A dash of punctuation has space on both sides or on none.
 _CUTTING_DASH = re.compile(r"(?:--|[–—―])\s")
 
@@ -96,6 +98,8 @@ def _is_false_start(words: Words, index: int) -> bool:
         return False
     if bits & CUT:
         return _is_broken_off(words, index)
+    if not _BREAKING.search(words.gaps[index]):
+        return False
     begin = _begin_of_false_start(words, index)
     last, following = words.lower[index : index + 2]
     cut_off = bits & DASH and _CUTTING_DASH.match(words.gaps[index])

@@ -32,12 +32,12 @@ class SentenceLengths:
     longest: int | None
 
 
-def is_unpunctuated(words: Words) -> bool:
-    """Returns whether more than 60 words have no terminal punctuation: their sentences are unknown.
+def is_unpunctuated(words: Words, fluent_words: int) -> bool:
+    """Returns whether more than 60 fluent words have no terminal punctuation: their sentences are unknown.
 
     The full stops of abbreviations are none; items of a list end as sentences do.
     """
-    return len(words) > _MIN_WORDS_UNPUNCTUATED and not any(
+    return fluent_words > _MIN_WORDS_UNPUNCTUATED and not any(
         bits & END and _TERMINAL.search(gap) for bits, gap in zip(words.after, words.gaps, strict=True)
     )
 

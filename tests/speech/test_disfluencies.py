@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as some
 
 from cara.speech import SpeechMeasures, count_fluent_words, count_spoken_words, measure
+from cara.speech.fluency import Fluency, measure_fluency
+from cara.speech.hedges import count_hedges
+from cara.speech.words import tokenize
 from cara.transcripts.talk import read_talk
 
 
@@ -47,7 +53,9 @@ def test_words_in_ordinary_use_are_no_fillers():
         ("What kind of tea? This sort of tea.", {}),
         ("Basically we left. Actually, we ran. We, literally, flew.",
          {"basically": 1, "actually": 1, "literally": 1}),
-        ("We actually flew. It is literally true.", {}),
+        ("I actually walked there and it was basically a field, and I was literally lost.",
+         {"actually": 1, "basically": 1, "literally": 1}),
+        ("That is what actually happened. He was taken literally.", {}),
         ("It works, right? Right, we go. Turn right now. Right now we go.", {"right": 2}),
         ("So we left. And so, we left. So far we stay. So that works.", {"so": 1}),
         ("It was so, so good.", {}),
@@ -55,10 +63,90 @@ def test_words_in_ordinary_use_are_no_fillers():
         ("It went well. Well done. Well, well, we know.", {"well": 2}),
         ("So, um, well, you know, we left.", {"so": 1, "um": 1, "well": 1, "you know": 1}),
         ("So well you know we left.", {"so": 1, "well": 1, "you know": 1}),
+        ("Okay, we begin. Yeah, and anyway, that is the plan. You see, we won.",
+         {"okay": 1, "yeah": 1, "anyway": 1, "you see": 1}),
+        ("Ok so yeah we left.", {"okay": 1, "so": 1, "yeah": 1}),
+        ("It is okay. Okay with me. You see the house. We carried on anyway. He said yeah.", {}),
+        ("You: Okay.\nCoach: Would you go?\nYou: Yeah.", {}),
+        ("We sold it. Okay. Now we build.", {"okay": 1}),
+        ("Left, right, and straight on. Turn left, right, or go back.", {}),
+        ("A pump, well, and garden came with the house. A garden, well, pump, and shed.", {}),
+        ("We sold it, well, and we left, right?", {"well": 1, "right": 1}),
+        ("Like mother, like daughter. Like tea, coffee is hot. Like I said, we won.", {}),
+        ("So what? So far, so good. It works as well as it can. I think so.", {}),
+        ("ER, WE BEGIN NOW. THE ER IS FULL.", {"er": 1}),
+        ("U-um, e-er, we said uh-huh and mm-hmm, uh huh.", {"um": 1, "er": 1}),
     ],
 )  # fmt: skip
 def test_fillers_are_distinguished_from_the_same_words_in_ordinary_use(text: str, fillers: dict[str, int]):
     assert _fillers(text) == fillers
+
+
+@pytest.mark.parametrize(
+    ("text", "fillers"),
+    [
+        ("so um i was like thinking you know that we could like basically start on monday",
+         {"so": 1, "um": 1, "like": 2, "you know": 1, "basically": 1}),
+        ("so we were like waiting and like nobody came you know",
+         {"so": 1, "like": 2, "you know": 1}),
+        ("he was like really tired and we went to like the shop", {"like": 2}),
+        ("the like the plan i want to you know i want to go", {"like": 1, "you know": 1}),
+        ("i wanted like to i wanted to keep it", {"like": 1}),
+        ("we went home you like know and i um so mean we were late",
+         {"like": 1, "you know": 1, "um": 1, "so": 1, "i mean": 1}),
+        ("she was like what are you doing there were like ten people", {}),
+        ("i like tea and i would like to go where it looks like rain", {}),
+        ("it was like a dream and people like you drive like a child", {}),
+        ("do you know what i mean it is what i mean you know the answer", {}),
+        ("turn right here right now it rained so much that we left so we came home", {}),
+        ("he did well as you well know and dug a well", {}),
+    ],
+)  # fmt: skip
+def test_fillers_without_punctuation_are_found_by_the_words_around(text: str, fillers: dict[str, int]):
+    assert _fillers(text) == fillers
+
+
+_TALK = (
+    "So we moved the team, you know, to a new office in May. I wanted to, I wanted to keep everyone on one "
+    "floor, and I think it was like the right choice. Well, the rent went up up a little. I wen- I went to "
+    "the bank; it was kind of slow and, um, late. I mean, we could maybe have waited. Anyway, it is done, "
+    "and we are, like, happy."
+)
+_TALKS = (_TALK, re.sub(r"[.,;]", "", _TALK).lower(), _TALK.upper())
+_PLACES = len(_TALK.split())
+_ALWAYS_FOUND = ("um", "uh", "er", "ah", "hmm", "basically", "actually", "yeah")
+_MARKERS = ("like", "you know", "i mean", "sort of", "right", "so", "well", "okay", "anyway", "you see")
+
+
+@given(
+    some.sampled_from(_TALKS),
+    some.sampled_from((*_ALWAYS_FOUND, *_MARKERS)),
+    some.integers(0, _PLACES),
+    some.booleans(),
+)
+@settings(max_examples=150, deadline=None)
+def test_a_filler_more_takes_no_other_away(talk: str, filler: str, place: int, set_off: bool):
+    before, after = _fluency(talk), _fluency(_with_filler(talk.split(), filler, place, set_off))
+    assert before.fillers is not None
+    assert after.fillers is not None
+    assert before.fillers <= after.fillers
+    if filler in _ALWAYS_FOUND:
+        assert before.fillers < after.fillers
+        assert len(after.fluent) <= len(before.fluent)
+        assert after.repairs.count >= before.repairs.count
+        assert count_hedges(after.fluent).count == count_hedges(before.fluent).count
+
+
+def _with_filler(words: list[str], filler: str, place: int, set_off: bool) -> str:
+    before, after = words[:place], words[place:]
+    if not set_off:
+        return " ".join([*before, filler, *after])
+    comma = "," if before and before[-1][-1].isalpha() else ""
+    return " ".join(before) + f"{comma} {filler}, " + " ".join(after)
+
+
+def _fluency(text: str) -> Fluency:
+    return measure_fluency(tokenize(text), "en")
 
 
 def test_hesitations_do_not_change_whether_another_word_is_a_filler():

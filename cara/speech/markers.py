@@ -1,0 +1,236 @@
+"""Discourse markers of English: where each phrase is one, and where it is an ordinary word.
+
+`like` follows D'Arcy 2007, American Speech 82: as a quotative (`she was like what`) and before a quantity
+(`like ten people`) it has a meaning of its own and is no filler.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cara.speech.word_classes import (
+    ADJECTIVE,
+    ADVERB,
+    ANY,
+    AUXILIARY,
+    BE,
+    CLAUSE,
+    CONJUNCTION,
+    DEMONSTRATIVE,
+    DETERMINER,
+    FINISH,
+    FINITE,
+    ING,
+    MODAL,
+    NEGATION,
+    NUMBER,
+    OBJECT,
+    OPEN,
+    PARTICLE,
+    PERSON,
+    PERSON_BE,
+    PREPOSITION,
+    QUESTION_WORD,
+    SAYING,
+    START,
+    THAT,
+    THING,
+    TO,
+    VERB,
+    WOULD,
+)  # fmt: skip
+
+Slots = tuple[tuple[int, int], ...]
+"""Classes of the word before, and of the word after, between which a phrase is a marker."""
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_CLAUSE_BEGINS = PERSON | THING | DETERMINER | QUESTION_WORD | BE | AUXILIARY | MODAL | WOULD
+_INTRUSIONS: Slots = (
+    (PERSON | THING, FINITE),
+    (TO | MODAL | WOULD | AUXILIARY, VERB | BE),
+    (TO | MODAL | WOULD, AUXILIARY),
+    (DETERMINER, DETERMINER | PERSON),
+    (PREPOSITION, DETERMINER | PERSON),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """When a phrase is a discourse marker. It always is one where punctuation sets it off on both sides.
+
+    Attributes:
+        intrudes: slots in which no ordinary use is possible.
+        not_after: else it is none after these words, unless a comma comes between.
+        doubles: it is one when it is said twice.
+        only_after: before a pause it is one; if given, only after these words.
+        not_before: else it is none before these words.
+        compares: nor at the start of a clause without a verb (`Like tea, coffee is hot`).
+        opens: it is one at the start of a sentence.
+        between: slots in which it is one.
+        answers: it is none as the whole first sentence of a turn, which is an answer.
+        joins: a conjunction before it sets it off as a comma does.
+        in_series: it is none as one of a series of directions or nouns.
+    """
+
+    between: Slots = ()
+    intrudes: Slots = _INTRUSIONS
+    opens: bool = True
+    doubles: bool = True
+    answers: bool = False
+    joins: bool = True
+    in_series: bool = False
+    compares: bool = False
+    not_before: frozenset[str] = frozenset()
+    not_after: frozenset[str] = frozenset()
+    only_after: frozenset[str] | None = None
+
+
+_BEFORE_KIND_OF = _words(
+    "a an the this that these those what which some any every each all one another no same other different "
+    "new my your his her its our their certain right best only first two three many few"
+)
+_BEFORE_VERB = _words(
+    "do did does don't didn't if as that what how when would let should can must to whatever"
+)
+_AFTER_CONJUNCTION = _words("and but or because then yeah yes no ok okay oh")
+_KNOWN = _words("that what how who why when where if the it this him them me my your a an all about of")
+_OKAY = Marker(
+    between=(
+        (CONJUNCTION | CLAUSE, _CLAUSE_BEGINS | DEMONSTRATIVE),
+        (DEMONSTRATIVE | THAT, FINITE),
+        (OPEN | OBJECT, OPEN | ADJECTIVE | DETERMINER | FINITE),
+    ),
+    answers=True,
+    not_before=_words("with by for if"),
+    only_after=_AFTER_CONJUNCTION,
+)
+_KIND_OF = Marker(
+    between=((ANY, PERSON | CONJUNCTION | AUXILIARY | MODAL),), intrudes=(), not_after=_BEFORE_KIND_OF
+)
+_ASIDES: Slots = (
+    *_INTRUSIONS,
+    (TO | DETERMINER | PREPOSITION | PERSON | BE, ANY & ~FINISH),
+    (DEMONSTRATIVE | THAT, FINITE),
+    (ADVERB, VERB),
+    (SAYING, THAT),
+)
+_SEE = Marker(
+    between=((CONJUNCTION | CLAUSE, PERSON),),
+    intrudes=_ASIDES,
+    not_before=_KNOWN | {"yourself", "those", "these", "anything", "something", "things"},
+    not_after=_BEFORE_VERB | {"which", "who", "where"},
+)
+
+MARKERS = {
+    "like": Marker(
+        between=(
+            (CONJUNCTION, ANY & ~(DEMONSTRATIVE | NUMBER | OBJECT | FINISH)),
+            (DETERMINER, ANY & ~(NUMBER | FINISH)),
+            (PREPOSITION | PARTICLE, ANY & ~(NUMBER | DEMONSTRATIVE | OBJECT | FINISH)),
+            (PERSON_BE, ING | ADJECTIVE | ADVERB | NEGATION),
+            (BE, ADJECTIVE | ADVERB | NEGATION),
+            (MODAL, ADJECTIVE | ADVERB | OPEN),
+            (AUXILIARY, DETERMINER | ADVERB | ADJECTIVE | VERB | BE | AUXILIARY),
+            (ADVERB | NEGATION, VERB | BE | AUXILIARY | MODAL),
+            (NEGATION, ADJECTIVE | ADVERB),
+            (DEMONSTRATIVE | THAT, FINITE),
+            (OPEN | VERB | ING | ADJECTIVE | OBJECT, CONJUNCTION | FINITE),
+            (OPEN | VERB | ING | ADJECTIVE, PREPOSITION | PARTICLE | ADVERB),
+            (CLAUSE, ADVERB | CONJUNCTION | FINITE),
+        ),
+        not_before=_words(
+            "this that these those minds minded manner fashion in many most all any other others button"
+        ),
+        compares=True,
+        not_after=_words(
+            "i you we they he she it people to would do don't did didn't does doesn't you'd i'd we'd they'd "
+            "he'd she'd look looks looked looking feel feels felt feeling sound sounds sounded seem seems "
+            "seemed taste tastes smell smells something anything nothing things stuff more much such act "
+            "acts acted acting behave behaves dressed might may can"
+        ),
+    ),
+    "you know": Marker(
+        between=((ANY & ~OPEN, ANY), (OPEN, ANY & ~(PREPOSITION | PARTICLE))),
+        intrudes=_ASIDES,
+        not_before=_KNOWN,
+        not_after=_BEFORE_VERB,
+    ),
+    "i mean": Marker(
+        between=((ANY, ANY),),
+        intrudes=_ASIDES,
+        not_before=_words("it this that to by"),
+        not_after=_BEFORE_VERB | {"things", "which"},
+    ),
+    "you see": _SEE,
+    "sort of": _KIND_OF,
+    "kind of": _KIND_OF,
+    "basically": Marker(between=((ANY, ANY),)),
+    "actually": Marker(between=((ANY, ANY),), not_before=_words("happened happens")),
+    "literally": Marker(
+        between=((ANY, ANY),),
+        not_before=_words("translate translates translated translating mean means meant"),
+        not_after=_words("translate translates translated take takes taken took interpreted mean meant"),
+    ),
+    "right": Marker(
+        between=((START | CONJUNCTION, PERSON | QUESTION_WORD | BE | MODAL),),
+        opens=False,
+        doubles=False,
+        answers=True,
+        in_series=True,
+        only_after=_AFTER_CONJUNCTION,
+    ),
+    "so": Marker(
+        between=(*_INTRUSIONS, (DETERMINER, OPEN), (BE, DETERMINER)),
+        intrudes=(),
+        doubles=False,  # `so, so good` is emphasis
+        joins=False,
+        not_before=_words(
+            "that far much many long few little good great nice happy sorry cool true do did does be is was "
+            "were are am can will would have had want wanted need happens happened"
+        ),
+        only_after=_AFTER_CONJUNCTION,
+    ),
+    "well": Marker(
+        between=(
+            (CONJUNCTION, _CLAUSE_BEGINS | DEMONSTRATIVE),
+            (CLAUSE, PERSON | THING | DETERMINER | NEGATION),
+            (PREPOSITION, DETERMINER | PERSON),
+        ),
+        intrudes=(),
+        in_series=True,
+        not_before=_words(
+            "done said known over before after into enough made planned prepared behaved being and"
+        ),
+        not_after=_words("as"),
+        only_after=_AFTER_CONJUNCTION,
+    ),
+    "okay": _OKAY,
+    "yeah": Marker(between=((ANY, ANY),), answers=True, not_after=_words("say said says")),
+    "anyway": Marker(
+        between=((ANY, ANY & ~(FINISH | CONJUNCTION | PREPOSITION | PARTICLE | TO | QUESTION_WORD)),),
+    ),
+}  # fmt: skip
+ORDINARY = frozenset({
+    "as well", "so what", "so far", "so called", "right now", "right away", "like i said", "like you said",
+    "like we said", "like he said", "like she said", "like they said", "like i say", "like i mentioned",
+})  # fmt: skip
+"""Of these no word is a marker, wherever they stand."""
+
+SPELLINGS = {"ok": "okay", "y'know": "you know", "ya know": "you know"}
+
+_SINGLE_WORDS = frozenset(phrase for phrase in (*MARKERS, *SPELLINGS) if " " not in phrase)
+PAIRS = frozenset(tuple(phrase.split()) for phrase in MARKERS if " " in phrase)
+
+
+PHRASE_WORDS = _SINGLE_WORDS.union(*PAIRS)
+
+
+def is_in_phrase(lower: list[str], index: int) -> bool:
+    """Returns whether the word, one of `PHRASE_WORDS`, belongs to a phrase of the list, marker or not."""
+    if lower[index] in _SINGLE_WORDS:
+        return True
+    return tuple(lower[index : index + 2]) in PAIRS or tuple(lower[max(0, index - 1) : index + 1]) in PAIRS

@@ -1,0 +1,251 @@
+"""What stands around the phrases of fillers in a talk."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
+from operator import or_
+
+from cara.speech.markers import MARKERS, ORDINARY, PAIRS, SPELLINGS
+from cara.speech.phrases import FoundPhrase, PhraseList
+from cara.speech.text import TURN
+from cara.speech.word_classes import (
+    ADJECTIVE,
+    DETERMINER,
+    FINISH,
+    FINITE,
+    OPEN,
+    PERSON,
+    PREPOSITION,
+    START,
+    classes_after,
+    classes_before,
+)  # fmt: skip
+from cara.speech.words import BREAK, CUT, END, SILENCE, Words
+
+_PHRASES = PhraseList([*MARKERS, *SPELLINGS, *ORDINARY])
+_MAX_COPIED_WORDS = 4
+_MAX_VERBLESS_WORDS = 5
+_DIRECTIONS = frozenset("left straight up down wrong center centre forward forwards ahead".split())
+_SERIES = frozenset({"and", "or"})
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A phrase in its row, with the punctuation between it and the words around the row.
+
+    `said_before` and `said_again`: the same phrase comes before or after it in the row.
+    """
+
+    found: FoundPhrase
+    break_before: bool
+    break_after: bool
+    silence_after: bool
+    said_before: bool
+    said_again: bool
+
+
+@dataclass(frozen=True)
+class Row:
+    """Phrases of the list that follow one another in a sentence, marker or not.
+
+    All of them see the same words around, so that one more in the row never takes away from another. `plain`
+    are the indexes of the words of the talk that are in no phrase; the row stands before that at `position`.
+    """
+
+    words: Words
+    plain: list[int]
+    position: int
+    phrases: list[FoundPhrase]
+
+    def places(self) -> Iterator[Place]:
+        """Yields each phrase with what is between it and the words around."""
+        bits = [self._bits_before, *(self.words.after[found.end - 1] for found in self.phrases)]
+        before = accumulate(bits[:-1], or_)
+        after = reversed(list(accumulate(reversed(bits[1:]), or_)))
+        left = Counter(found.phrase for found in self.phrases)
+        said: set[str] = set()
+        for found, bits_before, bits_after in zip(self.phrases, before, after, strict=True):
+            left[found.phrase] -= 1
+            yield Place(
+                found,
+                break_before=bool(bits_before & BREAK),
+                break_after=bool(bits_after & (BREAK | END)),
+                silence_after=bool(bits_after & SILENCE),
+                said_before=found.phrase in said,
+                said_again=left[found.phrase] > 0,
+            )
+            said.add(found.phrase)
+
+    @cached_property
+    def opens(self) -> bool:
+        """Whether its sentence begins with the row."""
+        return bool(self._bits_before & END)
+
+    @cached_property
+    def closes(self) -> bool:
+        """Whether its sentence ends with the row."""
+        return self.position == len(self.plain) or bool(self.words.after[self._end - 1] & END)
+
+    @property
+    def is_answer(self) -> bool:
+        """Whether the row is the whole first sentence of a turn."""
+        return self.opens and self.closes and (not self._start or TURN in self.words.gaps[self._start - 1])
+
+    @cached_property
+    def before(self) -> str:
+        """The word before the row, "" where the sentence begins."""
+        return self._word(-1)
+
+    @cached_property
+    def following(self) -> str:
+        """The word after the row, "" where the sentence ends."""
+        return self._word(0)
+
+    @cached_property
+    def before_classes(self) -> int:
+        """The classes of the word before, or `START`."""
+        return START if self.opens else classes_before(self.before, self._word(-2))
+
+    @cached_property
+    def following_classes(self) -> int:
+        """The classes of the word after, or `FINISH`."""
+        return FINISH if self.closes else classes_after(self.following)
+
+    @cached_property
+    def is_resumed(self) -> bool:
+        """Whether the words around the row are said twice, or the word before it is broken off."""
+        if self.opens or self.closes:
+            return False
+        return bool(self._bits_before & CUT) or self._is_in_copies()
+
+    @cached_property
+    def is_verbless(self) -> bool:
+        """Whether punctuation follows soon, and no verb or subject comes before it."""
+        for index in self.plain[self.position : self.position + _MAX_VERBLESS_WORDS]:
+            classes = classes_after(self.words.lower[index])
+            if self.words.after[index] & (BREAK | END):
+                return not classes & FINITE
+            if classes & (FINITE | PERSON):
+                return False
+        return False
+
+    @property
+    def splits_phrase(self) -> bool:
+        """Whether the row stands inside a phrase: `you like know`, but not `as you well know`."""
+        return (
+            (self.before, self.following) in PAIRS
+            and not self.opens
+            and not self.closes
+            and self._word(-2) != "as"
+        )
+
+    @cached_property
+    def is_direction(self) -> bool:
+        """Whether it is one of a series of directions: `left, right, and straight on`."""
+        if self._item_after in _DIRECTIONS:
+            return True
+        if self.before not in _DIRECTIONS or classes_before(self._word(-2), "") & (PERSON | FINITE):
+            return False  # `we left, right, and ate`
+        return bool(self._item_after) or self._begins_item(-1)
+
+    @cached_property
+    def is_noun(self) -> bool:
+        """Whether it is one of a series of nouns: `a pump, well, and garden`."""
+        item = self._item_after
+        if not item or classes_after(item) != OPEN or self.before_classes != OPEN:
+            return False
+        if self._begins_item(-1):
+            return True
+        determined = classes_before(self._word(-2), "") & (DETERMINER | ADJECTIVE)
+        begun = self._begins_item(-2) or classes_before(self._word(-3), "") & (FINITE | PREPOSITION)
+        return bool(determined and begun)
+
+    @property
+    def _start(self) -> int:
+        return self.phrases[0].start
+
+    @property
+    def _end(self) -> int:
+        return self.phrases[-1].end
+
+    @property
+    def _bits_before(self) -> int:
+        return self.words.after[self._start - 1] if self._start else END
+
+    @property
+    def _item_after(self) -> str:
+        """The next item of a series, where the row is an item: `and garden`, `pump, and`."""
+        first, second = self.following, self._word(1)
+        if first in _SERIES:
+            return second
+        adjacent = second in _SERIES and self.plain[self.position + 1] - self.plain[self.position] == 1
+        return first if adjacent and self._bits(0) & BREAK else ""
+
+    def _begins_item(self, offset: int) -> bool:
+        """Returns whether the word at the offset is the first of its clause."""
+        return not self._word(offset - 1) or bool(self._bits(offset - 1) & BREAK)
+
+    def _word(self, offset: int) -> str:
+        """Returns the plain word at the offset from the row (0 follows it), or "" beyond the sentence."""
+        index = self.position + offset
+        if not 0 <= index < len(self.plain) or (self.opens if offset < 0 else self.closes):
+            return ""
+        if any(self._bits(earlier) & END for earlier in range(offset, -1)):
+            return ""
+        return self.words.lower[self.plain[index]]
+
+    def _bits(self, offset: int) -> int:
+        index = self.position + offset
+        return self.words.after[self.plain[index]] if 0 <= index < len(self.plain) else END
+
+    def _is_in_copies(self) -> bool:
+        """Returns whether words around the row are said twice: `I want like to I want to`."""
+        first = max(0, self.position - 2 * _MAX_COPIED_WORDS + 1)
+        around = self.plain[first : self.position + 2 * _MAX_COPIED_WORDS - 1]
+        lower = [self.words.lower[index] for index in around]
+        if len(set(lower)) == len(lower):
+            return False
+        return any(
+            lower[start : start + length] == lower[start + length : start + 2 * length]
+            and not self._is_copied(around, start, length)
+            for length in range(1, _MAX_COPIED_WORDS + 1)
+            for start in range(
+                max(0, self.position - first - 2 * length + 1),
+                min(self.position - first, len(around) - 2 * length + 1),
+            )
+        )
+
+    def _is_copied(self, around: list[int], start: int, length: int) -> bool:
+        """Returns whether the row is said twice with the words, or a sentence ends between these."""
+        one, other, last = around[start], around[start + length], around[start + 2 * length - 1]
+        lower = self.words.lower
+        return self.words.sentence_ends(one, last) or (
+            other - one >= length + self._end - self._start
+            and lower[one:other] == lower[other : other + (other - one)]
+        )
+
+
+def find_rows(words: Words, joined: Words) -> list[Row]:
+    """Returns the rows of phrases, each within a sentence, from left to right.
+
+    `joined` are the same words with the commas around what was taken out gone: `you, um, know` is a phrase.
+    """
+    plain: list[int] = []
+    rows: list[Row] = []
+    free_from = 0
+    for found in _PHRASES.find(joined):
+        if found.phrase in ORDINARY:
+            continue
+        plain.extend(range(free_from, found.start))
+        phrase = FoundPhrase(SPELLINGS.get(found.phrase, found.phrase), found.start, found.end)
+        if not rows or found.start > free_from or words.after[found.start - 1] & END:
+            rows.append(Row(words, plain, len(plain), [phrase]))
+        else:
+            rows[-1].phrases.append(phrase)
+        free_from = found.end
+    plain.extend(range(free_from, len(words)))
+    return rows
