@@ -93,12 +93,10 @@ def spoken_seconds(turns: Iterable[Turn]) -> float | None:
     utterance counts as speech: the source doesn't show it.
     """
     times = sorted(
-        (utterance.start, utterance.end)
+        span
         for turn in turns
         for utterance in turn.utterances
-        if utterance.start is not None
-        and utterance.end is not None
-        and not is_stage_mark(utterance.text.text)
+        if (span := utterance.span) and not is_stage_mark(utterance.text.text)
     )
     seconds, spoken_until = 0.0, 0.0
     for start, end in times:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import groupby
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeGuard
 
 from typing_extensions import TypeAliasType
 
@@ -29,6 +30,9 @@ class UnreadableTranscript(ValueError):
 
 
 _MAX_LABEL = 100
+_TOLERATED_SECONDS = 1.0
+"""By so much the times of one speaker may fall or overlap: recognizers and captions are no more exact."""
+
 _AROUND = " \t\r\n*_~@|:.,;\"'`“”„«»<>‹›-–—\u200b\u200e\u200f\u2060\ufeff"
 _BRACKETS = str.maketrans("()[]", "    ")
 # Pronouns and roles behind a name.
@@ -59,6 +63,12 @@ class Utterance(NamedTuple):
     start: float | None = None
     end: float | None = None
     words: tuple[TimedWord, ...] = ()
+
+    @property
+    def span(self) -> tuple[float, float] | None:
+        """Its start and end; None if one of them is unknown, or they make no sense."""
+        start, end = self.start, self.end
+        return (start, end) if is_time(start) and is_time(end) and start <= end else None
 
 
 @dataclass(frozen=True)
@@ -99,14 +109,54 @@ class Transcript:
     @property
     def span_seconds(self) -> float | None:
         """The time from the earliest start to the latest end; None without such times."""
-        starts = [utterance.start for utterance in self.utterances if utterance.start is not None]
-        ends = [utterance.end for utterance in self.utterances if utterance.end is not None]
-        return max(max(ends) - min(starts), 0.0) if starts and ends else None
+        starts = [utterance.start for utterance in self.utterances if is_time(utterance.start)]
+        ends = [utterance.end for utterance in self.utterances if is_time(utterance.end)]
+        return round(max(max(ends) - min(starts), 0.0), 3) if starts and ends else None
 
     @property
     def known_seconds(self) -> float | None:
-        """How long it lasts: as the source states it, else from the first to the last time; None without."""
-        return self.span_seconds if self.duration_seconds is None else self.duration_seconds
+        """How long it lasts: as the source states it, else from the first to the last time.
+
+        None without, and if the times begin anew within it.
+        """
+        if self.duration_seconds:
+            return self.duration_seconds
+        return None if self.times_begin_anew else self.span_seconds
+
+    @property
+    def times_begin_anew(self) -> bool:
+        """Whether the times of a speaker fall, and utterances then overlap others of the same speaker.
+
+        Nobody speaks twice at once: these are times of several parts, each of which begins at zero.
+        """
+        spans: dict[str | None, list[tuple[float, float]]] = {}
+        for utterance in self.utterances:
+            if span := utterance.span:
+                spans.setdefault(speaker_key(utterance.speaker), []).append(span)
+        return any(_falls(own) and _overlaps(sorted(own)) for own in spans.values())
+
+
+def is_time(seconds: float | None) -> TypeGuard[float]:
+    """Returns whether there is a time, and it lies in a recording."""
+    return seconds is not None and 0 <= seconds < math.inf
+
+
+def _falls(spans: Iterable[tuple[float, float]]) -> bool:
+    latest = 0.0
+    for start, _ in spans:
+        if start < latest - _TOLERATED_SECONDS:
+            return True
+        latest = max(latest, start)
+    return False
+
+
+def _overlaps(spans: Iterable[tuple[float, float]]) -> bool:
+    until = 0.0
+    for start, end in spans:
+        if min(end, until) - start > _TOLERATED_SECONDS:
+            return True
+        until = max(until, end)
+    return False
 
 
 def speaker_key(label: str | None) -> str | None:

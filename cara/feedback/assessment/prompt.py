@@ -44,6 +44,7 @@ _AFTER = (
     "measures above as they are, judge and quote the learner's words alone, and answer with the JSON alone."
 )
 _WORDS_OF_THE_TRANSCRIPT = {"openingWords", "closingWords", "stageMarks", "notes"}
+_LONG_LISTS = {"timing": {"pace_over_time": {"words_per_minute"}}}
 
 
 def question(talk: Talk, measures: SpeechMeasures, last_actions: list[dict[str, Any]]) -> str:
@@ -87,7 +88,7 @@ def spoken_lines(talk: Talk) -> str:
 
 def _facts(measures: SpeechMeasures) -> str:
     left_out = _WORDS_OF_THE_TRANSCRIPT.union(measures.not_applicable)
-    members = measures.model_dump(mode="json", by_alias=True, exclude_none=True).items()
+    members = measures.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=_LONG_LISTS).items()
     return json.dumps({name: value for name, value in members if name not in left_out}, separators=(",", ":"))
 
 

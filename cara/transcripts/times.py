@@ -1,0 +1,118 @@
+"""When words and passages of a talk were said."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left, bisect_right
+from itertools import pairwise
+from typing import NamedTuple
+
+from cara.transcripts.stage_marks import STAGE_MARK
+from cara.transcripts.talk import Talk
+from cara.transcripts.utterances import TimedWord, Utterance, is_time
+
+_LONGEST_WORD_SECONDS = 5.0
+"""Nobody draws a word out for so long: a recognizer has put a silence into it."""
+
+_OUTSIDE_SECONDS = 1.0
+"""Words may lie so far outside their utterance, whose times are often rounded."""
+
+_REACH = 200
+"""A word is looked for within so many letters: it stands near the one before, and the search stays linear."""
+
+
+class PlacedWord(NamedTuple):
+    """A timed word at [first, last) of the text of its utterance.
+
+    `skipped` is the number of letters between it and the placed word before, or the beginning of the text:
+    what was said there has no times.
+    """
+
+    start: float
+    end: float
+    first: int
+    last: int
+    skipped: int
+
+
+class PlacedWords(NamedTuple):
+    """The timed words of an utterance in order, the letters of its text, and how many of them are left behind
+    the last word.
+    """
+
+    words: list[PlacedWord]
+    letters: int
+    left: int
+
+
+def placed_words(utterance: Utterance) -> PlacedWords:
+    """Returns the words of an utterance that have times, with their places in its text, in linear time.
+
+    Words with times that make no sense are left out: those outside the utterance, or longer than anybody
+    speaks. If the times of words go back, none of them is returned. Stage marks are no part of the text.
+    """
+    blanked = STAGE_MARK.sub(lambda mark: " " * len(mark[0]), utterance.text.text)
+    places = [place for place, character in enumerate(blanked) if character.isalnum()]
+    letters = _letters(blanked)
+    placed: list[PlacedWord] = []
+    position = 0
+    for word in _with_sense(utterance):
+        wanted = _letters(word.text)
+        at = letters.find(wanted, position, position + len(wanted) + _REACH) if wanted else -1
+        if at >= 0:
+            end = at + len(wanted)
+            placed.append(PlacedWord(word.start, word.end, places[at], places[end - 1] + 1, at - position))
+            position = end
+    return PlacedWords(placed, len(letters), len(letters) - position)
+
+
+def _letters(text: str) -> str:
+    return "".join(character.lower()[0] for character in text if character.isalnum())
+
+
+def _with_sense(utterance: Utterance) -> list[TimedWord]:
+    words = [word for word in utterance.words if _makes_sense(word, utterance.span)]
+    return [] if any(later.start < earlier.start for earlier, later in pairwise(words)) else words
+
+
+def _makes_sense(word: TimedWord, span: tuple[float, float] | None) -> bool:
+    if not 0 <= word.start <= word.end <= word.start + _LONGEST_WORD_SECONDS < math.inf:
+        return False
+    if span is None:
+        return True
+    return span[0] - _OUTSIDE_SECONDS <= word.start and word.end <= span[1] + _OUTSIDE_SECONDS
+
+
+class PassageTimes:
+    """When passages of a talk were said, by the times of utterances, and of words where they have some."""
+
+    def __init__(self, talk: Talk) -> None:
+        own = (utterance for turn in talk.own for utterance in turn.utterances)
+        known = () if talk.transcript.times_begin_anew else own
+        self._utterances = sorted(known, key=lambda utterance: utterance.text.offsets[0])
+        self._begins = [utterance.text.offsets[0] for utterance in self._utterances]
+
+    def find(self, start: int, end: int) -> tuple[float | None, float | None]:
+        """Returns when the learner says the characters [start, end) of the transcript as it was sent.
+
+        The times are those of the first word and the last one; without times of words the start of the first
+        utterance in which they stand, and the end of the last one. None for what the transcript doesn't tell.
+        """
+        first, last = bisect_right(self._begins, start) - 1, bisect_left(self._begins, end) - 1
+        if first < 0:
+            return None, None
+        begin = _start_at(self._utterances[first], start)
+        finish = _end_at(self._utterances[last], end)
+        return (begin, finish) if begin is None or finish is None or begin <= finish else (None, None)
+
+
+def _start_at(utterance: Utterance, offset: int) -> float | None:
+    place = bisect_left(utterance.text.offsets, offset)
+    starts = (word.start for word in placed_words(utterance).words if word.last > place)
+    return next(starts, utterance.start if is_time(utterance.start) else None)
+
+
+def _end_at(utterance: Utterance, offset: int) -> float | None:
+    place = bisect_left(utterance.text.offsets, offset)
+    ends = (word.end for word in reversed(placed_words(utterance).words) if word.first < place)
+    return next(ends, utterance.end if is_time(utterance.end) else None)
