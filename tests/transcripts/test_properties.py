@@ -109,7 +109,7 @@ OF_TIMES = {
 def counts(text: str, label: str) -> dict[str, Any]:
     talk = read_talk(text, learner_label=label)
     measures = measure_talk(talk, duration_seconds=60, feature_type="conversation")
-    return measures.model_dump(exclude={name: True for name in OF_TIMES} | {"fillers": {"per_minute"}})
+    return measures.model_dump(exclude=dict.fromkeys(OF_TIMES, True) | {"fillers": {"per_minute"}})
 
 
 @settings(max_examples=40)
