@@ -197,7 +197,8 @@ async def test_getting_feedback(learner: Learner, caller: Caller, worker: None) 
     # One counts what the learner stores, one issues tickets, one writes the JSON that is kept as text.
     # Seventeen read the transcript: a reader for each family of formats, asked in turn, and who speaks.
     # The words that count (hesitations, repairs, scripts without spaces) have five of their own.
-    assert_few("feedback, from the request to the last event", files, at_most=102, of_features=78)
+    # One tells whether the transcript has times.
+    assert_few("feedback, from the request to the last event", files, at_most=103, of_features=79)
 
 
 async def test_posting_an_event(learner: Learner, caller: Caller) -> None:

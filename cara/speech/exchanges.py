@@ -9,9 +9,8 @@ from statistics import median
 from typing import NamedTuple
 
 from cara.speech.schemas import ResponseLatency
-from cara.speech.speaking_time import own_seconds, spans_known, utterances_in
 from cara.speech.words import tokenize
-from cara.transcripts.talk import Talk, spoken_seconds
+from cara.transcripts.talk import Talk, spoken_seconds, spoken_utterances
 
 _ORDINARY_OVERLAP_MS = 300
 _BACKCHANNEL_CHARACTERS = 20
@@ -65,7 +64,7 @@ def stretches(talk: Talk) -> list[Stretch] | None:
 
     Backchannels, such as a lone `mhm`, take no turn and are left out.
     """
-    if not spans_known(talk, talk.turns):
+    if not talk.has_times(talk.turns):
         return None
     said = sorted(_said(talk), key=attrgetter("start"))
     return [_joined(group) for _, group in groupby(_without_backchannels(said), attrgetter("own"))]
@@ -74,7 +73,7 @@ def stretches(talk: Talk) -> list[Stretch] | None:
 def _said(talk: Talk) -> Iterator[Stretch]:
     for turn in talk.turns:
         own = talk.is_learners(turn)
-        for utterance in utterances_in(turn):
+        for utterance in spoken_utterances(turn):
             start, end = utterance.span or (0.0, 0.0)
             yield Stretch(own, round(1000 * start), round(1000 * end), utterance.text.text)
 
@@ -182,7 +181,7 @@ def talk_share_by_time(talk: Talk) -> float | None:
     None in a monologue, and without times of both sides.
     Norm: about half in a conversation of equals, as by words.
     """
-    own = own_seconds(talk)
-    if own is None or not spans_known(talk, talk.others):
+    own = talk.own_seconds
+    if own is None or not talk.has_times(talk.others):
         return None
     return round(own / (own + (spoken_seconds(talk.others) or 0.0)), 3)

@@ -14,8 +14,7 @@ from cara.speech.hesitations import hesitations_among
 from cara.speech.languages import ENGLISH, detect_language, other_languages
 from cara.speech.phrases import count_assertives, count_hedges
 from cara.speech.schemas import PaceNorm, SpeechMeasures
-from cara.speech.speaking_time import known_duration, own_seconds
-from cara.speech.timing import measure_timing
+from cara.speech.timing import known_duration, measure_timing
 from cara.speech.vocabulary import measure_vocabulary
 from cara.speech.words import Words, tokenize
 from cara.transcripts.talk import Talk, read_talk
@@ -67,7 +66,7 @@ def measure_talk(talk: Talk, *, duration_seconds: float | None, feature_type: st
     words = tokenize(own_text)
     language = detect_language(words)
     duration = known_duration(talk, duration_seconds)
-    own_time = own_seconds(talk)
+    own_time = talk.own_seconds
     seconds = speaking_seconds(own_time or duration.seconds) if norm else None
     fluency = measure_fluency(words, language)
     timing = measure_timing(talk, words, fluency.fluent, spoken=norm is not None, english=language == ENGLISH)
@@ -121,7 +120,7 @@ def words_per_minute(fluent_words: int, seconds: float | None) -> float | None:
     """Returns the learner's fluent words ÷ minutes, to one decimal: fillers and repairs bring nobody on.
 
     None without words or under 5 seconds. The time is the learner's own where the transcript has the times of
-    all that they say (`own_seconds`), and else that of the session.
+    all that they say (`Talk.own_seconds`), and else that of the session.
 
     Limit: without such times the minutes hold the turns of others and all silences; with them, the silences
     inside an utterance.

@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 
 from cara.speech.schemas import ArticulationRate, Pauses
 from cara.speech.sentences import count_syllables
-from cara.speech.speaking_time import utterances_in
 from cara.speech.words import Words
-from cara.transcripts.talk import Talk
-from cara.transcripts.times import PlacedWord, placed_words
+from cara.transcripts.talk import Talk, spoken_utterances
+from cara.transcripts.timed_words import PlacedWord, placed_words
 from cara.transcripts.utterances import Turn
 
 _PAUSE_MS = 250
@@ -34,7 +33,7 @@ class _Speech:
         """Adds the words of a turn; a silence where words without times stand is no pause."""
         heard: int | None = None
         skipped = 0
-        for utterance in utterances_in(turn):
+        for utterance in spoken_utterances(turn):
             words, letters, left = placed_words(utterance)
             for word in words:
                 heard = self._add_word(word, heard, skipped + word.skipped)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
-from cara.speech.applicability import Restriction
+from cara.speech.applicability import Restriction, speaking_seconds
 from cara.speech.exchanges import (
     Stretch,
     are_exact,
@@ -15,9 +15,9 @@ from cara.speech.exchanges import (
     stretches,
     talk_share_by_time,
 )
+from cara.speech.pace_over_time import pace_over_time
 from cara.speech.pauses import measure_pauses
 from cara.speech.schemas import Timing
-from cara.speech.speaking_time import own_seconds, pace_over_time
 from cara.speech.words import Words
 from cara.transcripts.talk import Talk
 
@@ -44,6 +44,22 @@ _INEXACT = Restriction(
 )
 
 
+class Duration(NamedTuple):
+    """How long a session takes in seconds, and who says so; None if nobody does."""
+
+    seconds: float | None
+    source: Literal["given", "transcript"] | None
+
+
+def known_duration(talk: Talk, given_seconds: float | None) -> Duration:
+    """Returns the duration that was given or, without one of at least 5 seconds, that of the transcript."""
+    if speaking_seconds(given_seconds) is None:
+        found = talk.transcript.known_seconds
+        if speaking_seconds(found) is not None:
+            return Duration(found, "transcript")
+    return Duration(given_seconds, None if given_seconds is None else "given")
+
+
 class MeasuredTiming(NamedTuple):
     """The timing, None where nothing is known, and why members are missing."""
 
@@ -62,7 +78,7 @@ def measure_timing(talk: Talk, words: Words, fluent: Words, *, spoken: bool, eng
     if talk.transcript.times_begin_anew:
         return MeasuredTiming(None, [_BEGIN_ANEW])
     pauses, articulation_rate = measure_pauses(talk, words, english=english) or (None, None)
-    seconds, found = own_seconds(talk), stretches(talk)
+    seconds, found = talk.own_seconds, stretches(talk)
     if seconds is None and pauses is None:
         return MeasuredTiming(None, [_WITHOUT_ENDS])
     in_dialogue = found if talk.is_dialogue and found else []

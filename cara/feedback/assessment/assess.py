@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cara.feedback.assessment import prompts, scores
-from cara.feedback.assessment.grounding import Passage, SpokenText
+from cara.feedback.assessment.grounding import Passage, PassageTimes, SpokenText
 from cara.feedback.assessment.judgement import JudgedHighlight, Judgement
 from cara.observability.metrics import JUDGEMENTS_MENDED, QUOTES_DROPPED
 from cara.practice.feedback_schemas import (
@@ -18,7 +18,6 @@ from cara.practice.feedback_schemas import (
 )
 from cara.speech import MIN_COMPARED_WORDS, SpeechMeasures
 from cara.transcripts.talk import Talk
-from cara.transcripts.times import PassageTimes
 
 MAX_HIGHLIGHTS = 8
 

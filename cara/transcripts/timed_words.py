@@ -1,15 +1,13 @@
-"""When words and passages of a talk were said."""
+"""When the words of an utterance were said, and where they stand in its text."""
 
 from __future__ import annotations
 
 import math
-from bisect import bisect_left, bisect_right
 from itertools import pairwise
 from typing import NamedTuple
 
 from cara.transcripts.stage_marks import STAGE_MARK
-from cara.transcripts.talk import Talk
-from cara.transcripts.utterances import TimedWord, Utterance, is_time
+from cara.transcripts.utterances import TimedWord, Utterance
 
 _LONGEST_WORD_SECONDS = 5.0
 """Nobody draws a word out for so long: a recognizer has put a silence into it."""
@@ -81,38 +79,3 @@ def _makes_sense(word: TimedWord, span: tuple[float, float] | None) -> bool:
     if span is None:
         return True
     return span[0] - _OUTSIDE_SECONDS <= word.start and word.end <= span[1] + _OUTSIDE_SECONDS
-
-
-class PassageTimes:
-    """When passages of a talk were said, by the times of utterances, and of words where they have some."""
-
-    def __init__(self, talk: Talk) -> None:
-        own = (utterance for turn in talk.own for utterance in turn.utterances)
-        known = () if talk.transcript.times_begin_anew else own
-        self._utterances = sorted(known, key=lambda utterance: utterance.text.offsets[0])
-        self._begins = [utterance.text.offsets[0] for utterance in self._utterances]
-
-    def find(self, start: int, end: int) -> tuple[float | None, float | None]:
-        """Returns when the learner says the characters [start, end) of the transcript as it was sent.
-
-        The times are those of the first word and the last one; without times of words the start of the first
-        utterance in which they stand, and the end of the last one. None for what the transcript doesn't tell.
-        """
-        first, last = bisect_right(self._begins, start) - 1, bisect_left(self._begins, end) - 1
-        if first < 0:
-            return None, None
-        begin = _start_at(self._utterances[first], start)
-        finish = _end_at(self._utterances[last], end)
-        return (begin, finish) if begin is None or finish is None or begin <= finish else (None, None)
-
-
-def _start_at(utterance: Utterance, offset: int) -> float | None:
-    place = bisect_left(utterance.text.offsets, offset)
-    starts = (word.start for word in placed_words(utterance).words if word.last > place)
-    return next(starts, utterance.start if is_time(utterance.start) else None)
-
-
-def _end_at(utterance: Utterance, offset: int) -> float | None:
-    place = bisect_left(utterance.text.offsets, offset)
-    ends = (word.end for word in reversed(placed_words(utterance).words) if word.first < place)
-    return next(ends, utterance.end if is_time(utterance.end) else None)

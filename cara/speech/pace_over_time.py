@@ -1,18 +1,15 @@
-"""The time that a talk takes: its duration, the learner's own part of it, and the pace over that part."""
+"""How the pace moves over the learner's own time."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from statistics import fmean, pstdev
-from typing import Literal, NamedTuple
 
-from cara.speech.applicability import speaking_seconds
 from cara.speech.fluency import count_spoken_words
 from cara.speech.schemas import PaceOverTime
 from cara.speech.words import Words
-from cara.transcripts.stage_marks import is_stage_mark
-from cara.transcripts.talk import Talk, spoken_seconds
-from cara.transcripts.times import placed_words
+from cara.transcripts.talk import Talk, spoken_utterances
+from cara.transcripts.timed_words import placed_words
 from cara.transcripts.utterances import Turn, Utterance
 
 WINDOW_SECONDS = 30
@@ -21,41 +18,6 @@ _MAX_WINDOWS = 2_880
 
 _REACH = 50
 """A fluent word is looked for among so many words: all those between two of them are said in vain."""
-
-
-class Duration(NamedTuple):
-    """How long a session takes in seconds, and who says so; None if nobody does."""
-
-    seconds: float | None
-    source: Literal["given", "transcript"] | None
-
-
-def known_duration(talk: Talk, given_seconds: float | None) -> Duration:
-    """Returns the duration that was given or, without one of at least 5 seconds, that of the transcript."""
-    if speaking_seconds(given_seconds) is None:
-        found = talk.transcript.known_seconds
-        if speaking_seconds(found) is not None:
-            return Duration(found, "transcript")
-    return Duration(given_seconds, None if given_seconds is None else "given")
-
-
-def own_seconds(talk: Talk) -> float | None:
-    """Returns how long the learner speaks, by the times of the transcript: see `spoken_seconds`.
-
-    None if anything that the learner says has no times, or if they are not those of one recording.
-    """
-    return (spoken_seconds(talk.own) or None) if spans_known(talk, talk.own) else None
-
-
-def spans_known(talk: Talk, turns: Sequence[Turn]) -> bool:
-    """Returns whether all that is said in the turns has a start and an end that can be trusted."""
-    said = all(utterance.span for turn in turns for utterance in utterances_in(turn))
-    return said and bool(turns) and not talk.transcript.times_begin_anew
-
-
-def utterances_in(turn: Turn) -> Iterator[Utterance]:
-    """Yields the utterances of a turn in which anything is said."""
-    return (utterance for utterance in turn.utterances if not is_stage_mark(utterance.text.text))
 
 
 def pace_over_time(talk: Talk, words: Words, fluent: Words) -> PaceOverTime | None:
@@ -68,9 +30,9 @@ def pace_over_time(talk: Talk, words: Words, fluent: Words) -> PaceOverTime | No
     the rate of one speaker varies.
     Limit: without times of words, those of an utterance are spread evenly over its time.
     """
-    if not spans_known(talk, talk.own):
+    if not talk.has_times(talk.own):
         return None
-    own = [utterance for turn in talk.own for utterance in utterances_in(turn)]
+    own = [utterance for turn in talk.own for utterance in spoken_utterances(turn)]
     places = _own_time(own)
     windows = _windows(sum(length for _, length in places))
     if not 2 <= len(windows) <= _MAX_WINDOWS:
