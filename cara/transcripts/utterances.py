@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import groupby
@@ -32,6 +32,8 @@ class UnreadableTranscript(ValueError):
 _MAX_LABEL = 100
 _TOLERATED_SECONDS = 1.0
 """By so much the times of one speaker may fall or overlap: recognizers and captions are no more exact."""
+_MOST_AT_ONCE = 2.5
+"""Captions that roll up show each line twice as long as it is spoken, but hardly longer."""
 
 _AROUND = " \t\r\n*_~@|:.,;\"'`“”„«»<>‹›-–—\u200b\u200e\u200f\u2060\ufeff"
 _BRACKETS = str.maketrans("()[]", "    ")
@@ -125,7 +127,7 @@ class Transcript:
 
     @property
     def times_begin_anew(self) -> bool:
-        """Whether the times of a speaker fall, and utterances then overlap others of the same speaker.
+        """Whether the times of a speaker fall and overlap earlier ones, or many of them overlap.
 
         Nobody speaks twice at once: these are times of several parts, each of which begins at zero.
         """
@@ -133,7 +135,7 @@ class Transcript:
         for utterance in self.utterances:
             if span := utterance.span:
                 spans.setdefault(speaker_key(utterance.speaker), []).append(span)
-        return any(_falls(own) and _overlaps(sorted(own)) for own in spans.values())
+        return any(map(_begin_anew, spans.values()))
 
 
 def is_time(seconds: float | None) -> TypeGuard[float]:
@@ -141,22 +143,20 @@ def is_time(seconds: float | None) -> TypeGuard[float]:
     return seconds is not None and 0 <= seconds < math.inf
 
 
-def _falls(spans: Iterable[tuple[float, float]]) -> bool:
+def _begin_anew(spans: Sequence[tuple[float, float]]) -> bool:
+    """Returns whether the spans of one speaker are those of several parts, each with times of its own."""
     latest = 0.0
+    falls = False
     for start, _ in spans:
-        if start < latest - _TOLERATED_SECONDS:
-            return True
+        falls = falls or start < latest - _TOLERATED_SECONDS
         latest = max(latest, start)
-    return False
-
-
-def _overlaps(spans: Iterable[tuple[float, float]]) -> bool:
-    until = 0.0
-    for start, end in spans:
-        if min(end, until) - start > _TOLERATED_SECONDS:
-            return True
+    seconds, until = 0.0, 0.0
+    overlaps = False
+    for start, end in sorted(spans):
+        overlaps = overlaps or min(end, until) - start > _TOLERATED_SECONDS
+        seconds += max(0.0, end - max(start, until))
         until = max(until, end)
-    return False
+    return (falls and overlaps) or sum(end - start for start, end in spans) > _MOST_AT_ONCE * seconds
 
 
 def speaker_key(label: str | None) -> str | None:

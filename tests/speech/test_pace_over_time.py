@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from cara.feedback.assessment.scores import pace_score
 from cara.speech import SpeechMeasures, measure
 from cara.speech.schemas import PaceOverTime
 
@@ -62,6 +63,19 @@ def test_cues_that_are_wrapped_anew_leave_the_pace(cuts: int) -> None:
         for cut in range(cuts)
     ]
     assert measured(cues).words_per_minute == 60
+
+
+@pytest.mark.parametrize("factors", [(1, 1.1, 1.5, 3, 9), (0.75, 0.6, 0.4, 0.1)])
+def test_slower_or_faster_than_the_norm_never_raises_the_score_of_the_pace(
+    factors: tuple[float, ...],
+) -> None:
+    def score(step: float) -> int:
+        said = [{**one, "start": step * n, "end": step * (n + 1)} for n, one in enumerate(TALK)]
+        return pace_score(measured(said).scorable_words_per_minute, "conversation") or 0
+
+    scores = [score(9.5 * factor) for factor in factors]
+    assert scores == sorted(scores, reverse=True)
+    assert scores[0] > scores[-1]
 
 
 def test_the_pace_in_windows_matches_the_count_by_hand() -> None:

@@ -55,6 +55,8 @@ def test_words_that_are_not_said_take_linear_time() -> None:
         ([(0, 5), (5, 9)], False),
         ([(0, 5), (4.5, 9), (4, 6)], False),  # captions and recognizers are no more exact
         ([(0, 5), (6, 9), (0, 5)], True),
+        ([(0, 6), (0, 5), (0, 7)], True),
+        ([(0, 6), (3, 9), (6, 12), (9, 15)], False),  # captions that roll up
         ([(6, 9), (0, 5)], False),  # in another order
         ([(0, 5), (math.nan, 3), (5, 4), (None, 2)], False),
     ],
