@@ -18,7 +18,7 @@ _COARSE_AFTER, _COARSE_MS = 20, 1_000
 """So many times that are all whole seconds are rounded: chance alone doesn't make them."""
 
 _JOINED_AFTER = 3
-"""If so many turns begin exactly where others end, captions tell how long they are shown, not spoken."""
+"""If so many turns begin where others end, or earlier, captions tell how long they are shown, not spoken."""
 
 _CAPTIONS = frozenset({"webvtt", "srt"})
 
@@ -54,9 +54,9 @@ class Exchange(NamedTuple):
     @property
     def interrupts(self) -> bool:
         """Whether the learner starts while the others speak, who had not begun while the learner spoke."""
-        began_alone = self.before < 0 or self.other.start >= self.before - _ORDINARY_OVERLAP_MS
-        begun_before = self.other.start < self.reply.start
-        return began_alone and begun_before and self.reply.start < self.other.end - _ORDINARY_OVERLAP_MS
+        cut_in = self.other.start < self.before - _ORDINARY_OVERLAP_MS
+        begun = self.other.start < self.reply.start
+        return begun and not cut_in and self.reply.start < self.other.end - _ORDINARY_OVERLAP_MS
 
 
 def stretches(talk: Talk) -> list[Stretch] | None:
@@ -143,8 +143,8 @@ def response_latency(replies: Iterable[Exchange]) -> ResponseLatency | None:
 
     Negative where the learner starts before the end. Only replies count: not what the learner says while
     the others speak and go on, nor what follows the learner's own words.
-    Norm: in conversation around 0.2 s, in every language that was compared; longer is thinking time, not an
-    error. Source: Stivers et al. 2009, PNAS 106; Levinson & Torreira 2015, Frontiers in Psychology 6.
+    Norm: around 0.2 s in conversations of ten languages; longer is time to think, not an error.
+    Source: Stivers et al. 2009, PNAS 106; Levinson & Torreira 2015, Frontiers in Psychology 6.
     Limit: as exact as the times of the transcript, which recognizers round.
     """
     found = [reply.latency for reply in replies]
@@ -168,8 +168,7 @@ def count_interruptions(replies: Iterable[Exchange]) -> int:
 def longest_monologue_seconds(found: Iterable[Stretch]) -> float | None:
     """Returns the longest time in which the learner speaks without another's turn, with the pauses in it.
 
-    Norm: none; a conversation partner gets restless long before an audience does.
-    Limit: silences between utterances count, however long they are.
+    Norm: none. Limit: silences between utterances count, however long they are.
     """
     longest = max((stretch.end - stretch.start for stretch in found if stretch.own), default=None)
     return None if longest is None else longest / 1000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from statistics import fmean, pstdev
 
 from cara.speech.fluency import count_spoken_words
@@ -16,8 +17,8 @@ WINDOW_SECONDS = 30
 _MAX_WINDOWS = 2_880
 """Those of a day: more are no talk, and would fill the feedback with numbers."""
 
-_REACH = 50
-"""A fluent word is looked for among so many words: all those between two of them are said in vain."""
+_REACH = 500
+"""A fluent word is looked for among so many words, so that the search stays linear."""
 
 
 def pace_over_time(talk: Talk, words: Words, fluent: Words) -> PaceOverTime | None:
@@ -91,7 +92,8 @@ def _times_of_fluent(words: Words, fluent: Words, times: list[float]) -> Iterato
     """Yields the times of the fluent words, which are words in their order, less those said in vain."""
     position = 0
     for raw in fluent.raw:
-        ahead = words.raw[position : position + _REACH]
-        position += ahead.index(raw) if raw in ahead else 0
-        yield times[min(position, len(times) - 1)]
+        with suppress(ValueError):
+            position = words.raw.index(raw, position, position + _REACH)
+        if position < len(times):
+            yield times[position]
         position += 1

@@ -86,7 +86,7 @@ class Turn:
         return MappedText.joined((utterance.text for utterance in self.utterances), "\n")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Transcript:
     """A transcript that was read.
 
@@ -125,7 +125,7 @@ class Transcript:
             return self.duration_seconds
         return None if self.times_begin_anew else self.span_seconds
 
-    @property
+    @cached_property
     def times_begin_anew(self) -> bool:
         """Whether the times of a speaker fall and overlap earlier ones, or many of them overlap.
 

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from cara.speech import SpeechMeasures, measure, measure_talk
 from cara.transcripts.mapped_text import MappedText
-from cara.transcripts.talk import talk_with
+from cara.transcripts.talk import Talk, talk_with
 from cara.transcripts.utterances import TimedWord, Transcript, Utterance
+from tests.growth import grows_linearly
 
 Timed = tuple[str, float | None, float | None, str]
 """The speaker, the start, the end and the text."""
@@ -229,3 +230,25 @@ def test_times_that_are_shifted_tell_the_same(shift: float) -> None:
     assert measured(later) == measured(utterances(*DIALOGUE))
     words = [(word, *shifted(start, end)) for word, start, end in FIVE_WORDS]
     assert measured(spoken([*words])) == measured(spoken(FIVE_WORDS))
+
+
+@pytest.mark.parametrize("step", [0.5, 0.0, -0.5], ids=["in order", "all at once", "backwards"])
+def test_times_take_linear_time(step: float) -> None:
+    def talk_of(text: str) -> Talk:
+        """A talk of ten characters an utterance, every third of them another's."""
+        said = (
+            Utterance(
+                MappedText.whole("we go, um, we go"),
+                "Ann" if number % 3 else "Bob",
+                start := 2_000 + step * number,
+                start + 2.0,
+                tuple(TimedWord(word, start + at, start + at + 0.2) for at, word in enumerate(("we", "go"))),
+            )
+            for number in range(len(text) // 10)
+        )
+        return talk_with(Transcript("utterances", tuple(said)), {"ann"})
+
+    def work(text: str) -> object:
+        return measure_talk(talk_of(text), duration_seconds=None, feature_type="conversation")
+
+    assert grows_linearly(work, "x" * 24_000)
