@@ -235,7 +235,6 @@ def test_times_that_are_shifted_tell_the_same(shift: float) -> None:
 @pytest.mark.parametrize("step", [0.5, 0.0, -0.5], ids=["in order", "all at once", "backwards"])
 def test_times_take_linear_time(step: float) -> None:
     def talk_of(text: str) -> Talk:
-        """A talk of ten characters an utterance, every third of them another's."""
         said = (
             Utterance(
                 MappedText.whole("we go, um, we go"),
@@ -248,7 +247,6 @@ def test_times_take_linear_time(step: float) -> None:
         )
         return talk_with(Transcript("utterances", tuple(said)), {"ann"})
 
-    def work(text: str) -> object:
-        return measure_talk(talk_of(text), duration_seconds=None, feature_type="conversation")
-
-    assert grows_linearly(work, "x" * 24_000)
+    assert grows_linearly(
+        lambda text: measure_talk(talk_of(text), duration_seconds=None, feature_type="video"), "x" * 24_000
+    )
