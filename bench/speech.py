@@ -22,11 +22,25 @@ WORDS_PER_SECOND = 2.5
 
 
 def talks(characters: int) -> dict[str, str]:
-    """The samples one after another, as turns and as a monologue, and text without a single full stop."""
+    """The samples one after another as turns, monologue and captions, and without a single full stop."""
     turns = "\n".join(sample.transcript() for sample in SAMPLES)
     spoken = " ".join(line.partition(": ")[2] or line for line in turns.splitlines())
     kinds = {"turns": turns, "monologue": spoken, "one sentence": re.sub(r"[.!?…]", "", spoken)}
-    return {name: _repeated(text, characters) for name, text in kinds.items()}
+    repeated = {name: _repeated(text, characters) for name, text in kinds.items()}
+    return {**repeated, "captions": _captions(repeated["monologue"])[:characters]}
+
+
+def _captions(text: str) -> str:
+    """The text in cues of seven words, with a pause after each."""
+    words = text.split()
+    cues = (" ".join(words[first : first + 7]) for first in range(0, len(words), 7))
+    return "WEBVTT\n\n" + "\n\n".join(
+        f"{_clock(3 * number)} --> {_clock(3 * number + 2.6)}\n{cue}" for number, cue in enumerate(cues)
+    )
+
+
+def _clock(seconds: float) -> str:
+    return f"{int(seconds) // 3600:02}:{int(seconds) // 60 % 60:02}:{seconds % 60:06.3f}"
 
 
 def _repeated(text: str, characters: int) -> str:

@@ -56,7 +56,7 @@ function aspectRow([name, { score, feedback }]) {
 
 function measureTiles(measures) {
   const most = (counts) => Object.entries(counts).sort((one, other) => other[1] - one[1]).slice(0, 4).map(([word, count]) => `${word} ${count}`).join(", ");
-  const { paceNorm: norm, fillers, hedges, vocabulary } = measures;
+  const { paceNorm: norm, fillers, hedges, vocabulary, timing } = measures;
   return [
     ["Words", measures.words, counted(measures.sentences, "sentence")],
     ["Words a minute", measures.wordsPerMinute, norm && `usual ${norm.low}–${norm.high}`],
@@ -66,6 +66,9 @@ function measureTiles(measures) {
     ["Different words", vocabulary?.distinctWords],
     ["Questions", measures.questions],
     ["Your share of the talk", measures.talkShare && measures.talkShare * 100, "percent of the words"],
+    ["Pauses", timing?.pauses?.count, timing?.pauses?.count && `longest ${number(timing.pauses.longestSeconds, 1)} s`],
+    ["Seconds until you reply", timing?.responseLatencySeconds?.median, "by the median"],
+    ["Interruptions", timing?.interruptions],
   ].filter(([, value]) => value !== null && value !== undefined).map(([name, value, note]) => tile(name, number(value, 1), note || ""));
 }
 
@@ -87,8 +90,12 @@ function markHighlights(transcript, highlights) {
   return [...nodes, text(shown)];
 }
 
-const highlightItem = ({ type, quote, comment }) =>
-  element("li", type, element("b", "", `“${quote}”`), element("p", "", comment));
+const highlightItem = ({ type, quote, comment, startSeconds }) =>
+  element("li", type, element("b", "", `“${quote}”`), element("small", "", saidAt(startSeconds)), element("p", "", comment));
+
+/** 75.4 seconds as “ at 1:15”; nothing for null, which is unknown. */
+const saidAt = (seconds) =>
+  typeof seconds === "number" ? ` at ${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}` : "";
 
 /** Whether the model is the emulator; if so, the page shows a notice. */
 export function noteEmulator(model) {

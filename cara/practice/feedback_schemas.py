@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from cara.json_values import JsonText
+from cara.json_values import JsonText, Number
 from cara.speech import SpeechMeasures
 from cara.web.models import ResponseModel, example
 
@@ -46,11 +46,17 @@ class Breakdown(ResponseModel):
 
 
 class Highlight(ResponseModel):
-    """A passage that stands in the transcript, at [start, end) in Unicode code points."""
+    """A passage that stands in the transcript, at [start, end) in Unicode code points.
+
+    The seconds are those of its first and its last word or, where the transcript has no times of words, of
+    the captions or turns in which it stands; null where the transcript doesn't tell them.
+    """
 
     quote: str
     start: int
     end: int
+    start_seconds: Number | None = None
+    end_seconds: Number | None = None
     type: Literal["strength", "improvement"]
     comment: str
 
@@ -92,6 +98,8 @@ class Feedback(ResponseModel):
                 "quote": "I recommend that we hire two people.",
                 "start": 15,
                 "end": 51,
+                "startSeconds": 2.1,
+                "endSeconds": 4.9,
                 "type": "strength",
                 "comment": "A clear request in one sentence.",
             }
@@ -133,14 +141,10 @@ class Feedback(ResponseModel):
 def measures_over_time(measures: SpeechMeasures) -> dict[str, float | None]:
     """Returns the columns of a session that lists and statistics show; None where it was not measured."""
     fillers, hedges = measures.fillers, measures.hedges
+    pauses = measures.timing.pauses if measures.timing else None
     return {
         "words_per_minute": measures.words_per_minute,
         "fillers_per_100_words": fillers.per_hundred_words if fillers else None,
         "hedges_per_100_words": hedges.per_hundred_words if hedges else None,
-        "pauses_per_minute": _pauses_per_minute(measures),
+        "pauses_per_minute": pauses.per_minute if pauses else None,
     }
-
-
-def _pauses_per_minute(measures: SpeechMeasures) -> float | None:
-    timing = getattr(measures, "timing", None)
-    return timing.pauses.per_minute if timing and timing.pauses else None

@@ -42,8 +42,8 @@ _CLEANED_NOTE = (
     "be missing."
 )
 _IMPLAUSIBLE_NOTE = (
-    "The pace is implausible (under 20 or over 400 words a minute): the duration may not be that of the "
-    "transcript, and then pace and its score say nothing."
+    "The pace is implausible (under 20 or over 400 words a minute): the duration, or the times, may not be "
+    "those of the transcript, and then pace and its score say nothing."
 )
 _SHORT_NOTE = (
     f"Fewer than {MIN_COMPARED_WORDS} words besides fillers and repairs: rates vary widely in so short a "

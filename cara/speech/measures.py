@@ -5,17 +5,20 @@ Pace is defined here too. Nothing in this package does I/O.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from cara.speech import sentences
-from cara.speech.applicability import Applicability, speaking_seconds
+from cara.speech.applicability import Applicability, Restriction, speaking_seconds
 from cara.speech.assertives import count_assertives
 from cara.speech.fluency import Fluency, count_spoken_words, measure_fluency, spoken_text
 from cara.speech.hedges import count_hedges
 from cara.speech.hesitations import hesitations_among
 from cara.speech.inclusive import inclusive_notes
-from cara.speech.languages import detect_language, other_languages
+from cara.speech.languages import ENGLISH, detect_language, other_languages
 from cara.speech.overused import overused_words
 from cara.speech.questions import find_questions
 from cara.speech.schemas import PaceNorm, SpeechMeasures
+from cara.speech.timing import known_duration, measure_timing
 from cara.speech.vocabulary import measure_vocabulary
 from cara.speech.words import Words, tokenize
 from cara.transcripts.talk import Talk, read_talk
@@ -52,10 +55,10 @@ def measure(
 def measure_talk(talk: Talk, *, duration_seconds: float | None, feature_type: str) -> SpeechMeasures:
     """Measures the learner's own turns, in time linear in the length of the transcript.
 
-    `duration_seconds` is that of the whole session; None, or less than 5 seconds, counts as unknown.
-    Languages other than English get their fillers where these are known, and the measures without word
-    lists; those left out are None and named in `not_applicable`. What a transcript can't show (pauses, pitch,
-    loudness) isn't measured.
+    `duration_seconds` is that of the whole session; None, or less than 5 seconds, counts as unknown, and the
+    times of the transcript tell it if they can. Languages other than English get their fillers where these
+    are known, and the measures without word lists; those left out are None and named in `not_applicable`.
+    What a transcript can't show (pitch, loudness, and without times pauses) isn't measured.
 
     Raises:
         ValueError: the duration is negative, or the feature type is unknown.
@@ -66,9 +69,12 @@ def measure_talk(talk: Talk, *, duration_seconds: float | None, feature_type: st
     own_text, stage_marks = spoken_text(talk.own)
     words = tokenize(own_text)
     language = detect_language(words)
-    seconds = speaking_seconds(duration_seconds) if norm else None
+    duration = known_duration(talk, duration_seconds)
+    own_time = talk.own_seconds
+    seconds = speaking_seconds(own_time or duration.seconds) if norm else None
     fluency = measure_fluency(words, language)
-    pace = _pace(talk, len(words), len(fluency.fluent), seconds, norm)
+    timing = measure_timing(talk, words, fluency.fluent, spoken=norm is not None, english=language == ENGLISH)
+    pace = _pace(talk, len(words), len(fluency.fluent), seconds, None if own_time else norm)
     applicability = Applicability(
         language=language,
         other_languages=other_languages(words, language),
@@ -89,11 +95,13 @@ def measure_talk(talk: Talk, *, duration_seconds: float | None, feature_type: st
         "fluent_words": len(fluency.fluent),
         "sentences": len(words.sentences),
         "turns": len(talk.own),
-        "duration_seconds": duration_seconds,
+        "duration_seconds": duration.seconds,
+        "duration_source": duration.source,
+        "timing": timing.timing,
         "words_per_minute_implausible": applicability.implausible_pace,
         "pace_norm": norm if applicability.english else None,
         "stage_marks": stage_marks,
-        **_restrictions(talk, applicability),
+        **_restrictions(talk, [*applicability.restrictions(), *timing.restrictions]),
     }
     return SpeechMeasures.model_validate(members)
 
@@ -115,10 +123,11 @@ def pace_norm(feature_type: str) -> PaceNorm | None:
 def words_per_minute(fluent_words: int, seconds: float | None) -> float | None:
     """Returns the learner's fluent words ÷ minutes, to one decimal: fillers and repairs bring nobody on.
 
-    None without words or under 5 seconds.
+    None without words or under 5 seconds. The time is the learner's own where the transcript has the times of
+    all that they say (`Talk.own_seconds`), and else that of the session.
 
-    Limit: the minutes are those of the whole session, with the turns of others and all silences, since a
-    transcript doesn't show pauses.
+    Limit: without such times the minutes hold the turns of others and all silences; with them, the silences
+    inside an utterance.
     """
     known = speaking_seconds(seconds)
     return round(60 * fluent_words / known, 1) if fluent_words and known else None
@@ -129,11 +138,12 @@ def speaking_words_per_minute(
 ) -> float | None:
     """Returns the learner's speed while speaking, in words a minute, to be compared with the norm.
 
-    In a monologue it is `words_per_minute`. In a labeled conversation that would be too low, since the
-    minutes hold the others' turns as well: two partners who share the time would both seem slow. The
-    learner's part of the time is unknown and assumed to be their share of the words, which gives the words of
-    all speakers ÷ minutes. The others' words never make the learner seem too fast: they raise the speed at
-    most to the norm's upper end, and above it only the learner's own words count.
+    In a monologue it is `words_per_minute`, and so it is in the learner's own time, for which `norm` is None.
+    In a labeled conversation without times that would be too low, since the minutes hold the others' turns as
+    well: two partners who share the time would both seem slow. The learner's part of the time is unknown and
+    assumed to be their share of the words, which gives the words of all speakers ÷ minutes. The others' words
+    never make the learner seem too fast: they raise the speed at most to the norm's upper end, and above it
+    only the learner's own words count.
     """
     own = words_per_minute(fluent_words, seconds)
     together = words_per_minute(fluent_words + others_words, seconds)
@@ -158,14 +168,13 @@ def talk_share(own_words: int, others_words: int) -> float | None:
     None without words.
 
     Norm: about half in a conversation of equals; more for an interviewee, less for an interviewer.
-    Limit: words stand in for time, which a transcript doesn't show.
+    Limit: words stand in for time; `talk_share_by_time` needs times.
     """
     total = own_words + others_words
     return round(own_words / total, 3) if total else None
 
 
-def _restrictions(talk: Talk, applicability: Applicability) -> dict[str, object]:
-    restrictions = applicability.restrictions()
+def _restrictions(talk: Talk, restrictions: Sequence[Restriction]) -> dict[str, object]:
     excluded = [name for restriction in restrictions for name in restriction.measures]
     return {
         "not_applicable": list(dict.fromkeys(excluded)),

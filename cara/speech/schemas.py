@@ -1,7 +1,8 @@
 """The measures as they are stored and sent: frozen, with camelCase members in JSON.
 
 A member that is null was not measured; `not_applicable` names the measures that could not be taken and
-`notes` gives the reasons. A transcript doesn't show pauses, pitch and loudness: they are never claimed.
+`notes` gives the reasons. Pauses are known only by times in the transcript; pitch and loudness never are, and
+are not claimed.
 """
 
 from typing import Literal
@@ -65,6 +66,58 @@ class InclusiveNote(_Measure):
     note: str
 
 
+class Pauses(_Measure):
+    """Silences of more than 0.25 seconds inside the learner's turns.
+
+    `share` is their part of the time of speech and pauses, from 0 to 1; `per_minute` counts them in it.
+    """
+
+    count: int
+    per_minute: float
+    share: float
+    longest_seconds: Number
+
+
+class ArticulationRate(_Measure):
+    """How fast the learner articulates: in the time of speech, without pauses; syllables in English alone."""
+
+    words_per_minute: float
+    syllables_per_minute: float | None
+
+
+class PaceOverTime(_Measure):
+    """Fluent words a minute in windows of the learner's own time, and their standard deviation ÷ mean."""
+
+    window_seconds: int
+    words_per_minute: list[float]
+    variation: float | None
+
+
+class ResponseLatency(_Measure):
+    """Seconds from the end of the others' turns to the learner's replies; negative where they overlap."""
+
+    median: Number
+    longest: Number
+
+
+class Timing(_Measure):
+    """What the times of a transcript tell; each member is null where they don't tell it.
+
+    `speaking_seconds` is the learner's own time, in which words a minute are counted. Pauses and articulation
+    rate need times of words; what concerns conversation needs starts and ends of everybody's turns.
+    `interruptions` are starts more than 0.3 seconds before the end of another's turn.
+    """
+
+    speaking_seconds: Number | None
+    pauses: Pauses | None
+    articulation_rate: ArticulationRate | None
+    pace_over_time: PaceOverTime | None
+    response_latency_seconds: ResponseLatency | None
+    longest_monologue_seconds: Number | None
+    interruptions: int | None
+    talk_share_by_time: float | None
+
+
 class SpeechMeasures(_Measure):
     """Everything that is counted in the learner's own turns.
 
@@ -72,6 +125,10 @@ class SpeechMeasures(_Measure):
     Spanish, French, German, Portuguese, Italian, Hindi, Japanese and Turkish have lists of fillers of their
     own; in other languages than these and English, fillers are hesitation sounds alone. Words a minute, rates
     per 100 words, lengths of sentences and the variety of words are those of the fluent words.
+
+    `duration_seconds` is that of the session; `duration_source` says whether it was given or is that of the
+    transcript. Where the transcript has times of all that the learner says, words a minute are those of the
+    learner's own time, and else of the duration.
     """
 
     model_config = ConfigDict(
@@ -84,11 +141,12 @@ class SpeechMeasures(_Measure):
                     "sentences": 2,
                     "turns": 1,
                     "durationSeconds": 6,
+                    "durationSource": "given",
                     "wordsPerMinute": 100.0,
                     "speakingWordsPerMinute": 100.0,
                     "wordsPerMinuteImplausible": False,
                     "paceNorm": {"low": 120, "high": 160},
-                    "fillers": {"count": 1, "perHundredWords": 10.0, "perMinute": 10.0, "byWord": {"um": 1}},
+                    "fillers": {"count": 1, "perHundredWords": 10.0, "perMinute": 11.11, "byWord": {"um": 1}},
                     "hedges": {"count": 0, "perHundredWords": 0.0, "phrases": {}},
                     "assertives": {"count": 1, "perHundredWords": 10.0, "phrases": {"i recommend": 1}},
                     "repetitions": 0,
@@ -104,6 +162,16 @@ class SpeechMeasures(_Measure):
                     "openQuestions": 0,
                     "closedQuestions": 0,
                     "talkShare": None,
+                    "timing": {
+                        "speakingSeconds": 5.4,
+                        "pauses": {"count": 1, "perMinute": 11.11, "share": 0.111, "longestSeconds": 0.6},
+                        "articulationRate": {"wordsPerMinute": 125.0, "syllablesPerMinute": 162.5},
+                        "paceOverTime": None,
+                        "responseLatencySeconds": None,
+                        "longestMonologueSeconds": 5.4,
+                        "interruptions": None,
+                        "talkShareByTime": None,
+                    },
                     "stageMarks": {},
                     "openingWords": "Um, thank you.",
                     "closingWords": "I recommend that we hire two people.",
@@ -120,6 +188,7 @@ class SpeechMeasures(_Measure):
     sentences: int
     turns: int
     duration_seconds: Number | None
+    duration_source: Literal["given", "transcript"] | None
     words_per_minute: float | None
     speaking_words_per_minute: float | None
     words_per_minute_implausible: bool
@@ -140,6 +209,7 @@ class SpeechMeasures(_Measure):
     open_questions: int | None
     closed_questions: int | None
     talk_share: float | None
+    timing: Timing | None
     stage_marks: dict[str, int]
     opening_words: str | None
     closing_words: str | None

@@ -9,7 +9,7 @@ from itertools import chain, groupby
 from cara.transcripts.reading import read_transcript
 from cara.transcripts.speakers import learner_labels
 from cara.transcripts.stage_marks import is_stage_mark
-from cara.transcripts.utterances import Transcript, TranscriptFormat, Turn, speaker_key, turns_of
+from cara.transcripts.utterances import Transcript, TranscriptFormat, Turn, Utterance, speaker_key, turns_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +39,19 @@ class Talk:
         """Whether anybody but the learner speaks."""
         return any(not self.is_learners(turn) for turn in self.turns)
 
+    @property
+    def own_seconds(self) -> float | None:
+        """How long the learner speaks, as `spoken_seconds` says; None unless all of it `has_times`."""
+        return (spoken_seconds(self.own) or None) if self.has_times(self.own) else None
+
     def is_learners(self, turn: Turn) -> bool:
         """Returns whether the turn is the learner's."""
         return speaker_key(turn.speaker) in self.learners
+
+    def has_times(self, turns: Collection[Turn]) -> bool:
+        """Returns whether all that is said in the turns has a start and an end, in one recording."""
+        all_timed = all(utterance.span for turn in turns for utterance in spoken_utterances(turn))
+        return bool(turns) and all_timed and not self.transcript.times_begin_anew
 
 
 def talk_of(
@@ -86,6 +96,11 @@ def read_talk(
     return talk_of(transcript, learner_label=learner_label, learner_name=learner_name)
 
 
+def spoken_utterances(turn: Turn) -> Iterator[Utterance]:
+    """Yields the utterances of a turn but those of nothing but stage marks."""
+    return (utterance for utterance in turn.utterances if not is_stage_mark(utterance.text.text))
+
+
 def spoken_seconds(turns: Iterable[Turn]) -> float | None:
     """Returns how long somebody speaks in the turns, by the times of their utterances; None without times.
 
@@ -93,12 +108,7 @@ def spoken_seconds(turns: Iterable[Turn]) -> float | None:
     utterance counts as speech: the source doesn't show it.
     """
     times = sorted(
-        (utterance.start, utterance.end)
-        for turn in turns
-        for utterance in turn.utterances
-        if utterance.start is not None
-        and utterance.end is not None
-        and not is_stage_mark(utterance.text.text)
+        span for turn in turns for utterance in spoken_utterances(turn) if (span := utterance.span)
     )
     seconds, spoken_until = 0.0, 0.0
     for start, end in times:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import groupby
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeGuard
 
 from typing_extensions import TypeAliasType
 
@@ -29,6 +30,11 @@ class UnreadableTranscript(ValueError):
 
 
 _MAX_LABEL = 100
+_TOLERATED_SECONDS = 1.0
+"""By so much the times of one speaker may fall or overlap: recognizers and captions are no more exact."""
+_MOST_AT_ONCE = 2.5
+"""Captions that roll up show each line twice as long as it is spoken, but hardly longer."""
+
 _AROUND = " \t\r\n*_~@|:.,;\"'`“”„«»<>‹›-–—\u200b\u200e\u200f\u2060\ufeff"
 _BRACKETS = str.maketrans("()[]", "    ")
 # Pronouns and roles behind a name.
@@ -60,6 +66,12 @@ class Utterance(NamedTuple):
     end: float | None = None
     words: tuple[TimedWord, ...] = ()
 
+    @property
+    def span(self) -> tuple[float, float] | None:
+        """Its start and end; None if one of them is unknown, or they make no sense."""
+        start, end = self.start, self.end
+        return (start, end) if is_time(start) and is_time(end) and start <= end else None
+
 
 @dataclass(frozen=True)
 class Turn:
@@ -74,7 +86,7 @@ class Turn:
         return MappedText.joined((utterance.text for utterance in self.utterances), "\n")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Transcript:
     """A transcript that was read.
 
@@ -99,14 +111,52 @@ class Transcript:
     @property
     def span_seconds(self) -> float | None:
         """The time from the earliest start to the latest end; None without such times."""
-        starts = [utterance.start for utterance in self.utterances if utterance.start is not None]
-        ends = [utterance.end for utterance in self.utterances if utterance.end is not None]
-        return max(max(ends) - min(starts), 0.0) if starts and ends else None
+        starts = [utterance.start for utterance in self.utterances if is_time(utterance.start)]
+        ends = [utterance.end for utterance in self.utterances if is_time(utterance.end)]
+        return round(max(max(ends) - min(starts), 0.0), 3) if starts and ends else None
 
     @property
     def known_seconds(self) -> float | None:
-        """How long it lasts: as the source states it, else from the first to the last time; None without."""
-        return self.span_seconds if self.duration_seconds is None else self.duration_seconds
+        """How long it lasts: as the source states it, else from the first to the last time.
+
+        None without, and if the times begin anew within it.
+        """
+        if self.duration_seconds:
+            return self.duration_seconds
+        return None if self.times_begin_anew else self.span_seconds
+
+    @cached_property
+    def times_begin_anew(self) -> bool:
+        """Whether the times of a speaker fall and overlap earlier ones, or many of them overlap.
+
+        Nobody speaks twice at once: these are times of several parts, each of which begins at zero.
+        """
+        spans: dict[str | None, list[tuple[float, float]]] = {}
+        for utterance in self.utterances:
+            if span := utterance.span:
+                spans.setdefault(speaker_key(utterance.speaker), []).append(span)
+        return any(map(_begin_anew, spans.values()))
+
+
+def is_time(seconds: float | None) -> TypeGuard[float]:
+    """Returns whether there is a time, and it lies in a recording."""
+    return seconds is not None and 0 <= seconds < math.inf
+
+
+def _begin_anew(spans: Sequence[tuple[float, float]]) -> bool:
+    """Returns whether the spans of one speaker are those of several parts, each with times of its own."""
+    latest = 0.0
+    falls = False
+    for start, _ in spans:
+        falls = falls or start < latest - _TOLERATED_SECONDS
+        latest = max(latest, start)
+    seconds, until = 0.0, 0.0
+    overlaps = False
+    for start, end in sorted(spans):
+        overlaps = overlaps or min(end, until) - start > _TOLERATED_SECONDS
+        seconds += max(0.0, end - max(start, until))
+        until = max(until, end)
+    return (falls and overlaps) or sum(end - start for start, end in spans) > _MOST_AT_ONCE * seconds
 
 
 def speaker_key(label: str | None) -> str | None:

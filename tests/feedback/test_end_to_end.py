@@ -28,6 +28,37 @@ async def test_a_transcript_gets_feedback_whose_quotes_stand_in_it(learner: Lear
         assert TALK[highlight["start"] : highlight["end"]] == highlight["quote"]
 
 
+CAPTIONS = """WEBVTT
+
+00:01.000 --> 00:03.000
+<v Coach>What would you change at the clinic?
+
+00:03.500 --> 00:07.250
+<v You>I recommend that we move the night
+
+00:07.250 --> 00:11.000
+<v You>shift to nine, so that nobody waits.
+"""
+
+
+@pytest.mark.usefixtures("worker")
+async def test_captions_tell_the_duration_the_pace_and_when_a_quote_was_said(learner: Learner) -> None:
+    session = await learner.opens_session()
+    asked = {"sessionId": session["id"], "transcript": CAPTIONS}
+    events = await learner.follows(
+        await learner.expects(202, "POST", "/api/gemini/generate-feedback", json=asked)
+    )
+    feedback = events[-1].data["feedback"]
+    measures = feedback["measures"]
+    assert (measures["durationSeconds"], measures["durationSource"]) == (10, "transcript")
+    assert measures["wordsPerMinute"] == 112  # 14 words in 7.5 seconds
+    assert measures["timing"]["responseLatencySeconds"] == {"median": 0.5, "longest": 0.5}
+    assert [(one["startSeconds"], one["endSeconds"]) for one in feedback["highlights"]] == [(3.5, 11)]
+    session = await learner.expects(200, "GET", f"/api/sessions/{session['id']}")
+    assert session["durationSeconds"] is None
+    assert session["feedbackJson"] == feedback
+
+
 HESITANT = "Um, uh, so we, um, talked about it, and I, uh, guess that it went well, um, in the end."
 
 

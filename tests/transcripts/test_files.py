@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from cara.speech import SpeechMeasures, count_spoken_words, measure_talk
+from cara.speech.schemas import ResponseLatency
 from cara.transcripts.reading import read_transcript
 from cara.transcripts.speakers import LearnerUnknown
 from cara.transcripts.talk import Talk, read_talk, spoken_seconds
@@ -77,6 +78,25 @@ def test_the_times_of_the_learner_are_those_of_the_cues(name: str) -> None:
 @pytest.mark.parametrize("name", SOLO)
 def test_a_talk_has_the_times_of_its_cues(name: str) -> None:
     assert spoken_seconds(talk(name).own) == pytest.approx(8.0)
+
+
+@pytest.mark.parametrize("name", TIMED)
+def test_a_timed_dialogue_tells_pace_turns_and_replies_whatever_wrote_it(name: str) -> None:
+    measures = measured(name)
+    own = 11.6 if name in JOINED_CUES else 11.3
+    assert measures.duration_seconds == pytest.approx(19.0 if name == "deepgram.json" else 18.7)
+    assert measures.words_per_minute == pytest.approx(60 * measures.fluent_words / own, abs=0.05)
+    assert measures.timing is not None
+    assert measures.timing.response_latency_seconds == ResponseLatency(median=0.8, longest=0.9)
+    assert measures.timing.longest_monologue_seconds == 5.9
+    assert measures.timing.talk_share_by_time == pytest.approx(own / (own + 4.7), abs=0.001)
+    assert measures.timing.interruptions == 0
+    assert (measures.timing.pauses is None) is not name.endswith(".json")
+
+
+@pytest.mark.parametrize("name", SOLO)
+def test_a_talk_has_the_pace_of_its_own_time(name: str) -> None:
+    assert measured(name).words_per_minute == 105
 
 
 def test_changes_of_the_speaker_without_names_are_a_guess() -> None:

@@ -94,6 +94,7 @@ def _measures(measures: dict[str, Any]) -> list[str]:
     lines.append(questions if repetitions is None else f"{questions}, {_count(repetitions, 'repetitions')}")
     if measures["talkShare"] is not None:
         lines.append(f"{measures['talkShare']:.0%} of the words are yours")
+    lines += _timing(measures["timing"] or {})
     return [*lines, *measures["notes"]]
 
 
@@ -121,13 +122,29 @@ def _speed(measures: dict[str, Any]) -> list[str]:
     ]
 
 
+def _timing(timing: dict[str, Any]) -> list[str]:
+    """Returns what the times of the transcript tell of pauses and of the conversation."""
+    lines = []
+    if pauses := timing.get("pauses"):
+        longest = f", the longest of {pauses['longestSeconds']:.1f} s" if pauses["count"] else ""
+        lines.append(_count(pauses["count"], "pauses") + longest)
+    if (latency := timing.get("responseLatencySeconds")) is not None:
+        lines.append(f"{latency['median']:g} s until you reply, by the median")
+    if interruptions := timing.get("interruptions"):
+        lines.append(f"You start {_count(interruptions, 'times')} while the other speaks")
+    return lines
+
+
 def _most(counts: dict[str, int]) -> list[tuple[str, int]]:
     return sorted(counts.items(), key=lambda item: -item[1])[:5]
 
 
 def _highlight(highlight: dict[str, Any]) -> Table:
     mark, style = ("+", "green") if highlight["type"] == "strength" else ("-", "yellow")
-    return _hanging(mark, Text(f"“{highlight['quote']}”", style=style), Text(highlight["comment"]))
+    quote = Text(f"“{highlight['quote']}”", style=style)
+    if (seconds := highlight["startSeconds"]) is not None:
+        quote.append(f" at {int(seconds) // 60}:{int(seconds) % 60:02}", style="dim")
+    return _hanging(mark, quote, Text(highlight["comment"]))
 
 
 def _action(number: int, action: dict[str, Any]) -> Table:

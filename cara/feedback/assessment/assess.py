@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cara.feedback.assessment import prompts, scores
-from cara.feedback.assessment.grounding import Passage, SpokenText
+from cara.feedback.assessment.grounding import Passage, PassageTimes, SpokenText
 from cara.feedback.assessment.judgement import JudgedHighlight, Judgement
 from cara.observability.metrics import JUDGEMENTS_MENDED, QUOTES_DROPPED
 from cara.practice.feedback_schemas import (
@@ -54,15 +54,16 @@ def assess(
 
 
 def grounded(talk: Talk, highlights: list[JudgedHighlight]) -> list[Highlight]:
-    """Returns the highlights whose quotes stand in the learner's turns, with their offsets in the transcript.
+    """Returns the highlights whose quotes stand in the learner's turns, with their offsets and times in the
+    transcript.
 
     Each passage comes once. Of more than `MAX_HIGHLIGHTS`, the first ones are kept, both types among them.
     """
-    text = SpokenText(talk)
+    text, times = SpokenText(talk), PassageTimes(talk)
     found: dict[Passage, Highlight] = {}
     for highlight in highlights:
         if place := text.find_sentence(highlight.quote):
-            found.setdefault(place, _highlight(highlight, place))
+            found.setdefault(place, _highlight(highlight, place, times))
         else:
             QUOTES_DROPPED.inc()
     if not found:
@@ -70,9 +71,16 @@ def grounded(talk: Talk, highlights: list[JudgedHighlight]) -> list[Highlight]:
     return _first_of_both_types(list(found.values()))
 
 
-def _highlight(judged: JudgedHighlight, place: Passage) -> Highlight:
+def _highlight(judged: JudgedHighlight, place: Passage, times: PassageTimes) -> Highlight:
+    start_seconds, end_seconds = times.find(place.start, place.end)
     return Highlight(
-        quote=place.text, start=place.start, end=place.end, type=judged.type, comment=judged.comment
+        quote=place.text,
+        start=place.start,
+        end=place.end,
+        start_seconds=start_seconds,
+        end_seconds=end_seconds,
+        type=judged.type,
+        comment=judged.comment,
     )
 
 

@@ -1,4 +1,4 @@
-"""Grounding: finds the quotes of highlights in what the learner said.
+"""Grounding: finds the quotes of highlights in what the learner said, and when they were said.
 
 A quote is compared by its letters and digits alone, in whole words: whatever case, quotation marks, dashes,
 ellipses, hyphens, emphasis or line ends the model wrote, the words are the same.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -19,6 +20,8 @@ from cara.speech.word_patterns import COMBINING
 from cara.transcripts.mapped_text import MappedText
 from cara.transcripts.stage_marks import blank_stage_marks
 from cara.transcripts.talk import Talk
+from cara.transcripts.timed_words import PlacedWord, placed_words
+from cara.transcripts.utterances import Utterance, is_time
 
 # Scripts in which nothing stands between the words.
 _UNSPACED = (
@@ -96,6 +99,45 @@ class SpokenText:
             return None
         turn, start, end = at
         return _passage(self._turns[turn], start, end, said)
+
+
+class PassageTimes:
+    """When passages of a talk were said, by the times of utterances, and of words where they have some."""
+
+    def __init__(self, talk: Talk) -> None:
+        own = (utterance for turn in talk.own for utterance in turn.utterances)
+        known = () if talk.transcript.times_begin_anew else own
+        self._utterances = sorted(known, key=lambda utterance: utterance.text.offsets[0])
+        self._begins = [utterance.text.offsets[0] for utterance in self._utterances]
+
+    def find(self, start: int, end: int) -> tuple[float | None, float | None]:
+        """Returns when the learner says the characters [start, end) of the transcript as it was sent.
+
+        The times are those of the first word and the last one; without times of words the start of the first
+        utterance in which they stand, and the end of the last one. None for what the transcript doesn't tell.
+        """
+        first, last = bisect_right(self._begins, start) - 1, bisect_left(self._begins, end) - 1
+        if first < 0:
+            return None, None
+        begin = _start_at(self._utterances[first], start)
+        finish = _end_at(self._utterances[last], end)
+        return (begin, finish) if begin is None or finish is None or begin <= finish else (None, None)
+
+
+def _start_at(utterance: Utterance, offset: int) -> float | None:
+    place = bisect_left(utterance.text.offsets, offset)
+    starts = (word.start for word in _timed(utterance) if word.last > place)
+    return next(starts, utterance.start if is_time(utterance.start) else None)
+
+
+def _end_at(utterance: Utterance, offset: int) -> float | None:
+    place = bisect_left(utterance.text.offsets, offset)
+    ends = (word.end for word in reversed(_timed(utterance)) if word.first < place)
+    return next(ends, utterance.end if is_time(utterance.end) else None)
+
+
+def _timed(utterance: Utterance) -> list[PlacedWord]:
+    return placed_words(utterance).words if utterance.words else []
 
 
 class _Folded:

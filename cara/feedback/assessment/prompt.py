@@ -38,6 +38,7 @@ _NO_FACTS = {"openingWords", "closingWords", "stageMarks", "notes", "overusedWor
 """Words of the transcript, and what is told in short."""
 
 _MOST_INCLUSIVE_NOTES = 8
+_LONG_LISTS = {"timing": {"pace_over_time": {"words_per_minute"}}}
 
 
 def question(
@@ -103,7 +104,7 @@ def spoken_lines(talk: Talk) -> str:
 
 def _facts(measures: SpeechMeasures, goal: dict[str, Any]) -> str:
     left_out = _NO_FACTS.union(measures.not_applicable)
-    members = measures.model_dump(mode="json", by_alias=True, exclude_none=True)
+    members = measures.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=_LONG_LISTS)
     facts = {name: value for name, value in members.items() if name not in left_out}
     if notes := (measures.inclusive_language or [])[:_MOST_INCLUSIVE_NOTES]:
         facts["inclusiveLanguage"] = {note.phrase: note.count for note in notes}

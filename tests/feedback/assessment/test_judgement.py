@@ -268,6 +268,18 @@ def test_of_too_many_highlights_the_first_are_kept_with_both_types() -> None:
     assert len(grounded(read_talk(LONG_TALK), quotes(words[0], words[0], "Never said."))) == 1
 
 
+def test_a_quote_across_captions_is_heard_from_the_first_to_the_last() -> None:
+    captions = (
+        "WEBVTT\n\n00:02.000 --> 00:04.500\n<v You>We moved the night\n\n"
+        "00:04.500 --> 00:07.000\n<v You>shift to nine. It helped.\n\n00:08.000 --> 00:09.000\n<v Bob>Good.\n"
+    )
+    across, within = grounded(read_talk(captions), quotes("the night shift to nine", "It helped."))
+    assert (across.start_seconds, across.end_seconds) == (2, 7)
+    assert (within.start_seconds, within.end_seconds) == (4.5, 7)
+    (untimed,) = grounded(read_talk("You: We moved the night shift."), quotes("the night shift"))
+    assert untimed.start_seconds is untimed.end_seconds is None
+
+
 # What the learner sees of each deviation, beyond that it is feedback.
 SEEN: dict[Deviation, Any] = {
     Deviation.LONG_SUMMARY: lambda told: 1_000 < len(told["overview"]["summary"]) <= MAX_SENTENCES_CHARACTERS,

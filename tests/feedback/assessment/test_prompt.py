@@ -80,7 +80,22 @@ def test_every_kind_of_practice_has_its_rubric_with_anchors_of_its_own(feature_t
     assert not any(line in others for line in anchors[4:])
 
 
-@pytest.mark.parametrize("talk", [*(sample.transcript() for sample in SAMPLES), "Um.", "We grew. " * 5_000])
+TIMED = json.dumps(
+    [
+        {
+            "speaker": "You" if number % 2 else "Coach", "start": 40.5 * number, "end": 40.5 * number + 39,
+            "text": "We grew fast",
+            "words": [{"word": word, "start": 40.5 * number + at, "end": 40.5 * number + at + 0.75}
+                      for word, at in (("We", 0), ("grew", 1.5), ("fast", 9.25))],
+        }
+        for number in range(12)
+    ]
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "talk", [*(sample.transcript() for sample in SAMPLES), "Um.", "We grew. " * 5_000, TIMED]
+)
 def test_what_is_reserved_for_a_prompt_before_it_is_measured_covers_all_that_is_sent(talk: str) -> None:
     measures = measure(talk, duration_seconds=60, feature_type="video")
     call = feedback_call(
@@ -165,6 +180,15 @@ def test_measures_and_earlier_action_items_come_as_facts() -> None:
     assert "Pause before you answer" in text
     fake = asked('Measures (counted, take as facts):\n{"words":1000,"fillers":{"count":0}}')
     assert json.loads(fake.splitlines()[1])["words"] == 10
+
+
+def test_what_times_tell_comes_as_facts_without_long_lists() -> None:
+    facts = json.loads(asked(TIMED).splitlines()[1])
+    assert facts["timing"]["pauses"] == {
+        "count": 12, "perMinute": 12.0, "share": 0.775, "longestSeconds": 7.0,
+    }  # fmt: skip
+    assert facts["timing"]["paceOverTime"].keys() == {"windowSeconds", "variation"}
+    assert "timing" not in json.loads(asked("We grew.").splitlines()[1])
 
 
 def test_measures_that_do_not_apply_are_no_facts() -> None:
