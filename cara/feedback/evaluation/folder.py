@@ -17,7 +17,12 @@ from pydantic.alias_generators import to_camel
 
 from cara.errors import CaraError
 from cara.feedback.inspection import read_judgeable_talk
-from cara.practice.schemas import MAX_DURATION_SECONDS, MAX_TRANSCRIPT_CHARACTERS, FeatureType
+from cara.practice.schemas import (
+    MAX_DURATION_SECONDS,
+    MAX_TRANSCRIPT_CHARACTERS,
+    FeatureType,
+    SessionGoal,
+)
 from cara.transcripts.files import UnusableFile, read_text_file
 from cara.transcripts.talk import Talk
 from cara.transcripts.utterances import TranscriptFormat
@@ -47,6 +52,7 @@ class Label(BaseModel):
     duration_seconds: Annotated[float, Field(ge=0, le=MAX_DURATION_SECONDS)] | None = None
     learner_label: str | None = None
     transcript_format: TranscriptFormat | None = None
+    goal: SessionGoal | None = None
     scores: Annotated[dict[ScoreName, Annotated[float, Field(ge=0, le=100)]], Field(min_length=1)]
     comment: str = ""
 

@@ -12,6 +12,7 @@ from cara.feedback.evaluation.injections import INJECTION_NAMES, injected
 from cara.feedback.evaluation.noise import NOISES, noisy
 from cara.gemini.client import GeminiCall
 from cara.gemini.tokens import estimate_prompt
+from cara.practice.schemas import stored_goal
 from cara.speech import SpeechMeasures, measure_talk
 from cara.transcripts.talk import Talk
 
@@ -43,7 +44,9 @@ class Variant:
 
     def call(self, thinking_level: str | None) -> GeminiCall:
         """Returns the call that a learner's job would make."""
-        return feedback_call(self.labeled.label.feature_type, self.talk, self.measures, [], thinking_level)
+        label = self.labeled.label
+        goal = stored_goal(label.goal) if label.goal else None
+        return feedback_call(label.feature_type, self.talk, self.measures, [], thinking_level, goal=goal)
 
 
 def variants_of(talks: list[LabeledTalk], *, times: int, probes: int, seed: int) -> list[Variant]:

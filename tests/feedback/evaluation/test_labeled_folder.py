@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from cara.feedback.evaluation.folder import UnusableFolder, read_folder, shipped_folder
+from cara.feedback.evaluation.variants import variants_of
 from cara.speech.languages import detect_language
 from cara.speech.words import tokenize
 from tests.learners import TALK
@@ -49,10 +50,15 @@ def test_the_talks_of_cara_are_of_all_kinds_and_each_is_labeled() -> None:
 
 def test_each_label_may_stand_beside_its_talk(tmp_path: Path) -> None:
     (tmp_path / "talk.txt").write_text(TALK)
-    label = {**GOOD, "durationSeconds": 12.5, "comment": "Short."}
+    goal = {"audience": "The board", "targetSeconds": 60}
+    label = {**GOOD, "durationSeconds": 12.5, "goal": goal, "comment": "Short."}
     (tmp_path / "talk.labels.json").write_text(json.dumps(label))
     (one,) = read_folder(tmp_path)
     assert (one.label.duration_seconds, one.label.scores) == (12.5, {"overall": 70})
+    plain, *_ = variants_of([one], times=1, probes=0, seed=1)
+    (question,) = plain.call(None).contents
+    assert '"targetSeconds":60,"secondsOverTarget":-47.5' in question["parts"][0]["text"]
+    assert '{"audience": "The board"}' in question["parts"][0]["text"]
 
 
 def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
@@ -64,6 +70,7 @@ def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
         {**GOOD, "scores": {"charm": 50}},
         {**GOOD, "scores": {"overall": True}, "durationSeconds": "60"},
         {**GOOD, "scores": {}, "mood": "good"},
+        {**GOOD, "goal": {"targetSeconds": 1}},
         {**GOOD, "file": "missing.txt"},
         {**GOOD, "file": "../talk.txt"},
         {**GOOD, "file": "short.txt"},
@@ -80,6 +87,7 @@ def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
         "labels.json, entry 5: scores.overall must be a number",
         "labels.json, entry 6: scores must have at least 1 item",
         "labels.json, entry 6: mood is unknown here",
+        "labels.json, entry 7: goal.targetSeconds must be at least 5",
         "talk.txt has more than one label",
         "missing.txt cannot be read: No such file or directory",
         "../talk.txt must be the name of a file in the folder",
