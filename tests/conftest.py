@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
+import hypothesis
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
@@ -35,6 +36,11 @@ class RunningEmulator:
     emulator: Emulator
 
 
+# Examples are many, and the machine may be busy: none of them is timed.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
+
+CHEAP_PASSWORDS = {"password_time_cost": 1, "password_memory_kib": 64}
 POSTGRES, REDIS = "CARA_TEST_POSTGRES_URL", "CARA_TEST_REDIS_URL"
 SERVERS = pytest.StashKey[ExitStack]()
 
@@ -123,8 +129,7 @@ def make_settings(**overrides: Any) -> Settings:
         "jwt_secret": "the-secret-of-the-tests-32-bytes-long",
         "gemini_api_key": "emulator",
         "rate_limits": "off",
-        "password_time_cost": 1,
-        "password_memory_kib": 64,
+        **({} if overrides.get("environment") == "production" else CHEAP_PASSWORDS),
         "database_seconds": 30,
         "database_acquire_seconds": 10,
         "sweep_seconds": 1,

@@ -13,6 +13,7 @@ from cara.accounts import queries as accounts
 from cara.accounts.passwords import PasswordHasher
 from cara.devtools.dev import refuse_production
 from cara.feedback.assessment import scores
+from cara.feedback.assessment.assess import measured_halves
 from cara.postgres.database import Connection, Database, new_id
 from cara.postgres.migrations import up_to_date_database
 from cara.practice.feedback_schemas import measures_over_time
@@ -124,15 +125,11 @@ def _session(sample: Sample, speed: float, started_at: datetime) -> PastSession:
 
 
 def _measured_scores(measures: SpeechMeasures, feature_type: str) -> dict[str, float | None]:
-    fillers = measures.scorable_fillers_per_hundred_words
-    assertives = measures.assertives.per_hundred_words if measures.assertives else None
-    clarity = scores.clarity_measured(
-        fillers, measures.mean_sentence_words, measures.repairs_per_hundred_words
-    )
+    clarity, confidence = measured_halves(measures)
     parts: dict[str, float | None] = {
         "clarity": None if clarity is None else round(clarity),
         "pace": scores.pace_score(measures.scorable_words_per_minute, feature_type),
-        "confidence": scores.confidence_measured(measures.scorable_hedges_per_hundred_words, assertives),
+        "confidence": confidence,
     }
     return {**parts, "overall": scores.overall(parts, feature_type)}
 

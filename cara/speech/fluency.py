@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from cara.speech.disfluencies import find_fillers, without_hesitations
+from cara.speech.disfluencies import count_marker_words, find_fillers, without_hesitations
 from cara.speech.foreign_fillers import find_foreign_fillers
 from cara.speech.hesitations import KNOWN_IN
 from cara.speech.languages import ENGLISH, detect_language
@@ -28,12 +28,13 @@ class Fluency:
     """What is said in vain, and the fluent words: what would be left of the talk without it.
 
     `fillers` are None where they are not known for the language; its hesitations are no fluent words then
-    either.
+    either. `uncertain_words` are fluent words of English that may be fillers.
     """
 
     fillers: Counter[str] | None
     repairs: Repairs
     fluent: Words
+    uncertain_words: int
 
     @property
     def repairs_per_hundred_words(self) -> float | None:
@@ -50,6 +51,7 @@ class Fluency:
             per_hundred_words=per_hundred(total, len(self.fluent)),
             per_minute=round(60 * total / seconds, 2) if seconds else None,
             by_word=dict(self.fillers.most_common()),
+            uncertain_words=self.uncertain_words,
         )
 
 
@@ -60,7 +62,7 @@ def measure_fluency(words: Words, language: str) -> Fluency:
     """
     fillers, unfilled = _without_fillers(words, language)
     repairs, fluent = find_repairs(unfilled, language)
-    return Fluency(fillers, repairs, fluent)
+    return Fluency(fillers, repairs, fluent, count_marker_words(fluent) if language == ENGLISH else 0)
 
 
 def _without_fillers(words: Words, language: str) -> tuple[Counter[str] | None, Words]:

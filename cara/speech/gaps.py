@@ -122,12 +122,14 @@ def resolve_sentence_ends(words: Words, hesitations: Container[str]) -> None:
     following, in_lower_case = "", False
     capitals = _has_capitals(words, hesitations)
     for index in range(len(words) - 1, -1, -1):
-        bits, raw = words.after[index], words.raw[index]
+        bits, raw, lower = words.after[index], words.raw[index], words.lower[index]
+        is_filler = lower in hesitations or (lower in PHRASE_WORDS and is_in_phrase(words.lower, index))
+        if bits & _ELLIPSIS and is_filler:
+            bits &= ~_ELLIPSIS  # who hesitates goes on: `under uh... God`
         if bits >= _POINT:
             ends = _ends_sentence(words, index, following, capitals=capitals, continues=in_lower_case)
             words.after[index] = bits & (_POINT - 1) | (END if ends else 0)
-        lower = words.lower[index]
-        if lower in hesitations or (lower in PHRASE_WORDS and is_in_phrase(words.lower, index)):
+        if is_filler:
             in_lower_case = in_lower_case and raw[0].islower()
         else:
             following, in_lower_case = _as_following(words, index), raw[0].islower()

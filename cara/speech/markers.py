@@ -224,7 +224,10 @@ SPELLINGS = {"ok": "okay", "y'know": "you know", "ya know": "you know"}
 
 _SINGLE_WORDS = frozenset(phrase for phrase in (*MARKERS, *SPELLINGS) if " " not in phrase)
 PAIRS = frozenset(tuple(phrase.split()) for phrase in MARKERS if " " in phrase)
-
+SET_PAIRS = PAIRS | {
+    ("i", "guess"), ("i", "suppose"), ("i'm", "not"), ("feel", "like"), ("that", "makes"), ("makes", "sense"),
+}  # fmt: skip
+"""Words that only a filler comes between."""
 
 PHRASE_WORDS = _SINGLE_WORDS.union(*PAIRS)
 

@@ -5,7 +5,7 @@ A member that is null was not measured; `not_applicable` names the measures that
 are not claimed.
 """
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
@@ -18,12 +18,17 @@ class _Measure(BaseModel):
 
 
 class Fillers(_Measure):
-    """Filler words: how many, how dense, and which."""
+    """Filler words: how many, how dense, and which.
+
+    `uncertain_words` are words such as `like`, `so` and `well` that were not counted: nothing around them
+    tells whether they are fillers.
+    """
 
     count: int
     per_hundred_words: float | None
     per_minute: float | None
     by_word: dict[str, int]
+    uncertain_words: int
 
 
 class PhraseUse(_Measure):
@@ -118,6 +123,20 @@ class Timing(_Measure):
     talk_share_by_time: float | None
 
 
+class ScorableRates(NamedTuple):
+    """Counts per 100 fluent words, without those that may be fillers though nothing tells.
+
+    One such word more makes nothing else seem rarer. Hedges are those that count as fillers (kind of, sort
+    of), too: no filler beside a phrase makes it soften less. None is what was not measured, and what has no
+    norm, as fillers have one in English alone.
+    """
+
+    fillers: float | None
+    repairs: float | None
+    hedges: float | None
+    assertives: float | None
+
+
 class SpeechMeasures(_Measure):
     """Everything that is counted in the learner's own turns.
 
@@ -146,7 +165,13 @@ class SpeechMeasures(_Measure):
                     "speakingWordsPerMinute": 100.0,
                     "wordsPerMinuteImplausible": False,
                     "paceNorm": {"low": 120, "high": 160},
-                    "fillers": {"count": 1, "perHundredWords": 10.0, "perMinute": 11.11, "byWord": {"um": 1}},
+                    "fillers": {
+                        "count": 1,
+                        "perHundredWords": 10.0,
+                        "perMinute": 11.11,
+                        "byWord": {"um": 1},
+                        "uncertainWords": 0,
+                    },
                     "hedges": {"count": 0, "perHundredWords": 0.0, "phrases": {}},
                     "assertives": {"count": 1, "perHundredWords": 10.0, "phrases": {"i recommend": 1}},
                     "repetitions": 0,
@@ -217,20 +242,24 @@ class SpeechMeasures(_Measure):
     notes: list[str]
 
     @property
-    def scorable_fillers_per_hundred_words(self) -> float | None:
-        """Fillers per 100 fluent words where their norm is known, as it is in English; else None."""
-        return self.fillers.per_hundred_words if self.fillers and self.language == "en" else None
+    def scorable_rates(self) -> ScorableRates:
+        """The rates that scores are made of."""
+        fillers, hedges, assertives = self.fillers, self.hedges, self.assertives
+        certain_words = self.fluent_words - (fillers.uncertain_words if fillers else 0)
+        if not certain_words:
+            return ScorableRates(None, None, None, None)
 
-    @property
-    def scorable_hedges_per_hundred_words(self) -> float | None:
-        """Hedges per 100 fluent words, with those that count as fillers (kind of, sort of).
+        def rate(count: int) -> float:
+            return 100 * count / certain_words
 
-        A phrase softens no less when a filler beside it makes it one, too: no filler makes a talk surer.
-        """
-        if self.hedges is None or self.hedges.per_hundred_words is None or self.fillers is None:
-            return None
-        softening = sum(self.fillers.by_word.get(phrase, 0) for phrase in ("kind of", "sort of"))
-        return self.hedges.per_hundred_words + 100 * softening / self.fluent_words
+        softening = sum(fillers.by_word.get(phrase, 0) for phrase in ("kind of", "sort of")) if fillers else 0
+        repairs = (self.repetitions or 0) + (self.false_starts or 0)
+        return ScorableRates(
+            fillers=rate(fillers.count) if fillers and self.language == "en" else None,
+            repairs=rate(repairs),
+            hedges=rate(hedges.count + softening) if hedges else None,
+            assertives=rate(assertives.count) if assertives else None,
+        )
 
     @property
     def scorable_words_per_minute(self) -> float | None:

@@ -9,7 +9,7 @@ from functools import cached_property
 from itertools import accumulate
 from operator import or_
 
-from cara.speech.markers import MARKERS, ORDINARY, PAIRS, SPELLINGS
+from cara.speech.markers import MARKERS, ORDINARY, SET_PAIRS, SPELLINGS
 from cara.speech.phrases import FoundPhrase, PhraseList
 from cara.speech.text import TURN
 from cara.speech.word_classes import (
@@ -137,7 +137,7 @@ class Row:
     def splits_phrase(self) -> bool:
         """Whether the row stands inside a phrase: `you like know`, but not `as you well know`."""
         return (
-            (self.before, self.following) in PAIRS
+            (self.before, self.following) in SET_PAIRS
             and not self.opens
             and not self.closes
             and self._word(-2) != "as"

@@ -59,7 +59,7 @@ async def store(database: Database, *events: IncomingEvent, received_at: datetim
 
 async def insert_session(connection: Connection, user_id: UUID, practiced_at: datetime, feature: str) -> UUID:
     """A session whose own event is of now, wherever its practice lies."""
-    session = await practice.insert_session(connection, user_id, uuid4(), feature, None, None, None)
+    session = await practice.insert_session(connection, user_id, uuid4(), feature, None, None, None, None)
     await connection.execute(
         "update sessions set practiced_at = $3 where user_id = $1 and id = $2",
         user_id,

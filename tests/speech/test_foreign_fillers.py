@@ -187,8 +187,8 @@ def test_fillers_without_a_known_norm_move_no_score():
     german, english = _measured(_TALKS["de"][0]), _measured("Um, we sold the shop.")
     assert german.fillers is not None
     assert german.fillers.per_hundred_words == pytest.approx(100 * 9 / 38, abs=0.01)
-    assert german.scorable_fillers_per_hundred_words is None
-    assert english.scorable_fillers_per_hundred_words == 25.0
+    assert german.scorable_rates.fillers is None
+    assert english.scorable_rates.fillers == 25.0
 
 
 _PLAIN_AND_FILLERS = {

@@ -98,13 +98,17 @@ def _first_of_both_types(highlights: list[Highlight]) -> list[Highlight]:
     return [*kept[:-1], missing] if missing else kept
 
 
-def _breakdown(feature_type: str, measures: SpeechMeasures, judgement: Judgement) -> Breakdown:
-    fillers = measures.scorable_fillers_per_hundred_words
-    assertives = measures.assertives.per_hundred_words if measures.assertives else None
-    clarity = scores.clarity_measured(
-        fillers, measures.mean_sentence_words, measures.repairs_per_hundred_words
+def measured_halves(measures: SpeechMeasures) -> tuple[float | None, float | None]:
+    """Returns the measured halves of clarity and of confidence."""
+    rates = measures.scorable_rates
+    return (
+        scores.clarity_measured(rates.fillers, measures.mean_sentence_words, rates.repairs),
+        scores.confidence_measured(rates.hedges, rates.assertives),
     )
-    confidence = scores.confidence_measured(measures.scorable_hedges_per_hundred_words, assertives)
+
+
+def _breakdown(feature_type: str, measures: SpeechMeasures, judgement: Judgement) -> Breakdown:
+    clarity, confidence = measured_halves(measures)
     pace = scores.pace_score(measures.scorable_words_per_minute, feature_type)
     return Breakdown(
         communication=Communication(

@@ -34,7 +34,7 @@ def test_two_talks_get_feedback_of_their_own_and_nothing_is_left(tmp_path: Path,
     scores = re.findall(r"^Score (\d+) of 100", shown.stdout, re.MULTILINE)
     assert len(scores) == 2
     assert scores[0] != scores[1]
-    assert "31 fillers: um 9" in shown.stdout
+    assert "33 fillers: um 9" in shown.stdout
     assert "Judged by cara-emulator/" in shown.stdout
     assert re.search(r"Tokens today [\d,]+ of 50,000.* XP, level 1, streak 1 day", shown.stdout)
     assert list(temporary.iterdir()) == []

@@ -15,8 +15,21 @@ from cara.speech.measures import PACE_NORMS
 from cara.transcripts.talk import read_talk
 
 SOUNDS = ("um", "uh", "er", "erm", "ah", "hmm", "Ummm,", "uh...", "[pause] um")
-MARKERS = ("like", "you know", "i mean", "basically", "actually", "literally", "sort of", "kind of", "well")
-FILLERS = [*SOUNDS, *(f", {marker}," for marker in (*MARKERS, "right", "so"))]
+MARKERS = (
+    "like",
+    "you know",
+    "i mean",
+    "basically",
+    "actually",
+    "literally",
+    "sort of",
+    "kind of",
+    "well",
+    "so",
+    "right",
+    "okay",
+)
+FILLERS = [*SOUNDS, *(f", {marker}," for marker in MARKERS)]
 TALKS = [sample.transcript() for sample in SAMPLES]
 JUDGED = Judgement.read(
     {
@@ -72,6 +85,17 @@ def test_no_filler_anywhere_raises_a_score(transcript: str, added: list[tuple[in
     before, after = scores(judged(transcript)), scores(judged(with_fillers(transcript, added)))
     assert after.keys() == before.keys()
     assert all(after[name] <= before[name] for name in before), (before, after)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    some.sampled_from(TALKS),
+    some.lists(some.tuples(some.integers(0, 10_000), some.sampled_from(MARKERS)), min_size=1, max_size=20),
+)
+def test_no_marker_without_commas_raises_clarity(transcript: str, added: list[tuple[int, str]]) -> None:
+    """Also where nothing tells it from an ordinary word, which is fluent and may split a hedge."""
+    before, after = scores(judged(transcript)), scores(judged(with_fillers(transcript, added)))
+    assert after["clarity"] <= before["clarity"]
 
 
 @pytest.mark.parametrize("filler", ["um", ", you know,", ", like,"])

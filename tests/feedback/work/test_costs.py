@@ -68,7 +68,7 @@ async def test_an_attempt_that_the_quota_forbids_counts_as_failed_and_not_as_ret
     job = await learner.asks_for_feedback()
     async with database.acquire() as connection:
         reserved = await connection.fetchval("select reserved from quota_days")
-        await connection.execute("update users set daily_token_quota = $1", reserved * 2 // 3)
+        await connection.execute("update users set daily_token_quota = $1", reserved * 9 // 10)
     names = {
         "cara_feedback_jobs_retried_total": {"code": "gemini_bad_answer"},
         "cara_feedback_jobs_ended_total": {"status": "failed"},

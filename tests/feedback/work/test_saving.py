@@ -132,6 +132,7 @@ async def test_a_database_that_stays_away_after_the_answer_fails_the_job_and_ask
 ) -> None:
     monkeypatch.setattr("cara.postgres.retries.SAVE_SECONDS", 0.0)
     monkeypatch.setattr("cara.postgres.retries.RETRY_SECONDS", 0.0)
+    monkeypatch.setattr("cara.feedback.work.progress.STEP_PERCENT", 1_000)  # no step meets the failure first
     job = await learner.asks_for_feedback()
     unreliable = UnreliableDatabase(database, lambda: emulator.emulator.ledger.finished > 0, acquired=1)
     async with working(settings, database=unreliable) as (work, _):
