@@ -119,16 +119,18 @@ def resolve_sentence_ends(words: Words, hesitations: Container[str]) -> None:
     `following` is the next word, hesitations left out; `in_lower_case` means that it and the hesitations
     before it begin in lower case.
     """
-    following, in_lower_case = "", False
+    following, in_lower_case, is_filler_next = "", False, False
     capitals = _has_capitals(words, hesitations)
     for index in range(len(words) - 1, -1, -1):
         bits, raw, lower = words.after[index], words.raw[index], words.lower[index]
         is_filler = lower in hesitations or (lower in PHRASE_WORDS and is_in_phrase(words.lower, index))
-        if bits & _ELLIPSIS and is_filler:
-            bits &= ~_ELLIPSIS  # who hesitates goes on: `under uh... God`
+        if is_filler or is_filler_next:
+            bits &= ~_ELLIPSIS  # who hesitates goes on: `under... uh... God`
+            words.after[index] = bits
         if bits >= _POINT:
             ends = _ends_sentence(words, index, following, capitals=capitals, continues=in_lower_case)
             words.after[index] = bits & (_POINT - 1) | (END if ends else 0)
+        is_filler_next = is_filler and raw[0].islower()
         if is_filler:
             in_lower_case = in_lower_case and raw[0].islower()
         else:

@@ -16,7 +16,9 @@ from cara.speech.words import END, Words
 logging.getLogger("syllapy").setLevel(logging.WARNING)
 
 _TERMINAL = re.compile(rf"[.!?…؟।॥։۔‽。！？｡។៕။{ITEM}]")
-_MIN_WORDS_UNPUNCTUATED = 60
+_MIN_WORDS_UNPUNCTUATED = 20
+"""Up to here one sentence is not too long for anybody, so that a word more never makes a talk look better."""
+
 _MAX_QUOTED_WORDS = 60
 _MAX_QUOTED_CHARACTERS = 600
 _MAX_QUOTED_GAP_CHARACTERS = 20
@@ -33,7 +35,7 @@ class SentenceLengths:
 
 
 def is_unpunctuated(words: Words, fluent_words: int) -> bool:
-    """Returns whether more than 60 fluent words have no terminal punctuation: their sentences are unknown.
+    """Returns whether more than 20 fluent words have no terminal punctuation: their sentences are unknown.
 
     The full stops of abbreviations are none; items of a list end as sentences do.
     """
