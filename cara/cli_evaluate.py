@@ -58,10 +58,17 @@ def evaluate(
     if outcomes.judged or outcomes.failed:
         report = report_on(variants, outcomes, times=times, seed=seed)
         written = report.model_dump_json(by_alias=True, indent=2)
-        if out is not None:
-            out.write_text(written + "\n", encoding="utf-8")
         typer.echo(written if as_json else format_report(report))
+        if out is not None:
+            _write(out, written)
     raise typer.Exit(code)
+
+
+def _write(out: Path, written: str) -> None:
+    try:
+        out.write_text(written + "\n", encoding="utf-8")
+    except OSError as error:
+        raise exit_with(f"{out} cannot be written: {error.strerror}") from None
 
 
 def _variants(folder: Path | None, times: int, probes: int, seed: int) -> list[Variant]:

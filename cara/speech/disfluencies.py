@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 
 from cara.speech.hesitations import hesitations_among
-from cara.speech.markers import MARKERS, PHRASE_WORDS, Marker, Slots, is_in_phrase
+from cara.speech.markers import MARKERS, Marker, Slots
 from cara.speech.phrases import FoundPhrase
 from cara.speech.surroundings import Place, Row, find_rows
 from cara.speech.word_classes import CLAUSE, CONJUNCTION, DETERMINER, OPEN, classes_after, classes_before
@@ -41,12 +41,6 @@ def find_fillers(words: Words) -> tuple[Counter[str], Words]:
     by_word.update(marker.phrase for marker in markers)
     marked = {indexes[index] for marker in markers for index in range(marker.start, marker.end)}
     return by_word, _without(words, marked | hesitations.keys())
-
-
-def count_marker_words(words: Words) -> int:
-    """Returns the number of words in phrases that may be discourse markers, whether they are or not."""
-    lower = words.lower
-    return sum(1 for index, word in enumerate(lower) if word in PHRASE_WORDS and is_in_phrase(lower, index))
 
 
 def without_hesitations(words: Words, language: str) -> Words:

@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from cara.speech.disfluencies import count_marker_words, find_fillers, without_hesitations
+from cara.speech.disfluencies import find_fillers, without_hesitations
 from cara.speech.foreign_fillers import find_foreign_fillers
 from cara.speech.hesitations import KNOWN_IN
 from cara.speech.languages import ENGLISH, detect_language
 from cara.speech.list_items import mark_items
+from cara.speech.markers import marker_indexes
 from cara.speech.phrases import per_hundred
 from cara.speech.repairs import Repairs, find_repairs
 from cara.speech.schemas import Fillers
@@ -62,7 +63,7 @@ def measure_fluency(words: Words, language: str) -> Fluency:
     """
     fillers, unfilled = _without_fillers(words, language)
     repairs, fluent = find_repairs(unfilled, language)
-    return Fluency(fillers, repairs, fluent, count_marker_words(fluent) if language == ENGLISH else 0)
+    return Fluency(fillers, repairs, fluent, len(marker_indexes(fluent.lower)) if language == ENGLISH else 0)
 
 
 def _without_fillers(words: Words, language: str) -> tuple[Counter[str] | None, Words]:

@@ -33,7 +33,7 @@ _QUOTED_END = re.compile(r"[?!]['\"\])»”’]+\s")  # He asked “Why?” and 
 _STOP = re.compile(r"\.['\")\]»”’*]*(?:\s|\Z)")
 _HYPHEN_CUT = re.compile(r"-(?:[\s.,…]|$)")
 _DASH_CUT = re.compile(r"--|[–—―]")
-_BREAK_MARKS = frozenset(",;:()，、；：،؛")
+_BREAK_MARKS = frozenset(",;:()[]，、；：،؛")
 _QUESTION_MARKS = frozenset("?？؟")
 _TERMINAL_MARKS = frozenset("!！。।॥։｡۔‽။។៕")
 

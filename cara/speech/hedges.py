@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from cara.speech.closed_classes import NUMBERS
 from cara.speech.degrees import is_degree
+from cara.speech.markers import marker_indexes
 from cara.speech.phrases import Company, FoundPhrase, PhraseList, phrase_use, word_after, word_before
 from cara.speech.schemas import PhraseUse
-from cara.speech.words import BREAK, END, Words
+from cara.speech.words import BREAK, END, Words, drop_words
 
 
 def _words(text: str) -> frozenset[str]:
@@ -77,6 +80,8 @@ _IN_COMPANY = {
     ),
     "kind of": Company(not_after=_KINDS, not_before=_PERSONS),
     "sort of": Company(not_after=_KINDS),
+    "kinda": Company(),
+    "sorta": Company(),
     "just": Company(
         only_before=_words(
             "a an wanted want wondering wondered thinking thought saying say trying try need think feel "
@@ -115,8 +120,21 @@ def count_hedges(fluent: Words) -> PhraseUse:
     Prince, Frader & Bosk 1982, On hedging in physician-physician discourse.
     Limit: words can't tell polite caution from doubt, nor permission (`you may go`) from possibility.
     """
-    found = _PHRASES.find(fluent, across=BREAK)
-    return phrase_use((each for each in found if _softens(fluent, each)), fluent)
+    return phrase_use([*_hedges(fluent), *_split_hedges(fluent)], fluent)
+
+
+def _hedges(words: Words) -> Iterator[FoundPhrase]:
+    return (found for found in _PHRASES.find(words, across=BREAK) if _softens(words, found))
+
+
+def _split_hedges(fluent: Words) -> Iterator[FoundPhrase]:
+    """Yields the hedges that words stand in which may be fillers: `I well guess` softens, too."""
+    markers = marker_indexes(fluent.lower)
+    if markers:
+        kept = sorted(set(range(len(fluent))).difference(markers))
+        for found in _hedges(drop_words(fluent, markers)):
+            if kept[found.end - 1] - kept[found.start] >= found.end - found.start:
+                yield found
 
 
 def _softens(words: Words, hedge: FoundPhrase) -> bool:

@@ -220,7 +220,10 @@ ORDINARY = frozenset({
 })  # fmt: skip
 """Of these no word is a marker, wherever they stand."""
 
-SPELLINGS = {"ok": "okay", "y'know": "you know", "ya know": "you know"}
+SPELLINGS = {
+    "ok": "okay", "y'know": "you know", "ya know": "you know", "yknow": "you know", "kinda": "kind of",
+    "sorta": "sort of",
+}  # fmt: skip
 
 _SINGLE_WORDS = frozenset(phrase for phrase in (*MARKERS, *SPELLINGS) if " " not in phrase)
 PAIRS = frozenset(tuple(phrase.split()) for phrase in MARKERS if " " in phrase)
@@ -237,3 +240,8 @@ def is_in_phrase(lower: list[str], index: int) -> bool:
     if lower[index] in _SINGLE_WORDS:
         return True
     return tuple(lower[index : index + 2]) in PAIRS or tuple(lower[max(0, index - 1) : index + 1]) in PAIRS
+
+
+def marker_indexes(lower: list[str]) -> list[int]:
+    """Returns the indexes of the words in phrases that may be discourse markers, whether they are or not."""
+    return [index for index, word in enumerate(lower) if word in PHRASE_WORDS and is_in_phrase(lower, index)]

@@ -31,6 +31,8 @@ _WINDOWS_LINE_END = re.compile("\r\n")
 _REPLACEMENTS = (
     ("\r", "\n"), ("\x85", "\n"), ("\u2028", "\n"), ("\u2029", "\n"), ("\x0b", " "),
     ("\x0c", " "), ("\u200b", " "), ("’", "'"), ("‘", "'"), ("ʼ", "'"), ("＇", "'"), ("`", "'"), ("´", "'"),
+    ("%HESITATION", "uh         "),  # as Watson writes it
+    *((blank, " ") for blank in "\u115f\u1160\u3164\uffa0"),  # letters of Hangul that nobody sees
     ("\u2011", "-"), ("\u2010", "-"),
 )  # fmt: skip
 

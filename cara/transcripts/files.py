@@ -23,6 +23,8 @@ def read_text_file(path: Path, max_characters: int) -> str:
             raw = file.read(limit + 1)
     except OSError as error:
         raise UnusableFile(f"{path} cannot be read: {error.strerror}") from None
+    except ValueError:
+        raise UnusableFile(f"{str(path)!r} is no name of a file") from None
     if len(raw) > limit:
         raise UnusableFile(f"{path} is too large; at most {max_characters:,} characters are allowed")
     try:

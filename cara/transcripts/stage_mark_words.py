@@ -75,3 +75,9 @@ UNSPACED: Final = re.compile(
     r"หัวเราะ|เสียงหัวเราะ|ปรบมือ|เสียงปรบมือ|ดนตรี|[・、/])+"
 )
 """Marks in scripts without spaces."""
+
+SAID: Final = frozenset(
+    "um umm uhm uh uhh er erm ah hmm mm eh ehm äh ähm öh euh heu like so well right okay ok yeah basically "
+    "actually literally".split()
+) | {"you know", "i mean", "you see", "sort of", "kind of"}
+"""What some services put in square brackets though it is said: fillers."""

@@ -1,7 +1,7 @@
 """Stage marks: what a transcript tells of sounds and silence, `[Music]` or `(laughs)`, which nobody says.
 
-Square brackets hold nothing else. In all others people put asides, code or emphasis, so that only marks that
-are known count there: `(breakfast only)` and `*we*` are words.
+Square brackets hold nothing else, but for fillers. In all others people put asides, code or emphasis, so that
+only marks that are known count there: `(breakfast only)` and `*we*` are words.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from cara.transcripts.stage_mark_words import BESIDE, SILENCES, SOUNDS, UNSPACED
+from cara.transcripts.stage_mark_words import BESIDE, SAID, SILENCES, SOUNDS, UNSPACED
 
 _INSIDE: Final = r"[^\[\](){}<>（）【】〔〕*♪♫♬\x1c-\x1f]"
 _OPENING: Final = "[［(（【〔{<*♪♫♬"
@@ -34,6 +34,7 @@ _TIMED_PAUSE: Final = re.compile(
 _WORD: Final = re.compile(r"[^\s.,;:!?'\"/&+-]+(?:-[^\s.,;:!?'\"/&+-]+)*")
 _MOST_WORDS: Final = 7
 _PAUSE: Final = "pause"
+_AROUND_SAID: Final = " .,…-!?"
 _ALWAYS: Final = frozenset({"square", "sung"})
 
 
@@ -56,6 +57,8 @@ def find_stage_marks(text: str) -> Iterator[StageMark]:
         name = " ".join(found[kind].strip("()").lower().split())
         if kind == "round" and _TIMED_PAUSE.fullmatch(name):
             name = _PAUSE
+        if kind == "square" and name.strip(_AROUND_SAID) in SAID:
+            continue
         if (name and kind in _ALWAYS) or (
             _is_known(name) and not (kind == "starred" and _is_emphasis(found, name))
         ):

@@ -29,6 +29,17 @@ def test_a_zero_width_space_separates_words():
     assert _measured("hello\u200bworld").words == 2
 
 
+def test_letters_that_nobody_sees_are_blank_and_a_token_of_hesitation_is_one():
+    assert _measured("I \u3164 want \u115f\u1160 to\uffa0go").words == 4
+    assert _measured("We %HESITATION went home.").fillers.by_word == {"uh": 1}
+
+
+def test_fillers_in_square_brackets_are_said():
+    measures = _measured("So [um] we went [you know] home, [like] all of us. [noise]")
+    assert measures.fillers.by_word == {"so": 1, "um": 1, "you know": 1, "like": 1}
+    assert measures.stage_marks == {"noise": 1}
+
+
 def test_timestamps_are_no_words_but_times_of_day_are():
     assert _measured("[00:12] hello [1:02:03.5] there 00:12:03 you (00:15)").words == 3
     assert _measured("1\n00:00:01,000 --> 00:00:04,000\nhello there\n").words == 2

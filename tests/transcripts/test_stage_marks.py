@@ -21,6 +21,7 @@ WORDS = (
     "(my boss and I)", "(the audience)", "(softly)", "((a + b))", "*we*", "**bold**", "<b@x.com>", "{x}",
     "3 < 5 and 7 > 2",
     "2*3*4", "(4)", "(2020)", "you must *pause* here", "a*laughs*b", "【重要】", "（東京）", "",
+    "[um]", "[Uh...]", "[you know,]", "[like]",
 )  # fmt: skip
 
 
