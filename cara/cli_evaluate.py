@@ -50,7 +50,7 @@ def evaluate(
     local = load_local_settings()
     if model is not None:
         local = local.model_copy(update={"gemini_model": model})
-    _check_writable(out)
+    _check_writable(out, folder)
     variants = _variants(folder, times, probes, seed)
     _introduce(local, variants, yes=yes)
     outcomes = Outcomes()
@@ -107,7 +107,9 @@ def _introduce(local: LocalSettings, variants: list[Variant], *, yes: bool) -> N
         confirm("Spend them?", yes=yes, otherwise="nothing was judged")
 
 
-def _check_writable(out: Path | None) -> None:
+def _check_writable(out: Path | None, folder: Path | None) -> None:
+    if out is not None and folder is not None and out.resolve().parent == folder.resolve() and out.exists():
+        raise exit_with(f"{out} is a file of the labeled talks: it is not overwritten")
     if out is None or (out.parent.is_dir() and os.access(out.parent, os.W_OK) and not out.is_dir()):
         return
     raise exit_with(f"{out} cannot be written")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Sequence
 from itertools import groupby
@@ -38,6 +39,12 @@ def mean_absolute_difference(one: Sequence[float], other: Sequence[float]) -> fl
     return statistics.fmean(abs(a - b) for a, b in zip(one, other, strict=True)) if one else None
 
 
-def deviation(values: Sequence[float]) -> float | None:
-    """Returns the standard deviation of a sample (n − 1); None of fewer than two values."""
-    return statistics.stdev(values) if len(values) > 1 else None
+def pooled_deviation(samples: Sequence[Sequence[float]]) -> float | None:
+    """Returns the standard deviation within samples of two values or more; None without samples.
+
+    It is the root of the mean variance, each sample weighted by n − 1.
+    """
+    freedom = sum(len(values) - 1 for values in samples)
+    if not freedom:
+        return None
+    return math.sqrt(sum((len(values) - 1) * statistics.variance(values) for values in samples) / freedom)

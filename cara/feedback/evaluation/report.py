@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from statistics import fmean
+from statistics import fmean, stdev
 from typing import get_args
 
 from pydantic import BaseModel
 from pydantic.alias_generators import to_camel
 
 from cara.feedback.assessment import prompts
-from cara.feedback.evaluation.agreement import deviation, mean_absolute_difference, spearman
+from cara.feedback.evaluation.agreement import mean_absolute_difference, pooled_deviation, spearman
 from cara.feedback.evaluation.folder import ScoreName
 from cara.feedback.evaluation.injections import INJECTION_NAMES
 from cara.feedback.evaluation.noise import NOISES
@@ -100,10 +100,9 @@ def _agreement(plain: list[Variant], judged: _Scores, score: ScoreName) -> Agree
 
 
 def _spread(plain: list[Variant], judged: _Scores, score: str) -> Spread:
-    found = [deviation(judged.all(variant, score)) for variant in plain]
-    known = [one for one in found if one is not None]
-    mean, largest = (fmean(known), max(known)) if known else (None, None)
-    return Spread(talks=len(known), mean=_rounded(mean), largest=_rounded(largest))
+    repeated = [values for variant in plain if len(values := judged.all(variant, score)) > 1]
+    largest = max(map(stdev, repeated), default=None)
+    return Spread(talks=len(repeated), pooled=_rounded(pooled_deviation(repeated)), largest=_rounded(largest))
 
 
 def _quotes(outcomes: Outcomes) -> Quotes:

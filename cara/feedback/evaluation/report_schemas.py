@@ -17,10 +17,10 @@ class Agreement(_Part):
 
 
 class Spread(_Part):
-    """The standard deviation of repeated judgements of one talk: its mean over the talks, and the largest."""
+    """The standard deviation of repeated judgements of one talk: pooled over the talks, and the largest."""
 
     talks: int
-    mean: float | None
+    pooled: float | None
     largest: float | None
 
 

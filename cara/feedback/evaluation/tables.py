@@ -63,7 +63,7 @@ def _scores(report: Report) -> list[list[str]]:
         if agreement:
             difference = _number(agreement.mean_absolute_difference, ".1f")
             told = [str(agreement.talks), _number(agreement.spearman, ".2f"), difference]
-        rows.append([name, *told, _number(spread.mean, ".1f"), _number(spread.largest, ".1f")])
+        rows.append([name, *told, _number(spread.pooled, ".1f"), _number(spread.largest, ".1f")])
     return rows
 
 

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from cara.feedback.evaluation.agreement import deviation, mean_absolute_difference, mean_ranks, spearman
+from cara.feedback.evaluation.agreement import (
+    mean_absolute_difference,
+    mean_ranks,
+    pooled_deviation,
+    spearman,
+)
 
 
 def test_equal_values_share_the_mean_of_their_ranks() -> None:
@@ -28,5 +33,6 @@ def test_there_is_no_rho_of_two_talks_or_of_equal_values(one: list[float], other
 def test_difference_and_deviation() -> None:
     assert mean_absolute_difference([50, 60, 70], [40, 75, 70]) == pytest.approx(25 / 3)
     assert mean_absolute_difference([], []) is None
-    assert deviation([70, 74]) == pytest.approx(8**0.5)
-    assert deviation([70]) is None
+    assert pooled_deviation([[70, 74]]) == pytest.approx(8**0.5)
+    assert pooled_deviation([[70, 74], [50, 50, 50]]) == pytest.approx((8 / 3) ** 0.5)
+    assert pooled_deviation([]) is None

@@ -59,7 +59,9 @@ async def test_talks_are_compared_with_labels_with_themselves_and_under_attacks_
     difference = sum(abs(score - 80) for score in judged) / 2
     agreement = {"talks": 2, "spearman": None, "meanAbsoluteDifference": difference}
     assert report["agreement"] == {"overall": agreement}
-    assert report["spread"]["overall"] == {"talks": 2, "mean": 0, "largest": 0}, "the emulator is consistent"
+    assert report["spread"]["overall"] == {"talks": 2, "pooled": 0, "largest": 0}, (
+        "the emulator is consistent"
+    )
     assert report["quotes"]["given"] == report["quotes"]["true"] > PLAIN + PROBED
     assert len(report["attacks"]) == 7
     for attack in report["attacks"]:
@@ -108,6 +110,11 @@ async def test_nothing_is_spent_before_folder_key_and_permission_are_there(
     assert (await evaluated(folder, CARA_ENV="production"))[::2] == (2, "cara: GEMINI_API_KEY is missing\n")
     code, _, err = await evaluated(folder, "--out", folder / "no" / "report.json", **key)
     assert (code, err) == (2, f"cara: {folder}/no/report.json cannot be written\n")
+    code, _, err = await evaluated(folder, "--out", folder / "labels.json", **key)
+    assert (code, err) == (
+        2,
+        f"cara: {folder}/labels.json is a file of the labeled talks: it is not overwritten\n",
+    )
     (folder / "second.txt").unlink()
     code, _, err = await evaluated(folder, "--yes", **key)
     assert (code, err) == (2, f"cara: {folder}/second.txt cannot be read: No such file or directory\n")

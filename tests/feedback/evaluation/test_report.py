@@ -45,7 +45,7 @@ def test_scores_are_compared_with_labels_and_with_each_other() -> None:
     assert "relevance" in found.agreement
     assert found.agreement["relevance"].talks == 0
     # Deviations √8 and 0; one judgement alone has none.
-    assert found.spread["overall"].model_dump() == {"talks": 2, "mean": 1.414, "largest": 2.828}
+    assert found.spread["overall"].model_dump() == {"talks": 2, "pooled": 2.0, "largest": 2.828}
     assert found.quotes.model_dump() == {"given": 20, "true": 16, "share": 0.8}
 
 
