@@ -35,7 +35,8 @@ _CONTENT_UNKNOWN_NOTE = (
     "Overused words are not listed: content words can't be told from others in this language."
 )
 _UNPUNCTUATED_NOTE = (
-    "The transcript has no punctuation: its sentences are unknown, and fillers are undercounted."
+    "The transcript has no punctuation, or hardly any: its sentences are unknown, and fillers are "
+    "undercounted."
 )
 _CLEANED_NOTE = (
     "The transcript may have been cleaned: nobody hesitates in it, not even once, so fillers and pauses may "

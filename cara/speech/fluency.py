@@ -16,7 +16,7 @@ from cara.speech.phrases import per_hundred
 from cara.speech.repairs import Repairs, find_repairs
 from cara.speech.schemas import Fillers
 from cara.speech.text import TURN, normalized, remove_stage_marks
-from cara.speech.words import Words, count_words, tokenize
+from cara.speech.words import Words, list_words, tokenize
 from cara.transcripts.talk import Talk
 from cara.transcripts.utterances import Turn
 
@@ -93,7 +93,12 @@ def _fluent_words(text: str) -> int:
 
 def count_spoken_words(turns: Iterable[Turn]) -> int:
     """Returns the number of words in the turns: without stage marks, with fillers and repairs."""
-    return count_words(spoken_text(turns)[0])
+    return len(spoken_words(turns))
+
+
+def spoken_words(turns: Iterable[Turn]) -> list[str]:
+    """Returns the words that `count_spoken_words` counts, in lower case."""
+    return list_words(spoken_text(turns)[0])
 
 
 def spoken_text(turns: Iterable[Turn]) -> tuple[str, dict[str, int]]:

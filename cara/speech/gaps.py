@@ -126,6 +126,8 @@ def resolve_sentence_ends(words: Words, hesitations: Container[str]) -> None:
         is_filler = lower in hesitations or (lower in PHRASE_WORDS and is_in_phrase(words.lower, index))
         if is_filler or is_filler_next:
             bits &= ~_ELLIPSIS  # who hesitates goes on: `under... uh... God`
+            if is_filler and capitals and in_lower_case and not bits & LAST:
+                bits &= ~(END | ASKED)  # `in the town um? and there`
             words.after[index] = bits
         if bits >= _POINT:
             ends = _ends_sentence(words, index, following, capitals=capitals, continues=in_lower_case)
@@ -138,10 +140,14 @@ def resolve_sentence_ends(words: Words, hesitations: Container[str]) -> None:
 
 
 def _has_capitals(words: Words, hesitations: Container[str]) -> bool:
-    return any(
-        raw[0].isupper() and lower not in hesitations and raw not in _FIRST_PERSON
-        for raw, lower in zip(words.raw, words.lower, strict=True)
-    )
+    """Returns whether sentences begin with a capital: as many words do behind a mark as do not."""
+    bits_before = [END, *words.after[:-1]]
+    begins = [
+        raw[0].isupper()
+        for bits, raw, lower in zip(bits_before, words.raw, words.lower, strict=True)
+        if bits & (END | _POINT) and lower not in hesitations and raw not in _FIRST_PERSON
+    ]
+    return any(begins) and 2 * sum(begins) >= len(begins)
 
 
 def _as_following(words: Words, index: int) -> str:

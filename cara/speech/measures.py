@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from cara.speech import sentences
 from cara.speech.applicability import Applicability, Restriction, speaking_seconds
 from cara.speech.assertives import count_assertives
-from cara.speech.fluency import Fluency, count_spoken_words, measure_fluency, spoken_text
+from cara.speech.fluency import Fluency, measure_fluency, spoken_text, spoken_words
 from cara.speech.hedges import count_hedges
 from cara.speech.hesitations import hesitations_among
 from cara.speech.inclusive import inclusive_notes
@@ -74,7 +74,7 @@ def measure_talk(talk: Talk, *, duration_seconds: float | None, feature_type: st
     seconds = speaking_seconds(own_time or duration.seconds) if norm else None
     fluency = measure_fluency(words, language)
     timing = measure_timing(talk, words, fluency.fluent, spoken=norm is not None, english=language == ENGLISH)
-    pace = _pace(talk, len(words), len(fluency.fluent), seconds, None if own_time else norm)
+    pace = _pace(talk, words, fluency, seconds, None if own_time else norm)
     applicability = Applicability(
         language=language,
         other_languages=other_languages(words, language),
@@ -183,13 +183,15 @@ def _restrictions(talk: Talk, restrictions: Sequence[Restriction]) -> dict[str, 
 
 
 def _pace(
-    talk: Talk, words: int, fluent_words: int, seconds: float | None, norm: PaceNorm | None
+    talk: Talk, words: Words, fluency: Fluency, seconds: float | None, norm: PaceNorm | None
 ) -> dict[str, float | None]:
-    others_words = count_spoken_words(talk.others)
+    fluent_words, others = len(fluency.fluent), spoken_words(talk.others)
+    hesitations = hesitations_among(set(others))
+    others_words = sum(1 for word in others if word not in hesitations)
     return {
         "words_per_minute": words_per_minute(fluent_words, seconds),
         "speaking_words_per_minute": speaking_words_per_minute(fluent_words, seconds, others_words, norm),
-        "talk_share": talk_share(words, others_words) if talk.is_dialogue else None,
+        "talk_share": talk_share(len(words), len(others)) if talk.is_dialogue else None,
     }
 
 

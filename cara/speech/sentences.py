@@ -19,6 +19,7 @@ _TERMINAL = re.compile(rf"[.!?…؟।॥։۔‽。！？｡។៕။{ITEM}]")
 _MIN_WORDS_UNPUNCTUATED = 20
 """Up to here one sentence is not too long for anybody, so that a word more never makes a talk look better."""
 
+_MAX_MEAN_WORDS = 60
 _MAX_QUOTED_WORDS = 60
 _MAX_QUOTED_CHARACTERS = 600
 _MAX_QUOTED_GAP_CHARACTERS = 20
@@ -37,11 +38,13 @@ class SentenceLengths:
 def is_unpunctuated(words: Words, fluent_words: int) -> bool:
     """Returns whether more than 20 fluent words have no terminal punctuation: their sentences are unknown.
 
-    The full stops of abbreviations are none; items of a list end as sentences do.
+    So they are where it is too rare: nobody's sentences have more than 60 words on average. The full stops
+    of abbreviations are none; items of a list end as sentences do.
     """
-    return fluent_words > _MIN_WORDS_UNPUNCTUATED and not any(
-        bits & END and _TERMINAL.search(gap) for bits, gap in zip(words.after, words.gaps, strict=True)
+    marks = sum(
+        1 for bits, gap in zip(words.after, words.gaps, strict=True) if bits & END and _TERMINAL.search(gap)
     )
+    return fluent_words > max(_MIN_WORDS_UNPUNCTUATED, _MAX_MEAN_WORDS * marks)
 
 
 def sentence_lengths(fluent: Words) -> SentenceLengths:

@@ -18,7 +18,7 @@ from cara.speech.segmenter import WORD_END, with_word_ends
 from cara.speech.word_patterns import WORD_AND_GAP
 
 __all__ = [
-    "ASKED", "BREAK", "CUT", "DASH", "END", "SILENCE", "Words", "count_words", "drop_words", "tokenize",
+    "ASKED", "BREAK", "CUT", "DASH", "END", "SILENCE", "Words", "drop_words", "list_words", "tokenize",
 ]  # fmt: skip
 
 
@@ -72,9 +72,9 @@ def tokenize(text: str) -> Words:
     return words
 
 
-def count_words(text: str) -> int:
-    """Returns the number of words in the text."""
-    return len(WORD_AND_GAP.findall(with_word_ends(text)))
+def list_words(text: str) -> list[str]:
+    """Returns the words of the text in lower case."""
+    return [word.lower() for word, _ in WORD_AND_GAP.findall(with_word_ends(text))]
 
 
 def drop_words(words: Words, dropped: Collection[int]) -> Words:

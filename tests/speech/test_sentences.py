@@ -49,3 +49,25 @@ def test_a_long_transcript_without_punctuation_has_no_sentence_measures():
     assert measures.reading_ease is None
     assert {"meanSentenceWords", "longestSentenceWords", "readingEase"} <= set(measures.not_applicable)
     assert any("no punctuation" in note for note in measures.notes)
+
+
+def test_one_name_in_a_text_of_small_letters_takes_no_full_stop_away():
+    assert _measured("i met Ann. she was nice. we talked. it was late.").sentences == 4
+
+
+def test_who_hesitates_goes_on():
+    for text in (
+        "I met um... Ann yesterday.",
+        "She works at... uh... Acme.",
+        "We sat in town um? and there we ate.",
+    ):
+        assert _measured(text).sentences == 1, text
+    assert _measured("We sat down... Then we ate.").sentences == 2
+
+
+def test_a_single_mark_in_many_words_is_hardly_any_punctuation():
+    words = " ".join(f"we went to shop {number} and bought bread" for number in range(20))
+    assert _measured(f"{words}.").mean_sentence_words is None
+    short = " ".join(f"we went to shop {number} and bought bread." for number in range(20))
+    assert _measured(short).mean_sentence_words == 8
+    assert _measured("we went to the shop and bought bread there").mean_sentence_words == 9
