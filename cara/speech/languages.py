@@ -87,7 +87,8 @@ def detect_language(words: Words) -> str:
 
     Distinguishes the languages of `STOP_WORDS`, and scripts; the rest is `und` (undetermined). Another
     language than English needs words that English doesn't have (`no` is an English word): two different ones,
-    or one among more stop words of its own than English ones. Without them, fewer than 30 words are English.
+    or one among more stop words of its own than English ones. Without them, fewer than 30 words are English,
+    unless there is no English stop word among them, and a letter that English doesn't have.
     Stop words without their accents are known too.
     Limit: only the first 3,000 words are examined, hesitations left out; later changes are missed. A few
     words that are none of the most frequent, such as a list of things, are taken as English.
@@ -170,6 +171,8 @@ def _by_stop_words(counts: Counter[str], doubtful: bool) -> str:
     ]
     if others:  # of equal ones, the first in the table
         return max(others, key=lambda language: (found[language].hits, found[language].distinct))
+    if not english and not all(map(str.isascii, counts)):
+        return UNDETERMINED
     return ENGLISH if doubtful or english >= least else UNDETERMINED
 
 
