@@ -19,7 +19,7 @@ async def insert_job(
     connection: Connection,
     user_id: UUID,
     job_id: UUID,
-    session: Record | dict[str, Any],
+    session: Record,
     transcript_format: str | None,
     learner_labels: Sequence[str] | None,
     transcript_hash: bytes,

@@ -162,6 +162,23 @@ async def session_context(connection: Connection, user_id: UUID, session_id: UUI
     )
 
 
+async def is_replaced_by(
+    connection: Connection, user_id: UUID, session_id: UUID, transcript: str | None
+) -> bool:
+    """Returns whether the session has another transcript than this one; blank ones count as none."""
+    replaced: bool | None = await connection.fetchval(
+        r"""
+        select transcript <> $3 and transcript ~ '\S' and $3 ~ '\S'
+        from sessions
+        where user_id = $1 and id = $2
+        """,
+        user_id,
+        session_id,
+        transcript,
+    )
+    return bool(replaced)
+
+
 async def append_to_transcript(
     connection: Connection, user_id: UUID, session_id: UUID, lines: str, max_characters: int
 ) -> bool:

@@ -158,6 +158,20 @@ async def test_a_new_transcript_is_another_document_of_which_nothing_is_known(
         assert tuple(await connection.fetchrow(known)) == (None, None)
 
 
+async def test_a_transcript_takes_the_duration_of_the_one_that_it_replaces_away(learner: Learner) -> None:
+    path = f"/api/sessions/{(await learner.opens_session(durationSeconds=95))['id']}"
+    for changes, duration in (
+        ({"transcript": " "}, 95),
+        ({"transcript": TALK}, 95),
+        ({"transcript": TALK}, 95),
+        ({"transcript": "Good morning."}, None),
+        ({"transcript": TALK, "durationSeconds": 60}, 60),
+        ({"transcript": None}, 60),
+    ):
+        changed = await learner.expects(200, "PATCH", path, json=changes)
+        assert changed["durationSeconds"] == duration, changes
+
+
 async def test_a_change_may_say_what_its_transcript_is(learner: Learner, database: Database) -> None:
     session = await learner.opens_session()
     ids = UUID(learner.user["id"]), UUID(session["id"])
