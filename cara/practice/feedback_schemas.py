@@ -139,11 +139,15 @@ class Feedback(ResponseModel):
 
 
 def measures_over_time(measures: SpeechMeasures) -> dict[str, float | None]:
-    """Returns the columns of a session that lists and statistics show; None where it was not measured."""
+    """Returns the columns of a session that lists and statistics show; None where it was not measured.
+
+    An implausible pace is none: the duration may not be that of the transcript, and one such session would
+    outweigh all others in a mean.
+    """
     fillers, hedges = measures.fillers, measures.hedges
     pauses = measures.timing.pauses if measures.timing else None
     return {
-        "words_per_minute": measures.words_per_minute,
+        "words_per_minute": None if measures.words_per_minute_implausible else measures.words_per_minute,
         "fillers_per_100_words": fillers.per_hundred_words if fillers else None,
         "hedges_per_100_words": hedges.per_hundred_words if hedges else None,
         "pauses_per_minute": pauses.per_minute if pauses else None,
