@@ -15,7 +15,12 @@ class Aspect(ResponseModel):
 
 
 class Overview(ResponseModel):
-    """The whole in one number, how it moved against the last five sessions of this feature, and in words."""
+    """The whole in one number, how it moved, and in words.
+
+    `scoreChange` is the score minus the mean of the last five sessions of this feature that were practised
+    before and have a score. Feedback on fewer than 50 fluent words neither has a change nor counts in that
+    mean. Null, too, if there is no such session.
+    """
 
     score: float
     score_change: float | None
@@ -133,6 +138,7 @@ class Feedback(ResponseModel):
             "confidence": communication.confidence.score,
             "tone": communication.tone.score,
             **measures_over_time(self.measures),
+            "fluent_words": self.measures.fluent_words,
             "feedback_json": JsonText(self.model_dump_json(by_alias=True).encode()),
             "completed": True,
         }

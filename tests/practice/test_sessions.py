@@ -392,9 +392,14 @@ async def test_the_recent_mean_is_that_of_the_newest_other_scored_sessions_of_th
     user_id, newest_id = UUID(learner.user["id"]), UUID(newest["id"])
     async with database.acquire() as connection:
         for sessions, mean in ((1, 60), (2, 50), (9, 110 / 3)):
-            found = await queries.recent_mean_score(connection, user_id, "video", newest_id, sessions)
+            found = await queries.recent_mean_score(
+                connection, user_id, "video", newest_id, sessions, min_fluent_words=50
+            )
             assert found == pytest.approx(mean)
-        assert await queries.recent_mean_score(connection, user_id, "accent", newest_id, 9) is None
+        assert (
+            await queries.recent_mean_score(connection, user_id, "accent", newest_id, 9, min_fluent_words=50)
+            is None
+        )
 
 
 async def test_the_rollups_are_told_of_every_session_that_is_written(learner: Learner) -> None:
