@@ -28,7 +28,7 @@ class Overview(ResponseModel):
 
 
 class Communication(ResponseModel):
-    """How it was said. `pace` has no score where it is unknown or has no norm: in writing, outside English."""
+    """How it was said. `pace` has no score if it is unknown or has no norm: in writing, outside English."""
 
     clarity: Aspect
     pace: Aspect
