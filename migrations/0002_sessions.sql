@@ -28,6 +28,8 @@ create table sessions (
     fillers_per_100_words numeric check (fillers_per_100_words >= 0),
     hedges_per_100_words  numeric check (hedges_per_100_words >= 0),
     pauses_per_minute     numeric check (pauses_per_minute >= 0),
+    -- how many words that feedback goes by: with a score of too few no other one is compared
+    fluent_words      integer check (fluent_words >= 0),
     transcript        text, -- as it was sent
     -- what the learner told of the transcript: its format, and which of its speakers they are
     transcript_format text,

@@ -48,8 +48,8 @@ SECTIONS: Final[Mapping[str, str]] = {
     "sessions": """
         select id, feature_type, title, description, goal, duration_seconds, score, completed, completed_at,
                clarity, pace, confidence, tone, words_per_minute, fillers_per_100_words,
-               hedges_per_100_words, pauses_per_minute, transcript, transcript_format, learner_label,
-               feedback_json, version, practiced_at, created_at, updated_at
+               hedges_per_100_words, pauses_per_minute, fluent_words, transcript, transcript_format,
+               learner_label, feedback_json, version, practiced_at, created_at, updated_at
         from sessions
         where user_id = $1
         order by practiced_at, id

@@ -63,7 +63,7 @@ class DayStatistics(ResponseModel):
     """A learner's sessions of one day.
 
     The score, words a minute, fillers and hedges per 100 words, and pauses a minute are means over the
-    sessions that have them, each of which counts once; null: none has.
+    sessions that have them, each of which counts once; null: none has. An implausible pace is left out.
     """
 
     model_config = example(

@@ -63,8 +63,9 @@ async def generate_feedback(
     before anything is spent: `learner_unknown` lists the speakers, one of whom `learnerLabel` then names.
 
     A worker writes the feedback: follow the job at `eventsUrl`, or ask for its status at `statusUrl`. Asking
-    again while it is under way gets the same job. `Prefer: wait=20` answers with the finished job if it is
-    done by then.
+    again while it is under way gets the same job, which goes by the `durationSeconds` of the first request:
+    others are stored with the session, and count for the next job. `Prefer: wait=20` answers with the
+    finished job if it is done by then.
     """
     requested = await feedback_requests.create(caller, body, idempotency_key)
     job_id = requested.job["id"]

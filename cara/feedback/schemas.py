@@ -62,6 +62,9 @@ class FeedbackRequest(RequestModel):
     with the session, utterances as JSON; without either the session's transcript is judged.
     `transcriptFormat` is needed only where the format is not found out. `learnerLabel` says which of the
     speakers is the learner, spelled as in the transcript.
+
+    Without `durationSeconds` those of the session count if its transcript is the same, or if it had none. A
+    transcript that replaces another one has then its own duration if its times tell one, and else none.
     """
 
     model_config = example(

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from cara.postgres.database import Connection, Record, one_row
@@ -19,7 +18,7 @@ async def insert_job(
     connection: Connection,
     user_id: UUID,
     job_id: UUID,
-    session: Record | dict[str, Any],
+    session: Record,
     transcript_format: str | None,
     learner_labels: Sequence[str] | None,
     transcript_hash: bytes,

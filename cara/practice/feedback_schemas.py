@@ -15,7 +15,12 @@ class Aspect(ResponseModel):
 
 
 class Overview(ResponseModel):
-    """The whole in one number, how it moved against the last five sessions of this feature, and in words."""
+    """The whole in one number, how it moved, and in words.
+
+    `scoreChange` is the score minus the mean of the last five sessions of this feature that were practised
+    before and have a score. Feedback on fewer than 50 fluent words neither has a change nor counts in that
+    mean. Null, too, if there is no such session.
+    """
 
     score: float
     score_change: float | None
@@ -23,7 +28,7 @@ class Overview(ResponseModel):
 
 
 class Communication(ResponseModel):
-    """How it was said."""
+    """How it was said. `pace` has no score if it is unknown or has no norm: in writing, outside English."""
 
     clarity: Aspect
     pace: Aspect
@@ -133,17 +138,22 @@ class Feedback(ResponseModel):
             "confidence": communication.confidence.score,
             "tone": communication.tone.score,
             **measures_over_time(self.measures),
+            "fluent_words": self.measures.fluent_words,
             "feedback_json": JsonText(self.model_dump_json(by_alias=True).encode()),
             "completed": True,
         }
 
 
 def measures_over_time(measures: SpeechMeasures) -> dict[str, float | None]:
-    """Returns the columns of a session that lists and statistics show; None where it was not measured."""
+    """Returns the columns of a session that lists and statistics show; None where it was not measured.
+
+    An implausible pace is none: the duration may not be that of the transcript, and one such session would
+    outweigh all others in a mean.
+    """
     fillers, hedges = measures.fillers, measures.hedges
     pauses = measures.timing.pauses if measures.timing else None
     return {
-        "words_per_minute": measures.words_per_minute,
+        "words_per_minute": None if measures.words_per_minute_implausible else measures.words_per_minute,
         "fillers_per_100_words": fillers.per_hundred_words if fillers else None,
         "hedges_per_100_words": hedges.per_hundred_words if hedges else None,
         "pauses_per_minute": pauses.per_minute if pauses else None,

@@ -115,6 +115,7 @@ _CHANGEABLE = (
     "fillers_per_100_words",
     "hedges_per_100_words",
     "pauses_per_minute",
+    "fluent_words",
     "transcript",
     "feedback_json",
     "transcript_format",
@@ -160,6 +161,23 @@ async def session_context(connection: Connection, user_id: UUID, session_id: UUI
         user_id,
         session_id,
     )
+
+
+async def is_replaced_by(
+    connection: Connection, user_id: UUID, session_id: UUID, transcript: str | None
+) -> bool:
+    """Returns whether the session has another transcript than this one; blank ones count as none."""
+    replaced: bool | None = await connection.fetchval(
+        r"""
+        select transcript <> $3 and transcript ~ '\S' and $3 ~ '\S'
+        from sessions
+        where user_id = $1 and id = $2
+        """,
+        user_id,
+        session_id,
+        transcript,
+    )
+    return bool(replaced)
 
 
 async def append_to_transcript(
@@ -214,9 +232,18 @@ async def delete_session(
 
 
 async def recent_mean_score(
-    connection: Connection, user_id: UUID, feature_type: str, session_id: UUID, sessions: int
+    connection: Connection,
+    user_id: UUID,
+    feature_type: str,
+    session_id: UUID,
+    sessions: int,
+    *,
+    min_fluent_words: int,
 ) -> float | None:
-    """Returns the mean of the last scored sessions of the feature that were practised before this one."""
+    """Returns the mean of the last scored sessions of the feature that were practised before this one.
+
+    Those with feedback on fewer fluent words are left out; scores without feedback count.
+    """
     mean: float | None = await connection.fetchval(
         """
         select avg(score)
@@ -224,6 +251,7 @@ async def recent_mean_score(
             select score
             from sessions
             where user_id = $1 and feature_type = $2 and score is not null
+              and (fluent_words is null or fluent_words >= $5)
               and (practiced_at, id) < (select practiced_at, id from sessions where user_id = $1 and id = $3)
             order by practiced_at desc, id desc
             limit $4
@@ -233,5 +261,6 @@ async def recent_mean_score(
         feature_type,
         session_id,
         sessions,
+        min_fluent_words,
     )
     return mean

@@ -109,7 +109,8 @@ async def change_session(
 ) -> ApiResponse[PracticeSession]:
     """Change a session.
 
-    Members that are left out stay as they are, null clears them. `completed: true` awards XP and moves the
+    Members that are left out stay as they are, null clears them. But a transcript that replaces another one
+    takes its `durationSeconds` away, unless they are sent along. `completed: true` awards XP and moves the
     streak, once. With `If-Match` it is refused when the session has changed since.
     """
     versions = _expected_versions(if_match)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal, get_args
 from uuid import UUID
 
-from pydantic import MISSING, AfterValidator, Field, PlainSerializer
+from pydantic import MISSING, AfterValidator, BeforeValidator, Field, PlainSerializer
 from typing_extensions import TypeAliasType
 
 from cara.errors import InvalidValue
@@ -59,6 +59,13 @@ DurationSeconds = Annotated[Number, Field(ge=0, le=MAX_DURATION_SECONDS, allow_i
 PracticedAt = Annotated[Rfc3339DateTime, AfterValidator(_check_practiced_at)]
 
 
+Focus = Annotated[list[Annotated[str, FreeText(1, 100)]], Field(max_length=5)]
+
+
+def _none_as_empty(focus: Any) -> Any:
+    return [] if focus is None else focus
+
+
 class SessionGoal(RequestModel):
     """What the learner practises for: who listens, how long it should take, and what to work on.
 
@@ -72,9 +79,18 @@ class SessionGoal(RequestModel):
         focus=["fewer fillers", "a clear request at the end"],
     )
 
-    audience: Annotated[str, FreeText(1, 200)] | None = None
-    target_seconds: Annotated[int, Field(ge=5, le=36_000)] | None = None
-    focus: Annotated[list[Annotated[str, FreeText(1, 100)]], Field(max_length=5, default_factory=list)]
+    audience: Annotated[
+        Annotated[str, FreeText(1, 200)] | None, Field(description="Who listens, in the learner's words.")
+    ] = None
+    target_seconds: Annotated[
+        Annotated[int, Field(ge=5, le=36_000)] | None,
+        Field(description="How long the talk should take. A duration that is known is compared with it."),
+    ] = None
+    focus: Annotated[
+        Focus,
+        Field(default_factory=list, description="What to work on; null is the same as nothing."),
+        BeforeValidator(_none_as_empty, json_schema_input_type=Focus | None),
+    ]
 
 
 def stored_goal(goal: SessionGoal) -> dict[str, Any] | None:
@@ -88,7 +104,11 @@ Goal = Annotated[SessionGoal, PlainSerializer(stored_goal)]
 class NewSession(RequestModel):
     """A practice session to open; `practicedAt` is when the practice took place, by default now."""
 
-    model_config = example(featureType="conversation", title="Salary Negotiation Practice")
+    model_config = example(
+        featureType="conversation",
+        title="Salary Negotiation Practice",
+        goal={"audience": "My manager", "targetSeconds": 90},
+    )
 
     feature_type: FeatureType
     title: Title | None = None
@@ -98,9 +118,14 @@ class NewSession(RequestModel):
 
 
 class SessionChanges(PatchModel):
-    """What to change of a session; members that are left out stay as they are, null clears them."""
+    """What to change of a session; members that are left out stay as they are, null clears them.
 
-    model_config = example(title="Salary negotiation, second try", completed=True)
+    A transcript that replaces another one takes its `durationSeconds` away, unless they are sent along.
+    """
+
+    model_config = example(
+        title="Salary negotiation, second try", goal={"focus": ["a clear request at the end"]}, completed=True
+    )
 
     title: Title | MISSING | None = MISSING
     description: Description | MISSING | None = MISSING
@@ -150,8 +175,9 @@ class _SessionMembers(ResponseModel):
 class SessionSummary(_SessionMembers):
     """A session without its long parts; scores are 0-100 or null.
 
-    Pace, fillers, hedges and pauses are those of its newest feedback: null without one, and where they could
-    not be measured. Pauses need a transcript that tells times.
+    Pace, fillers, hedges and pauses are those of the newest feedback that a job gave, whatever a client has
+    put in the place of `feedbackJson` since: null before there is one, and where they could not be measured.
+    Pauses need a transcript that tells times of words, and the pace is null if it is implausible.
     """
 
     model_config = example(

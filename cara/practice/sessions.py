@@ -87,6 +87,8 @@ async def change_session(
 ) -> Record:
     """Applies the changes in the transaction of the caller; the first completion awards XP, and a streak day.
 
+    A transcript that replaces another one takes its duration away, unless the changes have one.
+
     Raises:
         SessionNotFound: the learner has no such session.
         Outdated: the session has none of the expected versions.
@@ -104,8 +106,8 @@ async def change_session(
         assert unchanged is not None, "its row is locked"
         return unchanged
     if "transcript" in changes:
-        # A new transcript is another document: what was known of the old one does not hold for it.
-        changes = {"transcript_format": None, "learner_label": None, **changes}
+        replaced = await queries.is_replaced_by(connection, user_id, session_id, changes["transcript"])
+        changes = _without_old_document(changes, replaced=replaced)
     completed = changes.get("completed", session["completed"])
     changed = await queries.update_session(connection, user_id, session_id, changes, completed=completed)
     if changed["completed"] and not session["completed"]:
@@ -118,6 +120,15 @@ async def change_session(
             moves_streak=moves_streak,
         )
     return changed
+
+
+def _without_old_document(changes: dict[str, Any], *, replaced: bool) -> dict[str, Any]:
+    """Adds to a new transcript that what was known of the old one does not hold for it.
+
+    A duration that the session had before any transcript is that of the practice, and stays.
+    """
+    forgotten = ["transcript_format", "learner_label", *(["duration_seconds"] if replaced else [])]
+    return {**dict.fromkeys(forgotten), **changes}
 
 
 async def delete_session(

@@ -20,8 +20,8 @@ class _Measure(BaseModel):
 class Fillers(_Measure):
     """Filler words: how many, how dense, and which.
 
-    `uncertain_words` are words such as `like`, `so` and `well` that were not counted: nothing around them
-    tells whether they are fillers.
+    `uncertainWords` are words such as `like`, `so` and `well` that were not counted: nothing around them
+    tells whether they are fillers. `perMinute` is null where words a minute are.
     """
 
     count: int
@@ -74,7 +74,7 @@ class InclusiveNote(_Measure):
 class Pauses(_Measure):
     """Silences of more than 0.25 seconds inside the learner's turns.
 
-    `share` is their part of the time of speech and pauses, from 0 to 1; `per_minute` counts them in it.
+    `share` is their part of the time of speech and pauses, from 0 to 1; `perMinute` counts them in it.
     """
 
     count: int
@@ -84,14 +84,20 @@ class Pauses(_Measure):
 
 
 class ArticulationRate(_Measure):
-    """How fast the learner articulates: in the time of speech, without pauses; syllables in English alone."""
+    """How fast the learner articulates: in the time of speech, without pauses.
+
+    Syllables are counted in English alone, and null elsewhere.
+    """
 
     words_per_minute: float
     syllables_per_minute: float | None
 
 
 class PaceOverTime(_Measure):
-    """Fluent words a minute in windows of the learner's own time, and their standard deviation ÷ mean."""
+    """Fluent words a minute in windows of the learner's own time, and how much they vary.
+
+    `variation` is their standard deviation ÷ their mean, and null where no window has a fluent word.
+    """
 
     window_seconds: int
     words_per_minute: list[float]
@@ -108,9 +114,12 @@ class ResponseLatency(_Measure):
 class Timing(_Measure):
     """What the times of a transcript tell; each member is null where they don't tell it.
 
-    `speaking_seconds` is the learner's own time, in which words a minute are counted. Pauses and articulation
-    rate need times of words; what concerns conversation needs starts and ends of everybody's turns.
-    `interruptions` are starts more than 0.3 seconds before the end of another's turn.
+    `speakingSeconds`, the learner's own time, needs starts and ends of all that they say, and `paceOverTime`
+    at least 45 seconds of it. `pauses` and `articulationRate` need times of words, other than those of
+    captions. `longestMonologueSeconds` needs starts and ends of everybody's turns; so do `talkShareByTime`,
+    `interruptions` and `responseLatencySeconds`, which are null in a monologue, the last two also where times
+    are not exact, and response latency where the learner replies to nobody. `interruptions` are starts more
+    than 0.3 seconds before the end of another's turn.
     """
 
     speaking_seconds: Number | None
@@ -140,14 +149,25 @@ class ScorableRates(NamedTuple):
 class SpeechMeasures(_Measure):
     """Everything that is counted in the learner's own turns.
 
-    `fluent_words` are the words less fillers and repairs: what would be left of the talk if it were fluent.
+    `fluentWords` are the words less fillers and repairs: what would be left of the talk if it were fluent.
     Spanish, French, German, Portuguese, Italian, Hindi, Japanese and Turkish have lists of fillers of their
     own; in other languages than these and English, fillers are hesitation sounds alone. Words a minute, rates
     per 100 words, lengths of sentences and the variety of words are those of the fluent words.
 
-    `duration_seconds` is that of the session; `duration_source` says whether it was given or is that of the
-    transcript. Where the transcript has times of all that the learner says, words a minute are those of the
-    learner's own time, and else of the duration.
+    `durationSeconds` is that of the session; `durationSource` says whether it was given or is that of the
+    transcript; both are null where neither is known. Where the transcript has times of all that the learner
+    says, words a minute are those of the learner's own time, and else of the duration; they are null in
+    writing, and if that time is unknown or under 5 seconds. `paceNorm` is null in writing and outside
+    English.
+
+    Outside English `hedges`, `assertives`, `readingEase`, `inclusiveLanguage`, `openQuestions` and
+    `closedQuestions` are null, and `fillers` where not even hesitation sounds of the language are known.
+    `readingEase` and lengths of sentences are null without punctuation, `overusedWords` under 50 fluent words
+    and where content words can't be told from others, `talkShare` in a monologue, and `timing` in writing
+    and where times are missing or make no sense.
+
+    `notApplicable` names measures that could not be taken; `notes` tell the learner why, and what the others
+    are worth.
     """
 
     model_config = ConfigDict(

@@ -9,7 +9,9 @@ import pytest
 
 from cara.analytics import rollups
 from cara.postgres.database import Database
+from cara.practice.feedback_schemas import measures_over_time
 from cara.settings import Settings
+from cara.speech import measure
 from tests.learners import TALK, Learner
 from tests.workers import running_worker
 
@@ -113,6 +115,15 @@ async def test_every_job_of_a_session_keeps_its_own_feedback(
     assert await listed_measures(learner) == {session["id"]: measures_of(session)}
     assert await measures_of_today(learner, database) == measures_of(session)
     assert session["durationSeconds"] == session["feedbackJson"]["measures"]["durationSeconds"] == 20.5
+
+
+@pytest.mark.parametrize(("seconds", "listed"), [(126, 20), (130, None), (6.3, 400), (6, None), (4, None)])
+def test_no_list_has_a_pace_that_is_implausible(seconds: float, listed: float | None) -> None:
+    talk = "We meet again at nine on the first day of each month in town. " * 3
+    measures = measure(talk, duration_seconds=seconds, feature_type="video")
+    columns = measures_over_time(measures)
+    assert columns["words_per_minute"] == listed
+    assert columns["hedges_per_100_words"] == 0
 
 
 async def test_an_older_job_that_ends_later_leaves_the_session_alone(

@@ -84,7 +84,7 @@ async def test_the_mean_before_it_leaves_out_later_practice(learner: Learner, da
     judged = await practised(learner, "2026-03-04T12:00:00Z", score=80)
     async with database.acquire() as connection:
         mean = await queries.recent_mean_score(
-            connection, UUID(learner.user["id"]), "video", UUID(judged["id"]), 2
+            connection, UUID(learner.user["id"]), "video", UUID(judged["id"]), 2, min_fluent_words=50
         )
     assert mean == 40
 

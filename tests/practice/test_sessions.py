@@ -158,6 +158,20 @@ async def test_a_new_transcript_is_another_document_of_which_nothing_is_known(
         assert tuple(await connection.fetchrow(known)) == (None, None)
 
 
+async def test_a_transcript_takes_the_duration_of_the_one_that_it_replaces_away(learner: Learner) -> None:
+    path = f"/api/sessions/{(await learner.opens_session(durationSeconds=95))['id']}"
+    for changes, duration in (
+        ({"transcript": " "}, 95),
+        ({"transcript": TALK}, 95),
+        ({"transcript": TALK}, 95),
+        ({"transcript": "Good morning."}, None),
+        ({"transcript": TALK, "durationSeconds": 60}, 60),
+        ({"transcript": None}, 60),
+    ):
+        changed = await learner.expects(200, "PATCH", path, json=changes)
+        assert changed["durationSeconds"] == duration, changes
+
+
 async def test_a_change_may_say_what_its_transcript_is(learner: Learner, database: Database) -> None:
     session = await learner.opens_session()
     ids = UUID(learner.user["id"]), UUID(session["id"])
@@ -378,9 +392,14 @@ async def test_the_recent_mean_is_that_of_the_newest_other_scored_sessions_of_th
     user_id, newest_id = UUID(learner.user["id"]), UUID(newest["id"])
     async with database.acquire() as connection:
         for sessions, mean in ((1, 60), (2, 50), (9, 110 / 3)):
-            found = await queries.recent_mean_score(connection, user_id, "video", newest_id, sessions)
+            found = await queries.recent_mean_score(
+                connection, user_id, "video", newest_id, sessions, min_fluent_words=50
+            )
             assert found == pytest.approx(mean)
-        assert await queries.recent_mean_score(connection, user_id, "accent", newest_id, 9) is None
+        assert (
+            await queries.recent_mean_score(connection, user_id, "accent", newest_id, 9, min_fluent_words=50)
+            is None
+        )
 
 
 async def test_the_rollups_are_told_of_every_session_that_is_written(learner: Learner) -> None:

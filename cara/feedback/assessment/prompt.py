@@ -112,11 +112,15 @@ def _facts(measures: SpeechMeasures, goal: dict[str, Any]) -> str:
 
 
 def _target_facts(measures: SpeechMeasures, goal: dict[str, Any]) -> dict[str, float]:
-    """Returns how long the talk should take and, where its duration is known, how much longer it took."""
+    """Returns how long the talk should take and, where that is known, how much longer it took.
+
+    Without a time for words a minute there is none here either: it is too short to be true, or that of
+    somebody who writes.
+    """
     target = goal.get("targetSeconds")
     if target is None:
         return {}
-    if measures.duration_seconds is None:
+    if measures.duration_seconds is None or "wordsPerMinute" in measures.not_applicable:
         return {"targetSeconds": target}
     return {"targetSeconds": target, "secondsOverTarget": round(measures.duration_seconds - target, 1)}
 

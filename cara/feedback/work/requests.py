@@ -225,7 +225,7 @@ class FeedbackRequests:
             return requested
 
     async def _count_storage(
-        self, before: Record, stored: Record | dict[str, Any], requested: RequestedJob, key: str | None
+        self, before: Record, stored: Record, requested: RequestedJob, key: str | None
     ) -> None:
         """Counts what a request has stored: the changed session, a job with its transcript, and a key."""
         copies = [stored["transcript"] != before["transcript"], requested.new].count(True)
@@ -235,7 +235,7 @@ class FeedbackRequests:
             await self._storage.count(stored["user_id"], copies * transcript_bytes, rows=rows)
 
     async def _live_or_new_job(
-        self, connection: Connection, caller: Caller, session: Record | dict[str, Any], read: ReadRequest
+        self, connection: Connection, caller: Caller, session: Record, read: ReadRequest
     ) -> RequestedJob:
         """Returns the live job for the transcript of the locked session, else a new one."""
         user_id = caller.user_id
@@ -318,16 +318,14 @@ def _read_request(
     return ReadRequest(request, key, text, format, label, talk, feature_type, tokens)
 
 
-async def _store_request(
-    connection: Connection, session: Record, read: ReadRequest
-) -> Record | dict[str, Any]:
+async def _store_request(connection: Connection, session: Record, read: ReadRequest) -> Record:
     """Stores what the locked session has not yet; returns what it has then."""
     changes = {name: value for name, value in read.changes.items() if session[name] != value}
     if "transcript" in changes:
-        changes = read.changes  # a new transcript takes the format and the label of the old one away
-    if changes:
-        await sessions.change_session(connection, session["user_id"], session["id"], changes)
-    return {**session, **changes} if changes else session
+        changes = read.changes  # a new transcript takes away what was known of the old one
+    if not changes:
+        return session
+    return await sessions.change_session(connection, session["user_id"], session["id"], changes)
 
 
 async def cancel_job(connection: Connection, quota: Quota, user_id: UUID, job_id: UUID) -> FeedbackJob:

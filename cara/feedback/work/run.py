@@ -49,7 +49,7 @@ from cara.practice.feedback_schemas import Feedback
 from cara.quota.spending import ReservationGone, SpendingRecorder
 from cara.quota.spending_queries import Sent
 from cara.redis.subscriber import Subscriber
-from cara.speech import SpeechMeasures, measure_talk
+from cara.speech import MIN_COMPARED_WORDS, SpeechMeasures, measure_talk
 from cara.transcripts.reading import read_transcript
 from cara.transcripts.talk import Talk, talk_with
 
@@ -236,7 +236,12 @@ class FeedbackWork:
         job = attempt.job
         async with self._database.acquire() as connection:
             return await practice.recent_mean_score(
-                connection, job["user_id"], job["feature_type"], job["session_id"], COMPARED_SESSIONS
+                connection,
+                job["user_id"],
+                job["feature_type"],
+                job["session_id"],
+                COMPARED_SESSIONS,
+                min_fluent_words=MIN_COMPARED_WORDS,
             )
 
 

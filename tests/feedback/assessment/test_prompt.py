@@ -223,6 +223,7 @@ GOAL = {"audience": "The board", "targetSeconds": 45, "focus": ["pauses"]}
         ),
         ({"targetSeconds": 90}, 60, {"targetSeconds": 90, "secondsOverTarget": -30}, None),
         ({"targetSeconds": 90}, None, {"targetSeconds": 90}, None),
+        ({"targetSeconds": 90}, 4.9, {"targetSeconds": 90}, None),
         ({"focus": ["pauses"]}, 60, {}, {"focus": ["pauses"]}),
         (None, 60, {}, None),
     ],
@@ -240,6 +241,13 @@ def test_the_target_of_a_goal_is_a_fact_and_its_words_are_material(
     assert ("<goal-" in text) is (material is not None)
     if material is not None:
         assert json.loads(fenced(text, "goal")) == material
+
+
+def test_time_of_writing_is_not_compared_with_a_target() -> None:
+    measures = measure("We grew.", duration_seconds=60, feature_type="writing")
+    facts = json.loads(question(read_talk("We grew."), measures, [], GOAL).splitlines()[1])
+    assert facts["targetSeconds"] == 45
+    assert "secondsOverTarget" not in facts
 
 
 @pytest.mark.parametrize(

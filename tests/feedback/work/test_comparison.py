@@ -14,28 +14,37 @@ from tests.learners import Learner
 
 
 @pytest.mark.usefixtures("worker")
-async def test_a_score_is_compared_with_the_mean_of_the_last_five_of_the_feature(
+async def test_a_score_is_compared_with_the_last_five_of_the_feature_that_have_enough_words(
     learner: Learner, database: Database
 ) -> None:
     async with database.acquire() as connection:
-        for number, (feature_type, score) in enumerate(
-            [("conversation", 0), *[("conversation", 60)] * 5, ("video", 10)]
+        for number, (feature_type, score, fluent_words) in enumerate(
+            [
+                ("conversation", 0, 50),
+                *[("conversation", 50, None), ("conversation", 70, 50), ("conversation", 60, 51)],
+                *[("conversation", 60, 200), ("conversation", 10, 49), ("conversation", 60, None)],
+                ("video", 10, 50),
+            ]
         ):
             await connection.execute(
                 """
                 insert into sessions
-                    (user_id, id, feature_type, score, completed, completed_at, created_at)
-                values ($1, $2, $3, $4, true, now(), now() - interval '1 day' + make_interval(mins => $5))
+                    (user_id, id, feature_type, score, fluent_words, completed, completed_at, practiced_at)
+                values ($1, $2, $3, $4, $5, true, now(), now() - interval '1 day' + make_interval(mins => $6))
                 """,
                 UUID(learner.user["id"]),
                 new_id(),
                 feature_type,
                 score,
+                fluent_words,
                 number,
             )
     end = (await learner.follows(await learner.asks_for_feedback()))[-1]
     overview = end.data["feedback"]["overview"]
     assert overview["scoreChange"] == overview["score"] - 60
+    async with database.acquire() as connection:
+        kept = await connection.fetchval("select fluent_words from sessions where transcript is not null")
+    assert kept == end.data["feedback"]["measures"]["fluentWords"]
 
 
 @pytest.mark.usefixtures("worker")

@@ -59,6 +59,25 @@ async def test_another_transcript_gets_another_job(learner: Learner) -> None:
     assert jobs[0]["jobId"] != jobs[1]["jobId"]
 
 
+async def test_the_duration_of_another_transcript_is_not_that_of_a_new_one(
+    learner: Learner, database: Database
+) -> None:
+    session = await learner.opens_session(durationSeconds=10)
+    for transcript, given, duration in (
+        (TALK, {}, 10),
+        (f"{TALK} Thank you.", {}, None),
+        (f"{TALK} Thanks.", {"durationSeconds": 20.5}, 20.5),
+    ):
+        request = {"sessionId": session["id"], "transcript": transcript, **given}
+        job = await learner.expects(202, "POST", "/api/gemini/generate-feedback", json=request)
+        kept = await learner.expects(200, "GET", f"/api/sessions/{session['id']}")
+        async with database.acquire() as connection:
+            judged = await connection.fetchval(
+                "select duration_seconds from feedback_jobs where id = $1::uuid", job["jobId"]
+            )
+        assert kept["durationSeconds"] == judged == duration, transcript
+
+
 async def test_a_session_without_a_transcript_is_refused_with_the_name_of_the_field(learner: Learner) -> None:
     session = await learner.opens_session()
     problem = await learner.expects(
