@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from cara.speech.schemas import ResponseLatency
 from cara.speech.words import tokenize
-from cara.transcripts.talk import Talk, spoken_seconds, spoken_utterances
+from cara.transcripts.talk import Talk, spoken_utterances
 
 _ORDINARY_OVERLAP_MS = 300
 _BACKCHANNEL_CHARACTERS = 20
@@ -64,7 +64,7 @@ def stretches(talk: Talk) -> list[Stretch] | None:
 
     Backchannels, such as a lone `mhm`, take no turn and are left out.
     """
-    if not talk.has_times(talk.turns):
+    if not talk.has_times([utterance for turn in talk.turns for utterance in spoken_utterances(turn)]):
         return None
     said = sorted(_said(talk), key=attrgetter("start"))
     return [_joined(group) for _, group in groupby(_without_backchannels(said), attrgetter("own"))]
@@ -180,7 +180,5 @@ def talk_share_by_time(talk: Talk) -> float | None:
     None in a monologue, and without times of both sides.
     Norm: about half in a conversation of equals, as by words.
     """
-    own = talk.own_seconds
-    if own is None or not talk.has_times(talk.others):
-        return None
-    return round(own / (own + (spoken_seconds(talk.others) or 0.0)), 3)
+    own, others = talk.own_seconds, talk.others_seconds
+    return None if own is None or others is None else round(own / (own + others), 3)

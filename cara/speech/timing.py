@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from cara.speech.applicability import Restriction, speaking_seconds
@@ -15,6 +16,7 @@ from cara.speech.exchanges import (
     stretches,
     talk_share_by_time,
 )
+from cara.speech.own_time import FluentPart
 from cara.speech.pace_over_time import pace_over_time
 from cara.speech.pauses import measure_pauses
 from cara.speech.schemas import Timing
@@ -67,7 +69,9 @@ class MeasuredTiming(NamedTuple):
     restrictions: list[Restriction]
 
 
-def measure_timing(talk: Talk, words: Words, fluent: Words, *, spoken: bool, english: bool) -> MeasuredTiming:
+def measure_timing(
+    talk: Talk, words: Words, parts: Sequence[FluentPart], *, spoken: bool, english: bool
+) -> MeasuredTiming:
     """Measures what the times of the transcript tell of the learner; times that make no sense tell nothing.
 
     Writing and a transcript without times have no timing, and need no note for it.
@@ -88,7 +92,7 @@ def measure_timing(talk: Talk, words: Words, fluent: Words, *, spoken: bool, eng
         speaking_seconds=seconds,
         pauses=pauses,
         articulation_rate=articulation_rate,
-        pace_over_time=pace_over_time(talk, words, fluent),
+        pace_over_time=pace_over_time(talk, parts),
         response_latency_seconds=response_latency(replies) if is_exact else None,
         longest_monologue_seconds=longest_monologue_seconds(found or []),
         interruptions=count_interruptions(replies) if in_dialogue and is_exact else None,
