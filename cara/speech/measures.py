@@ -14,7 +14,7 @@ from cara.speech.fluency import Fluency, count_spoken_words, measure_fluency, sp
 from cara.speech.hedges import count_hedges
 from cara.speech.hesitations import hesitations_among
 from cara.speech.inclusive import inclusive_notes
-from cara.speech.languages import ENGLISH, detect_language, other_languages
+from cara.speech.languages import detect_language, other_languages
 from cara.speech.overused import overused_words
 from cara.speech.own_time import fluent_parts, own_seconds
 from cara.speech.questions import find_questions
@@ -75,7 +75,7 @@ def measure_talk(talk: Talk, *, duration_seconds: float | None, feature_type: st
     parts = fluent_parts(talk, fluency.fluent)
     own_time = own_seconds(talk, parts)
     seconds = speaking_seconds(own_time or duration.seconds) if norm else None
-    timing = measure_timing(talk, words, parts, spoken=norm is not None, english=language == ENGLISH)
+    timing = measure_timing(talk, words, parts, spoken=norm is not None, language=language)
     pace = _pace(talk, len(words), len(fluency.fluent), seconds, None if own_time else norm)
     applicability = Applicability(
         language=language,

@@ -16,6 +16,7 @@ from cara.speech.exchanges import (
     stretches,
     talk_share_by_time,
 )
+from cara.speech.languages import ENGLISH
 from cara.speech.own_time import FluentPart
 from cara.speech.pace_over_time import pace_over_time
 from cara.speech.pauses import measure_pauses
@@ -70,7 +71,7 @@ class MeasuredTiming(NamedTuple):
 
 
 def measure_timing(
-    talk: Talk, words: Words, parts: Sequence[FluentPart], *, spoken: bool, english: bool
+    talk: Talk, words: Words, parts: Sequence[FluentPart], *, spoken: bool, language: str
 ) -> MeasuredTiming:
     """Measures what the times of the transcript tell of the learner; times that make no sense tell nothing.
 
@@ -81,8 +82,8 @@ def measure_timing(
         return MeasuredTiming(None, [])
     if talk.transcript.times_begin_anew:
         return MeasuredTiming(None, [_BEGIN_ANEW])
-    pauses, articulation_rate = measure_pauses(talk, words, english=english) or (None, None)
-    seconds, found = talk.own_seconds, stretches(talk)
+    pauses, articulation_rate = measure_pauses(talk, words, english=language == ENGLISH) or (None, None)
+    seconds, found = talk.own_seconds, stretches(talk, language)
     if seconds is None and pauses is None:
         return MeasuredTiming(None, [_WITHOUT_ENDS])
     in_dialogue = found if talk.is_dialogue and found else []
