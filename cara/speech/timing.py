@@ -34,7 +34,8 @@ _WITHOUT_ENDS = Restriction(
 )
 _WITHOUT_WORDS = Restriction(
     ("pauses", "articulationRate"),
-    "The transcript doesn't say when each word begins and ends: pauses and articulation rate are unknown.",
+    "The transcript doesn't say when each word begins and ends, or its times of words can't be right: pauses "
+    "and articulation rate are unknown.",
 )
 _ONE_SIDED = Restriction(
     ("responseLatencySeconds", "longestMonologueSeconds", "interruptions", "talkShareByTime"),
@@ -82,8 +83,10 @@ def measure_timing(
         return MeasuredTiming(None, [])
     if talk.transcript.times_begin_anew:
         return MeasuredTiming(None, [_BEGIN_ANEW])
-    pauses, articulation_rate = measure_pauses(talk, words, english=language == ENGLISH) or (None, None)
     seconds, found = talk.own_seconds, stretches(talk, language)
+    others = [stretch for stretch in found or [] if not stretch.own]
+    measured = measure_pauses(talk, words, others, english=language == ENGLISH)
+    pauses, articulation_rate = measured or (None, None)
     if seconds is None and pauses is None:
         return MeasuredTiming(None, [_WITHOUT_ENDS])
     in_dialogue = found if talk.is_dialogue and found else []

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
-from tests.speech.timed_talks import FIVE_WORDS, measured, spoken, timing
+from tests.speech.timed_talks import FIVE_WORDS, Timed, measured, spoken, timing, utterances
 
 
 def test_pauses_and_articulation_match_the_count_by_hand() -> None:
@@ -47,3 +49,58 @@ def test_words_whose_times_make_no_sense_tell_nothing(words: list[tuple[str, flo
     found = timing(spoken([(word, start, end) for word, start, end in words], start=40, end=44, text=text))
     assert found["pauses"] is found["articulationRate"] is None
     assert found["speakingSeconds"] == 4
+
+
+SIX_WORDS: list[tuple[str, float | None, float | None]] = [
+    ("We", 1.0, 1.2), ("sold", 1.3, 1.8), ("it.", 1.9, 2.2), ("Then", 7.2, 7.5), ("we", 7.6, 7.8),
+    ("left.", 7.9, 8.4),
+]  # fmt: skip
+
+
+def pauses(*others: Timed, words: Sequence[Any] = SIX_WORDS, cut: int = 0) -> Any:
+    """The pauses of the words, which are cut into two utterances, and what others say."""
+    parts = [part for part in (words[:cut], words[cut:]) if part]
+    said = [json.loads(spoken(part))[0] for part in parts] + json.loads(utterances(*others))
+    return timing(json.dumps(sorted(said, key=lambda one: float(one["start"]))))["pauses"]
+
+
+@pytest.mark.parametrize("cut", [0, 3])
+def test_signs_of_listening_hide_no_pause_and_anothers_turn_is_none(cut: int) -> None:
+    alone = pauses(cut=cut)
+    assert (alone["count"], alone["longestSeconds"]) == (1, 5)
+    assert pauses(("Bob", 3.0, 3.4, "Mhm."), cut=cut) == alone
+    assert pauses(("Bob", 3.0, 6.1, "I can't believe that."), cut=cut)["count"] == 0
+    assert pauses(("Bob", 0.2, 0.9, "And what then?"), ("Bob", 8.5, 9.1, "I see that now."), cut=cut) == alone
+
+
+def test_an_answer_of_one_word_is_no_sign_of_listening() -> None:
+    asked = [*SIX_WORDS[:2], ("it?", 1.9, 2.2), *SIX_WORDS[3:]]
+    assert pauses(("Bob", 3.0, 3.4, "Yes."), words=asked, cut=3)["count"] == 0
+
+
+@pytest.mark.parametrize("mark", ["(laughs)", "[music]", "*coughs*"])
+def test_a_laugh_with_times_is_no_silence(mark: str) -> None:
+    laugh: tuple[str, float | None, float | None] = (mark, 2.2, 7.2)
+    inside = timing(spoken([*SIX_WORDS[:3], laugh, *SIX_WORDS[3:]]))
+    beside: Timed = ("Ann", 2.2, 7.2, mark)
+    assert inside["pauses"]["count"] == pauses(beside, cut=3)["count"] == 0
+    # Nor is it speech: the articulation rate is that of the words.
+    assert inside["articulationRate"] == timing(spoken(SIX_WORDS))["articulationRate"]
+    silence: tuple[str, float | None, float | None] = ("[pause]", 2.2, 7.2)
+    assert timing(spoken([*SIX_WORDS[:3], silence, *SIX_WORDS[3:]]))["pauses"] == pauses()
+
+
+def test_a_word_that_the_text_lacks_is_speech() -> None:
+    words = [*SIX_WORDS[:3], ("um", 2.2, 7.2), *SIX_WORDS[3:]]
+    text = " ".join(word for word, _, _ in SIX_WORDS)
+    found = timing(spoken(words, text=text))
+    assert found["pauses"]["count"] == found["pauses"]["share"] == 0
+    assert found["articulationRate"] == timing(spoken(SIX_WORDS))["articulationRate"]
+
+
+@pytest.mark.parametrize(("seconds", "known"), [(0.001, False), (0.06, False), (0.2, True)])
+def test_nobody_articulates_more_than_twelve_syllables_a_second(seconds: float, known: bool) -> None:
+    found = measured(spoken([("we", n / 2, n / 2 + seconds) for n in range(12)]))
+    assert found.timing is not None
+    assert (found.timing.pauses is not None) is (found.timing.articulation_rate is not None) is known
+    assert ("pauses" in found.not_applicable) is not known
