@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 
 from cara.speech.hesitations import hesitations_among
 from cara.speech.markers import MARKERS, Marker, Slots
@@ -94,7 +95,7 @@ def _without(words: Words, dropped: Collection[int]) -> Words:
         if anchor >= 0 and after[index] & BREAK:
             after[anchor] &= ~BREAK
         after[index] &= ~(BREAK | SILENCE)
-    return drop_words(Words(words.raw, words.lower, after, words.gaps), dropped)
+    return drop_words(replace(words, after=after), dropped)
 
 
 def _find_markers(words: Words, joined: Words) -> list[FoundPhrase]:

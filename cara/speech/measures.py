@@ -14,8 +14,9 @@ from cara.speech.fluency import Fluency, measure_fluency, spoken_text, spoken_wo
 from cara.speech.hedges import count_hedges
 from cara.speech.hesitations import hesitations_among
 from cara.speech.inclusive import inclusive_notes
-from cara.speech.languages import ENGLISH, detect_language, other_languages
+from cara.speech.languages import detect_language, other_languages
 from cara.speech.overused import overused_words
+from cara.speech.own_time import fluent_parts, own_seconds
 from cara.speech.questions import find_questions
 from cara.speech.schemas import PaceNorm, SpeechMeasures
 from cara.speech.timing import known_duration, measure_timing
@@ -70,10 +71,11 @@ def measure_talk(talk: Talk, *, duration_seconds: float | None, feature_type: st
     words = tokenize(own_text)
     language = detect_language(words)
     duration = known_duration(talk, duration_seconds)
-    own_time = talk.own_seconds
-    seconds = speaking_seconds(own_time or duration.seconds) if norm else None
     fluency = measure_fluency(words, language)
-    timing = measure_timing(talk, words, fluency.fluent, spoken=norm is not None, english=language == ENGLISH)
+    parts = fluent_parts(talk, fluency.fluent)
+    own_time = own_seconds(talk, parts)
+    seconds = speaking_seconds(own_time or duration.seconds) if norm else None
+    timing = measure_timing(talk, words, parts, spoken=norm is not None, language=language)
     pace = _pace(talk, words, fluency, seconds, None if own_time else norm)
     applicability = Applicability(
         language=language,
@@ -124,7 +126,7 @@ def words_per_minute(fluent_words: int, seconds: float | None) -> float | None:
     """Returns the learner's fluent words ÷ minutes, to one decimal: fillers and repairs bring nobody on.
 
     None without words or under 5 seconds. The time is the learner's own where the transcript has the times of
-    all that they say (`Talk.own_seconds`), and else that of the session.
+    all that they say fluently (`fluent_parts`), and else that of the session.
 
     Limit: without such times the minutes hold the turns of others and all silences; with them, the silences
     inside an utterance.

@@ -3,45 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from statistics import fmean, pstdev
 
-from cara.speech.fluency import count_spoken_words
+from cara.speech.own_time import FluentPart
 from cara.speech.schemas import PaceOverTime
-from cara.speech.words import Words
-from cara.transcripts.talk import Talk, spoken_utterances
+from cara.transcripts.talk import Talk
 from cara.transcripts.timed_words import placed_words
-from cara.transcripts.utterances import Turn, Utterance
+from cara.transcripts.utterances import Utterance
 
 WINDOW_SECONDS = 30
 _MAX_WINDOWS = 2_880
 """Those of a day: more are no talk, and would fill the feedback with numbers."""
 
-_REACH = 500
-"""A fluent word is looked for among so many words, so that the search stays linear."""
 
-
-def pace_over_time(talk: Talk, words: Words, fluent: Words) -> PaceOverTime | None:
+def pace_over_time(talk: Talk, parts: Sequence[FluentPart]) -> PaceOverTime | None:
     """Returns the fluent words a minute in windows of 30 seconds of own time, and their variation.
 
-    Own time is what `spoken_seconds` counts: the turns of others and the silences between utterances are left
-    out. A last window of less than 15 seconds is, too. The variation is the coefficient of variation:
-    standard deviation ÷ mean. None with fewer than two windows, and without times.
+    Own time is that of the utterances with fluent words: the turns of others and the silences between
+    utterances are left out. A last window of less than 15 seconds is, too. The variation is the coefficient
+    of variation: standard deviation ÷ mean. None with fewer than two windows, and without times.
     Norm: none; an even pace has a low one. Source: Miller, Grosjean & Lomanto 1984, Phonetica 41, on how much
     the rate of one speaker varies.
     Limit: without times of words, those of an utterance are spread evenly over its time.
     """
-    if not talk.has_times(talk.own):
+    own = [part.utterance for part in parts]
+    if not talk.has_times(own):
         return None
-    own = [utterance for turn in talk.own for utterance in spoken_utterances(turn)]
     places = _own_time(own)
     windows = _windows(sum(length for _, length in places))
     if not 2 <= len(windows) <= _MAX_WINDOWS:
         return None
     counts = [0] * len(windows)
-    for time in _times_of_fluent(words, fluent, list(_times_of_words(own, places))):
-        if (window := int(time // WINDOW_SECONDS)) < len(counts):
-            counts[window] += 1
+    for part, place in zip(parts, places, strict=True):
+        for time in _times_of_fluent(part, *place):
+            if (window := int(time // WINDOW_SECONDS)) < len(counts):
+                counts[window] += 1
     paces = [60 * count / seconds for count, seconds in zip(counts, windows, strict=True)]
     mean = fmean(paces)
     return PaceOverTime(
@@ -72,28 +68,13 @@ def _own_time(utterances: Sequence[Utterance]) -> list[tuple[float, float]]:
     return places
 
 
-def _times_of_words(
-    utterances: Sequence[Utterance], places: Sequence[tuple[float, float]]
-) -> Iterator[float]:
-    """Yields for each word when it begins in the learner's own time."""
-    for utterance, (begin, length) in zip(utterances, places, strict=True):
-        count = count_spoken_words([Turn(None, (utterance,))])
-        end = utterance.span[1] if utterance.span else 0.0
-        timed = placed_words(utterance).words if utterance.words else []
-        for number in range(count):
-            if timed:
-                into = timed[number * len(timed) // count].start - (end - length)
-            else:
-                into = length * number / count
-            yield begin + min(max(0.0, into), length)
-
-
-def _times_of_fluent(words: Words, fluent: Words, times: list[float]) -> Iterator[float]:
-    """Yields the times of the fluent words, which are words in their order, less those said in vain."""
-    position = 0
-    for raw in fluent.raw:
-        with suppress(ValueError):
-            position = words.raw.index(raw, position, position + _REACH)
-        if position < len(times):
-            yield times[position]
-        position += 1
+def _times_of_fluent(part: FluentPart, begin: float, length: float) -> Iterator[float]:
+    """Yields for each fluent word when it begins in the learner's own time."""
+    end = part.utterance.span[1] if part.utterance.span else 0.0
+    timed = placed_words(part.utterance).words if part.utterance.words else []
+    for number in part.fluent:
+        if timed:
+            into = timed[number * len(timed) // part.words].start - (end - length)
+        else:
+            into = length * number / part.words
+        yield begin + min(max(0.0, into), length)

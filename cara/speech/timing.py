@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from cara.speech.applicability import Restriction, speaking_seconds
@@ -15,6 +16,8 @@ from cara.speech.exchanges import (
     stretches,
     talk_share_by_time,
 )
+from cara.speech.languages import ENGLISH
+from cara.speech.own_time import FluentPart
 from cara.speech.pace_over_time import pace_over_time
 from cara.speech.pauses import measure_pauses
 from cara.speech.schemas import Timing
@@ -31,7 +34,8 @@ _WITHOUT_ENDS = Restriction(
 )
 _WITHOUT_WORDS = Restriction(
     ("pauses", "articulationRate"),
-    "The transcript doesn't say when each word begins and ends: pauses and articulation rate are unknown.",
+    "The transcript doesn't say when each word begins and ends, or its times of words can't be right: pauses "
+    "and articulation rate are unknown.",
 )
 _ONE_SIDED = Restriction(
     ("responseLatencySeconds", "longestMonologueSeconds", "interruptions", "talkShareByTime"),
@@ -67,7 +71,9 @@ class MeasuredTiming(NamedTuple):
     restrictions: list[Restriction]
 
 
-def measure_timing(talk: Talk, words: Words, fluent: Words, *, spoken: bool, english: bool) -> MeasuredTiming:
+def measure_timing(
+    talk: Talk, words: Words, parts: Sequence[FluentPart], *, spoken: bool, language: str
+) -> MeasuredTiming:
     """Measures what the times of the transcript tell of the learner; times that make no sense tell nothing.
 
     Writing and a transcript without times have no timing, and need no note for it.
@@ -77,8 +83,10 @@ def measure_timing(talk: Talk, words: Words, fluent: Words, *, spoken: bool, eng
         return MeasuredTiming(None, [])
     if talk.transcript.times_begin_anew:
         return MeasuredTiming(None, [_BEGIN_ANEW])
-    pauses, articulation_rate = measure_pauses(talk, words, english=english) or (None, None)
-    seconds, found = talk.own_seconds, stretches(talk)
+    seconds, found = talk.own_seconds, stretches(talk, language)
+    others = [stretch for stretch in found or [] if not stretch.own]
+    measured = measure_pauses(talk, words, others, english=language == ENGLISH)
+    pauses, articulation_rate = measured or (None, None)
     if seconds is None and pauses is None:
         return MeasuredTiming(None, [_WITHOUT_ENDS])
     in_dialogue = found if talk.is_dialogue and found else []
@@ -88,7 +96,7 @@ def measure_timing(talk: Talk, words: Words, fluent: Words, *, spoken: bool, eng
         speaking_seconds=seconds,
         pauses=pauses,
         articulation_rate=articulation_rate,
-        pace_over_time=pace_over_time(talk, words, fluent),
+        pace_over_time=pace_over_time(talk, parts),
         response_latency_seconds=response_latency(replies) if is_exact else None,
         longest_monologue_seconds=longest_monologue_seconds(found or []),
         interruptions=count_interruptions(replies) if in_dialogue and is_exact else None,

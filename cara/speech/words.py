@@ -7,7 +7,7 @@ sounds never decide that.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import compress
@@ -27,13 +27,14 @@ class Words:
     """The words of a text, and what follows each of them.
 
     `raw` has the words as written, `lower` in lower case, `after` the bits and `gaps` the text between each
-    word and the next.
+    word and the next. `places` are their indexes among all words of the text, where some were dropped.
     """
 
     raw: list[str]
     lower: list[str]
     after: list[int]
     gaps: list[str]
+    places: Sequence[int]
 
     def __len__(self) -> int:
         return len(self.lower)
@@ -65,7 +66,7 @@ def tokenize(text: str) -> Words:
     gaps = [gap.replace(WORD_END, "") for _, gap in pairs]
     lower = [word.lower() for word in raw]
     bits = GapBits({" ": 0})
-    words = Words(raw, lower, [bits[gap] for gap in gaps], gaps)
+    words = Words(raw, lower, [bits[gap] for gap in gaps], gaps, range(len(raw)))
     if raw:
         words.after[-1] |= LAST
         resolve_sentence_ends(words, hesitations_among(set(lower)))
@@ -98,4 +99,5 @@ def drop_words(words: Words, dropped: Collection[int]) -> Words:
         lower=list(compress(words.lower, kept)),
         after=list(compress(after, kept)),
         gaps=list(compress(words.gaps, kept)),
+        places=list(compress(words.places, kept)),
     )

@@ -44,12 +44,11 @@ class Word(NamedTuple):
 
     @property
     def timed(self) -> TimedWord | None:
-        """The word with its times; None if it has none, or is no word."""
+        """The word, or the stage mark, with its times; None if it has none, or is punctuation."""
         if self.start is None or self.end is None:
             return None
         said = self.text.text.strip()
-        is_word = any(map(str.isalnum, said)) and said[0] not in "(["
-        return TimedWord(said, self.start, self.end) if is_word else None
+        return TimedWord(said, self.start, self.end) if any(map(str.isalnum, said)) else None
 
 
 def utterances_of_phrases(phrases: Iterable[Members], unit: float = 1) -> list[Utterance]:

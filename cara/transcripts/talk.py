@@ -40,18 +40,32 @@ class Talk:
         return any(not self.is_learners(turn) for turn in self.turns)
 
     @property
+    def own_utterances(self) -> list[Utterance]:
+        """What the learner says, without utterances of nothing but stage marks."""
+        return [utterance for turn in self.own for utterance in spoken_utterances(turn)]
+
+    @property
     def own_seconds(self) -> float | None:
         """How long the learner speaks, as `spoken_seconds` says; None unless all of it `has_times`."""
-        return (spoken_seconds(self.own) or None) if self.has_times(self.own) else None
+        return self.seconds_of(self.own_utterances)
+
+    @property
+    def others_seconds(self) -> float | None:
+        """How long anybody else speaks, as `own_seconds` has it of the learner."""
+        return self.seconds_of([utterance for turn in self.others for utterance in spoken_utterances(turn)])
 
     def is_learners(self, turn: Turn) -> bool:
         """Returns whether the turn is the learner's."""
         return speaker_key(turn.speaker) in self.learners
 
-    def has_times(self, turns: Collection[Turn]) -> bool:
-        """Returns whether all that is said in the turns has a start and an end, in one recording."""
-        all_timed = all(utterance.span for turn in turns for utterance in spoken_utterances(turn))
-        return bool(turns) and all_timed and not self.transcript.times_begin_anew
+    def has_times(self, said: Collection[Utterance]) -> bool:
+        """Returns whether all of the utterances have a start and an end, in one recording."""
+        all_timed = all(utterance.span for utterance in said)
+        return bool(said) and all_timed and not self.transcript.times_begin_anew
+
+    def seconds_of(self, said: Collection[Utterance]) -> float | None:
+        """Returns how long the utterances take, what overlaps counted once; None unless they `has_times`."""
+        return (_seconds(said) or None) if self.has_times(said) else None
 
 
 def talk_of(
@@ -107,9 +121,11 @@ def spoken_seconds(turns: Iterable[Turn]) -> float | None:
     What overlaps counts once, and an utterance of nothing but stage marks not at all. Silence inside an
     utterance counts as speech: the source doesn't show it.
     """
-    times = sorted(
-        span for turn in turns for utterance in spoken_utterances(turn) if (span := utterance.span)
-    )
+    return _seconds(utterance for turn in turns for utterance in spoken_utterances(turn))
+
+
+def _seconds(said: Iterable[Utterance]) -> float | None:
+    times = sorted(span for utterance in said if (span := utterance.span))
     seconds, spoken_until = 0.0, 0.0
     for start, end in times:
         seconds += max(0.0, end - max(start, spoken_until))

@@ -6,7 +6,7 @@ import math
 from itertools import pairwise
 from typing import NamedTuple
 
-from cara.transcripts.stage_marks import blank_stage_marks
+from cara.transcripts.stage_marks import blank_stage_marks, is_stage_mark
 from cara.transcripts.utterances import TimedWord, Utterance
 
 _LONGEST_WORD_SECONDS = 5.0
@@ -36,11 +36,14 @@ class PlacedWord(NamedTuple):
 class PlacedWords(NamedTuple):
     """The timed words of an utterance in order, the letters of its text, and how many of them are left behind
     the last word.
+
+    `unplaced` are the timed words that the text lacks, such as an `um` that was edited out, and stage marks.
     """
 
     words: list[PlacedWord]
     letters: int
     left: int
+    unplaced: list[TimedWord]
 
 
 def placed_words(utterance: Utterance) -> PlacedWords:
@@ -53,15 +56,18 @@ def placed_words(utterance: Utterance) -> PlacedWords:
     places = [place for place, character in enumerate(blanked) if character.isalnum()]
     letters = _letters(blanked)
     placed: list[PlacedWord] = []
+    unplaced: list[TimedWord] = []
     position = 0
     for word in _with_sense(utterance):
-        wanted = _letters(word.text)
+        wanted = "" if is_stage_mark(word.text) else _letters(word.text)
         at = letters.find(wanted, position, position + len(wanted) + _REACH) if wanted else -1
         if at >= 0:
             end = at + len(wanted)
             placed.append(PlacedWord(word.start, word.end, places[at], places[end - 1] + 1, at - position))
             position = end
-    return PlacedWords(placed, len(letters), len(letters) - position)
+        else:
+            unplaced.append(word)
+    return PlacedWords(placed, len(letters), len(letters) - position, unplaced)
 
 
 def _letters(text: str) -> str:

@@ -78,6 +78,44 @@ def test_slower_or_faster_than_the_norm_never_raises_the_score_of_the_pace(
     assert scores[0] > scores[-1]
 
 
+@pytest.mark.parametrize("filler", ["Um.", "Uh, um…", "You know,", "[laughs] Um."])
+def test_time_in_which_only_fillers_are_said_makes_no_talk_slower(filler: str) -> None:
+    plain = [
+        {"start": 5 * n, "end": 5 * n + 3, "text": f"We sold {n + 20} big houses on the coast."}
+        for n in range(20)
+    ]
+    gaps = [{"start": 5 * n + 3, "end": 5 * n + 5, "text": filler} for n in range(20)]
+    filled = sorted(plain + gaps, key=lambda one: int(str(one["start"])))
+    without, after, between = (
+        measured(plain),
+        measured([*plain, {"start": 98, "end": 130, "text": filler}]),
+        measured(filled),
+    )
+    assert without.words_per_minute == after.words_per_minute == between.words_per_minute == 160
+    assert over_time(without) == over_time(after) == over_time(between)
+    assert over_time(between) is not None
+    assert between.fillers is not None
+    assert between.fillers.count >= 20
+
+
+def test_an_utterance_of_fillers_makes_no_time_known_or_unknown() -> None:
+    short = {"start": 0, "end": 4.9, "text": "We sold seven houses on the coast."}
+    assert measured([short, {"start": 5, "end": 9, "text": "Um."}]).words_per_minute is None
+    long = {**short, "end": 6}
+    assert measured([long, {"text": "Um."}]).words_per_minute == measured([long]).words_per_minute == 70
+    untimed = {"text": "We sold seven houses on the coast."}
+    assert measured([untimed, {"start": 0, "end": 90, "text": "Um."}], 14).words_per_minute == 30
+
+
+def test_a_phrase_said_in_vain_takes_the_time_of_its_own_utterance() -> None:
+    said = [
+        {"start": 0, "end": 30, "text": "We want to, um, we want to"},
+        {"start": 40, "end": 50, "text": "we want to sell it all."},
+    ]
+    found = measured(said)
+    assert (found.words_per_minute, found.fluent_words) == (36, 6)
+
+
 def test_the_pace_in_windows_matches_the_count_by_hand() -> None:
     measures = measured(
         [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from typing import Any
 
@@ -10,87 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cara.speech import SpeechMeasures, measure, measure_talk
+from cara.speech import measure_talk
 from cara.transcripts.mapped_text import MappedText
 from cara.transcripts.talk import Talk, talk_with
 from cara.transcripts.utterances import TimedWord, Transcript, Utterance
 from tests.growth import grows_linearly
-
-Timed = tuple[str, float | None, float | None, str]
-"""The speaker, the start, the end and the text."""
-
-
-def measured(transcript: str, seconds: float | None = None, kind: str = "conversation") -> SpeechMeasures:
-    return measure(transcript, duration_seconds=seconds, feature_type=kind, learner_label="Ann")
-
-
-def utterances(*said: Timed) -> str:
-    return json.dumps(
-        [{"speaker": who, "start": start, "end": end, "text": text} for who, start, end, text in said]
-    )
-
-
-def spoken(words: list[tuple[str, float | None, float | None]], **more: Any) -> str:
-    """An utterance of Ann's that lasts from its first word to its last one."""
-    known = [time for _, start, end in words for time in (start, end) if time is not None]
-    said = {
-        "speaker": "Ann", "start": min(known), "end": max(known),
-        "text": " ".join(word for word, _, _ in words),
-        "words": [{"word": word, "start": start, "end": end} for word, start, end in words],
-    }  # fmt: skip
-    return json.dumps([said | more])
-
-
-def timing(transcript: str) -> dict[str, Any]:
-    found = measured(transcript).timing
-    assert found is not None
-    return found.model_dump(by_alias=True)
-
-
-FIVE_WORDS: list[tuple[str, float | None, float | None]] = [
-    ("We", 1.0, 1.2), ("sold", 1.3, 1.8), ("seven", 2.8, 3.2), ("houses", 3.45, 4.0), ("today.", 4.3, 5.0),
-]  # fmt: skip
-
-
-def test_pauses_and_articulation_match_the_count_by_hand() -> None:
-    found = timing(spoken(FIVE_WORDS))
-    # Silences: 0.1, 1.0, 0.25, 0.3. Over 0.25: 1.0 and 0.3. Speech: 4.0 - 1.3 = 2.7 s.
-    assert found["pauses"] == {"count": 2, "perMinute": 30.0, "share": 0.325, "longestSeconds": 1.0}
-    # We, sold, sev-en, hous-es, to-day: eight syllables in 2.7 s.
-    assert found["articulationRate"] == {"wordsPerMinute": 111.1, "syllablesPerMinute": 177.8}
-    assert found["speakingSeconds"] == found["longestMonologueSeconds"] == 4.0
-    assert found["responseLatencySeconds"] is found["interruptions"] is found["talkShareByTime"] is None
-
-
-def test_a_pause_may_stand_between_two_utterances_of_a_turn_but_not_around_anothers() -> None:
-    first, second = json.loads(spoken(FIVE_WORDS))[0], json.loads(spoken([("Now", 5.5, 6.0)]))[0]
-    assert timing(json.dumps([first, second]))["pauses"]["count"] == 3
-    between = {"speaker": "Bob", "start": 5.1, "end": 5.4, "text": "How many do you have?"}
-    assert timing(json.dumps([first, between, second]))["pauses"]["count"] == 2
-
-
-def test_silence_where_a_word_without_times_stands_is_no_pause() -> None:
-    words = [*FIVE_WORDS[:2], ("7", None, None), *FIVE_WORDS[2:]]
-    assert timing(spoken(words))["pauses"]["count"] == 1
-    few = [("We", 1.0, 1.2), ("sold", None, None), ("houses", None, None), ("today", 9.0, 9.5)]
-    assert timing(spoken(few))["pauses"] is None
-    assert "pauses" in measured(spoken(few)).not_applicable
-
-
-@pytest.mark.parametrize(
-    "words",
-    [
-        [(word, start - 1, end - 1) for word, start, end in FIVE_WORDS],  # from the utterance's beginning
-        [("We", 40.0, 340.0), *((word, start + 350, end + 350) for word, start, end in FIVE_WORDS[1:])],
-        [*reversed(FIVE_WORDS)],
-    ],
-)
-def test_words_whose_times_make_no_sense_tell_nothing(words: list[tuple[str, float, float]]) -> None:
-    text = " ".join(word for word, _, _ in words)
-    found = timing(spoken([(word, start, end) for word, start, end in words], start=40, end=44, text=text))
-    assert found["pauses"] is found["articulationRate"] is None
-    assert found["speakingSeconds"] == 4
-
+from tests.speech.timed_talks import FIVE_WORDS, Timed, measured, spoken, timing, utterances
 
 DIALOGUE: list[Timed] = [
     ("Bob", 0.0, 3.0, "Why do you want this job?"),
@@ -114,25 +38,6 @@ def test_a_conversation_matches_the_count_by_hand() -> None:
     assert found["longestMonologueSeconds"] == 9.8  # 4.2 to 14.0, whatever Bob murmurs
     # Ann 5.8 + 3.5 + 3.0 + 0.3 + 1.6 = 14.2; Bob 3.0 + 0.4 + 5.5 + 3.5 + 1.8 = 14.2
     assert (found["speakingSeconds"], found["talkShareByTime"]) == (14.2, 0.5)
-
-
-@pytest.mark.parametrize(
-    ("said", "latency", "interruptions"),
-    [
-        ([("Bob", 0, 3, "Did you like it?"), ("Ann", 3.3, 4, "Yes.")], 0.3, 0),  # one word that answers
-        ([("Bob", 0, 3, "We begin"), ("Ann", 2.7, 5, "Not so fast.")], -0.3, 0),
-        ([("Bob", 0, 3, "We begin"), ("Ann", 2.699, 5, "Not so fast.")], -0.301, 1),
-        ([("Bob", 0, 9, "We begin now"), ("Ann", 4, 5, "Not so fast.")], None, 1),  # and Bob goes on
-        ([("Ann", 0, 5, "I think that"), ("Bob", 4, 6, "No, wait"), ("Ann", 5.2, 8, "we sell.")], -0.8, 0),
-        ([("Ann", 0, 5, "Is it late?"), ("Bob", 5.4, 5.7, "No."), ("Ann", 6, 7, "Then I stay.")], 0.3, 0),
-        ([("Ann", 0, 5, "It is late."), ("Bob", 5.4, 5.7, "Okay."), ("Ann", 6, 7, "So I go.")], None, 0),
-        ([("Ann", 0, 9, "It is late."), ("Bob", 2, 3, "I can see."), ("Ann", 9.5, 11, "I go.")], None, 0),
-    ],
-)  # fmt: skip
-def test_who_takes_the_floor_and_how(said: list[Timed], latency: float | None, interruptions: int) -> None:
-    found = timing(utterances(*said))
-    assert (found["responseLatencySeconds"] or {"median": None})["median"] == latency
-    assert (found["interruptions"] or 0) == interruptions
 
 
 def test_channels_that_stand_one_after_the_other_are_heard_in_the_order_of_time() -> None:
@@ -165,22 +70,6 @@ def test_text_without_times_and_writing_have_no_timing_and_no_note_for_it(featur
     measures = measured(text, 60, feature_type)
     assert measures.timing is None
     assert "timing" not in measures.not_applicable
-
-
-def test_whole_seconds_and_captions_without_gaps_tell_no_latency() -> None:
-    rounded = [
-        ("Bob" if n % 2 else "Ann", float(3 * n), float(3 * n + 2), "And so it goes on.") for n in range(12)
-    ]
-    found = measured(utterances(*rounded))
-    assert found.timing is not None
-    assert found.timing.response_latency_seconds is found.timing.interruptions is None
-    assert found.timing.talk_share_by_time == 0.5
-    assert any("not exact" in note for note in found.notes)
-    joined = "".join(
-        f"\n00:{2 * n:02}.500 --> 00:{2 * n + 2:02}.500\n<v {who}>And so it goes on.\n"
-        for n, who in enumerate(("Bob", "Ann") * 3)
-    )
-    assert timing(f"WEBVTT\n{joined}")["responseLatencySeconds"] is None
 
 
 def test_others_without_times_leave_what_the_learners_own_times_tell() -> None:

@@ -304,7 +304,10 @@ def test_services_that_write_white_space_between_words_are_read_as_they_write():
         ("speaker_0", "Hi (laughs)"),
         ("speaker_1", "Yes"),
     ]
-    assert [[word.text for word in said.words] for said in transcript.utterances] == [["Hi"], ["Yes"]]
+    assert [[word.text for word in said.words] for said in transcript.utterances] == [
+        ["Hi", "(laughs)"],
+        ["Yes"],
+    ]
 
 
 def test_speechmatics_attaches_punctuation_to_either_side():
