@@ -110,7 +110,10 @@ class Applicability:
         if not self.spoken:
             yield Restriction(("wordsPerMinute",), "Writing has no pace.")
         elif self.speaking_seconds is None:
-            note = f"Words a minute need a known duration of at least {MIN_DURATION_SECONDS} seconds."
+            note = (
+                f"Words a minute need a known duration of at least {MIN_DURATION_SECONDS} seconds; where the "
+                "transcript has times, it is that of the learner's own speech."
+            )
             yield Restriction(("wordsPerMinute",), note)
         elif self.implausible_pace:
             yield Restriction((), _IMPLAUSIBLE_NOTE)

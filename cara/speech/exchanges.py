@@ -149,8 +149,10 @@ def exchanges(found: Iterable[Stretch]) -> list[Exchange]:
 
 def are_exact(talk: Talk, found: list[Stretch]) -> bool:
     """Returns whether the times tell fractions of a second: not when most are rounded to seconds, or those of
-    captions that are shown until the next ones, or longer.
+    captions that are shown until the next ones, or longer, nor where several speakers share a time.
     """
+    if talk.transcript.shares_times:
+        return False
     fractions = Counter(time % _COARSE_MS for stretch in found for time in (stretch.start, stretch.end))
     if fractions and max(fractions.values()) > _MOST * fractions.total():
         return False

@@ -23,10 +23,9 @@ from cara.speech.pauses import measure_pauses
 from cara.speech.schemas import Timing
 from cara.speech.words import Words
 from cara.transcripts.talk import Talk
+from cara.transcripts.utterances import BEGIN_ANEW_NOTE
 
-_BEGIN_ANEW = Restriction(
-    ("timing",), "The times in the transcript begin anew or go back: they are not those of one recording."
-)
+_BEGIN_ANEW = Restriction(("timing",), BEGIN_ANEW_NOTE)
 _WITHOUT_ENDS = Restriction(
     ("timing",),
     "The transcript doesn't say when all that the learner says begins and ends: speaking time, pauses and "

@@ -35,6 +35,9 @@ TO = r"[ \t]{0,3}(?:-{1,3}>?|[–—>])[ \t]{0,3}"
 
 _HOUR_SECONDS = 3_600
 _DAY_SECONDS = 24 * _HOUR_SECONDS
+# Times without AM, PM or a date that begin later are those of the day: few recordings are so long, and few
+# people talk before.
+_EARLIEST_SECONDS = 6 * _HOUR_SECONDS
 # A recording whose first time is later than this does not begin at zero: its times are those of the day.
 _LATE_MINUTES = 5
 _TIME = re.compile(r"(\d{1,3}):(\d{1,2})(?::(\d{1,2}))?+(?::\d{1,2})?+(?:[.,](\d{1,3}))?+")
@@ -107,6 +110,21 @@ def starts(clocks: Sequence[str | None]) -> list[float | None]:
     Times of the day count from the first one. None stands where no time is, for times of the day without
     seconds, and for all if they fall.
     """
+    times = _from_beginning(clocks)
+    return times if _rise(times) else [None] * len(times)
+
+
+def go_back(clocks: Sequence[str | None]) -> bool:
+    """Returns whether the times fall, so that they are not those of one recording."""
+    return not _rise(_from_beginning(clocks))
+
+
+def _rise(times: Sequence[float | None]) -> bool:
+    rising = [time for time in times if time is not None]
+    return rising == sorted(rising)
+
+
+def _from_beginning(clocks: Sequence[str | None]) -> list[float | None]:
     times = [seconds(clock) if clock else None for clock in clocks]
     known = [(clock, time) for clock, time in zip(clocks, times, strict=True) if clock and time is not None]
     if not known:
@@ -114,10 +132,9 @@ def starts(clocks: Sequence[str | None]) -> list[float | None]:
     clock, first = known[0]
     if clock.count(":") == 1 and first > _LATE_MINUTES * 60:
         return [None] * len(times)
-    if first >= _HOUR_SECONDS or _is_of_day(clock):
+    if first >= _EARLIEST_SECONDS or _is_of_day(clock):
         times = [None if time is None else _since(time, first) for time in times]
-    rising = [time for time in times if time is not None]
-    return times if rising == sorted(rising) else [None] * len(times)
+    return times
 
 
 def _is_of_day(clock: str) -> bool:

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from cara.transcripts.chevrons import GUESSED_NOTE, alternating
-from cara.transcripts.clocks import CLOCK, LETTERED, TO, has_clocks, marks_of_time, seconds, starts
+from cara.transcripts.clocks import CLOCK, LETTERED, TO, go_back, has_clocks, marks_of_time, seconds, starts
 from cara.transcripts.dialogues import dialogue_labels
 from cara.transcripts.footers import end_of_words
 from cara.transcripts.label_shapes import SHAPES, Label, Shape, labels_in, lines_of
 from cara.transcripts.mapped_text import MappedText
-from cara.transcripts.utterances import Transcript, Utterance
+from cara.transcripts.utterances import BEGIN_ANEW_NOTE, Transcript, Utterance
 
 # What messengers write of their own where a message stands.
 _NO_MESSAGE = re.compile(
@@ -53,7 +53,8 @@ def read_labeled(text: str) -> Transcript | None:
     shape, labels = found
     if shape.proof == "change":
         return _guessed(text, labels)
-    return Transcript("labeled", _utterances(text, shape, labels))
+    notes = (BEGIN_ANEW_NOTE,) if go_back([label.clock for label in labels]) else ()
+    return Transcript("labeled", _utterances(text, shape, labels), notes=notes)
 
 
 def read_plain(text: str) -> Transcript:

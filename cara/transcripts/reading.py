@@ -9,6 +9,7 @@ from cara.transcripts.childes import read_cha
 from cara.transcripts.cleaning import cleaned
 from cara.transcripts.labeled import read_labeled, read_plain
 from cara.transcripts.recognizers import read_json
+from cara.transcripts.shared_times import with_shared_times
 from cara.transcripts.utterances import Transcript, TranscriptFormat
 from cara.transcripts.utterances import UnreadableTranscript as UnreadableTranscript
 from cara.web.tags import MarkupBudget, TooMuchMarkup
@@ -41,7 +42,7 @@ def read_transcript(
     if len(body) < len(text):
         transcript = _moved(transcript, len(text) - len(body))
     try:
-        return cleaned(transcript, budget)
+        return with_shared_times(cleaned(transcript, budget))
     except TooMuchMarkup as error:
         raise UnreadableTranscript(error.message) from None
 

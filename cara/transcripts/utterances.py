@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from itertools import groupby
+from itertools import accumulate, groupby
 from typing import Literal, NamedTuple, TypeGuard
 
 from typing_extensions import TypeAliasType
@@ -29,9 +29,13 @@ class UnreadableTranscript(ValueError):
     """The text is not of the format that it is said to have, or looks like; the message says why."""
 
 
+BEGIN_ANEW_NOTE = "The times in the transcript begin anew or go back: they are not those of one recording."
+
 _MAX_LABEL = 100
 _TOLERATED_SECONDS = 1.0
-"""By so much the times of one speaker may fall or overlap: recognizers and captions are no more exact."""
+"""By so much the times of one speaker may fall: recognizers and captions are no more exact."""
+_MOST_SECONDS = 86_400
+"""A recording lasts a day at most."""
 _MOST_AT_ONCE = 2.5
 """Captions that roll up show each line twice as long as it is spoken, but hardly longer."""
 
@@ -91,13 +95,15 @@ class Transcript:
     """A transcript that was read.
 
     `duration_seconds` is that of the recording, if the source states it. With `speakers_guessed` the source
-    marks changes of the speaker without names, and the labels are ours. `notes` are for the learner.
+    marks changes of the speaker without names, and the labels are ours. With `shares_times` it tells the time
+    of several speakers together, and who speaks when in it is estimated. `notes` are for the learner.
     """
 
     format: TranscriptFormat
     utterances: tuple[Utterance, ...]
     duration_seconds: float | None = None
     speakers_guessed: bool = False
+    shares_times: bool = False
     notes: tuple[str, ...] = ()
 
     @property
@@ -119,17 +125,21 @@ class Transcript:
     def known_seconds(self) -> float | None:
         """How long it lasts: as the source states it, else from the first to the last time.
 
-        None without, and if the times begin anew within it.
+        What is stated doesn't count if it ends before the last time. None without, if the times begin anew
+        within it, and for more than a day.
         """
-        if self.duration_seconds:
+        last = max((utterance.end for utterance in self.utterances if is_time(utterance.end)), default=0.0)
+        if self.duration_seconds and last - _TOLERATED_SECONDS <= self.duration_seconds <= _MOST_SECONDS:
             return self.duration_seconds
-        return None if self.times_begin_anew else self.span_seconds
+        seconds = None if self.times_begin_anew else self.span_seconds
+        return seconds if seconds is None or seconds <= _MOST_SECONDS else None
 
     @cached_property
     def times_begin_anew(self) -> bool:
-        """Whether the times of a speaker fall and overlap earlier ones, or many of them overlap.
+        """Whether the times of a speaker fall, or many of them overlap.
 
-        Nobody speaks twice at once: these are times of several parts, each of which begins at zero.
+        Nobody goes back in time, or speaks twice at once: these are times of several parts, each of which
+        begins at zero.
         """
         spans: dict[str | None, list[tuple[float, float]]] = {}
         for utterance in self.utterances:
@@ -145,18 +155,13 @@ def is_time(seconds: float | None) -> TypeGuard[float]:
 
 def _begin_anew(spans: Sequence[tuple[float, float]]) -> bool:
     """Returns whether the spans of one speaker are those of several parts, each with times of its own."""
-    latest = 0.0
-    falls = False
-    for start, _ in spans:
-        falls = falls or start < latest - _TOLERATED_SECONDS
-        latest = max(latest, start)
+    latest = accumulate((start for start, _ in spans), max)
+    falls = any(start < last - _TOLERATED_SECONDS for (start, _), last in zip(spans, latest, strict=True))
     seconds, until = 0.0, 0.0
-    overlaps = False
     for start, end in sorted(spans):
-        overlaps = overlaps or min(end, until) - start > _TOLERATED_SECONDS
         seconds += max(0.0, end - max(start, until))
         until = max(until, end)
-    return (falls and overlaps) or sum(end - start for start, end in spans) > _MOST_AT_ONCE * seconds
+    return falls or sum(end - start for start, end in spans) > _MOST_AT_ONCE * seconds
 
 
 def speaker_key(label: str | None) -> str | None:

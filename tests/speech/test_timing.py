@@ -54,6 +54,7 @@ def test_channels_that_stand_one_after_the_other_are_heard_in_the_order_of_time(
     [
         ("Bob  0:00\nWhy you?\n\nAnn  0:03\nI like to know it.\n\nBob  0:09\nFine.", "begins and ends"),
         (utterances(("Ann", 0, 4, "We sold it."), ("Ann", 5, 9, "Now."), ("Ann", 1, 5, "Go.")), "begin anew"),
+        (utterances(*(("Ann" if n % 2 else "Bob", n, n + 4, "Go.") for n in (10, 15, 0, 5))), "begin anew"),
         (utterances(("Ann", 5, None, "We sold it."), ("Ann", 2, 1, "It is gone.")), "begins and ends"),
     ],
 )  # fmt: skip

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cara.transcripts.labeled import read_labeled, read_plain
+from cara.transcripts.reading import read_transcript
 from cara.transcripts.utterances import Transcript, turns_of
 
 FILES = Path(__file__).parent / "files"
@@ -590,7 +591,24 @@ def test_ranges_of_times_at_the_lines_of_a_talk_are_kept():
 
 
 def test_times_that_fall_are_no_starts():
-    assert _starts("[00:30] Ann: One.\n[00:10] Bob: Two.\n[00:20] Ann: Three.") == [None] * 3
+    text = "[00:30] Ann: One.\n[00:10] Bob: Two.\n[00:20] Ann: Three."
+    assert _starts(text) == [None] * 3
+    (note,) = read_transcript(text).notes
+    assert "begin anew or go back" in note
+    assert not read_transcript(text.replace("00:30", "00:05")).notes
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "starts"),
+    [
+        ("1:59:58", "2:00:03", [7_198, 7_203]),
+        ("05:59:59", "06:00:03", [21_599, 21_603]),
+        ("14:03:22", "14:03:30", [0, 8]),
+        ("1:59:58 PM", "2:00:03 PM", [0, 5]),
+    ],
+)
+def test_hours_are_those_of_a_recording_unless_they_are_late(first: str, second: str, starts: list[float]):
+    assert _starts(f"[{first}] Ann: One.\n[{second}] Bob: Two.\n") == starts
 
 
 @given(st.text(alphabet="AaBo:：\n\r\t .[]()<>*-01QÉ田\u0301\u200e\xa0", max_size=60))

@@ -82,9 +82,12 @@ def test_the_time_of_a_talk_is_what_the_source_states_or_what_its_times_span() -
     def said(start: float | None, end: float | None) -> Utterance:
         return Utterance(MappedText.whole("Yes."), None, start, end)
 
-    timed = (said(None, None), said(4.5, 6), said(2, 3), said(5, None))
+    timed = (said(None, None), said(2, 3), said(4.5, 6), said(5, None))
     assert Transcript("webvtt", timed).known_seconds == 4
-    assert Transcript("webvtt", timed, duration_seconds=60.0).known_seconds == 60
+    stated = {60.0: 60, 5.2: 5.2, 4.9: 4, 0.1: 4, 86_400.0: 86_400, 86_401.0: 4, 9e6: 4}
+    known = {seconds: Transcript("webvtt", timed, seconds).known_seconds for seconds in stated}
+    assert known == stated
+    assert Transcript("webvtt", (said(0, 86_401),)).known_seconds is None
     assert Transcript("webvtt", timed[:1]).known_seconds is None
 
 
