@@ -7,7 +7,7 @@ _SUBJECTS = frozenset(
     "i we he she they i'm i've i'd i'll we're we've we'd we'll he's he'll she's she'll they're they've "
     "they'll it's that's there's".split()
 )
-_PREPOSITIONS = frozenset("of to for from at with by into onto as than".split())
+PREPOSITIONS = frozenset("of to for from at with by into onto as than".split())
 CONJUNCTIONS = frozenset("and or but because if when while although that which who whose".split())
 AUXILIARIES = frozenset(
     "am is are was were be been being have has had do does did will would can could shall should may might "
@@ -15,7 +15,7 @@ AUXILIARIES = frozenset(
     "hasn't".split()
 )
 
-UNFINISHED = DETERMINERS | _SUBJECTS | _PREPOSITIONS | CONJUNCTIONS | AUXILIARIES | {"just", "very"}
+UNFINISHED = DETERMINERS | _SUBJECTS | PREPOSITIONS | CONJUNCTIONS | AUXILIARIES | {"just", "very"}
 """Words that promise another: who stops after one has broken off."""
 
 FUNCTION_WORDS = (UNFINISHED - {"very"}) | frozenset(

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from itertools import compress, count
 
-from cara.speech.closed_classes import UNFINISHED
+from cara.speech.closed_classes import AUXILIARIES, CONJUNCTIONS, DETERMINERS, PREPOSITIONS, UNFINISHED
 from cara.speech.languages import ENGLISH
 from cara.speech.repetitions import find_repetitions
 from cara.speech.stutters import mend_stutters, separate_stutters
@@ -18,6 +18,16 @@ _DOUBLING_LANGUAGES = frozenset({"hi", "tr", "und-Deva"})  # `yavaş yavaş` is 
 _MAX_REPEATED_WORDS = 8
 _RESTART_WORDS = 6
 _RESTART_WORDS_OF_FINISHED = 3
+# Behind these a clause may follow that begins as the one before: `I saw it, but... I left`.
+_BEFORE_CLAUSES = CONJUNCTIONS | frozenset(
+    "so than as since until till unless though whether whereas once where why how what before after".split()
+)
+# The object that `the` and the like begin fulfils what these promise: `The problem is... the price`.
+_BEFORE_OBJECTS = PREPOSITIONS | AUXILIARIES | {"just"}
+_LAST_OF_CLAUSE = frozenset(
+    "it him her them me us you this that these those one too so there here now then again".split()
+)
+_AFFIRMATIONS = frozenset("really truly do does did".split())  # `I love it— I really do`
 _DASH = re.compile(r"--|[–—―-]")
 # A pause mark is none: who pauses need not begin anew.
 _BREAKING = re.compile(r"…|\.\.|--|[–—―-]")
@@ -46,9 +56,11 @@ def find_repairs(unfilled: Words, language: str = ENGLISH) -> tuple[Repairs, Wor
     A false start is speech that is broken off and begins anew. It is shown by a hyphen at a fragment (`I
     wan- I need`), by a dash between a run and its repetition (`I met the -- I met the auditor`), or by a dash
     or an ellipsis after which one of the last six words follows again, if the last one is a fragment of what
-    then comes (`the pro— the project`) or promises another word (`I was... I went`); where a dash is joined
-    to the last word alone (`I met— I saw`), one of the last three is enough. No repetition is counted as a
-    false start, too. Any other dash is punctuation (`the auditor — and we agreed`).
+    then comes (`the pro— the project`) or promises another word, but not this one (`I was... I went`, unlike
+    `The plan is... the plan we had`); where a dash is joined to the last word alone, it is enough that it
+    ends no clause (`I met— I saw`, unlike `I love it— I left`). No repetition is counted as a false start,
+    too. Any other dash is punctuation (`the auditor — and we agreed`), and so is every mark behind a
+    conjunction (`I saw it, but... I left`).
     The fluent words are those without fragments, without each copy of a run but the last, and without what a
     false start takes back: the words from the one on that follows again.
     Unit: counts. Norm: about 6 disfluencies in 100 words of spontaneous speech, of which repetitions and
@@ -94,7 +106,7 @@ def _has_dash(words: Words, index: int) -> bool:
 
 def _is_false_start(words: Words, index: int) -> bool:
     bits = words.after[index]
-    if bits & END:
+    if bits & END or words.lower[index] in _BEFORE_CLAUSES:
         return False
     if bits & CUT:
         return _is_broken_off(words, index)
@@ -105,9 +117,20 @@ def _is_false_start(words: Words, index: int) -> bool:
     cut_off = bits & DASH and _CUTTING_DASH.match(words.gaps[index])
     if begin == index:
         return bool(cut_off) and following != last and following.startswith(_uncontracted(last))
-    if cut_off and index - begin < _RESTART_WORDS_OF_FINISHED:
-        return True
-    return last in UNFINISHED or _is_completed(words, begin, index)
+    if last in UNFINISHED:
+        return last not in _BEFORE_OBJECTS or following not in DETERMINERS
+    return bool(cut_off and _is_unfinished_clause(words, begin, index)) or _is_completed(words, begin, index)
+
+
+def _is_unfinished_clause(words: Words, begin: int, index: int) -> bool:
+    """Returns whether a clause of two or three words lacks something, and is not affirmed by what follows."""
+    lower, length = words.lower, index - begin
+    if length >= _RESTART_WORDS_OF_FINISHED or lower[index] in _LAST_OF_CLAUSE:
+        return False
+    if not _AFFIRMATIONS.isdisjoint(lower[index + 2 : index + 3]):
+        return False
+    before = lower[index - 1]
+    return length == 1 or lower[begin] in DETERMINERS or before in UNFINISHED or before.endswith("ly")
 
 
 def _is_broken_off(words: Words, index: int) -> bool:

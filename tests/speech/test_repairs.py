@@ -98,6 +98,7 @@ def test_languages_that_double_words_by_grammar_have_longer_repetitions_alone():
         ("We want to — we want to go.", 1),
         ("i wan- i wan- i need", 2),
         ("It's— it was late. I'm going to— I went.", 2),
+        ("I was going— I went. She really wan— she needs it.", 2),
     ],
 )
 def test_speech_that_breaks_off_and_begins_anew_is_a_false_start(text: str, false_starts: int):
@@ -114,6 +115,10 @@ def test_speech_that_breaks_off_and_begins_anew_is_a_false_start(text: str, fals
         "- I met him.\n- I met her.",
         "— Who is it?\n— It is me.",
         "I wan-",
+        "I saw it, but... I left. She came because... she loves him. He was old, and — he was poor.",
+        "We bought the house and... the garden. He is older than... he looks. I was tired, so— I left.",
+        "The price is... the price we had. The man works for... the bank. We met in — the city we like.",
+        "I love it— I really do. I love coffee— I drink it daily. It works— it really does.",
     ],
 )
 def test_punctuation_is_no_false_start(text: str):
