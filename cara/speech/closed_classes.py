@@ -24,7 +24,7 @@ FUNCTION_WORDS = (UNFINISHED - {"very"}) | frozenset(
 )
 """Words that nobody repeats for effect, and the verbs in which speakers most often get stuck."""
 
-GRAMMATICAL_DOUBLES = frozenset("had that her do dem den der die das nous vous".split())
+GRAMMATICAL_DOUBLES = frozenset("had that her do dem den der die das sie dat det nous vous".split())
 """Words that stand side by side by grammar: `had had`, `that that`, `gave her her book`, `nous nous`."""
 
 NUMBERS = frozenset(
@@ -65,5 +65,5 @@ EMPHATIC_PHRASES = frozenset(
 PARTICLES = frozenset("in on up out off over about down round through".split())
 """Function words that have a meaning of their own: `on and on and on`."""
 
-CONNECTIVES = frozenset("and or by after to on upon in for with".split())
+CONNECTIVES = frozenset("and or by after to of on upon in within for with".split())
 """Words between one that is said again on purpose: `more and more and more`, `day by day by day`."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import compress, count
 
 from cara.speech.closed_classes import AUXILIARIES, CONJUNCTIONS, DETERMINERS, PREPOSITIONS, UNFINISHED
+from cara.speech.function_words import function_words
 from cara.speech.languages import ENGLISH
 from cara.speech.repetitions import find_repetitions
 from cara.speech.stutters import mend_stutters, separate_stutters
@@ -14,7 +15,7 @@ from cara.speech.words import CUT, DASH, END, SILENCE, Words, drop_words
 
 _AFTER_PREFIX = frozenset({"and", "or", "to"})  # `pre- and post-war`
 _MAX_PREFIXES = 4
-_DOUBLING_LANGUAGES = frozenset({"hi", "tr", "und-Deva"})  # `yavaş yavaş` is grammar
+_DOUBLING_LANGUAGES = frozenset({"hi", "hi-Latn", "tr", "und-Deva"})  # `yavaş yavaş` is grammar
 _MAX_REPEATED_WORDS = 8
 _RESTART_WORDS = 6
 _RESTART_WORDS_OF_FINISHED = 3
@@ -53,12 +54,12 @@ def find_repairs(unfilled: Words, language: str = ENGLISH) -> tuple[Repairs, Wor
 
     A repetition is a stutter (`I-I`, `th- the`: see `mend_stutters`) or a run of up to eight words that is
     said again at once (`I want to, I want to`: see `find_repetitions`); said three times, it counts twice.
-    A false start is speech that is broken off and begins anew. It is shown by a hyphen at a fragment (`I
-    wan- I need`), by a dash between a run and its repetition (`I met the -- I met the auditor`), or by a dash
-    or an ellipsis after which one of the last six words follows again, if the last one is a fragment of what
-    then comes (`the pro— the project`) or promises another word, but not this one (`I was... I went`, unlike
-    `The plan is... the plan we had`); where a dash is joined to the last word alone, it is enough that it
-    ends no clause (`I met— I saw`, unlike `I love it— I left`). No repetition is counted as a false start,
+    A false start is speech that is broken off and begins anew. It is shown by a hyphen at a fragment (`I wan-
+    I need`), by a dash between a run of words and its repetition (`I met the -- I met the auditor`), or by a
+    dash or an ellipsis after which one of the last six words follows again, if the last one is a fragment of
+    what then comes (`the pro— the project`) or promises another word, but not this one (`I was... I went`,
+    unlike `The plan is... the plan we had`); where a dash is joined to the last word alone, it is enough that
+    it ends no clause (`I met— I saw`, unlike `I love it— I left`). No repetition is counted as a false start,
     too. Any other dash is punctuation (`the auditor — and we agreed`), and so is every mark behind a
     conjunction (`I saw it, but... I left`).
     The fluent words are those without fragments, without each copy of a run but the last, and without what a
@@ -71,11 +72,12 @@ def find_repairs(unfilled: Words, language: str = ENGLISH) -> tuple[Repairs, Wor
     grammar, as Hindi and Turkish do, only runs of two words or more count.
     """
     stutters, words = mend_stutters(unfilled)
+    known = function_words(language)
     shortest = 2 if language in _DOUBLING_LANGUAGES else 1
     # Doubled words go first, since `we the the plan` is a copy of `we the plan`.
-    doubled = separate_stutters(words) | find_repetitions(words, range(shortest, 2)).keys()
+    doubled = separate_stutters(words) | find_repetitions(words, range(shortest, 2), known).keys()
     words = _without(words, doubled)
-    repeated = find_repetitions(words, range(shortest, _MAX_REPEATED_WORDS + 1))
+    repeated = find_repetitions(words, range(shortest, _MAX_REPEATED_WORDS + 1), known)
     restarted = {index for index in repeated if _has_dash(words, index)}
     begins = {index: index + 1 - length for index, length in repeated.items()}
     begins |= {
