@@ -26,6 +26,7 @@ _MAY_BE_REPEATED = EMPHATIC | NUMBERS
 _SUBORDINATORS = frozenset("when whenever if as once where".split())
 _FREE_RELATIVES = frozenset("what whatever which whichever who whoever wherever however how".split())
 _RELATIVES = frozenset("who whom whose which that where".split())
+_NAMES = frozenset({"may", "will"})
 _BEFORE_NOUNS = DETERMINERS | frozenset("this that these those".split())
 
 
@@ -124,7 +125,7 @@ class _Purpose:
         if word == "is":  # `what it is is a risk`
             return not _QUESTION_WORDS.isdisjoint(words.lower[max(0, index - _WORDS_OF_QUESTION) : index])
         if word in self.function_words:
-            return self._are_initials(index)
+            return self._is_name(index, word) or self._are_initials(index)
         if self._may_be_repeated(word) or self._are_names(index, 1):
             return True
         return bool(words.after[index] & BREAK) or tripled or self._is_taken_up(index, 1)
@@ -179,6 +180,11 @@ class _Purpose:
             return False
         raw = self.words.raw[index : index + 2 * length]
         return all(word[0].isupper() and not word.isupper() for word in raw)
+
+    def _is_name(self, index: int, word: str) -> bool:
+        """Returns whether the first of both is a name that is also a verb: `In May may ...`."""
+        first, second = self.words.raw[index : index + 2]
+        return word in _NAMES and first.istitle() and second.islower()
 
     def _are_initials(self, index: int) -> bool:
         """Returns whether a letter has capitals where a word wouldn't: `A A Milne`."""
