@@ -57,7 +57,7 @@ _BEFORE_VERBS_OF_CLAUSES = frozenset([*_SUBJECTS, *_QUESTION_WORDS, "which"]) - 
 
 _CERTAIN_SUBJECTS = frozenset([*_PERSONS, "he", "she", "it"])
 _WORDS_OF_NAME = 2
-_MIN_WORDS_OF_ECHO = 3
+_MIN_WORDS = 3  # of an echo, and of a name and a question
 # `You know what?` asks nothing yet, and `He asked me why?` tells of a question.
 _BEFORE_ECHOES_OF_NOTHING = frozenset("know guess say see tell asked ask me him her us them and or".split())
 _ASKING_WORDS = frozenset([*_QUESTION_WORDS, "which", "whose", "whom"])
@@ -150,6 +150,8 @@ def _begins_as_question(words: Words, start: int, end: int) -> bool:
 
 def _asks_behind_comma(words: Words, start: int, end: int) -> bool:
     """Returns whether a question follows a clause or a name: `Ann, where are you`, `Ann, is it late`."""
+    if end - start < _MIN_WORDS:
+        return False
     begin = _end_of_clause(words, start, min(end, start + _FIRST_WORDS))
     if not words.after[begin - 1] & BREAK:
         return False
@@ -216,7 +218,7 @@ def _is_open(words: Words, start: int, end: int) -> bool:
 
 def _echoes(words: Words, start: int, end: int) -> bool:
     """Returns whether a question word stands at the end, for what was not understood: `You went where?`."""
-    if end - start < _MIN_WORDS_OF_ECHO or words.lower[end - 1] not in _ASKING_WORDS:
+    if end - start < _MIN_WORDS or words.lower[end - 1] not in _ASKING_WORDS:
         return False
     return words.lower[end - 2] not in _BEFORE_ECHOES_OF_NOTHING
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import compress, count, pairwise
 from operator import eq
@@ -20,11 +21,11 @@ from cara.speech.closed_classes import (
 )
 from cara.speech.words import BREAK, END, SILENCE, Words
 
-_QUESTION_WORDS = frozenset("what who where when why how all".split())
 _WORDS_OF_QUESTION = 5
 _MAY_BE_REPEATED = EMPHATIC | NUMBERS
 _SUBORDINATORS = frozenset("when whenever if as once where".split())
 _FREE_RELATIVES = frozenset("what whatever which whichever who whoever wherever however how".split())
+_QUESTION_WORDS = _FREE_RELATIVES | frozenset("where when why all".split())
 _RELATIVES = frozenset("who whom whose which that where".split())
 _NAMES = frozenset({"may", "will"})
 _BEFORE_NOUNS = DETERMINERS | frozenset("this that these those".split())
@@ -48,13 +49,15 @@ def find_repetitions(words: Words, lengths: range, function_words: frozenset[str
     for index in sorted(shortest):
         if index < free_from or words.after[index] & END:
             continue
-        repeated = _repeated_lengths(words, index, range(shortest[index], lengths.stop))
-        length = next((each for each in repeated if not purpose.has(index, each)), 0)
-        if length:
-            found[index + length - 1] = length
-            free_from = index + length
-        elif repeated:
-            free_from = _last_copy(words.lower, index, repeated[0])
+        on_purpose = 0
+        for length in _repeated_lengths(words, index, range(shortest[index], lengths.stop)):
+            if not purpose.has(index, length):
+                found[index + length - 1] = length
+                free_from = index + length
+                break
+            on_purpose = on_purpose or length
+        else:
+            free_from = _last_copy(words.lower, index, on_purpose) if on_purpose else free_from
     return found
 
 
@@ -73,15 +76,14 @@ def _shortest_runs(lower: list[str], lengths: range) -> dict[int, int]:
     return found
 
 
-def _repeated_lengths(words: Words, index: int, lengths: range) -> list[int]:
-    """Returns how many words from the index on are said again at once in their sentence."""
+def _repeated_lengths(words: Words, index: int, lengths: range) -> Iterator[int]:
+    """Yields how many words from the index on are said again at once in their sentence."""
     lower = words.lower
-    return [
-        length
-        for length in lengths
-        if lower[index : index + length] == lower[index + length : index + 2 * length]
-        and not words.sentence_ends(index, index + 2 * length - 1)
-    ]
+    for length in lengths:
+        if words.sentence_ends(index, index + 2 * length - 1):
+            return
+        if lower[index : index + length] == lower[index + length : index + 2 * length]:
+            yield length
 
 
 def _last_copy(lower: list[str], index: int, length: int) -> int:
@@ -120,15 +122,21 @@ class _Purpose:
         """Returns whether one word is said twice for effect, by grammar, or as what it names."""
         words = self.words
         tripled = words.lower[index + 2 : index + 3] == [word]
+        if word == "is" or (word in AUXILIARIES and self._has_comma(index)):  # `what it is is a risk`
+            return self._asks_before(index)
         if word in GRAMMATICAL_DOUBLES:
             return not (tripled or words.after[index] & BREAK)
-        if word == "is":  # `what it is is a risk`
-            return not _QUESTION_WORDS.isdisjoint(words.lower[max(0, index - _WORDS_OF_QUESTION) : index])
         if word in self.function_words:
             return self._is_name(index, word) or self._are_initials(index)
         if self._may_be_repeated(word) or self._are_names(index, 1):
             return True
         return bool(words.after[index] & BREAK) or tripled or self._is_taken_up(index, 1)
+
+    def _asks_before(self, index: int) -> bool:
+        """Returns whether a question word stands shortly before in the sentence."""
+        nearby = range(max(0, index - _WORDS_OF_QUESTION), index)
+        asking = (each for each in nearby if self.words.lower[each] in _QUESTION_WORDS)
+        return any(not self.words.sentence_ends(each, index) for each in asking)
 
     def _is_taken_up(self, index: int, length: int) -> bool:
         """Returns whether the words end one clause and begin another: `I read the plan, the plan is good`."""

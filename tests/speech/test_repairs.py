@@ -78,6 +78,7 @@ def test_a_run_of_words_that_is_said_again_at_once_is_a_repetition(text: str, re
         "on and on and on, up and up and up",
         "When it rains, it rains. What you want, you want. If you can, you can. What I do, I do well.",
         "Whatever it is, it is over. That which we are, we are. He is the one, the one who left.",
+        "Those who can, can. Whatever you do, do it well. What we did, did not help.",
         "The best of the best of the best. We waited... and waited... and won. My name is A A Milne.",
     ],
 )
