@@ -40,7 +40,7 @@ _QUANTITIES = _words("half a the twice double equal equally speaking one-third t
 _APPROXIMATELY = Company(only_before=_QUANTITIES)
 
 _DOUBTS = tuple(
-    " ".join(words).replace("  ", " ")
+    " ".join(filter(None, words))
     for words in product(
         ("not", "i'm not", "i am not", "we're not", "we are not"),
         (
@@ -143,9 +143,10 @@ def count_hedges(fluent: Words) -> PhraseUse:
     little`, `somewhat`, `kind of`, `in a way`), doubt about oneself (`I'm not sure`, `as far as I know`, `if
     that makes sense`), attempts (`I'll try`), `to be honest`, and `just` where it minimizes (`I just wanted`,
     not `just now`). A comma within changes nothing.
-    Not counted: `I think of`, `I believe in`, quantity and size (`a little girl`, `a bit of bread`), the
-    month, the wish and the request (`in May`, `May I ask`), ability (`we could see it`), `with all his
-    might`, `a kind of tree`, `suppose that`, and every phrase that counts as a filler.
+    Not counted: `I think of`, `I think like a lawyer`, `I feel like tea`, `I believe in`, quantity and size
+    (`a little girl`, `a bit of bread`), the month, the wish and the request (`in May`, `May I ask`), ability
+    (`we could see it`), `with all his might`, `a kind of tree`, `suppose that`, and every phrase that counts
+    as a filler.
     Norm: hedges are a tone signal and no error; advice is due only above 4 in 100 words. Source: Lakoff 1973,
     Journal of Philosophical Logic 2; Hyland 1998, Hedging in Scientific Research Articles; for approximation
     Prince, Frader & Bosk 1982, On hedging in physician-physician discourse.
