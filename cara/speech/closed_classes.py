@@ -7,7 +7,7 @@ _SUBJECTS = frozenset(
     "i we he she they i'm i've i'd i'll we're we've we'd we'll he's he'll she's she'll they're they've "
     "they'll it's that's there's".split()
 )
-_PREPOSITIONS = frozenset("of to for from at with by into onto as than".split())
+PREPOSITIONS = frozenset("of to for from at with by into onto as than".split())
 CONJUNCTIONS = frozenset("and or but because if when while although that which who whose".split())
 AUXILIARIES = frozenset(
     "am is are was were be been being have has had do does did will would can could shall should may might "
@@ -15,7 +15,7 @@ AUXILIARIES = frozenset(
     "hasn't".split()
 )
 
-UNFINISHED = DETERMINERS | _SUBJECTS | _PREPOSITIONS | CONJUNCTIONS | AUXILIARIES | {"just", "very"}
+UNFINISHED = DETERMINERS | _SUBJECTS | PREPOSITIONS | CONJUNCTIONS | AUXILIARIES | {"just", "very"}
 """Words that promise another: who stops after one has broken off."""
 
 FUNCTION_WORDS = (UNFINISHED - {"very"}) | frozenset(
@@ -24,7 +24,7 @@ FUNCTION_WORDS = (UNFINISHED - {"very"}) | frozenset(
 )
 """Words that nobody repeats for effect, and the verbs in which speakers most often get stuck."""
 
-GRAMMATICAL_DOUBLES = frozenset("had that her do dem den der die das nous vous".split())
+GRAMMATICAL_DOUBLES = frozenset("had that her do dem den der die das sie dat det nous vous".split())
 """Words that stand side by side by grammar: `had had`, `that that`, `gave her her book`, `nous nous`."""
 
 NUMBERS = frozenset(
@@ -65,5 +65,5 @@ EMPHATIC_PHRASES = frozenset(
 PARTICLES = frozenset("in on up out off over about down round through".split())
 """Function words that have a meaning of their own: `on and on and on`."""
 
-CONNECTIVES = frozenset("and or by after to on upon in for with".split())
+CONNECTIVES = frozenset("and or by after to of on upon in within for with".split())
 """Words between one that is said again on purpose: `more and more and more`, `day by day by day`."""

@@ -55,6 +55,11 @@ _AFTER_HOW = frozenset("many much often long far old soon big well good fast".sp
 _VERBS_OF_STATEMENTS = frozenset("is are was were will would can could might must should has".split())
 _BEFORE_VERBS_OF_CLAUSES = frozenset([*_SUBJECTS, *_QUESTION_WORDS, "which"]) - {"this"}
 
+_CERTAIN_SUBJECTS = frozenset([*_PERSONS, "he", "she", "it"])
+_WORDS_OF_NAME = 2
+_MIN_WORDS = 3  # of an echo, and of a name and a question
+# `You know what?` asks nothing yet, and `He asked me why?` tells of a question.
+_BEFORE_ECHOES_OF_NOTHING = frozenset("know guess say see tell asked ask me him her us them and or".split())
 _ASKING_WORDS = frozenset([*_QUESTION_WORDS, "which", "whose", "whom"])
 _NEVER_RELATIVE = frozenset("what why how".split())  # unlike `Ann, who runs the shop`
 _EXCLAMATIONS = {("what", "a"), ("what", "an")}
@@ -90,9 +95,9 @@ def find_questions(words: Words, fluent: Words, *, english: bool) -> Questions:
     tell, describe or explain (`Tell me about your day`). Not counted: orders (`Do it now`), conditions
     (`Should you need help, call`), exclamations (`What a day!`), wishes (`May it last`), and question words
     that are part of a statement (`What is true is that we won`).
-    Open are those that begin with a question word, behind a name or a clause too (`Ann, why is that?`), and
-    invitations to tell. All others are closed: yes or no, a choice (`Which is it, tea or coffee?`), and tags
-    (`How nice, isn't it?`). Open and closed ones together are all.
+    Open are those that begin with a question word, behind a name or a clause too (`Ann, why is that?`), or
+    end in one (`You went where?`), and invitations to tell. All others are closed: yes or no, a choice
+    (`Which is it, tea or coffee?`), and tags (`How nice, isn't it?`). Open and closed ones together are all.
     Norm: none; open questions let the other speak. Source: Rogers & Farson 1957, Active Listening; Miller &
     Rollnick 2013, Motivational Interviewing.
     Limit: `What time is it?` counts as open, though a word answers it. Without a question mark only what
@@ -127,9 +132,13 @@ def _sentences_without_mark(words: Words) -> Iterator[tuple[int, int]]:
 
 def _begins_as_question(words: Words, start: int, end: int) -> bool:
     opening = _opening(words, start, end, _CONNECTIVES)
+    if opening[:1] == ["so"] and not _ASKING_WORDS.isdisjoint(opening[1:2]):  # `So do I` asks nothing
+        opening = opening[1:]
     two, three = tuple(opening[:2]), tuple(opening[:3])
     if three in _NO_QUESTIONS:
         return False
+    if _asks_behind_comma(words, start, end):
+        return True
     if two in _CONDITIONS and two not in _VERB_FIRST:
         return not any(bits & BREAK for bits in words.after[start:end])
     if two in _WORD_FIRST:
@@ -137,6 +146,21 @@ def _begins_as_question(words: Words, start: int, end: int) -> bool:
     if two in _VERB_FIRST or _has_verb_after_noun(opening):
         return True
     return bool(_INVITATION.match(" ".join(opening)))
+
+
+def _asks_behind_comma(words: Words, start: int, end: int) -> bool:
+    """Returns whether a question follows a clause or a name: `Ann, where are you`, `Ann, is it late`."""
+    if end - start < _MIN_WORDS:
+        return False
+    begin = _end_of_clause(words, start, min(end, start + _FIRST_WORDS))
+    if not words.after[begin - 1] & BREAK:
+        return False
+    opening = _opening(words, begin, end, ())
+    two = tuple(opening[:2])
+    if two in _WORD_FIRST:
+        return not _CERTAIN_SUBJECTS.isdisjoint(opening[2:3])
+    is_name = all(raw[0].isupper() and raw != "I" for raw in words.raw[start:begin])
+    return is_name and begin - start <= _WORDS_OF_NAME and two in _VERB_FIRST - _CONDITIONS
 
 
 def _opening(words: Words, start: int, end: int, skipped: Collection[str]) -> list[str]:
@@ -189,7 +213,14 @@ def _is_open(words: Words, start: int, end: int) -> bool:
         if _asks_by_word(words, begin, end, opening, behind=begin > start):
             return opening[0] != "which" or "or" not in words.lower[begin:end]
         begin = _end_of_clause(words, begin, end)
-    return False
+    return _echoes(words, start, end)
+
+
+def _echoes(words: Words, start: int, end: int) -> bool:
+    """Returns whether a question word stands at the end, for what was not understood: `You went where?`."""
+    if end - start < _MIN_WORDS or words.lower[end - 1] not in _ASKING_WORDS:
+        return False
+    return words.lower[end - 2] not in _BEFORE_ECHOES_OF_NOTHING
 
 
 def _asks_by_word(words: Words, begin: int, end: int, opening: list[str], *, behind: bool) -> bool:

@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass, replace
 from itertools import compress, count
 
-from cara.speech.closed_classes import UNFINISHED
+from cara.speech.closed_classes import AUXILIARIES, CONJUNCTIONS, DETERMINERS, PREPOSITIONS, UNFINISHED
+from cara.speech.function_words import function_words
 from cara.speech.languages import ENGLISH
 from cara.speech.repetitions import find_repetitions
 from cara.speech.stutters import mend_stutters, separate_stutters
@@ -14,10 +15,20 @@ from cara.speech.words import CUT, DASH, END, SILENCE, Words, drop_words
 
 _AFTER_PREFIX = frozenset({"and", "or", "to"})  # `pre- and post-war`
 _MAX_PREFIXES = 4
-_DOUBLING_LANGUAGES = frozenset({"hi", "tr", "und-Deva"})  # `yavaş yavaş` is grammar
+_DOUBLING_LANGUAGES = frozenset({"hi", "hi-Latn", "tr", "und-Deva"})  # `yavaş yavaş` is grammar
 _MAX_REPEATED_WORDS = 8
 _RESTART_WORDS = 6
 _RESTART_WORDS_OF_FINISHED = 3
+# Behind these a clause may follow that begins as the one before: `I saw it, but... I left`.
+_BEFORE_CLAUSES = CONJUNCTIONS | frozenset(
+    "so than as since until till unless though whether whereas once where why how what before after".split()
+)
+# The object that `the` and the like begin fulfils what these promise: `The problem is... the price`.
+_BEFORE_OBJECTS = PREPOSITIONS | AUXILIARIES | {"just"}
+_LAST_OF_CLAUSE = frozenset(
+    "it him her them me us you this that these those one too so there here now then again".split()
+)
+_AFFIRMATIONS = frozenset("really truly do does did".split())  # `I love it— I really do`
 _DASH = re.compile(r"--|[–—―-]")
 # A pause mark is none: who pauses need not begin anew.
 _BREAKING = re.compile(r"…|\.\.|--|[–—―-]")
@@ -43,12 +54,14 @@ def find_repairs(unfilled: Words, language: str = ENGLISH) -> tuple[Repairs, Wor
 
     A repetition is a stutter (`I-I`, `th- the`: see `mend_stutters`) or a run of up to eight words that is
     said again at once (`I want to, I want to`: see `find_repetitions`); said three times, it counts twice.
-    A false start is speech that is broken off and begins anew. It is shown by a hyphen at a fragment (`I
-    wan- I need`), by a dash between a run and its repetition (`I met the -- I met the auditor`), or by a dash
-    or an ellipsis after which one of the last six words follows again, if the last one is a fragment of what
-    then comes (`the pro— the project`) or promises another word (`I was... I went`); where a dash is joined
-    to the last word alone (`I met— I saw`), one of the last three is enough. No repetition is counted as a
-    false start, too. Any other dash is punctuation (`the auditor — and we agreed`).
+    A false start is speech that is broken off and begins anew. It is shown by a hyphen at a fragment (`I wan-
+    I need`), by a dash between a run of words and its repetition (`I met the -- I met the auditor`), or by a
+    dash or an ellipsis after which one of the last six words follows again, if the last one is a fragment of
+    what then comes (`the pro— the project`) or promises another word, but not this one (`I was... I went`,
+    unlike `The plan is... the plan we had`); where a dash is joined to the last word alone, it is enough that
+    it ends no clause (`I met— I saw`, unlike `I love it— I left`). No repetition is counted as a false start,
+    too. Any other dash is punctuation (`the auditor — and we agreed`), and so is every mark behind a
+    conjunction (`I saw it, but... I left`).
     The fluent words are those without fragments, without each copy of a run but the last, and without what a
     false start takes back: the words from the one on that follows again.
     Unit: counts. Norm: about 6 disfluencies in 100 words of spontaneous speech, of which repetitions and
@@ -59,11 +72,12 @@ def find_repairs(unfilled: Words, language: str = ENGLISH) -> tuple[Repairs, Wor
     grammar, as Hindi and Turkish do, only runs of two words or more count.
     """
     stutters, words = mend_stutters(unfilled)
+    known = function_words(language)
     shortest = 2 if language in _DOUBLING_LANGUAGES else 1
     # Doubled words go first, since `we the the plan` is a copy of `we the plan`.
-    doubled = separate_stutters(words) | find_repetitions(words, range(shortest, 2)).keys()
+    doubled = separate_stutters(words) | find_repetitions(words, range(shortest, 2), known).keys()
     words = _without(words, doubled)
-    repeated = find_repetitions(words, range(shortest, _MAX_REPEATED_WORDS + 1))
+    repeated = find_repetitions(words, range(shortest, _MAX_REPEATED_WORDS + 1), known)
     restarted = {index for index in repeated if _has_dash(words, index)}
     begins = {index: index + 1 - length for index, length in repeated.items()}
     begins |= {
@@ -94,7 +108,7 @@ def _has_dash(words: Words, index: int) -> bool:
 
 def _is_false_start(words: Words, index: int) -> bool:
     bits = words.after[index]
-    if bits & END:
+    if bits & END or words.lower[index] in _BEFORE_CLAUSES:
         return False
     if bits & CUT:
         return _is_broken_off(words, index)
@@ -105,9 +119,20 @@ def _is_false_start(words: Words, index: int) -> bool:
     cut_off = bits & DASH and _CUTTING_DASH.match(words.gaps[index])
     if begin == index:
         return bool(cut_off) and following != last and following.startswith(_uncontracted(last))
-    if cut_off and index - begin < _RESTART_WORDS_OF_FINISHED:
-        return True
-    return last in UNFINISHED or _is_completed(words, begin, index)
+    if last in UNFINISHED:
+        return last not in _BEFORE_OBJECTS or following not in DETERMINERS
+    return bool(cut_off and _is_unfinished_clause(words, begin, index)) or _is_completed(words, begin, index)
+
+
+def _is_unfinished_clause(words: Words, begin: int, index: int) -> bool:
+    """Returns whether a clause of two or three words lacks something, and is not affirmed by what follows."""
+    lower, length = words.lower, index - begin
+    if length >= _RESTART_WORDS_OF_FINISHED or lower[index] in _LAST_OF_CLAUSE:
+        return False
+    if not _AFFIRMATIONS.isdisjoint(lower[index + 2 : index + 3]):
+        return False
+    before = lower[index - 1]
+    return length == 1 or lower[begin] in DETERMINERS or before in UNFINISHED or before.endswith("ly")
 
 
 def _is_broken_off(words: Words, index: int) -> bool:

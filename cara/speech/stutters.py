@@ -22,6 +22,8 @@ _NAMED_BY_LETTER = frozenset(
 )
 # Function words of which a double is a word of its own: `can-can`.
 _DOUBLES = frozenset("can do that there me".split())
+# None of them is an object, so that its short form behind it begins anew: `we we're late`.
+_SUBJECTS = frozenset("i we he she they".split())
 # `An a-a battery`.
 _AFTER_DOUBLE_A = frozenset("size sized battery batteries cell cells rating rated meeting meetings".split())
 
@@ -46,9 +48,16 @@ def mend_stutters(words: Words) -> tuple[int, Words]:
 
 
 def separate_stutters(words: Words) -> set[int]:
-    """Returns the indexes of the fragments that a hyphen ends and the next word completes: `s- say`."""
+    """Returns the indexes of what the next word completes: fragments with a hyphen (`s- say`), `we we're`."""
     cut = compress(count(), map(CUT.__and__, words.after[:-1]))
-    return {index for index in cut if _is_completed(words, index)}
+    subjects = compress(count(), map(_SUBJECTS.__contains__, words.lower[:-1]))
+    return {index for index in cut if _is_completed(words, index)} | {
+        index for index in subjects if _is_shortened(words, index)
+    }
+
+
+def _is_shortened(words: Words, index: int) -> bool:
+    return not words.after[index] & END and words.lower[index + 1].startswith(words.lower[index] + "'")
 
 
 def _is_completed(words: Words, index: int) -> bool:

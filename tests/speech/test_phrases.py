@@ -56,6 +56,14 @@ def _assertives(text: str) -> dict[str, int]:
         ("I, um, think it could, well, be late.", {"i think": 1, "could be": 1}),
         ("I th-think it could be, be late.", {"i think": 1, "could be": 1}),
         ("I. Think. It could. Be.", {}),
+        ("I think like we could go. I think like the team will. I think like a lawyer. I think like you do.",
+         {"i think": 1}),
+        ("I think like the plan is good and it works. I think like them.", {"i think": 1}),
+        ("I feel like the plan is bad. I feel we won. I feel like pizza. I feel it. I feel good.",
+         {"i feel like": 1, "i feel": 1}),
+        ("I am not really sure. I'm not so sure. I'm not a hundred percent sure.",
+         {"i am not really sure": 1, "i'm not so sure": 1, "i'm not a hundred percent sure": 1}),
+        ("It would seem so. Might I ask? The month of May may be wet.", {"it would seem": 1, "may": 1}),
     ],
 )  # fmt: skip
 def test_hedges_are_phrases_that_soften(text: str, hedges: dict[str, int]):
@@ -93,6 +101,15 @@ def test_a_phrase_is_a_filler_or_a_hedge_but_never_both():
         ("If we will. I hope I will. Will I? You think I will?", {}),
         ("I'm sure we win. I'm sure that we win. I'm sure you are busy. I'm sure that they are.",
          {"i'm sure": 2}),
+        ("I strongly recommend it. I do recommend it. I can guarantee it. I must insist.",
+         {"i strongly recommend": 1, "i do recommend": 1, "i can guarantee": 1, "i must insist": 1}),
+        ("I don't recommend it. I can't guarantee it. I would strongly recommend it.", {}),
+        ("I will have the report ready. I will look into it. I will see you soon. We will wait no longer.",
+         {"i will": 3, "we will": 1}),
+        ("I will have to go. We'll see if it works. We'll see, I think. We will wait and see.", {}),
+        ("I'm going to finish it. I'm going to Rome. I am going to the shop. We're going to try.",
+         {"i'm going to": 1}),
+        ("I won't be able to come. We won't pay.", {"we won't": 1}),
         ("I am confident that it works.", {"i am confident": 1}),
         ("It is certainly true. It certainly is not, but isn't certainly wrong.", {"certainly": 2}),
         ("Definitely not. Definitely. Yes, certainly. Certainly, sir. Almost certainly.", {}),
@@ -111,6 +128,7 @@ def test_assertives_are_phrases_that_commit(text: str, assertives: dict[str, int
          {"i've built": 1, "we have reduced": 1, "we won": 1}),
         ("I called before I wrote. I wrote a book. I grew my team.", {"i wrote": 1, "i grew": 1}),
         ("He decided. They increased sales. I grew up there. I raised my hand. If I sold it.", {}),
+        ("I managed to miss the bus. I planned to go. I closed the door. I closed a deal.", {"i closed": 1}),
     ],
 )  # fmt: skip
 def test_results_told_in_the_first_person_are_assertives(text: str, assertives: dict[str, int]):

@@ -43,6 +43,9 @@ def _questions(text: str) -> tuple[int, int | None]:
         ("You like it, don't you? It's late, is it not? How nice, isn't it? What a mess, right?", 4, 0),
         ("Which is it, tea or coffee? Do you want tea or coffee? Which do you like?", 3, 1),
         ("Did you meet Ann, who runs the shop? What you need is this?", 2, 0),
+        ("You went where? And then you did what? You know what? He asked him why?", 4, 2),
+        ("so what do you think about it", 1, 1),
+        ("Ann, where are you. If it rains, what do we do. Ann, is it late. I know, is it late.", 3, 2),
     ],
 )
 def test_a_question_has_a_mark_or_begins_as_one(text: str, questions: int, open_ones: int) -> None:
@@ -72,6 +75,7 @@ def test_an_invitation_to_tell_is_an_open_question(text: str, questions: int) ->
         "Had I known, I would have come. Should you need help, call. Were it not for you, we had lost.",
         "I wonder what you think. When we met, he left. Who dares wins. Whatever. Is what it is.",
         "Do it. Do come in. Do that again. Have it ready. Don't you worry. Would that it were so.",
+        "We went to Rome, where we were happy. So what we did was wait. Ann, who is late, left.",
         "So do I. Neither do we. Where there is smoke, there is fire.",
     ],
 )

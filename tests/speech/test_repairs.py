@@ -52,6 +52,9 @@ def test_a_stutter_is_one_word_and_a_repetition_for_each_of_its_starts(text: str
         ("I— I left.", 1),
         ("we sold the the shop we we sold the shop", 3),
         ("我们我们去看看。", 1),
+        ("that that that is wrong, and we we're late", 2),
+        ("When I was, I was late. I said, I said that we won.", 2),
+        ("We went and, we went and left. IT IS A A PLAN.", 2),
     ],
 )
 def test_a_run_of_words_that_is_said_again_at_once_is_a_repetition(text: str, repetitions: int):
@@ -73,10 +76,30 @@ def test_a_run_of_words_that_is_said_again_at_once_is_a_repetition(text: str, re
         "No. No. We left. We left.",
         "We love people, people who care. I like apples, apples are good. We saw the plan the plan was good.",
         "on and on and on, up and up and up",
+        "When it rains, it rains. What you want, you want. If you can, you can. What I do, I do well.",
+        "Whatever it is, it is over. That which we are, we are. He is the one, the one who left.",
+        "Those who can, can. Whatever you do, do it well. What we did, did not help.",
+        "The best of the best of the best. We waited... and waited... and won. My name is A A Milne.",
     ],
 )
 def test_what_is_repeated_on_purpose_is_no_repetition(text: str):
     assert _repairs(text) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "repetitions"),
+    [
+        ("de", "Ich, ich wollte gehen. Und, und dann. Danke, danke. Sehr, sehr gut.", 2),
+        ("fr", "Je, je veux partir. Il est dans, dans la maison. Merci, merci. Nous nous voyons.", 2),
+        ("es", "Yo, yo quiero. Me ha dicho que, que vienes. y y cada uno. Gracias, gracias. Sí, sí.", 3),
+        ("pt", "Eu, eu quero. e e cada um.", 2),
+        ("it", "E e poi siamo andati. Ciao, ciao.", 1),
+        ("nl", "Ik, ik wil gaan.", 1),
+        ("und-Cyrl", "Я, я хочу. и и потом. Да, да.", 2),
+    ],
+)
+def test_function_words_of_a_language_are_repeated_in_vain(language: str, text: str, repetitions: int):
+    assert find_repairs(tokenize(text), language)[0].repetitions == repetitions
 
 
 def test_languages_that_double_words_by_grammar_have_longer_repetitions_alone():
@@ -98,6 +121,7 @@ def test_languages_that_double_words_by_grammar_have_longer_repetitions_alone():
         ("We want to — we want to go.", 1),
         ("i wan- i wan- i need", 2),
         ("It's— it was late. I'm going to— I went.", 2),
+        ("I was going— I went. She really wan— she needs it.", 2),
     ],
 )
 def test_speech_that_breaks_off_and_begins_anew_is_a_false_start(text: str, false_starts: int):
@@ -114,6 +138,10 @@ def test_speech_that_breaks_off_and_begins_anew_is_a_false_start(text: str, fals
         "- I met him.\n- I met her.",
         "— Who is it?\n— It is me.",
         "I wan-",
+        "I saw it, but... I left. She came because... she loves him. He was old, and — he was poor.",
+        "We bought the house and... the garden. He is older than... he looks. I was tired, so— I left.",
+        "The price is... the price we had. The man works for... the bank. We met in — the city we like.",
+        "I love it— I really do. I love coffee— I drink it daily. It works— it really does.",
     ],
 )
 def test_punctuation_is_no_false_start(text: str):
