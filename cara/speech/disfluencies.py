@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Container, Iterator
 
 from cara.speech.hesitations import hesitations_among
+from cara.speech.marker_phrases import PHRASE_WORDS, is_in_phrase
 from cara.speech.markers import MARKERS, Marker, Slots
 from cara.speech.phrases import FoundPhrase
-from cara.speech.surroundings import Place, Row, find_rows
+from cara.speech.rows import find_rows
+from cara.speech.surroundings import Place, Row
 from cara.speech.word_classes import CLAUSE, CONJUNCTION, DETERMINER, OPEN, classes_after, classes_before
 from cara.speech.words import BREAK, END, SILENCE, Words, drop_words
 
 _ACRONYMS = frozenset({"ER", "ERM", "MM"})
+_ERR = "err"  # a verb, too
 _NEIGHBORS = 6
 
 
@@ -52,17 +55,39 @@ def without_hesitations(words: Words, language: str) -> Words:
 def _hesitations_by_index(words: Words) -> dict[int, str]:
     sounds = hesitations_among(set(words.lower))
     found = (index for index, word in enumerate(words.lower) if word in sounds)
-    return {index: sounds[words.lower[index]] for index in found if not _is_other_word(words, index)}
+    return {index: sounds[words.lower[index]] for index in found if not _is_other_word(words, index, sounds)}
 
 
-def _is_other_word(words: Words, index: int) -> bool:
-    """Returns whether a hesitation is an acronym, millimeters after a number, or the agreement `uh huh`."""
+def _is_other_word(words: Words, index: int, sounds: Container[str]) -> bool:
+    """Returns whether a hesitation is a name, a verb, millimeters after a number, or `uh huh`."""
     raw = words.raw[index]
+    if words.lower[index] == _ERR:
+        return not (_is_apart(words, index, -1, sounds) and _is_apart(words, index, 1, sounds))
     if raw in _ACRONYMS:
         return not _is_in_capitals(words, index) or _names_a_place(words, index)
     if raw == "mm":
         return index > 0 and words.lower[index - 1][-1].isdigit()
-    return words.lower[index : index + 2] == ["uh", "huh"]
+    return words.lower[index : index + 2] == ["uh", "huh"] or _is_name(words, index, sounds)
+
+
+def _is_name(words: Words, index: int, sounds: Container[str]) -> bool:
+    """Returns whether it alone is capitalized, in the midst of plain words: `the UM campus`."""
+    if (
+        words.raw[index].islower()
+        or _is_apart(words, index, -1, sounds)
+        or _is_apart(words, index, 1, sounds)
+    ):
+        return False
+    return not _is_in_capitals(words, index)
+
+
+def _is_apart(words: Words, index: int, step: int, sounds: Container[str]) -> bool:
+    """Returns whether punctuation or a filler is on one side of the word, the one before for a step of -1."""
+    near = index + step
+    if not 0 <= near < len(words) or words.after[min(index, near)] & (BREAK | END):
+        return True
+    word = words.lower[near]
+    return word in sounds or (word in PHRASE_WORDS and is_in_phrase(words.lower, near))
 
 
 def _is_in_capitals(words: Words, index: int) -> bool:
@@ -125,15 +150,18 @@ def _is_marker(rule: Marker, place: Place, row: Row) -> bool:
         return False
     if _is_set_off(rule, place, row):
         return not (rule.in_series and (row.is_direction or row.is_noun))
-    if row.is_resumed or _is_between(rule.intrudes, place, row):
+    is_noun = rule.in_series and row.before_classes & DETERMINER  # `the right, the left`
+    if (row.is_resumed and not is_noun) or _is_between(rule.intrudes, place, row):
         return True
     if row.before in rule.not_after and not place.break_before and not place.said_before:
+        return False
+    if rule.not_behind and row.ends_object_of(rule.not_behind):
         return False
     if rule.doubles and (place.said_before or place.said_again):
         return True
     if place.silence_after and (rule.only_after is None or row.before in rule.only_after):
         return True
-    if row.following in rule.not_before or (rule.compares and _compares(place, row)):
+    if row.following in rule.not_before or _lacks_clause(rule, place, row):
         return False
     return (rule.opens and row.opens) or _is_between(rule.between, place, row)
 
@@ -145,9 +173,11 @@ def _is_set_off(rule: Marker, place: Place, row: Row) -> bool:
     return bool(row.opens or place.break_before or joined)
 
 
-def _compares(place: Place, row: Row) -> bool:
-    """Returns whether the phrase begins what has no verb: `Like tea, coffee is hot`, `fruit, like apples`."""
-    after_noun = place.break_before and row.before_classes & OPEN
+def _lacks_clause(rule: Marker, place: Place, row: Row) -> bool:
+    """Returns whether the phrase begins what has no verb: `fruit, like apples`, `I mean business`."""
+    if not rule.compares and not (rule.governs and len(row.phrases) == 1):
+        return False
+    after_noun = rule.compares and place.break_before and row.before_classes & OPEN
     return bool(row.opens or after_noun or row.before_classes & CONJUNCTION) and row.is_verbless
 
 

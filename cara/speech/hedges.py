@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from cara.speech.closed_classes import NUMBERS
 from cara.speech.degrees import is_degree
-from cara.speech.markers import marker_indexes
+from cara.speech.marker_phrases import marker_indexes
 from cara.speech.phrases import Company, FoundPhrase, PhraseList, phrase_use, word_after, word_before
 from cara.speech.schemas import PhraseUse
 from cara.speech.words import BREAK, END, Words, drop_words

@@ -56,6 +56,7 @@ _INTRUSIONS: Slots = (
     (DETERMINER, DETERMINER | PERSON),
     (PREPOSITION, DETERMINER | PERSON),
 )
+_UNDETERMINED = tuple((before & ~DETERMINER, after) for before, after in _INTRUSIONS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,10 @@ class Marker:
         doubles: it is one when it is said twice.
         only_after: before a pause it is one; if given, only after these words.
         not_before: else it is none before these words.
-        compares: nor at the start of a clause without a verb (`Like tea, coffee is hot`).
+        compares: nor at the start of a clause without a verb, or behind a noun and a comma (`Like tea, coffee
+            is hot`).
+        governs: nor as the only phrase of its row, where a clause without a verb begins (`I mean business`).
+        not_behind: nor at the end of a clause with one of these verbs and its object (`took it literally`).
         opens: it is one at the start of a sentence.
         between: slots in which it is one.
         answers: it is none as the whole first sentence of a turn, which is an answer.
@@ -84,8 +88,10 @@ class Marker:
     joins: bool = True
     in_series: bool = False
     compares: bool = False
+    governs: bool = False
     not_before: frozenset[str] = frozenset()
     not_after: frozenset[str] = frozenset()
+    not_behind: frozenset[str] = frozenset()
     only_after: frozenset[str] | None = None
 
 
@@ -97,6 +103,10 @@ _BEFORE_VERB = _words(
     "do did does don't didn't if as that what how when would let should can must to whatever"
 )
 _AFTER_CONJUNCTION = _words("and but or because then yeah yes no ok okay oh")
+_UNDERSTANDING = _words(
+    "translate translates translated translating take takes taken took taking interpret interprets "
+    "interpreted understand understood read reads"
+)
 _KNOWN = _words("that what how who why when where if the it this him them me my your a an all about of")
 _OKAY = Marker(
     between=(
@@ -118,8 +128,13 @@ _ASIDES: Slots = (
     (ADVERB, VERB),
     (SAYING, THAT),
 )
+_KNOWABLE = _words(
+    "everything anything nothing something everyone anyone someone everybody anybody somebody all people "
+    "person things ones those"
+)
 _SEE = Marker(
     between=((CONJUNCTION | CLAUSE, PERSON),),
+    governs=True,
     intrudes=_ASIDES,
     not_before=_KNOWN | {"yourself", "those", "these", "anything", "something", "things"},
     not_after=_BEFORE_VERB | {"which", "who", "where"},
@@ -154,14 +169,16 @@ MARKERS = {
         ),
     ),
     "you know": Marker(
-        between=((ANY & ~OPEN, ANY), (OPEN, ANY & ~(PREPOSITION | PARTICLE))),
+        between=((ANY & ~OPEN, ANY), (OPEN, ANY & ~(PREPOSITION | PARTICLE | FINITE))),
         intrudes=_ASIDES,
+        governs=True,
         not_before=_KNOWN,
-        not_after=_BEFORE_VERB,
+        not_after=_BEFORE_VERB | _KNOWABLE | {"now", "only"},
     ),
     "i mean": Marker(
         between=((ANY, ANY),),
         intrudes=_ASIDES,
+        governs=True,
         not_before=_words("it this that to by"),
         not_after=_BEFORE_VERB | {"things", "which"},
     ),
@@ -173,10 +190,12 @@ MARKERS = {
     "literally": Marker(
         between=((ANY, ANY),),
         not_before=_words("translate translates translated translating mean means meant"),
-        not_after=_words("translate translates translated take takes taken took interpreted mean meant"),
+        not_after=_words("mean meant") | _UNDERSTANDING,
+        not_behind=_UNDERSTANDING,
     ),
     "right": Marker(
         between=((START | CONJUNCTION, PERSON | QUESTION_WORD | BE | MODAL),),
+        intrudes=_UNDETERMINED,
         opens=False,
         doubles=False,
         answers=True,
@@ -203,7 +222,8 @@ MARKERS = {
         intrudes=(),
         in_series=True,
         not_before=_words(
-            "done said known over before after into enough made planned prepared behaved being and"
+            "done said known over before after into enough made planned prepared behaved being and water "
+            "waters played thought written read put spoken educated dressed paid built off"
         ),
         not_after=_words("as"),
         only_after=_AFTER_CONJUNCTION,
@@ -214,34 +234,3 @@ MARKERS = {
         between=((ANY, ANY & ~(FINISH | CONJUNCTION | PREPOSITION | PARTICLE | TO | QUESTION_WORD)),),
     ),
 }  # fmt: skip
-ORDINARY = frozenset({
-    "as well", "so what", "so far", "so called", "right now", "right away", "like i said", "like you said",
-    "like we said", "like he said", "like she said", "like they said", "like i say", "like i mentioned",
-})  # fmt: skip
-"""Of these no word is a marker, wherever they stand."""
-
-SPELLINGS = {
-    "ok": "okay", "y'know": "you know", "ya know": "you know", "yknow": "you know", "kinda": "kind of",
-    "sorta": "sort of",
-}  # fmt: skip
-
-_SINGLE_WORDS = frozenset(phrase for phrase in (*MARKERS, *SPELLINGS) if " " not in phrase)
-PAIRS = frozenset(tuple(phrase.split()) for phrase in MARKERS if " " in phrase)
-SET_PAIRS = PAIRS | {
-    ("i", "guess"), ("i", "suppose"), ("i'm", "not"), ("feel", "like"), ("that", "makes"), ("makes", "sense"),
-}  # fmt: skip
-"""Words that only a filler comes between."""
-
-PHRASE_WORDS = _SINGLE_WORDS.union(*PAIRS)
-
-
-def is_in_phrase(lower: list[str], index: int) -> bool:
-    """Returns whether the word, one of `PHRASE_WORDS`, belongs to a phrase of the list, marker or not."""
-    if lower[index] in _SINGLE_WORDS:
-        return True
-    return tuple(lower[index : index + 2]) in PAIRS or tuple(lower[max(0, index - 1) : index + 1]) in PAIRS
-
-
-def marker_indexes(lower: list[str]) -> list[int]:
-    """Returns the indexes of the words in phrases that may be discourse markers, whether they are or not."""
-    return [index for index, word in enumerate(lower) if word in PHRASE_WORDS and is_in_phrase(lower, index)]

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
 from operator import or_
 
-from cara.speech.markers import MARKERS, ORDINARY, SET_PAIRS, SPELLINGS
-from cara.speech.phrases import FoundPhrase, PhraseList
+from cara.speech.marker_phrases import SET_PAIRS
+from cara.speech.phrases import FoundPhrase
 from cara.speech.text import TURN
 from cara.speech.word_classes import (
     ADJECTIVE,
+    CONJUNCTION,
     DETERMINER,
     FINISH,
     FINITE,
@@ -21,16 +22,18 @@ from cara.speech.word_classes import (
     PERSON,
     PREPOSITION,
     START,
+    VERB,
     classes_after,
     classes_before,
 )  # fmt: skip
 from cara.speech.words import BREAK, CUT, END, SILENCE, Words
 
-_PHRASES = PhraseList([*MARKERS, *SPELLINGS, *ORDINARY])
 _MAX_COPIED_WORDS = 4
 _MAX_VERBLESS_WORDS = 5
+_MAX_OBJECT_WORDS = 3
 _DIRECTIONS = frozenset("left straight up down wrong center centre forward forwards ahead".split())
-_SERIES = frozenset({"and", "or"})
+_SUBJECTS = frozenset({"i", "we", "they", "he", "she"})
+_SERIES = frozenset({"and", "or", "then"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +55,13 @@ class Place:
 class Row:
     """Phrases of the list that follow one another in a sentence, marker or not.
 
-    All of them see the same words around, so that one more in the row never takes away from another. `plain`
+    All of them see the same words around, so that one more in the row never takes away from another. `joined`
+    are the words without the commas around hesitations. `plain`
     are the indexes of the words of the talk that are in no phrase; the row stands before that at `position`.
     """
 
     words: Words
+    joined: Words
     plain: list[int]
     position: int
     phrases: list[FoundPhrase]
@@ -124,14 +129,21 @@ class Row:
 
     @cached_property
     def is_verbless(self) -> bool:
-        """Whether punctuation follows soon, and no verb or subject comes before it."""
-        for index in self.plain[self.position : self.position + _MAX_VERBLESS_WORDS]:
-            classes = classes_after(self.words.lower[index])
-            if self.words.after[index] & (BREAK | END):
-                return not classes & FINITE
+        """Whether the clause behind the row ends soon, and has no verb and no subject that goes on."""
+        for offset in range(_MAX_VERBLESS_WORDS):
+            classes = classes_after(self._word(offset))
+            if self._ends_clause(offset):
+                goes_on = self._word(offset) in _SUBJECTS
+                return not self.closes and not goes_on and not classes & FINITE
             if classes & (FINITE | PERSON):
                 return False
         return False
+
+    def ends_object_of(self, verbs: Container[str]) -> bool:
+        """Returns whether one of the verbs comes before, and the row ends its clause: `took it literally`."""
+        if not self.following_classes & (FINISH | CONJUNCTION):
+            return False
+        return any(self._word(-offset) in verbs for offset in range(1, _MAX_OBJECT_WORDS + 2))
 
     @property
     def splits_phrase(self) -> bool:
@@ -146,11 +158,12 @@ class Row:
     @cached_property
     def is_direction(self) -> bool:
         """Whether it is one of a series of directions: `left, right, and straight on`."""
+        before, earlier = self._item_before
         if self._item_after in _DIRECTIONS:
             return True
-        if self.before not in _DIRECTIONS or classes_before(self._word(-2), "") & (PERSON | FINITE):
+        if before not in _DIRECTIONS or classes_before(earlier, "") & (PERSON | FINITE & ~VERB):
             return False  # `we left, right, and ate`
-        return bool(self._item_after) or self._begins_item(-1)
+        return bool(self._item_after) or self._begins_item(-1) or self.following in _DIRECTIONS
 
     @cached_property
     def is_noun(self) -> bool:
@@ -177,6 +190,12 @@ class Row:
         return self.words.after[self._start - 1] if self._start else END
 
     @property
+    def _item_before(self) -> tuple[str, str]:
+        """The item before in a series, and the word before that: `go left` of `go left, then`."""
+        last = -2 if self.before in _SERIES else -1
+        return self._word(last), self._word(last - 1)
+
+    @property
     def _item_after(self) -> str:
         """The next item of a series, where the row is an item: `and garden`, `pump, and`."""
         first, second = self.following, self._word(1)
@@ -197,6 +216,14 @@ class Row:
         if any(self._bits(earlier) & END for earlier in range(offset, -1)):
             return ""
         return self.words.lower[self.plain[index]]
+
+    def _ends_clause(self, offset: int) -> bool:
+        """Returns whether punctuation follows the word at the offset; commas around fillers are none."""
+        here = self.position + offset
+        if here + 1 >= len(self.plain) or self._bits(offset) & END:
+            return True
+        adjacent = self.plain[here + 1] - self.plain[here] == 1
+        return adjacent and bool(self.joined.after[self.plain[here]] & BREAK)
 
     def _bits(self, offset: int) -> int:
         index = self.position + offset
@@ -227,25 +254,3 @@ class Row:
             other - one >= length + self._end - self._start
             and lower[one:other] == lower[other : other + (other - one)]
         )
-
-
-def find_rows(words: Words, joined: Words) -> list[Row]:
-    """Returns the rows of phrases, each within a sentence, from left to right.
-
-    `joined` are the same words with the commas around what was taken out gone: `you, um, know` is a phrase.
-    """
-    plain: list[int] = []
-    rows: list[Row] = []
-    free_from = 0
-    for found in _PHRASES.find(joined):
-        if found.phrase in ORDINARY:
-            continue
-        plain.extend(range(free_from, found.start))
-        phrase = FoundPhrase(SPELLINGS.get(found.phrase, found.phrase), found.start, found.end)
-        if not rows or found.start > free_from or words.after[found.start - 1] & END:
-            rows.append(Row(words, plain, len(plain), [phrase]))
-        else:
-            rows[-1].phrases.append(phrase)
-        free_from = found.end
-    plain.extend(range(free_from, len(words)))
-    return rows
