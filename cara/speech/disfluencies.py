@@ -71,14 +71,13 @@ def _is_other_word(words: Words, index: int, sounds: Container[str]) -> bool:
 
 
 def _is_name(words: Words, index: int, sounds: Container[str]) -> bool:
-    """Returns whether it alone is capitalized, in the midst of plain words: `the UM campus`."""
-    if (
-        words.raw[index].islower()
-        or _is_apart(words, index, -1, sounds)
-        or _is_apart(words, index, 1, sounds)
-    ):
+    """Returns whether it is one in the midst of plain words: `the UM campus`, `in Ah Chong Street`."""
+    raw = words.raw[index]
+    if raw.islower() or _is_apart(words, index, -1, sounds) or _is_apart(words, index, 1, sounds):
         return False
-    return not _is_in_capitals(words, index)
+    following = words.raw[index + 1]
+    named = raw.isupper() or (following[0].isupper() and not following.startswith("I"))
+    return named and not _is_in_capitals(words, index)
 
 
 def _is_apart(words: Words, index: int, step: int, sounds: Container[str]) -> bool:
