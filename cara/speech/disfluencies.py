@@ -7,11 +7,20 @@ from collections.abc import Collection, Container, Iterator
 
 from cara.speech.hesitations import hesitations_among
 from cara.speech.marker_phrases import PHRASE_WORDS, is_in_phrase
-from cara.speech.markers import MARKERS, Marker, Slots
+from cara.speech.marker_rules import Marker, Slots
+from cara.speech.markers import MARKERS
 from cara.speech.phrases import FoundPhrase
-from cara.speech.rows import find_rows
-from cara.speech.surroundings import Place, Row
-from cara.speech.word_classes import CLAUSE, CONJUNCTION, DETERMINER, OPEN, classes_after, classes_before
+from cara.speech.rows import Row, find_rows
+from cara.speech.surroundings import Place
+from cara.speech.word_classes import (
+    ADVERBIAL,
+    CLAUSE,
+    CONJUNCTION,
+    DETERMINER,
+    OPEN,
+    classes_after,
+    classes_before,
+)
 from cara.speech.words import BREAK, END, SILENCE, Words, drop_words
 
 _ACRONYMS = frozenset({"ER", "ERM", "MM"})
@@ -145,7 +154,7 @@ def _markers_in(row: Row) -> Iterator[FoundPhrase]:
 
 
 def _is_marker(rule: Marker, place: Place, row: Row) -> bool:
-    if rule.answers and row.is_answer:
+    if rule.answers and row.is_answer and not place.after_so:
         return False
     if _is_set_off(rule, place, row):
         return not (rule.in_series and (row.is_direction or row.is_noun))
@@ -156,10 +165,14 @@ def _is_marker(rule: Marker, place: Place, row: Row) -> bool:
         return False
     if rule.not_behind and row.ends_object_of(rule.not_behind):
         return False
+    if (row.before_classes & rule.tags and row.is_tag) or (rule.points and row.makes_point):
+        return True
     if rule.doubles and (place.said_before or place.said_again):
         return True
     if place.silence_after and (rule.only_after is None or row.before in rule.only_after):
         return True
+    if row.following_classes & ADVERBIAL:
+        return _is_between(rule.between, place, row)
     if row.following in rule.not_before or _lacks_clause(rule, place, row):
         return False
     return (rule.opens and row.opens) or _is_between(rule.between, place, row)

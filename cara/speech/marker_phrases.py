@@ -16,6 +16,7 @@ ORDINARY_LAST = {"so what": ("so",), "i mean well": ("i mean", "well")}
 
 SPELLINGS = {
     "ok": "okay", "y'know": "you know", "ya know": "you know", "yknow": "you know", "kinda": "kind of",
+    "anyways": "anyway", "o.k": "okay",
     "sorta": "sort of",
 }  # fmt: skip
 

@@ -6,33 +6,45 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from cara.speech.marker_rules import INTRUSIONS, Marker, Slots
 from cara.speech.word_classes import (
+    ACTION,
     ADJECTIVE,
     ADVERB,
+    ADVERBIAL,
     ANY,
     AUXILIARY,
     BE,
+    BELIEF,
     CLAUSE,
     CONJUNCTION,
+    COPULA,
     DEMONSTRATIVE,
     DETERMINER,
+    DO_NOT,
+    EXISTENTIAL,
     FINISH,
     FINITE,
     ING,
+    INVERTED,
+    LEADING,
     MODAL,
     NEGATION,
+    NO,
     NUMBER,
     OBJECT,
     OPEN,
+    OPINION,
     PARTICLE,
+    PAST,
     PERSON,
     PERSON_BE,
     PREPOSITION,
     QUESTION_WORD,
     SAYING,
+    SPEECH,
     START,
+    SUBJECT,
     THAT,
     THING,
     TO,
@@ -40,61 +52,13 @@ from cara.speech.word_classes import (
     WOULD,
 )  # fmt: skip
 
-Slots = tuple[tuple[int, int], ...]
-"""Classes of the word before, and of the word after, between which a phrase is a marker."""
-
 
 def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
 _CLAUSE_BEGINS = PERSON | THING | DETERMINER | QUESTION_WORD | BE | AUXILIARY | MODAL | WOULD
-_INTRUSIONS: Slots = (
-    (PERSON | THING, FINITE),
-    (TO | MODAL | WOULD | AUXILIARY, VERB | BE),
-    (TO | MODAL | WOULD, AUXILIARY),
-    (DETERMINER, DETERMINER | PERSON),
-    (PREPOSITION, DETERMINER | PERSON),
-)
-_UNDETERMINED = tuple((before & ~DETERMINER, after) for before, after in _INTRUSIONS)
-
-
-@dataclass(frozen=True, slots=True)
-class Marker:
-    """When a phrase is a discourse marker. It always is one where punctuation sets it off on both sides.
-
-    Attributes:
-        intrudes: slots in which no ordinary use is possible.
-        not_after: else it is none after these words, unless a comma comes between.
-        doubles: it is one when it is said twice.
-        only_after: before a pause it is one; if given, only after these words.
-        not_before: else it is none before these words.
-        compares: nor at the start of a clause without a verb, or behind a noun and a comma (`Like tea, coffee
-            is hot`).
-        governs: nor as the only phrase of its row, where a clause without a verb begins (`I mean business`).
-        not_behind: nor at the end of a clause with one of these verbs and its object (`took it literally`).
-        opens: it is one at the start of a sentence.
-        between: slots in which it is one.
-        answers: it is none as the whole first sentence of a turn, which is an answer.
-        joins: a conjunction before it sets it off as a comma does.
-        in_series: it is none as one of a series of directions or nouns.
-    """
-
-    between: Slots = ()
-    intrudes: Slots = _INTRUSIONS
-    opens: bool = True
-    doubles: bool = True
-    answers: bool = False
-    joins: bool = True
-    in_series: bool = False
-    compares: bool = False
-    governs: bool = False
-    not_before: frozenset[str] = frozenset()
-    not_after: frozenset[str] = frozenset()
-    not_behind: frozenset[str] = frozenset()
-    only_after: frozenset[str] | None = None
-
-
+_UNDETERMINED = tuple((before & ~DETERMINER, after) for before, after in INTRUSIONS)
 _BEFORE_KIND_OF = _words(
     "a an the this that these those what which some any every each all one another no same other different "
     "new my your his her its our their certain right best only first two three many few"
@@ -115,6 +79,8 @@ _OKAY = Marker(
         (OPEN | OBJECT, OPEN | ADJECTIVE | DETERMINER | FINITE),
     ),
     answers=True,
+    tags=ADJECTIVE | NUMBER | OBJECT,
+    not_behind=_words("get gets got do does did done doing treat treated feel feels felt look looks"),
     not_before=_words("with by for if"),
     only_after=_AFTER_CONJUNCTION,
 )
@@ -122,7 +88,7 @@ _KIND_OF = Marker(
     between=((ANY, PERSON | CONJUNCTION | AUXILIARY | MODAL),), intrudes=(), not_after=_BEFORE_KIND_OF
 )
 _ASIDES: Slots = (
-    *_INTRUSIONS,
+    *INTRUSIONS,
     (TO | DETERMINER | PREPOSITION | PERSON | BE, ANY & ~FINISH),
     (DEMONSTRATIVE | THAT, FINITE),
     (ADVERB, VERB),
@@ -134,6 +100,7 @@ _KNOWABLE = _words(
 )
 _SEE = Marker(
     between=((CONJUNCTION | CLAUSE, PERSON),),
+    points=True,
     governs=True,
     intrudes=_ASIDES,
     not_before=_KNOWN | {"yourself", "those", "these", "anything", "something", "things"},
@@ -156,7 +123,16 @@ MARKERS = {
             (OPEN | VERB | ING | ADJECTIVE | OBJECT, CONJUNCTION | FINITE),
             (OPEN | VERB | ING | ADJECTIVE, PREPOSITION | PARTICLE | ADVERB),
             (CLAUSE, ADVERB | CONJUNCTION | FINITE),
+            (OPINION, PERSON | THING | DETERMINER),
+            (BELIEF, SUBJECT),
+            (ADVERB, DO_NOT),
+            (LEADING, ADJECTIVE),
+            (COPULA, ADJECTIVE | ADVERB | NEGATION),
+            (EXISTENTIAL, DETERMINER | NO),
+            (AUXILIARY, NO),
+            (ANY, ADVERBIAL),
         ),
+        intrudes=(*INTRUSIONS, (INVERTED, ACTION), (PERSON | THING, PAST)),
         not_before=_words(
             "this that these those minds minded manner fashion in many most all any other others button"
         ),
@@ -172,6 +148,7 @@ MARKERS = {
         between=((ANY & ~OPEN, ANY), (OPEN, ANY & ~(PREPOSITION | PARTICLE | FINITE))),
         intrudes=_ASIDES,
         governs=True,
+        points=True,
         not_before=_KNOWN,
         not_after=_BEFORE_VERB | _KNOWABLE | {"now", "only"},
     ),
@@ -200,10 +177,19 @@ MARKERS = {
         doubles=False,
         answers=True,
         in_series=True,
+        tags=ADJECTIVE | NUMBER | OBJECT | VERB | OPEN,
+        not_behind=_words(
+            "turn turns turned turning get gets got do does did done doing spell spelled answer answered "
+            "guess guessed put set play played treat treated make made read heard hear"
+        ),
+        not_after=_words(
+            "go goes went going move moved look looks looked keep kept stay swipe step lean veer steer feel "
+            "feels felt sound sounds seem seems all far hard human civil political legal basic is"
+        ),
         only_after=_AFTER_CONJUNCTION,
     ),
     "so": Marker(
-        between=(*_INTRUSIONS, (DETERMINER, OPEN), (BE, DETERMINER)),
+        between=(*INTRUSIONS, (DETERMINER, OPEN), (BE, DETERMINER)),
         intrudes=(),
         doubles=False,  # `so, so good` is emphasis
         joins=False,
@@ -218,6 +204,7 @@ MARKERS = {
             (CONJUNCTION, _CLAUSE_BEGINS | DEMONSTRATIVE),
             (CLAUSE, PERSON | THING | DETERMINER | NEGATION),
             (PREPOSITION, DETERMINER | PERSON),
+            (SPEECH, PERSON | THING),
         ),
         intrudes=(),
         in_series=True,

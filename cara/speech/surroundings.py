@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
@@ -13,34 +13,23 @@ from cara.speech.marker_phrases import SET_PAIRS
 from cara.speech.phrases import FoundPhrase
 from cara.speech.text import TURN
 from cara.speech.word_classes import (
-    ADJECTIVE,
-    CONJUNCTION,
-    DETERMINER,
     FINISH,
-    FINITE,
-    OPEN,
-    PERSON,
-    PREPOSITION,
     START,
-    VERB,
     classes_after,
     classes_before,
 )  # fmt: skip
 from cara.speech.words import BREAK, CUT, END, SILENCE, Words
 
 _MAX_COPIED_WORDS = 4
-_MAX_VERBLESS_WORDS = 5
-_MAX_OBJECT_WORDS = 3
-_DIRECTIONS = frozenset("left straight up down wrong center centre forward forwards ahead".split())
-_SUBJECTS = frozenset({"i", "we", "they", "he", "she"})
-_SERIES = frozenset({"and", "or", "then"})
+_INTERJECTIONS = frozenset("oh yes yep yup nope hey hi hello wow".split())
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
     """A phrase in its row, with the punctuation between it and the words around the row.
 
-    `said_before` and `said_again`: the same phrase comes before or after it in the row.
+    `said_before` and `said_again`: the same phrase comes before or after it in the row; `after_so`: a `so`
+    comes before.
     """
 
     found: FoundPhrase
@@ -49,10 +38,11 @@ class Place:
     silence_after: bool
     said_before: bool
     said_again: bool
+    after_so: bool
 
 
 @dataclass(frozen=True)
-class Row:
+class Surroundings:
     """Phrases of the list that follow one another in a sentence, marker or not.
 
     All of them see the same words around, so that one more in the row never takes away from another. `joined`
@@ -82,13 +72,14 @@ class Row:
                 silence_after=bool(bits_after & SILENCE),
                 said_before=found.phrase in said,
                 said_again=left[found.phrase] > 0,
+                after_so="so" in said,
             )
             said.add(found.phrase)
 
     @cached_property
     def opens(self) -> bool:
-        """Whether its sentence begins with the row."""
-        return bool(self._bits_before & END)
+        """Whether its sentence begins with the row, or with an interjection before it: `oh well`."""
+        return self._begins_at(0) or (self._is_interjection and self._begins_at(-1))
 
     @cached_property
     def closes(self) -> bool:
@@ -98,7 +89,10 @@ class Row:
     @property
     def is_answer(self) -> bool:
         """Whether the row is the whole first sentence of a turn."""
-        return self.opens and self.closes and (not self._start or TURN in self.words.gaps[self._start - 1])
+        if not (self.opens and self.closes):
+            return False
+        first = self._start if self._begins_at(0) else self.plain[self.position - 1]
+        return not first or TURN in self.words.gaps[first - 1]
 
     @cached_property
     def before(self) -> str:
@@ -118,7 +112,9 @@ class Row:
     @cached_property
     def following_classes(self) -> int:
         """The classes of the word after, or `FINISH`."""
-        return FINISH if self.closes else classes_after(self.following)
+        if self.closes:
+            return FINISH
+        return classes_after(self.following, "" if self._bits(0) & END else self._word(1))
 
     @cached_property
     def is_resumed(self) -> bool:
@@ -126,24 +122,6 @@ class Row:
         if self.opens or self.closes:
             return False
         return bool(self._bits_before & CUT) or self._is_in_copies()
-
-    @cached_property
-    def is_verbless(self) -> bool:
-        """Whether the clause behind the row ends soon, and has no verb and no subject that goes on."""
-        for offset in range(_MAX_VERBLESS_WORDS):
-            classes = classes_after(self._word(offset))
-            if self._ends_clause(offset):
-                goes_on = self._word(offset) in _SUBJECTS
-                return not self.closes and not goes_on and not classes & FINITE
-            if classes & (FINITE | PERSON):
-                return False
-        return False
-
-    def ends_object_of(self, verbs: Container[str]) -> bool:
-        """Returns whether one of the verbs comes before, and the row ends its clause: `took it literally`."""
-        if not self.following_classes & (FINISH | CONJUNCTION):
-            return False
-        return any(self._word(-offset) in verbs for offset in range(1, _MAX_OBJECT_WORDS + 2))
 
     @property
     def splits_phrase(self) -> bool:
@@ -154,28 +132,6 @@ class Row:
             and not self.closes
             and self._word(-2) != "as"
         )
-
-    @cached_property
-    def is_direction(self) -> bool:
-        """Whether it is one of a series of directions: `left, right, and straight on`."""
-        before, earlier = self._item_before
-        if self._item_after in _DIRECTIONS:
-            return True
-        if before not in _DIRECTIONS or classes_before(earlier, "") & (PERSON | FINITE & ~VERB):
-            return False  # `we left, right, and ate`
-        return bool(self._item_after) or self._begins_item(-1) or self.following in _DIRECTIONS
-
-    @cached_property
-    def is_noun(self) -> bool:
-        """Whether it is one of a series of nouns: `a pump, well, and garden`."""
-        item = self._item_after
-        if not item or classes_after(item) != OPEN or self.before_classes != OPEN:
-            return False
-        if self._begins_item(-1):
-            return True
-        determined = classes_before(self._word(-2), "") & (DETERMINER | ADJECTIVE)
-        begun = self._begins_item(-2) or classes_before(self._word(-3), "") & (FINITE | PREPOSITION)
-        return bool(determined and begun)
 
     @property
     def _start(self) -> int:
@@ -189,24 +145,16 @@ class Row:
     def _bits_before(self) -> int:
         return self.words.after[self._start - 1] if self._start else END
 
-    @property
-    def _item_before(self) -> tuple[str, str]:
-        """The item before in a series, and the word before that: `go left` of `go left, then`."""
-        last = -2 if self.before in _SERIES else -1
-        return self._word(last), self._word(last - 1)
+    def _begins_at(self, offset: int) -> bool:
+        """Returns whether a sentence begins at the row, or at the word before it for an offset of -1."""
+        if not offset:
+            return bool(self._bits_before & END)
+        index = self.plain[self.position - 1]
+        return not index or bool((self.words.after[index - 1] | self._bits(-2)) & END)
 
     @property
-    def _item_after(self) -> str:
-        """The next item of a series, where the row is an item: `and garden`, `pump, and`."""
-        first, second = self.following, self._word(1)
-        if first in _SERIES:
-            return second
-        adjacent = second in _SERIES and self.plain[self.position + 1] - self.plain[self.position] == 1
-        return first if adjacent and self._bits(0) & BREAK else ""
-
-    def _begins_item(self, offset: int) -> bool:
-        """Returns whether the word at the offset is the first of its clause."""
-        return not self._word(offset - 1) or bool(self._bits(offset - 1) & BREAK)
+    def _is_interjection(self) -> bool:
+        return self.position > 0 and self.words.lower[self.plain[self.position - 1]] in _INTERJECTIONS
 
     def _word(self, offset: int) -> str:
         """Returns the plain word at the offset from the row (0 follows it), or "" beyond the sentence."""
@@ -216,14 +164,6 @@ class Row:
         if any(self._bits(earlier) & END for earlier in range(offset, -1)):
             return ""
         return self.words.lower[self.plain[index]]
-
-    def _ends_clause(self, offset: int) -> bool:
-        """Returns whether punctuation follows the word at the offset; commas around fillers are none."""
-        here = self.position + offset
-        if here + 1 >= len(self.plain) or self._bits(offset) & END:
-            return True
-        adjacent = self.plain[here + 1] - self.plain[here] == 1
-        return adjacent and bool(self.joined.after[self.plain[here]] & BREAK)
 
     def _bits(self, offset: int) -> int:
         index = self.position + offset
