@@ -31,14 +31,16 @@ _NEIGHBORS = 6
 def find_fillers(words: Words) -> tuple[Counter[str], Words]:
     """Finds the fillers of English speech; returns the count of each, and the words that are no fillers.
 
-    um, uh, er, erm, ah and hmm (drawn out or stammered) always count; not the acronym ER in a text with small
-    letters, `mm` after a number, nor the answers `uh-huh` and `mm-hmm`. like, you know, I mean, you see, sort
-    of, kind of, right, so, well, okay, yeah and anyway count where they are discourse markers: set off by
-    punctuation on both sides, at the start of a sentence, said twice, before a pause mark, or where the words
-    around leave no ordinary use (`was like thinking`, `the like the`). They never count as verb, comparison,
-    quantity or quotative (`I like tea`, `like this`, `like ten people`, `she was like what`), in a series
-    (`left, right, and straight on`), nor as a whole answer (`Okay.`). basically, actually and literally count
-    anywhere but in their plain meaning (`what actually happened`, `taken literally`). ok is counted as okay.
+    um, uh, er, erm, ah and hmm (drawn out or stammered) always count; not acronyms and names in a text with
+    small letters (`the ER`, `Ah Chong`), `mm` after a number, the verb `err` where no punctuation sets it
+    off, nor the answers `uh-huh` and `mm-hmm`. like, you know, I mean, you see, sort of, kind of, right, so,
+    well, okay, yeah and anyway count where they are discourse markers: set off by punctuation on both sides,
+    at the start of a sentence, said twice, before a pause mark, or where the words around leave no ordinary
+    use (`was like thinking`, `the like the`). They never count as verb, comparison, quantity or quotative (`I
+    like tea`, `like this`, `like ten people`, `she was like what`, `I mean business`, `everything you know
+    is`), in a series (`left, right, and straight on`), nor as a whole answer (`Okay.`). basically, actually
+    and literally count anywhere but in their plain meaning (`what actually happened`, `taken literally`). ok
+    is counted as okay, and anyways as anyway.
     A filler more never takes another one away: fillers see through each other to the words around.
     Norm: spontaneous speech has about 6 disfluencies in 100 words, of which fillers are a part; good prepared
     talk stays under 2 in 100. Source: Bortfeld et al. 2001, Language and Speech 44; Clark & Fox Tree 2002,

@@ -160,12 +160,14 @@ def find_rows(words: Words, joined: Words) -> list[Row]:
 
 def _phrases(words: Words, joined: Words) -> Iterator[FoundPhrase]:
     """Yields the phrases that may be markers."""
+    last_end = -1
     for found in _PHRASES.find(joined):
         if found.phrase in ORDINARY_LAST:
-            if not _is_last(words, found):
+            if found.start == last_end or not _is_last(words, found):
                 yield from _parts(found)
         elif found.phrase not in ORDINARY:
             yield found
+        last_end = found.end
 
 
 def _is_last(words: Words, found: FoundPhrase) -> bool:
