@@ -11,7 +11,7 @@ from cara.speech.foreign_fillers import find_foreign_fillers
 from cara.speech.hesitations import KNOWN_IN
 from cara.speech.languages import ENGLISH, detect_language
 from cara.speech.list_items import mark_items
-from cara.speech.markers import marker_indexes
+from cara.speech.marker_phrases import marker_indexes
 from cara.speech.phrases import per_hundred
 from cara.speech.repairs import Repairs, find_repairs
 from cara.speech.schemas import Fillers

@@ -12,7 +12,7 @@ import re
 from collections.abc import Container
 from typing import TYPE_CHECKING, Final
 
-from cara.speech.markers import PHRASE_WORDS, is_in_phrase
+from cara.speech.marker_phrases import PHRASE_WORDS, is_in_phrase
 from cara.speech.text import ITEM, PAUSE, TURN
 
 if TYPE_CHECKING:

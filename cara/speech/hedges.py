@@ -7,7 +7,7 @@ from itertools import product
 
 from cara.speech.closed_classes import NUMBERS
 from cara.speech.degrees import is_degree
-from cara.speech.markers import marker_indexes
+from cara.speech.marker_phrases import marker_indexes
 from cara.speech.phrases import Company, FoundPhrase, PhraseList, phrase_use, word_after, word_before
 from cara.speech.schemas import PhraseUse
 from cara.speech.word_classes import (

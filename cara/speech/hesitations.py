@@ -11,7 +11,7 @@ _SOUNDS = (
     ("ehm", re.compile(r"e++h++m++")),
     ("uh", re.compile(r"u++h++")),
     ("erm", re.compile(r"e++r++m++")),
-    ("er", re.compile(r"e++r(?:r{2,}+)?")),
+    ("er", re.compile(r"e++r++")),
     ("ah", re.compile(r"a++h++")),
     ("hmm", re.compile(r"h++m++|m{2,}+")),
     ("äh", re.compile(r"ä++h++")),

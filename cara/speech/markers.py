@@ -6,33 +6,45 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from cara.speech.marker_rules import INTRUSIONS, Marker, Slots
 from cara.speech.word_classes import (
+    ACTION,
     ADJECTIVE,
     ADVERB,
+    ADVERBIAL,
     ANY,
     AUXILIARY,
     BE,
+    BELIEF,
     CLAUSE,
     CONJUNCTION,
+    COPULA,
     DEMONSTRATIVE,
     DETERMINER,
+    DO_NOT,
+    EXISTENTIAL,
     FINISH,
     FINITE,
     ING,
+    INVERTED,
+    LEADING,
     MODAL,
     NEGATION,
+    NO,
     NUMBER,
     OBJECT,
     OPEN,
+    OPINION,
     PARTICLE,
+    PAST,
     PERSON,
     PERSON_BE,
     PREPOSITION,
     QUESTION_WORD,
     SAYING,
+    SPEECH,
     START,
+    SUBJECT,
     THAT,
     THING,
     TO,
@@ -40,55 +52,13 @@ from cara.speech.word_classes import (
     WOULD,
 )  # fmt: skip
 
-Slots = tuple[tuple[int, int], ...]
-"""Classes of the word before, and of the word after, between which a phrase is a marker."""
-
 
 def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
 _CLAUSE_BEGINS = PERSON | THING | DETERMINER | QUESTION_WORD | BE | AUXILIARY | MODAL | WOULD
-_INTRUSIONS: Slots = (
-    (PERSON | THING, FINITE),
-    (TO | MODAL | WOULD | AUXILIARY, VERB | BE),
-    (TO | MODAL | WOULD, AUXILIARY),
-    (DETERMINER, DETERMINER | PERSON),
-    (PREPOSITION, DETERMINER | PERSON),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Marker:
-    """When a phrase is a discourse marker. It always is one where punctuation sets it off on both sides.
-
-    Attributes:
-        intrudes: slots in which no ordinary use is possible.
-        not_after: else it is none after these words, unless a comma comes between.
-        doubles: it is one when it is said twice.
-        only_after: before a pause it is one; if given, only after these words.
-        not_before: else it is none before these words.
-        compares: nor at the start of a clause without a verb (`Like tea, coffee is hot`).
-        opens: it is one at the start of a sentence.
-        between: slots in which it is one.
-        answers: it is none as the whole first sentence of a turn, which is an answer.
-        joins: a conjunction before it sets it off as a comma does.
-        in_series: it is none as one of a series of directions or nouns.
-    """
-
-    between: Slots = ()
-    intrudes: Slots = _INTRUSIONS
-    opens: bool = True
-    doubles: bool = True
-    answers: bool = False
-    joins: bool = True
-    in_series: bool = False
-    compares: bool = False
-    not_before: frozenset[str] = frozenset()
-    not_after: frozenset[str] = frozenset()
-    only_after: frozenset[str] | None = None
-
-
+_UNDETERMINED = tuple((before & ~DETERMINER, after) for before, after in INTRUSIONS)
 _BEFORE_KIND_OF = _words(
     "a an the this that these those what which some any every each all one another no same other different "
     "new my your his her its our their certain right best only first two three many few"
@@ -97,6 +67,10 @@ _BEFORE_VERB = _words(
     "do did does don't didn't if as that what how when would let should can must to whatever"
 )
 _AFTER_CONJUNCTION = _words("and but or because then yeah yes no ok okay oh")
+_UNDERSTANDING = _words(
+    "translate translates translated translating take takes taken took taking interpret interprets "
+    "interpreted understand understood read reads"
+)
 _KNOWN = _words("that what how who why when where if the it this him them me my your a an all about of")
 _OKAY = Marker(
     between=(
@@ -105,6 +79,8 @@ _OKAY = Marker(
         (OPEN | OBJECT, OPEN | ADJECTIVE | DETERMINER | FINITE),
     ),
     answers=True,
+    tags=ADJECTIVE | NUMBER | OBJECT,
+    not_behind=_words("get gets got do does did done doing treat treated feel feels felt look looks"),
     not_before=_words("with by for if"),
     only_after=_AFTER_CONJUNCTION,
 )
@@ -112,14 +88,20 @@ _KIND_OF = Marker(
     between=((ANY, PERSON | CONJUNCTION | AUXILIARY | MODAL),), intrudes=(), not_after=_BEFORE_KIND_OF
 )
 _ASIDES: Slots = (
-    *_INTRUSIONS,
+    *INTRUSIONS,
     (TO | DETERMINER | PREPOSITION | PERSON | BE, ANY & ~FINISH),
     (DEMONSTRATIVE | THAT, FINITE),
     (ADVERB, VERB),
     (SAYING, THAT),
 )
+_KNOWABLE = _words(
+    "everything anything nothing something everyone anyone someone everybody anybody somebody all people "
+    "person things ones those"
+)
 _SEE = Marker(
     between=((CONJUNCTION | CLAUSE, PERSON),),
+    points=True,
+    governs=True,
     intrudes=_ASIDES,
     not_before=_KNOWN | {"yourself", "those", "these", "anything", "something", "things"},
     not_after=_BEFORE_VERB | {"which", "who", "where"},
@@ -141,7 +123,16 @@ MARKERS = {
             (OPEN | VERB | ING | ADJECTIVE | OBJECT, CONJUNCTION | FINITE),
             (OPEN | VERB | ING | ADJECTIVE, PREPOSITION | PARTICLE | ADVERB),
             (CLAUSE, ADVERB | CONJUNCTION | FINITE),
+            (OPINION, PERSON | THING | DETERMINER),
+            (BELIEF, SUBJECT),
+            (ADVERB, DO_NOT),
+            (LEADING, ADJECTIVE),
+            (COPULA, ADJECTIVE | ADVERB | NEGATION),
+            (EXISTENTIAL, DETERMINER | NO),
+            (AUXILIARY, NO),
+            (ANY, ADVERBIAL),
         ),
+        intrudes=(*INTRUSIONS, (INVERTED, ACTION), (PERSON | THING, PAST)),
         not_before=_words(
             "this that these those minds minded manner fashion in many most all any other others button"
         ),
@@ -154,14 +145,17 @@ MARKERS = {
         ),
     ),
     "you know": Marker(
-        between=((ANY & ~OPEN, ANY), (OPEN, ANY & ~(PREPOSITION | PARTICLE))),
+        between=((ANY & ~OPEN, ANY), (OPEN, ANY & ~(PREPOSITION | PARTICLE | FINITE))),
         intrudes=_ASIDES,
+        governs=True,
+        points=True,
         not_before=_KNOWN,
-        not_after=_BEFORE_VERB,
+        not_after=_BEFORE_VERB | _KNOWABLE | {"now", "only"},
     ),
     "i mean": Marker(
         between=((ANY, ANY),),
         intrudes=_ASIDES,
+        governs=True,
         not_before=_words("it this that to by"),
         not_after=_BEFORE_VERB | {"things", "which"},
     ),
@@ -173,18 +167,29 @@ MARKERS = {
     "literally": Marker(
         between=((ANY, ANY),),
         not_before=_words("translate translates translated translating mean means meant"),
-        not_after=_words("translate translates translated take takes taken took interpreted mean meant"),
+        not_after=_words("mean meant") | _UNDERSTANDING,
+        not_behind=_UNDERSTANDING,
     ),
     "right": Marker(
         between=((START | CONJUNCTION, PERSON | QUESTION_WORD | BE | MODAL),),
+        intrudes=_UNDETERMINED,
         opens=False,
         doubles=False,
         answers=True,
         in_series=True,
+        tags=ADJECTIVE | NUMBER | OBJECT | VERB | OPEN,
+        not_behind=_words(
+            "turn turns turned turning get gets got do does did done doing spell spelled answer answered "
+            "guess guessed put set play played treat treated make made read heard hear"
+        ),
+        not_after=_words(
+            "go goes went going move moved look looks looked keep kept stay swipe step lean veer steer feel "
+            "feels felt sound sounds seem seems all far hard human civil political legal basic is"
+        ),
         only_after=_AFTER_CONJUNCTION,
     ),
     "so": Marker(
-        between=(*_INTRUSIONS, (DETERMINER, OPEN), (BE, DETERMINER)),
+        between=(*INTRUSIONS, (DETERMINER, OPEN), (BE, DETERMINER)),
         intrudes=(),
         doubles=False,  # `so, so good` is emphasis
         joins=False,
@@ -199,11 +204,13 @@ MARKERS = {
             (CONJUNCTION, _CLAUSE_BEGINS | DEMONSTRATIVE),
             (CLAUSE, PERSON | THING | DETERMINER | NEGATION),
             (PREPOSITION, DETERMINER | PERSON),
+            (SPEECH, PERSON | THING),
         ),
         intrudes=(),
         in_series=True,
         not_before=_words(
-            "done said known over before after into enough made planned prepared behaved being and"
+            "done said known over before after into enough made planned prepared behaved being and water "
+            "waters played thought written read put spoken educated dressed paid built off"
         ),
         not_after=_words("as"),
         only_after=_AFTER_CONJUNCTION,
@@ -214,34 +221,3 @@ MARKERS = {
         between=((ANY, ANY & ~(FINISH | CONJUNCTION | PREPOSITION | PARTICLE | TO | QUESTION_WORD)),),
     ),
 }  # fmt: skip
-ORDINARY = frozenset({
-    "as well", "so what", "so far", "so called", "right now", "right away", "like i said", "like you said",
-    "like we said", "like he said", "like she said", "like they said", "like i say", "like i mentioned",
-})  # fmt: skip
-"""Of these no word is a marker, wherever they stand."""
-
-SPELLINGS = {
-    "ok": "okay", "y'know": "you know", "ya know": "you know", "yknow": "you know", "kinda": "kind of",
-    "sorta": "sort of",
-}  # fmt: skip
-
-_SINGLE_WORDS = frozenset(phrase for phrase in (*MARKERS, *SPELLINGS) if " " not in phrase)
-PAIRS = frozenset(tuple(phrase.split()) for phrase in MARKERS if " " in phrase)
-SET_PAIRS = PAIRS | {
-    ("i", "guess"), ("i", "suppose"), ("i'm", "not"), ("feel", "like"), ("that", "makes"), ("makes", "sense"),
-}  # fmt: skip
-"""Words that only a filler comes between."""
-
-PHRASE_WORDS = _SINGLE_WORDS.union(*PAIRS)
-
-
-def is_in_phrase(lower: list[str], index: int) -> bool:
-    """Returns whether the word, one of `PHRASE_WORDS`, belongs to a phrase of the list, marker or not."""
-    if lower[index] in _SINGLE_WORDS:
-        return True
-    return tuple(lower[index : index + 2]) in PAIRS or tuple(lower[max(0, index - 1) : index + 1]) in PAIRS
-
-
-def marker_indexes(lower: list[str]) -> list[int]:
-    """Returns the indexes of the words in phrases that may be discourse markers, whether they are or not."""
-    return [index for index, word in enumerate(lower) if word in PHRASE_WORDS and is_in_phrase(lower, index)]

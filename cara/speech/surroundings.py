@@ -9,35 +9,27 @@ from functools import cached_property
 from itertools import accumulate
 from operator import or_
 
-from cara.speech.markers import MARKERS, ORDINARY, SET_PAIRS, SPELLINGS
-from cara.speech.phrases import FoundPhrase, PhraseList
+from cara.speech.marker_phrases import SET_PAIRS
+from cara.speech.phrases import FoundPhrase
 from cara.speech.text import TURN
 from cara.speech.word_classes import (
-    ADJECTIVE,
-    DETERMINER,
     FINISH,
-    FINITE,
-    OPEN,
-    PERSON,
-    PREPOSITION,
     START,
     classes_after,
     classes_before,
 )  # fmt: skip
 from cara.speech.words import BREAK, CUT, END, SILENCE, Words
 
-_PHRASES = PhraseList([*MARKERS, *SPELLINGS, *ORDINARY])
 _MAX_COPIED_WORDS = 4
-_MAX_VERBLESS_WORDS = 5
-_DIRECTIONS = frozenset("left straight up down wrong center centre forward forwards ahead".split())
-_SERIES = frozenset({"and", "or"})
+_INTERJECTIONS = frozenset("oh yes yep yup nope hey hi hello wow".split())
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
     """A phrase in its row, with the punctuation between it and the words around the row.
 
-    `said_before` and `said_again`: the same phrase comes before or after it in the row.
+    `said_before` and `said_again`: the same phrase comes before or after it in the row; `after_so`: a `so`
+    comes before.
     """
 
     found: FoundPhrase
@@ -46,17 +38,20 @@ class Place:
     silence_after: bool
     said_before: bool
     said_again: bool
+    after_so: bool
 
 
 @dataclass(frozen=True)
-class Row:
+class Surroundings:
     """Phrases of the list that follow one another in a sentence, marker or not.
 
-    All of them see the same words around, so that one more in the row never takes away from another. `plain`
+    All of them see the same words around, so that one more in the row never takes away from another. `joined`
+    are the words without the commas around hesitations. `plain`
     are the indexes of the words of the talk that are in no phrase; the row stands before that at `position`.
     """
 
     words: Words
+    joined: Words
     plain: list[int]
     position: int
     phrases: list[FoundPhrase]
@@ -77,13 +72,14 @@ class Row:
                 silence_after=bool(bits_after & SILENCE),
                 said_before=found.phrase in said,
                 said_again=left[found.phrase] > 0,
+                after_so="so" in said,
             )
             said.add(found.phrase)
 
     @cached_property
     def opens(self) -> bool:
-        """Whether its sentence begins with the row."""
-        return bool(self._bits_before & END)
+        """Whether its sentence begins with the row, or with an interjection before it: `oh well`."""
+        return self._begins_at(0) or (self._is_interjection and self._begins_at(-1))
 
     @cached_property
     def closes(self) -> bool:
@@ -93,7 +89,10 @@ class Row:
     @property
     def is_answer(self) -> bool:
         """Whether the row is the whole first sentence of a turn."""
-        return self.opens and self.closes and (not self._start or TURN in self.words.gaps[self._start - 1])
+        if not (self.opens and self.closes):
+            return False
+        first = self._start if self._begins_at(0) else self.plain[self.position - 1]
+        return not first or TURN in self.words.gaps[first - 1]
 
     @cached_property
     def before(self) -> str:
@@ -113,7 +112,9 @@ class Row:
     @cached_property
     def following_classes(self) -> int:
         """The classes of the word after, or `FINISH`."""
-        return FINISH if self.closes else classes_after(self.following)
+        if self.closes:
+            return FINISH
+        return classes_after(self.following, "" if self._bits(0) & END else self._word(1))
 
     @cached_property
     def is_resumed(self) -> bool:
@@ -121,17 +122,6 @@ class Row:
         if self.opens or self.closes:
             return False
         return bool(self._bits_before & CUT) or self._is_in_copies()
-
-    @cached_property
-    def is_verbless(self) -> bool:
-        """Whether punctuation follows soon, and no verb or subject comes before it."""
-        for index in self.plain[self.position : self.position + _MAX_VERBLESS_WORDS]:
-            classes = classes_after(self.words.lower[index])
-            if self.words.after[index] & (BREAK | END):
-                return not classes & FINITE
-            if classes & (FINITE | PERSON):
-                return False
-        return False
 
     @property
     def splits_phrase(self) -> bool:
@@ -142,27 +132,6 @@ class Row:
             and not self.closes
             and self._word(-2) != "as"
         )
-
-    @cached_property
-    def is_direction(self) -> bool:
-        """Whether it is one of a series of directions: `left, right, and straight on`."""
-        if self._item_after in _DIRECTIONS:
-            return True
-        if self.before not in _DIRECTIONS or classes_before(self._word(-2), "") & (PERSON | FINITE):
-            return False  # `we left, right, and ate`
-        return bool(self._item_after) or self._begins_item(-1)
-
-    @cached_property
-    def is_noun(self) -> bool:
-        """Whether it is one of a series of nouns: `a pump, well, and garden`."""
-        item = self._item_after
-        if not item or classes_after(item) != OPEN or self.before_classes != OPEN:
-            return False
-        if self._begins_item(-1):
-            return True
-        determined = classes_before(self._word(-2), "") & (DETERMINER | ADJECTIVE)
-        begun = self._begins_item(-2) or classes_before(self._word(-3), "") & (FINITE | PREPOSITION)
-        return bool(determined and begun)
 
     @property
     def _start(self) -> int:
@@ -176,18 +145,16 @@ class Row:
     def _bits_before(self) -> int:
         return self.words.after[self._start - 1] if self._start else END
 
-    @property
-    def _item_after(self) -> str:
-        """The next item of a series, where the row is an item: `and garden`, `pump, and`."""
-        first, second = self.following, self._word(1)
-        if first in _SERIES:
-            return second
-        adjacent = second in _SERIES and self.plain[self.position + 1] - self.plain[self.position] == 1
-        return first if adjacent and self._bits(0) & BREAK else ""
+    def _begins_at(self, offset: int) -> bool:
+        """Returns whether a sentence begins at the row, or at the word before it for an offset of -1."""
+        if not offset:
+            return bool(self._bits_before & END)
+        index = self.plain[self.position - 1]
+        return not index or bool((self.words.after[index - 1] | self._bits(-2)) & END)
 
-    def _begins_item(self, offset: int) -> bool:
-        """Returns whether the word at the offset is the first of its clause."""
-        return not self._word(offset - 1) or bool(self._bits(offset - 1) & BREAK)
+    @property
+    def _is_interjection(self) -> bool:
+        return self.position > 0 and self.words.lower[self.plain[self.position - 1]] in _INTERJECTIONS
 
     def _word(self, offset: int) -> str:
         """Returns the plain word at the offset from the row (0 follows it), or "" beyond the sentence."""
@@ -227,25 +194,3 @@ class Row:
             other - one >= length + self._end - self._start
             and lower[one:other] == lower[other : other + (other - one)]
         )
-
-
-def find_rows(words: Words, joined: Words) -> list[Row]:
-    """Returns the rows of phrases, each within a sentence, from left to right.
-
-    `joined` are the same words with the commas around what was taken out gone: `you, um, know` is a phrase.
-    """
-    plain: list[int] = []
-    rows: list[Row] = []
-    free_from = 0
-    for found in _PHRASES.find(joined):
-        if found.phrase in ORDINARY:
-            continue
-        plain.extend(range(free_from, found.start))
-        phrase = FoundPhrase(SPELLINGS.get(found.phrase, found.phrase), found.start, found.end)
-        if not rows or found.start > free_from or words.after[found.start - 1] & END:
-            rows.append(Row(words, plain, len(plain), [phrase]))
-        else:
-            rows[-1].phrases.append(phrase)
-        free_from = found.end
-    plain.extend(range(free_from, len(words)))
-    return rows

@@ -33,7 +33,20 @@ START = 8388608  # in place of the word before: the sentence begins here
 CLAUSE = 16777216  # beside the class of the word before: a comma or dash follows it
 THAT = 33554432
 FINISH = 67108864  # in place of the word after: the sentence ends here
-ANY = 2 * FINISH - 1
+OPINION = 134217728  # `guess`, which a clause follows, and no comparison
+SPEECH = 268435456  # `said`
+COPULA = 536870912  # `got`, before an adjective
+NO = 1073741824
+DO_NOT = 2147483648  # `don't`
+EXISTENTIAL = 4294967296  # a form of `be` whose subject is `there`
+INVERTED = 8589934592  # a subject behind its verb: `can you`
+LEADING = 17179869184  # `this` where a clause begins
+ADVERBIAL = 34359738368  # in place of the word after: `at all`
+ACTION = 68719476736  # beside the class of the word after: an object follows it, as in `help me`
+BELIEF = 137438953472  # `think`
+SUBJECT = 274877906944  # beside the class of the word after: its verb follows, as in `we should`, `it's`
+PAST = 549755813888  # beside `ACTION`: `joined the`
+ANY = 2 * PAST - 1
 FINITE = VERB | BE | AUXILIARY | MODAL | WOULD | NEGATION
 
 _LISTS = {
@@ -65,7 +78,8 @@ _LISTS = {
     "buy built build sold sell sent send spent spend lost lose met meet paid pay ran wrote write "
     "understand understood believe believed hope hoped guess forgot forget remember decided decide asked "
     "ask agree agreed call called learned learn happened happens used walked talk talked moved "
-    "worked looked helped showed grew held heard hear felt feel remembered realized realised figured",
+    "worked looked helped showed grew held heard hear felt feel remembered realized realised figured "
+    "sat stood ate drank drove flew fell broke chose wore threw spoke slept stole taught caught fought",
     ADVERB: "really just very too quite pretty totally super kinda sorta maybe perhaps now then always "
     "still already again also even only almost more less most rather somewhat here there today "
     "yesterday tomorrow soon later ever together completely absolutely extremely",
@@ -79,8 +93,19 @@ _LISTS = {
     "horrible perfect beautiful pretty ugly popular famous random serious obvious normal insane intense",
     SAYING: "thinking saying hoping guessing feeling telling seeing deciding suggesting hearing knowing",
     THAT: "that",
+    BELIEF: "think thought",
+    OPINION: "guess suppose assume believe",
+    SPEECH: "say said says saying",
+    COPULA: "got get gets getting became become",
+    NO: "no",
+    DO_NOT: "don't didn't doesn't",
 }  # fmt: skip
 _CONTRACTIONS = {"m": BE, "re": BE, "s": BE, "ve": AUXILIARY, "ll": MODAL, "d": WOULD}
+_ADVERBIALS = frozenset({
+    ("at", "all"), ("at", "least"), ("at", "most"), ("for", "real"), ("for", "sure"), ("for", "ever"),
+    ("all", "over"), ("all", "around"), ("right", "now"), ("right", "away"), ("all", "day"), ("all", "night"),
+})  # fmt: skip
+_ABLE = frozenset({"can", "could", "can't", "couldn't"})
 _NO_VERBS_IN_ING = frozenset(
     "something anything nothing everything morning evening building meeting during king thing things".split()
 )
@@ -103,7 +128,7 @@ _BY_WORD = _by_word()
 def classes_before(word: str, earlier: str) -> int:
     """Returns the classes of a word, as what follows it sees them: of `we're`, the verb.
 
-    `earlier` is the word before, which may be the subject of a form of `be`.
+    `earlier` is the word before in the sentence: `we` before `were`, `can` before `you`.
     """
     subject, apostrophe, ending = word.partition("'")
     if apostrophe and ending in _CONTRACTIONS:
@@ -112,13 +137,34 @@ def classes_before(word: str, earlier: str) -> int:
         classes = _classes(word)
     if word == "to" and earlier in _MOTION:
         return PREPOSITION
-    return classes | PERSON_BE if classes & BE and _BY_WORD.get(earlier, 0) & PERSON else classes
+    return classes | _with_earlier(classes, earlier)
 
 
-def classes_after(word: str) -> int:
-    """Returns the classes of a word, as what stands before it sees them: of `we're`, the subject."""
+def _with_earlier(classes: int, earlier: str) -> int:
+    """Returns what a word of these classes is behind the word before."""
+    before = _BY_WORD.get(earlier, 0)
+    if classes & BE:
+        return PERSON_BE * bool(before & PERSON) | EXISTENTIAL * (earlier == "there")
+    if classes & PERSON:
+        return INVERTED * (earlier in _ABLE)
+    return LEADING * bool(classes & (DEMONSTRATIVE | THAT) and (not earlier or before & CONJUNCTION))
+
+
+def classes_after(word: str, later: str = "") -> int:
+    """Returns the classes of a word, as what stands before it sees them: of `we're`, the subject.
+
+    `later` is the word after it in the sentence, which may be its object.
+    """
+    if (word, later) in _ADVERBIALS:
+        return ADVERBIAL
     subject, apostrophe, ending = word.partition("'")
-    return _classes(subject if apostrophe and ending in _CONTRACTIONS else word)
+    classes = _classes(subject if apostrophe and ending in _CONTRACTIONS else word)
+    if classes & (PERSON | THING):
+        auxiliary = _CONTRACTIONS.get(ending, 0) | _BY_WORD.get(later, 0)
+        return classes | SUBJECT * bool(auxiliary & (BE | MODAL | WOULD))
+    if classes & OPEN and _BY_WORD.get(later, 0) & (DETERMINER | OBJECT):
+        return classes | ACTION | PAST * word.endswith("ed")
+    return classes
 
 
 def _classes(word: str) -> int:
