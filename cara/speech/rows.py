@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Container, Iterator
 from functools import cached_property
 
@@ -66,9 +67,10 @@ class Row(Surroundings):
         """Whether it ends a question in the order of a statement: `It's cold right?`."""
         if not self.closes or not self.words.after[self._end - 1] & ASKED or not self.position:
             return False
-        first = self.position - 1
-        while first and not self._bits(first - 1 - self.position) & END:
-            first -= 1
+        start = self._start
+        while start and not self.words.after[start - 1] & END:
+            start -= 1
+        first = bisect_left(self.plain, start, hi=self.position - 1)
         word, later = (self.words.lower[self.plain[at]] for at in (first, min(first + 1, self.position - 1)))
         asked = later if classes_after(word) & CONJUNCTION else word
         return not classes_after(asked) & (BE | AUXILIARY | MODAL | WOULD | QUESTION_WORD)
