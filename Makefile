@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
-JOBS   ?= 2
+JOBS   ?= 3
 UV     ?= $(shell command -v uv 2>/dev/null)
 
 # Two stamps: what Cara runs on, and with it what tests and linters need.
@@ -65,7 +65,7 @@ evaluate: $(RUNTIME)  ## how well a model judges labeled talks; ARGS="FOLDER --t
 seed: $(RUNTIME)  ## learners with weeks of practice, in the database of make dev
 	@$(BIN)/cara seed $(ARGS)
 
-test: $(DEVELOPMENT)  ## all tests; ARGS=tests/accounts for a part, JOBS=4 for more at once
+test: $(DEVELOPMENT)  ## all tests; ARGS=tests/accounts for a part, JOBS=2 for fewer at once
 	$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
 
 browser: $(DEVELOPMENT)  ## sign-in, cookies and what hostile pages try, in a real Chromium
