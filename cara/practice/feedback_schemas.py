@@ -60,8 +60,8 @@ class Highlight(ResponseModel):
     quote: str
     start: int
     end: int
-    start_seconds: Number | None = None
-    end_seconds: Number | None = None
+    start_seconds: Number | None
+    end_seconds: Number | None
     type: Literal["strength", "improvement"]
     comment: str
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal, get_args
 from uuid import UUID
 
-from pydantic import MISSING, AfterValidator, BeforeValidator, Field, PlainSerializer
+from pydantic import MISSING, AfterValidator, Field, PlainSerializer
 from typing_extensions import TypeAliasType
 
 from cara.errors import InvalidValue
@@ -62,10 +62,6 @@ PracticedAt = Annotated[Rfc3339DateTime, AfterValidator(_check_practiced_at)]
 Focus = Annotated[list[Annotated[str, FreeText(1, 100)]], Field(max_length=5)]
 
 
-def _none_as_empty(focus: Any) -> Any:
-    return [] if focus is None else focus
-
-
 class SessionGoal(RequestModel):
     """What the learner practises for: who listens, how long it should take, and what to work on.
 
@@ -86,11 +82,7 @@ class SessionGoal(RequestModel):
         Annotated[int, Field(ge=5, le=36_000)] | None,
         Field(description="How long the talk should take. A duration that is known is compared with it."),
     ] = None
-    focus: Annotated[
-        Focus,
-        Field(default_factory=list, description="What to work on; null is the same as nothing."),
-        BeforeValidator(_none_as_empty, json_schema_input_type=Focus | None),
-    ]
+    focus: Annotated[Focus, Field(default_factory=list, description="What to work on.")]
 
 
 def stored_goal(goal: SessionGoal) -> dict[str, Any] | None:

@@ -34,7 +34,7 @@ async def test_a_goal_is_replaced_as_a_whole_and_removed_by_null(learner: Learne
         **NOTHING,
         "focus": ["pauses"],
     }
-    for nothing in (NOTHING, {"focus": None, "audience": None}):
+    for nothing in (NOTHING, {"focus": [], "audience": None}):
         assert (await learner.expects(200, "PATCH", path, json={"goal": nothing}))["goal"] is None
     await learner.expects(200, "PATCH", path, json={"goal": GOAL})
     assert (await learner.expects(200, "PATCH", path, json={"goal": None}))["goal"] is None
