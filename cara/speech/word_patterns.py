@@ -34,17 +34,17 @@ _LETTER: Final = r"[^\W\d_]"
 _SPACE_IN_NUMBER: Final = r"[ \u00a0\u2009\u202f]"
 # Groups of three digits behind one to three: `1 000 000`, but neither `2020 2021` nor `12 345 67`.
 _GROUPED_NUMBER: Final = (
-    rf"\d{{1,3}}+(?:{_SPACE_IN_NUMBER}\d{{3}}(?!\d))++(?:[.,]\d++)?+(?!{_SPACE_IN_NUMBER}?\d|{_SIGN})"
+    rf"\d{{1,3}}+(?:{_SPACE_IN_NUMBER}\d{{3}}(?!\d))+(?:[.,]\d++)?(?!{_SPACE_IN_NUMBER}?\d|{_SIGN})"
 )
 # `+1 (555) 123-4567` and `(555) 123-4567`, without the sign before.
 _TELEPHONE: Final = (
-    r"(?<=\+)\d{1,3}+(?=(?:[ .()-]{0,3}\d){6})(?:[ .-]?+\(?+\d{1,5}+\)?+){2,8}+"
+    r"(?<=\+)\d{1,3}+(?=(?:[ .()-]{0,3}\d){6})(?:[ .-]?+\(?\d{1,5}+\)?){2,8}"
     rf"|(?<=\()\d{{3}}\)[ ]?\d{{3}}[ .-]\d{{4}}(?!{_SIGN})"
 )
 # `U.S`, `p.m` and `Ph.D`; the last full stop may end a sentence, too, and is none of the word.
 _DOTTED: Final = (
     rf"(?:(?:{_LETTER}\.)+{_LETTER}|(?:Ph|Ed|Psy|LL)\.[BDM]|[BDM]\.(?:Sc|Phil|Eng|Ed|Tech|Arch|Com))"
-    rf"(?!{_SIGN})(?:\.(?=['-]{_SIGN}))?+"
+    rf"(?!{_SIGN})(?:\.(?=['-]{_SIGN}))?"
 )
 
 _CLOSING: Final = r""".,;:!?'"…)\]}*_"""
@@ -52,7 +52,7 @@ _CLOSING: Final = r""".,;:!?'"…)\]}*_"""
 # in punctuation, but may hold brackets in pairs.
 _REST_OF_LINK: Final = (
     rf"(?:[{_CLOSING}]*+(?:[^\s{_CLOSING}<>()\[{{|`«»“”„‘’\u3000-\u303f\uff00-\uff65{UNSPACED}]"
-    r"|\([^\s()<>]{1,100}+\)))++"
+    r"|\([^\s()<>]{1,100}+\)))+"
 )
 # Endings that are English words (`in`, `is`) are no evidence: a space may be missing behind a full stop.
 _DOMAINS: Final = (
@@ -65,7 +65,7 @@ _FILES: Final = (
 )
 _NAME_PARTS: Final = rf"(?:{_SIGN}[\w-]*+\.){{0,3}}"
 _SITE_OR_FILE: Final = (
-    rf"\.{_NAME_PARTS}(?:(?i:{_DOMAINS}|{_FILES})(?!{_SIGN})(?:[/?\#:]{_REST_OF_LINK})?+"
+    rf"\.{_NAME_PARTS}(?:(?i:{_DOMAINS}|{_FILES})(?!{_SIGN})(?:[/?\#:]{_REST_OF_LINK})?"
     rf"|[A-Za-z]{{2,10}}+/{_REST_OF_LINK})"
 )
 
@@ -75,13 +75,13 @@ WORD: Final = rf"""
   | (?<=\d)[.,:/–](?=\d){_SIGN}++
   | &(?={_LETTER}{{1,2}}(?!{_LETTER})){_SIGN}++       # R&D, AT&T
   | (?<=mailto):{_SIGN}++
-  | @{_SIGN}++(?:[.-]{_SIGN}++)*+
+  | @{_SIGN}++(?:[.-]{_SIGN}++)*
   | [.+%](?=(?:{_SIGN}++[.+%-]){{0,6}}{_SIGN}++@{_SIGN}){_SIGN}++   # ann.lee@
   | (?<=\d[ap])\.m(?!{_SIGN})                           # 3p.m.
   | (?<=\b[Ww]{{3}})\.{_REST_OF_LINK}
   | {_SITE_OR_FILE}
   | ://{_REST_OF_LINK}
-)*+
+)*
 """
 """One word, in the verbose syntax, without groups."""
 
