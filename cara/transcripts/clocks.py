@@ -6,13 +6,15 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
-CLOCK = r"\d{1,3}:\d{1,2}(?::\d{1,2}){0,2}(?:[.,]\d{1,3})?(?!\d|:\d)"
+from cara.transcripts.expressions import compiled
+
+CLOCK = r"\d{1,3}:\d{1,2}(?::\d{1,2}){0,2}+(?:[.,]\d{1,3})?+(?!\d|:\d)"
 """A time of a recording (`0:03`, `00:00:12.5`) or of the day."""
 HALF = r"(?:[ ]?(?:[AaPp]\.?[ ]?[Mm]\b\.?|[صم](?!\w)))"
 """The half of the day behind a time of twelve hours."""
 HALF_AHEAD = r"(?:(?:上午|下午|凌晨|早上|中午|晚上|午前|午後|오전|오후)[ ]?)"
 """The half of the day before a time of twelve hours."""
-LETTERED = r"(?:\d{1,2}h[ ]?)?(?:\d{1,3}m[ ]?)?\d{1,5}(?:\.\d{1,3})?s"
+LETTERED = r"(?:\d{1,2}h[ ]?)?+(?:\d{1,3}m[ ]?)?+\d{1,5}(?:\.\d{1,3})?+s"
 """A time of a recording with the letters of its units (`5.50s`, `1h02m03s`)."""
 DATE = (
     r"(?:\d{1,4}[ ]?[./-][ ]?\d{1,2}[ ]?[./-][ ]?\d{1,4}\.?+"
@@ -22,12 +24,12 @@ DATE = (
 """A date with its year."""
 DAY = (
     r"(?:(?:Today|Yesterday|(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]{0,6})(?:,?[ ]at|,)?[ ]"
-    rf"|{DATE}(?:[ ]at|,)?[ T]{{1,2}}|\d{{1,2}}[./]\d{{1,2}}\.?[ ])"
+    rf"|{DATE}(?:[ ]at|,)?+[ T]{{1,2}}|\d{{1,2}}[./]\d{{1,2}}\.?[ ])"
 )
 """What stands for the day before a time."""
 MOMENT = (
-    rf"{DATE}[,،]?[ T]{{1,2}}(?:[^\W\d_]{{1,3}}\.?[ ])?{HALF_AHEAD}?+"
-    rf"(?:{CLOCK}|\d{{1,2}}\.\d{{2}}(?:\.\d{{2}})?(?!\d)){HALF}?"
+    rf"{DATE}[,،]?[ T]{{1,2}}(?:[^\W\d_]{{1,3}}\.?[ ])?+{HALF_AHEAD}?+"
+    rf"(?:{CLOCK}|\d{{1,2}}\.\d{{2}}(?:\.\d{{2}})?+(?!\d)){HALF}?+"
 )
 """A date and a time, as messengers write them in any language (`4.3.2026 klo 9.30`)."""
 TO = r"[ \t]{0,3}(?:-{1,3}>?|[–—>])[ \t]{0,3}"
@@ -40,16 +42,16 @@ _DAY_SECONDS = 24 * _HOUR_SECONDS
 _EARLIEST_SECONDS = 6 * _HOUR_SECONDS
 # A recording whose first time is later than this does not begin at zero: its times are those of the day.
 _LATE_MINUTES = 5
-_TIME = re.compile(r"(\d{1,3}):(\d{1,2})(?::(\d{1,2}))?(?::\d{1,2})?(?:[.,](\d{1,3}))?")
-_HALF = re.compile(
+_TIME = compiled(r"(\d{1,3}):(\d{1,2})(?::(\d{1,2}))?+(?::\d{1,2})?+(?:[.,](\d{1,3}))?+")
+_HALF = compiled(
     r"(?P<later>[Pp]\.?[ ]?[Mm]|م|下午|中午|晚上|午後|오후)|[Aa]\.?[ ]?[Mm]|ص|上午|凌晨|早上|午前|오전"
 )
-_LETTERED = re.compile(r"(?:(\d{1,2})h[ ]?)?(?:(\d{1,3})m[ ]?)?(\d{1,5}(?:\.\d{1,3})?)s")
+_LETTERED = compiled(r"(?:(\d{1,2})h[ ]?)?+(?:(\d{1,3})m[ ]?)?+(\d{1,5}(?:\.\d{1,3})?+)s")
 _DATE = re.compile(r"\d[ ]?[./-][ ]?\d{1,2}[ ]?[./-][ ]?\d|\d[년年]")
 
-_RANGED = rf"{CLOCK}(?:{TO}{CLOCK})?"
+_RANGED = rf"{CLOCK}(?:{TO}{CLOCK})?+"
 _MARKED = (
-    rf"[\[(<][ \t]{{0,3}}(?:{CLOCK}{HALF}?(?:{TO}{CLOCK})?|{LETTERED}(?:{TO}{LETTERED})?)"
+    rf"[\[(<][ \t]{{0,3}}(?:{CLOCK}{HALF}?+(?:{TO}{CLOCK})?+|{LETTERED}(?:{TO}{LETTERED})?+)"
     r"[ \t]{0,3}[\])>]"
     rf"|(?<=\w)[ ]{CLOCK}(?=\])"
     rf"|\#{CLOCK}(?:-\d)?\#"
@@ -57,8 +59,8 @@ _MARKED = (
     rf"|^[ \t\ufeff]*+(?=\d{{1,2}}:\d{{2}}:\d{{2}}){_RANGED}(?![\w:])"
     rf"|(?<![\w:.,])(?=0?\d:\d{{2}}:\d{{2}}){CLOCK}(?![\w:])"
 )
-_MARKS = re.compile(_MARKED, re.MULTILINE)
-_MARKS_AND_BARE = re.compile(rf"{_MARKED}|^[ \t\ufeff]*+{_RANGED}(?=[\s>–—-]|\Z)", re.MULTILINE)
+_MARKS = compiled(_MARKED, re.MULTILINE)
+_MARKS_AND_BARE = compiled(rf"{_MARKED}|^[ \t\ufeff]*+{_RANGED}(?=[\s>–—-]|\Z)", re.MULTILINE)
 _BARE = re.compile(r"^[ \t\ufeff]*+(\d{1,3}:\d{2})(?=[\s>–—-]|\Z)", re.MULTILINE)
 # Times of a recording begin near zero, or fall on any second; those that are said are rounder.
 BEGINNING_SECONDS = 60
