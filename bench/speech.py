@@ -27,7 +27,7 @@ def talks(characters: int) -> dict[str, str]:
     spoken = " ".join(line.partition(": ")[2] or line for line in turns.splitlines())
     kinds = {"turns": turns, "monologue": spoken, "one sentence": re.sub(r"[.!?…]", "", spoken)}
     repeated = {name: _repeated(text, characters) for name, text in kinds.items()}
-    return {**repeated, "captions": _captions(repeated["monologue"])[:characters]}
+    return {**repeated, "captions": _captions(repeated["monologue"].replace(":", ","))[:characters]}
 
 
 def _captions(text: str) -> str:

@@ -116,7 +116,7 @@ def _check_writable(out: Path | None, folder: Path | None) -> None:
 
 
 def _judge_variants(local: LocalSettings, variants: list[Variant], outcomes: Outcomes, at_once: int) -> int:
-    """Adds the judgements to the outcomes, as many as there are to be had; returns the exit code."""
+    """Adds the judgements to the outcomes, as far as the calls succeed; returns the exit code."""
     from cara.gemini.errors import GeminiMisconfigured
 
     try:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from cara.expressions import compiled
+
 # In every language, except where one is a word.
 _SOUNDS = (
     ("um", re.compile(r"u++h*+m++")),
@@ -22,7 +24,7 @@ _SOUNDS = (
     ("ııı", re.compile(r"i?+ı{2,}+")),
     ("yyy", re.compile(r"y{3,}+")),
     ("эм", re.compile(r"э++м++|м{2,}+")),
-    ("э", re.compile(r"э++(?:-э++)*+")),
+    ("э", compiled(r"э++(?:-э++)*+")),
     ("えーと", re.compile(r"え[ーえぇ]++っ?と[ーお]*+")),
     ("えっと", re.compile(r"えっと[ーお]*+")),
     ("えー", re.compile(r"え[ーえぇ]++")),

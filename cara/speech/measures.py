@@ -19,7 +19,7 @@ from cara.speech.overused import overused_words
 from cara.speech.own_time import fluent_parts, own_seconds
 from cara.speech.questions import find_questions
 from cara.speech.schemas import PaceNorm, SpeechMeasures
-from cara.speech.timing import known_duration, measure_timing
+from cara.speech.timing import Duration, known_duration, measure_timing
 from cara.speech.vocabulary import measure_vocabulary
 from cara.speech.words import Words, tokenize
 from cara.transcripts.talk import Talk, read_talk
@@ -90,15 +90,10 @@ def measure_talk(talk: Talk, *, duration_seconds: float | None, feature_type: st
     )
     members = {
         **pace,
-        "fillers": fluency.filler_measures(seconds),
+        **_extent(talk, words, fluency, duration),
         **_wording(words, fluency, applicability),
         "language": language,
-        "words": len(words),
-        "fluent_words": len(fluency.fluent),
-        "sentences": len(words.sentences),
-        "turns": len(talk.own),
-        "duration_seconds": duration.seconds,
-        "duration_source": duration.source,
+        "fillers": fluency.filler_measures(seconds),
         "timing": timing.timing,
         "words_per_minute_implausible": applicability.implausible_pace,
         "pace_norm": norm if applicability.english else None,
@@ -181,6 +176,17 @@ def _restrictions(talk: Talk, restrictions: Sequence[Restriction]) -> dict[str, 
     return {
         "not_applicable": list(dict.fromkeys(excluded)),
         "notes": [*talk.transcript.notes, *(restriction.note for restriction in restrictions)],
+    }
+
+
+def _extent(talk: Talk, words: Words, fluency: Fluency, duration: Duration) -> dict[str, object]:
+    return {
+        "words": len(words),
+        "fluent_words": len(fluency.fluent),
+        "sentences": len(words.sentences),
+        "turns": len(talk.own),
+        "duration_seconds": duration.seconds,
+        "duration_source": duration.source,
     }
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
+from cara.expressions import compiled
 from cara.transcripts.caption_labels import Label, Line, accepted, is_full_name, is_name_alone, label_at
 from cara.transcripts.caption_markup import Part, timed_words
 from cara.transcripts.chevrons import guessed_speaker
@@ -16,13 +17,13 @@ from cara.transcripts.utterances import Utterance, speaker_key
 
 _CHANGE = re.compile(r"^>>", re.MULTILINE)
 _MAYBE_LABEL = re.compile(r"^(?=[^:：\])\n]{1,100}+[:：\])])", re.MULTILINE)
-_CHANGE_OR_LABEL = re.compile(r"(?:^|(?<=\s))(?:>>++\s*+)++|" + _MAYBE_LABEL.pattern, re.MULTILINE)
+_CHANGE_OR_LABEL = compiled(r"(?:^|(?<=\s))(?:>>++\s*+)++|" + _MAYBE_LABEL.pattern, re.MULTILINE)
 _SIGNS = re.compile(r"[:：>\[(]")
 _DASH = r"^[-–—‐](?![-\d])\s*+"
 _DASHES = re.compile(_DASH, re.MULTILINE)
-_DASH_OR_LABEL = re.compile(_DASH + "|" + _CHANGE_OR_LABEL.pattern, re.MULTILINE)
+_DASH_OR_LABEL = compiled(_DASH + "|" + _CHANGE_OR_LABEL.pattern, re.MULTILINE)
 _PRONOUNS = re.compile(r"\s*+\([^\W\d_]{1,12}(?:\s?/\s?[^\W\d_]{1,12}){1,3}\)$")
-_MARK = re.compile(r"(?:\[[^\[\]]*+\]|\([^()]*+\)|[♪\s])*+")
+_MARK = compiled(r"(?:\[[^\[\]]*+\]|\([^()]*+\)|[♪\s])*+")
 
 
 class _Piece(NamedTuple):

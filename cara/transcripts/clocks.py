@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
-from cara.transcripts.expressions import compiled
+from cara.expressions import compiled
 
 CLOCK = r"\d{1,3}:\d{1,2}(?::\d{1,2}){0,2}+(?:[.,]\d{1,3})?+(?!\d|:\d)"
 """A time of a recording (`0:03`, `00:00:12.5`) or of the day."""

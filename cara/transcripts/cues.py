@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from cara.expressions import compiled
 from cara.transcripts.caption_markup import TIME, Part, parts_of, seconds
 from cara.transcripts.mapped_text import MappedText
 
@@ -27,7 +28,7 @@ _IDENTIFIER = re.compile(r"(?=\D*+[0-9])\S++")
 _WEBEX_IDENTIFIER = re.compile(r'[0-9]{1,9} "(.{0,100})" \([0-9]{1,20}\)')
 """Webex writes the speaker into the identifiers of cues: `1 "Ann Lee" (2834756672)`."""
 _BLOCK = re.compile(r"(?:NOTE|STYLE|REGION)(?!\S)")
-_PARAGRAPH = re.compile(r"\S[^\n]*+(?:\n[^\S\n]*+\S[^\n]*+)*+")
+_PARAGRAPH = compiled(r"\S[^\n]*+(?:\n[^\S\n]*+\S[^\n]*+)*+")
 _CUT_OFF = re.compile(
     r"\n[^\S\n]*+\n\s*+(?:([0-9]{1,9})[^\S\n]*+(?:\n[0-9:.,> \t-]*+)?|[0-9]{1,6}:[0-9:.,> \t-]*+)\s*+\Z"
 )

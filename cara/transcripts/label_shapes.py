@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, NamedTuple
 
+from cara.expressions import compiled
 from cara.transcripts.clocks import CLOCK, DATE, DAY, HALF, HALF_AHEAD, LETTERED, MOMENT, TO, has_clocks
-from cara.transcripts.expressions import compiled
 
 # Each is one character for one character, so that offsets stay the same.
 _LINE_ENDS = ("\r", "\x85", "\u2028", "\u2029", "\x0c")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Literal, NamedTuple, TypeGuard
 
 from typing_extensions import TypeAliasType
 
+from cara.expressions import compiled
 from cara.transcripts.mapped_text import MappedText
 
 TranscriptFormat = TypeAliasType(
@@ -42,7 +42,7 @@ _MOST_AT_ONCE = 2.5
 _AROUND = " \t\r\n*_~@|:.,;\"'`“”„«»<>‹›-–—\u200b\u200e\u200f\u2060\ufeff"
 _BRACKETS = str.maketrans("()[]", "    ")
 # Pronouns and roles behind a name.
-_ADDED = re.compile(
+_ADDED = compiled(
     r"(?:[ ]{0,3}(?<=.)[(\[][^()\[\]\d]{1,60}[)\]])++$"
     r"|[ |,–—-]{1,3}(?:she|he|they|ze|xe|ella|él|elle|il)(?:/\w{1,8}){1,3}$"
 )

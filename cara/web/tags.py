@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from cara.errors import InvalidValue
+from cara.expressions import compiled
 
 _CURRENT: Final = """a abbr address area article aside audio b base bdi bdo blockquote body br button canvas
 caption cite code col colgroup data datalist dd del details dfn dialog div dl dt em embed fieldset
@@ -37,13 +38,13 @@ _START: Final = (
     r"<(?:/?[A-Za-z]|!--|!\[CDATA\[|!(?:DOCTYPE|ENTITY|ELEMENT|ATTLIST|NOTATION)\b|\?(?:xml|php)\b)"
 )
 # Runs up to the next start or `>`: quotes are not looked at, so that no character is read twice.
-_CANDIDATE: Final = re.compile(
+_CANDIDATE: Final = compiled(
     rf"<(?P<closing>/?)(?P<name>[A-Za-z][^\s/<>]*+)(?P<rest>(?:[^<>]++|<(?!{_START[1:]}))*+)(?P<closed>>?)"
     rf"|(?P<comment><!--)|(?P<declaration>{_START})",
     re.IGNORECASE | re.ASCII,
 )
 # Runs on through quoted values, as a browser does.
-_WHOLE_TAG: Final = re.compile(
+_WHOLE_TAG: Final = compiled(
     rf"""</?[A-Za-z][^\s/<>]*+
     (?:[^<>=]++ | =\s*+(?:"[^"]*+"|'[^']*+') | = | <(?!{_START[1:]}) )*+ (?P<closed>>?)""",
     re.IGNORECASE | re.ASCII | re.VERBOSE,
@@ -67,7 +68,7 @@ _ACTING_BEHIND_CODE: Final = re.compile(
     r"""[\s/"'](?:on[a-z]{3,}+\s*+=|href=(?!=\s))""", re.IGNORECASE | re.ASCII
 )
 _NAME: Final = re.compile(r"[A-Za-z][\w.:-]*+", re.ASCII)
-_QUOTES_PAIRED: Final = re.compile(r"""(?:[^=]++|=\s*+(?:"[^"]*+"|'[^']*+')|=(?!\s*+["']))*+\Z""", re.ASCII)
+_QUOTES_PAIRED: Final = compiled(r"""(?:[^=]++|=\s*+(?:"[^"]*+"|'[^']*+')|=(?!\s*+["']))*+\Z""", re.ASCII)
 _COMMENT: Final = re.compile(r"<!--(?:-?>|.*?--!?>)", re.DOTALL)
 _DECLARATION: Final = re.compile(rf"{_START}[^<>]*+>", re.IGNORECASE | re.ASCII)
 _CONTENT_END: Final = {

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from cara.transcripts.cleaning import MAX_LABEL_CHARACTERS, cleaned
-from cara.transcripts.expressions import giving_back
 from cara.transcripts.mapped_text import MappedText
 from cara.transcripts.reading import MAX_LINES, read_transcript
 from cara.transcripts.utterances import (
@@ -138,7 +137,3 @@ def test_the_credit_at_the_end_of_json_is_nobodys():
     said = [each.text.text for each in read_transcript(sent % "Transcribed by https://otter.ai").utterances]
     assert said == ["Hello."]
     assert len(read_transcript(sent % "It was transcribed by my sister.").utterances) == 2
-
-
-def test_older_pythons_match_with_groups_that_give_back() -> None:
-    assert giving_back(r"(?:a)?+(?:b){2,3}+c*+(?:d)++") == r"(?:a)?(?:b){2,3}c*+(?:d)+"

@@ -6,12 +6,12 @@ import re
 import sys
 
 _POSSESSIVE_GROUP = re.compile(r"(\)(?:[?*+]|\{[0-9,]+\}))\+")
-_MATCHES_POSSESSIVE_GROUPS = sys.version_info >= (3, 11, 5)
+MATCHES_POSSESSIVE_GROUPS = sys.version_info >= (3, 11, 5)
 
 
 def compiled(pattern: str, flags: re.RegexFlag = re.NOFLAG) -> re.Pattern[str]:
     """Returns the pattern, with groups that give back where Python can't match others: slower, and right."""
-    return re.compile(pattern if _MATCHES_POSSESSIVE_GROUPS else giving_back(pattern), flags)
+    return re.compile(pattern if MATCHES_POSSESSIVE_GROUPS else giving_back(pattern), flags)
 
 
 def giving_back(pattern: str) -> str:
