@@ -12,6 +12,7 @@ from multiprocessing.synchronize import Semaphore
 
 from aiohttp import web
 
+from cara import event_loop
 from cara.app import create_app
 from cara.observability.logging import set_up_logs
 from cara.observability.metrics import PortUnusable, serve_metrics, translate_bind_errors
@@ -132,7 +133,7 @@ def run_one(settings: Settings, *, reuse_port: bool = False, speaker: Semaphore 
     set_up_logs()
     sys.setswitchinterval(SWITCH_SECONDS)
     try:
-        asyncio.run(serve(settings, reuse_port=reuse_port))
+        event_loop.run(serve(settings, reuse_port=reuse_port))
     except (CannotServe, PortUnusable, UnsafeSettings) as error:
         if speaker is None or speaker.acquire(block=False):
             sys.stderr.write(f"cara serve: {error}\n")

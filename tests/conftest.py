@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -19,6 +20,7 @@ from cara.app import create_app
 from cara.devtools.emulator.emulator import Emulator
 from cara.devtools.emulator.server import EMULATOR, EmulatorSettings, create_emulator
 from cara.devtools.servers.unprivileged import discard_data
+from cara.event_loop import new_event_loop
 from cara.outages import Outage
 from cara.postgres.database import Database
 from cara.redis.connections import OUTAGE
@@ -73,6 +75,18 @@ def _no_data_are_left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
     yield
     for data in tmp_path_factory.getbasetemp().glob("**/postgres/data"):
         discard_data(data.parents[1])
+
+
+class _EventLoopPolicy(asyncio.DefaultEventLoopPolicy):
+    """Gives the tests the event loop of the processes that ship."""
+
+    def new_event_loop(self) -> asyncio.AbstractEventLoop:
+        return new_event_loop()
+
+
+@pytest.fixture(scope="session")
+def event_loop_policy() -> asyncio.AbstractEventLoopPolicy:
+    return _EventLoopPolicy()
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from cara import __version__
+from cara import __version__, event_loop
 from cara.cli_support import USAGE_EXIT_CODE
 from cara.clock import watched_clock
 from cara.feedback.work.outcomes import Outcomes
@@ -33,7 +33,7 @@ def main() -> None:
     set_up_logs()
     try:
         settings = read_settings()
-        asyncio.run(run(settings))
+        event_loop.run(run(settings))
     except UnsafeSettings as error:
         sys.stderr.writelines(f"cara worker: {problem}\n" for problem in error.problems)
         sys.exit(USAGE_EXIT_CODE)
