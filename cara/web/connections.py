@@ -15,7 +15,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable
-from typing import Final, Self
+from typing import Final, Self, cast
 
 from aiohttp import web
 
@@ -158,11 +158,10 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Hands an admitted connection to a handler; one that is refused is closed without being read."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # that of uvloop is a class of its own
         self.peer = (transport.get_extra_info("peername") or (None,))[0]
         if not self._limits.admit(self):
-            transport.abort()
+            self._transport.abort()
             return
         self._handler = self._make_handler()
         self._close_after(FIRST_REQUEST_SECONDS, "first_request")
