@@ -32,6 +32,7 @@ from cara.feedback.work.requests import FeedbackRequests
 from cara.feedback.work.reservation import AttemptReservations
 from cara.gemini.client import GeminiClient, connect_gemini
 from cara.jobs.notifier import JobNotifier
+from cara.observability.access_log import AccessLog
 from cara.observability.sentry import start_sentry, stop_sentry
 from cara.postgres.database import Database
 from cara.postgres.migrations import up_to_date_database
@@ -92,6 +93,7 @@ def create_app(settings: Settings) -> web.Application:
     app.cleanup_ctx.extend(
         [
             _sentry,
+            _access_log,
             _database(settings),
             _redis(settings),
             _accounts,
@@ -136,6 +138,11 @@ async def _sentry(_: web.Application) -> AsyncIterator[None]:
     await asyncio.to_thread(stop_sentry)
 
 
+async def _access_log(app: web.Application) -> AsyncIterator[None]:
+    yield
+    service(app, AccessLog).write()
+
+
 def _provide_rules(app: web.Application, settings: Settings) -> None:
     """Provides what needs no connection."""
     tokens = AccessTokens(settings)
@@ -150,6 +157,7 @@ def _provide_rules(app: web.Application, settings: Settings) -> None:
     provide(app, Downloads, Downloads(settings.download_disk_bytes))
     provide(app, OpenApiDocument, OpenApiDocument(ROUTES))
     provide(app, Draining, Draining())
+    provide(app, AccessLog, AccessLog())
 
 
 def _database(settings: Settings) -> CleanupContext:

@@ -57,6 +57,11 @@ def pytest_configure(config: pytest.Config) -> None:
     stack.callback(lambda: [os.environ.pop(name) for name in (POSTGRES, REDIS)])
 
 
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Runs the tests on the event loop of the processes that ship."""
+    return {"uvloop": new_event_loop}
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     if SERVERS in config.stash:
         config.stash[SERVERS].close()
@@ -75,18 +80,6 @@ def _no_data_are_left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
     yield
     for data in tmp_path_factory.getbasetemp().glob("**/postgres/data"):
         discard_data(data.parents[1])
-
-
-class _EventLoopPolicy(asyncio.DefaultEventLoopPolicy):
-    """Gives the tests the event loop of the processes that ship."""
-
-    def new_event_loop(self) -> asyncio.AbstractEventLoop:
-        return new_event_loop()
-
-
-@pytest.fixture(scope="session")
-def event_loop_policy() -> asyncio.AbstractEventLoopPolicy:
-    return _EventLoopPolicy()
 
 
 @pytest.fixture(scope="session")

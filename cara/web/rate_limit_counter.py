@@ -6,8 +6,7 @@ import asyncio
 import logging
 import math
 import time
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from aiohttp import web
 from limits import RateLimitItem
@@ -17,6 +16,7 @@ from redis.exceptions import NoScriptError
 
 from cara.observability.metrics import COUNTED_ALONE
 from cara.redis.connections import AWAY
+from cara.web.rate_limit_advances import Advances
 
 logger = logging.getLogger(__name__)
 
@@ -32,8 +32,7 @@ MAX_OWN_KEYS = 20_000
 _Window = tuple[int, float, int, float]  # count and seconds left: of the previous window, of the current one
 
 
-@dataclass(frozen=True)
-class LimitState:
+class LimitState(NamedTuple):
     """One limit after a request of a client was counted under it, by a sliding window."""
 
     name: str
@@ -59,26 +58,44 @@ class RequestCounter:
     ) -> None:
         self._shared = _SharedCounts(redis)
         self._own = _OwnCounts()
+        self._advances = Advances()
         self._answer_seconds = answer_seconds
         self._pause_seconds = pause_seconds
         self._redis_away = False
         self._ask_again_at = 0.0
 
     async def count(self, limit: RateLimitItem, name: str, client: str, cost: int = 1) -> LimitState:
-        """Counts a request of the client under the named limit; a refused request is not counted."""
+        """Counts a request of the client under the named limit; a refused request is not counted.
+
+        One that costs 1 may have been counted in advance.
+        """
         key, amount, seconds = limit.key_for(name, client), limit.amount, limit.get_expiry()
+        if cost == 1 and (used := self._advances.use(key)):
+            remaining, reset_seconds = used
+            return LimitState(name, amount, seconds, True, remaining, reset_seconds, 0.0)
         if self._may_ask_redis():
             try:
                 async with asyncio.timeout(self._answer_seconds):
-                    counted = await self._shared.count(key, amount, seconds, cost)
+                    return await self._count_in_redis(key, limit, name, cost)
             except AWAY as error:
                 self._note_redis_away(error)
-            else:
-                await self._note_redis_answers()
-                return _limit_state(name, amount, seconds, cost, *counted)
         COUNTED_ALONE.inc()
         counted = await self._own.count(key, amount, seconds, cost)
         return _limit_state(name, amount, seconds, cost, *counted)
+
+    async def _count_in_redis(self, key: str, limit: RateLimitItem, name: str, cost: int) -> LimitState:
+        amount, seconds = limit.amount, limit.get_expiry()
+        count = self._advances.wanted(key, amount) if cost == 1 else cost
+        admitted, window = await self._shared.count(key, amount, seconds, count)
+        if count > cost and not admitted:
+            count = cost
+            admitted, window = await self._shared.count(key, amount, seconds, count)
+        await self._note_redis_answers()
+        state = _limit_state(name, amount, seconds, cost, admitted, window)
+        if cost > 1 or not admitted:
+            return state
+        remaining = self._advances.note(key, limit, count, state.remaining, state.reset_seconds)
+        return state._replace(remaining=remaining)
 
     def _may_ask_redis(self) -> bool:
         """Returns whether to wait for Redis: only now and then while it is away."""

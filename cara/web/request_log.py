@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 import time
+from functools import cache
 from typing import Final
 from uuid import uuid4
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler
+from prometheus_client import Histogram
 
+from cara.observability.access_log import AccessLine, AccessLog
 from cara.observability.metrics import REQUEST_SECONDS
 from cara.observability.sentry import tag_request_id
 from cara.web.client_info import client_address, find_client_address
-from cara.web.context import CALLER_ID, CLIENT_ADDRESS, REQUEST_ID
-
-access_log = logging.getLogger("cara.access")
+from cara.web.context import CALLER_ID, CLIENT_ADDRESS, REQUEST_ID, SERVICES
 
 UNKNOWN_ROUTE: Final = "unknown"
 CLIENT_CLOSED_REQUEST: Final = 499
@@ -63,19 +63,10 @@ def identify_request(request: web.Request) -> None:
 
 
 def log_access(request: web.Request, status: int, seconds: float) -> None:
-    """Writes one line of JSON. The path is without its query, which may hold a ticket."""
-    if not access_log.isEnabledFor(logging.INFO):
-        return
-    line = {
-        "method": request.method,
-        "path": request.path,
-        "status": status,
-        "durationMs": round(seconds * 1000, 1),
-        "userId": str(request[CALLER_ID]) if CALLER_ID in request else None,
-        "address": client_address(request),
-        "requestId": request.get(REQUEST_ID),
-    }
-    access_log.info(json.dumps(line))
+    """Adds the line of a request to the access log: its path without the query, which may hold a ticket."""
+    log: AccessLog = request.app[SERVICES][AccessLog]
+    user_id, address, request_id = request.get(CALLER_ID), client_address(request), request.get(REQUEST_ID)
+    log.add(AccessLine(request.method, request.path, status, seconds, user_id, address, request_id))
 
 
 def _observe(request: web.Request, response: web.StreamResponse, seconds: float) -> None:
@@ -84,7 +75,13 @@ def _observe(request: web.Request, response: web.StreamResponse, seconds: float)
         return
     resource = request.match_info.route.resource
     route, method = (resource.canonical, request.method) if resource else (UNKNOWN_ROUTE, "any")
-    REQUEST_SECONDS.labels(method, route, response.status).observe(seconds)
+    _seconds_of(method, route, response.status).observe(seconds)
+
+
+@cache
+def _seconds_of(method: str, route: str, status: int) -> Histogram:
+    """Returns the durations of a route's answers: of methods, routes and statuses there are few."""
+    return REQUEST_SECONDS.labels(method, route, status)
 
 
 class _NotHttpIsInfo(logging.Filter):

@@ -15,6 +15,7 @@ import jwt
 import pytest
 from pydantic import SecretStr
 
+from cara.accounts import access_tokens
 from cara.accounts.access_tokens import ALGORITHM, AUDIENCE, ISSUER, AccessTokens
 from cara.app import create_app
 from cara.errors import TokenExpired, TokenInvalid
@@ -198,3 +199,39 @@ async def test_a_token_whose_sign_in_is_known_to_have_ended_costs_no_look_up(
     async with service(client.app, Database).acquire():
         statuses = [(await learner.call("GET", "/api/auth/verify")).status for learner in ended]
     assert statuses == [503, 401, 401]
+
+
+async def test_a_token_that_was_verified_before_expires_all_the_same(
+    settings: Settings, learner: Learner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokens = AccessTokens(settings)
+    assert tokens.claims(learner.access_token) == tokens.claims(learner.access_token)
+    expired = time.time() + settings.access_token_seconds + 1
+    monkeypatch.setattr(time, "time", lambda: expired)
+    with pytest.raises(TokenExpired):
+        tokens.claims(learner.access_token)
+
+
+async def test_a_genuine_token_is_decoded_once_and_a_forged_one_each_time(
+    settings: Settings, learner: Learner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokens, decoded = AccessTokens(settings), []
+    decode = jwt.decode
+    monkeypatch.setattr(jwt, "decode", lambda token, *a, **k: decoded.append(token) or decode(token, *a, **k))
+    forged = learner.access_token[:-4] + "AAAA"
+    for _ in range(3):
+        tokens.claims(learner.access_token)
+        with pytest.raises(TokenInvalid):
+            tokens.claims(forged)
+    assert decoded == [learner.access_token, forged, forged, forged]
+
+
+async def test_the_tokens_that_came_last_are_remembered_and_no_more(
+    settings: Settings, learner: Learner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(access_tokens, "MAX_VERIFIED_TOKENS", 2)
+    tokens = AccessTokens(settings)
+    issued = [tokens.sign(uuid4(), uuid4()) for _ in range(3)]
+    claims = [tokens.claims(token) for token in issued]
+    assert len(tokens._verified) == 2
+    assert [tokens.claims(token) for token in issued] == claims

@@ -9,6 +9,7 @@ import pytest
 
 from cara.analytics.beacons import EVENTS_PATH
 from cara.postgres.database import Database
+from tests.access_lines import access_lines
 from tests.browser.chromium import Page, Profile
 from tests.browser.conftest import Serve
 from tests.browser.hosts import API, APP, OTHER_SITE, SIBLING, calls
@@ -41,7 +42,7 @@ async def test_the_token_in_the_address_decides_and_no_cookie(
 
     async def answered() -> list[int]:
         """The statuses of both posts, as soon as there are two."""
-        lines = [json.loads(record.message) for record in caplog.records if record.name == "cara.access"]
+        lines = access_lines(caplog)
         statuses = [line["status"] for line in lines if line["path"] == EVENTS_PATH]
         return statuses if len(statuses) == 2 else []
 

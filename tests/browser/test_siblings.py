@@ -10,6 +10,7 @@ import pytest
 
 from cara.accounts.cookies import OWNER_COOKIE
 from cara.postgres.database import Database
+from tests.access_lines import access_lines
 from tests.browser.chromium import Page, Profile
 from tests.browser.conftest import Serve
 from tests.browser.hosts import API, APP, SIBLING, calls, owner_of
@@ -77,7 +78,7 @@ def statuses(caplog: pytest.LogCaptureFixture) -> Callable[[], list[int]]:
     caplog.set_level(logging.INFO, "cara.access")
 
     def found() -> list[int]:
-        lines = [json.loads(record.message) for record in caplog.records if record.name == "cara.access"]
+        lines = access_lines(caplog)
         return [line["status"] for line in lines if line["path"].startswith("/api/auth/")]
 
     return found

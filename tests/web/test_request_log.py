@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import time
 
 import pytest
 
+from cara.observability import access_log
+from cara.observability.access_log import AccessLog
+from cara.web.context import service
+from tests.access_lines import access_lines
 from tests.learners import Learner
 from tests.waiting import time_limit
 from tests.web.raw import answer_to
@@ -21,9 +24,34 @@ async def logged(served, caplog):
     client = await served(trusted_proxies=("127.0.0.0/8",))
 
     def lines():
-        return [json.loads(record.message) for record in caplog.records if record.name == "cara.access"]
+        service(client.app, AccessLog).write()
+        return access_lines(caplog)
 
     return client, lines
+
+
+async def test_lines_are_written_soon_and_in_pieces_that_a_pipe_takes_whole(served, caplog):
+    caplog.set_level(logging.INFO, logger="cara.access")
+    client = await served()
+    for number in range(60):
+        await client.get(f"/api/nowhere/{number}")
+    async with time_limit():
+        while len(access_lines(caplog)) < 60:
+            await asyncio.sleep(access_log.WRITE_SECONDS)
+    assert [line["path"] for line in access_lines(caplog)] == [f"/api/nowhere/{n}" for n in range(60)]
+    pieces = [record.message for record in caplog.records if record.name == "cara.access"]
+    assert len(pieces) < 60
+    assert all(len(piece) < access_log.ATOMIC_CHARACTERS for piece in pieces)
+
+
+async def test_lines_that_still_wait_are_written_at_the_end(served, caplog, monkeypatch):
+    monkeypatch.setattr(access_log, "WRITE_SECONDS", 3_600)
+    caplog.set_level(logging.INFO, logger="cara.access")
+    client = await served()
+    await client.get("/api/nowhere")
+    assert access_lines(caplog) == []
+    await client.close()
+    assert [line["status"] for line in access_lines(caplog)] == [404]
 
 
 async def test_every_request_leaves_one_line(logged):
@@ -68,8 +96,8 @@ async def test_tickets_tokens_and_passwords_stay_out(logged, caplog):
 async def test_a_hostile_path_stays_one_line_of_ascii(logged, caplog):
     client, lines = logged
     await client.get("/api/%0d%0a%22%7d%e2%80%ae%f0%9f%98%80%ff")
-    assert lines()[-1]["status"] == 404
-    message = caplog.records[-1].message
+    assert [line["status"] for line in lines()] == [404]
+    [message] = [record.message for record in caplog.records if record.name == "cara.access"]
     assert message.isascii()
     assert "\n" not in message
 
