@@ -33,7 +33,7 @@ from cara.postgres.errors import (
     reason_of,
     trouble_of,
 )
-from cara.postgres.limits import Shares, milliseconds, seconds_left, session_limits, spend
+from cara.postgres.limits import Budget, Shares, current_budget, milliseconds, session_limits
 from cara.postgres.places import Places
 
 if TYPE_CHECKING:
@@ -43,6 +43,9 @@ Record: TypeAlias = asyncpg.Record
 __all__ = ["Connection", "Database", "Record", "new_id", "one_row"]
 
 logger = logging.getLogger(__name__)
+
+TICK_SECONDS = 0.002
+"""The timers of uvloop are set in whole milliseconds, and may run a little before their time."""
 
 
 class Database:
@@ -105,36 +108,35 @@ class Database:
         Raises:
             DatabaseTrouble: PostgreSQL cannot do it now, as `cara.postgres.errors` tells.
         """
-        loop = asyncio.get_running_loop()
+        loop, budget = asyncio.get_running_loop(), current_budget() or Budget(self.seconds, None)
         begin = loop.time()
-        end = begin + (seconds or seconds_left(self.seconds))
-        share = self._shares.current() if shared else self._shares.unbounded
-        connection = await self._acquired(share, end)
-        cutting = loop.call_at(end, cut, connection)
+        end = begin + (seconds or max(0.0, min(self.seconds, budget.seconds)))
+        share = self._shares.of(budget.caller if shared else None)
         try:
-            yield connection
-        except DatabaseTrouble as trouble:
-            await self._note(type(trouble), trouble, connection)
-            raise
-        except Exception as error:
-            kind = trouble_of(error, lost=is_lost(connection))
-            if kind is None:
-                raise
-            if kind is DatabaseAway and loop.time() >= end:
-                kind = StatementTimedOut if self._answered_at > begin else DatabaseSlow
-            await self._note(kind, error, connection)
-            raise kind(retry_after_seconds=1) from error
-        else:
-            self._answered_at = loop.time()
-            if self.outage.lasts:
-                self.outage.answered(wrote=False)
-        finally:
+            connection = await self._acquired(share, begin, end)
+            cutting = loop.call_at(end, cut, connection)
             try:
-                await self._release(connection)
+                yield connection
+            except DatabaseTrouble as trouble:
+                await self._note(type(trouble), trouble, connection)
+                raise
+            except Exception as error:
+                kind = await self._noted_kind(error, connection, begin, end)
+                if kind is None:
+                    raise
+                raise kind(retry_after_seconds=1) from error
+            else:
+                self._answered_at = loop.time()
+                if self.outage.lasts:
+                    self.outage.answered(wrote=False)
             finally:
-                share.release()
-                cutting.cancel()
-                spend(loop.time() - begin)
+                try:
+                    await self._release(connection)
+                finally:
+                    share.release()
+                    cutting.cancel()
+        finally:
+            budget.seconds -= loop.time() - begin
 
     @asynccontextmanager
     async def transaction(self, *, seconds: float | None = None) -> AsyncIterator[Connection]:
@@ -179,17 +181,25 @@ class Database:
             await _set_locally(connection, "idle_in_transaction_session_timeout", seconds)
             yield connection
 
-    async def _acquired(self, share: asyncio.Semaphore, end: float) -> PoolConnection:
+    async def _noted_kind(
+        self, error: Exception, connection: Connection, begin: float, end: float
+    ) -> type[DatabaseTrouble] | None:
+        """Returns and notes which trouble an error within a block is; None if it is not PostgreSQL's."""
+        kind = trouble_of(error, lost=is_lost(connection))
+        if kind is None:
+            return None
+        if kind is DatabaseAway and asyncio.get_running_loop().time() >= end - TICK_SECONDS:
+            kind = StatementTimedOut if self._answered_at > begin else DatabaseSlow
+        await self._note(kind, error, connection)
+        return kind
+
+    async def _acquired(self, share: asyncio.Semaphore, begin: float, end: float) -> PoolConnection:
         """Returns a connection, out of the share, in time and not later than `end`, a time of the loop."""
-        begin = asyncio.get_running_loop().time()
         end = min(end, begin + self._settings.database_acquire_seconds)
-        try:
-            async with asyncio.timeout_at(end):
-                await share.acquire()
-        except TimeoutError as error:
-            spend(asyncio.get_running_loop().time() - begin)
-            logger.info("one caller has as many connections in use as they may")
-            raise StatementTimedOut(retry_after_seconds=1) from error
+        if share.locked():
+            await _wait_for_share(share, end)
+        else:
+            await share.acquire()  # at once
         try:
             return await self._from_pool(begin, end)
         except BaseException:
@@ -204,7 +214,6 @@ class Database:
             crowded = isinstance(error, asyncpg.TooManyConnectionsError)
             if crowded and (connection := await self._places.released(end)):
                 return connection
-            spend(asyncio.get_running_loop().time() - begin)
             kind = trouble_of(error, lost=True) or DatabaseAway  # such as a wrong password
             if kind is DatabaseSlow and self._pool.get_size() == self._pool.get_max_size():
                 kind = StatementTimedOut if self._answered_at > begin else DatabaseBusy
@@ -239,6 +248,15 @@ class Database:
         if now - self._expired_at >= 2:
             self._expired_at = now
             await self._pool.expire_connections()
+
+
+async def _wait_for_share(share: asyncio.Semaphore, end: float) -> None:
+    try:
+        async with asyncio.timeout_at(end):
+            await share.acquire()
+    except TimeoutError as error:
+        logger.info("one caller has as many connections in use as they may")
+        raise StatementTimedOut(retry_after_seconds=1) from error
 
 
 async def _set_locally(connection: Connection, parameter: str, seconds: float) -> None:

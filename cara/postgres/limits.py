@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 from weakref import WeakValueDictionary
 
 if TYPE_CHECKING:
@@ -68,38 +68,39 @@ def milliseconds(seconds: float) -> str:
     return f"{max(1, round(seconds * 1000))}ms"
 
 
-class _Budget:
+class Budget:
     """What is left of the seconds of one request, and who sent it."""
 
+    __slots__ = ("_task", "caller", "seconds")
+
     def __init__(self, seconds: float, caller: str | None) -> None:
-        self.task: asyncio.Task[Any] | None = asyncio.current_task()
+        self._task = asyncio.current_task()
         self.seconds = seconds
         self.caller = caller
 
+    def is_mine(self) -> bool:
+        """Returns whether the current task is the one that the budget was given to."""
+        return self._task is asyncio.current_task()
 
-_BUDGET: ContextVar[_Budget] = ContextVar("database budget")
+
+_BUDGET: ContextVar[Budget] = ContextVar("database budget")
 
 
 def begin_budget(seconds: float, caller: str | None = None) -> None:
     """Gives the request of the caller, which the current task serves, so many seconds with the database."""
-    _BUDGET.set(_Budget(seconds, caller))
+    _BUDGET.set(Budget(seconds, caller))
+
+
+def current_budget() -> Budget | None:
+    """Returns the budget of the request that the current task serves; None in any other task."""
+    budget = _BUDGET.get(None)
+    return budget if budget and budget.is_mine() else None
 
 
 def seconds_left(at_most: float) -> float:
     """Returns what is left of the budget of the current task, and never more than `at_most`."""
-    budget = _current()
+    budget = current_budget()
     return at_most if budget is None else max(0.0, min(at_most, budget.seconds))
-
-
-def spend(seconds: float) -> None:
-    """Takes what a block has used from the budget of the current task."""
-    if budget := _current():
-        budget.seconds -= seconds
-
-
-def _current() -> _Budget | None:
-    budget = _BUDGET.get(None)
-    return budget if budget and budget.task is asyncio.current_task() else None
 
 
 class Shares:
@@ -111,13 +112,12 @@ class Shares:
 
     def __init__(self, pool_size: int) -> None:
         self._most = max(1, pool_size // SHARE)
-        self.unbounded = asyncio.Semaphore(sys.maxsize)
+        self._unbounded = asyncio.Semaphore(sys.maxsize)
         self._shares: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
         """Of the callers whose requests hold a connection or wait for one."""
 
-    def current(self) -> asyncio.Semaphore:
-        """Returns the share of whoever sent the request that the current task serves."""
-        budget = _current()
-        if budget is None or budget.caller is None:
-            return self.unbounded
-        return self._shares.setdefault(budget.caller, asyncio.Semaphore(self._most))
+    def of(self, caller: str | None) -> asyncio.Semaphore:
+        """Returns the share of the caller; None has no bound."""
+        if caller is None:
+            return self._unbounded
+        return self._shares.setdefault(caller, asyncio.Semaphore(self._most))

@@ -6,8 +6,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from aiohttp import web
@@ -35,7 +36,7 @@ class TrustedProxies:
     def __contains__(self, address: Address) -> bool:
         return any(address in network for network in self._networks)
 
-    def client_of(self, peer: str | None, forwarded: Iterable[str]) -> str:
+    def client_of(self, peer: str | None, forwarded: Sequence[str]) -> str:
         """Returns the nearest hop that is not a trusted proxy; the proxy itself where its entry is malformed.
 
         `forwarded` holds the values of all X-Forwarded-For fields, in order.
@@ -43,6 +44,8 @@ class TrustedProxies:
         client = parse_address(peer or "")
         if client is None:
             return UNKNOWN
+        if not forwarded:
+            return str(client)
         for hop in _hops_from_the_right(forwarded):
             if client not in self or hop is None:
                 break
@@ -110,6 +113,7 @@ def _hops_from_the_right(forwarded: Iterable[str]) -> Iterator[Address | None]:
         yield parse_address(hop.strip())
 
 
+@lru_cache(maxsize=4096)
 def parse_address(text: str) -> Address | None:
     """Returns an address as proxies write it: with or without a port, brackets or a zone."""
     host = text.partition("]")[0].removeprefix("[") if text.startswith("[") else text

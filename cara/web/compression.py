@@ -85,7 +85,11 @@ async def compress_answers(request: web.Request, handler: Handler) -> web.Stream
     response = await handler(request)
     if response.status == 304:
         _name_tag_as_known(request, response)
-    elif isinstance(response, web.Response) and "Content-Encoding" not in response.headers:
+    elif (
+        "Accept-Encoding" in request.headers
+        and isinstance(response, web.Response)
+        and "Content-Encoding" not in response.headers
+    ):
         await _compress(request, response)
     return response
 

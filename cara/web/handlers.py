@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
@@ -181,20 +180,18 @@ class Endpoint:
     async def _call(self, request: web.Request, claims: Claims | None, arguments: dict[str, Any]) -> Any:
         inputs, services = self._inputs, request.app[SERVICES]
         authenticator: Authenticator = services[Authenticator]
-        async with AsyncExitStack() as held:
-            if claims or inputs.connection:
-                database: Database = services[Database]
-                holding = database.transaction() if inputs.transactional else database.acquire()
-                connection = await held.enter_async_context(holding)
-                if inputs.connection:
-                    arguments[inputs.connection] = connection
-                if claims:
-                    caller = await confirmed_caller(request, authenticator, connection, claims)
-                    if inputs.caller:
-                        arguments[inputs.caller] = caller
-            if not inputs.connection:
-                await held.aclose()
+        if not claims and not inputs.connection:
             return await self.route.handler(**arguments)
+        database: Database = services[Database]
+        async with database.transaction() if inputs.transactional else database.acquire() as connection:
+            if claims:
+                caller = await confirmed_caller(request, authenticator, connection, claims)
+                if inputs.caller:
+                    arguments[inputs.caller] = caller
+            if inputs.connection:
+                arguments[inputs.connection] = connection
+                return await self.route.handler(**arguments)
+        return await self.route.handler(**arguments)
 
     async def _arguments(self, request: web.Request) -> dict[str, Any]:
         inputs, services = self._inputs, request.app[SERVICES]
