@@ -125,6 +125,7 @@ class AccessTokens:
             user["daily_token_quota"],
             claims.family_id,
             user["authenticated_seconds_ago"],
+            learner=user,
         )
 
     def _remember_verified(self, digest: bytes, claims: Claims, expires_at: float) -> None:

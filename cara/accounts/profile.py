@@ -13,13 +13,9 @@ from cara.users.progress import with_current_progress
 from cara.web.client_info import ClientInfo
 
 
-async def profile_of(connection: Connection, user_id: UUID) -> Profile:
-    """Returns the profile of a user.
-
-    Raises:
-        TokenInvalid: the account is gone.
-    """
-    return _profile(await users.learner_by_id(connection, user_id))
+def profile_of(learner: Record) -> Profile:
+    """Returns the profile of a learner's row, with the streak as of now."""
+    return Profile.model_validate(with_current_progress(learner))
 
 
 async def change_profile(
@@ -39,13 +35,8 @@ async def change_profile(
         sent.get("timezone"),
         change_role="role" in sent,
     )
-    profile = _profile(user)
-    if user and user["changed"]:
-        await audit.record(connection, "profile_changed", client, user_id, members=user["changed"])
-    return profile
-
-
-def _profile(user: Record | None) -> Profile:
     if user is None:
         raise TokenInvalid
-    return Profile.model_validate(with_current_progress(user))
+    if user["changed"]:
+        await audit.record(connection, "profile_changed", client, user_id, members=user["changed"])
+    return profile_of(user)

@@ -20,12 +20,12 @@ TAG = "Profile"
 EXPORT = Document("cara-export.json", "application/json")
 
 
-async def read_profile(caller: Caller, connection: Connection) -> Profile:
+async def read_profile(caller: Caller) -> Profile:
     """Read your profile.
 
     It has the record of your streak, and the way to the next level.
     """
-    return await profile.profile_of(connection, caller.user_id)
+    return profile.profile_of(caller.learner)
 
 
 async def change_profile(

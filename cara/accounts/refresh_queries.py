@@ -23,10 +23,14 @@ async def insert_family(connection: Connection, user_id: UUID, family_id: UUID, 
 
 
 async def caller_of_family(connection: Connection, user_id: UUID, family_id: UUID) -> Record | None:
-    """Returns what every request needs to know of its caller; None unless the family is live."""
+    """Returns what requests need to know of their caller; None unless the family is live.
+
+    The profile is read with it, because here that costs no further round trip.
+    """
     return await connection.fetchrow(
         """
-        select users.id, is_admin, timezone, daily_token_quota,
+        select users.id, email, name, role, timezone, level, xp, streak, longest_streak, last_practice_at,
+               users.created_at, is_admin, daily_token_quota,
                extract(epoch from now() - authenticated_at)::float8 as authenticated_seconds_ago
         from refresh_families
         join users on users.id = refresh_families.user_id

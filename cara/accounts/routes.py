@@ -34,7 +34,7 @@ from cara.accounts.schemas import (
 from cara.accounts.sign_out_notifier import SignOutNotifier
 from cara.accounts.sign_outs import sign_out, sign_out_everywhere
 from cara.jobs.notifier import JobNotifier
-from cara.postgres.database import Connection, Database
+from cara.postgres.database import Database
 from cara.settings import Settings
 from cara.web.client_info import client_info
 from cara.web.context import CALLER_ID, REQUEST_ID
@@ -76,12 +76,12 @@ async def login(
     return ApiResponse(signed_in, headers=refresh_cookie(signed_in, settings))
 
 
-async def verify(caller: Caller, connection: Connection) -> Verified:
+async def verify(caller: Caller) -> Verified:
     """Tell whether the access token is good, and whose it is.
 
     If it is not, the `code` of the 401 says whether to refresh it or to sign in again.
     """
-    return Verified(user=await profile_of(connection, caller.user_id))
+    return Verified(user=profile_of(caller.learner))
 
 
 async def refresh(

@@ -17,10 +17,8 @@ from zoneinfo import ZoneInfo
 from cara.analytics import rollup_queries, statistics_queries
 from cara.analytics.periods import Period, period_of
 from cara.analytics.report_schemas import DayStatistics, FeatureStatistics, Statistics, StatisticsQuery, Trend
-from cara.errors import TokenInvalid
 from cara.postgres.database import Connection, Record
 from cara.practice.schemas import FEATURE_TYPES
-from cara.users import queries as users
 from cara.users.progress import streak_at
 from cara.web.guard import Caller
 
@@ -37,7 +35,6 @@ async def statistics_of(
 
     Raises:
         InvalidInput: `from` and `to` do not form a period.
-        TokenInvalid: the account is gone.
     """
     zone = ZoneInfo(query.tz or caller.timezone)
     period = period_of(query.from_, query.to, zone, now)
@@ -50,18 +47,15 @@ async def statistics_of(
         )
     return Statistics(
         **_totals(rows),
-        **await _progress(connection, caller, now),
+        **_progress(caller.learner, now),
         **_series(rows, period),
         timezone=zone.key,
         as_of=as_of,
     )
 
 
-async def _progress(connection: Connection, caller: Caller, now: datetime) -> dict[str, Any]:
+def _progress(user: Record, now: datetime) -> dict[str, Any]:
     """Returns the stored progress, with the streak as of the current date."""
-    user = await users.learner_by_id(connection, caller.user_id)
-    if user is None:
-        raise TokenInvalid
     zone = ZoneInfo(user["timezone"])
     return {
         "current_streak": streak_at(now, zone, user["streak"], user["last_practice_at"]),

@@ -13,19 +13,6 @@ async def quota_of_user(connection: Connection, user_id: UUID) -> Record | None:
     return await connection.fetchrow("select daily_token_quota from users where id = $1", user_id)
 
 
-async def learner_by_id(connection: Connection, user_id: UUID) -> Record | None:
-    """Returns the learner's profile and progress."""
-    return await connection.fetchrow(
-        """
-        select id, email, name, role, timezone, level, xp, streak, longest_streak, last_practice_at,
-               created_at
-        from users
-        where id = $1
-        """,
-        user_id,
-    )
-
-
 async def lock_progress(connection: Connection, user_id: UUID) -> Record:
     """Returns the learner's progress and locks the row until the transaction ends: completions take turns."""
     return await one_row(

@@ -15,7 +15,7 @@ from uuid import UUID
 from aiohttp import web
 
 from cara.errors import Forbidden, TokenExpired, Unauthenticated
-from cara.postgres.database import Connection
+from cara.postgres.database import Connection, Record
 from cara.web.rate_limit_counter import COUNTED
 
 MAX_TOKEN_CHARACTERS = 4096
@@ -39,7 +39,10 @@ class Claims:
 
 @dataclass(frozen=True)
 class Caller:
-    """The learner who is signed in, and by which refresh family; the password was typed so long ago."""
+    """The learner who is signed in, and by which refresh family; the password was typed so long ago.
+
+    `learner` is the row of their profile and progress, as `cara.users.progress` reads it.
+    """
 
     user_id: UUID
     is_admin: bool
@@ -47,6 +50,7 @@ class Caller:
     daily_token_quota: int | None
     family_id: UUID
     authenticated_seconds_ago: float
+    learner: Record
 
     @property
     def claims(self) -> Claims:

@@ -58,6 +58,7 @@ class TestWithOneConnection:
             daily_token_quota=None,
             family_id=uuid4(),
             authenticated_seconds_ago=0,
+            learner={},
         )
         async with service(app, Database).acquire():
             with pytest.raises(GeminiCircuitOpen):
@@ -150,7 +151,7 @@ async def test_a_reservation_is_released_when_the_learner_leaves_right_after_its
     quota = HeldQuota(50_000)
     gemini = connect_gemini(settings)
     coach = Coach(settings, database, quota, gemini, service(app, RollupNotifier), service(app, StorageLimit))
-    caller = Caller(UUID(learner.user["id"]), False, "UTC", None, uuid4(), 0)
+    caller = Caller(UUID(learner.user["id"]), False, "UTC", None, uuid4(), 0, {})
 
     async def take_a_turn() -> None:
         async with coach.turn(caller, ProcessRequest(prompt=PROMPT)):

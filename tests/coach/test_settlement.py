@@ -24,7 +24,7 @@ CHARGE = Charge("a-model", 30, 12, 42)
 
 
 def caller_of(learner: Learner) -> Caller:
-    return Caller(UUID(learner.user["id"]), False, "UTC", 1_000, uuid4(), 0)
+    return Caller(UUID(learner.user["id"]), False, "UTC", 1_000, uuid4(), 0, {})
 
 
 class CountingNotifier(RollupNotifier):

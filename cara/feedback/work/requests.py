@@ -30,7 +30,6 @@ from cara.quota.errors import QuotaExceeded, TooLongForQuota
 from cara.quota.quota import Quota
 from cara.transcripts.talk import Talk
 from cara.transcripts.utterances import TranscriptFormat
-from cara.users import queries as users
 from cara.web.cursors import decode_cursor, encode_cursor
 from cara.web.guard import Caller
 from cara.web.idempotency import IdempotencyConflict, hash_of_request
@@ -182,10 +181,8 @@ class FeedbackRequests:
                 raise SessionNotFound
             if key and (job := await _job_of_key(connection, caller, request, key)):
                 return job
-            learner = await users.learner_by_id(connection, caller.user_id)
-        assert learner is not None, "sessions are deleted with their learner"
         return await read_text(
-            lambda: _read_request(request, key, session, learner["name"]),
+            lambda: _read_request(request, key, session, caller.learner["name"]),
             _characters(request, session),
             str(caller.user_id),
         )
