@@ -21,6 +21,7 @@ import orjson
 from aiohttp import web
 from pydantic.alias_generators import to_camel
 
+from bench.http_cells import USER_ID
 from cara import event_loop
 from cara.accounts.schemas import User
 from cara.analytics import event_queries, rollup_queries, statistics_queries
@@ -34,7 +35,6 @@ from cara.practice.schemas import FEATURE_TYPES, PracticeSession, SessionsQuery,
 from cara.settings import read_settings
 from cara.users import queries as users
 
-USER_ID = "X-User-Id"
 POOL: web.AppKey[Any] = web.AppKey("pool")
 PAGE = SessionsQuery(limit=20)
 

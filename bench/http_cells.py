@@ -10,12 +10,14 @@ from typing import Any
 import asyncpg
 from aiohttp import ClientSession
 
-from bench.floor import USER_ID
 from bench.load import request_text
 from bench.system import System, register
 from cara.analytics import rollups
 from cara.postgres.database import Database
 from cara.settings import Settings
+
+USER_ID = "X-User-Id"
+"""The header field by which the floor knows the learner; the others read the token."""
 
 LEARNERS = 8
 SESSIONS = 100

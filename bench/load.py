@@ -63,15 +63,22 @@ class Load:
     """Requests in turn over some connections; each pauses for so many seconds after an answer."""
 
     def __init__(
-        self, port: int, requests: Sequence[str], connections: int, pause_seconds: float = 0.0
+        self,
+        port: int,
+        requests: Sequence[str],
+        connections: int,
+        *,
+        pause_seconds: float = 0.0,
+        answer_seconds: float = ANSWER_SECONDS,
     ) -> None:
         self._port = port
         self._requests = cycle([request.encode() for request in requests])
-        self._connections = connections
+        self._wanted = connections
         self._pause_seconds = pause_seconds
+        self._answer_seconds = answer_seconds
         self._milliseconds: list[float] = []
         self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._open = 0
+        self._connections: set[_Connection] = set()
         self.stopping = False
 
     async def run(self, warm_seconds: float, seconds: float, server_pid: int) -> Measured:
@@ -81,37 +88,44 @@ class Load:
             LoadFailed: a request failed.
         """
         loop = asyncio.get_running_loop()
-        for _ in range(self._connections):
+        for _ in range(self._wanted):
             await loop.create_connection(lambda: _Connection(self), "127.0.0.1", self._port)
         await self._for(warm_seconds)
         before, self._milliseconds = _Reading(server_pid), []
         await self._for(seconds)
         after, milliseconds = _Reading(server_pid), self._milliseconds
-        self.stopping = True
-        await self._for(ANSWER_SECONDS, until_the_end=True)
+        await self._stop()
         return after.since(before, milliseconds)
 
-    async def _for(self, seconds: float, *, until_the_end: bool = False) -> None:
+    async def _for(self, seconds: float) -> None:
+        """Lets the load run for a while, or until it fails."""
         done, _ = await asyncio.wait([self._ended], timeout=seconds)
         if done:
             self._ended.result()
-        elif until_the_end:
-            raise LoadFailed(f"{self._open} requests had no answer within {ANSWER_SECONDS} s")
+
+    async def _stop(self) -> None:
+        self.stopping = True
+        for connection in [each for each in self._connections if not each.waits]:
+            connection.close()
+        await self._for(self._answer_seconds)
+        if self._connections:
+            left = len(self._connections)
+            raise LoadFailed(f"{left} requests had no answer within {self._answer_seconds:g} s")
 
     def next_request(self) -> bytes:
         return next(self._requests)
 
-    def opened(self) -> None:
-        self._open += 1
+    def opened(self, connection: _Connection) -> None:
+        self._connections.add(connection)
 
     def answered(self, seconds: float) -> float:
         """Notes an answer; returns the pause before the next request, in seconds."""
         self._milliseconds.append(1_000 * seconds)
         return self._pause_seconds
 
-    def closed(self) -> None:
-        self._open -= 1
-        if not self._open and not self._ended.done():
+    def closed(self, connection: _Connection) -> None:
+        self._connections.discard(connection)
+        if self.stopping and not self._connections and not self._ended.done():
             self._ended.set_result(None)
 
     def failed(self, why: str) -> None:
@@ -121,24 +135,28 @@ class Load:
 
 
 class _Connection(asyncio.Protocol):
+    """One connection; `waits` says whether it waits for an answer."""
+
     def __init__(self, load: Load) -> None:
         self._load = load
         self._reader = ResponseReader()
         self._loop = asyncio.get_running_loop()
         self._request = b""
         self._begun = 0.0
+        self.waits = False
 
     def connection_made(self, transport: Any) -> None:
         self._transport: asyncio.Transport = transport
-        self._load.opened()
+        self._load.opened(self)
         self._send()
 
     def _send(self) -> None:
         if self._load.stopping:
-            self._transport.close()
+            self.close()
             return
         self._request = self._load.next_request()
         self._begun = time.perf_counter()
+        self.waits = True
         self._transport.write(self._request)
 
     def data_received(self, data: bytes) -> None:
@@ -149,6 +167,7 @@ class _Connection(asyncio.Protocol):
             return
         if response is None:
             return
+        self.waits = False
         status, body = response
         if status // 100 != 2:
             self._fail(f"was answered with {status}: {body[:300]!r}")
@@ -159,12 +178,15 @@ class _Connection(asyncio.Protocol):
 
     def _fail(self, why: str) -> None:
         self._load.failed(f"{self._request.partition(b' HTTP')[0].decode()} {why}")
+        self.close()
+
+    def close(self) -> None:
         self._transport.close()
 
     def connection_lost(self, _: Exception | None) -> None:
         if not self._load.stopping:
             self._fail("was not answered: the server closed the connection")
-        self._load.closed()
+        self._load.closed(self)
 
 
 class _Reading:
