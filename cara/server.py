@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import multiprocessing
 import signal
@@ -87,6 +88,7 @@ async def serve(settings: Settings, *, reuse_port: bool = False) -> None:
     )
     try:
         await _set_up(runner)
+        gc.freeze()  # what has been made by now stays: no collection need look at it
         listener = await _listen(runner, settings, reuse_port=reuse_port)
         async with serve_metrics(settings.metrics_host, settings.metrics_port):
             addresses = ("{}:{}".format(*socket.getsockname()[:2]) for socket in listener.sockets)

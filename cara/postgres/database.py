@@ -80,7 +80,7 @@ class Database:
                 min_size=0,  # of a floor asyncpg would log each failure to restore it
                 init_size=1,
                 max_size=settings.database_pool_size,
-                command_timeout=60,  # the limit of the block ends a statement long before
+                command_timeout=None,  # the limit of the block ends a statement
                 init=_prepare,
                 reset=_skip_reset,
                 server_settings={"application_name": "cara", "timezone": "UTC", **session_limits(settings)},
@@ -208,6 +208,8 @@ class Database:
 
     async def _from_pool(self, begin: float, end: float) -> PoolConnection:
         try:
+            if self._pool.get_idle_size():
+                return await self._pool.acquire()  # at once
             async with asyncio.timeout_at(end):
                 return await self._pool.acquire()
         except CONNECTION_ERRORS as error:

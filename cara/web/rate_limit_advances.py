@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 from limits import RateLimitItem
 
@@ -28,6 +28,8 @@ ADVANCE_PART: Final = 1 / 12
 NEAR_ITS_LIMIT: Final = 5
 """A client is near its limit who has less than a fifth of it left."""
 
+Key: TypeAlias = tuple[str, str]
+
 MAX_CLIENTS: Final = 10_000
 
 
@@ -43,12 +45,12 @@ class _Advance:
 
 
 class Advances:
-    """The advances of this process by the keys of its clients under a limit."""
+    """The advances of this process by the names of limits and clients."""
 
     def __init__(self) -> None:
-        self._advances: OrderedDict[str, _Advance] = OrderedDict()
+        self._advances: OrderedDict[Key, _Advance] = OrderedDict()
 
-    def use(self, key: str) -> tuple[int, float] | None:
+    def use(self, key: Key) -> tuple[int, float] | None:
         """Uses one request: how many remain, and the seconds until the window ends; None without any."""
         advance = self._advances.get(key)
         if advance is None or not advance.left:
@@ -60,7 +62,7 @@ class Advances:
         advance.left -= 1
         return advance.remaining + advance.left, advance.reset_seconds - (now - advance.asked_at)
 
-    def wanted(self, key: str, amount: int) -> int:
+    def wanted(self, key: Key, amount: int) -> int:
         """Returns how many requests Redis shall count now under a limit of that amount, at least 1."""
         advance = self._advances.get(key)
         if advance is None or advance.remaining < amount // NEAR_ITS_LIMIT:
@@ -70,7 +72,7 @@ class Advances:
         advance.asked_at = float("-inf")  # who asks at the same time asks for one
         return min(MOST, amount // SHARE)
 
-    def note(self, key: str, limit: RateLimitItem, count: int, remaining: int, reset_seconds: float) -> int:
+    def note(self, key: Key, limit: RateLimitItem, count: int, remaining: int, reset_seconds: float) -> int:
         """Notes what Redis said after it counted so many requests, one of them used; how many remain."""
         if limit.amount < 2 * SHARE:
             return remaining

@@ -69,23 +69,26 @@ class RequestCounter:
 
         One that costs 1 may have been counted in advance.
         """
-        key, amount, seconds = limit.key_for(name, client), limit.amount, limit.get_expiry()
-        if cost == 1 and (used := self._advances.use(key)):
+        amount, seconds = limit.amount, limit.get_expiry()
+        if cost == 1 and (used := self._advances.use((name, client))):
             remaining, reset_seconds = used
             return LimitState(name, amount, seconds, True, remaining, reset_seconds, 0.0)
+        key = limit.key_for(name, client)
         if self._may_ask_redis():
             try:
                 async with asyncio.timeout(self._answer_seconds):
-                    return await self._count_in_redis(key, limit, name, cost)
+                    return await self._count_in_redis(key, limit, name, client, cost)
             except AWAY as error:
                 self._note_redis_away(error)
         COUNTED_ALONE.inc()
         counted = await self._own.count(key, amount, seconds, cost)
         return _limit_state(name, amount, seconds, cost, *counted)
 
-    async def _count_in_redis(self, key: str, limit: RateLimitItem, name: str, cost: int) -> LimitState:
-        amount, seconds = limit.amount, limit.get_expiry()
-        count = self._advances.wanted(key, amount) if cost == 1 else cost
+    async def _count_in_redis(
+        self, key: str, limit: RateLimitItem, name: str, client: str, cost: int
+    ) -> LimitState:
+        amount, seconds, of_client = limit.amount, limit.get_expiry(), (name, client)
+        count = self._advances.wanted(of_client, amount) if cost == 1 else cost
         admitted, window = await self._shared.count(key, amount, seconds, count)
         if count > cost and not admitted:
             count = cost
@@ -94,7 +97,7 @@ class RequestCounter:
         state = _limit_state(name, amount, seconds, cost, admitted, window)
         if cost > 1 or not admitted:
             return state
-        remaining = self._advances.note(key, limit, count, state.remaining, state.reset_seconds)
+        remaining = self._advances.note(of_client, limit, count, state.remaining, state.reset_seconds)
         return state._replace(remaining=remaining)
 
     def _may_ask_redis(self) -> bool:

@@ -6,8 +6,8 @@ import logging
 import re
 import time
 from functools import cache
+from secrets import token_hex
 from typing import Final
-from uuid import uuid4
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -58,7 +58,7 @@ async def tag_reports(request: web.Request, handler: Handler) -> web.StreamRespo
 def identify_request(request: web.Request) -> None:
     """Sets the request id, which is the client's own when that is a sane token, and the client address."""
     offered = request.headers.get("X-Request-Id", "")
-    request[REQUEST_ID] = offered if _SANE_REQUEST_ID.fullmatch(offered) else uuid4().hex
+    request[REQUEST_ID] = offered if _SANE_REQUEST_ID.fullmatch(offered) else token_hex(16)
     request[CLIENT_ADDRESS] = find_client_address(request)
 
 
