@@ -1,7 +1,8 @@
 """SQL of feedback jobs, except for their transitions: one function a statement.
 
 All SQL on `feedback_jobs` stands in this package. The exceptions are statements of other tables that must
-look at jobs within one snapshot: quota's `expired_reservations_of_user` and practice's `delete_session`.
+look at jobs within one snapshot: quota's `expired_reservations_of_user`, practice's `delete_session`, and a
+session with its live job.
 Transcripts are long: they are read by `transitions.claim_job` alone.
 """
 
@@ -108,22 +109,6 @@ async def live_job_of_transcript(
         session_id,
         transcript_hash,
     )
-
-
-async def live_job_of_session(connection: Connection, user_id: UUID, session_id: UUID) -> UUID | None:
-    """Returns the newest job of the session that has not ended."""
-    job_id: UUID | None = await connection.fetchval(
-        """
-        select id
-        from feedback_jobs
-        where user_id = $1 and session_id = $2 and status in ('queued', 'running')
-        order by created_at desc
-        limit 1
-        """,
-        user_id,
-        session_id,
-    )
-    return job_id
 
 
 async def newer_job_succeeded(connection: Connection, job: Record) -> bool:

@@ -9,13 +9,28 @@ from uuid import UUID
 
 from cara.postgres.database import Connection, Record, one_row
 
-_SESSION = """
-    select id, user_id, feature_type, title, description, goal, duration_seconds, score, completed,
-           completed_at, clarity, pace, confidence, tone, transcript, feedback_json, version, practiced_at,
-           created_at, updated_at
-    from sessions
-    where user_id = $1 and id = $2
+_LIVE_JOB = """
+    (select feedback_jobs.id
+     from feedback_jobs
+     where feedback_jobs.user_id = sessions.user_id and session_id = sessions.id
+       and status in ('queued', 'running')
+     order by feedback_jobs.created_at desc
+     limit 1) as live_job_id
 """
+_COLUMNS = f"""
+    id, user_id, feature_type, title, description, goal, duration_seconds, score, completed, completed_at,
+    clarity, pace, confidence, tone, transcript, feedback_json, version, practiced_at, created_at, updated_at,
+    {_LIVE_JOB}
+"""
+"""A session with the newest of its jobs that has not ended."""
+
+_SESSION = f"select {_COLUMNS} from sessions where user_id = $1 and id = $2"  # noqa: S608 - see above
+_TAG = f"select version, {_LIVE_JOB} from sessions where user_id = $1 and id = $2"  # noqa: S608 - see above
+_INSERT = f"""
+    insert into sessions (user_id, id, feature_type, title, description, goal, practiced_at)
+    values ($1, $2, $3, $4, $5, $6, coalesce($7, now()))
+    returning {_COLUMNS}
+"""  # noqa: S608 - see above
 
 
 async def insert_session(
@@ -31,13 +46,7 @@ async def insert_session(
     """Inserts a session; without a time of its own it is practised now."""
     return await one_row(
         connection,
-        """
-        insert into sessions (user_id, id, feature_type, title, description, goal, practiced_at)
-        values ($1, $2, $3, $4, $5, $6, coalesce($7, now()))
-        returning id, user_id, feature_type, title, description, goal, duration_seconds, score, completed,
-                  completed_at, clarity, pace, confidence, tone, transcript, feedback_json, version,
-                  practiced_at, created_at, updated_at
-        """,
+        _INSERT,
         user_id,
         session_id,
         feature_type,
@@ -49,15 +58,13 @@ async def insert_session(
 
 
 async def session_of_user(connection: Connection, user_id: UUID, session_id: UUID) -> Record | None:
+    """Returns the session with its live job, both of one moment."""
     return await connection.fetchrow(_SESSION, user_id, session_id)
 
 
-async def version_of_session(connection: Connection, user_id: UUID, session_id: UUID) -> int | None:
-    """Returns the version alone; None if the learner has no such session."""
-    version: int | None = await connection.fetchval(
-        "select version from sessions where user_id = $1 and id = $2", user_id, session_id
-    )
-    return version
+async def version_of_session(connection: Connection, user_id: UUID, session_id: UUID) -> Record | None:
+    """Returns version and live job alone; None if the learner has no such session."""
+    return await connection.fetchrow(_TAG, user_id, session_id)
 
 
 async def goal_of_session(connection: Connection, user_id: UUID, session_id: UUID) -> dict[str, Any] | None:
@@ -131,9 +138,7 @@ _UPDATE = f"""
         completed = $3, completed_at = case when $3 then coalesce(completed_at, now()) end,
         version = version + 1, updated_at = now()
     where user_id = $1 and id = $2
-    returning id, user_id, feature_type, title, description, goal, duration_seconds, score, completed,
-              completed_at, clarity, pace, confidence, tone, transcript, feedback_json, version,
-              practiced_at, created_at, updated_at
+    returning {_COLUMNS}
 """  # noqa: S608 - the columns that stand above
 
 

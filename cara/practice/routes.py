@@ -9,7 +9,6 @@ from aiohttp import web
 from pydantic import Field
 
 from cara.errors import Outdated
-from cara.jobs import queries as jobs
 from cara.jobs.notifier import JobNotifier
 from cara.postgres.database import Connection, Database, Record
 from cara.practice import queries, sessions
@@ -54,12 +53,11 @@ async def open_session(
     if idempotency_key and (
         opened := await sessions.session_of_key(connection, caller.user_id, body, idempotency_key)
     ):
-        live_job = await jobs.live_job_of_session(connection, caller.user_id, opened["id"])
-        return _session_response(opened, live_job, location=True)
+        return _session_response(opened, location=True)
     await storage.count(caller.user_id, request[BODY_BYTES], rows=2 if idempotency_key else 1)
     session = await sessions.open_session(connection, caller.user_id, body, idempotency_key)
     rollup_notifier.wake()
-    return _session_response(session, None, location=True)
+    return _session_response(session, location=True)
 
 
 async def list_sessions(caller: Caller, connection: Connection, query: SessionsQuery) -> SessionPage:
@@ -85,16 +83,14 @@ async def read_session(
     While a job for feedback on it is under way, `liveJobId` names that. With the `ETag` of the last response
     in `If-None-Match`, a session that has not changed is a 304.
     """
-    # The job is read first: if it ends in between, it is named once more, rather than its feedback missing.
-    live_job = await jobs.live_job_of_session(connection, caller.user_id, id)
     if if_none_match:
         version = await queries.version_of_session(connection, caller.user_id, id)
-        if version and if_none_match.match(tag := _tag(version, live_job)):
+        if version and if_none_match.match(tag := _tag(version)):
             return ApiResponse(None, status=304, headers={"ETag": tag})
     session = await queries.session_of_user(connection, caller.user_id, id)
     if session is None:
         raise SessionNotFound
-    return _session_response(session, live_job)
+    return _session_response(session)
 
 
 async def change_session(
@@ -119,9 +115,8 @@ async def change_session(
         session = await sessions.change_session(
             connection, caller.user_id, id, body.provided(), expected_versions=versions
         )
-        live_job = await jobs.live_job_of_session(connection, caller.user_id, id)
     rollup_notifier.wake()
-    return _session_response(session, live_job)
+    return _session_response(session)
 
 
 async def delete_session(
@@ -144,17 +139,16 @@ async def delete_session(
         await job_notifier.deleted(job_ids)
 
 
-def _session_response(
-    session: Record, live_job: UUID | None, *, location: bool = False
-) -> ApiResponse[PracticeSession]:
-    headers = {"ETag": _tag(session["version"], live_job)}
+def _session_response(session: Record, *, location: bool = False) -> ApiResponse[PracticeSession]:
+    headers = {"ETag": _tag(session)}
     if location:
         headers["Location"] = f"/api/sessions/{session['id']}"
-    return ApiResponse(PracticeSession.model_validate({**session, "live_job_id": live_job}), headers=headers)
+    return ApiResponse(PracticeSession.model_validate(dict(session)), headers=headers)
 
 
-def _tag(version: int, live_job: UUID | None) -> str:
+def _tag(session: Record) -> str:
     """Returns the entity tag of an answer: a job begins and ends without changing the version."""
+    version, live_job = session["version"], session["live_job_id"]
     return f'"{version}-{live_job}"' if live_job else f'"{version}"'
 
 

@@ -21,9 +21,6 @@ READS: dict[str, Read] = {
     "live job of a transcript": lambda connection, user_id, id, job: jobs.live_job_of_transcript(
         connection, user_id, id if id != job["id"] else job["session_id"], job["transcript_hash"]
     ),
-    "live job of a session": lambda connection, user_id, id, job: jobs.live_job_of_session(
-        connection, user_id, id if id != job["id"] else job["session_id"]
-    ),
     "abandoned job": lambda connection, user_id, id, _: transitions.lock_abandoned_job(
         connection, user_id, id
     ),

@@ -9,6 +9,7 @@ import pytest
 
 from cara.jobs import queries as jobs
 from cara.postgres.database import Connection, Database, Record
+from cara.practice import queries as practice
 from tests.jobs.rows import in_status, insert_job_of, insert_learner, insert_session
 
 
@@ -113,11 +114,11 @@ async def test_a_session_shows_the_newest_of_its_live_jobs(database: Database) -
             await connection.execute(
                 f"update feedback_jobs set {in_status(status)}, {created} where id = $1", ids[-1]
             )
-        assert await jobs.live_job_of_session(connection, user_id, session["id"]) == ids[1]
+        assert (await practice.session_of_user(connection, user_id, session["id"]))["live_job_id"] == ids[1]
         await connection.execute(f"update feedback_jobs set {in_status('queued')} where id = $1", ids[1])
-        assert await jobs.live_job_of_session(connection, user_id, session["id"]) == ids[1]
+        assert (await practice.session_of_user(connection, user_id, session["id"]))["live_job_id"] == ids[1]
         await connection.execute(f"update feedback_jobs set {in_status('cancelled')}")
-        assert await jobs.live_job_of_session(connection, user_id, session["id"]) is None
+        assert (await practice.session_of_user(connection, user_id, session["id"]))["live_job_id"] is None
 
 
 async def test_of_jobs_of_the_same_instant_the_higher_id_is_the_newer_one(database: Database) -> None:
