@@ -34,8 +34,8 @@ from cara.gemini.client import GeminiClient, connect_gemini
 from cara.jobs.notifier import JobNotifier
 from cara.observability.access_log import AccessLog
 from cara.observability.sentry import start_sentry, stop_sentry
+from cara.postgres.applied_migrations import up_to_date_database
 from cara.postgres.database import Database
-from cara.postgres.migrations import up_to_date_database
 from cara.practice import routes as practice
 from cara.quota import routes as quota
 from cara.quota.quota import Quota

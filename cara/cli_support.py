@@ -64,8 +64,9 @@ def cli_errors() -> Iterator[None]:
     from cara.devtools.demo.talks import UnusableTalk
     from cara.devtools.servers.local_server import LocalServerError
     from cara.errors import CaraError
+    from cara.postgres.applied_migrations import DatabaseBehind
     from cara.postgres.errors import DatabaseTrouble
-    from cara.postgres.migrations import DatabaseBehind, MigrationFailed
+    from cara.postgres.migrations import MigrationFailed
 
     outages = logging.getLogger("cara.outages")
     outages.disabled = True  # the one line tells it

@@ -15,10 +15,10 @@ from cara.gemini.client import GeminiCall, GeminiClient, GeminiLimits
 from cara.gemini.errors import GeminiBadAnswer, GeminiError
 from cara.gemini.schemas import SchemaStep
 from cara.local_settings import LocalSettings
+from cara.postgres.applied_migrations import missing_migrations
 from cara.postgres.connections import Hosts, is_read_only
 from cara.postgres.errors import CONNECTION_ERRORS
 from cara.postgres.limits import session_limits
-from cara.postgres.migrations import missing_migrations
 from cara.production_rules import check_signing_keys
 from cara.redis.connections import AWAY, connection_pool
 from cara.redis.queue import FEEDBACK_QUEUE, health_key

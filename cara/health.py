@@ -7,6 +7,7 @@ from redis.asyncio import Redis
 from redis.exceptions import OutOfMemoryError, ReadOnlyError, ResponseError
 
 from cara import __version__
+from cara.postgres.applied_migrations import missing_migrations
 from cara.postgres.connections import is_read_only
 from cara.postgres.database import Database
 from cara.postgres.errors import (
@@ -17,7 +18,6 @@ from cara.postgres.errors import (
     DatabaseSlow,
     DatabaseTrouble,
 )
-from cara.postgres.migrations import missing_migrations
 from cara.redis.connections import AWAY
 from cara.redis.queue import FEEDBACK_QUEUE, health_key
 from cara.web.draining import Draining

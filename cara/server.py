@@ -17,8 +17,8 @@ from cara import event_loop
 from cara.app import create_app
 from cara.observability.logging import set_up_logs
 from cara.observability.metrics import PortUnusable, serve_metrics, translate_bind_errors
+from cara.postgres.applied_migrations import DatabaseBehind
 from cara.postgres.errors import DatabaseTrouble
-from cara.postgres.migrations import DatabaseBehind
 from cara.settings import Settings, UnsafeSettings
 from cara.web.connections import ConnectionLimits, listen
 from cara.web.context import service

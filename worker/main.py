@@ -18,8 +18,8 @@ from cara.gemini.client import GeminiClient, connect_gemini
 from cara.observability.logging import set_up_logs
 from cara.observability.metrics import PortUnusable, serve_metrics
 from cara.observability.sentry import start_sentry, stop_sentry
+from cara.postgres.applied_migrations import DatabaseBehind, up_to_date_database
 from cara.postgres.errors import DatabaseTrouble
-from cara.postgres.migrations import DatabaseBehind, up_to_date_database
 from cara.quota.quota import Quota
 from cara.redis.queue import Queue, QueueClient, RollupNotifier, arq_client
 from cara.redis.subscriber import Subscriber

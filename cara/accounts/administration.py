@@ -24,8 +24,8 @@ from cara.accounts.schemas import Email
 from cara.accounts.sign_out_notifier import SignOutNotifier
 from cara.accounts.sign_outs import sign_out_everywhere
 from cara.errors import InvalidInput, NotFound
+from cara.postgres.applied_migrations import up_to_date_database
 from cara.postgres.database import Connection, new_id
-from cara.postgres.migrations import up_to_date_database
 from cara.redis.connections import connection_pool
 from cara.settings import Settings
 

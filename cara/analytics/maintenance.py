@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from cara.analytics import rebuild, rollups
-from cara.postgres.migrations import up_to_date_database
+from cara.postgres.applied_migrations import up_to_date_database
 from cara.settings import Settings
 
 FOLD_SECONDS = 24 * 3_600.0

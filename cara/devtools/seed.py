@@ -14,8 +14,8 @@ from cara.accounts.passwords import PasswordHasher
 from cara.devtools.dev import refuse_production
 from cara.feedback.assessment import scores
 from cara.feedback.assessment.assess import measured_halves
+from cara.postgres.applied_migrations import up_to_date_database
 from cara.postgres.database import Connection, Database, new_id
-from cara.postgres.migrations import up_to_date_database
 from cara.practice.feedback_schemas import measures_over_time
 from cara.samples import SAMPLES, Sample
 from cara.settings import Settings

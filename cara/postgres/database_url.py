@@ -16,13 +16,10 @@ import ssl
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
-from psycopg import pq
-
 _DEFAULT_PORT = "5432"
 _DEFAULT_HOSTS = "/run/postgresql,/var/run/postgresql,/tmp,/private/tmp,localhost"
 """Where asyncpg looks for a server if neither the URL nor PGHOST names a host."""
 
-_LIBPQ = frozenset(option.keyword.decode() for option in pq.Conninfo.get_defaults())
 _LIBPQ_ALONE = frozenset(
     {
         *("connect_timeout", "keepalives", "keepalives_idle", "keepalives_interval", "keepalives_count"),
@@ -130,9 +127,16 @@ def _host_and_port(host: str) -> tuple[str, str]:
 
 def _with_session_settings(arguments: dict[str, str]) -> dict[str, str]:
     """Puts what libpq does not know into `options`, which PostgreSQL reads as settings of the session."""
-    known = {name: value for name, value in arguments.items() if name in _LIBPQ}
-    settings = [f"-c {name}={_escaped(value)}" for name, value in arguments.items() if name not in _LIBPQ]
+    libpq = _names_in_libpq()
+    known = {name: value for name, value in arguments.items() if name in libpq}
+    settings = [f"-c {name}={_escaped(value)}" for name, value in arguments.items() if name not in libpq]
     return known | _given(options=" ".join([known.get("options", ""), *settings]).strip())
+
+
+def _names_in_libpq() -> frozenset[str]:
+    from psycopg import pq  # 10 MiB that the servers can do without
+
+    return frozenset(option.keyword.decode() for option in pq.Conninfo.get_defaults())
 
 
 def _escaped(value: str) -> str:

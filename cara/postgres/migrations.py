@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from importlib.resources import files
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -14,13 +12,13 @@ from yoyo import read_migrations
 from yoyo.connections import DatabaseURI
 from yoyo.migrations import MigrationList, default_migration_table
 
-from cara.postgres.database import Connection, Database
+from cara.postgres.applied_migrations import known_migrations, migrations_folder
 from cara.postgres.database_url import find_system_certificates, libpq_arguments
 from cara.postgres.limits import libpq_keepalives, limits_of_silence
 from cara.postgres.migration_backend import AtomicBackend, attempts
 
 if TYPE_CHECKING:
-    from cara.settings import Settings
+    pass
 
 _LOCK = 0x0CA7A
 """The advisory lock that migrating processes wait for. PostgreSQL releases it when its holder dies."""
@@ -37,26 +35,6 @@ _LOCK_SECONDS = 3
 
 class MigrationFailed(Exception):
     """The database cannot be reached, or refused a statement; the message is one line."""
-
-
-class DatabaseBehind(Exception):
-    """The database lacks migrations; the message names them and the command to run."""
-
-    def __init__(self, missing: list[str]) -> None:
-        super().__init__(f"the database is behind ({', '.join(missing)}): run `cara migrate up`")
-        self.missing = missing
-
-
-def migrations_folder() -> Path:
-    """Returns the folder of the SQL files."""
-    return Path(str(files("migrations")))
-
-
-def known_migrations() -> list[str]:
-    """Returns the ids of all migrations of this version of Cara, in order."""
-    return sorted(
-        path.stem for path in migrations_folder().glob("*.sql") if not path.stem.endswith(".rollback")
-    )
 
 
 def migrate_up(database_url: str) -> list[str]:
@@ -101,32 +79,6 @@ def migration_status(database_url: str) -> list[tuple[str, bool]]:
         if backend.execute("select to_regclass('_yoyo_migration')").fetchone() != (None,):
             applied = {name for (name,) in backend.execute("select migration_id from _yoyo_migration")}
         return [(name, name in applied) for name in known_migrations()]
-
-
-async def missing_migrations(connection: Connection) -> list[str]:
-    """Returns the known migrations that the database lacks."""
-    if not await connection.fetchval("select to_regclass('_yoyo_migration') is not null"):
-        return known_migrations()
-    applied = await connection.fetch("select migration_id from _yoyo_migration")
-    return sorted(set(known_migrations()) - {row["migration_id"] for row in applied})
-
-
-@asynccontextmanager
-async def up_to_date_database(settings: Settings) -> AsyncIterator[Database]:
-    """Opens the database for the block, if it has all migrations.
-
-    Raises:
-        DatabaseAway: PostgreSQL cannot be reached.
-        DatabaseBehind: the database lacks migrations.
-    """
-    database = await Database.connect(settings)
-    try:
-        async with database.acquire() as connection:
-            if missing := await missing_migrations(connection):
-                raise DatabaseBehind(missing)
-        yield database
-    finally:
-        await database.close()
 
 
 @contextmanager

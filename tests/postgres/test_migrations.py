@@ -14,16 +14,8 @@ import asyncpg
 import psycopg
 import pytest
 
-from cara.postgres.migrations import (
-    MigrationFailed,
-    _connected,
-    known_migrations,
-    migrate_down,
-    migrate_up,
-    migration_status,
-    migrations_folder,
-    missing_migrations,
-)
+from cara.postgres.applied_migrations import known_migrations, migrations_folder, missing_migrations
+from cara.postgres.migrations import MigrationFailed, _connected, migrate_down, migrate_up, migration_status
 from tests.devtools.cli.terminal import environment
 from tests.servers import Servers
 from tests.waiting import TIMEOUT_SECONDS
