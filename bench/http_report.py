@@ -26,7 +26,7 @@ def markdown(
     parts = [_rates(cells, contenders, results)]
     if contenders[0].name == "cara" and len(contenders) > 1:
         parts.append(_ratios(cells, contenders, results))
-    parts += [_details(cells, contenders, results), _starts(starts) + _disturbance(results)]
+    parts += [_details(cells, contenders, results), _starts(starts) + _load(results) + _disturbance(results)]
     return "\n\n".join(parts)
 
 
@@ -112,11 +112,18 @@ def _starts(starts: Sequence[Start]) -> str:
     )
 
 
+def _load(results: Results) -> str:
+    costs = [1_000 * one.load_cpu / one.requests for one in _all(results)]
+    return f" The load itself takes {median(costs):.3f} ms of its core a request (median)."
+
+
+def _all(results: Results) -> list[Measured]:
+    return [one for of_cell in results.values() for rounds in of_cell.values() for one in rounds]
+
+
 def _disturbance(results: Results) -> str:
     """Returns a warning if other processes of the machine took a part of the server's core."""
-    shares = [
-        one.server_core_shared for of_cell in results.values() for all in of_cell.values() for one in all
-    ]
+    shares = [one.server_core_shared for one in _all(results)]
     if median(shares) <= MOST_SHARED:
         return ""
     return (

@@ -29,6 +29,7 @@ def test_rates_are_medians_and_ratios_those_of_each_round() -> None:
     assert "| `GET /api/auth/verify` | 0.25 (0.25) |" in text
     assert "| Cara | 500 – 1,500 | 0.333 – 1.000 | 1.0 / 1.0 | 50% | 50% |" in text
     assert "1.50 s after its start on that core (1.00 – 3.00 s), and holds 110 MiB" in text
+    assert "The load itself takes 0.029 ms of its core a request" in text
     assert "Other processes" not in text
 
 
