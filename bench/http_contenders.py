@@ -61,9 +61,9 @@ async def start_others(system: System, names: list[str]) -> list[Contender]:
     found = []
     if "floor" in names:
         found.append(await _start_floor(system))
-    if "fastapi" in names and not _lacks("the FastAPI way", _missing_for_fastapi()):
+    if "fastapi" in names and not _lacks("the FastAPI way", missing_for_fastapi()):
         found.append(await _start_fastapi(system))
-    if "express" in names and not _lacks("the Express way", await asyncio.to_thread(_missing_for_express)):
+    if "express" in names and not _lacks("the Express way", await asyncio.to_thread(missing_for_express)):
         found.append(await _start_express(system))
     return found
 
@@ -81,7 +81,7 @@ async def _start_floor(system: System) -> Contender:
     return Contender("floor", "floor", pid, port)
 
 
-def _missing_for_fastapi() -> str:
+def missing_for_fastapi() -> str:
     missing = [name for name in ("fastapi", "uvicorn", "sqlmodel") if not importlib.util.find_spec(name)]
     return f"no {', '.join(missing)}: pip install -e '.[embedded,bench]'" if missing else ""
 
@@ -93,7 +93,7 @@ async def _start_fastapi(system: System) -> Contender:
     return Contender("fastapi", "FastAPI", pid, port, lacks=frozenset({"stats", "events"}))
 
 
-def _missing_for_express() -> str:
+def missing_for_express() -> str:
     """Installs the packages in a folder of its own; returns what is missing for that."""
     if not shutil.which("node") or not shutil.which("npm"):
         return "no node or no npm on the PATH"

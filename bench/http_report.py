@@ -16,6 +16,7 @@ from bench.system import percentile
 Results = dict[str, dict[str, list[Measured]]]
 """By cell and contender: one for each round."""
 
+MOST_SHARED = 0.05
 COLORS = {"cara": "#c44e52", "floor": "#8c8c8c", "fastapi": "#4c72b0", "express": "#55a868"}
 
 
@@ -25,7 +26,7 @@ def markdown(
     parts = [_rates(cells, contenders, results)]
     if contenders[0].name == "cara" and len(contenders) > 1:
         parts.append(_ratios(cells, contenders, results))
-    parts += [_details(cells, contenders, results), _starts(starts)]
+    parts += [_details(cells, contenders, results), _starts(starts) + _load(results) + _disturbance(results)]
     return "\n\n".join(parts)
 
 
@@ -108,6 +109,26 @@ def _starts(starts: Sequence[Start]) -> str:
         f"`cara serve` answers `/health` {median(seconds):.2f} s after its start on that core "
         f"({seconds[0]:.2f} – {seconds[-1]:.2f} s), and holds {memory:.0f} MiB then. "
         f"Python {platform.python_version()}."
+    )
+
+
+def _load(results: Results) -> str:
+    costs = [1_000 * one.load_cpu / one.requests for one in _all(results)]
+    return f" The load itself takes {median(costs):.3f} ms of its core a request (median)."
+
+
+def _all(results: Results) -> list[Measured]:
+    return [one for of_cell in results.values() for rounds in of_cell.values() for one in rounds]
+
+
+def _disturbance(results: Results) -> str:
+    """Returns a warning if other processes of the machine took a part of the server's core."""
+    shares = [one.server_core_shared for one in _all(results)]
+    if median(shares) <= MOST_SHARED:
+        return ""
+    return (
+        f" **Other processes took {median(shares):.0%} of the server's core (median): "
+        "the requests a second are not those of a core.**"
     )
 
 

@@ -47,6 +47,8 @@ class Measured:
     load_cpu: float
     core_busy: float
     """The share of the load's core, or cores, that was busy, with everything that runs there."""
+    server_core_shared: float
+    """The share of the server's core, or cores, that went to other processes."""
     milliseconds: list[float] = field(repr=False)
 
     @property
@@ -197,25 +199,29 @@ class _Reading:
         fields = Path(f"/proc/{server_pid}/stat").read_text().rpartition(")")[2].split()
         self._server = (int(fields[11]) + int(fields[12])) / TICKS_PER_SECOND
         self._load = time.process_time()
-        self._idle, self._all = _ticks_of_cores()
+        self._idle, self._all = _ticks_of_cores(os.sched_getaffinity(0))
+        self._server_idle, _ = _ticks_of_cores(os.sched_getaffinity(server_pid))
 
     def since(self, before: _Reading, milliseconds: list[float]) -> Measured:
-        passed = self._all - before._all
+        passed, seconds = self._all - before._all, self._at - before._at
+        server_cpu = self._server - before._server
+        server_idle = (self._server_idle - before._server_idle) / TICKS_PER_SECOND
         return Measured(
             requests=len(milliseconds),
-            seconds=self._at - before._at,
-            server_cpu=self._server - before._server,
+            seconds=seconds,
+            server_cpu=server_cpu,
             load_cpu=self._load - before._load,
             core_busy=1 - (self._idle - before._idle) / passed if passed else 0.0,
+            server_core_shared=max(0.0, 1 - (server_cpu + server_idle) / seconds),
             milliseconds=milliseconds,
         )
 
 
-def _ticks_of_cores() -> tuple[int, int]:
-    """Returns the idle and all ticks of the cores that this process may use."""
-    mine = {f"cpu{core}" for core in os.sched_getaffinity(0)}
+def _ticks_of_cores(cores: set[int]) -> tuple[int, int]:
+    """Returns the idle and all ticks of these cores."""
+    named = {f"cpu{core}" for core in cores}
     lines = (line.split() for line in Path("/proc/stat").read_text().splitlines())
-    ticks = [[int(field) for field in line[1:9]] for line in lines if line and line[0] in mine]
+    ticks = [[int(field) for field in line[1:9]] for line in lines if line and line[0] in named]
     return sum(each[3] + each[4] for each in ticks), sum(map(sum, ticks))
 
 

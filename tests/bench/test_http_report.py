@@ -15,9 +15,9 @@ CARA, FLOOR = Contender("cara", "Cara", 1, 1), Contender("floor", "floor", 2, 2)
 STARTS = [Start(1.0, 100.0), Start(3.0, 120.0), Start(1.5, 110.0)]
 
 
-def rounds(*requests: int) -> list[Measured]:
+def rounds(*requests: int, shared: float = 0.0) -> list[Measured]:
     """Rounds of two seconds each, in which the server worked for one."""
-    return [Measured(number, 2.0, 1.0, 0.1, 0.5, [1.0] * number) for number in requests]
+    return [Measured(number, 2.0, 1.0, 0.1, 0.5, shared, [1.0] * number) for number in requests]
 
 
 def test_rates_are_medians_and_ratios_those_of_each_round() -> None:
@@ -29,6 +29,16 @@ def test_rates_are_medians_and_ratios_those_of_each_round() -> None:
     assert "| `GET /api/auth/verify` | 0.25 (0.25) |" in text
     assert "| Cara | 500 – 1,500 | 0.333 – 1.000 | 1.0 / 1.0 | 50% | 50% |" in text
     assert "1.50 s after its start on that core (1.00 – 3.00 s), and holds 110 MiB" in text
+    assert "The load itself takes 0.029 ms of its core a request" in text
+    assert "Other processes" not in text
+
+
+def test_a_core_that_others_used_is_told() -> None:
+    results = {"verify": {"cara": rounds(1_000, shared=0.3), "floor": rounds(4_000, shared=0.4)}}
+
+    assert "Other processes took 35% of the server's core" in markdown(
+        [VERIFY], [CARA, FLOOR], results, STARTS
+    )
 
 
 def test_a_contender_without_a_cell_has_no_figures() -> None:
