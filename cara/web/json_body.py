@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import zlib
 from collections.abc import Callable
 from typing import Final, TypeVar
@@ -49,6 +50,9 @@ READ_SECONDS = 30
 JSON_TYPES: Final = frozenset({"application/json"})
 BEACON_TYPES: Final = JSON_TYPES | {"text/plain"}
 """What `navigator.sendBeacon` can send to another origin without a preflight is text."""
+
+_MARKUP: Final = re.compile(rb"[<&\\]")
+"""Without any of these, which an escape may write, there is nothing to take out of a text."""
 
 _NO_JSON: Final = FieldProblem("Content-Type", "not_allowed", "must be application/json")
 _UNKNOWN_ENCODING: Final = FieldProblem(
@@ -214,8 +218,9 @@ def _read(model: type[Model], raw: bytes, budget: MarkupBudget) -> Model:
     try:
         sent = parse_object(raw)
         quoted = quote_free_json(model, raw)
-        # Lengths, counts and types first: only what passes them is worth the work of cleaning.
-        model.model_validate_json(quoted)
+        if _MARKUP.search(raw):
+            # Lengths, counts and types first: only what passes them is worth the work of cleaning.
+            model.model_validate_json(quoted)
         return model.model_validate_json(quoted, context=budget)
     except InvalidJson as error:
         problem = invalid([error.at(error.field)])

@@ -1,9 +1,9 @@
-"""Requests that Redis has counted in advance, so that not every one of a busy client asks it.
+"""What Redis has counted in advance, so that not every request of a busy client asks it.
 
-A client who comes back within a second is given a few requests at once, a hundredth of the limit at most.
-They are counted before they are used, so that all processes together never admit more than the limit but by
-how far the window has moved meanwhile: `ADVANCE_PART` of it, for a hundredth of the limit in each process.
-What is not used in that time is lost, and near its limit a client is counted one by one.
+A client who comes back within a second is given room for a few more requests of the same cost at once, a
+hundredth of the limit at most. It is counted before it is used, so that all processes together never admit
+more than the limit but by how far the window has moved meanwhile: `ADVANCE_PART` of it, for a hundredth of
+the limit in each process. What is not used in that time is lost, and near the limit nothing is taken.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ from typing import Final, TypeAlias
 from limits import RateLimitItem
 
 SHARE: Final = 100
-"""A hundredth of a limit is taken at once, so that a limit below two hundred is never taken in advance."""
+"""A hundredth of a limit is taken at once: of one below two hundred nothing is taken in advance."""
 
 MOST: Final = 50
+"""For so many requests room is taken at once, the present one included."""
+
 BUSY_SECONDS: Final = 1.0
 """A client is busy who asks again within this time."""
 
@@ -35,7 +37,7 @@ MAX_CLIENTS: Final = 10_000
 
 @dataclass(slots=True)
 class _Advance:
-    """What Redis said when it was asked last, and what is left of the requests that it counted in advance."""
+    """What Redis said when it was asked last, and what is left of the room that it counted in advance."""
 
     asked_at: float = float("-inf")
     remaining: int = 0
@@ -50,30 +52,30 @@ class Advances:
     def __init__(self) -> None:
         self._advances: OrderedDict[Key, _Advance] = OrderedDict()
 
-    def use(self, key: Key) -> tuple[int, float] | None:
-        """Uses one request: how many remain, and the seconds until the window ends; None without any."""
+    def use(self, key: Key, cost: int) -> tuple[int, float] | None:
+        """Uses room for the cost: how much remains, and the seconds until the window ends; None without."""
         advance = self._advances.get(key)
-        if advance is None or not advance.left:
+        if advance is None or advance.left < cost:
             return None
         now = time.monotonic()
         if now > advance.use_until:
             advance.left = 0
             return None
-        advance.left -= 1
+        advance.left -= cost
         return advance.remaining + advance.left, advance.reset_seconds - (now - advance.asked_at)
 
-    def wanted(self, key: Key, amount: int) -> int:
-        """Returns how many requests Redis shall count now under a limit of that amount, at least 1."""
+    def wanted(self, key: Key, amount: int, cost: int) -> int:
+        """Returns how much Redis shall count now under a limit of that amount: the cost, or a multiple."""
         advance = self._advances.get(key)
         if advance is None or advance.remaining < amount // NEAR_ITS_LIMIT:
-            return 1
+            return cost
         if time.monotonic() - advance.asked_at > BUSY_SECONDS:
-            return 1
+            return cost
         advance.asked_at = float("-inf")  # who asks at the same time asks for one
-        return min(MOST, amount // SHARE)
+        return cost * max(1, min(MOST, amount // SHARE // cost))
 
-    def note(self, key: Key, limit: RateLimitItem, count: int, remaining: int, reset_seconds: float) -> int:
-        """Notes what Redis said after it counted so many requests, one of them used; how many remain."""
+    def note(self, key: Key, limit: RateLimitItem, spare: int, remaining: int, reset_seconds: float) -> int:
+        """Notes what Redis said after it counted so much in advance; returns how much remains."""
         if limit.amount < 2 * SHARE:
             return remaining
         advance = self._advances.setdefault(key, _Advance())
@@ -82,7 +84,7 @@ class Advances:
             self._advances.popitem(last=False)
         now = time.monotonic()
         advance.asked_at, advance.remaining, advance.reset_seconds = now, remaining, reset_seconds
-        if count > 1:
-            advance.left += count - 1
+        if spare:
+            advance.left += spare
             advance.use_until = now + min(limit.get_expiry() * ADVANCE_PART, reset_seconds)
         return remaining + advance.left

@@ -67,10 +67,10 @@ class RequestCounter:
     async def count(self, limit: RateLimitItem, name: str, client: str, cost: int = 1) -> LimitState:
         """Counts a request of the client under the named limit; a refused request is not counted.
 
-        One that costs 1 may have been counted in advance.
+        It may have been counted in advance.
         """
         amount, seconds = limit.amount, limit.get_expiry()
-        if cost == 1 and (used := self._advances.use((name, client))):
+        if used := self._advances.use((name, client), cost):
             remaining, reset_seconds = used
             return LimitState(name, amount, seconds, True, remaining, reset_seconds, 0.0)
         key = limit.key_for(name, client)
@@ -88,16 +88,17 @@ class RequestCounter:
         self, key: str, limit: RateLimitItem, name: str, client: str, cost: int
     ) -> LimitState:
         amount, seconds, of_client = limit.amount, limit.get_expiry(), (name, client)
-        count = self._advances.wanted(of_client, amount) if cost == 1 else cost
+        count = self._advances.wanted(of_client, amount, cost)
         admitted, window = await self._shared.count(key, amount, seconds, count)
         if count > cost and not admitted:
             count = cost
             admitted, window = await self._shared.count(key, amount, seconds, count)
         await self._note_redis_answers()
         state = _limit_state(name, amount, seconds, cost, admitted, window)
-        if cost > 1 or not admitted:
+        if not admitted:
             return state
-        remaining = self._advances.note(of_client, limit, count, state.remaining, state.reset_seconds)
+        spare, reset_seconds = count - cost, state.reset_seconds
+        remaining = self._advances.note(of_client, limit, spare, state.remaining, reset_seconds)
         return state._replace(remaining=remaining)
 
     def _may_ask_redis(self) -> bool:
