@@ -195,7 +195,7 @@ async def delete_entries_before(connection: Connection, moment: datetime, limit:
     deleted = await connection.fetch(
         """
         delete from audit_log
-        where id in (select id from audit_log where created_at < $1 order by created_at limit $2)
+        where id = any(array(select id from audit_log where created_at < $1 order by created_at limit $2))
         returning true
         """,
         moment,

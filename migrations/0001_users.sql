@@ -22,6 +22,7 @@ create table users (
     updated_at        timestamptz not null default now()
 );
 create unique index users_email_key on users (lower(email));
+create index users_admins_idx on users (id) where is_admin;
 
 -- What begins with a sign-in: its access tokens, refresh tokens and event streams end with the family.
 create table refresh_families (

@@ -43,7 +43,60 @@ create table sessions (
     primary key (user_id, id),
     check (completed = (completed_at is not null))
 );
-create index sessions_user_practiced_idx on sessions (user_id, practiced_at, id);
+-- Lists and counts go by it; with its last columns they filter without a look at the rows.
+create index sessions_user_practiced_idx on sessions (user_id, practiced_at, id, feature_type, completed);
+
+-- How many sessions a learner has, for lists: counting tens of thousands takes longer than reading a page of them.
+-- Transactions of one learner take different rows, by their connections (the stripe), or each would wait for the
+-- commit of the other. The sum of the rows counts; a single one may be negative.
+create table session_counts (
+    user_id      uuid not null references users (id) on delete cascade,
+    feature_type text not null,
+    stripe       integer not null,
+    sessions     integer not null,
+    completed    integer not null,
+    primary key (user_id, feature_type, stripe)
+);
+
+-- Counts in the transaction that changes sessions, so that every snapshot has exact numbers. It takes its locks after
+-- those of sessions, jobs and quota, and before that of the learner, as all who complete a session do.
+create function count_sessions() returns trigger
+language plpgsql as $$
+declare
+    changes session_counts[];
+begin
+    if tg_op = 'INSERT' then
+        changes := array(select row(user_id, feature_type, 0, 1, completed::integer)::session_counts from new_rows);
+    elsif tg_op = 'DELETE' then
+        -- An account that is being deleted takes its counts along.
+        changes := array(
+            select row(user_id, feature_type, 0, -1, -completed::integer)::session_counts
+            from old_rows
+            where exists (select from users where users.id = old_rows.user_id)
+        );
+    else
+        changes := array[
+            row(old.user_id, old.feature_type, 0, -1, -old.completed::integer)::session_counts,
+            row(new.user_id, new.feature_type, 0, 1, new.completed::integer)::session_counts
+        ];
+    end if;
+    insert into session_counts as known (user_id, feature_type, stripe, sessions, completed)
+    select user_id, feature_type, pg_backend_pid() % 8, sum(sessions), sum(completed)
+    from unnest(changes)
+    group by user_id, feature_type
+    order by user_id, feature_type
+    on conflict (user_id, feature_type, stripe) do update
+    set sessions = known.sessions + excluded.sessions, completed = known.completed + excluded.completed;
+    return null;
+end
+$$;
+create trigger count_inserted after insert on sessions referencing new table as new_rows
+    for each statement execute function count_sessions();
+create trigger count_deleted after delete on sessions referencing old table as old_rows
+    for each statement execute function count_sessions();
+create trigger count_changed after update on sessions
+    for each row when ((old.feature_type, old.completed) is distinct from (new.feature_type, new.completed))
+    execute function count_sessions();
 
 -- Requests with an Idempotency-Key, and the session that each opened. There is no foreign key to the session: the
 -- key of a deleted session must not open another one.

@@ -54,6 +54,13 @@ SECTIONS: Final[Mapping[str, str]] = {
         where user_id = $1
         order by practiced_at, id
     """,
+    "sessionCounts": """
+        select feature_type, sum(sessions) as sessions, sum(completed) as completed
+        from session_counts
+        where user_id = $1
+        group by feature_type
+        order by feature_type
+    """,
     "sessionKeys": """
         select key, encode(request_hash, 'hex') as request_hash, session_id, created_at
         from session_keys

@@ -254,13 +254,9 @@ async def delete_expired_tokens(connection: Connection, moment: datetime, limit:
     deleted = await connection.fetch(
         """
         delete from refresh_tokens
-        where (user_id, token_hash) in (
-            select user_id, token_hash
-            from refresh_tokens
-            where expires_at < $1
-            order by expires_at
-            limit $2
-        )
+        where ctid = any(array(
+            select ctid from refresh_tokens where expires_at < $1 order by expires_at limit $2
+        ))
         returning true
         """,
         moment,
@@ -274,17 +270,19 @@ async def delete_expired_families(connection: Connection, moment: datetime, limi
     deleted = await connection.fetch(
         """
         delete from refresh_families
-        where (user_id, id) in (
-            select user_id, id
+        where ctid = any(array(
+            select ctid
             from refresh_families as families
             where expires_at < $1
-              and not exists (
-                  select from refresh_tokens as tokens
+              -- not `not exists`, which can become a join with all tokens
+              and (
+                  select true from refresh_tokens as tokens
                   where tokens.user_id = families.user_id and family_id = families.id
-              )
+                  limit 1
+              ) is null
             order by expires_at
             limit $2
-        )
+        ))
         returning true
         """,
         moment,

@@ -35,14 +35,14 @@ async def take_batches(connection: Connection, events: int, batches: int) -> lis
     return await connection.fetch(
         """
         delete from pending_event_batches
-        where id in (
+        where id = any(array(
             select id
             from (
                 select id, sum(events) over (order by id) - events as events_before
                 from (select id, events from pending_event_batches order by id limit $2) as oldest
             ) as counted
             where events_before < $1
-        )
+        ))
         returning id, created_at, events
         """,
         events,
@@ -91,7 +91,7 @@ async def take_stale_quarter_hours(connection: Connection, limit: int) -> list[R
         """
         with taken as (
             delete from stale_quarter_hours
-            where id in (select id from stale_quarter_hours order by id limit $1)
+            where id = any(array(select id from stale_quarter_hours order by id limit $1))
             returning user_id, quarter_hour, feature_type
         )
         select distinct user_id, quarter_hour, feature_type from taken

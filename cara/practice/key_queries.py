@@ -42,9 +42,9 @@ async def delete_keys_before(connection: Connection, before: datetime, limit: in
     deleted = await connection.fetch(
         """
         delete from session_keys
-        where (user_id, key) in (
-            select user_id, key from session_keys where created_at < $1 order by created_at limit $2
-        )
+        where ctid = any(array(
+            select ctid from session_keys where created_at < $1 order by created_at limit $2
+        ))
         returning true
         """,
         before,

@@ -10,6 +10,7 @@ from uuid import UUID
 from cara.errors import Conflict, NotFound, Outdated
 from cara.postgres.database import Connection, Record, new_id
 from cara.practice import key_queries, list_queries, queries
+from cara.practice.list_queries import Filter
 from cara.practice.schemas import NewSession, SessionsQuery, stored_goal
 from cara.users.progress import award_completion
 from cara.web.cursors import decode_cursor, encode_cursor
@@ -152,13 +153,12 @@ async def page_of_sessions(
     connection: Connection, user_id: UUID, query: SessionsQuery
 ) -> tuple[list[Record], int, str | None]:
     """Returns one page, the number of all matching sessions, and the cursor of the next page, if any."""
-    filters = (query.feature_type, query.completed, query.from_, query.to)
+    wanted = Filter(query.feature_type, query.completed, query.from_, query.to)
     before = decode_cursor(query.cursor) if query.cursor else None
-    rows = await list_queries.sessions_of_user(
-        connection, user_id, *filters, before, query.limit + 1, query.offset
+    rows, total = await list_queries.page_of_user(
+        connection, user_id, wanted, before, query.limit + 1, query.offset
     )
     page = rows[: query.limit]
-    total = await list_queries.count_sessions_of_user(connection, user_id, *filters)
     has_more = len(rows) > query.limit
     next_cursor = encode_cursor(page[-1]["practiced_at"], page[-1]["id"]) if has_more else None
     return page, total, next_cursor

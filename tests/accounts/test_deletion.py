@@ -38,6 +38,7 @@ LEFT_OUT = {
     "run_after",
     "lease_expires_at",
     "batch",
+    "stripe",
     "user_id",
 }
 """Columns that an export leaves out."""
