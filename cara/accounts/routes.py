@@ -33,6 +33,7 @@ from cara.accounts.schemas import (
 )
 from cara.accounts.sign_out_notifier import SignOutNotifier
 from cara.accounts.sign_outs import sign_out, sign_out_everywhere
+from cara.errors import Unauthenticated
 from cara.jobs.notifier import JobNotifier
 from cara.postgres.database import Database
 from cara.settings import Settings
@@ -41,7 +42,7 @@ from cara.web.context import CALLER_ID, REQUEST_ID
 from cara.web.guard import (
     Caller,
     ReauthenticationRequired,
-    count_for_address_if_unauthenticated,
+    count_for_address_instead,
     require_recent_authentication,
 )
 from cara.web.models import ApiResponse
@@ -102,9 +103,12 @@ async def refresh(
     known = await refresher.find(presented)
     if usable := next((each for each in known if each.is_usable), None):
         await limits.count(request, usable.owner)
-    with count_for_address_if_unauthenticated(request):
+    try:
         await require_one_owner(database, presented, client)
         refreshed = await refresher.refresh(known, client)
+    except Unauthenticated:
+        count_for_address_instead(request)
+        raise
     if owner := owner_of(refreshed.refresh_token):
         request[CALLER_ID] = owner
     return ApiResponse(refreshed, headers=refresh_cookie(refreshed, settings))

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import socket
 from contextlib import suppress
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
+from pydantic_core import from_json, to_json
 
+from cara.json_values import JsonText
 from cara.postgres.database_url import asyncpg_arguments, single_host_urls, with_target
 from cara.postgres.limits import KEEPALIVE_PROBES, KEEPALIVE_SECONDS, SILENCE_SECONDS
 
@@ -119,3 +122,23 @@ async def is_read_only(connection: Connection) -> bool:
     """Returns whether the server refuses writes: a standby, or one that its administrator made read-only."""
     setting: str = await connection.fetchval("select current_setting('transaction_read_only')")
     return setting == "on"
+
+
+async def prepare(connection: RawConnection) -> None:
+    """Sets the types of a new connection of the pool: JSON, and numbers without binary fractions."""
+    # Not the standard library's JSON: with a megabyte of small values that holds up the event loop.
+    json = {"encoder": lambda value: b"\x01" + to_json(value), "decoder": lambda raw: from_json(raw[1:])}
+    text: dict[str, Any] = {"encoder": attrgetter("raw"), "decoder": JsonText}
+    # An integer in a column of type numeric is an int.
+    numeric: dict[str, Any] = {"encoder": str, "decoder": from_json, "format": "text"}
+    try:
+        await connection.set_type_codec("jsonb", schema="pg_catalog", format="binary", **json)
+        await connection.set_type_codec("json", schema="pg_catalog", format="binary", **text)
+        await connection.set_type_codec("numeric", schema="pg_catalog", **numeric)
+    except BaseException:
+        connection.terminate()  # asyncpg would wait for a server that hangs to close it
+        raise
+
+
+async def skip_reset(_: Any) -> None:
+    """Saves the reset query: no code uses SET, LISTEN or session locks on a pooled connection."""

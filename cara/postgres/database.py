@@ -7,17 +7,15 @@ import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 from uuid import UUID
 
 import asyncpg
-from pydantic_core import from_json, to_json
 from uuid_utils.compat import uuid7
 
-from cara.json_values import JsonText
 from cara.outages import Outage
-from cara.postgres.connections import Connection, Hosts, PoolConnection, RawConnection, cut, is_lost
+from cara.postgres.block import Block
+from cara.postgres.connections import Connection, Hosts, PoolConnection, is_lost, prepare, skip_reset
 from cara.postgres.errors import (
     CONNECTION_ERRORS,
     SILENCE,
@@ -33,7 +31,7 @@ from cara.postgres.errors import (
     reason_of,
     trouble_of,
 )
-from cara.postgres.limits import Budget, Shares, current_budget, milliseconds, session_limits
+from cara.postgres.limits import Shares, milliseconds, session_limits
 from cara.postgres.places import Places
 
 if TYPE_CHECKING:
@@ -43,9 +41,6 @@ Record: TypeAlias = asyncpg.Record
 __all__ = ["Connection", "Database", "Record", "new_id", "one_row"]
 
 logger = logging.getLogger(__name__)
-
-TICK_SECONDS = 0.002
-"""The timers of uvloop are set in whole milliseconds, and may run a little before their time."""
 
 
 class Database:
@@ -60,10 +55,10 @@ class Database:
         self.seconds = settings.database_seconds
         self._pool = pool
         self._places = Places(pool)
-        self._shares = Shares(settings.database_pool_size)
+        self.shares = Shares(settings.database_pool_size)
         self._settings = settings
         self._expired_at = float("-inf")
-        self._answered_at = float("-inf")
+        self.answered_at = float("-inf")
         """When PostgreSQL last did what a block asked for, by the time of the loop."""
 
     @classmethod
@@ -81,8 +76,8 @@ class Database:
                 init_size=1,
                 max_size=settings.database_pool_size,
                 command_timeout=None,  # the limit of the block ends a statement
-                init=_prepare,
-                reset=_skip_reset,
+                init=prepare,
+                reset=skip_reset,
                 server_settings={"application_name": "cara", "timezone": "UTC", **session_limits(settings)},
             )
         except CONNECTION_ERRORS as error:
@@ -97,46 +92,15 @@ class Database:
         except TimeoutError:
             self._pool.terminate()
 
-    @asynccontextmanager
-    async def acquire(
-        self, *, seconds: float | None = None, shared: bool = True
-    ) -> AsyncIterator[Connection]:
-        """Yields a connection for the duration of the block, which may last `seconds`.
+    def acquire(self, *, seconds: float | None = None, shared: bool = True) -> Block:
+        """Holds a connection for the duration of the block, which may last `seconds`.
 
         It belongs to the share of whoever sent the current request, unless it is not `shared`.
 
         Raises:
             DatabaseTrouble: PostgreSQL cannot do it now, as `cara.postgres.errors` tells.
         """
-        loop, budget = asyncio.get_running_loop(), current_budget() or Budget(self.seconds, None)
-        begin = loop.time()
-        end = begin + (seconds or max(0.0, min(self.seconds, budget.seconds)))
-        share = self._shares.of(budget.caller if shared else None)
-        try:
-            connection = await self._acquired(share, begin, end)
-            cutting = loop.call_at(end, cut, connection)
-            try:
-                yield connection
-            except DatabaseTrouble as trouble:
-                await self._note(type(trouble), trouble, connection)
-                raise
-            except Exception as error:
-                kind = await self._noted_kind(error, connection, begin, end)
-                if kind is None:
-                    raise
-                raise kind(retry_after_seconds=1) from error
-            else:
-                self._answered_at = loop.time()
-                if self.outage.lasts:
-                    self.outage.answered(wrote=False)
-            finally:
-                try:
-                    await self._release(connection)
-                finally:
-                    share.release()
-                    cutting.cancel()
-        finally:
-            budget.seconds -= loop.time() - begin
+        return Block(self, seconds, shared)
 
     @asynccontextmanager
     async def transaction(self, *, seconds: float | None = None) -> AsyncIterator[Connection]:
@@ -181,19 +145,7 @@ class Database:
             await _set_locally(connection, "idle_in_transaction_session_timeout", seconds)
             yield connection
 
-    async def _noted_kind(
-        self, error: Exception, connection: Connection, begin: float, end: float
-    ) -> type[DatabaseTrouble] | None:
-        """Returns and notes which trouble an error within a block is; None if it is not PostgreSQL's."""
-        kind = trouble_of(error, lost=is_lost(connection))
-        if kind is None:
-            return None
-        if kind is DatabaseAway and asyncio.get_running_loop().time() >= end - TICK_SECONDS:
-            kind = StatementTimedOut if self._answered_at > begin else DatabaseSlow
-        await self._note(kind, error, connection)
-        return kind
-
-    async def _acquired(self, share: asyncio.Semaphore, begin: float, end: float) -> PoolConnection:
+    async def take(self, share: asyncio.Semaphore, begin: float, end: float) -> PoolConnection:
         """Returns a connection, out of the share, in time and not later than `end`, a time of the loop."""
         end = min(end, begin + self._settings.database_acquire_seconds)
         if share.locked():
@@ -208,8 +160,6 @@ class Database:
 
     async def _from_pool(self, begin: float, end: float) -> PoolConnection:
         try:
-            if self._pool.get_idle_size():
-                return await self._pool.acquire()  # at once
             async with asyncio.timeout_at(end):
                 return await self._pool.acquire()
         except CONNECTION_ERRORS as error:
@@ -218,18 +168,23 @@ class Database:
                 return connection
             kind = trouble_of(error, lost=True) or DatabaseAway  # such as a wrong password
             if kind is DatabaseSlow and self._pool.get_size() == self._pool.get_max_size():
-                kind = StatementTimedOut if self._answered_at > begin else DatabaseBusy
-            await self._note(kind, error)
+                kind = StatementTimedOut if self.answered_at > begin else DatabaseBusy
+            await self.note(kind, error)
             raise kind(retry_after_seconds=1) from error
 
-    async def _release(self, connection: PoolConnection) -> None:
+    def note_answer(self, now: float) -> None:
+        self.answered_at = now
+        if self.outage.lasts:
+            self.outage.answered(wrote=False)
+
+    async def give_back(self, connection: PoolConnection) -> None:
         """Gives the connection back; the pool replaces one that it cannot bring into order."""
         try:
             await self._pool.release(connection)
         except CONNECTION_ERRORS as error:
             logger.debug("a connection was dropped: %s", type(error).__name__)
 
-    async def _note(
+    async def note(
         self, kind: type[DatabaseTrouble], error: BaseException, connection: Connection | None = None
     ) -> None:
         """Logs the outage that the failure belongs to, and sees to it that the next block can succeed."""
@@ -276,22 +231,3 @@ async def one_row(connection: Connection, statement: str, *arguments: Any) -> Re
     row = await connection.fetchrow(statement, *arguments)
     assert row is not None
     return row
-
-
-async def _prepare(connection: RawConnection) -> None:
-    # Not the standard library's JSON: with a megabyte of small values that holds up the event loop.
-    json = {"encoder": lambda value: b"\x01" + to_json(value), "decoder": lambda raw: from_json(raw[1:])}
-    text: dict[str, Any] = {"encoder": attrgetter("raw"), "decoder": JsonText}
-    # An integer in a column of type numeric is an int.
-    numeric: dict[str, Any] = {"encoder": str, "decoder": from_json, "format": "text"}
-    try:
-        await connection.set_type_codec("jsonb", schema="pg_catalog", format="binary", **json)
-        await connection.set_type_codec("json", schema="pg_catalog", format="binary", **text)
-        await connection.set_type_codec("numeric", schema="pg_catalog", **numeric)
-    except BaseException:
-        connection.terminate()  # asyncpg would wait for a server that hangs to close it
-        raise
-
-
-async def _skip_reset(_: Any) -> None:
-    """Saves the reset query: no code uses SET, LISTEN or session locks on a pooled connection."""

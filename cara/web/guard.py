@@ -6,8 +6,6 @@ that the application provides.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
@@ -104,17 +102,12 @@ def sign_out_channel(user_id: UUID) -> str:
     return f"cara:users:{user_id}:sign-outs"
 
 
-@contextmanager
-def count_for_address_if_unauthenticated(request: web.Request) -> Iterator[None]:
-    """Lets a request count for its address if the token that it was counted by opens nothing.
+def count_for_address_instead(request: web.Request) -> None:
+    """Lets a request count for its address, because the token that it was counted by opens nothing.
 
     It was counted for the owner of the token; the handler of the route counts it again.
     """
-    try:
-        yield
-    except Unauthenticated:
-        request.pop(COUNTED, None)
-        raise
+    request.pop(COUNTED, None)
 
 
 async def confirmed_caller(
@@ -125,8 +118,11 @@ async def confirmed_caller(
     Raises:
         Unauthenticated: the family has ended or the account is gone; the request counts for its address.
     """
-    with count_for_address_if_unauthenticated(request):
+    try:
         return await authenticator.caller(connection, claims)
+    except Unauthenticated:
+        count_for_address_instead(request)
+        raise
 
 
 def require_recent_authentication(caller: Caller) -> None:

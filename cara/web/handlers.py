@@ -119,8 +119,9 @@ def _kind(hint: Any) -> str | None:
 class Endpoint:
     """A route with what its handler's annotations ask for, ready to be mounted."""
 
-    def __init__(self, route: Route) -> None:
+    def __init__(self, route: Route, services: dict[Any, Any]) -> None:
         self.route = route
+        self._services = services
         self._inputs = inputs_of(route)
         self._counts_itself = route.public and RateLimits in self._inputs.services.values()
 
@@ -133,7 +134,7 @@ class Endpoint:
         are read there too. What fails before it was counted counts for the address, or for the owner of an
         expired token.
         """
-        limits: RateLimits = request.app[SERVICES][RateLimits]
+        limits: RateLimits = self._services[RateLimits]
         try:
             return _response(await self._run(request, limits), self.route.status)
         except (OriginRefused, Unauthenticated, InvalidInput) as error:
@@ -145,7 +146,7 @@ class Endpoint:
             raise
 
     async def _run(self, request: web.Request, limits: RateLimits) -> Any:
-        inputs, services = self._inputs, request.app[SERVICES]
+        inputs, services = self._inputs, self._services
         if self.route.origin_checked:
             origins: Origins = services[Origins]
             origins.require_trusted(request)
@@ -169,7 +170,7 @@ class Endpoint:
         """Returns the claims of the token in the address if the route takes one, else of the bearer token."""
         if not self._has_token(request):
             return authenticator.claims(bearer_token(request))
-        verifier: TicketVerifier = request.app[SERVICES][self.route.tokens]
+        verifier: TicketVerifier = self._services[self.route.tokens]
         claims = verifier.claims(request.query["token"])
         authenticator.refuse_ended(claims)
         return claims
@@ -178,13 +179,13 @@ class Endpoint:
         return self.route.tokens is not None and "token" in request.query
 
     async def _call(self, request: web.Request, claims: Claims | None, arguments: dict[str, Any]) -> Any:
-        inputs, services = self._inputs, request.app[SERVICES]
-        authenticator: Authenticator = services[Authenticator]
+        inputs = self._inputs
         if not claims and not inputs.connection:
             return await self.route.handler(**arguments)
-        database: Database = services[Database]
+        database: Database = self._services[Database]
         async with database.transaction() if inputs.transactional else database.acquire() as connection:
             if claims:
+                authenticator: Authenticator = self._services[Authenticator]
                 caller = await confirmed_caller(request, authenticator, connection, claims)
                 if inputs.caller:
                     arguments[inputs.caller] = caller
@@ -194,8 +195,8 @@ class Endpoint:
         return await self.route.handler(**arguments)
 
     async def _arguments(self, request: web.Request) -> dict[str, Any]:
-        inputs, services = self._inputs, request.app[SERVICES]
-        arguments: dict[str, Any] = {name: services[kind] for name, kind in inputs.services.items()}
+        inputs = self._inputs
+        arguments = {name: self._services[kind] for name, kind in inputs.services.items()}
         if inputs.request:
             arguments[inputs.request] = request
         for name, adapter in inputs.path.items():
@@ -253,7 +254,7 @@ def _response(answer: Any, status: int) -> web.StreamResponse:
 
 def model_json(model: BaseModel) -> bytes:
     """Returns the JSON of a response; members that are text stand in it as they are, behind the others."""
-    texts = {name: value for name, value in model if isinstance(value, JsonText)}
+    texts = {name: value for name, value in model.__dict__.items() if isinstance(value, JsonText)}
     rest = model.model_dump_json(by_alias=True, exclude=set(texts)).encode()
     return with_texts(rest, {to_camel(name): text for name, text in texts.items()}) if texts else rest
 
@@ -268,7 +269,7 @@ def mount(app: web.Application, routes: list[Route]) -> list[web.AbstractRoute]:
     }
     mounted: list[web.AbstractRoute] = []
     for route in routes:
-        handler = Endpoint(route).handle
+        handler = Endpoint(route, app[SERVICES]).handle
         mounted.append(resources[route.path].add_route(route.method, handler, expect_handler=expect_body))
         streams = any(isinstance(given, EventTypes) for given in (route.responses or {}).values())
         if route.method == "GET" and not streams:
