@@ -1,11 +1,19 @@
-"""An answer while it is being written."""
+"""An answer while it is being written: its stream to the reader, and the attempt that fills it."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 
 from cara.gemini.answers import AnswerInProgress
-from cara.gemini.calls import GeminiAnswer, GeminiChunk, GeminiUsage
+from cara.gemini.calls import GeminiAnswer, GeminiChunk, GeminiLimits, GeminiUsage
+from cara.gemini.event_stream import Event, EventStreamReader
+from cara.gemini.resilience import GuardedCall
+from cara.gemini.responses import parse_response
+from cara.gemini.schemas import SchemaAttempts
+
+USAGE_TIMEOUT_SECONDS = 3.0
+"""How long a finished answer waits for usage in a chunk of its own, or for the end of its stream."""
 
 
 class GeminiStream:
@@ -80,3 +88,58 @@ class GeminiStream:
         """Ends the iteration with a failure."""
         self._failure = failure
         self._chunks.put_nowait(None)
+
+
+class CallAttempt:
+    """One attempt at a call, and what it fills. `deadline` is a time of the loop's clock."""
+
+    def __init__(
+        self,
+        stream: GeminiStream,
+        progress: AnswerInProgress,
+        schemas: SchemaAttempts,
+        guarded: GuardedCall,
+        deadline: float,
+        limits: GeminiLimits,
+    ) -> None:
+        self.progress = progress
+        self.schemas = schemas
+        self.deadline = deadline
+        self._stream = stream
+        self._guarded = guarded
+        self._limits = limits
+        self._events = EventStreamReader()
+        self._loop = asyncio.get_running_loop()
+
+    def receive(self, data: bytes, waiting: asyncio.Timeout) -> None:
+        """Passes on what the bytes say of the answer; `waiting` is extended if they do.
+
+        Raises:
+            ServiceError: the service sent an error.
+            ValueError, RecursionError: an event cannot be read.
+        """
+        self._receive(self._events.feed(data), waiting)
+
+    def end(self, waiting: asyncio.Timeout) -> None:
+        """Passes on what the end of the stream completes; raises as `receive` does."""
+        self._receive(self._events.close(), waiting)
+
+    def _receive(self, events: Iterable[Event], waiting: asyncio.Timeout) -> None:
+        progress = self.progress
+        for event in events:
+            parsed = parse_response(event)
+            if parsed.ends:
+                self._events.is_finished = True
+            if not parsed.is_answer:
+                continue
+            if not progress.answered:
+                self.schemas.accept()
+                self._guarded.answering()
+            if chunk := progress.add(parsed):
+                self._stream.add(chunk)
+            waiting.reschedule(self._loop.time() + self._wait_seconds())
+
+    def _wait_seconds(self) -> float:
+        """Returns how long the next chunk may take."""
+        longest = self._limits.between_chunks_seconds
+        return min(longest, USAGE_TIMEOUT_SECONDS) if self.progress.lacks_nothing_but_usage else longest
