@@ -93,8 +93,9 @@ class GeminiClient:
         try:
             yield stream
         finally:
-            task.cancel()
-            await asyncio.wait([task], timeout=CLOSE_TIMEOUT_SECONDS)
+            if not task.done():
+                task.cancel()
+                await asyncio.wait([task], timeout=CLOSE_TIMEOUT_SECONDS)
 
     async def count_tokens(self, call: GeminiCall) -> int:
         """Returns the prompt's tokens by Gemini's own count: instruction and schema as if they were said.

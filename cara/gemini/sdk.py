@@ -10,12 +10,12 @@ import gc
 import importlib
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, Self
 from urllib.request import getproxies
 
 import aiohttp
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from aiohttp.connector import Connection
     from google.genai import Client
     from google.genai.models import AsyncModels
+    from google.genai.types import GenerateContentConfig
 
 API_VERSION = "v1beta"
 BASE_URL = "https://generativelanguage.googleapis.com/"
@@ -47,6 +48,7 @@ class GeminiSdk:
         self._timeout_seconds = timeout_seconds
         self._session: aiohttp.ClientSession | None = None
         self._client: Client | None = None
+        self._config_for: Callable[[dict[str, Any]], GenerateContentConfig]
         self._lock = asyncio.Lock()
 
     async def open(self) -> None:
@@ -62,21 +64,16 @@ class GeminiSdk:
     async def send(self, model: str, body: dict[str, Any]) -> None:
         """Sends a request for an event stream, in a block of `exchange`; returns with the response's head.
 
-        The SDK gets the body in the form of the REST API. What it takes apart into its models instead costs
-        it 0.3 ms for one turn, and 12 ms for a history of 64, during which no other request is served.
-        Continuation and function calling are switched off: the SDK could make further, billed calls itself.
+        The SDK gets the body in the form of the REST API. To make one from its models costs it 0.9 ms for one
+        turn and 12 for a history of 64, while no other request is served; this costs 0.2 ms.
 
         Raises:
             Exception: what the SDK or aiohttp raise, if it fails or the response is an error.
         """
         answers = await self.models.generate_content_stream(
             model=model,
-            contents={"role": "user"},  # that of the body replaces it
-            config={
-                "automatic_continuation": False,
-                "automatic_function_calling": {"disable": True},
-                "http_options": {"extra_body": body},
-            },
+            contents={"role": "user"},  # the contents of the body replace it
+            config=self._config_for(body),
         )
         async for _ in answers:  # of an empty stream, see GeminiResponse
             raise RuntimeError("the SDK has read the event stream itself")
@@ -94,6 +91,7 @@ class GeminiSdk:
         from google.genai import Client
         from google.genai.types import HttpOptions, HttpRetryOptions
 
+        self._config_for = _config_maker()
         options = HttpOptions(
             base_url=self._base_url,
             api_version=API_VERSION,
@@ -207,6 +205,35 @@ def open_http_session() -> aiohttp.ClientSession:
         trust_env=bool(getproxies()),
         read_bufsize=READ_BUFFER_BYTES,
     )
+
+
+def _config_maker() -> Callable[[dict[str, Any]], GenerateContentConfig]:
+    """Returns the function that makes the SDK's configuration of a request with a body.
+
+    Continuation and function calling are switched off: the SDK could make further, billed calls itself.
+    """
+    from google.genai.types import AutomaticFunctionCallingConfig, GenerateContentConfig, HttpOptions
+
+    class RequestConfig(GenerateContentConfig):
+        """A configuration for one request, which the SDK need not copy."""
+
+        def __contains__(self, name: object) -> bool:
+            """Says at once what Pydantic's own models say to the SDK after a search, for fifty members."""
+            return False
+
+        def model_copy(self, **_: Any) -> Self:
+            return self
+
+    no_functions = AutomaticFunctionCallingConfig(disable=True)
+
+    def config_for(body: dict[str, Any]) -> GenerateContentConfig:
+        return RequestConfig(
+            automatic_continuation=False,
+            automatic_function_calling=no_functions,
+            http_options=HttpOptions(extra_body=body),
+        )
+
+    return config_for
 
 
 def _import_sdk() -> None:

