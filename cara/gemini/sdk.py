@@ -208,10 +208,7 @@ def open_http_session() -> aiohttp.ClientSession:
 
 
 def _config_maker() -> Callable[[dict[str, Any]], GenerateContentConfig]:
-    """Returns the function that makes the SDK's configuration of a request with a body.
-
-    Continuation and function calling are switched off: the SDK could make further, billed calls itself.
-    """
+    """Returns what makes the SDK's configuration of a request: it is to make no further, billed ones."""
     from google.genai.types import AutomaticFunctionCallingConfig, GenerateContentConfig, HttpOptions
 
     class RequestConfig(GenerateContentConfig):
