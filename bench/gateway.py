@@ -1,12 +1,14 @@
 """What /process adds to a call to Gemini, beside a bare aiohttp proxy and the SDK called directly.
 
-All of it in one run, on the emulator in a process of its own, everything streamed. First with an emulator
-that is as slow as Gemini (`--think` seconds to the first chunk), at 1, 16 and 64 connections: how
-long a call takes, and how long from the emulator's first byte to the client's. Then with one that answers at
-once: how many requests a second one process manages. The process under test runs on one core, all the rest
-on the others. Last, an outage: Gemini refuses connections for a while under load.
+All of it in one run and on the same event loop, with the emulator in a process of its own, everything
+streamed. First with an emulator that is as slow as Gemini (`--think` seconds to the first chunk), at 1, 16
+and 64 connections and at 50 calls a second: how long a call takes, and how long from the emulator's first
+byte to the client's. Then with one that answers at once: how many requests a second one process manages, and
+what a call costs. The process under test runs on one core, all the rest on the others. Last, an outage:
+Gemini refuses connections for a while under load. `--quick` measures the rate and the cost alone.
 
-    python -m bench.gateway [--seconds 10] [--think 0.3] [--connections 1 16 64] [--down 60]
+    python -m bench.gateway [--seconds 10] [--think 0.3] [--connections 1 16 64] [--rate 50] [--down 60]
+                            [--quick] [--write]
 """
 
 from __future__ import annotations
@@ -17,32 +19,37 @@ import json
 import os
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import cycle
+from pathlib import Path
 from typing import Any
 
 import asyncpg
 from aiohttp import ClientSession, TCPConnector
 
 from bench.gateway_outage import outage
-from bench.gateway_sides import PROMPT, Timings, body_for_proxy, in_a_loop
+from bench.gateway_sides import PROMPT, Load, Timings, body_for_proxy, under_load
+from bench.report import replace_section
 from bench.system import CONTROL, Running, System, percentile, register, running_system
 from cara.devtools.servers.ports import free_port, port_opens
 
 CHUNK_SECONDS = "0.01"
 REMEMBERED = "100000"
 BUSY_CONNECTIONS = 32
+QUICK_SECONDS = 6.0
+LEARNERS = 64
 ROUNDS = 3
 COMMITS = 100
 CORES = sorted(os.sched_getaffinity(0))
+BENCHMARKS = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 
 
 @dataclass
 class Figures:
-    """The results of one contender at a number of connections, in milliseconds."""
+    """The results of one contender under a load, in milliseconds."""
 
     side: str
-    connections: int
+    load: str
     p50: float
     p99: float
     first_byte_p50: float
@@ -51,12 +58,12 @@ class Figures:
     processor: float
 
 
-def figures(side: str, connections: int, timings: Timings, answered: dict[str, float]) -> Figures:
+def figures(side: str, load: Load, timings: Timings, answered: dict[str, float]) -> Figures:
     calls = [1_000 * seconds for seconds in timings.seconds]
     lags = [1_000 * (first - answered[marker]) for marker, first in timings.first_bytes.items()]
     return Figures(
         side,
-        connections,
+        f"{load.rate:g} calls a second" if load.rate else f"{load.connections} connections",
         percentile(calls, 50),
         percentile(calls, 99),
         percentile(lags, 50),
@@ -103,17 +110,17 @@ class Sides:
         self._proxy = proxy
         self._proxy_url = f"http://127.0.0.1:{port}/"
 
-    async def all(self, connections: int, seconds: float, pause: float) -> list[Figures]:
+    async def all(self, load: Load) -> list[Figures]:
         """Each side on its own, by turns, so that a busy moment of the machine strikes all of them."""
         proxy, sdk, cara = Timings(), Timings(), Timings()
+        of_round = replace(load, seconds=load.seconds / ROUNDS)
         for _ in range(ROUNDS):
-            of_round = connections, seconds / ROUNDS, pause
-            proxy.add(await in_a_loop(self._by_proxy, self._proxy.cpu_seconds, *of_round))
-            sdk.add(await self._by_sdk(*of_round))
-            cara.add(await in_a_loop(self._by_cara, self._system.webs[0].cpu_seconds, *of_round))
+            proxy.add(await under_load(self._by_proxy, self._proxy.cpu_seconds, of_round))
+            sdk.add(await self._by_sdk(of_round))
+            cara.add(await under_load(self._by_cara, self._system.webs[0].cpu_seconds, of_round))
         answered = await answered_at(self._http, self._system.emulator_url)
         found = {"bare proxy": proxy, "SDK": sdk, "/process": cara}
-        return [figures(side, connections, timings, answered) for side, timings in found.items()]
+        return [figures(side, load, timings, answered) for side, timings in found.items()]
 
     async def _by_cara(self, marker: str) -> float:
         body = {"prompt": PROMPT.format(marker), "featureType": "conversation"}
@@ -131,10 +138,10 @@ class Sides:
             await response.read()
             return first
 
-    async def _by_sdk(self, connections: int, seconds: float, pause: float) -> Timings:
+    async def _by_sdk(self, load: Load) -> Timings:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "bench.gateway_sides", "sdk", self._system.emulator_url),
-            *(str(connections), str(seconds), str(pause)),
+            json.dumps(asdict(load)),
             stdout=asyncio.subprocess.PIPE,
             preexec_fn=lambda: os.sched_setaffinity(0, CORES[:1]),
         )
@@ -142,29 +149,47 @@ class Sides:
         return Timings(**json.loads(output))
 
 
-def show(table: list[Figures]) -> None:
-    """Figures of one number of connections, and what /process adds to the others."""
-    print(f"{'':26}{'call p50':>10}{'p99':>9}{'first byte p50':>17}{'p99':>9}{'requests/s':>13}{'CPU ms':>9}")
-    for row in table:
-        name = f"{row.connections:>3} connections, {row.side}"
-        print(
-            f"{name:28}{row.p50:8.1f}{row.p99:9.1f}{row.first_byte_p50:17.2f}{row.first_byte_p99:9.2f}"
-            f"{row.a_second:13.1f}{row.processor:9.2f}"
-        )
-    proxy, sdk, cara = table
-    for other in (proxy, sdk):
-        print(
-            f"    added to the {other.side}: p50 {cara.p50 - other.p50:+.1f} ms, "
-            f"p99 {cara.p99 - other.p99:+.1f} ms, "
-            f"first byte p50 {cara.first_byte_p50 - other.first_byte_p50:+.2f} ms; "
-            f"{cara.a_second / other.a_second:.2f} times its requests/s, "
-            f"{cara.processor / other.processor:.2f} times its CPU a call"
-        )
+@dataclass
+class Comparison:
+    """What was found with one emulator, and the median of durable commits on its machine, in milliseconds."""
+
+    commit: float
+    tables: list[list[Figures]]
 
 
-async def compare(
-    options: argparse.Namespace, connections: list[int], think: float, chunk_seconds: str
-) -> None:
+def table_of(comparison: Comparison) -> str:
+    """Returns the figures as a table in Markdown, and below it what /process adds to the others."""
+    lines = [
+        f"A durable commit took {comparison.commit:.2f} ms (p50).",
+        "",
+        "| load | | whole call p50, ms | p99 | first byte p50, ms | p99 | calls/s | CPU ms a call |",
+        "|---|---|--:|--:|--:|--:|--:|--:|",
+    ]
+    for table in comparison.tables:
+        lines += [
+            f"| {row.load} | {row.side} | {row.p50:.1f} | {row.p99:.1f} | {row.first_byte_p50:.2f} "
+            f"| {row.first_byte_p99:.2f} | {row.a_second:.1f} | {row.processor:.2f} |"
+            for row in table
+        ]
+    lines += ["", *(added for table in comparison.tables for added in additions(table))]
+    return "\n".join(lines) + "\n"
+
+
+def additions(table: list[Figures]) -> list[str]:
+    """Returns what /process adds to the proxy and to the SDK, a line each."""
+    *others, cara = table
+    return [
+        f"- {cara.load}, added to the {other.side}: p50 {cara.p50 - other.p50:+.1f} ms, "
+        f"p99 {cara.p99 - other.p99:+.1f} ms, "
+        f"first byte p50 {cara.first_byte_p50 - other.first_byte_p50:+.2f} ms; "
+        f"{cara.a_second / other.a_second:.2f} times its calls/s, "
+        f"{cara.processor / other.processor:.2f} times its CPU a call"
+        for other in others
+    ]
+
+
+async def compare(loads: list[Load], think: float, chunk_seconds: str) -> Comparison:
+    """Measures all sides under each load, with an emulator of this pace."""
     emulator = ("--first-chunk-delay-seconds", str(think), "--chunk-delay-seconds", chunk_seconds)
     remember = ("--remembered-requests", REMEMBERED)
     connector = TCPConnector(limit=0)
@@ -182,22 +207,32 @@ async def compare(
                 await port_opens(port)
             for pid in (system.webs[0].pid, proxy.pid):
                 os.sched_setaffinity(pid, CORES[:1])
-            learners = [await register(http, url, number) for number in range(max(connections))]
+            learners = [await register(http, url, number) for number in range(LEARNERS)]
             sides = Sides(system, http, learners, proxy, port)
-            print(f"(a durable commit takes {await durable_commit(system.database_url):.2f} ms p50)")
-            for count in connections:
-                show(await sides.all(count, options.seconds, think))
+            commit = await durable_commit(system.database_url)
+            return Comparison(commit, [await sides.all(load) for load in loads])
         finally:
             await proxy.stop()
 
 
 async def main(options: argparse.Namespace) -> None:
     os.sched_setaffinity(0, CORES[1:] or CORES)
-    print(f"Gemini takes {options.think} s to its first chunk (ms)")
-    await compare(options, options.connections, options.think, CHUNK_SECONDS)
-    print("Gemini answers at once: requests a second on one core")
-    await compare(options, [BUSY_CONNECTIONS], 0.0, "0")
-    await outage(options.down)
+    seconds = QUICK_SECONDS if options.quick else options.seconds
+    connections = [] if options.quick else options.connections
+    loads = [Load(seconds, count, options.think) for count in connections] + [
+        Load(seconds, rate=options.rate)
+    ]
+    slow = table_of(await compare(loads, options.think, CHUNK_SECONDS))
+    busy = table_of(await compare([Load(seconds, BUSY_CONNECTIONS)], 0.0, "0"))
+    report = (
+        f"Gemini takes {options.think} s to its first chunk. {slow}\n"
+        f"Gemini answers at once; the process under test has one core for itself. {busy}"
+    )
+    print(report)
+    if options.write:
+        replace_section(BENCHMARKS, "gateway", report)
+    if not options.quick:
+        await outage(options.down)
 
 
 if __name__ == "__main__":
@@ -205,5 +240,8 @@ if __name__ == "__main__":
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--think", type=float, default=0.3)
     parser.add_argument("--connections", type=int, nargs="+", default=[1, 16, 64])
+    parser.add_argument("--rate", type=float, default=50)
     parser.add_argument("--down", type=float, default=60)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--write", action="store_true")
     asyncio.run(main(parser.parse_args()))

@@ -1,7 +1,7 @@
 """The two programs that `bench.gateway` compares /process with, each run as a process of its own.
 
 python -m bench.gateway_sides proxy URL PORT         a bare aiohttp proxy to Gemini: no sign-in, no quota
-python -m bench.gateway_sides sdk URL CONNECTIONS SECONDS PAUSE    the SDK in a loop; prints timings
+python -m bench.gateway_sides sdk URL LOAD           the SDK under a load, which is JSON; prints timings
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from uuid import uuid4
 from aiohttp import ClientSession, TCPConnector, web
 
 from cara.coach.prompts import instruction_for
+from cara.event_loop import new_event_loop, run
 
 MODEL = "gemini-3.8-flash"
 PROMPT = "Can you help me practice a salary negotiation? I have three minutes with my manager ({})."
@@ -42,32 +43,50 @@ class Timings:
         self.processor_seconds += more.processor_seconds
 
 
-async def in_a_loop(
-    call: Callable[[str], Awaitable[float]],
-    processor_seconds: Callable[[], float],
-    connections: int,
-    seconds: float,
-    pause: float,
-) -> Timings:
-    """Calls repeatedly from concurrent callers; `call` returns the time of its first chunk.
+@dataclass(frozen=True)
+class Load:
+    """Calls for some seconds: from `connections` callers one after the other, or `rate` a second.
 
     Each caller pauses before a call for a random time of at most `pause` seconds, so that calls don't arrive
-    in bursts. `processor_seconds` returns the processor time of the process under test.
+    in bursts. With a rate calls begin at times of a Poisson process, whether earlier ones have ended or not.
+    """
+
+    seconds: float
+    connections: int = 0
+    pause: float = 0.0
+    rate: float = 0.0
+
+
+async def under_load(
+    call: Callable[[str], Awaitable[float]], processor_seconds: Callable[[], float], load: Load
+) -> Timings:
+    """Calls as the load says; `call` returns the time of its first chunk.
+
+    `processor_seconds` returns the processor time of the process under test.
     """
     timings = Timings()
-    await asyncio.gather(*(call(uuid4().hex) for _ in range(2 * connections)))
+    await asyncio.gather(*(call(uuid4().hex) for _ in range(2 * load.connections or int(load.rate))))
     begun, used = time.monotonic(), processor_seconds()
+
+    async def timed() -> None:
+        marker, start = uuid4().hex, time.monotonic()
+        timings.first_bytes[marker] = await call(marker)
+        timings.seconds.append(time.monotonic() - start)
 
     async def caller() -> None:
         while True:
-            await asyncio.sleep(random.uniform(0, pause))
-            marker, start = uuid4().hex, time.monotonic()
-            if start > begun + seconds:
+            await asyncio.sleep(random.uniform(0, load.pause))
+            if time.monotonic() > begun + load.seconds:
                 return
-            timings.first_bytes[marker] = await call(marker)
-            timings.seconds.append(time.monotonic() - start)
+            await timed()
 
-    await asyncio.gather(*(caller() for _ in range(connections)))
+    async def at_rate() -> None:
+        async with asyncio.TaskGroup() as calls:
+            while time.monotonic() < begun + load.seconds:
+                await asyncio.sleep(random.expovariate(load.rate))
+                calls.create_task(timed())
+
+    await asyncio.gather(*([at_rate()] if load.rate else [caller() for _ in range(load.connections)]))
     timings.elapsed = time.monotonic() - begun
     timings.processor_seconds = processor_seconds() - used
     return timings
@@ -130,14 +149,17 @@ def proxy(url: str) -> web.Application:
     return app
 
 
-async def _sdk(url: str, connections: int, seconds: float, pause: float) -> None:
-    timings = await in_a_loop(sdk_call(url), time.process_time, connections, seconds, pause)
+async def _sdk(url: str, load: Load) -> None:
+    timings = await under_load(sdk_call(url), time.process_time, load)
     sys.stdout.write(json.dumps(asdict(timings)))
 
 
 if __name__ == "__main__":
-    role, gemini_url, *rest = sys.argv[1:]
+    role, gemini_url, given = sys.argv[1:]
     if role == "proxy":
-        web.run_app(proxy(gemini_url), host="127.0.0.1", port=int(rest[0]), access_log=None, print=None)
+        web.run_app(
+            proxy(gemini_url), host="127.0.0.1", port=int(given), access_log=None, print=None,
+            loop=new_event_loop(),
+        )  # fmt: skip
     else:
-        asyncio.run(_sdk(gemini_url, int(rest[0]), float(rest[1]), float(rest[2])))
+        run(_sdk(gemini_url, Load(**json.loads(given))))

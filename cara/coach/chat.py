@@ -14,7 +14,7 @@ from cara.coach.schemas import ProcessRequest
 from cara.coach.settlement import SETTLING_SECONDS, Settlement, SettlementTracker
 from cara.coach.turn import REQUEST_TYPE, Turn
 from cara.gemini.client import GeminiCall, GeminiClient
-from cara.gemini.tokens import estimate_prompt, thinking_room, with_margin
+from cara.gemini.tokens import estimate_prompt, thinking_room, with_estimate, with_margin
 from cara.postgres.database import Connection, Database, new_id
 from cara.postgres.errors import DatabaseAway
 from cara.practice.schemas import FeatureType
@@ -109,7 +109,7 @@ class Coach:
                 if session:
                     # The answer counts as a row: how long it is is not known yet, and the quota bounds it.
                     await self._storage.count(caller.user_id, len(body.prompt.encode()), rows=2)
-                call = self._build(body, session)
+                call = with_estimate(self._build(body, session))
                 wanted = Reserved(caller, reservation_id, feature_type_of(body, session))
                 reserving = True
                 try:

@@ -11,7 +11,6 @@ from cara.gemini.errors import (
     GeminiRecitation,
     LanguageUnsupported,
 )
-from cara.gemini.event_stream import restore_surrogates
 from cara.gemini.json_objects import ends_with_object, find_json_object, strip_unstorable
 from cara.gemini.responses import CallCost, ResponseChunk
 
@@ -121,7 +120,7 @@ class AnswerInProgress:
 
     def _whole_characters(self, text: str) -> str:
         """Returns the text that can be stored; half a character at its end waits for the other half."""
-        joined = self._half + restore_surrogates(text)
+        joined = self._half + text
         if joined.isascii():
             return strip_unstorable(joined)
         paired = joined.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")

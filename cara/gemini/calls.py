@@ -31,7 +31,8 @@ class GeminiCall:
     `contents` are turns as plain dicts, `{"role": "user" | "model", "parts": [{"text": …}]}`. With a
     `response_schema` (JSON Schema) the answer is a JSON object that mostly keeps to it. `thinking_level` is
     one of `minimal`, `low`, `medium`, `high`; None leaves it to the model. `plainer_schema` is used where a
-    model refuses the other one, and no schema at all where it refuses both.
+    model refuses the other one, and no schema at all where it refuses both. `prompt_estimate` is what
+    `estimate_prompt` says of the call, in tokens, if it was asked before.
     """
 
     system_instruction: str
@@ -40,6 +41,7 @@ class GeminiCall:
     response_schema: dict[str, Any] | None = None
     thinking_level: str | None = None
     plainer_schema: dict[str, Any] | None = None
+    prompt_estimate: int | None = None
 
 
 class SendJournal(Protocol):

@@ -7,7 +7,6 @@ import json
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from cara.gemini.answers import AnswerInProgress
@@ -17,14 +16,13 @@ from cara.gemini.resilience import (
     Clock,
     GeminiBreaker,
     GeminiSlots,
-    GuardedCall,
     Retries,
     withdraw,
 )
-from cara.gemini.responses import LARGEST_COUNT, parse_response
-from cara.gemini.schemas import AcceptedSchemas, SchemaAttempts, SchemaStep
-from cara.gemini.sdk import GeminiSdk, exchange
-from cara.gemini.streams import GeminiStream
+from cara.gemini.responses import LARGEST_COUNT
+from cara.gemini.schemas import AcceptedSchemas, SchemaStep
+from cara.gemini.sdk import Exchange, GeminiSdk, exchange
+from cara.gemini.streams import CallAttempt, GeminiStream
 from cara.gemini.translation import accept_finished, translate_errors
 from cara.settings import Settings
 
@@ -32,9 +30,6 @@ __all__ = ["GeminiAnswer", "GeminiCall", "GeminiChunk", "GeminiClient", "GeminiL
 
 CLOSE_TIMEOUT_SECONDS = 2.0
 """How long a stream that is left may take to end its call."""
-
-USAGE_TIMEOUT_SECONDS = 3.0
-"""How long a finished answer waits for usage in a chunk of its own, or for the end of its stream."""
 
 
 class GeminiClient:
@@ -98,8 +93,9 @@ class GeminiClient:
         try:
             yield stream
         finally:
-            task.cancel()
-            await asyncio.wait([task], timeout=CLOSE_TIMEOUT_SECONDS)
+            if not task.done():
+                task.cancel()
+                await asyncio.wait([task], timeout=CLOSE_TIMEOUT_SECONDS)
 
     async def count_tokens(self, call: GeminiCall) -> int:
         """Returns the prompt's tokens by Gemini's own count: instruction and schema as if they were said.
@@ -159,7 +155,7 @@ class GeminiClient:
                 await self._open_sdk(deadline)
                 self._breaker.check()
                 async with self._slots.hold(deadline, journal), self._breaker.guard() as guarded:
-                    attempt = CallAttempt(stream, progress, call, schemas, guarded, deadline)
+                    attempt = CallAttempt(stream, progress, schemas, guarded, deadline, self.limits)
                     return await self._attempt(attempt, journal)
             except GeminiError as error:
                 if progress.is_billed:
@@ -179,30 +175,17 @@ class GeminiClient:
         progress = attempt.progress
         async with translate_errors(progress):
             async with accept_finished(progress), asyncio.timeout_at(attempt.deadline):
-                with exchange(progress):
-                    await self._read(attempt)
+                with exchange(progress) as present:
+                    await self._read(attempt, present)
             return progress.finish()
 
-    async def _read(self, attempt: CallAttempt) -> None:
-        """Sends the request and passes on its chunks, as long as each of them comes in time."""
-        call, progress, loop = attempt.call, attempt.progress, asyncio.get_running_loop()
+    async def _read(self, attempt: CallAttempt, present: Exchange) -> None:
+        """Sends the request and reads the response, as long as each chunk of the answer comes in time."""
         async with asyncio.timeout(self.limits.first_token_seconds) as waiting:
-            responses = await self._sdk.models.generate_content_stream(
-                model=self.model, contents=call.contents, config=attempt.schemas.request_config()
-            )
-            async for response in responses:
-                parsed = parse_response(response)
-                if not parsed.is_answer:
-                    continue
-                if not progress.answered:
-                    self._schemas.accept(call, attempt.schemas.step)
-                    attempt.guarded.answering()
-                if chunk := progress.add(parsed):
-                    attempt.stream.add(chunk)
-                timeout_seconds = self.limits.between_chunks_seconds
-                if progress.lacks_nothing_but_usage:
-                    timeout_seconds = min(timeout_seconds, USAGE_TIMEOUT_SECONDS)
-                waiting.reschedule(loop.time() + timeout_seconds)
+            await self._sdk.send(self.model, attempt.schemas.request_body())
+            while data := await present.read():
+                attempt.receive(data, waiting)
+            attempt.end(waiting)
 
     async def _open_sdk(self, deadline: float) -> None:
         """Opens the SDK unless it is open.
@@ -236,15 +219,3 @@ def connect_gemini(settings: Settings) -> GeminiClient:
             breaker_cooldown_seconds=settings.gemini_breaker_cooldown_seconds,
         ),
     )
-
-
-@dataclass(frozen=True)
-class CallAttempt:
-    """One attempt at a call, and what it fills. `deadline` is a time of the loop's clock."""
-
-    stream: GeminiStream
-    progress: AnswerInProgress
-    call: GeminiCall
-    schemas: SchemaAttempts
-    guarded: GuardedCall
-    deadline: float

@@ -1,4 +1,7 @@
-"""Reads the responses of the SDK and what they cost, told or estimated. Nothing here imports the SDK."""
+"""Reads the responses of Gemini and what they cost, told or estimated. Nothing here imports the SDK.
+
+A member of another type than Gemini documents is left out: it costs no answer.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,9 @@ LARGEST_COUNT = 2**31 - 1
 """Counts are 32-bit integers."""
 
 MOST_PER_ESTIMATE, MOST_BESIDE_PROMPT = 4, 1_000
-_NO_REASON = frozenset({"", "FINISH_REASON_UNSPECIFIED"})
+_MOST_DIGITS = 19
+_LOWEST_ERROR, _INTERNAL_ERROR = 400, 500
+_NO_REASON = "FINISH_REASON_UNSPECIFIED"
 """What stands in place of a finish reason while an answer goes on."""
 
 
@@ -36,51 +41,133 @@ class ResponseChunk:
     def is_answer(self) -> bool:
         """Whether it says anything of an answer; gateways send empty objects to keep a connection open."""
         told = self.usage is not None and self.usage != NOTHING_USED
-        return self.has_parts or told or bool(self.finish_reason or self.block_reason)
+        return self.has_parts or told or self.ends
+
+    @property
+    def ends(self) -> bool:
+        """Whether it says why the answer ends."""
+        return bool(self.finish_reason or self.block_reason)
 
 
-def parse_response(response: Any) -> ResponseChunk:
-    """Reads one `GenerateContentResponse`."""
-    candidate = response.candidates[0] if response.candidates else None
-    feedback = response.prompt_feedback
-    parts = (candidate.content.parts if candidate and candidate.content else None) or []
-    ratings = (
-        (feedback.safety_ratings if feedback else None) or (candidate and candidate.safety_ratings) or []
-    )
+class ServiceError(Exception):
+    """An error of the service that comes in place of a response, with the members of the SDK's errors.
+
+    `details` is the response. Without a code of its own it counts as an internal error.
+    """
+
+    def __init__(self, response: dict[str, Any]) -> None:
+        super().__init__("the service sent an error in place of a response")
+        error = response["error"]
+        described: dict[str, Any] = error if isinstance(error, dict) else {"message": str(error)}
+        code = described.get("code")
+        is_code = isinstance(code, int) and not isinstance(code, bool) and code >= _LOWEST_ERROR
+        self.code = code if is_code else _INTERNAL_ERROR
+        self.status = described.get("status")
+        self.message = described.get("message")
+        self.details = response
+        self.response = None
+
+
+def parse_response(response: dict[str, Any]) -> ResponseChunk:
+    """Reads one response.
+
+    Raises:
+        ServiceError: it is an error.
+    """
+    if response.get("error"):
+        raise ServiceError(response)
+    candidate = _candidate(response.get("candidates"))
+    feedback = next(iter(_dicts(response.get("promptFeedback"))), {})
+    text, has_parts = _text_of(candidate.get("content"))
+    reason = _name(candidate.get("finishReason"))
     return ResponseChunk(
-        text="".join(part.text for part in parts if part.text and not part.thought),
-        has_parts=bool(parts),
-        usage=parse_usage(response.usage_metadata),
-        finish_reason=_finish_reason(candidate),
-        block_reason=feedback.block_reason.value if feedback and feedback.block_reason else None,
-        blocked_categories=tuple(str(one.category.value) for one in ratings if one.blocked and one.category),
-        model=response.model_version,
+        text=text,
+        has_parts=has_parts,
+        usage=parse_usage(response.get("usageMetadata")),
+        finish_reason=None if reason == _NO_REASON else reason,
+        block_reason=_name(feedback.get("blockReason")),
+        blocked_categories=_blocked(feedback.get("safetyRatings"))
+        or _blocked(candidate.get("safetyRatings")),
+        model=_string(response.get("modelVersion")),
     )
 
 
-def _finish_reason(candidate: Any) -> str | None:
-    reason = str(candidate.finish_reason.value) if candidate and candidate.finish_reason else ""
-    return None if reason in _NO_REASON else reason
+def _string(value: Any) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _name(value: Any) -> str | None:
+    """Returns the name of an enumeration, which gateways write in small letters too."""
+    return value.upper() if isinstance(value, str) and value else None
+
+
+def _dicts(value: Any) -> list[dict[str, Any]]:
+    items = value if isinstance(value, list) else [value]
+    return [item for item in items if isinstance(item, dict)]
+
+
+def _candidate(value: Any) -> dict[str, Any]:
+    """Returns the candidate of index 0, else the first with content, else the first."""
+    candidates = _dicts(value)
+    if len(candidates) < 2:
+        return candidates[0] if candidates else {}
+    numbered = [one for one in candidates if str(one.get("index")) == "0"]
+    filled = [one for one in candidates if one.get("content")]
+    return (numbered or filled or candidates)[0]
+
+
+def _text_of(content: Any) -> tuple[str, bool]:
+    """Returns the text without thoughts, and whether there are parts, of text or of something else.
+
+    Text may stand in place of the content, of its parts or of a part.
+    """
+    parts = content.get("parts") if isinstance(content, dict) else content
+    items = parts if isinstance(parts, list) else [parts]
+    read = [item for item in items if isinstance(item, dict | str)]
+    return "".join(map(_part_text, read)), bool(read)
+
+
+def _part_text(part: dict[str, Any] | str) -> str:
+    if isinstance(part, str):
+        return part
+    text = part.get("text")
+    return text if isinstance(text, str) and part.get("thought") not in (True, "true") else ""
+
+
+def _blocked(ratings: Any) -> tuple[str, ...]:
+    """Returns the categories that were blocked."""
+    blocked = [_name(one.get("category")) for one in _dicts(ratings) if one.get("blocked") is True]
+    return tuple(category for category in blocked if category)
 
 
 def parse_usage(metadata: Any) -> GeminiUsage | None:
     """Reads `usageMetadata`; counts that cannot be are taken for 0."""
-    if metadata is None:
+    if not isinstance(metadata, dict) or not metadata:
         return None
-    prompt = _valid_count(metadata.prompt_token_count) + _valid_count(metadata.tool_use_prompt_token_count)
-    output = _valid_count(metadata.candidates_token_count)
-    thinking = _valid_count(metadata.thoughts_token_count)
-    cached = _valid_count(metadata.cached_content_token_count)
-    total = max(_valid_count(metadata.total_token_count), prompt + output + thinking)
+    prompt = _count(metadata, "promptTokenCount") + _count(metadata, "toolUsePromptTokenCount")
+    output = _count(metadata, "candidatesTokenCount")
+    thinking = _count(metadata, "thoughtsTokenCount")
+    cached = _count(metadata, "cachedContentTokenCount")
+    total = max(_count(metadata, "totalTokenCount"), prompt + output + thinking)
     return GeminiUsage(*map(_clamped, (prompt, output, thinking, cached, total)))
 
 
-def _valid_count(reported: int | None) -> int:
-    """Returns the count, or 0 for what cannot be one.
+def _count(metadata: dict[str, Any], name: str) -> int:
+    """Returns a count, or 0 for what cannot be one.
 
-    Gateways were seen to report negative counts and counts beyond 32 bits.
+    A number with no fraction and a string of digits are read as one. Gateways were seen to report negative
+    counts and counts beyond 32 bits.
     """
-    return reported if reported is not None and 0 <= reported <= LARGEST_COUNT else 0
+    value = _integer(metadata.get(name))
+    return value if 0 <= value <= LARGEST_COUNT else 0
+
+
+def _integer(value: Any) -> int:
+    if isinstance(value, int):
+        return 0 if isinstance(value, bool) else value
+    if isinstance(value, str):
+        return int(value) if value.isascii() and value.isdigit() and len(value) <= _MOST_DIGITS else 0
+    return int(value) if isinstance(value, float) and value.is_integer() else 0
 
 
 def _clamped(count: int) -> int:
@@ -98,11 +185,6 @@ class CallCost:
         self._call = call
         self._told = NOTHING_USED
         self._estimated_output = (0, 0)
-
-    @property
-    def told(self) -> GeminiUsage:
-        """The highest of each count that Gemini has told."""
-        return self._told
 
     @cached_property
     def _estimated_prompt(self) -> int:

@@ -34,16 +34,19 @@ class AcceptedSchemas:
     def attempts(self, call: GeminiCall) -> SchemaAttempts:
         """Returns the steps of a call, from the one that was accepted last."""
         if call.response_schema is None:
-            return SchemaAttempts(call, ["full"])
+            return SchemaAttempts(self, call, ["full"])
         steps: list[SchemaStep] = ["full", "plainer", "none"]
         steps = steps[steps.index(self.accepted(call.response_schema) or "full") :]
-        return SchemaAttempts(call, [step for step in steps if step != "plainer" or call.plainer_schema])
+        return SchemaAttempts(
+            self, call, [step for step in steps if step != "plainer" or call.plainer_schema]
+        )
 
 
 class SchemaAttempts:
     """The schemas that one call is tried with."""
 
-    def __init__(self, call: GeminiCall, steps: list[SchemaStep]) -> None:
+    def __init__(self, accepted: AcceptedSchemas, call: GeminiCall, steps: list[SchemaStep]) -> None:
+        self._accepted = accepted
         self._call = call
         self._steps = steps
         self._first_refusal: GeminiError | None = None
@@ -53,26 +56,25 @@ class SchemaAttempts:
         """The present step."""
         return self._steps[0]
 
-    def request_config(self) -> Any:
-        """Returns the `GenerateContentConfig` at this step as a dict, which the SDK validates.
+    def accept(self) -> None:
+        """Notes that an answer at this step has begun."""
+        self._accepted.accept(self._call, self.step)
 
-        Continuation and function calling are switched off: the SDK could make further, billed calls itself.
-        """
+    def request_body(self) -> dict[str, Any]:
+        """Returns the request at this step, as the REST API of Gemini takes it."""
         call = self._call
-        config: dict[str, Any] = {
-            "max_output_tokens": call.max_output_tokens,
-            "automatic_continuation": False,
-            "automatic_function_calling": {"disable": True},
-            "system_instruction": self._instruction() or None,
-        }
+        config: dict[str, Any] = {"maxOutputTokens": call.max_output_tokens}
         if call.response_schema is not None:
-            config["response_mime_type"] = "application/json"
+            config["responseMimeType"] = "application/json"
         if call.response_schema is not None and self.step != "none":
             plainer = self.step == "plainer"
-            config["response_json_schema"] = call.plainer_schema if plainer else call.response_schema
+            config["responseJsonSchema"] = call.plainer_schema if plainer else call.response_schema
         if call.thinking_level:
-            config["thinking_config"] = {"thinking_level": call.thinking_level}
-        return config
+            config["thinkingConfig"] = {"thinkingLevel": call.thinking_level.upper()}
+        body: dict[str, Any] = {"contents": call.contents, "generationConfig": config}
+        if instruction := self._instruction():
+            body["systemInstruction"] = {"parts": [{"text": instruction}]}
+        return body
 
     def _instruction(self) -> str:
         """Returns the instruction; a schema that the model does not accept is told there in words."""

@@ -1,4 +1,4 @@
-"""Opens google-genai, and makes the responses of Gemini or of a gateway readable for it.
+"""Opens google-genai, which sends the requests, and hands out the event streams that come back.
 
 No other module imports the SDK, and this one does so late: it takes half a second.
 """
@@ -10,22 +10,21 @@ import gc
 import importlib
 import json
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, Self
 from urllib.request import getproxies
 
 import aiohttp
-
-from cara.gemini.event_stream import EventStreamFilter
 
 if TYPE_CHECKING:
     from aiohttp.connector import Connection
     from google.genai import Client
     from google.genai.models import AsyncModels
+    from google.genai.types import GenerateContentConfig
 
 API_VERSION = "v1beta"
 BASE_URL = "https://generativelanguage.googleapis.com/"
@@ -49,6 +48,7 @@ class GeminiSdk:
         self._timeout_seconds = timeout_seconds
         self._session: aiohttp.ClientSession | None = None
         self._client: Client | None = None
+        self._config_for: Callable[[dict[str, Any]], GenerateContentConfig]
         self._lock = asyncio.Lock()
 
     async def open(self) -> None:
@@ -60,6 +60,23 @@ class GeminiSdk:
             self._client = await asyncio.to_thread(self._build_client, self._session)
             self.models = self._client.aio.models
             self.is_open = True
+
+    async def send(self, model: str, body: dict[str, Any]) -> None:
+        """Sends a request for an event stream, in a block of `exchange`; returns with the response's head.
+
+        The SDK gets the body in the form of the REST API. To make one from its models costs it 0.9 ms for one
+        turn and 12 for a history of 64, while no other request is served; this costs 0.2 ms.
+
+        Raises:
+            Exception: what the SDK or aiohttp raise, if it fails or the response is an error.
+        """
+        answers = await self.models.generate_content_stream(
+            model=model,
+            contents={"role": "user"},  # the contents of the body replace it
+            config=self._config_for(body),
+        )
+        async for _ in answers:  # of an empty stream, see GeminiResponse
+            raise RuntimeError("the SDK has read the event stream itself")
 
     async def close(self) -> None:
         """Closes the connections."""
@@ -74,6 +91,7 @@ class GeminiSdk:
         from google.genai import Client
         from google.genai.types import HttpOptions, HttpRetryOptions
 
+        self._config_for = _config_maker()
         options = HttpOptions(
             base_url=self._base_url,
             api_version=API_VERSION,
@@ -93,40 +111,50 @@ class Sending(Protocol):
 
 @dataclass
 class Exchange:
-    """The responses to the requests of one block."""
+    """The request of one block for an event stream, and the response to it."""
 
     sending: Sending
-    responses: list[aiohttp.ClientResponse] = field(default_factory=list)
+    response: GeminiResponse | None = None
+
+    async def read(self) -> bytes:
+        """Returns what has come of the event stream, as soon as anything has; nothing at its end."""
+        body = self.response and self.response.event_stream
+        return await body.readany() if body else b""
 
 
 _exchange: ContextVar[Exchange | None] = ContextVar("exchange", default=None)
 
 
 @contextmanager
-def exchange(sending: Sending) -> Iterator[None]:
-    """Tells `sending` when a request of the block goes out, and closes its response at the end.
+def exchange(sending: Sending) -> Iterator[Exchange]:
+    """Tells `sending` when the request of the block goes out, and closes its response at the end.
 
-    The SDK does not close it: its iterators refer to themselves, and would wait for the garbage collector,
-    while Gemini goes on.
+    Closing it ends the call at Gemini, wherever its stream is.
     """
     present = Exchange(sending)
     token = _exchange.set(present)
     try:
-        yield
+        yield present
     finally:
         _exchange.reset(token)
-        for response in present.responses:
-            response.close()
+        if present.response is not None:
+            present.response.close()
 
 
 class GeminiResponse(aiohttp.ClientResponse):
-    """A response whose event stream is filtered, and whose error is an error whatever its body is."""
+    """A response whose event stream is not the SDK's to read, and whose error is one whatever its body is.
+
+    google-genai would turn each event into its models, for half of what a call costs. It gets an empty stream
+    and is done with the response, while `event_stream` has the bytes.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if (present := _exchange.get()) is not None:
-            present.sending.send()
-            present.responses.append(self)
+        self.event_stream: aiohttp.StreamReader | None = None
+        self._present = _exchange.get()
+        if self._present is not None:
+            self._present.sending.send()
+            self._present.response = self
 
     async def start(self, connection: Connection) -> aiohttp.ClientResponse:
         """Reads the head of the response.
@@ -140,9 +168,13 @@ class GeminiResponse(aiohttp.ClientResponse):
             return self
         if self.status != HTTPStatus.OK or self.content_type in _PAGES:
             raise aiohttp.ClientResponseError(self.request_info, self.history, status=self.status)
-        if self.content_type == "text/event-stream":
-            self.content = cast(aiohttp.StreamReader, FilteredContent(self.content))
+        if self._present is not None:
+            self.event_stream, self.content = self.content, aiohttp.EMPTY_PAYLOAD
         return self
+
+    def release(self) -> Any:
+        """Returns the connection to the pool, unless the event stream is still to be read."""
+        return None if self.event_stream is not None else super().release()
 
     async def json(self, **options: Any) -> Any:
         """Returns the body as JSON; that of an error is described by its status if it cannot be read.
@@ -160,25 +192,6 @@ class GeminiResponse(aiohttp.ClientResponse):
         return body if isinstance(body, dict | list) else {"message": text, "status": self.reason}
 
 
-class FilteredContent:
-    """The content of an event stream, with what the SDK and aiohttp use of a `StreamReader`."""
-
-    def __init__(self, content: aiohttp.StreamReader) -> None:
-        self._content = content
-
-    async def iter_any(self) -> AsyncIterator[bytes]:
-        """Yields what the SDK can read, as soon as it has come."""
-        events = EventStreamFilter()
-        async for data in self._content.iter_any():
-            if passed := events.feed(data):
-                yield passed
-        if passed := events.close():
-            yield passed
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._content, name)
-
-
 def open_http_session() -> aiohttp.ClientSession:
     """Opens a session that has no bound of its own on connections and keeps no cookies.
 
@@ -192,6 +205,32 @@ def open_http_session() -> aiohttp.ClientSession:
         trust_env=bool(getproxies()),
         read_bufsize=READ_BUFFER_BYTES,
     )
+
+
+def _config_maker() -> Callable[[dict[str, Any]], GenerateContentConfig]:
+    """Returns what makes the SDK's configuration of a request: it is to make no further, billed ones."""
+    from google.genai.types import AutomaticFunctionCallingConfig, GenerateContentConfig, HttpOptions
+
+    class RequestConfig(GenerateContentConfig):
+        """A configuration for one request, which the SDK need not copy."""
+
+        def __contains__(self, name: object) -> bool:
+            """Says at once what Pydantic's own models say to the SDK after a search, for fifty members."""
+            return False
+
+        def model_copy(self, **_: Any) -> Self:
+            return self
+
+    no_functions = AutomaticFunctionCallingConfig(disable=True)
+
+    def config_for(body: dict[str, Any]) -> GenerateContentConfig:
+        return RequestConfig(
+            automatic_continuation=False,
+            automatic_function_calling=no_functions,
+            http_options=HttpOptions(extra_body=body),
+        )
+
+    return config_for
 
 
 def _import_sdk() -> None:

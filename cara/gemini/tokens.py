@@ -17,6 +17,7 @@ from __future__ import annotations
 import json
 import string
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Final
 
 from cara.gemini.calls import GeminiCall
@@ -143,11 +144,18 @@ def estimate_tokens(*texts: str) -> int:
 
 def estimate_prompt(call: GeminiCall) -> int:
     """Returns the same for all that a call sends: its instruction, its turns and their frames, its schema."""
+    if call.prompt_estimate is not None:
+        return call.prompt_estimate
     texts = [part["text"] for turn in call.contents for part in turn["parts"]]
     if call.response_schema is not None:
         texts.append(json.dumps(call.response_schema, separators=(",", ":")))
     frames = len(call.contents) + bool(call.system_instruction)
     return estimate_tokens(call.system_instruction, *texts) + TURN_TOKENS * frames
+
+
+def with_estimate(call: GeminiCall) -> GeminiCall:
+    """Returns the call with the estimate of its prompt, so that it is made once."""
+    return replace(call, prompt_estimate=estimate_prompt(call))
 
 
 def with_margin(tokens: int) -> int:

@@ -165,7 +165,8 @@ async def test_a_stream_that_fails_midway_ends_with_the_problem_and_is_settled_b
         if event.name == "error":
             await check_tables(database, emulator, fault)
 
-    assert [event.name for event in events] == ["delta", "delta", "error"]
+    names = [event.name for event in events]
+    assert names in (["delta", "error"], ["delta", "delta", "error"])  # two that wait for the reader are one
     check_problem(events[-1].data, fault)
     check_log(log, fault, events[0].data["text"])
 

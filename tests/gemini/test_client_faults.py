@@ -128,14 +128,19 @@ async def test_a_connection_lost_before_the_first_byte_interrupts_nothing_and_co
     assert error.usage.total_tokens == emulator.emulator.ledger.total_tokens == 0
 
 
+async def read_on(stream, texts):
+    async for chunk in stream:
+        texts.append(chunk.text)
+
+
 @pytest.mark.parametrize("fault", [Fault.STALL_MIDSTREAM, Fault.CUT_STREAM, Fault.BLOCKED_ANSWER])
 async def test_what_came_before_the_failure_reaches_the_reader_first(open_client_for, emulator, fault):
     client = await open_client_for(fault)
     emulator.emulator.fail_next(PlannedFault(fault, after_chunks=3))
     async with client.stream(CALL) as stream:
-        chunks = [await anext(stream) for _ in range(3)]
-        error = await failure(anext(stream))
-    assert "".join(chunk.text for chunk in chunks) == stream.text
+        texts = []
+        error = await failure(read_on(stream, texts))
+    assert "".join(texts) == stream.text != ""
     assert error.usage == stream.spent != NOTHING_USED
 
 

@@ -87,7 +87,7 @@ async def test_whatever_follows_a_finish_reason_the_answer_is_finished(
 async def test_silence_after_a_finish_reason_ends_the_answer(
     wire_client: GeminiClient, server: WireServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cara.gemini.client.USAGE_TIMEOUT_SECONDS", 0.05)
+    monkeypatch.setattr("cara.gemini.streams.USAGE_TIMEOUT_SECONDS", 0.05)
     server.answers(*WHOLE, "hold")
     assert (await answered(wire_client)).text == "We grew."
     await server.left.wait()
@@ -130,7 +130,8 @@ async def test_a_character_split_between_two_chunks_arrives_whole(
     )
     async with wire_client.stream(CALL) as stream:
         deltas = [found.text async for found in stream]
-    assert deltas == ["Well ", "😀 done ", "🚀"]
+    assert "".join(deltas) == "Well 😀 done 🚀"
+    assert all(delta.encode() for delta in deltas)
     assert stream.answer.text == stream.text == "Well 😀 done 🚀"
 
 

@@ -32,6 +32,8 @@ class WireServer:
     url: str = ""
     replies: list[WireReply] = field(default_factory=list)
     requests: list[dict[str, Any]] = field(default_factory=list)
+    connections: list[Any] = field(default_factory=list)
+    """The connection of each request."""
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
     left: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -42,6 +44,7 @@ class WireServer:
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """Sends the planned response."""
         self.requests.append(await request.json())
+        self.connections.append(request.transport)
         self.arrived.set()
         reply = self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
         response = web.StreamResponse(status=reply.status, headers=reply.headers)

@@ -207,7 +207,7 @@ async def test_the_thinking_level_is_sent_to_gemini(
     async with working(settings, thinking_level="low") as (work, _):
         await work.run(UUID(job["jobId"]))
     config = emulator.emulator.requests[-1].body["generationConfig"]
-    assert config["thinkingConfig"] == {"thinking_level": "LOW"}
+    assert config["thinkingConfig"] == {"thinkingLevel": "LOW"}
     assert (await learner.expects(200, "GET", job["statusUrl"]))["status"] == "succeeded"
 
 
