@@ -60,7 +60,8 @@ class ProgressWriter:
             LeaseLost, CancelRequested: as `reach`.
             GeminiError: the stream fails.
         """
-        texts, reached, next_step_at = GrowingTexts(), ASKING_PROGRESS, 0.0
+        texts, reached = GrowingTexts(), ASKING_PROGRESS
+        next_step_at = time.monotonic() + STEP_PAUSE_SECONDS
         async for chunk in stream:
             for part, text in texts.grow(chunk.text):
                 await attempt.publisher.partial(part, text)

@@ -104,8 +104,8 @@ async def test_steps_that_come_close_together_are_left_out_and_no_text_with_them
 ) -> None:
     monkeypatch.setattr("cara.feedback.work.progress.STEP_PAUSE_SECONDS", 3_600)
     await ProgressWriter(database).follow(attempt, written({"summary": "a" * 3_000}, 50))
-    assert await told(redis, attempt) == ([20], "a" * 3_000)
-    assert (await the_job(database))["progress"] == 20
+    assert await told(redis, attempt) == ([], "a" * 3_000)
+    assert (await the_job(database))["progress"] == 15
 
 
 async def test_what_could_not_be_stored_is_not_told(
