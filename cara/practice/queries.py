@@ -70,7 +70,8 @@ async def lock_session(connection: Connection, user_id: UUID, session_id: UUID) 
 
 
 _TALK = """
-    select user_id, id, feature_type, transcript, transcript_format, learner_label, duration_seconds
+    select user_id, id, feature_type, transcript, transcript_format, learner_label, duration_seconds,
+           version, completed
     from sessions
     where user_id = $1 and id = $2
 """

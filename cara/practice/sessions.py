@@ -89,7 +89,7 @@ async def change_session(
     """Applies the changes in the transaction of the caller; the first completion awards XP, and a streak day.
 
     A transcript that replaces another one takes its duration away, unless the changes have one. `locked` is
-    the session's row from `lock_session`, if the transaction has locked it.
+    the session's row from `lock_session` or `lock_talk`, if the transaction has locked it.
 
     Raises:
         SessionNotFound: the learner has no such session.
