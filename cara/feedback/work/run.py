@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from uuid import UUID
 
 from redis.asyncio import Redis
@@ -28,6 +28,7 @@ from cara.feedback.work.attempt import (
     run_to_completion,
     run_with_lease,
 )
+from cara.feedback.work.measured import MeasuredTalk, is_short, read_and_measure
 from cara.feedback.work.outcomes import Outcomes
 from cara.feedback.work.progress import ASKING_PROGRESS, LATEST_PROGRESS, ProgressWriter
 from cara.feedback.work.reservation import AttemptReservations
@@ -43,16 +44,14 @@ from cara.gemini.tokens import estimate_prompt
 from cara.jobs import transitions
 from cara.jobs.notifier import Publisher, cancel_channel
 from cara.observability.metrics import JOB_WAIT_SECONDS
-from cara.postgres.database import Database, Record
+from cara.postgres.database import Database
 from cara.postgres.retries import retry_database, retry_saving
 from cara.practice import queries as practice
 from cara.practice.feedback_schemas import Feedback
 from cara.quota.spending import ReservationGone, SpendingRecorder
 from cara.quota.spending_queries import Sent
 from cara.redis.subscriber import Subscriber, Wake
-from cara.speech import MIN_COMPARED_WORDS, SpeechMeasures, measure_talk
-from cara.transcripts.reading import read_transcript
-from cara.transcripts.talk import Talk, talk_with
+from cara.speech import MIN_COMPARED_WORDS
 
 logger = logging.getLogger(__name__)
 
@@ -63,18 +62,7 @@ BESIDE_GEMINI_SECONDS = 20.0
 """An attempt may take this much longer than Gemini. The worker's own time limit is longer: an attempt that it
 cancels is requeued, and does not count against the job's attempts."""
 
-SHORT_TRANSCRIPT_CHARACTERS = 2_000
-"""What is longer is read in a thread: that takes longer than the event loop should be held up."""
-
 CHECKING_PROGRESS, SAVING_PROGRESS = LATEST_PROGRESS, 95
-
-
-@dataclass(frozen=True)
-class MeasuredTalk:
-    """The talk of a job, read once: the measures, the judge and the highlights all go by it."""
-
-    talk: Talk
-    measures: SpeechMeasures
 
 
 class FeedbackWork:
@@ -172,10 +160,10 @@ class FeedbackWork:
         """
         job = attempt.job
         attempt.publisher.hold_status("running", job["stage"], job["progress"])
-        if _is_short(job):
-            return _measured(job)
+        if is_short(job):
+            return read_and_measure(job)
         await attempt.publisher.flush()
-        return await asyncio.to_thread(_measured, job)
+        return await asyncio.to_thread(read_and_measure, job)
 
     async def _ask(self, attempt: Attempt, measured: MeasuredTalk) -> GeminiAnswer:
         """Streams the judgement; what it costs is recorded while Gemini writes.
@@ -255,7 +243,7 @@ class FeedbackWork:
             model=attempt.model,
             recent_mean_score=await self._recent_mean_score(attempt),
         )
-        return assessed() if _is_short(attempt.job) else await asyncio.to_thread(assessed)
+        return assessed() if is_short(attempt.job) else await asyncio.to_thread(assessed)
 
     async def _recent_mean_score(self, attempt: Attempt) -> float | None:
         job = attempt.job
@@ -268,16 +256,3 @@ class FeedbackWork:
                 COMPARED_SESSIONS,
                 min_fluent_words=MIN_COMPARED_WORDS,
             )
-
-
-def _is_short(job: Record) -> bool:
-    """Whether the talk is measured, or its quotes found, faster than a thread is handed the work."""
-    return len(job["transcript"]) <= SHORT_TRANSCRIPT_CHARACTERS
-
-
-def _measured(job: Record) -> MeasuredTalk:
-    """Reads the transcript as the request was understood, and measures it."""
-    transcript = read_transcript(job["transcript"], job["transcript_format"])
-    talk = talk_with(transcript, job["learner_labels"])
-    measures = measure_talk(talk, duration_seconds=job["duration_seconds"], feature_type=job["feature_type"])
-    return MeasuredTalk(talk, measures)
