@@ -30,6 +30,12 @@ EMULATOR_ENVIRONMENT = {"EMULATOR_CONTROL_KEY": _CONTROL_KEY}
 CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 
 
+def cpu_seconds(pid: int) -> float:
+    """Processor time that a process has used (Linux)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / CLOCK_TICKS
+
+
 @dataclass
 class Running:
     """One process of the system."""
@@ -74,8 +80,7 @@ class Running:
 
     def cpu_seconds(self) -> float:
         """Processor time that the process has used (Linux)."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / CLOCK_TICKS
+        return cpu_seconds(self.pid)
 
     def memory_bytes(self) -> int:
         """Resident memory (Linux)."""
@@ -133,6 +138,7 @@ class System:
     """The servers, processes and addresses of the running system."""
 
     servers: RunningServers
+    emulator: Running
     emulator_url: str
     environment: dict[str, str]
     stack: AsyncExitStack
@@ -219,7 +225,7 @@ async def running_system(
             stack.push_async_callback(gemini.stop)
             await _opens(port)
             url = environment["GEMINI_BASE_URL"]
-            yield System(servers, url, environment, stack)
+            yield System(servers, gemini, url, environment, stack)
 
 
 async def _opens(port: int) -> None:

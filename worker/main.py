@@ -15,6 +15,7 @@ from cara.feedback.work.outcomes import Outcomes
 from cara.feedback.work.reservation import AttemptReservations
 from cara.feedback.work.run import FeedbackWork
 from cara.gemini.client import GeminiClient, connect_gemini
+from cara.jobs.notifier import cancel_channels
 from cara.observability.logging import set_up_logs
 from cara.observability.metrics import PortUnusable, serve_metrics
 from cara.observability.sentry import start_sentry, stop_sentry
@@ -62,6 +63,7 @@ async def connected(settings: Settings) -> AsyncIterator[WorkerContext]:
         watched_clock(database),
         _redis(settings) as redis,
         _subscriber(settings) as subscriber,
+        subscriber.listen(*cancel_channels()),  # once for all jobs, which then need not subscribe
         _rollup_notifier(redis) as rollup_notifier,
         _gemini(settings) as gemini,
     ):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from cara.postgres.database import Connection, Record
+from cara.postgres.database import Connection, Record, one_row
 
 
 async def insert_key(
@@ -76,9 +76,32 @@ async def feedback_of_job(connection: Connection, user_id: UUID, job_id: UUID) -
     )
 
 
-async def action_items_of_job(connection: Connection, user_id: UUID, job_id: UUID) -> list[dict[str, Any]]:
-    """Returns what the feedback of the job recommends to practise."""
-    items: list[dict[str, Any]] | None = await connection.fetchval(
-        "select action_items from feedback where user_id = $1 and job_id = $2", user_id, job_id
+async def known_to_judge(
+    connection: Connection, user_id: UUID, session_id: UUID, feature_type: str
+) -> Record:
+    """Returns the goal of the session, and the action items of the learner's latest feedback on the feature.
+
+    That of the session itself does not count. Both are None where there is none.
+    """
+    return await one_row(
+        connection,
+        """
+        select (select goal from sessions where user_id = $1 and id = $2) as goal,
+               (
+                   select action_items
+                   from feedback
+                   where user_id = $1
+                     and job_id = (
+                         select id
+                         from feedback_jobs
+                         where user_id = $1 and feature_type = $3 and session_id <> $2
+                           and status = 'succeeded'
+                         order by created_at desc, id desc
+                         limit 1
+                     )
+               ) as action_items
+        """,
+        user_id,
+        session_id,
+        feature_type,
     )
-    return items or []

@@ -36,6 +36,10 @@ FINISHED = "finished"
 NEW_STATUS = {"status": "queued", "stage": "queued", "progress": 0, "attempt": 0}
 """The data of the `status` event of a new job: as its row begins."""
 
+CANCEL_CHANNELS = 64
+"""Jobs share these channels, so that a worker subscribes once for all of its jobs. A cancellation wakes the
+other jobs of its channel, too: each renews its lease, and goes on."""
+
 _NOTIFY_SECONDS = 1.0
 _GROUP_SECONDS = 0.04
 """Texts that come within this time are sent as one event for each part."""
@@ -56,7 +60,12 @@ def wake_channel(job_id: UUID) -> str:
 
 def cancel_channel(job_id: UUID) -> str:
     """Returns the channel on which the job's worker learns that its cancellation was requested."""
-    return f"cara:feedback:{job_id}:cancel"
+    return f"cara:feedback:cancel:{job_id.int % CANCEL_CHANNELS}"
+
+
+def cancel_channels() -> list[str]:
+    """Returns all channels of cancellations."""
+    return [f"cara:feedback:cancel:{number}" for number in range(CANCEL_CHANNELS)]
 
 
 def final_number(attempts: int) -> int:
@@ -177,6 +186,7 @@ class Publisher:
 
     def __init__(self, redis: Redis, job_id: UUID, attempts: int) -> None:
         self._redis = redis
+        self._held: list[tuple[str, dict[str, Any]]] = []
         self._job_id = job_id
         self._number = attempts * NUMBERS_PER_ATTEMPT
         self._attempt = attempts
@@ -187,13 +197,23 @@ class Publisher:
 
     async def status(self, status: str, stage: str, percent: int) -> None:
         """Publishes the status that the job entered, with its stage and its progress in percent."""
+        self.hold_status(status, stage, percent)
+        await self.flush()
+
+    def hold_status(self, status: str, stage: str, percent: int) -> None:
+        """Has the same published together with the next event."""
         entered = {"status": status, "stage": stage, "progress": percent, "attempt": self._attempt}
-        await self._publish(("status", entered))
+        self._hold("status", entered)
 
     async def progress(self, stage: str, percent: int) -> None:
         """Publishes the stage that the job reached, with its progress in percent."""
+        self.hold_progress(stage, percent)
+        await self.flush()
+
+    def hold_progress(self, stage: str, percent: int) -> None:
+        """Has the same published together with the next event, for a stage that takes no time to speak of."""
         reached = {"stage": stage, "progress": percent, "attempt": self._attempt}
-        await self._publish(*self._grouped(), ("progress", reached))
+        self._hold("progress", reached)
 
     async def partial(self, part: str, text: str) -> None:
         """Publishes more text of one part of the feedback; texts that come close together are sent together.
@@ -210,12 +230,19 @@ class Publisher:
             await self.flush()
 
     async def flush(self) -> None:
-        """Sends the texts that are still held back."""
-        await self._publish(*self._grouped())
+        """Sends what is still held back."""
+        held = [*self._held, *self._grouped()]
+        self._held = []
+        await self._publish(*held)
 
     async def finished(self) -> None:
         """Publishes that the job has ended; listeners read from PostgreSQL how."""
-        await self._publish(*self._grouped(), (FINISHED, {}))
+        self._hold(FINISHED, {})
+        await self.flush()
+
+    def _hold(self, name: str, data: dict[str, Any]) -> None:
+        """Holds an event back, behind the texts that came before it."""
+        self._held += [*self._grouped(), (name, data)]
 
     def _grouped(self) -> list[tuple[str, dict[str, Any]]]:
         """Returns the texts that were held back, as events."""

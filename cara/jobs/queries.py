@@ -1,9 +1,9 @@
 """SQL of feedback jobs, except for their transitions: one function a statement.
 
 All SQL on `feedback_jobs` stands in this package. The exceptions are statements of other tables that must
-look at jobs within one snapshot: quota's `expired_reservations_of_user`, practice's `delete_session`, and a
-session with its live job.
-Transcripts are long: they are read by `transitions.claim_job` alone.
+look at jobs within one snapshot: quota's `expired_reservations_of_user`, practice's `delete_session` and
+sessions with their live jobs, and feedback's `known_to_judge`. Transcripts are long: they are read by
+`transitions.claim_job` alone.
 """
 
 from __future__ import annotations
@@ -109,44 +109,6 @@ async def live_job_of_transcript(
         session_id,
         transcript_hash,
     )
-
-
-async def newer_job_succeeded(connection: Connection, job: Record) -> bool:
-    """Returns whether a job of the same session that was requested later has already succeeded."""
-    newer: bool = await connection.fetchval(
-        """
-        select exists (
-            select
-            from feedback_jobs
-            where user_id = $1 and session_id = $2 and (created_at, id) > ($3, $4::uuid)
-              and status = 'succeeded'
-        )
-        """,
-        job["user_id"],
-        job["session_id"],
-        job["created_at"],
-        job["id"],
-    )
-    return newer
-
-
-async def newest_succeeded_job(
-    connection: Connection, user_id: UUID, feature_type: str, except_session_id: UUID
-) -> UUID | None:
-    """Returns the learner's newest job of the feature that succeeded, outside of one session."""
-    job_id: UUID | None = await connection.fetchval(
-        """
-        select id
-        from feedback_jobs
-        where user_id = $1 and feature_type = $2 and session_id <> $3 and status = 'succeeded'
-        order by created_at desc, id desc
-        limit 1
-        """,
-        user_id,
-        feature_type,
-        except_session_id,
-    )
-    return job_id
 
 
 async def overdue_jobs(connection: Connection, grace_seconds: float, limit: int) -> list[Record]:

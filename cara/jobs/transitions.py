@@ -24,8 +24,8 @@ async def claim_job(connection: Connection, job_id: UUID, lease_seconds: float) 
     Redis by their own clocks, and one that is a little early would leave the job to the sweeper.
 
     A job whose worker died before it noticed a requested cancellation is claimable, too: the next worker ends
-    it. `waited_seconds` is how long the job was due, `reserved_tokens` what is reserved for the attempt. This
-    is the only statement that reads the transcript.
+    it, as `cancel_requested` says. `waited_seconds` is how long the job was due, `reserved_tokens` what is
+    reserved for the attempt. This is the only statement that reads the transcript.
     """
     return await connection.fetchrow(
         """
@@ -36,7 +36,7 @@ async def claim_job(connection: Connection, job_id: UUID, lease_seconds: float) 
         where id = $1 and status = 'queued' and run_after <= now() + interval '1 second'
         returning user_id, id, session_id, stage, progress, feature_type, transcript, transcript_format,
                   learner_labels, duration_seconds, reservation_id, attempts, failures, answers,
-                  prompt_tokens, more_output, created_at,
+                  prompt_tokens, more_output, cancel_requested, created_at,
                   coalesce(
                       (
                           select tokens
@@ -56,11 +56,15 @@ async def claim_job(connection: Connection, job_id: UUID, lease_seconds: float) 
 async def renew_lease(
     connection: Connection, user_id: UUID, job_id: UUID, attempts: int, lease_seconds: float
 ) -> Record | None:
-    """Renews the lease and returns cancel_requested; None when the lease is lost."""
+    """Renews the lease and returns cancel_requested; None when the lease is lost.
+
+    Does not wait for the disk: if PostgreSQL crashes, the lease may expire as if it had not been renewed.
+    """
     return await connection.fetchrow(
         """
         update feedback_jobs
         set lease_expires_at = now() + make_interval(secs => $4)
+        from set_config('synchronous_commit', 'off', true)
         where user_id = $1 and id = $2 and status = 'running' and attempts = $3
         returning cancel_requested
         """,
@@ -74,11 +78,15 @@ async def renew_lease(
 async def advance_job(
     connection: Connection, user_id: UUID, job_id: UUID, attempts: int, stage: str, progress: int
 ) -> Record | None:
-    """Writes the stage that was reached and returns cancel_requested; None when the lease is lost."""
+    """Writes the stage that was reached and returns cancel_requested; None when the lease is lost.
+
+    Does not wait for the disk: if PostgreSQL crashes, the job may show an earlier stage again.
+    """
     return await connection.fetchrow(
         """
         update feedback_jobs
         set stage = $4, progress = $5
+        from set_config('synchronous_commit', 'off', true)
         where user_id = $1 and id = $2 and status = 'running' and attempts = $3
         returning cancel_requested
         """,
@@ -100,6 +108,9 @@ async def finish_job(
 ) -> Record | None:
     """Ends a job of this attempt and returns status and reservation_id; None when the lease is lost.
 
+    `newer_succeeded` says whether a job of the same session that was requested later has already succeeded,
+    which is certain in a transaction that has locked the session.
+
     A job that succeeds may also be queued: an answer in hand is worth more than another attempt that the
     sweeper has queued and no worker has claimed yet.
     """
@@ -110,7 +121,14 @@ async def finish_job(
             progress = case when $4 = 'succeeded' then 100 else progress end
         where user_id = $1 and id = $2 and attempts = $3
           and (status = 'running' or (status = 'queued' and $4 = 'succeeded'))
-        returning status, reservation_id
+        returning status, reservation_id,
+                  exists (
+                      select
+                      from feedback_jobs as newer
+                      where newer.user_id = $1 and newer.session_id = feedback_jobs.session_id
+                        and newer.status = 'succeeded'
+                        and (newer.created_at, newer.id) > (feedback_jobs.created_at, feedback_jobs.id)
+                  ) as newer_succeeded
         """,
         user_id,
         job_id,

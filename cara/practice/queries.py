@@ -67,14 +67,6 @@ async def version_of_session(connection: Connection, user_id: UUID, session_id: 
     return await connection.fetchrow(_TAG, user_id, session_id)
 
 
-async def goal_of_session(connection: Connection, user_id: UUID, session_id: UUID) -> dict[str, Any] | None:
-    """Returns the goal as it is now; None if the session has none, or is gone."""
-    goal: dict[str, Any] | None = await connection.fetchval(
-        "select goal from sessions where user_id = $1 and id = $2", user_id, session_id
-    )
-    return goal
-
-
 async def lock_session(connection: Connection, user_id: UUID, session_id: UUID) -> Record | None:
     """Locks the session against other changes until the transaction ends; returns what these depend on."""
     return await connection.fetchrow(
@@ -85,7 +77,8 @@ async def lock_session(connection: Connection, user_id: UUID, session_id: UUID) 
 
 
 _TALK = """
-    select user_id, id, feature_type, transcript, transcript_format, learner_label, duration_seconds
+    select user_id, id, feature_type, transcript, transcript_format, learner_label, duration_seconds,
+           version, completed
     from sessions
     where user_id = $1 and id = $2
 """

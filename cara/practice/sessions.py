@@ -84,18 +84,20 @@ async def change_session(
     changes: dict[str, Any],
     *,
     expected_versions: Collection[int] | None = None,
+    locked: Record | None = None,
     moves_streak: bool = True,
 ) -> Record:
     """Applies the changes in the transaction of the caller; the first completion awards XP, and a streak day.
 
-    A transcript that replaces another one takes its duration away, unless the changes have one.
+    A transcript that replaces another one takes its duration away, unless the changes have one. `locked` is
+    the session's row from `lock_session` or `lock_talk`, if the transaction has locked it.
 
     Raises:
         SessionNotFound: the learner has no such session.
         Outdated: the session has none of the expected versions.
         SessionCompleted: the change would undo a completion.
     """
-    session = await queries.lock_session(connection, user_id, session_id)
+    session = locked or await queries.lock_session(connection, user_id, session_id)
     if session is None:
         raise SessionNotFound
     if expected_versions is not None and session["version"] not in expected_versions:

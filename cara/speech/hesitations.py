@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from cara.expressions import compiled
 
@@ -91,11 +92,13 @@ def _sound(word: str) -> str | None:
     *stutter, word = word.split("-")
     if stutter and not _stammers(stutter, word):
         return None
-    if word[:1] in _FIRST_LETTERS and len(word) <= _MAX_LETTERS:
-        for name, sound in _SOUNDS:
-            if sound.fullmatch(word):
-                return name
-    return None
+    return _matching(word) if word[:1] in _FIRST_LETTERS and len(word) <= _MAX_LETTERS else None
+
+
+@lru_cache(maxsize=4_096)
+def _matching(word: str) -> str | None:
+    """Returns the sound that a short word is; talks have most of their words in common."""
+    return next((name for name, sound in _SOUNDS if sound.fullmatch(word)), None)
 
 
 def _stammers(parts: list[str], sound: str) -> bool:

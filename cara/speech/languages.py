@@ -6,6 +6,7 @@ import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
 from operator import itemgetter
 
@@ -152,11 +153,16 @@ def _script(counts: Counter[str]) -> str:
     for word, count in counts.items():
         for letter in (word[0], word[-1]):
             if letter.isalpha():
-                scripts[unicodedata.name(letter, "LATIN").split()[0]] += count
+                scripts[_script_of(letter)] += count
     kana = scripts["HIRAGANA"] + scripts["KATAKANA"]
     if kana and scripts["CJK"] < 10 * kana and scripts["LATIN"] < kana:
         return "HIRAGANA"
     return max(scripts, key=scripts.__getitem__) if scripts else "LATIN"
+
+
+@lru_cache(maxsize=4_096)
+def _script_of(letter: str) -> str:
+    return unicodedata.name(letter, "LATIN").split()[0]
 
 
 def _by_stop_words(counts: Counter[str], doubtful: bool) -> str:
@@ -232,5 +238,7 @@ def _in_devanagari(counts: Counter[str]) -> str:
 
 def _languages_of_letters(word: str) -> set[str]:
     """Returns the languages that have all the letters of a word which English doesn't have."""
+    if word.isascii():
+        return set()
     letters = [letter for letter in set(word) if not letter.isascii()]
-    return set.intersection(*(_WITH_LETTER.get(letter, set()) for letter in letters)) if letters else set()
+    return set.intersection(*(_WITH_LETTER.get(letter, set()) for letter in letters))

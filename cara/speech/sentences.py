@@ -6,6 +6,7 @@ import logging
 import re
 from collections import Counter
 from dataclasses import dataclass
+from functools import lru_cache
 
 import syllapy
 
@@ -83,9 +84,14 @@ def count_syllables(word: str) -> int:
     They come from a word list, or from vowel groups if it isn't there. A number has one for each digit, a
     hyphenated word those of its parts.
     """
-    digits = sum(character.isdigit() for character in word)
+    digits = sum(map(str.isdigit, word))
     parts = (part for part in word.split("-") if part and not part[0].isdigit())
-    return max(1, digits + sum(max(1, int(syllapy.count(part[:_MAX_SYLLABLE_LETTERS]))) for part in parts))
+    return max(1, digits + sum(_syllables_of(part[:_MAX_SYLLABLE_LETTERS]) for part in parts))
+
+
+@lru_cache(maxsize=4_096)
+def _syllables_of(letters: str) -> int:
+    return max(1, int(syllapy.count(letters)))
 
 
 def opening_and_closing(words: Words) -> tuple[str | None, str | None]:

@@ -204,8 +204,10 @@ async def test_a_poll_at_any_process_shows_what_the_events_have_told(
     learner: Learner,
     emulator: RunningEmulator,
     aiohttp_client: Callable[..., Awaitable[Any]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Also after an attempt that failed midway, when progress begins anew."""
+    monkeypatch.setattr("cara.feedback.work.progress.STEP_PAUSE_SECONDS", 0)
     emulator.emulator.fail_next(Fault.ERROR_MIDSTREAM, times=1)
     job = await learner.asks_for_feedback()
     poller = Poller(learner, await aiohttp_client(create_app(settings)), job)

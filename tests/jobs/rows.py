@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from cara.jobs import queries as jobs
+from cara.jobs import transitions
 from cara.postgres.database import Connection, Database, Record, new_id, one_row
 from tests.learners import TALK
 
@@ -42,13 +44,26 @@ async def insert_job(database: Database) -> Record:
         return await insert_job_of(connection, session)
 
 
-async def insert_job_of(connection: Connection, session: Record) -> Record:
+async def insert_job_of(connection: Connection, session: Record | dict[str, Any]) -> Record:
     """A queued job of the session."""
     job_id = new_id()
     await jobs.insert_job(
         connection, session["user_id"], job_id, session, None, None, job_id.bytes, new_id(), 1_500
     )
     return await one_row(connection, "select * from feedback_jobs where id = $1", job_id)
+
+
+async def newer_succeeded(connection: Connection, job: Record) -> bool:
+    """Whether a newer job succeeded, by what the end of this one tells; the job stays as it is."""
+    transaction = connection.transaction()
+    await transaction.start()
+    running = f"update feedback_jobs set {in_status('running')}, attempts = 1 where user_id = $1 and id = $2"
+    await connection.execute(running, job["user_id"], job["id"])
+    ended = await transitions.finish_job(connection, job["user_id"], job["id"], 1, "succeeded")
+    await transaction.rollback()
+    assert ended is not None
+    newer: bool = ended["newer_succeeded"]
+    return newer
 
 
 def in_status(status: str) -> str:

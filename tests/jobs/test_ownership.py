@@ -11,7 +11,7 @@ import pytest
 from cara.jobs import queries as jobs
 from cara.jobs import transitions
 from cara.postgres.database import Connection, Database, Record
-from tests.jobs.rows import insert_job, insert_learner
+from tests.jobs.rows import insert_job, insert_job_of, insert_learner, newer_succeeded
 
 PROBLEM = {"code": "internal_error", "detail": "Something went wrong."}
 Read = Callable[[Connection, UUID, UUID, Record], Awaitable[Any]]
@@ -89,9 +89,10 @@ async def test_a_success_of_another_learner_under_the_same_session_id_is_no_newe
     newer = "status = 'succeeded', created_at = now() + interval '1 hour', finished_at = now()"
     await with_twin(database, job, newer)
     async with database.acquire() as connection:
-        assert not await jobs.newer_job_succeeded(connection, job)
-        await connection.execute(f"update feedback_jobs set {newer} where user_id = $1", job["user_id"])
-        assert await jobs.newer_job_succeeded(connection, job)
+        assert not await newer_succeeded(connection, job)
+        own = await insert_job_of(connection, {**job, "id": job["session_id"]})
+        await connection.execute(f"update feedback_jobs set {newer} where id = $1", own["id"])
+        assert await newer_succeeded(connection, job)
 
 
 async def test_a_claim_sees_the_reservation_of_its_own_learner(database: Database) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
 
+from cara.feedback.queries import insert_feedback, known_to_judge
 from cara.jobs import queries as jobs
 from cara.postgres.database import Connection, Database, Record
 from cara.practice import queries as practice
-from tests.jobs.rows import in_status, insert_job_of, insert_learner, insert_session
+from tests.jobs.rows import in_status, insert_job_of, insert_learner, insert_session, newer_succeeded
 
 
 async def ended(connection: Connection, session: Record, status: str, hours_ago: float) -> UUID:
@@ -29,6 +31,28 @@ async def ended(connection: Connection, session: Record, status: str, hours_ago:
     return UUID(str(job["id"]))
 
 
+async def advised(connection: Connection, session: Record | dict[str, Any], job_id: UUID) -> None:
+    """Feedback of the job whose one action item names it."""
+    await insert_feedback(
+        connection,
+        session["user_id"],
+        session["id"],
+        job_id,
+        {
+            "overview": {"score": 50, "scoreChange": None, "summary": ""},
+            "breakdown": {"communication": {}, "content": {}},
+            "actionItems": [{"title": str(job_id)}],
+            **{"measures": {}, "highlights": [], "model": "gemini-test", "promptVersion": "1"},
+        },
+    )
+
+
+async def advice(connection: Connection, session: Record, feature_type: str = "video") -> str | None:
+    """The job whose advice a judge of the session knows."""
+    known = await known_to_judge(connection, session["user_id"], session["id"], feature_type)
+    return known["action_items"][0]["title"] if known["action_items"] else None
+
+
 async def test_advice_follows_up_the_newest_success_of_the_feature_in_another_session(
     database: Database,
 ) -> None:
@@ -42,8 +66,15 @@ async def test_advice_follows_up_the_newest_success_of_the_feature_in_another_se
         await ended(connection, await insert_session(connection, user_id, "accent"), "succeeded", 2)
         await ended(connection, present, "succeeded", 1)
         await ended(connection, await insert_session(connection, other), "succeeded", 1)
-        assert await jobs.newest_succeeded_job(connection, user_id, "video", present["id"]) == newest
-        assert await jobs.newest_succeeded_job(connection, user_id, "writing", present["id"]) is None
+        for job in await connection.fetch("select * from feedback_jobs where status = 'succeeded'"):
+            await advised(connection, {**job, "id": job["session_id"]}, job["id"])
+        assert await advice(connection, present) == str(newest)
+        assert await advice(connection, present, "writing") is None
+        await connection.execute("update sessions set goal = '{}' where id = $1", present["id"])
+        known = await known_to_judge(connection, other, present["id"], "writing")
+        assert tuple(known) == (None, None)
+        known = await known_to_judge(connection, user_id, present["id"], "writing")
+        assert tuple(known) == ({}, None)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +93,7 @@ async def test_a_session_keeps_the_feedback_of_the_job_that_was_requested_last_a
         await ended(connection, session, status, hours_ago)
         job = await connection.fetchrow("select * from feedback_jobs where id = $1", late["id"])
         assert job is not None
-        assert await jobs.newer_job_succeeded(connection, job) == newer
+        assert await newer_succeeded(connection, job) == newer
 
 
 async def test_the_jobs_whose_events_may_be_left_are_live_or_ended_within_two_hours(
@@ -131,11 +162,11 @@ async def test_of_jobs_of_the_same_instant_the_higher_id_is_the_newer_one(databa
             row["id"]: row
             for row in await connection.fetch("select user_id, session_id, created_at, id from feedback_jobs")
         }
-        newer = [
-            await jobs.newer_job_succeeded(connection, rows[job["id"]]) for job in (first, second, third)
-        ]
-        newest = await jobs.newest_succeeded_job(connection, user_id, "video", present["id"])
-    assert (newer, newest) == ([True, True, False], third["id"])
+        newer = [await newer_succeeded(connection, rows[job["id"]]) for job in (first, second, third)]
+        for job in (third, first, second):
+            await advised(connection, session, job["id"])
+        assert await advice(connection, present) == str(third["id"])
+    assert newer == [True, True, False]
 
 
 async def test_only_queued_jobs_are_overdue(database: Database) -> None:

@@ -97,7 +97,7 @@ async def test_an_answer_in_hand_ends_a_job_that_was_requeued_but_not_claimed_ag
         assert await transitions.finish_job(connection, *key, "failed", PROBLEM) is None
         finished = await transitions.finish_job(connection, *key, "succeeded")
     assert finished is not None
-    assert tuple(finished) == ("succeeded", job["reservation_id"])
+    assert tuple(finished) == ("succeeded", job["reservation_id"], False)
     assert (await the_job(database))["status"] == "succeeded"
 
 

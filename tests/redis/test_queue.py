@@ -59,7 +59,7 @@ async def test_a_job_is_due_by_the_clock_of_redis(
     redis: QueueClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The clock of the process that enqueues is a day wrong; the entry is kept for a day all the same."""
-    monkeypatch.setattr("arq.connections.timestamp_ms", lambda: int((time.time() - 90_000) * 1000))
+    monkeypatch.setattr("cara.redis.queue.timestamp_ms", lambda: int((time.time() - 90_000) * 1000))
     await Queue(redis).enqueue_feedback(JOB)
     [(_, due)] = await redis.zrange(FEEDBACK_QUEUE, 0, -1, withscores=True)
     seconds, microseconds = await redis.time()
@@ -71,9 +71,22 @@ async def test_a_job_whose_worker_died_before_it_claimed_it_can_be_taken_again(r
     """Workers pass over what is marked as in progress."""
     mark, other = f"{in_progress_key_prefix}{JOB}:1", f"{in_progress_key_prefix}{JOB}"
     await redis.mset({mark: b"1", other: b"1"})
-    await Queue(redis).revive_feedback(JOB, attempts=1)
+    await Queue(redis).revive_feedback([(JOB, 1)])
     assert await entries(redis) == [f"{JOB}:1"]
     assert (await redis.exists(mark), await redis.exists(other)) == (0, 1)
+
+
+async def test_a_job_that_waits_for_its_turn_stays_where_it_is_in_the_queue(redis: QueueClient) -> None:
+    queue, lost = Queue(redis), UUID(int=1)
+    await queue.enqueue_feedback(JOB)
+    [waiting] = await redis.zrange(FEEDBACK_QUEUE, 0, -1, withscores=True)
+    await redis.delete(f"{job_key_prefix}{JOB}")  # an enqueueing would write it again
+    await redis.set(f"{in_progress_key_prefix}{JOB}", b"1")
+    await queue.revive_feedback([(JOB, 0), (lost, 2)])
+    assert waiting in await redis.zrange(FEEDBACK_QUEUE, 0, -1, withscores=True)
+    assert await redis.exists(f"{job_key_prefix}{JOB}", f"{in_progress_key_prefix}{JOB}") == 0
+    assert set(await entries(redis)) == {str(JOB), f"{lost}:2"}
+    await queue.revive_feedback([])
 
 
 async def test_without_redis_jobs_are_left_to_the_sweeper_and_one_line_says_so(
@@ -82,7 +95,7 @@ async def test_without_redis_jobs_are_left_to_the_sweeper_and_one_line_says_so(
     nowhere = Queue(arq_client("redis://127.0.0.1:1/0", size=1, retries=0))
     for _ in range(3):
         await nowhere.enqueue_feedback(JOB)
-    await nowhere.revive_feedback(JOB, attempts=1)
+    await nowhere.revive_feedback([(JOB, 1)])
     assert caplog.messages == ["Redis fails: jobs wait for the sweeper (ConnectionError)"]
     assert redis_outage.failures == {"jobs wait for the sweeper": 3}
 

@@ -162,7 +162,7 @@ async def test_a_redis_that_fails_while_jobs_are_claimed_costs_no_slot(
     with embedded_valkey(tmp_path, durable=False) as url:
         async with working(url, work, poll_seconds=0.01, max_jobs=1) as (worker, redis):
             async with refusing(redis, "evalsha"):
-                await enqueue(redis, "one")
+                await ArqRedis.enqueue_job(redis, "do", "one", _job_id="one", _queue_name=QUEUE)
                 await missed(redis_outage, times=3)
             assert worker.job_counter == 0
             await work.until(1)
@@ -205,7 +205,7 @@ async def test_jobs_and_periodic_tasks_start_by_the_clock_of_redis(
     """Both the process that enqueues and the worker have a wrong clock; a job that is not due stays."""
     real = time.time
     monkeypatch.setattr(time, "time", lambda: real() + ahead_seconds)
-    for module in ("arq.connections", "arq.worker"):
+    for module in ("cara.redis.queue", "arq.worker"):
         monkeypatch.setattr(f"{module}.timestamp_ms", lambda: int(time.time() * 1000))
     work = Work()
     async with working(redis_url, work, poll_seconds=0.05) as (worker, redis):

@@ -11,6 +11,7 @@ import asyncio
 import os
 import signal
 import sys
+from contextlib import suppress
 from dataclasses import fields
 
 from cara.devtools.emulator.emulator import EmulatorSettings
@@ -23,7 +24,17 @@ def main() -> None:
     """Serves until SIGTERM or SIGINT; prints its URL first, and the key that it has chosen."""
     arguments = _arguments()
     chosen = {one.name: getattr(arguments, one.name) for one in fields(EmulatorSettings)}
-    asyncio.run(_serve(arguments.host, arguments.port, EmulatorSettings(**chosen)))
+    with asyncio.Runner(loop_factory=_new_event_loop) as runner:
+        runner.run(_serve(arguments.host, arguments.port, EmulatorSettings(**chosen)))
+
+
+def _new_event_loop() -> asyncio.AbstractEventLoop:
+    """Returns a loop of uvloop where it is installed: of a short answer the loop is most of the cost."""
+    with suppress(ImportError):
+        import uvloop
+
+        return uvloop.new_event_loop()
+    return asyncio.new_event_loop()
 
 
 def _arguments() -> argparse.Namespace:

@@ -122,6 +122,7 @@ class Emulator:
         self.requests: deque[RecordedRequest] = deque(maxlen=settings.remembered_requests)
         self._stopping = asyncio.Event()
         self._changed = asyncio.Event()
+        self._is_awaited = False
 
     def fail_next(self, fault: Switch | str | PlannedFault, times: int = 1) -> None:
         """See `FaultPlan.fail_next`."""
@@ -137,8 +138,10 @@ class Emulator:
 
     def ledger_changed(self) -> None:
         """Wakes those who wait in `until`."""
-        self._changed.set()
-        self._changed = asyncio.Event()
+        if self._is_awaited:
+            self._is_awaited = False
+            self._changed.set()
+            self._changed = asyncio.Event()
 
     async def until(self, holds: Callable[[Ledger], bool], seconds: float = 60.0) -> Ledger:
         """Waits until `holds` is true of the ledger, and returns it.
@@ -148,6 +151,7 @@ class Emulator:
         """
         async with asyncio.timeout(seconds):
             while not holds(self.ledger):
+                self._is_awaited = True
                 await self._changed.wait()
         return self.ledger
 

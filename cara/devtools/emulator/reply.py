@@ -6,6 +6,8 @@ import json
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from enum import Enum, auto
+from functools import cached_property
+from itertools import accumulate
 
 from cara.devtools.emulator.advice import Advice
 from cara.devtools.emulator.deviations import write_judgement
@@ -14,7 +16,7 @@ from cara.devtools.emulator.faults import Fault, PlannedFault, Switch, WireDevia
 from cara.devtools.emulator.passages import Passages
 from cara.devtools.emulator.prompt import Facts, Prompt
 from cara.devtools.emulator.schema_answers import TALK_SCHEMA, SchemaAnswer
-from cara.devtools.emulator.tokens import TokenUsage, count_tokens, cut_to_tokens
+from cara.devtools.emulator.tokens import TokenUsage, count_tokens, cut_to_tokens, tokens_of_characters
 from cara.devtools.emulator.transcript import listing, shorten
 
 ENDLESS_THOUGHTS = 8_192
@@ -82,8 +84,15 @@ class Reply:
         """Returns what the answer has cost after its first `chunks` chunks."""
         if not chunks:
             return self.accepted_usage
-        output = count_tokens("".join(self.chunks[:chunks]))
-        return replace(self.accepted_usage, output=output, thinking=self.thinking_tokens)
+        output = self._output_tokens[min(chunks, len(self.chunks))]
+        accepted = self.accepted_usage
+        return TokenUsage(accepted.prompt, output, self.thinking_tokens, accepted.cached)
+
+    @cached_property
+    def _output_tokens(self) -> list[int]:
+        """The tokens of the first chunks, by their number."""
+        characters = accumulate(map(len, self.chunks), initial=0)
+        return [tokens_of_characters(count) for count in characters]
 
 
 def compose(prompt: Prompt, settings: EmulatorSettings, planned: PlannedFault | None) -> Reply:

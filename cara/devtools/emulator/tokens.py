@@ -12,7 +12,12 @@ CHARACTERS_A_TOKEN = 4
 
 def count_tokens(text: str) -> int:
     """Returns one token for every four characters, rounded up."""
-    return -(-len(text) // CHARACTERS_A_TOKEN)
+    return tokens_of_characters(len(text))
+
+
+def tokens_of_characters(characters: int) -> int:
+    """Returns the tokens of a text of this length."""
+    return -(-characters // CHARACTERS_A_TOKEN)
 
 
 def count_parts(texts: Iterable[str]) -> int:

@@ -14,6 +14,8 @@ from aiohttp import web
 from cara.devtools.emulator.faults import Switch, WireDeviation
 
 LINE_END = "\r\n"
+_PLAIN = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+_ESCAPING = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"))
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 """SO_LINGER, on, for no seconds: closing sends RST in place of FIN."""
 
@@ -31,7 +33,7 @@ class EventLines:
     def event(self, body: dict[str, Any], number: int) -> bytes:
         """Returns an event; halves of surrogate pairs in it are written as escapes."""
         escaped = WireDeviation.SPLIT_SURROGATES in self.switches
-        data = json.dumps(body, ensure_ascii=escaped, separators=(",", ":"))
+        data = (_ESCAPING if escaped else _PLAIN).encode(body)
         space = "" if WireDeviation.NO_SPACE in self.switches else " "
         lines = [*self._fields(number), f"data:{space}{data}", "", ""]
         return LINE_END.join(lines).encode() + self._comment("keep-alive")

@@ -8,7 +8,7 @@ import logging
 import math
 import random
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
 from uuid import UUID
@@ -18,11 +18,11 @@ from cara.feedback.work.reservation import REQUEST_TYPE, AttemptReservations
 from cara.gemini.calls import NOTHING_USED, GeminiUsage
 from cara.gemini.errors import GeminiBadAnswer
 from cara.jobs import transitions
-from cara.jobs.notifier import Publisher, cancel_channel
+from cara.jobs.notifier import Publisher
 from cara.postgres.database import Connection, Database, Record
 from cara.quota.queries import Charge
 from cara.quota.quota import Quota
-from cara.redis.subscriber import Subscriber
+from cara.redis.subscriber import Wake
 from cara.users import queries as users
 
 logger = logging.getLogger(__name__)
@@ -173,9 +173,11 @@ def problem_of(error: CaraError) -> dict[str, str]:
 
 @asynccontextmanager
 async def run_with_lease(
-    database: Database, subscriber: Subscriber, job: Record, lease_seconds: float
+    database: Database, cancelled: Wake, job: Record, lease_seconds: float
 ) -> AsyncIterator[None]:
     """Renews the lease of a claimed job for the length of the block; cancels the block when the lease ends.
+
+    `cancelled` listens to the job's cancel channel since before the claim.
 
     Raises:
         LeaseLost: the lease could not be renewed.
@@ -186,7 +188,7 @@ async def run_with_lease(
     cancellations, reason = block.cancelling(), None
     try:
         async with asyncio.TaskGroup() as group:
-            keeper = group.create_task(_keep_lease(database, subscriber, job, lease_seconds))
+            keeper = group.create_task(_keep_lease(database, cancelled, job, lease_seconds))
             yield
             keeper.cancel()
     except BaseExceptionGroup as errors:
@@ -196,24 +198,20 @@ async def run_with_lease(
         raise asyncio.CancelledError if block.cancelling() > cancellations else reason
 
 
-async def _keep_lease(database: Database, subscriber: Subscriber, job: Record, lease_seconds: float) -> None:
+async def _keep_lease(database: Database, cancelled: Wake, job: Record, lease_seconds: float) -> None:
     """Renews the lease periodically, and at once when a cancellation is requested; never returns."""
-    async with subscriber.listen(cancel_channel(job["id"])) as wake:
-        while True:
-            try:
-                async with database.acquire() as connection:
-                    renewed = await transitions.renew_lease(
-                        connection, job["user_id"], job["id"], job["attempts"], lease_seconds
-                    )
-                ensure_held(renewed)
-            except Unavailable:
-                pass  # the lease outlives some failed renewals; if it expires, the next renewal notices
-            try:
-                async with asyncio.timeout(lease_seconds / RENEWALS_PER_LEASE):
-                    await wake.wait()
-            except TimeoutError:
-                continue
-            wake.clear()
+    while True:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(lease_seconds / RENEWALS_PER_LEASE):
+                await cancelled.wait()
+        cancelled.clear()
+        # The lease outlives some failed renewals; if it expires, the next renewal notices.
+        with suppress(Unavailable):
+            async with database.acquire() as connection:
+                renewed = await transitions.renew_lease(
+                    connection, job["user_id"], job["id"], job["attempts"], lease_seconds
+                )
+            ensure_held(renewed)
 
 
 def run_to_completion(

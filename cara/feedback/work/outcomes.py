@@ -107,15 +107,16 @@ class Outcomes:
         user_id, session_id = job["user_id"], job["session_id"]
         written = feedback.model_dump(mode="json", by_alias=True)
         async with self._transaction(attempt) as connection:
-            await practice.hold_session(connection, user_id, session_id)
-            await self._finish(connection, attempt, "succeeded")
+            session = await practice.lock_session(connection, user_id, session_id)
+            finished = await self._finish(connection, attempt, "succeeded")
             await queries.insert_feedback(connection, user_id, session_id, job["id"], written)
-            if not await jobs.newer_job_succeeded(connection, job):
+            if not finished["newer_succeeded"]:
                 await sessions.change_session(
                     connection,
                     user_id,
                     session_id,
                     feedback.session_changes(),
+                    locked=session,
                     moves_streak=feedback.measures.fluent_words >= MIN_COMPARED_WORDS,
                 )
         await self._publish_end(attempt, "succeeded")

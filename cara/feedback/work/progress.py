@@ -5,6 +5,7 @@ Whoever polls and whoever listens sees the same: what is published is in Postgre
 
 from __future__ import annotations
 
+import time
 from typing import Final
 
 from cara.errors import Unavailable
@@ -21,6 +22,10 @@ ASKING_PROGRESS, LATEST_PROGRESS = 15, 88
 STEP_PERCENT = 5
 USUAL_ANSWER_CHARACTERS = 3_000
 """The usual length of a judgement. Progress while Gemini writes goes by the length of what it has written."""
+
+STEP_PAUSE_SECONDS: Final = 0.25
+"""How long after one step the next one is stored at the earliest: nobody sees more of them, and a model that
+writes fast would make PostgreSQL and Redis most of what a job costs."""
 
 STEP_SECONDS: Final = 0.5
 """How long a step may wait for PostgreSQL. All steps of an answer together take less than the time that an
@@ -56,12 +61,13 @@ class ProgressWriter:
             GeminiError: the stream fails.
         """
         texts, reached = GrowingTexts(), ASKING_PROGRESS
+        next_step_at = time.monotonic() + STEP_PAUSE_SECONDS
         async for chunk in stream:
             for part, text in texts.grow(chunk.text):
                 await attempt.publisher.partial(part, text)
             progress = _asking_progress(texts.length)
-            if progress > reached:
-                reached = progress
+            if progress > reached and time.monotonic() >= next_step_at:
+                reached, next_step_at = progress, time.monotonic() + STEP_PAUSE_SECONDS
                 await self._step(attempt, progress)
 
     async def _step(self, attempt: Attempt, progress: int) -> None:

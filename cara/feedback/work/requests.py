@@ -322,7 +322,9 @@ async def _store_request(connection: Connection, session: Record, read: ReadRequ
         changes = read.changes  # a new transcript takes away what was known of the old one
     if not changes:
         return session
-    return await sessions.change_session(connection, session["user_id"], session["id"], changes)
+    return await sessions.change_session(
+        connection, session["user_id"], session["id"], changes, locked=session
+    )
 
 
 async def cancel_job(connection: Connection, quota: Quota, user_id: UUID, job_id: UUID) -> FeedbackJob:

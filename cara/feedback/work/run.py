@@ -7,8 +7,9 @@ lost its lease does no harm, and running a job twice changes nothing.
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from uuid import UUID
 
 from redis.asyncio import Redis
@@ -23,9 +24,11 @@ from cara.feedback.work.attempt import (
     CancelRequested,
     LeaseLost,
     WriteFailed,
+    ensure_held,
     run_to_completion,
     run_with_lease,
 )
+from cara.feedback.work.measured import MeasuredTalk, is_short, read_and_measure
 from cara.feedback.work.outcomes import Outcomes
 from cara.feedback.work.progress import ASKING_PROGRESS, LATEST_PROGRESS, ProgressWriter
 from cara.feedback.work.reservation import AttemptReservations
@@ -38,20 +41,17 @@ from cara.gemini.errors import (
     log_operator_error,
 )
 from cara.gemini.tokens import estimate_prompt
-from cara.jobs import queries as jobs
 from cara.jobs import transitions
-from cara.jobs.notifier import Publisher
+from cara.jobs.notifier import Publisher, cancel_channel
 from cara.observability.metrics import JOB_WAIT_SECONDS
-from cara.postgres.database import Database, Record
+from cara.postgres.database import Database
 from cara.postgres.retries import retry_database, retry_saving
 from cara.practice import queries as practice
 from cara.practice.feedback_schemas import Feedback
 from cara.quota.spending import ReservationGone, SpendingRecorder
 from cara.quota.spending_queries import Sent
-from cara.redis.subscriber import Subscriber
-from cara.speech import MIN_COMPARED_WORDS, SpeechMeasures, measure_talk
-from cara.transcripts.reading import read_transcript
-from cara.transcripts.talk import Talk, talk_with
+from cara.redis.subscriber import Subscriber, Wake
+from cara.speech import MIN_COMPARED_WORDS
 
 logger = logging.getLogger(__name__)
 
@@ -63,14 +63,6 @@ BESIDE_GEMINI_SECONDS = 20.0
 cancels is requeued, and does not count against the job's attempts."""
 
 CHECKING_PROGRESS, SAVING_PROGRESS = LATEST_PROGRESS, 95
-
-
-@dataclass(frozen=True)
-class MeasuredTalk:
-    """The talk of a job, read once: the measures, the judge and the highlights all go by it."""
-
-    talk: Talk
-    measures: SpeechMeasures
 
 
 class FeedbackWork:
@@ -115,17 +107,23 @@ class FeedbackWork:
                 job.
             Exception: an unforeseen error, for reports; the job is retried.
         """
-        attempt = await self._claim(job_id)
-        if attempt is None:
-            logger.info("job %s is not claimable", job_id)
-            return
-        lease = run_with_lease(self._database, self._subscriber, attempt.job, self._lease_seconds)
+        async with self._subscriber.listen(cancel_channel(job_id)) as cancelled:
+            attempt = await self._claim(job_id)
+            if attempt is None:
+                logger.info("job %s is not claimable", job_id)
+            else:
+                await self._attempt(attempt, cancelled)
+
+    async def _attempt(self, attempt: Attempt, cancelled: Wake) -> None:
+        """Makes a claimed attempt, and ends it, as `run` says."""
+        lease = run_with_lease(self._database, cancelled, attempt.job, self._lease_seconds)
         try:
             async with asyncio.timeout(self._attempt_seconds), lease:
-                await attempt.publisher.status("running", attempt.job["stage"], attempt.job["progress"])
-                measured = await asyncio.to_thread(_measured, attempt.job)
+                ensure_held(attempt.job)
+                measured = await self._measure(attempt)
                 await self._progress.reach(attempt, "asking", ASKING_PROGRESS)
                 answer = await self._ask(attempt, measured)
+                attempt.publisher.hold_progress("checking", CHECKING_PROGRESS)
                 await self._save(attempt, measured, answer)
         except LeaseLost:
             await self._outcomes.release(attempt)
@@ -155,6 +153,18 @@ class FeedbackWork:
         JOB_WAIT_SECONDS.observe(job["waited_seconds"])
         return Attempt(job, Publisher(self._redis, job_id, job["attempts"]), self._gemini.model)
 
+    async def _measure(self, attempt: Attempt) -> MeasuredTalk:
+        """Measures the talk.
+
+        Listeners learn that the job runs: before a long talk is measured, else with the next event.
+        """
+        job = attempt.job
+        attempt.publisher.hold_status("running", job["stage"], job["progress"])
+        if is_short(job):
+            return read_and_measure(job)
+        await attempt.publisher.flush()
+        return await asyncio.to_thread(read_and_measure, job)
+
     async def _ask(self, attempt: Attempt, measured: MeasuredTalk) -> GeminiAnswer:
         """Streams the judgement; what it costs is recorded while Gemini writes.
 
@@ -182,13 +192,16 @@ class FeedbackWork:
     async def _call(self, attempt: Attempt, measured: MeasuredTalk) -> GeminiCall:
         """Returns the call for a judgement, which also sees the goal and the latest action items."""
         job = attempt.job
-        user_id, feature_type = job["user_id"], job["feature_type"]
+        feature_type = job["feature_type"]
         async with self._database.acquire() as connection:
-            last = await jobs.newest_succeeded_job(connection, user_id, feature_type, job["session_id"])
-            actions = await queries.action_items_of_job(connection, user_id, last) if last else []
-            goal = await practice.goal_of_session(connection, user_id, job["session_id"])
+            known = await queries.known_to_judge(connection, job["user_id"], job["session_id"], feature_type)
         call = feedback_call(
-            feature_type, measured.talk, measured.measures, actions, self._thinking_level, goal=goal
+            feature_type,
+            measured.talk,
+            measured.measures,
+            known["action_items"] or [],
+            self._thinking_level,
+            goal=known["goal"],
         )
         return replace(call, max_output_tokens=self._reservations.output_limit(job, call))
 
@@ -204,7 +217,6 @@ class FeedbackWork:
             LeaseLost, CancelRequested: the job is not the attempt's any more, or not wanted.
             Unavailable: the database was away for too long.
         """
-        await self._progress.reach(attempt, "checking", CHECKING_PROGRESS)
         feedback = await self._check(attempt, measured, answer)
         await self._progress.reach(attempt, "saving", SAVING_PROGRESS)
         await self._outcomes.succeed(attempt, feedback)
@@ -222,7 +234,7 @@ class FeedbackWork:
             if answer.truncated:
                 raise GeminiOutOfRoom(usage=answer.usage) from None
             raise GeminiBadAnswer("no_score", usage=answer.usage) from None
-        return await asyncio.to_thread(
+        assessed = functools.partial(
             assess,
             measured.talk,
             attempt.job["feature_type"],
@@ -231,6 +243,7 @@ class FeedbackWork:
             model=attempt.model,
             recent_mean_score=await self._recent_mean_score(attempt),
         )
+        return assessed() if is_short(attempt.job) else await asyncio.to_thread(assessed)
 
     async def _recent_mean_score(self, attempt: Attempt) -> float | None:
         job = attempt.job
@@ -243,11 +256,3 @@ class FeedbackWork:
                 COMPARED_SESSIONS,
                 min_fluent_words=MIN_COMPARED_WORDS,
             )
-
-
-def _measured(job: Record) -> MeasuredTalk:
-    """Reads the transcript as the request was understood, and measures it."""
-    transcript = read_transcript(job["transcript"], job["transcript_format"])
-    talk = talk_with(transcript, job["learner_labels"])
-    measures = measure_talk(talk, duration_seconds=job["duration_seconds"], feature_type=job["feature_type"])
-    return MeasuredTalk(talk, measures)

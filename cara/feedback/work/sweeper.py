@@ -47,8 +47,7 @@ async def sweep(
         overdue = await jobs.overdue_jobs(connection, GRACE_SECONDS, SWEEP_LIMIT)
         await jobs.keep_reservations(connection, KEEP_RESERVATION_SECONDS)
         closed = await quota.close_expired(connection)
-    for job in (*abandoned, *overdue):
-        await queue.revive_feedback(job["id"], attempts=job["attempts"])
+    await queue.revive_feedback([(job["id"], job["attempts"]) for job in (*abandoned, *overdue)])
     JOBS_SWEPT.labels("abandoned").inc(len(abandoned))
     JOBS_SWEPT.labels("overdue").inc(len(overdue))
     if abandoned or overdue or closed:

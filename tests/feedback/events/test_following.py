@@ -48,8 +48,9 @@ async def test_the_events_are_numbered_and_have_one_end(learner: Learner) -> Non
 
 @pytest.mark.usefixtures("worker")
 async def test_progress_grows_in_steps_of_five_while_gemini_writes_and_ends_with_the_last_stages(
-    learner: Learner,
+    learner: Learner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("cara.feedback.work.progress.STEP_PAUSE_SECONDS", 0)
     events = await learner.follows(await learner.asks_for_feedback())
     reached = [(e.data["stage"], e.data["progress"]) for e in events if e.name == "progress"]
     *asking, checking, saving = reached

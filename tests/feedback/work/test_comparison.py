@@ -10,7 +10,7 @@ from cara.gemini.calls import NOTHING_USED, GeminiAnswer
 from cara.postgres.database import Database, new_id
 from cara.settings import Settings
 from tests.feedback.work.attempts import the_job, working
-from tests.learners import Learner
+from tests.learners import TALK, Learner
 
 
 @pytest.mark.usefixtures("worker")
@@ -48,8 +48,10 @@ async def test_a_score_is_compared_with_the_last_five_of_the_feature_that_have_e
 
 
 @pytest.mark.usefixtures("worker")
-async def test_a_listener_sees_each_stage_with_its_progress(learner: Learner) -> None:
-    events = await learner.follows(await learner.asks_for_feedback())
+@pytest.mark.parametrize("talks", [1, 10])
+async def test_a_listener_sees_each_stage_with_its_progress(learner: Learner, talks: int) -> None:
+    """A long talk is measured in a thread."""
+    events = await learner.follows(await learner.asks_for_feedback(" ".join([TALK] * talks)))
     stages = [(event.data["stage"], event.data["progress"]) for event in events if event.name == "progress"]
     assert [stage for stage in stages if stage[1] % 5 or stage[1] in (15, 95)] == [
         ("asking", 15),

@@ -21,8 +21,9 @@ from tests.jobs.rows import insert_job
 
 @pytest.fixture(autouse=True)
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A busy machine leaves out no step."""
+    """A busy machine leaves out no step, however fast they come."""
     monkeypatch.setattr("cara.feedback.work.progress.STEP_SECONDS", 30)
+    monkeypatch.setattr("cara.feedback.work.progress.STEP_PAUSE_SECONDS", 0)
 
 
 @pytest.fixture
@@ -96,6 +97,15 @@ async def test_each_step_is_stored_when_it_is_told_and_the_next_stage_stays_ahea
     await ProgressWriter(database).follow(attempt, cast(GeminiStream, watched()))
     assert sorted(set(stored)) == [15, *range(20, 90, 5)]
     assert await told(redis, attempt) == (list(range(20, 90, 5)), "a" * 9_000)
+
+
+async def test_steps_that_come_close_together_are_left_out_and_no_text_with_them(
+    database: Database, redis: Redis, attempt: Attempt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cara.feedback.work.progress.STEP_PAUSE_SECONDS", 3_600)
+    await ProgressWriter(database).follow(attempt, written({"summary": "a" * 3_000}, 50))
+    assert await told(redis, attempt) == ([], "a" * 3_000)
+    assert (await the_job(database))["progress"] == 15
 
 
 async def test_what_could_not_be_stored_is_not_told(

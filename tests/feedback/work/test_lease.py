@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from redis.asyncio import Redis
 
 from cara.errors import NotFound
 from cara.feedback.work import attempt
 from cara.feedback.work.attempt import CancelRequested, LeaseLost, run_to_completion, run_with_lease
+from cara.jobs.notifier import CANCEL_CHANNELS, cancel_channel
+from cara.postgres.database import Database, Record, new_id, one_row
+from cara.redis.subscriber import Wake
+from cara.settings import Settings
+from tests.feedback.work.attempts import the_job
+from tests.jobs.rows import in_status, insert_job
 from tests.waiting import time_limit
+from worker.main import connected
 
 
 class Lease:
@@ -114,6 +123,63 @@ async def test_the_time_limit_of_an_attempt_ends_the_block(lease: Lease) -> None
         async with asyncio.timeout(0.01), with_lease():
             await asyncio.Event().wait()
     assert not lease.kept
+
+
+@pytest.fixture
+async def running(database: Database) -> Record:
+    """A job that an attempt has claimed."""
+    await insert_job(database)
+    async with database.acquire() as connection:
+        columns = in_status("running")
+        return await one_row(connection, f"update feedback_jobs set {columns}, attempts = 1 returning *")
+
+
+async def test_a_job_goes_on_when_another_one_of_its_channel_is_cancelled_and_ends_when_it_is_itself(
+    database: Database, running: Record
+) -> None:
+    heard = Wake()
+
+    async def steps() -> None:
+        async with run_with_lease(database, heard, running, 3_600):
+            heard.set()
+            while (job := await the_job(database))["lease_expires_at"] == running["lease_expires_at"]:
+                await asyncio.sleep(0.01)
+            assert job["lease_expires_at"] - running["lease_expires_at"] > timedelta(minutes=50)
+            async with database.acquire() as connection:
+                await connection.execute("update feedback_jobs set cancel_requested = true")
+            heard.set()
+            await asyncio.Event().wait()
+
+    async with time_limit():
+        with pytest.raises(CancelRequested):
+            await steps()
+
+
+async def test_a_cancellation_that_was_heard_before_the_claim_ends_the_attempt(
+    database: Database, running: Record
+) -> None:
+    heard = Wake()
+    heard.set()
+    async with database.acquire() as connection:
+        await connection.execute("update feedback_jobs set cancel_requested = true")
+    with pytest.raises(CancelRequested):
+        async with time_limit(), run_with_lease(database, heard, running, 3_600):
+            await asyncio.Event().wait()
+
+
+async def test_a_worker_subscribes_to_the_cancellations_of_all_jobs_once(
+    settings: Settings, redis_url: str
+) -> None:
+    async with Redis.from_url(redis_url) as redis, connected(settings) as worker, time_limit():
+        while len(await redis.pubsub_channels("cara:feedback:cancel:*")) < CANCEL_CHANNELS:
+            await asyncio.sleep(0.01)
+        before = await redis.pubsub_channels()
+        job_id = new_id()
+        async with worker.subscriber.listen(cancel_channel(job_id)) as heard:
+            assert await redis.pubsub_channels() == before
+            await redis.publish(cancel_channel(job_id), b"")
+            await heard.wait()
+        assert await redis.pubsub_channels() == before
 
 
 @pytest.mark.parametrize("fails", [False, True])
