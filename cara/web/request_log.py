@@ -16,7 +16,7 @@ from aiohttp.typedefs import Handler
 from cara.observability.metrics import REQUEST_SECONDS
 from cara.observability.sentry import tag_request_id
 from cara.web.client_info import client_address, find_client_address
-from cara.web.context import CALLER_ID, CLIENT_ADDRESS, REQUEST_ID
+from cara.web.context import CALLER_ID, CLIENT_ADDRESS, LOGGED_LATER, REQUEST_ID
 
 access_log = logging.getLogger("cara.access")
 
@@ -62,20 +62,36 @@ def identify_request(request: web.Request) -> None:
     request[CLIENT_ADDRESS] = find_client_address(request)
 
 
+class AccessLine:
+    """The line of a request in the access log. The path is without its query, which may hold a ticket."""
+
+    __slots__ = ("_address", "_method", "_path", "_request_id", "_user_id")
+
+    def __init__(self, request: web.Request) -> None:
+        self._method, self._path = request.method, request.path
+        self._user_id, self._request_id = request.get(CALLER_ID), request.get(REQUEST_ID)
+        self._address = client_address(request)
+
+    def write(self, status: int, seconds: float) -> None:
+        """Writes one line of JSON."""
+        if not access_log.isEnabledFor(logging.INFO):
+            return
+        line = {
+            "method": self._method,
+            "path": self._path,
+            "status": status,
+            "durationMs": round(seconds * 1000, 1),
+            "userId": str(self._user_id) if self._user_id else None,
+            "address": self._address,
+            "requestId": self._request_id,
+        }
+        access_log.info(json.dumps(line))
+
+
 def log_access(request: web.Request, status: int, seconds: float) -> None:
-    """Writes one line of JSON. The path is without its query, which may hold a ticket."""
-    if not access_log.isEnabledFor(logging.INFO):
-        return
-    line = {
-        "method": request.method,
-        "path": request.path,
-        "status": status,
-        "durationMs": round(seconds * 1000, 1),
-        "userId": str(request[CALLER_ID]) if CALLER_ID in request else None,
-        "address": client_address(request),
-        "requestId": request.get(REQUEST_ID),
-    }
-    access_log.info(json.dumps(line))
+    """Writes the line of a request, unless somebody else does so later."""
+    if LOGGED_LATER not in request:
+        AccessLine(request).write(status, seconds)
 
 
 def _observe(request: web.Request, response: web.StreamResponse, seconds: float) -> None:
