@@ -227,18 +227,19 @@ async def _accounts(app: web.Application) -> AsyncIterator[None]:
 
 
 async def _job_events(app: web.Application) -> AsyncIterator[None]:
-    provide(
-        app,
-        JobEventBroker,
-        JobEventBroker(
-            service(app, Database),
-            service(app, Redis),
-            service(app, Subscriber),
-            service(app, AccessTokens),
-            service(app, Settings).event_streams_per_learner,
-        ),
+    broker = JobEventBroker(
+        service(app, Database),
+        service(app, Redis),
+        service(app, Subscriber),
+        service(app, AccessTokens),
+        service(app, Settings).event_streams_per_learner,
     )
+    provide(app, JobEventBroker, broker)
+    heartbeats = asyncio.create_task(broker.send_heartbeats(), name="heartbeats of event streams")
     yield
+    await broker.closed()
+    heartbeats.cancel()
+    await asyncio.gather(heartbeats, return_exceptions=True)
 
 
 async def _gemini(app: web.Application) -> AsyncIterator[None]:

@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field
 from cara.feedback import inspection_routes
 from cara.feedback.events.broker import JobEventBroker, TooManyStreams
 from cara.feedback.events.schemas import JOB_EVENTS
-from cara.feedback.events.stream import stream_job_events
+from cara.feedback.events.stream import open_job_stream
 from cara.feedback.events.tickets import EVENTS_TICKET, Ticket, TicketInvalid, TicketIssuer
 from cara.feedback.inspection import LearnerNotKnown, NothingSaid, TooShort, TranscriptUnreadable
 from cara.feedback.schemas import EventsQuery, FeedbackJob, FeedbackRequest, JobAccepted, JobPage, JobsQuery
@@ -30,7 +30,6 @@ from cara.web.idempotency import IdempotencyConflict, IdempotencyKey
 from cara.web.models import ApiResponse
 from cara.web.rate_limits import RateLimits
 from cara.web.routing import BEARER, Route
-from cara.web.sse import EventStream
 from cara.web.storage_limit import StorageLimitReached
 
 MAX_WAIT_SECONDS = 30
@@ -167,9 +166,7 @@ async def follow_job(
         ticket.require_valid(job)
     if job.finished_at and last_event_id == final_number(job.attempts):
         return web.Response(status=204)
-    with broker.counted_stream(caller.user_id):
-        stream = await EventStream().open(request)
-        return await stream_job_events(broker, stream, claims, job, last_event_id or 0)
+    return await open_job_stream(broker, request, claims, job, last_event_id or 0)
 
 
 def _ticket(request: web.Request, tickets: TicketIssuer, job_id: UUID, sent: str | None) -> Ticket | None:

@@ -139,11 +139,16 @@ class ConnectionLimits:
 class Connection(asyncio.Protocol):
     """Stands before aiohttp's handler of one connection: admits it, and ends it when it takes too long."""
 
+    __slots__ = (
+        "_deadline", "_end_of_head", "_handler", "_limits", "_lines", "_make_handler", "_transport",
+        "network", "peer",
+    )  # fmt: skip
+
     def __init__(self, limits: ConnectionLimits, make_handler: Callable[[], web.RequestHandler]) -> None:
         self.peer: str | None = None
         self.network: str | None = None
         self._limits, self._make_handler = limits, make_handler
-        self._handler: web.RequestHandler | None = None
+        self._handler: asyncio.Protocol | None = None
         self._transport: asyncio.Transport | None = None
         self._deadline: asyncio.TimerHandle | None = None
         self._end_of_head = _EndOfHead()
@@ -153,7 +158,7 @@ class Connection(asyncio.Protocol):
     def is_idle(self) -> bool:
         """Whether it waits for the next request."""
         # aiohttp 3.14 has no public word for it; while it reads what is left of a body, it does not wait.
-        waiter = self._handler._waiter if self._handler else None
+        waiter = self._handler._waiter if isinstance(self._handler, web.RequestHandler) else None
         return waiter is not None and not waiter.done()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -166,6 +171,10 @@ class Connection(asyncio.Protocol):
         self._handler = self._make_handler()
         self._close_after(FIRST_REQUEST_SECONDS, "first_request")
         self._handler.connection_made(transport)
+
+    def hand_over(self, handler: asyncio.Protocol) -> None:
+        """Lets another handler serve the connection from now on; it is not idle any more."""
+        self._handler = handler
 
     def data_received(self, data: bytes) -> None:
         """Passes the data on, and ends the wait for the first request with the end of its head."""
@@ -222,6 +231,8 @@ class Connection(asyncio.Protocol):
 
 class _EndOfHead:
     """Finds the empty line behind the head of a request, which may come in many pieces."""
+
+    __slots__ = ("_last", "seen")
 
     def __init__(self) -> None:
         self.seen = False

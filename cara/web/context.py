@@ -15,6 +15,8 @@ SERVICES = web.AppKey("services", dict[Any, Any])
 REQUEST_ID = web.RequestKey("request_id", str)
 CALLER_ID = web.RequestKey("caller_id", UUID)
 CLIENT_ADDRESS = web.RequestKey("client_address", str)
+LOGGED_LATER = web.RequestKey("logged_later", bool)
+"""Stands in a request whose response outlasts its handler: who sends it writes the access line at its end."""
 
 
 def provide(app: web.Application, kind: Any, service: Any) -> None:

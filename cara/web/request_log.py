@@ -18,7 +18,7 @@ from cara.observability.access_log import AccessLine, AccessLog
 from cara.observability.metrics import REQUEST_SECONDS
 from cara.observability.sentry import tag_request_id
 from cara.web.client_info import client_address, find_client_address
-from cara.web.context import CALLER_ID, CLIENT_ADDRESS, REQUEST_ID, SERVICES
+from cara.web.context import CALLER_ID, CLIENT_ADDRESS, LOGGED_LATER, REQUEST_ID, SERVICES
 
 UNKNOWN_ROUTE: Final = "unknown"
 CLIENT_CLOSED_REQUEST: Final = 499
@@ -63,10 +63,20 @@ def identify_request(request: web.Request) -> None:
 
 
 def log_access(request: web.Request, status: int, seconds: float) -> None:
-    """Adds the line of a request to the access log: its path without the query, which may hold a ticket."""
+    """Adds the line of a request to the access log, unless somebody else does so later."""
+    if LOGGED_LATER not in request:
+        access_log_of(request).add(access_line(request, status, seconds))
+
+
+def access_log_of(request: web.Request) -> AccessLog:
     log: AccessLog = request.app[SERVICES][AccessLog]
+    return log
+
+
+def access_line(request: web.Request, status: int, seconds: float) -> AccessLine:
+    """Returns the line of a request, with its path without the query, which may hold a ticket."""
     user_id, address, request_id = request.get(CALLER_ID), client_address(request), request.get(REQUEST_ID)
-    log.add(AccessLine(request.method, request.path, status, seconds, user_id, address, request_id))
+    return AccessLine(request.method, request.path, status, seconds, user_id, address, request_id)
 
 
 def _observe(request: web.Request, response: web.StreamResponse, seconds: float) -> None:

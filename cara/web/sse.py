@@ -17,7 +17,18 @@ HEARTBEAT_SECONDS = 15.0
 WRITE_SECONDS = 20.0
 """A client that reads nothing for this long is disconnected, rather than buffered for without end."""
 
-RETRY_MILLISECONDS = 1_000
+HEARTBEAT = b": alive\n\n"
+"""A comment, so that proxies keep the connection and a client that left is noticed."""
+
+RETRY_HINT = b"retry: 1000\n\n"
+"""Asks the client to reconnect in a second, because this process is shutting down."""
+
+FIELDS = {
+    "Content-Type": "text/event-stream; charset=utf-8",
+    "Cache-Control": AS_IT_IS,
+    "X-Accel-Buffering": "no",
+}
+"""The header fields of a stream."""
 
 
 @dataclass(frozen=True)
@@ -34,50 +45,35 @@ class EventTypes:
 
 
 class EventStream:
-    """An open stream of events to one client."""
+    """An open stream of events to one client, for a handler that writes what it makes."""
 
     def __init__(self) -> None:
-        self.response = web.StreamResponse(
-            headers={
-                "Content-Type": "text/event-stream; charset=utf-8",
-                "Cache-Control": AS_IT_IS,
-                "X-Accel-Buffering": "no",
-            }
-        )
+        self.response = web.StreamResponse(headers=FIELDS)
 
     async def open(self, request: web.Request) -> Self:
         """Sends the header; from here on errors can only be sent as events."""
         await self.response.prepare(request)
         return self
 
-    async def send(self, name: str, data: str, number: int | None = None) -> None:
+    async def send(self, name: str, data: str) -> None:
         """Sends one event; its data must be one line, as JSON is."""
-        await self._write(_event(name, data, number))
+        await self._write(event_text(name, data))
 
     async def send_last(self, name: str, data: str) -> web.StreamResponse:
         """Sends one event and closes the stream with it."""
         async with asyncio.timeout(WRITE_SECONDS):
-            await self.response.write_eof(_event(name, data).encode())
+            await self.response.write_eof(event_text(name, data))
         return self.response
 
     async def heartbeat(self) -> None:
-        """Sends a comment, so that proxies keep the connection and a client that left is noticed."""
-        await self._write(": alive\n\n")
+        await self._write(HEARTBEAT)
 
-    async def send_retry_hint(self) -> None:
-        """Asks the client to reconnect soon, because this process is shutting down."""
-        await self._write(f"retry: {RETRY_MILLISECONDS}\n\n")
-
-    async def close(self) -> web.StreamResponse:
+    async def _write(self, text: bytes) -> None:
         async with asyncio.timeout(WRITE_SECONDS):
-            await self.response.write_eof()
-        return self.response
-
-    async def _write(self, text: str) -> None:
-        async with asyncio.timeout(WRITE_SECONDS):
-            await self.response.write(text.encode())
+            await self.response.write(text)
 
 
-def _event(name: str, data: str, number: int | None = None) -> str:
+def event_text(name: str, data: str, number: int | None = None) -> bytes:
+    """Returns an event as it is sent; its data must be one line, as JSON is."""
     identity = "" if number is None else f"id: {number}\n"
-    return f"{identity}event: {name}\ndata: {data}\n\n"
+    return f"{identity}event: {name}\ndata: {data}\n\n".encode()

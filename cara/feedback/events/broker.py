@@ -1,6 +1,6 @@
 """Job events in a web process: read once a job, however many streams are open on it.
 
-`JobEvents` collects the events of one job as they come, and all listeners share it. A listener only keeps its
+`JobEvents` collects the events of one job as they come, and all listeners share it. A stream only keeps its
 position, so that a slow reader costs nothing but its own connection. How a job ended is read from PostgreSQL,
 once. The listeners of a job share its events as far as they belong to one sign-in, with which they end.
 """
@@ -10,23 +10,24 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from bisect import bisect_right
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from uuid import UUID
 
 from redis.asyncio import Redis
 
 from cara.errors import LimitReached, TokenInvalid, Unauthenticated, Unavailable
+from cara.feedback.events.job_events import JobEvents, Listener
 from cara.feedback.schemas import FeedbackJob
 from cara.feedback.work.requests import read_job
-from cara.jobs.notifier import FINISHED, JobEvent, read_events, wake_channel
+from cara.jobs.notifier import FINISHED, read_events, wake_channel
 from cara.observability.metrics import OPEN_STREAMS
 from cara.postgres.database import Database
 from cara.redis.connections import AWAY
 from cara.redis.subscriber import Subscriber, Wake
 from cara.web.guard import Authenticator, Claims, sign_out_channel
+from cara.web.sse import HEARTBEAT_SECONDS
 
 logger = logging.getLogger(__name__)
 
@@ -35,48 +36,13 @@ POLL_SECONDS = 5.0
 
 STREAM_RETRY_SECONDS = 10.0
 
+END_SECONDS = 10.0
+"""How long the streams have at the end of the process to send what is left."""
+
 
 class TooManyStreams(LimitReached):
     code = "too_many_streams"
     detail = "Too many of your event streams are open. Close some, or ask for the status of the job instead."
-
-
-class JobEvents:
-    """The events of one job that have arrived, and the job as it was last read from PostgreSQL.
-
-    `job` is None before the first read (`known` is False then), and when the job is gone. `changed` is set,
-    and replaced by a new event, whenever something here changes.
-    """
-
-    def __init__(self, claims: Claims, job_id: UUID) -> None:
-        self.claims = claims
-        self.job_id = job_id
-        self.events: list[JobEvent] = []
-        self.job: FeedbackJob | None = None
-        self.known = False
-        self.closing = False
-        self.signed_out = False
-        self.listeners = 0
-        self.changed = asyncio.Event()
-
-    @property
-    def ended(self) -> bool:
-        """Whether no more events will come, because the job has ended or is gone."""
-        return self.known and (self.job is None or self.job.finished_at is not None)
-
-    def notify(self) -> None:
-        """Wakes all tasks that wait for `changed`."""
-        self.changed.set()
-        self.changed = asyncio.Event()
-
-    def close(self) -> None:
-        """Lets every listener end although the job goes on."""
-        self.closing = True
-        self.notify()
-
-    def events_after(self, number: int) -> list[JobEvent]:
-        """Returns the events with numbers above this one."""
-        return self.events[bisect_right(self.events, number, key=lambda event: event.number) :]
 
 
 class JobEventBroker:
@@ -97,22 +63,44 @@ class JobEventBroker:
         self._streams_per_learner = streams_per_learner
         self._streams: Counter[UUID] = Counter()
         self._jobs: dict[tuple[Claims, UUID], tuple[JobEvents, asyncio.Task[None]]] = {}
-        self._closing = False
+        self._released: set[asyncio.Task[None]] = set()
+        self._closing_since: float | None = None
+        self._no_streams = asyncio.Event()
+        self._no_streams.set()
 
     @property
     def open(self) -> int:
         """How many jobs have a listener in this process, each counted once for a sign-in."""
         return len(self._jobs)
 
+    async def send_heartbeats(self) -> None:
+        """Keeps quiet streams alive until cancelled: one task for all of them."""
+        while True:
+            # A tenth early: it looks only now and then.
+            await asyncio.sleep(HEARTBEAT_SECONDS / 10)
+            silent_since = time.monotonic() - 0.9 * HEARTBEAT_SECONDS
+            for events, _ in self._jobs.values():
+                for stream in events.streams:
+                    stream.heartbeat(silent_since)
+
     def close(self) -> None:
         """Lets every listener end, because this process is stopping."""
-        self._closing = True
+        self._closing_since = time.monotonic()
         for events, _ in self._jobs.values():
             events.close()
 
-    @contextmanager
-    def counted_stream(self, user_id: UUID) -> Iterator[None]:
-        """Counts a stream of the learner as open for the length of the block.
+    async def closed(self) -> None:
+        """Returns when the streams have sent what is left, at most `END_SECONDS` after `close`."""
+        left = (self._closing_since or 0.0) + END_SECONDS - time.monotonic()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(max(left, 0)):
+                await self._no_streams.wait()
+        for events, _ in self._jobs.values():
+            for stream in events.streams:
+                stream.abort()
+
+    def count_stream(self, user_id: UUID) -> None:
+        """Counts a stream of the learner as open until it leaves, or is no longer counted.
 
         Raises:
             TooManyStreams: the learner has as many open in this process as may be.
@@ -120,35 +108,61 @@ class JobEventBroker:
         if self._streams[user_id] >= self._streams_per_learner:
             raise TooManyStreams(retry_after_seconds=STREAM_RETRY_SECONDS)
         self._streams[user_id] += 1
-        try:
-            with OPEN_STREAMS.track_inprogress():
-                yield
-        finally:
-            self._streams[user_id] -= 1
-            if not self._streams[user_id]:
-                del self._streams[user_id]
+        self._no_streams.clear()
+        OPEN_STREAMS.inc()
 
-    @asynccontextmanager
-    async def listen(self, claims: Claims, job_id: UUID) -> AsyncIterator[JobEvents]:
-        """Yields the job's events, kept up to date for the length of the block.
+    def uncount_stream(self, user_id: UUID) -> None:
+        """Takes back `count_stream`."""
+        self._streams[user_id] -= 1
+        if not self._streams[user_id]:
+            del self._streams[user_id]
+        if not self._streams:
+            self._no_streams.set()
+        OPEN_STREAMS.dec()
+
+    def join(self, stream: Listener, claims: Claims, job: FeedbackJob) -> JobEvents:
+        """Updates a counted stream until it leaves; `job` is as it was when its events were asked for.
 
         They end when the job does, when the process stops, or when the sign-in ends (`signed_out`).
         """
-        key = claims, job_id
-        if key not in self._jobs:
-            events = JobEvents(claims, job_id)
-            events.closing = self._closing
-            self._jobs[key] = events, asyncio.create_task(self._update(events), name=f"job {job_id}")
-        events, task = self._jobs[key]
-        events.listeners += 1
+        events = self._events_of(claims, job.job_id)
+        events.last_job = events.last_job or job
+        events.streams.add(stream)
+        return events
+
+    def leave(self, stream: Listener, events: JobEvents) -> None:
+        """Ends what `join` began; the stream is no longer counted."""
+        events.streams.remove(stream)
+        self.uncount_stream(events.claims.user_id)
+        self._release(events)
+
+    @asynccontextmanager
+    async def listen(self, claims: Claims, job_id: UUID) -> AsyncIterator[JobEvents]:
+        """Yields the job's events, kept up to date for the length of the block; ends as those of streams."""
+        events = self._events_of(claims, job_id)
+        events.waiting += 1
         try:
             yield events
         finally:
-            events.listeners -= 1
-            if events.listeners == 0:
-                del self._jobs[key]
-                task.cancel()
-                await asyncio.wait([task])
+            events.waiting -= 1
+            self._release(events)
+
+    def _events_of(self, claims: Claims, job_id: UUID) -> JobEvents:
+        """Returns the job's events, which are kept up to date until `_release` finds nobody listening."""
+        key = claims, job_id
+        if key not in self._jobs:
+            events = JobEvents(claims, job_id)
+            events.closing = self._closing_since is not None
+            self._jobs[key] = events, asyncio.create_task(self._update(events), name=f"job {job_id}")
+        return self._jobs[key][0]
+
+    def _release(self, events: JobEvents) -> None:
+        if events.streams or events.waiting:
+            return
+        _, task = self._jobs.pop((events.claims, events.job_id))
+        task.cancel()
+        self._released.add(task)
+        task.add_done_callback(self._released.discard)
 
     async def finished_within(self, claims: Claims, job_id: UUID, seconds: float) -> FeedbackJob | None:
         """Returns the finished job, if it finishes in time.
@@ -199,12 +213,11 @@ class JobEventBroker:
 
     async def _read_events(self, events: JobEvents) -> bool:
         """Reads new events from Redis; True when one of them says that the job has ended."""
-        last_number = events.events[-1].number if events.events else 0
         try:
-            fresh = await read_events(self._redis, events.job_id, last_number)
+            fresh = await read_events(self._redis, events.job_id, events.last_number)
         except AWAY:
             return False
-        events.events.extend(event for event in fresh if event.name != FINISHED)
+        events.add(event for event in fresh if event.name != FINISHED)
         if fresh:
             events.notify()
         return any(event.name == FINISHED for event in fresh)
@@ -215,7 +228,7 @@ class JobEventBroker:
             async with self._database.acquire() as connection:
                 job = await read_job(connection, events.claims.user_id, events.job_id)
             await self._read_events(events)
-            events.job, events.known = job, True
+            events.set_job(job)
         events.notify()
 
 

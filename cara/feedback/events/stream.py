@@ -2,106 +2,74 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
-from datetime import UTC, datetime
-
 from aiohttp import web
 
-from cara.feedback.events.broker import JobEventBroker, JobEvents
-from cara.feedback.events.schemas import JobStatusEvent
+from cara.feedback.events.broker import JobEventBroker
+from cara.feedback.events.job_events import JobEvents
 from cara.feedback.schemas import FeedbackJob
-from cara.jobs.notifier import NUMBERS_PER_ATTEMPT, final_number
 from cara.web.guard import Claims
-from cara.web.sse import HEARTBEAT_SECONDS, EventStream
+from cara.web.pushed_stream import PushedStream
+from cara.web.sse import RETRY_HINT
 
 
-async def stream_job_events(
-    broker: JobEventBroker, stream: EventStream, claims: Claims, job: FeedbackJob, last_number: int
+async def open_job_stream(
+    broker: JobEventBroker, request: web.Request, claims: Claims, job: FeedbackJob, last_number: int
 ) -> web.StreamResponse:
-    """Sends the job's events after `last_number` until job or sign-in end or the client leaves."""
+    """Opens a stream of the job's events after `last_number`; `job` is as it was when that was asked for.
+
+    The stream ends with the job, with the sign-in, with the process, or when the client leaves.
+
+    Raises:
+        TooManyStreams: the learner has as many open in this process as may be.
+        ConnectionResetError: the client has left.
+    """
+    broker.count_stream(claims.user_id)
     try:
-        async with broker.listen(claims, job.job_id) as events:
-            await EventStreamer(events, stream, job, last_number).run()
-        return await stream.close()
-    except (ConnectionResetError, TimeoutError):
-        return stream.response
+        stream = JobStream(broker, last_number)
+        response = await stream.open(request)
+    except BaseException:
+        broker.uncount_stream(claims.user_id)
+        raise
+    stream.follow(broker.join(stream, claims, job))
+    return response
 
 
-class EventStreamer:
-    """Sends the events of a job to one open stream; `job` is as it was when the stream was requested."""
+class JobStream(PushedStream):
+    """Sends the events of a job to one client."""
 
-    def __init__(self, events: JobEvents, stream: EventStream, job: FeedbackJob, last_number: int) -> None:
-        self._events = events
-        self._stream = stream
-        self._job = job
+    __slots__ = ("_broker", "_events", "_last_number", "_last_status")
+
+    def __init__(self, broker: JobEventBroker, last_number: int) -> None:
+        self._broker = broker
         self._last_number = last_number
-        self._last_status: str | None = None
-        self._sent_at = time.monotonic()
+        self._last_status = b""
 
-    async def run(self) -> None:
-        """Sends stored events, then new ones as they come, until the job ends or the process stops.
+    def follow(self, events: JobEvents) -> None:
+        """Sends what has come so far; whenever there is more, `update` is called."""
+        self._events = events
+        self.update()
+
+    def update(self) -> None:
+        """Sends what is new, as far as the client reads, and ends the stream when its time has come.
 
         After the end of the sign-in nothing is sent: a client that comes back learns of it by a 401.
         """
-        while not self._events.signed_out:
-            # Read before sending: what arrives while a send is under way is sent in the next round.
-            changed, ended, closing = self._events.changed, self._events.ended, self._events.closing
-            await self._send_new()
-            if ended or closing:
-                await (self._send_end() if ended else self._stream.send_retry_hint())
-                return
-            await self._wait(changed)
-
-    async def _send_new(self) -> None:
-        self._job = self._events.job or self._job
-        if self._events.known and not self._events.events and not self._events.ended:
-            await self._send_status()
-        for event in self._events.events_after(self._last_number):
-            await self._send(event.name, event.data, event.number)
-            self._last_number = event.number
-
-    async def _send_status(self) -> None:
-        """Sends the job's status as of now if Redis has no events.
-
-        It has no number, because it is not one of the job's events.
-        """
-        job = self._events.job
-        assert job is not None
-        status = JobStatusEvent(
-            status=job.status, attempt=job.attempts, stage=job.stage, progress=job.progress
-        ).model_dump_json(by_alias=True)
-        if status != self._last_status:
+        events = self._events
+        if events.signed_out and self.can_write:
+            self.end()
+        if (status := events.status_text()) != self._last_status and status and self.can_write:
             self._last_status = status
-            await self._send("status", status)
+            self.write(status)
+        while self.can_write:
+            text, self._last_number = events.after(self._last_number)
+            if not text:
+                break
+            self.write(text)
+        if self.can_write and (events.ended or events.closing):
+            self.write(events.end_text() if events.ended else RETRY_HINT)
+            self.end()
 
-    async def _send_end(self) -> None:
-        """Sends the final event; a job that was deleted with its session or account ends as cancelled."""
-        job = self._events.job or self._deleted_job()
-        await self._send(job.status, job.model_dump_json(by_alias=True), final_number(job.attempts))
-
-    def _deleted_job(self) -> FeedbackJob:
-        """Returns the end of a job that is gone, from what was last known of it."""
-        events = self._events.events
-        last_attempt = events[-1].number // NUMBERS_PER_ATTEMPT if events else 0
-        end = {
-            "status": "cancelled",
-            "stage": "finished",
-            "attempts": max(self._job.attempts, last_attempt),
-            "finished_at": datetime.now(UTC),
-        }
-        return self._job.model_copy(update={**end, "feedback": None, "problem": None})
-
-    async def _send(self, name: str, data: str, number: int | None = None) -> None:
-        await self._stream.send(name, data, number)
-        self._sent_at = time.monotonic()
-
-    async def _wait(self, changed: asyncio.Event) -> None:
-        """Waits for a change; sends a heartbeat when nothing was sent for `HEARTBEAT_SECONDS`."""
-        timeout = self._sent_at + HEARTBEAT_SECONDS - time.monotonic()
-        try:
-            async with asyncio.timeout(max(timeout, 0)):
-                await changed.wait()
-        except TimeoutError:
-            await self._stream.heartbeat()
-            self._sent_at = time.monotonic()
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Leaves the events to the other streams."""
+        super().connection_lost(exc)
+        self._broker.leave(self, self._events)

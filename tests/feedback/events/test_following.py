@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
-from uuid import UUID
 
 import pytest
 from prometheus_client import REGISTRY
@@ -16,7 +15,6 @@ from cara.app import create_app
 from cara.feedback.events.broker import JobEventBroker
 from cara.feedback.events.schemas import JOB_EVENTS
 from cara.feedback.work import requests
-from cara.jobs.notifier import Publisher
 from cara.postgres.database import Database
 from cara.settings import Settings
 from cara.web.context import service
@@ -72,6 +70,7 @@ async def test_open_streams_are_counted_while_they_are_open(learner: Learner, ap
         assert opened() == before + 1
         service(app, JobEventBroker).close()
         await response.content.read()
+    await service(app, JobEventBroker).closed()
     assert opened() == before
 
 
@@ -243,7 +242,9 @@ async def test_many_streams_share_the_events_of_a_job_and_leave_nothing(
             late = await learner.follows(job)
     received = [numbers_and_names([event for event in task.result() if event.number]) for task in listening]
     assert received == [numbers_and_names([event for event in late if event.number])] * 19
-    assert service(app, JobEventBroker).open == 0
+    async with time_limit():
+        while service(app, JobEventBroker).open:
+            await asyncio.sleep(0.01)
 
 
 async def test_a_deleted_session_ends_the_stream(
@@ -257,25 +258,7 @@ async def test_a_deleted_session_ends_the_stream(
 
 
 async def test_an_idle_stream_is_kept_alive(learner: Learner, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cara.feedback.events.stream.HEARTBEAT_SECONDS", 0.05)
+    monkeypatch.setattr("cara.feedback.events.broker.HEARTBEAT_SECONDS", 0.05)
     job = await learner.asks_for_feedback()
     async with learner.client.get(job["eventsUrl"]) as response, time_limit():
         await response.content.readuntil(b": alive\n\n: alive\n\n")
-
-
-async def test_a_client_that_reads_nothing_is_dropped(
-    learner: Learner, app: Any, redis_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("cara.web.sse.WRITE_SECONDS", 0.2)
-    job = await learner.asks_for_feedback()
-    server = learner.client.server
-    reader, writer = await asyncio.open_connection(server.host, server.port, limit=1024)
-    writer.write(f"GET {job['eventsUrl']} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
-    await reader.readuntil(b"event: status")
-    async with Redis.from_url(redis_url) as redis:
-        publisher = Publisher(redis, UUID(job["jobId"]), attempts=1)
-        async with time_limit():
-            while service(app, JobEventBroker).open:
-                await publisher.partial("summary", "x" * 1_000_000)
-                await asyncio.sleep(0.05)
-    writer.close()

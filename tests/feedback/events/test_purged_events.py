@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
 
@@ -13,13 +11,11 @@ from redis.asyncio import Redis
 
 from cara.app import create_app
 from cara.devtools.emulator.faults import Fault, PlannedFault
-from cara.feedback.events.broker import JobEventBroker, JobEvents
+from cara.feedback.events.stream import JobStream
 from cara.jobs.notifier import Publisher
 from cara.jobs.notifier import read_events as read_stored_events
 from cara.postgres.database import Database
 from cara.settings import Settings
-from cara.web.context import service
-from cara.web.guard import Claims
 from tests.conftest import RunningEmulator
 from tests.learners import Learner
 from tests.streams import read_events
@@ -112,20 +108,17 @@ async def test_the_end_of_a_running_job_that_is_deleted_has_the_last_number(
 
 
 async def test_a_job_that_is_deleted_before_its_stream_begins_still_has_an_end(
-    learner: Learner, database: Database, app: web.Application, monkeypatch: pytest.MonkeyPatch
+    learner: Learner, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = await learner.asks_for_feedback()
-    broker = service(app, JobEventBroker)
-    listen = broker.listen
+    opening = JobStream.open
 
-    @asynccontextmanager
-    async def listen_late(claims: Claims, job_id: UUID) -> AsyncIterator[JobEvents]:
+    async def open_late(stream: JobStream, request: web.Request) -> web.StreamResponse:
         async with database.acquire() as connection:
             await connection.execute("delete from sessions")
-        async with listen(claims, job_id) as events:
-            yield events
+        return await opening(stream, request)
 
-    monkeypatch.setattr(broker, "listen", listen_late)
+    monkeypatch.setattr(JobStream, "open", open_late)
     events = await learner.follows(job)
     assert [event.name for event in events] == ["status", "cancelled"]
 
