@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from cara.errors import FieldProblem, InvalidInput
@@ -30,9 +31,10 @@ class Period:
         """Returns every day of the period."""
         return (self.first + timedelta(days=number) for number in range(len(self)))
 
-    def day_starts(self) -> list[datetime]:
+    @lru_cache(maxsize=64)  # noqa: B019 (most learners of a zone ask for the same 30 days)
+    def day_starts(self) -> tuple[datetime, ...]:
         """Returns when each day begins. Python converts time zones, so that PostgreSQL need not know them."""
-        return [midnight(day, self.zone) for day in self.days()]
+        return tuple(midnight(day, self.zone) for day in self.days())
 
     def end(self) -> datetime:
         """Returns when the day after the last one begins."""

@@ -3,6 +3,7 @@
 from contextlib import aclosing
 from datetime import UTC, datetime
 
+import msgspec
 from aiohttp import web
 
 from cara.admin_access import record_admin_read, require_admin
@@ -60,12 +61,12 @@ async def issue_beacon_address(caller: Caller, beacon_tokens: BeaconTokens) -> B
     return beacon_tokens.address(caller.claims)
 
 
-async def read_statistics(caller: Caller, connection: Connection, query: StatisticsQuery) -> Statistics:
+async def read_statistics(caller: Caller, connection: Connection, query: StatisticsQuery) -> web.Response:
     """Read your statistics.
 
     Totals, features, days without holes, and trends, all of them as of `asOf`.
     """
-    return await statistics.statistics_of(connection, caller, query, datetime.now(UTC))
+    return json_response(await statistics.statistics_of(connection, caller, query, datetime.now(UTC)))
 
 
 async def read_adoption(
@@ -108,6 +109,11 @@ async def export_adoption(
         return await spool.send(request, document)
 
 
+def json_response(members: object, status: int = 200) -> web.Response:
+    """Returns the response with members that nobody need validate: Cara has put them together itself."""
+    return web.Response(status=status, body=msgspec.json.encode(members), content_type="application/json")
+
+
 ROUTES = [
     Route(
         "POST",
@@ -127,7 +133,7 @@ ROUTES = [
         tag="Analytics",
         status=201,
     ),
-    Route("GET", "/api/analytics/stats", read_statistics, tag="Analytics"),
+    Route("GET", "/api/analytics/stats", read_statistics, tag="Analytics", responses={200: Statistics}),
     Route("GET", "/api/analytics/adoption", read_adoption, tag="Analytics", errors=(AdministratorsOnly,)),
     Route(
         "GET",
