@@ -15,6 +15,9 @@ MAX_DAYS = 366
 UTC_ZONE = ZoneInfo("UTC")
 """Reports of several learners count days in UTC."""
 
+MONTH_END_MARGIN = timedelta(hours=1)
+"""More than the clocks of web processes differ, and more than a transaction lasts."""
+
 
 @dataclass(frozen=True)
 class Period:
@@ -80,3 +83,8 @@ def _day(value: date | datetime, zone: ZoneInfo) -> date:
 
 def _invalid(problem: FieldProblem) -> InvalidInput:
     return InvalidInput(f"{problem.field}: {problem.message}", fields=(problem,))
+
+
+def is_near_month_end(instant: datetime) -> bool:
+    """Returns whether a month (UTC) ends within `MONTH_END_MARGIN` before or after the instant."""
+    return (instant - MONTH_END_MARGIN).month != (instant + MONTH_END_MARGIN).month

@@ -7,8 +7,8 @@ import msgspec
 from aiohttp import web
 
 from cara.admin_access import record_admin_read, require_admin
-from cara.analytics import adoption, event_writer, statistics
-from cara.analytics.beacons import BEACON_TOKEN, EVENTS_PATH, BeaconTokenInvalid, BeaconTokens
+from cara.analytics import adoption, ingestion, statistics
+from cara.analytics.beacons import BEACON_TOKEN, EVENTS_PATH, BeaconAddress, BeaconTokenInvalid, BeaconTokens
 from cara.analytics.event_writer import EventsBusy, EventsNotStored, EventsRefused, EventWriter
 from cara.analytics.periods import UTC_ZONE, period_of
 from cara.analytics.report_schemas import (
@@ -18,7 +18,7 @@ from cara.analytics.report_schemas import (
     Statistics,
     StatisticsQuery,
 )
-from cara.analytics.schemas import BeaconAddress, Event, EventsAccepted, NewEvent, PostedEvents
+from cara.analytics.schemas import Event, EventsAccepted, PostedEvents
 from cara.errors import AdministratorsOnly
 from cara.postgres.database import Connection, Database
 from cara.web.compression import accepts_gzip
@@ -37,19 +37,18 @@ async def post_events(
     writer: EventWriter,
     storage: StorageLimit,
     body: PostedEvents,
-) -> ApiResponse[Event] | ApiResponse[EventsAccepted]:
+) -> web.Response | ApiResponse[EventsAccepted]:
     """Store one event, or up to 500.
 
     The response comes when they are durable. The same `eventId` counts once, so that a post can be repeated.
     Whoever has the `token` of a beacon's address needs no other one, and may send the JSON as text/plain:
     `navigator.sendBeacon(url, JSON.stringify(event))` while the page is being left.
     """
-    posted = body.root
-    rows = 1 if isinstance(posted, NewEvent) else len(posted.events)
-    await storage.count(caller.user_id, request[BODY_BYTES], rows=rows)
-    if isinstance(posted, NewEvent):
-        return ApiResponse(await event_writer.store_event(database, writer, caller.user_id, posted))
-    return ApiResponse(await event_writer.store_events(writer, caller.user_id, posted.events), status=202)
+    events = body.events
+    await storage.count(caller.user_id, request[BODY_BYTES], rows=len(events))
+    if body.is_batch:
+        return ApiResponse(await ingestion.store_events(writer, caller.user_id, events), status=202)
+    return json_response(await ingestion.store_event(database, writer, caller.user_id, events[0]), 201)
 
 
 async def issue_beacon_address(caller: Caller, beacon_tokens: BeaconTokens) -> BeaconAddress:
