@@ -16,7 +16,7 @@ from typing import Any, cast
 from urllib.parse import urlsplit
 
 ANSWER_SECONDS = 30
-WARM_UP = 100
+WARM_UP = 5
 
 _RANDOM = Random()
 _EVENT = (
