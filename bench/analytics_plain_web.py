@@ -12,7 +12,7 @@ from aiohttp import web
 
 from cara import server
 from cara.analytics import event_queries
-from cara.analytics.event_writer import EventWriter, StoredRows, utc_now
+from cara.analytics.event_writer import EventWriter, StoredAt, utc_now
 from cara.analytics.schemas import IncomingEvent
 from cara.app import create_app
 from cara.postgres.database import Database
@@ -26,11 +26,12 @@ class UngroupedWriter:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def store(self, events: Sequence[IncomingEvent]) -> StoredRows:
+    async def store(self, events: Sequence[IncomingEvent]) -> StoredAt:
         async with self._database.acquire() as connection:
-            rows = await event_queries.insert_events(connection, events, utc_now())
-        found = {(row["user_id"], row["id"]): row for row in rows}
-        return [found.get(event.key) for event in events]
+            received_at = utc_now()
+            keys = await event_queries.insert_events(connection, events, received_at)
+        new = {(key["user_id"], key["id"]) for key in keys}
+        return [received_at if event.key in new else None for event in events]
 
 
 async def _without_groups(app: web.Application) -> AsyncIterator[None]:

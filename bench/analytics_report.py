@@ -19,6 +19,13 @@ class Size:
     bytes_per_event: float
     rollup_bytes_per_event: float
     latencies_ms: dict[str, list[float]]
+    latencies_beside_ms: dict[str, list[float]]
+    """Of the same reads in turns with these, where the number of events is the smallest."""
+
+    def growth(self, name: str, percent: float) -> float:
+        """How many times longer the read takes than the same one beside the smallest number of events."""
+        beside = percentile(self.latencies_beside_ms[name], percent)
+        return percentile(self.latencies_ms[name], percent) / beside
 
 
 @dataclass
@@ -64,11 +71,11 @@ class Report:
                 f"| {size.events:,} |{cells} {size.folded_rows_per_second:,.0f} | {size.rebuild_seconds:.1f} "
                 f"| {size.bytes_per_event:.0f} | {size.rollup_bytes_per_event:.0f} |"
             )
-        first, last = self.sizes[0], self.sizes[-1]
-        for name in names:
-            growth = percentile(last.latencies_ms[name], 50) / percentile(first.latencies_ms[name], 50)
-            print(f"\n{name}: p50 at {last.events:,} is {growth:.2f} times that at {first.events:,}", end="")
-        print()
+        print(f"\n| times that beside {self.sizes[0].events:,} |{heads.replace(' ms', '')}")
+        print("|--:|" + "--:|" * len(names))
+        for size in self.sizes:
+            cells = "".join(f" {size.growth(name, 50):.2f} / {size.growth(name, 99):.2f} |" for name in names)
+            print(f"| {size.events:,} |{cells}")
 
     def plot(self, path: Path) -> None:
         """Writes a picture in the format of the file's ending."""

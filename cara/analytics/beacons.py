@@ -9,10 +9,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 
-from cara.analytics.schemas import BeaconAddress
 from cara.errors import Unauthenticated
 from cara.settings import Settings
 from cara.web.guard import Claims
+from cara.web.models import Instant, ResponseModel, example
 from cara.web.routing import SecurityScheme
 from cara.web.tickets import TicketSigner
 
@@ -33,6 +33,15 @@ BEACON_TOKEN = SecurityScheme(
         ),
     },
 )
+
+
+class BeaconAddress(ResponseModel):
+    """Where `navigator.sendBeacon` posts events; good until `expiresAt`, or until the sign-in ends."""
+
+    model_config = example(url="/api/analytics/events?token=eyJhbGciOiJIUzI1NiJ9.e30.signature")
+
+    url: str
+    expires_at: Instant
 
 
 class BeaconTokenInvalid(Unauthenticated):

@@ -36,29 +36,23 @@ _INSERT_EVENTS = """
     from fresh, batch
     order by fresh.user_id, fresh.id
     on conflict do nothing
-    returning user_id, id, event_type, metadata, occurred_at, created_at
+    returning user_id, id
 """
 
 
 async def insert_events(
     connection: Connection, events: Sequence[IncomingEvent], received_at: datetime
 ) -> list[Record]:
-    """Stores the events that are new, as one batch for the roll-ups; returns the new rows.
+    """Stores the events that are new, as one batch for the roll-ups; returns the keys of these.
 
     Of two copies in one month the primary key of the partition keeps one; for a copy in another month the
     statement probes the key of each partition. Rows are inserted in the order of their key, so that two
     writers with the same events wait for each other and never deadlock. Events of deleted accounts are
     dropped.
     """
-    return await connection.fetch(
-        _INSERT_EVENTS,
-        [event.user_id for event in events],
-        [event.event_id for event in events],
-        [event.event_type for event in events],
-        [event.metadata for event in events],
-        [clamp_timestamp(event.occurred_at, received_at) for event in events],
-        received_at,
-    )
+    user_ids, ids, types, metadata, occurred_at = zip(*events, strict=True)
+    clamped = [clamp_timestamp(instant, received_at) for instant in occurred_at]
+    return await connection.fetch(_INSERT_EVENTS, user_ids, ids, types, metadata, clamped, received_at)
 
 
 async def serialize_writers(connection: Connection) -> None:

@@ -15,14 +15,14 @@ import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from uuid import UUID
+from datetime import UTC, datetime
 
 import asyncpg
 
 from cara.analytics import event_queries
-from cara.analytics.schemas import Event, EventsAccepted, IncomingEvent, NewEvent, incoming_event
-from cara.errors import CaraError, InvalidInput, TokenInvalid, Unavailable
+from cara.analytics.periods import is_near_month_end
+from cara.analytics.schemas import IncomingEvent
+from cara.errors import CaraError, InvalidInput, Unavailable
 from cara.observability.metrics import EVENT_GROUP_SIZE, EVENTS_REFUSED, EVENTS_STORED
 from cara.postgres.database import Database, Record
 from cara.postgres.errors import DatabaseAway, DatabaseFull, DatabaseReadOnly, DatabaseSlow
@@ -30,9 +30,6 @@ from cara.postgres.limits import seconds_left
 from cara.redis.queue import RollupNotifier
 
 logger = logging.getLogger(__name__)
-
-MONTH_END_MARGIN = timedelta(hours=1)
-"""More than the clocks of web processes differ, and more than a transaction lasts."""
 
 RETRY_PAUSES_SECONDS = (0.05, 0.2, 0.5, 1.0)
 """Pauses before further attempts when PostgreSQL is away. The event ids stay: nothing is stored twice."""
@@ -55,8 +52,12 @@ class EventsRefused(InvalidInput):
     detail = "PostgreSQL does not take these events as they are: sending them again will not help."
 
 
-StoredRows = list[Record | None]
-"""One item for each event, in order: its row, or None if it was stored before."""
+StoredAt = list[datetime | None]
+"""One item for each event, in order: when it was received, or None if it was stored before."""
+
+PARALLEL_WRITES = 2
+PARALLEL_EVENTS = 100
+"""So many are written beside another transaction. Fewer wait for its end: small ones cost more an event."""
 
 
 def utc_now() -> datetime:
@@ -64,12 +65,16 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+_Inserted = tuple[datetime, list[Record]]
+"""When the events were received, and the keys of those that are new."""
+
+
 @dataclass(frozen=True)
 class _Post:
     """The events of one request, and the future that its handler awaits."""
 
     events: Sequence[IncomingEvent]
-    stored: asyncio.Future[StoredRows]
+    stored: asyncio.Future[StoredAt]
 
 
 class EventWriter:
@@ -99,9 +104,12 @@ class EventWriter:
         self._clock = clock
         self._posts: deque[_Post] = deque()
         self._waiting_events = 0
+        self._writing = 0
         self._arrived = asyncio.Event()
+        self._gathering = asyncio.Lock()
+        self._may_write = asyncio.Event()
 
-    async def store(self, events: Sequence[IncomingEvent]) -> StoredRows:
+    async def store(self, events: Sequence[IncomingEvent]) -> StoredAt:
         """Returns when the events are durable.
 
         Raises:
@@ -117,6 +125,8 @@ class EventWriter:
         self._posts.append(post)
         self._waiting_events += len(events)
         self._arrived.set()
+        if self._waiting_events >= PARALLEL_EVENTS:
+            self._may_write.set()
         try:
             async with asyncio.timeout(seconds_left(STORE_SECONDS)):
                 return await post.stored
@@ -125,12 +135,36 @@ class EventWriter:
 
     async def run(self) -> None:
         """Writes group after group until cancelled."""
+        async with asyncio.TaskGroup() as writes:
+            for _ in range(PARALLEL_WRITES):
+                writes.create_task(self._write_groups())
+
+    async def _write_groups(self) -> None:
+        while True:
+            async with self._gathering:
+                group = await self._gathered()
+                self._writing += 1
+            try:
+                await self._write(group)
+            finally:
+                self._writing -= 1
+                self._may_write.set()
+
+    async def _gathered(self) -> list[_Post]:
+        """Returns the next posts as soon as they may be written."""
         while True:
             await self._arrived.wait()
             if self._waiting_events < self._group_events:
                 await asyncio.sleep(self._delay_seconds)
+            await self._until_free()
             if group := self._next_group():
-                await self._write(group)
+                return group
+
+    async def _until_free(self) -> None:
+        """Returns when a group may be written: at once, or beside another one if it is large, or after it."""
+        while self._writing >= (PARALLEL_WRITES if self._waiting_events >= PARALLEL_EVENTS else 1):
+            self._may_write.clear()
+            await self._may_write.wait()
 
     def _next_group(self) -> list[_Post]:
         """Returns the next posts, without those whose request was abandoned."""
@@ -148,7 +182,7 @@ class EventWriter:
 
     async def _write(self, group: list[_Post]) -> None:
         try:
-            rows = await self._insert([event for post in group for event in post.events])
+            received_at, keys = await self._insert([event for post in group for event in post.events])
         except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError) as error:
             await self._write_singly(group, error)
         except CaraError as error:
@@ -157,9 +191,9 @@ class EventWriter:
             logger.exception("%d posts of events were not written", len(group))
             _fail(group, EventsNotStored(retry_after_seconds=1))
         else:
-            EVENTS_STORED.inc(len(rows))
+            EVENTS_STORED.inc(len(keys))
             EVENT_GROUP_SIZE.observe(sum(len(post.events) for post in group))
-            _succeed(group, rows)
+            _succeed(group, received_at, keys)
             self._rollup_notifier.wake()
 
     async def _write_singly(self, group: list[_Post], error: Exception) -> None:
@@ -171,7 +205,7 @@ class EventWriter:
         for post in group:
             await self._write([post])
 
-    async def _insert(self, events: list[IncomingEvent]) -> list[Record]:
+    async def _insert(self, events: list[IncomingEvent]) -> _Inserted:
         for pause in self._retry_pauses_seconds:
             try:
                 return await self._insert_once(events)
@@ -181,7 +215,7 @@ class EventWriter:
                 await asyncio.sleep(pause)
         return await self._insert_once(events)
 
-    async def _insert_once(self, events: list[IncomingEvent]) -> list[Record]:
+    async def _insert_once(self, events: list[IncomingEvent]) -> _Inserted:
         received_at = self._clock()
         try:
             return await self._insert_at(events, received_at)
@@ -190,61 +224,24 @@ class EventWriter:
                 await event_queries.create_partition(connection, received_at.date())
             return await self._insert_at(events, received_at)
 
-    async def _insert_at(self, events: list[IncomingEvent], received_at: datetime) -> list[Record]:
+    async def _insert_at(self, events: list[IncomingEvent], received_at: datetime) -> _Inserted:
         month_ends = is_near_month_end(received_at)
         async with self._database.transaction() if month_ends else self._database.acquire() as connection:
             if month_ends:
                 await event_queries.serialize_writers(connection)
-            return await event_queries.insert_events(connection, events, received_at)
+            return received_at, await event_queries.insert_events(connection, events, received_at)
 
 
-async def store_event(database: Database, writer: EventWriter, user_id: UUID, new: NewEvent) -> Event:
-    """Stores one event; an event that is already stored is returned as it was first stored.
-
-    Raises:
-        EventsBusy, EventsNotStored, EventsRefused: as `EventWriter.store`.
-        TokenInvalid: the account is gone.
-    """
-    event = incoming_event(user_id, new)
-    (row,) = await writer.store([event])
-    if row is None:
-        async with database.acquire() as connection:
-            row = await event_queries.event_of_user(connection, user_id, event.event_id)
-    if row is None:
-        raise TokenInvalid
-    return Event(
-        event_id=row["id"],
-        user_id=row["user_id"],
-        event_type=row["event_type"],
-        metadata=row["metadata"],
-        occurred_at=row["occurred_at"],
-        received_at=row["created_at"],
-    )
-
-
-async def store_events(writer: EventWriter, user_id: UUID, new: Sequence[NewEvent]) -> EventsAccepted:
-    """Stores those of the events that are not stored yet, in one transaction.
-
-    Raises:
-        EventsBusy, EventsNotStored, EventsRefused: as `EventWriter.store`.
-    """
-    rows = await writer.store([incoming_event(user_id, event) for event in new])
-    accepted = sum(row is not None for row in rows)
-    return EventsAccepted(accepted=accepted, duplicates=len(rows) - accepted)
-
-
-def is_near_month_end(instant: datetime) -> bool:
-    """Returns whether a month (UTC) ends within `MONTH_END_MARGIN` before or after the instant."""
-    return (instant - MONTH_END_MARGIN).month != (instant + MONTH_END_MARGIN).month
-
-
-def _succeed(group: list[_Post], rows: list[Record]) -> None:
-    """Gives each row to the first post that holds the event; later copies were stored before."""
-    fresh = {(row["user_id"], row["id"]): row for row in rows}
-    for post in group:
-        stored = [fresh.pop(event.key, None) for event in post.events]
+def _succeed(group: list[_Post], received_at: datetime, keys: list[Record]) -> None:
+    """Tells each post which of its events are new: of several copies the first one."""
+    if len(keys) == sum(len(post.events) for post in group):
+        stored: list[StoredAt] = [[received_at] * len(post.events) for post in group]
+    else:
+        new = {(key["user_id"], key["id"]): received_at for key in keys}
+        stored = [[new.pop(event.key, None) for event in post.events] for post in group]
+    for post, received in zip(group, stored, strict=True):
         if not post.stored.done():
-            post.stored.set_result(stored)
+            post.stored.set_result(received)
 
 
 def _fail(group: list[_Post], error: CaraError) -> None:

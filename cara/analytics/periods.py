@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from cara.errors import FieldProblem, InvalidInput
@@ -13,6 +14,9 @@ DEFAULT_DAYS = 30
 MAX_DAYS = 366
 UTC_ZONE = ZoneInfo("UTC")
 """Reports of several learners count days in UTC."""
+
+MONTH_END_MARGIN = timedelta(hours=1)
+"""More than the clocks of web processes differ, and more than a transaction lasts."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +34,10 @@ class Period:
         """Returns every day of the period."""
         return (self.first + timedelta(days=number) for number in range(len(self)))
 
-    def day_starts(self) -> list[datetime]:
+    @lru_cache(maxsize=64)  # noqa: B019 (most learners of a zone ask for the same 30 days)
+    def day_starts(self) -> tuple[datetime, ...]:
         """Returns when each day begins. Python converts time zones, so that PostgreSQL need not know them."""
-        return [midnight(day, self.zone) for day in self.days()]
+        return tuple(midnight(day, self.zone) for day in self.days())
 
     def end(self) -> datetime:
         """Returns when the day after the last one begins."""
@@ -78,3 +83,8 @@ def _day(value: date | datetime, zone: ZoneInfo) -> date:
 
 def _invalid(problem: FieldProblem) -> InvalidInput:
     return InvalidInput(f"{problem.field}: {problem.message}", fields=(problem,))
+
+
+def is_near_month_end(instant: datetime) -> bool:
+    """Returns whether a month (UTC) ends within `MONTH_END_MARGIN` before or after the instant."""
+    return (instant - MONTH_END_MARGIN).month != (instant + MONTH_END_MARGIN).month

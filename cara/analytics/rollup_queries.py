@@ -13,6 +13,15 @@ from cara.postgres.database import Connection, Record
 
 _ROLLUPS_LOCK = 0x0CA7A_F01D
 
+FRESH_AS_OF = """
+    select least(
+        (select created_at from pending_event_batches order by id limit 1),
+        (select created_at from stale_quarter_hours order by id limit 1),
+        statement_timestamp()
+    )
+"""
+"""The time of the oldest change that the roll-ups do not show yet; of the statement, if there is none."""
+
 
 async def set_lock_timeout(connection: Connection, seconds: float) -> None:
     """Bounds every wait for a lock in this transaction.
@@ -179,15 +188,7 @@ async def compute_quarter_hours(connection: Connection, stale: Sequence[Record])
 
 async def fresh_as_of(connection: Connection) -> datetime:
     """Returns the time of the oldest change that the roll-ups do not show yet; now, if there is none."""
-    fresh: datetime = await connection.fetchval(
-        """
-        select least(
-            (select created_at from pending_event_batches order by id limit 1),
-            (select created_at from stale_quarter_hours order by id limit 1),
-            statement_timestamp()
-        )
-        """
-    )
+    fresh: datetime = await connection.fetchval(FRESH_AS_OF)
     return fresh
 
 

@@ -1,8 +1,16 @@
-"""Requests and responses of analytics events, and the event to store."""
+"""Requests and responses of analytics events, and the event to store.
 
-from dataclasses import dataclass
+Events come by the thousand, and nearly all of them are plain: ids and types as they should be, and metadata
+without anything that would be taken out of it. Those are read by msgspec, at a fraction of the cost. Whatever
+is not plain is left for pydantic, which finds the same limits in the models, and words for what is wrong.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Final, NamedTuple, Self, cast
 from uuid import UUID
 
 import msgspec
@@ -11,11 +19,15 @@ from pydantic import AfterValidator, Field, RootModel
 from cara.errors import InvalidValue
 from cara.json_values import FreeObject, JsonText
 from cara.postgres.database import new_id
-from cara.web.datetimes import Rfc3339DateTime
-from cara.web.free_json import FreeJson
-from cara.web.models import Instant, RequestModel, ResponseModel, Spelling, example
+from cara.web.datetimes import Rfc3339DateTime, parse_datetime
+from cara.web.free_json import FreeJson, is_plain
+from cara.web.models import Instant, PlainlyRead, RequestModel, ResponseModel, Spelling, example
+from cara.web.strict_json import is_deeper
 
 MAX_BATCH_EVENTS = 500
+MAX_TYPE_CHARACTERS = 64
+TYPE_PATTERN = r"^[A-Za-z][A-Za-z0-9_.:-]*$"
+_TYPE: Final = re.compile(TYPE_PATTERN)
 MAX_METADATA_BYTES = 8 * 1024
 MAX_METADATA_LEVELS = 5
 OWN_PREFIX = "cara."
@@ -47,10 +59,8 @@ def _check_id(event_id: UUID) -> UUID:
 
 EventType = Annotated[
     str,
-    Field(max_length=64),
-    Spelling(
-        r"^[A-Za-z][A-Za-z0-9_.:-]*$", "must begin with an ASCII letter, and go on with those, digits, `_.:-`"
-    ),
+    Field(max_length=MAX_TYPE_CHARACTERS),
+    Spelling(TYPE_PATTERN, "must begin with an ASCII letter, and go on with those, digits, `_.:-`"),
     AfterValidator(_check_type),
 ]
 EventId = Annotated[UUID, AfterValidator(_check_id)]
@@ -85,7 +95,16 @@ class NewEvents(RequestModel):
     events: Annotated[list[NewEvent], Field(min_length=1, max_length=MAX_BATCH_EVENTS)]
 
 
-class PostedEvents(RootModel[NewEvent | NewEvents]):
+class PlainEvent(NamedTuple):
+    """What `NewEvent` holds, read without pydantic."""
+
+    event_type: str
+    metadata: JsonText
+    event_id: UUID | None
+    occurred_at: datetime | None
+
+
+class PostedEvents(RootModel[NewEvent | NewEvents], PlainlyRead):
     """One event, or several."""
 
     @classmethod
@@ -94,6 +113,75 @@ class PostedEvents(RootModel[NewEvent | NewEvents]):
         members = msgspec.json.decode(json_data, type=dict[str, msgspec.Raw])
         kind = NewEvents if "events" in members else NewEvent
         return cls(kind.model_validate_json(json_data, **options))
+
+    @classmethod
+    def read_plain(cls, sent: Mapping[str, object], raw: bytes) -> Self | None:
+        """Returns the body with plain events in the place of models."""
+        if not is_plain(raw.decode()):
+            return None
+        try:
+            root: Any = _plain_root(msgspec.json.format(raw, indent=-1), is_batch="events" in sent)
+        except (msgspec.ValidationError, InvalidValue):
+            return None
+        return cast("Self", cls.model_construct(root))
+
+    @property
+    def is_batch(self) -> bool:
+        """Whether it was sent as a batch, be it of a single event."""
+        return isinstance(self.root, NewEvents | _PlainBatch)
+
+    @property
+    def events(self) -> Sequence[NewEvent | PlainEvent]:
+        """All events, in order."""
+        root: Any = self.root
+        return root.events if self.is_batch else [root]
+
+
+class _Event(msgspec.Struct, rename="camel", forbid_unknown_fields=True, gc=False):
+    event_type: str
+    metadata: msgspec.Raw = msgspec.Raw(b"{}")
+    event_id: UUID | None = None
+    occurred_at: str | None = None
+
+
+class _Batch(msgspec.Struct, forbid_unknown_fields=True):
+    events: list[_Event]
+
+
+_EVENTS: Final = msgspec.json.Decoder(_Event)
+_BATCHES: Final = msgspec.json.Decoder(_Batch)
+
+
+class _PlainBatch(NamedTuple):
+    events: Sequence[PlainEvent]
+
+
+def _plain_root(compact: bytes, *, is_batch: bool) -> PlainEvent | _PlainBatch:
+    """Raises msgspec.ValidationError or InvalidValue for what is not plain."""
+    if not is_batch:
+        return _plain_event(_EVENTS.decode(compact))
+    events = _BATCHES.decode(compact).events
+    if not 1 <= len(events) <= MAX_BATCH_EVENTS:
+        raise InvalidValue("invalid", "is not plain")
+    return _PlainBatch([_plain_event(event) for event in events])
+
+
+def _plain_event(event: _Event) -> PlainEvent:
+    event_type, metadata = event.event_type, bytes(event.metadata)
+    if not (
+        len(event_type) <= MAX_TYPE_CHARACTERS
+        and _TYPE.fullmatch(event_type)
+        and metadata.startswith(b"{")
+        and len(metadata) <= MAX_METADATA_BYTES
+        and not is_deeper(metadata, MAX_METADATA_LEVELS)
+    ):
+        raise InvalidValue("invalid", "is not plain")
+    return PlainEvent(
+        _check_type(event_type),
+        JsonText(metadata),
+        _check_id(event.event_id) if event.event_id else None,
+        parse_datetime(event.occurred_at) if event.occurred_at is not None else None,
+    )
 
 
 class Event(ResponseModel):
@@ -124,17 +212,7 @@ class EventsAccepted(ResponseModel):
     duplicates: int
 
 
-class BeaconAddress(ResponseModel):
-    """Where `navigator.sendBeacon` posts events; good until `expiresAt`, or until the sign-in ends."""
-
-    model_config = example(url="/api/analytics/events?token=eyJhbGciOiJIUzI1NiJ9.e30.signature")
-
-    url: str
-    expires_at: Instant
-
-
-@dataclass(frozen=True)
-class IncomingEvent:
+class IncomingEvent(NamedTuple):
     """An event to store. Without a time of its own it happened when it was received."""
 
     user_id: UUID
@@ -149,7 +227,7 @@ class IncomingEvent:
         return self.user_id, self.event_id
 
 
-def incoming_event(user_id: UUID, event: NewEvent) -> IncomingEvent:
+def incoming_event(user_id: UUID, event: NewEvent | PlainEvent) -> IncomingEvent:
     """Returns the event under its own id, or a new one.
 
     A client that sends no id cannot repeat the post safely.

@@ -55,7 +55,7 @@ class FreeJson:
         if self.max_bytes is not None and len(raw) > self.max_bytes:
             message = f"must not be larger than {self.max_bytes:,} bytes of JSON"
             raise InvalidValue("too_large", message, limit=self.max_bytes)
-        if isinstance(info.context, MarkupBudget) and not _is_plain(text):
+        if isinstance(info.context, MarkupBudget) and not is_plain(text):
             return JsonText(_STRING.sub(partial(self._cleaned, info.context), text).encode())
         return JsonText(raw)
 
@@ -73,9 +73,11 @@ class FreeJson:
         return json.dumps(cleaned, ensure_ascii=False)
 
 
-def _is_plain(text: str) -> bool:
-    """Returns whether no string in it can be changed: far sooner than by looking at each."""
-    return text.isascii() and not any(sign in text for sign in "<&\\\x7f")
+def is_plain(text: str) -> bool:
+    """Returns whether no string in valid JSON can be changed: far sooner than by looking at each."""
+    if text.isascii() and not any(sign in text for sign in "<&\\\x7f"):
+        return True
+    return not _SUSPECT.search(text)
 
 
 def quote_free_json(model: type[BaseModel], raw: bytes) -> bytes:

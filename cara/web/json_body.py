@@ -24,6 +24,7 @@ from cara.errors import (
 from cara.thread_pool import BoundedThreadPool, QueueFull, ShareUsed
 from cara.web.client_info import caller_of
 from cara.web.free_json import quote_free_json
+from cara.web.models import PlainlyRead
 from cara.web.problems import invalid, invalid_fields
 from cara.web.receiving import ReceivingRoom
 from cara.web.strict_json import InvalidJson, parse_object
@@ -217,6 +218,8 @@ def _read_costly(request: web.Request, model: type[Model], raw: bytes, encoding:
 def _read(model: type[Model], raw: bytes, budget: MarkupBudget) -> Model:
     try:
         sent = parse_object(raw)
+        if issubclass(model, PlainlyRead) and (plain := model.read_plain(sent, raw)):
+            return plain
         quoted = quote_free_json(model, raw)
         if _MARKUP.search(raw):
             # Lengths, counts and types first: only what passes them is worth the work of cleaning.

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from operator import methodcaller
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, Self, TypeVar
 
 from pydantic import (
     MISSING,
@@ -69,6 +69,19 @@ class RequestModel(BaseModel):
     """A JSON body: strict types, camelCase members, unknown members refused."""
 
     model_config = ConfigDict(alias_generator=to_camel, extra="forbid", strict=True, frozen=True)
+
+
+class PlainlyRead:
+    """Mixed into the model of a body of which so many come that the usual ones are read without pydantic."""
+
+    @classmethod
+    def read_plain(cls, sent: Mapping[str, object], raw: bytes) -> Self | None:
+        """Returns the body if it is plain: valid, and without anything that is taken out of texts.
+
+        `raw` is strict JSON, and `sent` what it holds. For None the body is read like any other, which finds
+        what is wrong with it.
+        """
+        raise NotImplementedError
 
 
 class PatchModel(RequestModel):

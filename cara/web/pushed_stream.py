@@ -27,8 +27,8 @@ class PushedStream(asyncio.Protocol):
     """An open stream of events to one client; a subclass knows what is sent."""
 
     __slots__ = (
-        "_access_line", "_access_log", "_chunked", "_deadline", "_ended", "_ignored", "_opened_at", "_paused", "_sent_at",
-        "_transport",
+        "_access_line", "_access_log", "_chunked", "_deadline", "_ended", "_ignored", "_opened_at", "_paused",
+        "_sent_at", "_transport",
     )  # fmt: skip
 
     async def open(self, request: web.Request) -> web.StreamResponse:

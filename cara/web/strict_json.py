@@ -23,7 +23,9 @@ _STRING: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
 _ALIKE: Final = bytes.maketrans(b"{}", b"[]")
 _NO_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
 _DIGITS_ALIKE: Final = bytes.maketrans(b"123456789E", b"000000000e")
-_OUT_OF_RANGE: Final = (b"0" * 19, b"e000", b"e+000")
+_LONG_INTEGER: Final = b"0" * 19
+_LONG_EXPONENT: Final = re.compile(rb"0e\+?0{3,}[\s,\]}]")
+"""A UUID such as `…-4e123-…` has no end of a number behind the digits."""
 _SURROGATE_ESCAPE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 _UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
 _CONSTANT: Final = re.compile(rb"NaN|-?Infinity")
@@ -77,18 +79,25 @@ def is_deeper(raw: bytes, levels: int) -> bool:
     """
     if raw.count(b"[") + raw.count(b"{") <= levels:
         return False
-    brackets = _STRING.sub(b"", raw).translate(_ALIKE, _NO_BRACKETS)
+    brackets = _without_strings(raw).translate(_ALIKE, _NO_BRACKETS)
     for _ in range(levels):
         brackets = brackets.replace(b"[]", b"")
     # A whole level is left, or too many are open; brackets that do not balance are for the parser to refuse.
     return b"[]" in brackets or brackets.count(b"[") > levels
 
 
+def _without_strings(raw: bytes) -> bytes:
+    """Returns what stands outside of strings; one without an end goes up to the end."""
+    if b"\\" in raw:
+        return _STRING.sub(b"", raw)
+    return b"".join(raw.split(b'"')[::2])
+
+
 def _check_count(raw: bytes) -> None:
     """Each bracket that is not empty holds one value more than it has commas."""
     if raw.count(b",") + raw.count(b"[") + raw.count(b"{") <= VALUES_LIMIT:
         return
-    signs = _STRING.sub(b"", raw)
+    signs = _without_strings(raw)
     if signs.count(b",") + signs.count(b"[") + signs.count(b"{") > VALUES_LIMIT:
         raise InvalidJson("too_many", f"must not hold more than {VALUES_LIMIT:,} values", limit=VALUES_LIMIT)
 
@@ -101,7 +110,9 @@ def _is_suspect(raw: bytes) -> bool:
     if rb"\u0000" in raw:
         return True
     alike = raw.translate(_DIGITS_ALIKE)
-    return any(sign in alike for sign in _OUT_OF_RANGE)
+    return _LONG_INTEGER in alike or (
+        (b"e000" in alike or b"e+000" in alike) and _LONG_EXPONENT.search(alike) is not None
+    )
 
 
 def _refusal(raw: bytes, reason: str) -> InvalidJson:

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
 from prometheus_client import REGISTRY
 
+from cara.analytics.event_queries import insert_events
 from cara.analytics.event_writer import (
+    PARALLEL_EVENTS,
     EventsBusy,
     EventsRefused,
     EventWriter,
-    is_near_month_end,
-    store_event,
+    utc_now,
 )
+from cara.analytics.ingestion import store_event
+from cara.analytics.periods import is_near_month_end
 from cara.analytics.schemas import IncomingEvent, NewEvent
 from cara.errors import TokenInvalid
 from cara.json_values import JsonText
@@ -24,6 +28,7 @@ from cara.postgres.database import Database
 from cara.postgres.errors import DatabaseAway, DatabaseSlow
 from cara.settings import Settings
 from tests.analytics.conftest import CountingNotifier, NewUser, StartWriter
+from tests.waiting import until_blocked
 
 
 def incoming(user_id: UUID, event_id: UUID | None = None, event_type: str = "clicked") -> IncomingEvent:
@@ -55,6 +60,55 @@ async def test_posts_that_arrive_together_share_commits(
         batches = await connection.fetchval("select count(*) from pending_event_batches")
     assert batches <= 10
     assert notifier.wakes == batches
+
+
+@asynccontextmanager
+async def uncommitted(settings: Settings, event: IncomingEvent) -> AsyncIterator[None]:
+    """Another transaction has written the event, and commits at the end of the block."""
+    other = await Database.connect(settings)
+    async with other.transaction() as connection:
+        await insert_events(connection, [event], utc_now())
+        yield
+    await other.close()
+
+
+async def test_many_events_are_written_beside_a_transaction_that_lasts_and_few_are_not(
+    settings: Settings, database: Database, new_user: NewUser, start_writer: StartWriter
+) -> None:
+    user_id = await new_user()
+    writer = start_writer(EventWriter(database, CountingNotifier(), delay_seconds=0))
+    held = incoming(user_id)
+    async with uncommitted(settings, held):
+        first = asyncio.create_task(writer.store([held]))
+        await until_blocked(database, first)
+        few = [asyncio.create_task(writer.store([incoming(user_id)])) for _ in range(3)]
+        async with database.acquire() as connection:
+            await connection.execute("select pg_sleep(0)")
+        assert not any(task.done() for task in [first, *few])
+        many = await writer.store([incoming(user_id) for _ in range(PARALLEL_EVENTS)])
+        assert all(many)
+        assert not first.done()
+    assert await first == [None]
+    assert all(row for (row,) in await asyncio.gather(*few))
+    assert await stored_events(database) == 1 + len(few) + PARALLEL_EVENTS
+
+
+async def test_events_that_arrive_during_a_transaction_share_the_next_one(
+    settings: Settings, database: Database, new_user: NewUser, start_writer: StartWriter
+) -> None:
+    user_id, notifier = await new_user(), CountingNotifier()
+    writer = start_writer(EventWriter(database, notifier, delay_seconds=0))
+    held = incoming(user_id)
+    async with uncommitted(settings, held):
+        first = asyncio.create_task(writer.store([held]))
+        await until_blocked(database, first)
+        posts = []
+        for _ in range(5):
+            posts.append(asyncio.create_task(writer.store([incoming(user_id)])))
+            async with database.acquire() as connection:
+                await connection.execute("select 1")
+    await asyncio.gather(first, *posts)
+    assert notifier.wakes == 2
 
 
 async def test_one_of_many_simultaneous_copies_is_stored(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+import json
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 from uuid import uuid4
 
@@ -10,8 +11,11 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient
 
 from cara.analytics.event_writer import EventWriter
+from cara.analytics.schemas import Event
+from cara.json_values import JsonText
 from cara.postgres.database import Database
 from cara.web.context import SERVICES
+from cara.web.handlers import model_json
 from tests.analytics.conftest import CountingNotifier
 from tests.learners import Learner
 
@@ -72,6 +76,21 @@ async def test_the_same_id_of_two_learners_is_two_events(
     await learner.expects(201, "POST", EVENTS, json=event)
     await other.expects(201, "POST", EVENTS, json=event)
     assert len(await rows_of(database, other)) == 1
+
+
+async def test_an_event_is_answered_as_it_is_documented(learner: Learner) -> None:
+    posted = {
+        "eventType": "page.view",
+        "metadata": {"page": "home"},
+        "eventId": str(uuid4()),
+        "occurredAt": datetime.now(UTC).astimezone(timezone(timedelta(hours=2))).isoformat(),
+    }
+    for _ in range(2):
+        event = await learner.expects(201, "POST", EVENTS, json=posted)
+        documented = Event.model_validate({**event, "metadata": JsonText.of(event["metadata"])})
+        assert json.loads(model_json(documented)) == event
+        assert instant(event["occurredAt"]) == instant(posted["occurredAt"])
+        assert event["occurredAt"].endswith("Z")
 
 
 async def test_a_batch_counts_new_events_and_duplicates(learner: Learner, database: Database) -> None:

@@ -13,10 +13,12 @@ from pydantic.alias_generators import to_camel
 
 from cara.analytics import rollups
 from cara.analytics.periods import Period, period_of
-from cara.analytics.statistics import RATES, trend_of
-from cara.errors import InvalidInput
-from cara.postgres.database import Database
+from cara.analytics.report_schemas import Statistics, StatisticsQuery
+from cara.analytics.statistics import RATES, statistics_of, trend_of
+from cara.errors import InvalidInput, TokenInvalid
+from cara.postgres.database import Database, new_id
 from cara.practice.sessions import change_session
+from cara.web.guard import Caller
 from tests.learners import Learner
 from tests.waiting import time_limit
 
@@ -81,6 +83,36 @@ async def test_every_member_of_the_statistics_is_right(learner: Learner, databas
     assert [day["averageScore"] for day in stats["daily"][-3:]] == [60, None, 80]
     assert stats["trend"]["clarity"] == 20.0
     assert stats["trend"]["pace"] is None
+
+
+async def test_the_members_are_those_that_are_documented(learner: Learner, database: Database) -> None:
+    for days_ago, feature in ((0, "video"), (3, "accent"), (40, "video")):
+        at = datetime.now(UTC) - timedelta(days=days_ago)
+        await practises(learner, database, at, feature=feature, score=60.5, durationSeconds=30.2)
+    for _ in range(2):
+        stats = await learner.expects(200, "GET", STATS)
+        documented = Statistics.model_validate(stats).model_dump(mode="json", by_alias=True)
+        assert stats == documented
+        await rollups.fold(database)
+
+
+async def test_a_change_is_shown_and_dated_by_one_snapshot(learner: Learner, database: Database) -> None:
+    """What is not folded yet is older than `asOf`, and what is folded is in the sums."""
+    await practises(learner, database, datetime.now(UTC))
+    before = await learner.expects(200, "GET", STATS)
+    await rollups.fold(database)
+    after = await learner.expects(200, "GET", STATS)
+    assert (before["totalSessions"], after["totalSessions"]) == (0, 1)
+    assert before["asOf"] < after["asOf"]
+
+
+async def test_the_statistics_of_an_account_that_is_gone_are_refused(
+    learner: Learner, database: Database
+) -> None:
+    caller = Caller(new_id(), False, "UTC", None, new_id(), 0.0)
+    async with database.acquire() as connection:
+        with pytest.raises(TokenInvalid):
+            await statistics_of(connection, caller, StatisticsQuery(), datetime.now(UTC))
 
 
 async def test_measures_are_means_of_the_sessions_that_have_them_and_their_trend_is_in_their_unit(

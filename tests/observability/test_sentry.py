@@ -26,6 +26,7 @@ from pydantic import BaseModel
 from sentry_sdk.integrations.logging import unignore_logger
 
 from cara.errors import NotFound
+from cara.observability.access_log import AccessLog
 from cara.observability.sentry import (
     instrumented,
     report,
@@ -149,7 +150,7 @@ def leaking_app(secrets: Secrets) -> web.Application:
         return web.Response()
 
     app = web.Application(middlewares=[log_requests, tag_reports, answer_problems])
-    app[SERVICES] = {TrustedProxies: TrustedProxies(())}
+    app[SERVICES] = {TrustedProxies: TrustedProxies(()), AccessLog: AccessLog()}
     app.router.add_post("/leak/{ticket}", leak)
     app.router.add_get("/elsewhere", elsewhere)
     return app

@@ -11,6 +11,7 @@ import pytest
 from aiohttp import web
 from prometheus_client import REGISTRY
 
+from cara.observability.access_log import AccessLog
 from cara.web import connections, pushed_stream
 from cara.web.client_info import TrustedProxies
 from cara.web.connections import ConnectionLimits
@@ -53,7 +54,7 @@ class Served:
         self.streams: list[Blocks] = []
         self.port = 0
         app = web.Application(middlewares=[log_requests])
-        app[SERVICES] = {TrustedProxies: TrustedProxies(())}
+        app[SERVICES] = {TrustedProxies: TrustedProxies(()), AccessLog: AccessLog()}
         app.router.add_get("/stream", self._open)
         self.runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0)
 

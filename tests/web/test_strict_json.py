@@ -54,6 +54,8 @@ REFUSED = {
     b'{"a": -1E+309}': "too large",
     b'{"a": ' + b"1" * 18 + b"e292}": "too large",
     b'{"a": 1.7976931348623159e308}': "too large",
+    b'{"id": "9e999-1e400", "a": [1e0400]}': "too large",
+    b'{"a": {"b": 1E+400\n}}': "too large",
     b'{"a": ' + b"9" * 400 + b".5}": "too large",
 }
 
