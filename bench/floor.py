@@ -13,7 +13,6 @@ import asyncio
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
-from operator import add
 from typing import Any
 from uuid import UUID
 
@@ -24,7 +23,7 @@ from pydantic.alias_generators import to_camel
 from bench.http_cells import USER_ID
 from cara import event_loop
 from cara.accounts.schemas import User
-from cara.analytics import event_queries, rollup_queries, statistics_queries
+from cara.analytics import event_queries, statistics_queries
 from cara.analytics.periods import UTC_ZONE, period_of
 from cara.analytics.report_schemas import Trend
 from cara.analytics.schemas import IncomingEvent
@@ -111,15 +110,16 @@ async def post_event(request: web.Request) -> web.Response:
     new = orjson.loads(await request.read())
     metadata = JsonText(orjson.dumps(new["metadata"]))
     event = IncomingEvent(learner(request), new_id(), new["eventType"], metadata, None)
+    received_at = datetime.now(UTC)
     async with request.app[POOL].acquire() as connection:
-        (row,) = await event_queries.insert_events(connection, [event], datetime.now(UTC))
+        await event_queries.insert_events(connection, [event], received_at)
     body = {
-        "eventId": row["id"],
-        "userId": row["user_id"],
-        "eventType": row["event_type"],
-        "metadata": row["metadata"],
-        "occurredAt": row["occurred_at"],
-        "receivedAt": row["created_at"],
+        "eventId": event.event_id,
+        "userId": event.user_id,
+        "eventType": event.event_type,
+        "metadata": event.metadata,
+        "occurredAt": received_at,
+        "receivedAt": received_at,
     }
     return answer(body, 201)
 
@@ -128,11 +128,9 @@ async def read_statistics(request: web.Request) -> web.Response:
     user_id, now = learner(request), datetime.now(UTC)
     period = period_of(None, None, UTC_ZONE, now)
     async with request.app[POOL].acquire() as connection:
-        async with connection.transaction(isolation="repeatable_read", readonly=True):
-            as_of = await rollup_queries.fresh_as_of(connection)
-            rows = await statistics_queries.statistics_of_learner(
-                connection, user_id, None, period.day_starts(), period.end()
-            )
+        rows = await statistics_queries.statistics_of_learner(
+            connection, user_id, None, period.day_starts(), period.end()
+        )
         user = await connection.fetchrow(LEARNER, user_id)
     assert user is not None
     body = summed(rows, period.days()) | {
@@ -141,26 +139,29 @@ async def read_statistics(request: web.Request) -> web.Response:
         "level": user["level"],
         "xp": user["xp"],
         "timezone": user["timezone"],
-        "asOf": as_of,
+        "asOf": rows[0]["as_of"],
     }
     return answer(body)
 
 
 def summed(rows: Sequence[Record], days: Iterable[date]) -> dict[str, Any]:
-    """Returns totals, features, days and trend; sums are lists in the order of `SUMS`."""
-    features, by_day = dict.fromkeys(FEATURE_TYPES, NOTHING), {}
+    """Returns totals, features, days and trend of sums by day, by feature and of all; they are lists here."""
+    features, by_day, whole = {}, {}, NOTHING
     for row in rows:
-        number, feature, *values = row.values()
-        features[feature] = list(map(add, features[feature], values))
-        by_day[number] = list(map(add, by_day[number], values)) if number in by_day else values
-    whole = [sum(column) for column in zip(*features.values(), strict=True)]
+        number, feature, *values, _ = row.values()
+        if feature:
+            features[feature] = values
+        elif number is not None:
+            by_day[number] = values
+        else:
+            whole = [value or 0 for value in values]
     totals = basics(whole)
     return {
         "totalSessions": totals["sessions"],
         "completedSessions": totals["completed"],
         "averageScore": totals["averageScore"],
         "totalDurationSeconds": totals["durationSeconds"],
-        "byFeature": [{"featureType": name} | basics(values) for name, values in features.items()],
+        "byFeature": [{"featureType": name} | basics(features.get(name, NOTHING)) for name in FEATURE_TYPES],
         "daily": [
             {"day": day} | basics(values := by_day.get(number, NOTHING)) | means(values, RATES)
             for number, day in enumerate(days, 1)
