@@ -33,9 +33,6 @@ SWITCH_SECONDS = 0.0002
 """How long a thread that reads a large body may hold the interpreter lock while the event loop waits for it.
 The loop needs it again after every system call: Python's own 5 ms would add up to 100 ms in one request."""
 
-NEW_OBJECTS = 20_000
-"""Objects that have been made and not freed when the garbage collector looks for cycles among them; 4 MB."""
-
 HURRY_AFTER_SECONDS = 1.0
 """systemd and terminals signal parent and children, and the parent signals its children, too: one wish."""
 
@@ -91,7 +88,7 @@ async def serve(settings: Settings, *, reuse_port: bool = False) -> None:
     )
     try:
         await _set_up(runner)
-        _spare_collections()
+        gc.freeze()  # what has been made by now stays: no collection need look at it
         listener = await _listen(runner, settings, reuse_port=reuse_port)
         async with serve_metrics(settings.metrics_host, settings.metrics_port):
             addresses = ("{}:{}".format(*socket.getsockname()[:2]) for socket in listener.sockets)
@@ -101,12 +98,6 @@ async def serve(settings: Settings, *, reuse_port: bool = False) -> None:
             await _drain(runner, listener, settings.seconds_to_drain, stop)
     finally:
         await runner.cleanup()
-
-
-def _spare_collections() -> None:
-    """Has the garbage collector look at new objects alone, and at many at once: a tenth of a request's time."""
-    gc.freeze()
-    gc.set_threshold(NEW_OBJECTS)
 
 
 async def _set_up(runner: web.AppRunner) -> None:

@@ -94,11 +94,11 @@ async def tls_in_front(
                 await reader.readexactly(SSL_REQUEST_BYTES)
                 writer.write(b"S")
                 await writer.drain()
-            await writer.start_tls(context)
+                await writer.start_tls(context)
             inner_reader, inner_writer = await asyncio.open_unix_connection(socket)
             await asyncio.gather(_pass_on(reader, inner_writer), _pass_on(inner_reader, writer))
 
-    server = await asyncio.start_server(serve, "127.0.0.1")
+    server = await asyncio.start_server(serve, "127.0.0.1", ssl=None if postgresql else context)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:

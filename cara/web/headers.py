@@ -52,7 +52,7 @@ PREFLIGHT_SECONDS = 600
 
 
 def allow_origins(app: web.Application, routes: list[web.AbstractRoute], origins: Origins) -> None:
-    """Answers preflights for the routes, and lets the front ends read the responses."""
+    """Answers preflights for the routes; `finish_headers` lets the front ends read what is answered."""
     options = aiohttp_cors.ResourceOptions(  # type: ignore[no-untyped-call]
         allow_credentials=True,
         expose_headers=EXPOSED,
@@ -63,6 +63,8 @@ def allow_origins(app: web.Application, routes: list[web.AbstractRoute], origins
     cors = aiohttp_cors.setup(app, defaults=dict.fromkeys(origins.frontends, options))
     for route in routes:
         cors.add(route)
+    # It would look at each response, and complete only those of routes.
+    app.on_response_prepare.clear()
 
 
 @web.middleware

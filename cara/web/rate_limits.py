@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -121,9 +122,14 @@ def rate_limit_fields(request: web.BaseRequest) -> dict[str, str]:
         return {}
     return {
         "RateLimit-Policy": ", ".join(
-            f'"{state.name}";q={state.quota};w={state.window_seconds}' for state in counted
+            [_policy(state.name, state.quota, state.window_seconds) for state in counted]
         ),
         "RateLimit": ", ".join(
-            f'"{state.name}";r={state.remaining};t={math.ceil(state.reset_seconds)}' for state in counted
+            [f'"{state.name}";r={state.remaining};t={math.ceil(state.reset_seconds)}' for state in counted]
         ),
     }
+
+
+@cache
+def _policy(name: str, quota: int, window_seconds: int) -> str:
+    return f'"{name}";q={quota};w={window_seconds}'

@@ -5,22 +5,18 @@ from __future__ import annotations
 import logging
 import re
 import time
-from functools import cache
 from secrets import token_hex
 from typing import Final
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler
-from prometheus_client import Histogram
 
-from cara.observability.access_log import AccessLine, AccessLog
-from cara.observability.metrics import REQUEST_SECONDS
+from cara.observability.access_log import UNKNOWN_ROUTE, AccessLine, AccessLog
 from cara.observability.sentry import tag_request_id
 from cara.web.client_info import client_address, find_client_address
 from cara.web.context import CALLER_ID, CLIENT_ADDRESS, LOGGED_LATER, REQUEST_ID, SERVICES
 
-UNKNOWN_ROUTE: Final = "unknown"
 CLIENT_CLOSED_REQUEST: Final = 499
 """The client left before it had its response; nginx's number for that, which is never sent."""
 
@@ -35,17 +31,16 @@ async def log_requests(request: web.Request, handler: Handler) -> web.StreamResp
     """
     identify_request(request)
     started = time.perf_counter()
-    status = CLIENT_CLOSED_REQUEST
+    status, route = CLIENT_CLOSED_REQUEST, None
     try:
         response = await handler(request)
-        status = response.status
-        _observe(request, response, time.perf_counter() - started)
+        status, route = response.status, _route_of(request, response)
         return response
     except web.HTTPException as error:
         status = error.status
         raise
     finally:
-        log_access(request, status, time.perf_counter() - started)
+        log_access(request, status, time.perf_counter() - started, route)
 
 
 @web.middleware
@@ -62,10 +57,10 @@ def identify_request(request: web.Request) -> None:
     request[CLIENT_ADDRESS] = find_client_address(request)
 
 
-def log_access(request: web.Request, status: int, seconds: float) -> None:
+def log_access(request: web.Request, status: int, seconds: float, route: str | None = None) -> None:
     """Adds the line of a request to the access log, unless somebody else does so later."""
     if LOGGED_LATER not in request:
-        access_log_of(request).add(access_line(request, status, seconds))
+        access_log_of(request).add(access_line(request, status, seconds, route))
 
 
 def access_log_of(request: web.Request) -> AccessLog:
@@ -73,25 +68,18 @@ def access_log_of(request: web.Request) -> AccessLog:
     return log
 
 
-def access_line(request: web.Request, status: int, seconds: float) -> AccessLine:
+def access_line(request: web.Request, status: int, seconds: float, route: str | None = None) -> AccessLine:
     """Returns the line of a request, with its path without the query, which may hold a ticket."""
     user_id, address, request_id = request.get(CALLER_ID), client_address(request), request.get(REQUEST_ID)
-    return AccessLine(request.method, request.path, status, seconds, user_id, address, request_id)
+    return AccessLine(request.method, request.path, status, seconds, user_id, address, request_id, route)
 
 
-def _observe(request: web.Request, response: web.StreamResponse, seconds: float) -> None:
-    """Observes the duration by the pattern of the route, for paths are many; event streams last by design."""
+def _route_of(request: web.Request, response: web.StreamResponse) -> str | None:
+    """Returns the pattern of the route, for paths are many; None for event streams, which last by design."""
     if response.content_type == "text/event-stream":
-        return
+        return None
     resource = request.match_info.route.resource
-    route, method = (resource.canonical, request.method) if resource else (UNKNOWN_ROUTE, "any")
-    _seconds_of(method, route, response.status).observe(seconds)
-
-
-@cache
-def _seconds_of(method: str, route: str, status: int) -> Histogram:
-    """Returns the durations of a route's answers: of methods, routes and statuses there are few."""
-    return REQUEST_SECONDS.labels(method, route, status)
+    return resource.canonical if resource else UNKNOWN_ROUTE
 
 
 class _NotHttpIsInfo(logging.Filter):
