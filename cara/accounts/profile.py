@@ -5,22 +5,30 @@ from __future__ import annotations
 from uuid import UUID
 
 from cara import audit
-from cara.accounts.schemas import Profile, ProfileChanges
+from cara.accounts.schemas import Profile, ProfileChanges, User
 from cara.errors import TokenInvalid
 from cara.postgres.database import Connection, Record
 from cara.users import queries as users
 from cara.users.progress import with_current_progress
 from cara.web.client_info import ClientInfo
+from cara.web.members import Members, members_of
+
+_USER_OF, _PROFILE_OF = members_of(User), members_of(Profile)
 
 
-def profile_of(learner: Record) -> Profile:
-    """Returns the profile of a learner's row, with the streak as of now."""
-    return Profile.model_validate(with_current_progress(learner))
+def user_of(learner: Record) -> Members:
+    """Returns the members of `User` of a learner's row, with the streak as of now."""
+    return _USER_OF(with_current_progress(learner))
+
+
+def profile_of(learner: Record) -> Members:
+    """Returns the members of `Profile` of a learner's row, with the streak as of now."""
+    return _PROFILE_OF(with_current_progress(learner))
 
 
 async def change_profile(
     connection: Connection, user_id: UUID, changes: ProfileChanges, client: ClientInfo
-) -> Profile:
+) -> Members:
     """Changes the members that were sent, and no others, in the caller's transaction; returns the profile.
 
     Raises:

@@ -13,6 +13,7 @@ from cara.web.downloads import Document, Downloads, DownloadsBusy
 from cara.web.guard import Caller, ReauthenticationRequired, require_recent_authentication
 from cara.web.handlers import Transaction
 from cara.web.json_body import BODY_BYTES
+from cara.web.models import ApiResponse
 from cara.web.routing import Content, Route
 from cara.web.storage_limit import StorageLimit, StorageLimitReached
 
@@ -20,12 +21,12 @@ TAG = "Profile"
 EXPORT = Document("cara-export.json", "application/json")
 
 
-async def read_profile(caller: Caller) -> Profile:
+async def read_profile(caller: Caller) -> ApiResponse[Profile]:
     """Read your profile.
 
     It has the record of your streak, and the way to the next level.
     """
-    return profile.profile_of(caller.learner)
+    return ApiResponse(profile.profile_of(caller.learner))
 
 
 async def change_profile(
@@ -34,13 +35,13 @@ async def change_profile(
     transaction: Transaction,
     storage: StorageLimit,
     body: ProfileChanges,
-) -> Profile:
+) -> ApiResponse[Profile]:
     """Change your name, role or time zone.
 
     Members that are left out stay as they are.
     """
     await storage.count(caller.user_id, request[BODY_BYTES])
-    return await profile.change_profile(transaction, caller.user_id, body, client_info(request))
+    return ApiResponse(await profile.change_profile(transaction, caller.user_id, body, client_info(request)))
 
 
 async def export_profile(

@@ -10,7 +10,7 @@ from cara.accounts.lockout import AccountLocked
 from cara.accounts.new_passwords import WeakPassword
 from cara.accounts.passwords import PasswordsBusy
 from cara.accounts.presented_tokens import MixedOwners, presented_tokens, require_one_owner
-from cara.accounts.profile import profile_of
+from cara.accounts.profile import user_of
 from cara.accounts.reauthentication import Reauthentication, WrongPassword
 from cara.accounts.refresh_tokens import (
     RefreshTokenInvalid,
@@ -77,12 +77,12 @@ async def login(
     return ApiResponse(signed_in, headers=refresh_cookie(signed_in, settings))
 
 
-async def verify(caller: Caller) -> Verified:
+async def verify(caller: Caller) -> ApiResponse[Verified]:
     """Tell whether the access token is good, and whose it is.
 
     If it is not, the `code` of the 401 says whether to refresh it or to sign in again.
     """
-    return Verified(user=profile_of(caller.learner))
+    return ApiResponse({"valid": True, "user": user_of(caller.learner)})
 
 
 async def refresh(

@@ -6,19 +6,18 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
-import msgspec
-
 from cara.analytics import event_queries
 from cara.analytics.event_writer import EventWriter
 from cara.analytics.schemas import EventsAccepted, NewEvent, PlainEvent, clamp_timestamp, incoming_event
 from cara.errors import TokenInvalid
 from cara.json_values import JsonText
 from cara.postgres.database import Database
+from cara.web.members import Members
 
 
 async def store_event(
     database: Database, writer: EventWriter, user_id: UUID, sent: NewEvent | PlainEvent
-) -> dict[str, object]:
+) -> Members:
     """Stores one event; an event that is already stored is returned as it was first stored.
 
     Returns the members of `Event`.
@@ -53,14 +52,14 @@ def _members(
     metadata: JsonText,
     occurred_at: datetime,
     received_at: datetime,
-) -> dict[str, object]:
+) -> Members:
     return {
         "eventId": event_id,
         "userId": user_id,
         "eventType": event_type,
         "occurredAt": occurred_at.astimezone(UTC),
         "receivedAt": received_at,
-        "metadata": msgspec.Raw(metadata.raw),
+        "metadata": metadata,
     }
 
 

@@ -3,7 +3,6 @@
 from contextlib import aclosing
 from datetime import UTC, datetime
 
-import msgspec
 from aiohttp import web
 
 from cara.admin_access import record_admin_read, require_admin
@@ -37,7 +36,7 @@ async def post_events(
     writer: EventWriter,
     storage: StorageLimit,
     body: PostedEvents,
-) -> web.Response | ApiResponse[EventsAccepted]:
+) -> ApiResponse[Event] | ApiResponse[EventsAccepted]:
     """Store one event, or up to 500.
 
     The response comes when they are durable. The same `eventId` counts once, so that a post can be repeated.
@@ -48,7 +47,7 @@ async def post_events(
     await storage.count(caller.user_id, request[BODY_BYTES], rows=len(events))
     if body.is_batch:
         return ApiResponse(await ingestion.store_events(writer, caller.user_id, events), status=202)
-    return json_response(await ingestion.store_event(database, writer, caller.user_id, events[0]), 201)
+    return ApiResponse(await ingestion.store_event(database, writer, caller.user_id, events[0]))
 
 
 async def issue_beacon_address(caller: Caller, beacon_tokens: BeaconTokens) -> BeaconAddress:
@@ -60,12 +59,14 @@ async def issue_beacon_address(caller: Caller, beacon_tokens: BeaconTokens) -> B
     return beacon_tokens.address(caller.claims)
 
 
-async def read_statistics(caller: Caller, connection: Connection, query: StatisticsQuery) -> web.Response:
+async def read_statistics(
+    caller: Caller, connection: Connection, query: StatisticsQuery
+) -> ApiResponse[Statistics]:
     """Read your statistics.
 
     Totals, features, days without holes, and trends, all of them as of `asOf`.
     """
-    return json_response(await statistics.statistics_of(connection, caller, query, datetime.now(UTC)))
+    return ApiResponse(await statistics.statistics_of(connection, caller, query, datetime.now(UTC)))
 
 
 async def read_adoption(
@@ -108,11 +109,6 @@ async def export_adoption(
         return await spool.send(request, document)
 
 
-def json_response(members: object, status: int = 200) -> web.Response:
-    """Returns the response with members that nobody need validate: Cara has put them together itself."""
-    return web.Response(status=status, body=msgspec.json.encode(members), content_type="application/json")
-
-
 ROUTES = [
     Route(
         "POST",
@@ -132,7 +128,7 @@ ROUTES = [
         tag="Analytics",
         status=201,
     ),
-    Route("GET", "/api/analytics/stats", read_statistics, tag="Analytics", responses={200: Statistics}),
+    Route("GET", "/api/analytics/stats", read_statistics, tag="Analytics"),
     Route("GET", "/api/analytics/adoption", read_adoption, tag="Analytics", errors=(AdministratorsOnly,)),
     Route(
         "GET",

@@ -22,13 +22,10 @@ from cara.postgres.database import Connection, Record
 from cara.practice.schemas import FEATURE_TYPES
 from cara.users.progress import streak_at
 from cara.web.guard import Caller
+from cara.web.members import Members
 
 SCORES = ("clarity", "pace", "confidence", "tone")
 RATES = ("words_per_minute", "fillers_per_100_words", "hedges_per_100_words", "pauses_per_minute")
-
-Members = dict[str, Any]
-"""Members of the response, as `report_schemas` documents them: making models of thirty days would cost more
-than to read them."""
 
 _RATES: Final = [(to_camel(rate), f"{rate}_sum", f"{rate}_count") for rate in RATES]
 _TRENDS: Final = [(to_camel(measure), measure) for measure in (*SCORES, *RATES)]

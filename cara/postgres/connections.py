@@ -124,7 +124,33 @@ async def is_read_only(connection: Connection) -> bool:
     return setting == "on"
 
 
-async def prepare(connection: RawConnection) -> None:
+class Established:
+    """The connections of a pool that are open, and how many of its connections are taken or waited for.
+
+    While more are open than taken, the next one comes at once.
+    """
+
+    def __init__(self) -> None:
+        self.taken = 0
+        self._open: set[RawConnection] = set()
+
+    @property
+    def has_free_one(self) -> bool:
+        """Whether a connection is there to be taken without waiting."""
+        return self.taken < len(self._open)
+
+    async def added(self, connection: RawConnection) -> None:
+        """Prepares a new connection, and counts it until it ends."""
+        await _prepare(connection)
+        self._open.add(connection)
+        connection.add_termination_listener(lambda _: self._open.discard(connection))
+
+    def expired(self) -> None:
+        """Forgets them all: the pool opens each of them anew when it is taken."""
+        self._open.clear()
+
+
+async def _prepare(connection: RawConnection) -> None:
     """Sets the types of a new connection of the pool: JSON, and numbers without binary fractions."""
     # Not the standard library's JSON: with a megabyte of small values that holds up the event loop.
     json = {"encoder": lambda value: b"\x01" + to_json(value), "decoder": lambda raw: from_json(raw[1:])}

@@ -15,7 +15,7 @@ from uuid_utils.compat import uuid7
 
 from cara.outages import Outage
 from cara.postgres.block import Block
-from cara.postgres.connections import Connection, Hosts, PoolConnection, is_lost, prepare, skip_reset
+from cara.postgres.connections import Connection, Established, Hosts, PoolConnection, is_lost, skip_reset
 from cara.postgres.errors import (
     CONNECTION_ERRORS,
     SILENCE,
@@ -50,10 +50,12 @@ class Database:
     Then the connection is cut, whatever it is waiting for: a result, a lock, the commit or a rollback.
     """
 
-    def __init__(self, pool: asyncpg.Pool[asyncpg.Record], settings: Settings) -> None:
+    def __init__(
+        self, pool: asyncpg.Pool[asyncpg.Record], established: Established, settings: Settings
+    ) -> None:
         self.outage = Outage("PostgreSQL")
         self.seconds = settings.database_seconds
-        self._pool = pool
+        self._pool, self._established = pool, established
         self._places = Places(pool)
         self.shares = Shares(settings.database_pool_size)
         self._settings = settings
@@ -68,6 +70,7 @@ class Database:
         Raises:
             DatabaseAway: PostgreSQL cannot be reached; the cause is the original error.
         """
+        established = Established()
         try:
             pool = await asyncpg.create_pool(
                 connect=Hosts(settings.database_url.get_secret_value()).connect,
@@ -76,13 +79,13 @@ class Database:
                 init_size=1,
                 max_size=settings.database_pool_size,
                 command_timeout=None,  # the limit of the block ends a statement
-                init=prepare,
+                init=established.added,
                 reset=skip_reset,
                 server_settings={"application_name": "cara", "timezone": "UTC", **session_limits(settings)},
             )
         except CONNECTION_ERRORS as error:
             raise DatabaseAway(retry_after_seconds=1) from error
-        return cls(pool, settings)
+        return cls(pool, established, settings)
 
     async def close(self) -> None:
         """Waits at most 5 seconds for running statements, then closes every connection."""
@@ -152,14 +155,19 @@ class Database:
             await _wait_for_share(share, end)
         else:
             await share.acquire()  # at once
+        at_once = self._established.has_free_one
+        self._established.taken += 1
         try:
-            return await self._from_pool(begin, end)
+            return await self._from_pool(begin, end, at_once=at_once)
         except BaseException:
+            self._established.taken -= 1
             share.release()
             raise
 
-    async def _from_pool(self, begin: float, end: float) -> PoolConnection:
+    async def _from_pool(self, begin: float, end: float, *, at_once: bool) -> PoolConnection:
         try:
+            if at_once:
+                return await self._pool.acquire()
             async with asyncio.timeout_at(end):
                 return await self._pool.acquire()
         except CONNECTION_ERRORS as error:
@@ -179,6 +187,7 @@ class Database:
 
     async def give_back(self, connection: PoolConnection) -> None:
         """Gives the connection back; the pool replaces one that it cannot bring into order."""
+        self._established.taken -= 1
         try:
             await self._pool.release(connection)
         except CONNECTION_ERRORS as error:
@@ -205,6 +214,7 @@ class Database:
         if now - self._expired_at >= 2:
             self._expired_at = now
             await self._pool.expire_connections()
+            self._established.expired()
 
 
 async def _wait_for_share(share: asyncio.Semaphore, end: float) -> None:

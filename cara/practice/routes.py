@@ -18,7 +18,8 @@ from cara.practice.schemas import (
     SessionChanges,
     SessionPage,
     SessionsQuery,
-    SessionSummary,
+    practice_session,
+    session_summary,
 )
 from cara.practice.sessions import OpenedSessionDeleted, SessionCompleted, SessionNotFound
 from cara.redis.queue import RollupNotifier
@@ -60,18 +61,22 @@ async def open_session(
     return _session_response(session, location=True)
 
 
-async def list_sessions(caller: Caller, connection: Connection, query: SessionsQuery) -> SessionPage:
+async def list_sessions(
+    caller: Caller, connection: Connection, query: SessionsQuery
+) -> ApiResponse[SessionPage]:
     """List your sessions, newest practice first, without transcripts and feedback.
 
     Page by `offset`, or by `cursor` where sessions may be added meanwhile: `nextCursor` leads on.
     """
     page, total, next_cursor = await sessions.page_of_sessions(connection, caller.user_id, query)
-    return SessionPage(
-        sessions=[SessionSummary.model_validate(dict(session)) for session in page],
-        total=total,
-        limit=query.limit,
-        offset=query.offset,
-        next_cursor=next_cursor,
+    return ApiResponse(
+        {
+            "sessions": [session_summary(session) for session in page],
+            "total": total,
+            "limit": query.limit,
+            "offset": query.offset,
+            "nextCursor": next_cursor,
+        }
     )
 
 
@@ -143,7 +148,7 @@ def _session_response(session: Record, *, location: bool = False) -> ApiResponse
     headers = {"ETag": _tag(session)}
     if location:
         headers["Location"] = f"/api/sessions/{session['id']}"
-    return ApiResponse(PracticeSession.model_validate(dict(session)), headers=headers)
+    return ApiResponse(practice_session(session), headers=headers)
 
 
 def _tag(session: Record) -> str:

@@ -9,9 +9,11 @@ from typing_extensions import TypeAliasType
 
 from cara.errors import InvalidValue
 from cara.json_values import FreeObject, Number
+from cara.postgres.database import Record
 from cara.practice.feedback_schemas import Feedback
 from cara.web.datetimes import DateTimeOrStartOfDay, Rfc3339DateTime
 from cara.web.free_json import FreeJson
+from cara.web.members import Members, members_of
 from cara.web.models import Instant, PatchModel, QueryModel, RequestModel, ResponseModel, example
 from cara.web.sanitize import FreeText
 
@@ -192,6 +194,26 @@ class PracticeSession(_SessionMembers):
     transcript: str | None
     feedback_json: SessionFeedback | None
     live_job_id: UUID | None = None
+
+
+_SUMMARY_OF, _SESSION_OF = members_of(SessionSummary), members_of(PracticeSession)
+
+
+def session_summary(row: Record) -> Members:
+    """Returns the members of `SessionSummary`."""
+    return _with_whole_goal(_SUMMARY_OF(row))
+
+
+def practice_session(row: Record) -> Members:
+    """Returns the members of `PracticeSession`."""
+    return _with_whole_goal(_SESSION_OF(row))
+
+
+def _with_whole_goal(members: Members) -> Members:
+    """Adds to a goal what `stored_goal` leaves out."""
+    if goal := members["goal"]:
+        members["goal"] = {"audience": None, "targetSeconds": None, "focus": [], **goal}
+    return members
 
 
 class SessionsQuery(QueryModel):

@@ -26,6 +26,7 @@ from cara.web.client_info import caller_of
 from cara.web.context import CALLER_ID, SERVICES
 from cara.web.guard import Authenticator, Caller, Claims, ClaimsExpired, bearer_token, confirmed_caller
 from cara.web.json_body import BEACON_TYPES, JSON_TYPES, expect_body, read_body
+from cara.web.members import members_json
 from cara.web.models import ApiResponse
 from cara.web.origins import OriginRefused, Origins
 from cara.web.problems import invalid, invalid_fields
@@ -248,7 +249,7 @@ def _response(answer: Any, status: int) -> web.StreamResponse:
     status = answer.status or status
     if answer.model is None:
         return web.Response(status=204 if status == 200 else status, headers=answer.headers)
-    body = model_json(answer.model)
+    body = members_json(answer.model) if isinstance(answer.model, dict) else model_json(answer.model)
     return web.Response(status=status, body=body, content_type="application/json", headers=answer.headers)
 
 

@@ -20,6 +20,7 @@ from pydantic_core import CoreSchema, core_schema
 from typing_extensions import TypeAliasType
 
 from cara.errors import InvalidValue
+from cara.web.members import Members
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -123,8 +124,8 @@ class ResponseModel(BaseModel):
 
 @dataclass(frozen=True)
 class ApiResponse(Generic[Model]):
-    """A model with the status and header fields of its response."""
+    """A model, or its members, with the status and header fields of the response."""
 
-    model: Model | None
+    model: Model | Members | None
     status: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)

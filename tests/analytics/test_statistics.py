@@ -13,12 +13,11 @@ from pydantic.alias_generators import to_camel
 
 from cara.analytics import rollups
 from cara.analytics.periods import Period, period_of
-from cara.analytics.report_schemas import Statistics, StatisticsQuery
-from cara.analytics.statistics import RATES, statistics_of, trend_of
-from cara.errors import InvalidInput, TokenInvalid
-from cara.postgres.database import Database, new_id
+from cara.analytics.report_schemas import Statistics
+from cara.analytics.statistics import RATES, trend_of
+from cara.errors import InvalidInput
+from cara.postgres.database import Database
 from cara.practice.sessions import change_session
-from cara.web.guard import Caller
 from tests.learners import Learner
 from tests.waiting import time_limit
 
@@ -104,15 +103,6 @@ async def test_a_change_is_shown_and_dated_by_one_snapshot(learner: Learner, dat
     after = await learner.expects(200, "GET", STATS)
     assert (before["totalSessions"], after["totalSessions"]) == (0, 1)
     assert before["asOf"] < after["asOf"]
-
-
-async def test_the_statistics_of_an_account_that_is_gone_are_refused(
-    learner: Learner, database: Database
-) -> None:
-    caller = Caller(new_id(), False, "UTC", None, new_id(), 0.0)
-    async with database.acquire() as connection:
-        with pytest.raises(TokenInvalid):
-            await statistics_of(connection, caller, StatisticsQuery(), datetime.now(UTC))
 
 
 async def test_measures_are_means_of_the_sessions_that_have_them_and_their_trend_is_in_their_unit(

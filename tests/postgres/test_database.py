@@ -302,3 +302,34 @@ async def test_what_fails_for_another_reason_is_not_repeated() -> None:
     with pytest.raises(Refused):
         await fail()
     assert calls == [1]
+
+
+async def test_only_connections_that_are_open_and_free_come_at_once(settings: Settings) -> None:
+    database = await Database.connect(settings.model_copy(update={"database_pool_size": 2}))
+    established = database._established
+    assert established.has_free_one
+    async with database.acquire():
+        assert not established.has_free_one
+        async with database.acquire() as other:
+            other.terminate()
+    assert (established.taken, len(established._open)) == (0, 1)
+    await database._pool.expire_connections()
+    established.expired()
+    assert not established.has_free_one
+    async with database.acquire() as connection:
+        assert await connection.fetchval("select 1") == 1
+    assert established.has_free_one
+    await database.close()
+    assert not established._open
+
+
+async def test_a_connection_that_cannot_be_had_is_not_counted_as_taken(settings: Settings) -> None:
+    database = await Database.connect(
+        settings.model_copy(update={"database_pool_size": 1, "database_acquire_seconds": 0.05})
+    )
+    async with database.acquire():
+        with pytest.raises(DatabaseTrouble):
+            async with database.acquire():
+                pass
+    assert database._established.taken == 0
+    await database.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections.abc import AsyncIterator
 
@@ -18,6 +17,7 @@ from cara.web.connections import ConnectionLimits
 from cara.web.context import SERVICES
 from cara.web.pushed_stream import PushedStream
 from cara.web.request_log import log_requests
+from tests.access_lines import access_lines
 from tests.waiting import time_limit
 from tests.web.raw import RawConnection
 
@@ -175,14 +175,17 @@ async def test_the_access_line_comes_once_and_with_the_end(
     served: Served, caplog: pytest.LogCaptureFixture, leaves: bool, status: int
 ) -> None:
     caplog.set_level(logging.INFO, logger="cara.access")
+    log = served.runner.app[SERVICES][AccessLog]
     stream, client, _ = await served.open()
-    assert not [record for record in caplog.records if record.name == "cara.access"]
+    log.write()
+    assert not access_lines(caplog)
     if leaves:
         await client.close()
     else:
         stream.end()
     await lost(stream)
-    [line] = [json.loads(record.message) for record in caplog.records if record.name == "cara.access"]
+    log.write()
+    [line] = access_lines(caplog)
     assert (line["path"], line["status"], line["address"]) == ("/stream", status, "127.0.0.1")
 
 
