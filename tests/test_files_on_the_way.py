@@ -1,6 +1,7 @@
 """How many files one has to open to follow a request: a profiler counts those whose functions run for it.
 
-The lists are printed (`pytest -s`). A bound may be raised with a reason beside it.
+The lists are printed (`pytest -s`). A bound may be raised with a reason beside it. Three files of every request
+are there for its speed: the block that holds a connection, room counted in advance, and lines logged together.
 """
 
 from __future__ import annotations
@@ -145,7 +146,7 @@ async def test_registering(caller: Caller) -> None:
     with files_that_run() as files:
         await caller.calls(201, "POST", "/api/auth/register", json=account(2))
     # Two keep out the pages of others, one tells guessable passwords; the SQL of families stands apart.
-    assert_few("register", files, at_most=29, of_features=11)
+    assert_few("register", files, at_most=32, of_features=11)
 
 
 async def test_signing_in(caller: Caller) -> None:
@@ -155,7 +156,7 @@ async def test_signing_in(caller: Caller) -> None:
     with files_that_run() as files:
         await caller.calls(200, "POST", "/api/auth/login", json=credentials)
     # The same ones.
-    assert_few("sign in", files, at_most=28, of_features=11)
+    assert_few("sign in", files, at_most=31, of_features=11)
 
 
 async def test_talking_with_the_coach(learner: Learner, caller: Caller) -> None:
@@ -170,7 +171,7 @@ async def test_talking_with_the_coach(learner: Learner, caller: Caller) -> None:
         assert (await talks())[-1] == "done"
     # Seven of them keep account of each token: estimates, what a call costs at any moment, and its records.
     # Four read what gateways make of Gemini's answers.
-    assert_few("streamed /process", files, at_most=42, of_features=23)
+    assert_few("streamed /process", files, at_most=45, of_features=23)
 
 
 async def test_getting_feedback(learner: Learner, caller: Caller, worker: None) -> None:
@@ -198,7 +199,7 @@ async def test_getting_feedback(learner: Learner, caller: Caller, worker: None) 
     # Nineteen read the transcript: a reader for each family of formats, asked in turn, who speaks, and
     # what nobody says (marks and footers). What counts is a file for each kind: words and where they end,
     # hesitations, markers, repairs, hedges, assertives, times; three more for what coaches look for.
-    assert_few("feedback, from the request to the last event", files, at_most=125, of_features=100)
+    assert_few("feedback, from the request to the last event", files, at_most=128, of_features=100)
 
 
 async def test_posting_an_event(learner: Learner, caller: Caller) -> None:
@@ -206,8 +207,8 @@ async def test_posting_an_event(learner: Learner, caller: Caller) -> None:
     await caller.calls(201, "POST", "/api/analytics/events", json=event, headers=learner.authorization)
     with files_that_run() as files:
         await caller.calls(201, "POST", "/api/analytics/events", json=event, headers=learner.authorization)
-    # One splices the metadata into the answer as they came, one looks at the spelling of the type.
-    assert_few("event", files, at_most=23)
+    # One splices the metadata into the answer as they came, one reads plain events and one stores them.
+    assert_few("event", files, at_most=27)
 
 
 async def test_deleting_an_account(learner: Learner, caller: Caller) -> None:
@@ -216,4 +217,4 @@ async def test_deleting_an_account(learner: Learner, caller: Caller) -> None:
     with files_that_run() as files:
         await caller.calls(204, "DELETE", "/api/users/me", headers=learner.authorization)
     # One deletes the cookie, one looks up the sign-in that the token belongs to.
-    assert_few("deletion", files, at_most=21)
+    assert_few("deletion", files, at_most=24)

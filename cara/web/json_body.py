@@ -247,7 +247,7 @@ async def _raw_body(request: web.Request) -> bytes:
     if (request.content_length or 0) > MAX_BODY_BYTES:
         raise TooLarge
     try:
-        if request.content.is_eof():
+        if request.content.is_eof() and "Expect" not in request.headers:
             return await request.read()  # it has arrived with the head
         async with asyncio.timeout(READ_SECONDS):
             if request.headers.get("Expect", "").lower() == "100-continue":
