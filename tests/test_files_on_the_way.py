@@ -1,7 +1,8 @@
 """How many files one has to open to follow a request: a profiler counts those whose functions run for it.
 
-The lists are printed (`pytest -s`). A bound may be raised with a reason beside it. Three files of every request
-are there for its speed: the block that holds a connection, room counted in advance, and lines logged together.
+The lists are printed (`pytest -s`). A bound may be raised with a reason beside it. Three files of every
+request are there for its speed: the block that holds a connection, room that is counted in advance, and lines
+that are logged together.
 """
 
 from __future__ import annotations
