@@ -40,7 +40,7 @@ from cara.gemini.errors import (
     GeminiTransient,
     log_operator_error,
 )
-from cara.gemini.tokens import estimate_prompt
+from cara.gemini.tokens import estimate_prompt, with_estimate
 from cara.jobs import transitions
 from cara.jobs.notifier import Publisher, cancel_channel
 from cara.observability.metrics import JOB_WAIT_SECONDS
@@ -195,13 +195,15 @@ class FeedbackWork:
         feature_type = job["feature_type"]
         async with self._database.acquire() as connection:
             known = await queries.known_to_judge(connection, job["user_id"], job["session_id"], feature_type)
-        call = feedback_call(
-            feature_type,
-            measured.talk,
-            measured.measures,
-            known["action_items"] or [],
-            self._thinking_level,
-            goal=known["goal"],
+        call = with_estimate(
+            feedback_call(
+                feature_type,
+                measured.talk,
+                measured.measures,
+                known["action_items"] or [],
+                self._thinking_level,
+                goal=known["goal"],
+            )
         )
         return replace(call, max_output_tokens=self._reservations.output_limit(job, call))
 
