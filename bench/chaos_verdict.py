@@ -71,7 +71,10 @@ async def verdict(system: System, followed: list[JobEvents], jobs: int) -> dict[
             select count(*)
             from users
             where xp <> (
-                select coalesce(sum(10 + round(score / 10) + least(floor(duration_seconds / 60), 20)), 0)
+                -- half a point goes to the even number, as in Python
+                select coalesce(
+                    sum(10 + round((score / 10)::float8) + least(floor(duration_seconds / 60), 20)), 0
+                )
                 from sessions
                 where user_id = users.id and completed
             )

@@ -47,6 +47,8 @@ class PushedStream(asyncio.Protocol):
         self._chunked = "Transfer-Encoding" in response.headers
         self._access_line, self._access_log = access_line(request, 0, 0.0), access_log_of(request)
         self._transport = take_over(request, self)
+        if request.protocol.writing_paused:
+            self.pause_writing()  # the client has yet to read what came before
         request[LOGGED_LATER] = True
         return response
 
@@ -141,4 +143,7 @@ def take_over(request: web.Request, protocol: asyncio.Protocol) -> asyncio.Trans
     # `connection_lost` makes the server forget its part of the connection.
     handler.transport = None
     request.task.add_done_callback(lambda _: handler.connection_lost(None))
+    request.content.feed_eof()  # nobody waits for the rest of a body
+    # aiohttp pauses reading for a long body or many requests: nobody would see the client leave.
+    transport.resume_reading()
     return transport

@@ -52,14 +52,17 @@ class Served:
     def __init__(self) -> None:
         self.opened: asyncio.Queue[Blocks] = asyncio.Queue()
         self.streams: list[Blocks] = []
-        self.port = 0
+        self.port, self.earlier = 0, b""
+        self.access_log = AccessLog()
         app = web.Application(middlewares=[log_requests])
-        app[SERVICES] = {TrustedProxies: TrustedProxies(()), AccessLog: AccessLog()}
+        app[SERVICES] = {TrustedProxies: TrustedProxies(()), AccessLog: self.access_log}
         app.router.add_get("/stream", self._open)
         self.runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0)
 
     async def _open(self, request: web.Request) -> web.StreamResponse:
         stream = Blocks()
+        assert request.transport is not None
+        request.transport.write(self.earlier)
         response = await stream.open(request)
         self.streams.append(stream)
         await self.opened.put(stream)
@@ -136,6 +139,21 @@ async def test_a_slow_client_is_written_to_only_as_it_reads_and_loses_nothing(se
     await lost(stream)
 
 
+async def test_a_client_that_has_not_read_what_came_before_the_stream_is_waited_for(served: Served) -> None:
+    served.earlier = MANY * BLOCK
+    client = await RawConnection.open(served.port)
+    await client.send(OPENING)
+    async with time_limit():
+        stream = await served.opened.get()
+    stream.wanted, stream.ending = 1, True
+    stream.update()
+    assert stream.sent == 0
+    assert await client.begins_with(served.earlier)
+    await client.head()
+    assert await client.begins_with(b"10000\r\n" + BLOCK + b"\r\n0\r\n\r\n")
+    assert await client.ends()
+
+
 async def test_a_client_that_reads_nothing_is_dropped(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -168,6 +186,29 @@ async def test_what_a_client_sends_on_is_not_answered_and_not_read_without_end(s
     assert await client.begins_with(b"10000\r\n" + BLOCK + b"\r\n")
     await client.send(b"y" * (pushed_stream.MOST_IGNORED_BYTES + 1))
     await lost(stream)
+
+
+@pytest.mark.parametrize(
+    "opening",
+    [
+        OPENING * 100,
+        OPENING[:-2] + b"Content-Length: 10000000\r\n\r\n" + b"y" * 60_000,
+        OPENING[:-2] + b"Content-Length: 10\r\n\r\ny",
+        OPENING[:-2] + b"Transfer-Encoding: chunked\r\n\r\n5\r\nyyyyy\r\n",
+        OPENING[:-2] + b"Expect: 100-continue\r\nContent-Length: 5\r\n\r\n",
+    ],
+)
+async def test_a_client_that_sends_more_than_its_request_is_seen_to_leave(
+    served: Served, caplog: pytest.LogCaptureFixture, opening: bytes
+) -> None:
+    stream, client, _ = await served.open(opening)
+    assert served.runner.server is not None
+    async with time_limit():
+        while served.runner.server.connections:
+            await asyncio.sleep(0.01)
+    await client.close()
+    await lost(stream)
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
 @pytest.mark.parametrize(("leaves", "status"), [(True, 499), (False, 200)])
