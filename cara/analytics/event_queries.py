@@ -14,12 +14,12 @@ _WRITERS_LOCK = 0x0CA7A_E0E
 
 _INSERT_EVENTS = """
     with incoming as (
-        select event.user_id, event.id, event.event_type, event.metadata, event.occurred_at
-        from unnest($1::uuid[], $2::uuid[], $3::text[], $4::json[], $5::timestamptz[])
-            as event (user_id, id, event_type, metadata, occurred_at)
+        select event.user_id, event.id, event.event_type, event.metadata, event.occurred_at, event.number
+        from unnest($1::uuid[], $2::uuid[], $3::text[], $4::json[], $5::timestamptz[]) with ordinality
+            as event (user_id, id, event_type, metadata, occurred_at, number)
         join users on users.id = event.user_id
     ), fresh as materialized (
-        select user_id, id, event_type, metadata, occurred_at
+        select user_id, id, event_type, metadata, occurred_at, number
         from incoming
         where not exists (
             select
@@ -34,7 +34,7 @@ _INSERT_EVENTS = """
     insert into analytics_events (user_id, id, event_type, metadata, occurred_at, created_at, batch)
     select fresh.user_id, fresh.id, event_type, metadata, occurred_at, $6, batch.id
     from fresh, batch
-    order by fresh.user_id, fresh.id
+    order by fresh.user_id, fresh.id, fresh.number
     on conflict do nothing
     returning user_id, id
 """
@@ -45,10 +45,10 @@ async def insert_events(
 ) -> list[Record]:
     """Stores the events that are new, as one batch for the roll-ups; returns the keys of these.
 
-    Of two copies in one month the primary key of the partition keeps one; for a copy in another month the
-    statement probes the key of each partition. Rows are inserted in the order of their key, so that two
-    writers with the same events wait for each other and never deadlock. Events of deleted accounts are
-    dropped.
+    Of two copies in one month the primary key of the partition keeps one, of those in `events` the first; for
+    a copy in another month the statement probes the key of each partition. Rows are inserted in the order of
+    their key, so that two writers with the same events wait for each other and never deadlock. Events of
+    deleted accounts are dropped.
     """
     user_ids, ids, types, metadata, occurred_at = zip(*events, strict=True)
     clamped = [clamp_timestamp(instant, received_at) for instant in occurred_at]

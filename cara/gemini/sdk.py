@@ -137,8 +137,9 @@ def exchange(sending: Sending) -> Iterator[Exchange]:
         yield present
     finally:
         _exchange.reset(token)
-        if present.response is not None:
-            present.response.close()
+        response, present.response = present.response, None  # they refer to each other
+        if response is not None:
+            response.close()
 
 
 class GeminiResponse(aiohttp.ClientResponse):

@@ -127,6 +127,26 @@ async def test_one_of_many_simultaneous_copies_is_stored(
     assert await stored_events(database) == 200
 
 
+async def test_of_copies_that_differ_all_are_answered_with_the_one_that_is_stored(
+    database: Database, new_user: NewUser, start_writer: StartWriter
+) -> None:
+    """They share a group with many others, for which PostgreSQL takes another plan."""
+    writer = start_writer(EventWriter(database, CountingNotifier()))
+    users = [await new_user() for _ in range(40)]
+    async with database.acquire() as connection:
+        await connection.execute("analyze users")
+    event_id = uuid4()
+    copies = [NewEvent(eventType=f"copy_{number}", eventId=event_id) for number in range(60)]
+    answers = await asyncio.gather(
+        *(store_event(database, writer, users[0], copy) for copy in copies),
+        *(store_event(database, writer, users[n % 40], NewEvent(eventType="other")) for n in range(300)),
+    )
+    assert {answer["eventType"] for answer in answers[: len(copies)]} == {"copy_0"}
+    async with database.acquire() as connection:
+        stored = "select event_type from analytics_events where id = $1"
+        assert await connection.fetchval(stored, event_id) == "copy_0"
+
+
 async def test_posts_over_the_bound_are_refused_and_not_written(
     database: Database, new_user: NewUser, start_writer: StartWriter
 ) -> None:

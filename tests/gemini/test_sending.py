@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 
 from cara.gemini.calls import GeminiCall
 from cara.gemini.client import GeminiClient
 from cara.gemini.errors import GeminiError
+from cara.gemini.sdk import GeminiResponse
 from tests.gemini.clients import ask_gemini
 from tests.gemini.wire_server import WireServer, chunk, event
 
@@ -23,6 +26,21 @@ async def test_a_call_that_was_read_to_its_end_leaves_its_connection_to_the_next
     for _ in range(3):
         assert (await ask_gemini(wire_client, CALL)).text == "We grew."
     assert len(set(server.connections)) == 1
+
+
+async def test_a_call_that_was_read_to_its_end_leaves_no_response_to_the_garbage_collector(
+    wire_client: GeminiClient, server: WireServer
+) -> None:
+    """Web processes look for cycles seldom: what is in one keeps its buffers until then."""
+    server.answers(*WHOLE)
+    await ask_gemini(wire_client, CALL)
+    gc.collect()
+    gc.disable()
+    try:
+        await ask_gemini(wire_client, CALL)
+        assert not [one for one in gc.get_objects() if isinstance(one, GeminiResponse)]
+    finally:
+        gc.enable()
 
 
 async def test_a_call_that_failed_within_its_answer_leaves_no_connection(
