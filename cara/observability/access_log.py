@@ -25,7 +25,6 @@ WRITE_SECONDS: Final = 0.05
 ATOMIC_CHARACTERS: Final = 4096
 """So much Linux writes to a pipe in one piece (PIPE_BUF): processes that share it do not mix their lines."""
 
-
 UNKNOWN_ROUTE: Final = "unknown"
 
 
@@ -73,7 +72,8 @@ class AccessLog:
         lines, self._lines = self._lines, []
         for line in lines:
             if line.route:
-                _seconds_of(line.method, line.route, line.status).observe(line.seconds)
+                method = "any" if line.route == UNKNOWN_ROUTE else line.method
+                _seconds_of(method, line.route, line.status).observe(line.seconds)
         if not access_log.isEnabledFor(logging.INFO):
             return
         for together in _records(line.json() for line in lines):
@@ -83,7 +83,7 @@ class AccessLog:
 @cache
 def _seconds_of(method: str, route: str, status: int) -> Histogram:
     """Returns the durations of a route's answers: of methods, routes and statuses there are few."""
-    return REQUEST_SECONDS.labels("any" if route == UNKNOWN_ROUTE else method, route, status)
+    return REQUEST_SECONDS.labels(method, route, status)
 
 
 def _records(lines: Iterable[str]) -> Iterator[str]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from aiohttp import web
+from asyncpg import ForeignKeyViolationError
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.alias_generators import to_camel
 
@@ -165,6 +166,11 @@ class Endpoint:
         except StatementOutdated:
             # Its transaction is undone, and every statement is prepared anew. Outside of transactions asyncpg
             # does so by itself, and who has paid for something repeats by `retry_database`.
+            return await self._call(request, claims, arguments)
+        except ForeignKeyViolationError:
+            # The account was deleted after the caller was read: once more, they are refused.
+            if not (claims and inputs.connection):
+                raise
             return await self._call(request, claims, arguments)
 
     def _claims(self, request: web.Request, authenticator: Authenticator) -> Claims:

@@ -39,7 +39,8 @@ MAX_CLIENTS: Final = 10_000
 class _Advance:
     """What Redis said when it was asked last, and what is left of the room that it counted in advance."""
 
-    asked_at: float = float("-inf")
+    asked_at: float = 0.0
+    busy_until: float = float("-inf")
     remaining: int = 0
     reset_seconds: float = 0.0
     left: int = 0
@@ -55,11 +56,12 @@ class Advances:
     def use(self, key: Key, cost: int) -> tuple[int, float] | None:
         """Uses room for the cost: how much remains, and the seconds until the window ends; None without."""
         advance = self._advances.get(key)
-        if advance is None or advance.left < cost:
+        if advance is None or not advance.left:
             return None
         now = time.monotonic()
         if now > advance.use_until:
             advance.left = 0
+        if advance.left < cost:
             return None
         advance.left -= cost
         return advance.remaining + advance.left, advance.reset_seconds - (now - advance.asked_at)
@@ -69,9 +71,9 @@ class Advances:
         advance = self._advances.get(key)
         if advance is None or advance.remaining < amount // NEAR_ITS_LIMIT:
             return cost
-        if time.monotonic() - advance.asked_at > BUSY_SECONDS:
+        if time.monotonic() > advance.busy_until:
             return cost
-        advance.asked_at = float("-inf")  # who asks at the same time asks for one
+        advance.busy_until = float("-inf")  # who asks at the same time asks for one
         return cost * max(1, min(MOST, amount // SHARE // cost))
 
     def note(self, key: Key, limit: RateLimitItem, spare: int, remaining: int, reset_seconds: float) -> int:
@@ -83,7 +85,8 @@ class Advances:
         if len(self._advances) > MAX_CLIENTS:
             self._advances.popitem(last=False)
         now = time.monotonic()
-        advance.asked_at, advance.remaining, advance.reset_seconds = now, remaining, reset_seconds
+        advance.asked_at, advance.busy_until = now, now + BUSY_SECONDS
+        advance.remaining, advance.reset_seconds = remaining, reset_seconds
         if spare:
             advance.left += spare
             advance.use_until = now + min(limit.get_expiry() * ADVANCE_PART, reset_seconds)

@@ -43,6 +43,10 @@ LEFT_OUT = {
 }
 """Columns that an export leaves out."""
 
+_SOMEBODY_WAITS_FOR_ME = """
+    select exists (select from pg_stat_activity where pg_backend_pid() = any(pg_blocking_pids(pid)))
+"""
+
 MACHINERY = {"stale_quarter_hours"}
 """Tables that only mark what is still to be computed."""
 
@@ -365,3 +369,15 @@ async def test_an_export_is_a_snapshot_of_one_moment(
     exported = json.loads(b"".join(parts))
     assert len(exported["sessions"]) == 1
     assert all(exported[name] == [] for name in ("feedbackJobs", "quotaDays", "quotaReservations"))
+
+
+async def test_whoever_opens_a_session_while_their_account_is_deleted_is_signed_out(
+    learner: Learner, database: Database
+) -> None:
+    async with database.transaction() as connection:
+        await connection.execute("delete from users where id = $1::uuid", learner.user["id"])
+        opening = asyncio.create_task(learner.call("POST", "/api/sessions", json={"featureType": "video"}))
+        async with time_limit():
+            while not await connection.fetchval(_SOMEBODY_WAITS_FOR_ME):
+                await asyncio.sleep(0.01)
+    assert (await opening).status == 401

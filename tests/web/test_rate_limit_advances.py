@@ -70,6 +70,24 @@ async def test_what_is_left_of_an_advance_lapses(redis, monkeypatch):
     assert redis.pipelines == asked + 1
 
 
+def test_what_has_lapsed_does_not_come_back_with_the_next_advance(monkeypatch):
+    advances, limit, now = Advances(), parse("1000000/day"), time.monotonic()
+    advances.note(KEY, limit, 4_000, 900_000, 80_000.0)
+    monkeypatch.setattr(time, "monotonic", lambda: now + 10_000)
+    assert advances.use(KEY, 4_500) is None
+    assert advances.note(KEY, limit, 4_500, 890_000, 70_000.0) == 890_000 + 4_500
+    assert advances.use(KEY, 4_500) is not None
+    assert advances.use(KEY, 1) is None
+
+
+def test_room_that_is_left_has_an_end_while_redis_is_asked_for_more():
+    advances, limit = Advances(), parse("1000000/day")
+    advances.note(KEY, limit, 4_000, 900_000, 80_000.0)
+    assert advances.use(KEY, 4_500) is None
+    assert advances.wanted(KEY, limit.amount, 4_500) == 9_000
+    assert advances.use(KEY, 100) == (903_900, pytest.approx(80_000, abs=60))
+
+
 async def test_small_limits_and_large_costs_are_never_counted_in_advance(redis):
     counter = counter_of(redis)
     for limit, cost in ((parse("199/minute"), 1), (THOUSAND_A_MINUTE, 6)):

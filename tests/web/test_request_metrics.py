@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from prometheus_client import REGISTRY
 
-from cara.observability.access_log import AccessLog
+from cara.observability import access_log
+from cara.observability.access_log import AccessLine, AccessLog
 from cara.web.context import service
 
 
@@ -30,3 +31,11 @@ async def test_event_streams_are_not_measured(learner, app):
     await learner.follows(job)
     service(app, AccessLog).write()
     assert observed("GET", "/api/gemini/jobs/{id}/events", 200) == 0
+
+
+async def test_methods_that_clients_make_up_are_not_remembered():
+    log, before = AccessLog(), access_log._seconds_of.cache_info().currsize
+    for number in range(20):
+        log.add(AccessLine(f"M{number}", "/nowhere", 405, 0.1, None, "::1", None, access_log.UNKNOWN_ROUTE))
+    log.write()
+    assert access_log._seconds_of.cache_info().currsize <= before + 1
