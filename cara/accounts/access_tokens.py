@@ -82,7 +82,7 @@ class AccessTokens:
 
     def refuse_ended(self, claims: Claims) -> None:
         """Raises TokenInvalid if the family is remembered to have ended."""
-        if claims in self._ended:
+        if self._ended and claims in self._ended:
             raise TokenInvalid
 
     def _verify(self, token: str) -> tuple[Claims, float]:

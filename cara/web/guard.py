@@ -7,6 +7,7 @@ that the application provides.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 from uuid import UUID
 
@@ -33,6 +34,11 @@ class Claims:
 
     user_id: UUID
     family_id: UUID
+
+    @cached_property
+    def caller(self) -> str:
+        """For whom shares and limits count, as `client_info.caller_of` names the learner."""
+        return str(self.user_id)
 
 
 @dataclass(frozen=True)

@@ -157,7 +157,8 @@ class Endpoint:
         claims = None if self.route.public else self._claims(request, authenticator)
         if claims:
             request[CALLER_ID] = claims.user_id
-        begin_budget(database.seconds, caller_of(request) if self.route.limit else None)
+        caller = claims.caller if claims else caller_of(request)
+        begin_budget(database.seconds, caller if self.route.limit else None)
         if not self._counts_itself or _has_large_body(request, inputs):
             await limits.count(request, claims, self.route.limit)
         arguments = await self._arguments(request)

@@ -7,7 +7,7 @@ answers against the OpenAPI document, which is made of the models.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, get_args
 
 import msgspec
 from pydantic import BaseModel
@@ -36,12 +36,19 @@ def members_of(model: type[BaseModel]) -> Callable[[Any], Members]:
     A whole number is written without a fraction, as `cara.json_values.Number` does.
     """
     columns = [(to_camel(name), name) for name in model.model_fields]
+    numbers = [to_camel(name) for name, field in model.model_fields.items() if _is_number(field.annotation)]
 
     def members(row: Any) -> Members:
-        return {member: _whole(row[column]) for member, column in columns}
+        found = {member: row[column] for member, column in columns}
+        for member in numbers:
+            value = found[member]
+            if type(value) is float and value.is_integer():
+                found[member] = int(value)
+        return found
 
     return members
 
 
-def _whole(value: Any) -> Any:
-    return int(value) if type(value) is float and value.is_integer() else value
+def _is_number(annotation: Any) -> bool:
+    """Returns whether a member may be a number with a fraction: `Number`, or one that may be missing."""
+    return annotation is float or any(map(_is_number, get_args(annotation)))

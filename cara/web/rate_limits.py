@@ -70,7 +70,7 @@ class RateLimits:
         general = self._user if claims else self._address
         # The tighter one first: what it refuses does not use up the general one.
         limits = [general] if limit == GENERAL_LIMIT else [self._named[limit], general]
-        client = str(claims.user_id) if claims else limited_network(client_address(request))
+        client = claims.caller if claims else limited_network(client_address(request))
         await self._count(request, limits, client)
 
     async def count_expired(self, request: web.Request, claims: Claims) -> None:
