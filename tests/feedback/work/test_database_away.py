@@ -27,7 +27,7 @@ class UnreliableDatabase(Database):
     """
 
     def __init__(self, database: Database, begun: Callable[[], bool], **failures: int) -> None:
-        super().__init__(database._pool, database._settings)
+        super().__init__(database._pool, database._established, database._settings)
         self._begun = begun
         self.failures = {"acquired": 0, "undone": 0, "written": 0, **failures}
         self.meanwhile: Callable[[], Awaitable[None]] = nothing
