@@ -104,6 +104,20 @@ def _keep_alive(connection: RawConnection) -> None:
             end.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
+async def give_back(connection: PoolConnection) -> None:
+    """Gives a connection back to its pool, as `Pool.release` does, but without a task for it.
+
+    That task lets a cancelled caller go on while the pool brings a connection into order; here the connection
+    ends instead. The task took a tenth of a request's time. `_con`, `_holder` and `_on_release` are private
+    parts of asyncpg 0.32; setup.cfg has an upper bound for that reason.
+    """
+    private: Any = connection
+    if private._con is None:
+        return  # it was lost, and the pool has taken it back already
+    private._con._on_release()
+    await private._holder.release(None)
+
+
 def cut(connection: Connection) -> None:
     """Ends the connection, and whatever its user waits for, without a word to the server."""
     with suppress(asyncpg.InterfaceError):  # it was lost, and the pool has taken it back already

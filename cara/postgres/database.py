@@ -15,7 +15,15 @@ from uuid_utils.compat import uuid7
 
 from cara.outages import Outage
 from cara.postgres.block import Block
-from cara.postgres.connections import Connection, Established, Hosts, PoolConnection, is_lost, skip_reset
+from cara.postgres.connections import (
+    Connection,
+    Established,
+    Hosts,
+    PoolConnection,
+    give_back,
+    is_lost,
+    skip_reset,
+)
 from cara.postgres.errors import (
     CONNECTION_ERRORS,
     SILENCE,
@@ -189,7 +197,7 @@ class Database:
         """Gives the connection back; the pool replaces one that it cannot bring into order."""
         self._established.taken -= 1
         try:
-            await self._pool.release(connection)
+            await give_back(connection)
         except CONNECTION_ERRORS as error:
             logger.debug("a connection was dropped: %s", type(error).__name__)
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 import time
-from secrets import token_hex
 from typing import Final
 
 from aiohttp import web
@@ -52,8 +52,10 @@ async def tag_reports(request: web.Request, handler: Handler) -> web.StreamRespo
 
 def identify_request(request: web.Request) -> None:
     """Sets the request id, which is the client's own when that is a sane token, and the client address."""
-    offered = request.headers.get("X-Request-Id", "")
-    request[REQUEST_ID] = offered if _SANE_REQUEST_ID.fullmatch(offered) else token_hex(16)
+    offered = request.headers.get("X-Request-Id")
+    if not offered or not _SANE_REQUEST_ID.fullmatch(offered):
+        offered = os.urandom(16).hex()
+    request[REQUEST_ID] = offered
     request[CLIENT_ADDRESS] = find_client_address(request)
 
 

@@ -312,6 +312,7 @@ async def test_only_connections_that_are_open_and_free_come_at_once(settings: Se
         assert not established.has_free_one
         async with database.acquire() as other:
             other.terminate()
+    await asyncio.sleep(0)  # asyncpg tells of its end a turn of the loop later
     assert (established.taken, len(established._open)) == (0, 1)
     await database._pool.expire_connections()
     established.expired()
@@ -331,5 +332,25 @@ async def test_a_connection_that_cannot_be_had_is_not_counted_as_taken(settings:
         with pytest.raises(DatabaseTrouble):
             async with database.acquire():
                 pass
+    assert database._established.taken == 0
+    await database.close()
+
+
+async def test_a_block_that_is_cancelled_again_and_again_loses_no_place_in_the_pool(
+    settings: Settings,
+) -> None:
+    database = await Database.connect(settings.model_copy(update={"database_pool_size": 2}))
+
+    async def reads() -> None:
+        async with database.acquire() as connection:
+            await connection.fetchval("select pg_sleep(0.002)")
+
+    for number in range(60):
+        task = asyncio.create_task(reads())
+        await asyncio.sleep(number % 6 / 1000)
+        task.cancel()
+        await asyncio.wait([task])
+    async with database.acquire() as one, database.acquire() as other:
+        assert [await each.fetchval("select 1") for each in (one, other)] == [1, 1]
     assert database._established.taken == 0
     await database.close()
