@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 from collections.abc import Coroutine
 from contextlib import suppress
 from typing import Any, TypeVar
 
 Result = TypeVar("Result")
-
-NEW_OBJECTS = 20_000
-"""So many objects have been made and not freed when the garbage collector looks for cycles among them: 4 MB.
-Python's own 700 took a tenth of the processor time."""
 
 
 def new_event_loop() -> asyncio.AbstractEventLoop:
@@ -26,6 +21,5 @@ def new_event_loop() -> asyncio.AbstractEventLoop:
 
 def run(main: Coroutine[Any, Any, Result]) -> Result:
     """Runs the coroutine of a process to its end, as `asyncio.run` does."""
-    gc.set_threshold(NEW_OBJECTS)
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         return runner.run(main)
